@@ -1,0 +1,41 @@
+# Everything a newcomer needs is here: each target makes .venv when it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+NATIVE := $(wildcard src/conduit/_native/*.c src/conduit/_native/*.h)
+PYTEST := $(BIN)/pytest -n 2
+
+.PHONY: demo test test-all lint types architecture format clean
+
+$(STAMP): pyproject.toml setup.py $(NATIVE)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "conduit needs Python 3.11 or later; found %d.%d. Say which one with make PYTHON=python3.12" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## sets up and runs the main job
+	@$(BIN)/python examples/demo.py
+
+test: lint types architecture ## format, lint, types, architecture, tests
+	$(PYTEST)
+
+test-all: lint types architecture ## everything in `test`, and the slow tests
+	$(PYTEST) -m ''
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+architecture: $(STAMP)
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

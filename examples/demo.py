@@ -1,0 +1,1 @@
+"""Runs the main job on real input, each command printed before its output."""

@@ -1,0 +1,34 @@
+"""Conduit: what a running Python web application is made of, and where its time and memory go.
+
+The names below are the package's face; each is loaded from its wing on first use, so that
+`import conduit` costs next to nothing and no wing loads another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conduit._version import __version__
+from conduit.errors import ConduitError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+_HOME_OF_NAME: dict[str, str] = {}
+
+__all__ = ["ConduitError", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF_NAME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF_NAME})

@@ -1,0 +1,87 @@
+"""The `conduit` command: one file a subcommand, imported only when it is the one that runs.
+
+A subcommand's module has `run(arguments: list[str]) -> int`, which returns the exit status: 0 done,
+1 the work failed or a gate is closed, 2 the call was wrong. Data goes to standard output, all else to
+standard error. `ConduitError` and `UsageError` may be raised freely; `main` turns them into one line.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# Name → (module, what it does). The one list of commands: help and completion are made from it.
+COMMANDS: dict[str, tuple[str, str]] = {}
+
+_HEADER = """conduit: what a running Python application is made of, and where its time and memory go.
+
+usage: conduit COMMAND [ARGUMENTS]
+"""
+_FOOTER = """
+`conduit COMMAND --help` describes a command; `conduit --version` prints the version.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command line (without the program's name; default `sys.argv[1:]`) and returns its exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        status = _dispatch(words)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # The reader (`| head`) has what it wanted. Point stdout away so that the interpreter's last flush is quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words:
+        sys.stderr.write(_help())
+        return 2
+    command, rest = words[0], words[1:]
+    if command in ("-h", "-help", "--help", "help"):
+        sys.stdout.write(_help())
+        return 0
+    if command in ("-version", "--version", "version"):
+        from conduit._version import __version__
+
+        print(f"conduit {__version__}")
+        return 0
+    if command not in COMMANDS:
+        return _unknown(command)
+
+    from importlib import import_module
+
+    from conduit.cli.flags import HelpRequested
+    from conduit.errors import ConduitError, UsageError
+
+    module = import_module(COMMANDS[command][0])
+    try:
+        return int(module.run(rest))
+    except HelpRequested as request:
+        sys.stdout.write(str(request))
+        return 0
+    except UsageError as error:
+        print(f"conduit {command}: {error}", file=sys.stderr)
+        return 2
+    except ConduitError as error:
+        print(f"conduit: {error}", file=sys.stderr)
+        return 1
+
+
+def _help() -> str:
+    width = max((len(name) for name in COMMANDS), default=0)
+    rows = [f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
+    return "\n".join([_HEADER, *rows, _FOOTER])
+
+
+def _unknown(command: str) -> int:
+    from difflib import get_close_matches
+
+    near = get_close_matches(command, COMMANDS, n=1)
+    hint = f" Did you mean `conduit {near[0]}`?" if near else ""
+    print(f"conduit: there is no command {command!r}.{hint} `conduit --help` lists them.", file=sys.stderr)
+    return 2

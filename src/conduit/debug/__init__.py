@@ -1,0 +1,1 @@
+"""/debug/pprof inside an application."""

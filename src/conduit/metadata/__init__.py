@@ -1,0 +1,1 @@
+"""WHAT THE APP IS."""

@@ -1,0 +1,1 @@
+"""THE RECORD OF WHERE IT WENT."""

@@ -1,0 +1,1 @@
+"""HOW A PROFILE IS READ."""

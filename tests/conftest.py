@@ -1,0 +1,52 @@
+"""What every test may lean on: where the goldens are, and proof that no test leaves threads or handlers behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PROJECT = Path(__file__).resolve().parent.parent
+SHARED_GOLDEN = PROJECT.parent / "shared" / "golden"
+OWN_GOLDEN = PROJECT / "tests" / "golden"
+
+
+@pytest.fixture(scope="session")
+def shared_golden() -> Path:
+    """The complete goldens, beside the project; a stranger's clone has none."""
+    if not SHARED_GOLDEN.is_dir():
+        pytest.skip(f"the complete goldens are not on this machine (no {SHARED_GOLDEN})")
+    return SHARED_GOLDEN
+
+
+@pytest.fixture
+def conduit_command() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the real `conduit` command in a process of its own."""
+
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "conduit", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)  # type: ignore[call-overload,no-any-return]
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """Global state is lent, never kept: threads, signal handlers and trace hooks are as they were."""
+    threads = set(threading.enumerate())
+    watched = (signal.SIGINT, signal.SIGPROF, signal.SIGALRM, signal.SIGSEGV)
+    handlers = {number: signal.getsignal(number) for number in watched}
+    hooks = (sys.gettrace(), sys.getprofile())
+    yield
+    strangers = [t for t in threading.enumerate() if t not in threads and t.is_alive() and not t.daemon]
+    assert not strangers, f"the test left threads behind: {strangers}"
+    assert {number: signal.getsignal(number) for number in watched} == handlers
+    assert (sys.gettrace(), sys.getprofile()) == hooks
