@@ -14,3 +14,16 @@ class ConduitError(Exception):
 
 class UsageError(ConduitError):
     """A command was called wrongly: unknown flag, missing argument, value of the wrong form; exit status 2."""
+
+
+class MalformedProfileError(ConduitError):
+    """Bytes that are no profile, or a profile that contradicts itself.
+
+    The message is google/pprof's for the same fault. `offset` is where in the (decompressed) data it was found, or
+    None where the fault has no single place; `detail` says what was found there and what was expected.
+    """
+
+    def __init__(self, message: str, offset: int | None = None, detail: str = "") -> None:
+        super().__init__(message)
+        self.offset = offset
+        self.detail = detail

@@ -1,0 +1,296 @@
+"""The profile as objects: what `profile.proto` says, with table indices replaced by references.
+
+Field meanings, units and ranges are those of github.com/google/pprof/proto/profile.proto. The classes are
+written out instead of being dataclasses because `import dataclasses` alone costs a tenth of what reading a
+small profile may. All of them compare by identity (two equal-looking locations are two locations until a
+merge says otherwise), except `ValueType`, which is a plain value and never changed in place.
+
+Integers keep the ranges of the format: ids and addresses are unsigned, values, lines and times signed, all
+64 bits wide. Strings are never None: what is absent is empty.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conduit.errors import MalformedProfileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeVar
+
+    _Entry = TypeVar("_Entry", "Mapping", "Function", "Location")
+
+
+class ValueType:
+    """What a column of values counts (`cpu`, `alloc_space`) and its unit (`nanoseconds`, `bytes`, `count`)."""
+
+    __slots__ = ("type", "unit")
+
+    def __init__(self, type: str = "", unit: str = "") -> None:
+        self.type = type
+        self.unit = unit
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ValueType):
+            return NotImplemented
+        return self.type == other.type and self.unit == other.unit
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.unit))
+
+    def __repr__(self) -> str:
+        return f"ValueType({self.type!r}, {self.unit!r})"
+
+
+class Mapping:
+    """A binary or script whose code was running; `id` is unique in the profile and not 0.
+
+    `start`, `limit` and `offset` place it in memory and in its file (0 where that makes no sense). The
+    four flags say which symbols its locations already carry.
+    """
+
+    __slots__ = (
+        "build_id",
+        "filename",
+        "has_filenames",
+        "has_functions",
+        "has_inline_frames",
+        "has_line_numbers",
+        "id",
+        "limit",
+        "offset",
+        "start",
+        "unknown",
+    )
+
+    def __init__(
+        self,
+        id: int = 0,
+        start: int = 0,
+        limit: int = 0,
+        offset: int = 0,
+        filename: str = "",
+        build_id: str = "",
+        has_functions: bool = False,
+        has_filenames: bool = False,
+        has_line_numbers: bool = False,
+        has_inline_frames: bool = False,
+    ) -> None:
+        self.id = id
+        self.start = start
+        self.limit = limit
+        self.offset = offset
+        self.filename = filename
+        self.build_id = build_id
+        self.has_functions = has_functions
+        self.has_filenames = has_filenames
+        self.has_line_numbers = has_line_numbers
+        self.has_inline_frames = has_inline_frames
+        self.unknown = b""
+
+    def __repr__(self) -> str:
+        return f"Mapping({self.id}, {self.start:#x}, {self.limit:#x}, {self.offset:#x}, {self.filename!r})"
+
+
+class Function:
+    """A function: `name` for people, `system_name` as the linker knows it, the file and line where it starts."""
+
+    __slots__ = ("filename", "id", "name", "start_line", "system_name", "unknown")
+
+    def __init__(
+        self, id: int = 0, name: str = "", system_name: str = "", filename: str = "", start_line: int = 0
+    ) -> None:
+        self.id = id
+        self.name = name
+        self.system_name = system_name
+        self.filename = filename
+        self.start_line = start_line
+        self.unknown = b""
+
+    def __repr__(self) -> str:
+        return f"Function({self.id}, {self.name!r}, file {self.filename!r}, line {self.start_line})"
+
+
+class Line:
+    """A place in a function's source; `function` is None only in a profile that `check_valid` refuses."""
+
+    __slots__ = ("column", "function", "line", "unknown")
+
+    def __init__(self, function: Function | None = None, line: int = 0, column: int = 0) -> None:
+        self.function = function
+        self.line = line
+        self.column = column
+        self.unknown = b""
+
+    def __repr__(self) -> str:
+        name = self.function.name if self.function else None
+        return f"Line({name!r}, {self.line}, {self.column})"
+
+
+class Location:
+    """An instruction or a line of code on a stack.
+
+    `lines` is innermost first: with inlining, lines[0] was inlined into lines[1] and so on, and the last one
+    is the function that really was on the stack. Without symbols it is empty.
+    """
+
+    __slots__ = ("address", "id", "is_folded", "lines", "mapping", "unknown")
+
+    def __init__(
+        self,
+        id: int = 0,
+        mapping: Mapping | None = None,
+        address: int = 0,
+        lines: list[Line] | None = None,
+        is_folded: bool = False,
+    ) -> None:
+        self.id = id
+        self.mapping = mapping
+        self.address = address
+        self.lines = [] if lines is None else lines
+        self.is_folded = is_folded
+        self.unknown = b""
+
+    def __repr__(self) -> str:
+        return f"Location({self.id}, {self.address:#x}, {self.lines!r})"
+
+
+class Sample:
+    """One stack (leaf first) with one value for each of the profile's sample types, and its labels.
+
+    `numeric_units[key]`, where present, is as long as `numeric_labels[key]`; an empty unit means none was given.
+    """
+
+    __slots__ = ("labels", "locations", "numeric_labels", "numeric_units", "unknown", "values")
+
+    def __init__(
+        self,
+        locations: list[Location],
+        values: list[int],
+        labels: dict[str, list[str]] | None = None,
+        numeric_labels: dict[str, list[int]] | None = None,
+        numeric_units: dict[str, list[str]] | None = None,
+    ) -> None:
+        self.locations = locations
+        self.values = values
+        self.labels: dict[str, list[str]] = {} if labels is None else labels
+        self.numeric_labels: dict[str, list[int]] = {} if numeric_labels is None else numeric_labels
+        self.numeric_units: dict[str, list[str]] = {} if numeric_units is None else numeric_units
+        self.unknown = b""
+
+    def __repr__(self) -> str:
+        return f"Sample({self.values}, {self.locations!r}, {self.labels!r}, {self.numeric_labels!r})"
+
+
+class Profile:
+    """A profile: its samples, and the tables that they refer to.
+
+    `time_nanos` is when it was made (nanoseconds since 1970, UTC), `duration_nanos` how long that took,
+    `period` the distance between two samples in the unit of `period_type`; 0 means unknown. `drop_frames` and
+    `keep_frames` are regular expressions on whole function names. `unknown` in a record holds fields that
+    this reader does not know, as they were; `encode` writes them back.
+    """
+
+    __slots__ = (
+        "comments",
+        "default_sample_type",
+        "doc_url",
+        "drop_frames",
+        "duration_nanos",
+        "functions",
+        "keep_frames",
+        "locations",
+        "mappings",
+        "period",
+        "period_type",
+        "sample_types",
+        "samples",
+        "time_nanos",
+        "unknown",
+    )
+
+    def __init__(
+        self,
+        sample_types: list[ValueType] | None = None,
+        samples: list[Sample] | None = None,
+        mappings: list[Mapping] | None = None,
+        locations: list[Location] | None = None,
+        functions: list[Function] | None = None,
+        default_sample_type: str = "",
+        drop_frames: str = "",
+        keep_frames: str = "",
+        time_nanos: int = 0,
+        duration_nanos: int = 0,
+        period_type: ValueType | None = None,
+        period: int = 0,
+        comments: list[str] | None = None,
+        doc_url: str = "",
+    ) -> None:
+        self.sample_types: list[ValueType] = [] if sample_types is None else sample_types
+        self.samples: list[Sample] = [] if samples is None else samples
+        self.mappings: list[Mapping] = [] if mappings is None else mappings
+        self.locations: list[Location] = [] if locations is None else locations
+        self.functions: list[Function] = [] if functions is None else functions
+        self.default_sample_type = default_sample_type
+        self.drop_frames = drop_frames
+        self.keep_frames = keep_frames
+        self.time_nanos = time_nanos
+        self.duration_nanos = duration_nanos
+        self.period_type = period_type
+        self.period = period
+        self.comments: list[str] = [] if comments is None else comments
+        self.doc_url = doc_url
+        self.unknown = b""
+
+    def __repr__(self) -> str:
+        types = " ".join(f"{kind.type}/{kind.unit}" for kind in self.sample_types)
+        return (
+            f"<Profile of {types or 'nothing'}: {len(self.samples)} samples, {len(self.functions)} functions>"
+        )
+
+    def check_valid(self) -> None:
+        """Raises `MalformedProfileError` unless every reference leads to an entry of the profile's own tables.
+
+        Checked are: one value for each sample type, ids that are unique and not 0, and that samples, locations
+        and lines refer to what is in the tables. The messages are those of google/pprof's `CheckValid`.
+        """
+        self._check_samples()
+        mappings = _by_id(self.mappings, "mapping", "ID")
+        functions = _by_id(self.functions, "function", "ID")
+        _by_id(self.locations, "location", "id")
+        for location in self.locations:
+            mapping = location.mapping
+            if mapping is not None and mappings.get(mapping.id) is not mapping:
+                raise _malformed(f"inconsistent mapping: {mapping.id}")
+            for line in location.lines:
+                function = line.function
+                if function is None:
+                    raise _malformed(f"location id: {location.id} has a line with nil function")
+                if functions.get(function.id) is not function:
+                    raise _malformed(f"inconsistent function: {function.id}")
+
+    def _check_samples(self) -> None:
+        expected = len(self.sample_types)
+        if not expected and self.samples:
+            raise _malformed("missing sample type information")
+        for sample in self.samples:
+            if len(sample.values) != expected:
+                raise _malformed(f"mismatch: sample has {len(sample.values)} values vs. {expected} types")
+            if None in sample.locations:
+                raise _malformed("sample has nil location")
+
+
+def _by_id(entries: Iterable[_Entry], kind: str, word: str) -> dict[int, _Entry]:
+    found: dict[int, _Entry] = {}
+    for entry in entries:
+        if entry.id == 0:
+            raise _malformed(f"found {kind} with reserved {word}=0")
+        if entry.id in found:
+            raise _malformed(f"multiple {kind}s with same id: {entry.id}")
+        found[entry.id] = entry
+    return found
+
+
+def _malformed(reason: str) -> MalformedProfileError:
+    return MalformedProfileError(f"malformed profile: {reason}")
