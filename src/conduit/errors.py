@@ -27,3 +27,11 @@ class MalformedProfileError(ConduitError):
         super().__init__(message)
         self.offset = offset
         self.detail = detail
+
+
+class ProfilerBusyError(ConduitError):
+    """A profile of the same kind is already being taken in this process; the text names the kind."""
+
+
+class ProfilerUnavailableError(ConduitError):
+    """This kind of profile cannot be taken here: the text says why, and what can be done or used instead."""
