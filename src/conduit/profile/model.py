@@ -16,10 +16,7 @@ from typing import TYPE_CHECKING
 from conduit.errors import MalformedProfileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import TypeVar
-
-    _Entry = TypeVar("_Entry", "Mapping", "Function", "Location")
+    from collections.abc import Sequence
 
 
 class ValueType:
@@ -255,42 +252,66 @@ class Profile:
         Checked are: one value for each sample type, ids that are unique and not 0, and that samples, locations
         and lines refer to what is in the tables. The messages are those of google/pprof's `CheckValid`.
         """
-        self._check_samples()
-        mappings = _by_id(self.mappings, "mapping", "ID")
-        functions = _by_id(self.functions, "function", "ID")
-        _by_id(self.locations, "location", "id")
-        for location in self.locations:
+        fault = self.find_fault()
+        if fault is not None:
+            raise MalformedProfileError(f"malformed profile: {fault.reason}")
+
+    def find_fault(self) -> Fault | None:
+        """Finds the first contradiction in the order in which the original looks for them; None in a valid profile."""
+        return (
+            self._sample_fault()
+            or _id_fault(self.mappings, "mapping", "ID")
+            or _id_fault(self.functions, "function", "ID")
+            or _id_fault(self.locations, "location", "id")
+            or self._reference_fault()
+        )
+
+    def _sample_fault(self) -> Fault | None:
+        expected = len(self.sample_types)
+        if not expected and self.samples:
+            return Fault("missing sample type information", "samples", 0)
+        for index, sample in enumerate(self.samples):
+            if len(sample.values) != expected:
+                reason = f"mismatch: sample has {len(sample.values)} values vs. {expected} types"
+                return Fault(reason, "samples", index)
+            if None in sample.locations:
+                return Fault("sample has nil location", "samples", index)
+        return None
+
+    def _reference_fault(self) -> Fault | None:
+        mappings = {mapping.id: mapping for mapping in self.mappings}
+        functions = {function.id: function for function in self.functions}
+        for index, location in enumerate(self.locations):
             mapping = location.mapping
             if mapping is not None and mappings.get(mapping.id) is not mapping:
-                raise _malformed(f"inconsistent mapping: {mapping.id}")
+                return Fault(f"inconsistent mapping: {mapping.id}", "locations", index)
             for line in location.lines:
                 function = line.function
                 if function is None:
-                    raise _malformed(f"location id: {location.id} has a line with nil function")
+                    reason = f"location id: {location.id} has a line with nil function"
+                    return Fault(reason, "locations", index)
                 if functions.get(function.id) is not function:
-                    raise _malformed(f"inconsistent function: {function.id}")
-
-    def _check_samples(self) -> None:
-        expected = len(self.sample_types)
-        if not expected and self.samples:
-            raise _malformed("missing sample type information")
-        for sample in self.samples:
-            if len(sample.values) != expected:
-                raise _malformed(f"mismatch: sample has {len(sample.values)} values vs. {expected} types")
-            if None in sample.locations:
-                raise _malformed("sample has nil location")
+                    return Fault(f"inconsistent function: {function.id}", "locations", index)
+        return None
 
 
-def _by_id(entries: Iterable[_Entry], kind: str, word: str) -> dict[int, _Entry]:
-    found: dict[int, _Entry] = {}
-    for entry in entries:
+class Fault:
+    """A contradiction in a profile: the original's words for it, and the table and index of the record that has it."""
+
+    __slots__ = ("index", "reason", "table")
+
+    def __init__(self, reason: str, table: str, index: int) -> None:
+        self.reason = reason
+        self.table = table
+        self.index = index
+
+
+def _id_fault(entries: Sequence[Mapping | Function | Location], kind: str, word: str) -> Fault | None:
+    seen: set[int] = set()
+    for index, entry in enumerate(entries):
         if entry.id == 0:
-            raise _malformed(f"found {kind} with reserved {word}=0")
-        if entry.id in found:
-            raise _malformed(f"multiple {kind}s with same id: {entry.id}")
-        found[entry.id] = entry
-    return found
-
-
-def _malformed(reason: str) -> MalformedProfileError:
-    return MalformedProfileError(f"malformed profile: {reason}")
+            return Fault(f"found {kind} with reserved {word}=0", f"{kind}s", index)
+        if entry.id in seen:
+            return Fault(f"multiple {kind}s with same id: {entry.id}", f"{kind}s", index)
+        seen.add(entry.id)
+    return None

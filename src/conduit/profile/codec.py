@@ -1,0 +1,481 @@
+"""Profiles to bytes and back: `profile.proto` in the protobuf wire format, usually behind gzip.
+
+`decode` reads in three passes. The first walks the top level and leaves every message as raw table indices, since
+no order of the fields is promised (Go's runtime writes the samples before the strings). The second turns indices
+into strings and references. The third is `Profile.check_valid`. What the first two refuse may still be one of the
+older formats, which `legacy` reads; only when that fails too are the bytes no profile.
+
+`encode` numbers the strings in order of first use, the empty one first, and writes fields in the order of their
+numbers; ids are written as they are. Nothing here depends on the clock: the same profile gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+from conduit.errors import MalformedProfileError
+from conduit.profile.model import Fault, Function, Line, Location, Mapping, Profile, Sample, ValueType
+from conduit.profile.wire import (
+    DELIMITED,
+    VARINT,
+    WireError,
+    count_packed,
+    read_fields,
+    read_packed,
+    to_signed,
+    write_delimited,
+    write_number,
+    write_numbers,
+    write_varint,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_CHUNK = 1 << 20
+
+
+class Limits:
+    """How much a profile may hold before `decode` refuses it, so that a small file cannot take all the memory."""
+
+    __slots__ = ("frames", "records", "size_bytes")
+
+    def __init__(self, size_bytes: int = 1 << 29, records: int = 5_000_000, frames: int = 50_000_000) -> None:
+        self.size_bytes = size_bytes  # of the decompressed document
+        self.records = records  # entries in any one table: samples, locations, strings, labels, …
+        self.frames = frames  # location references and values in all samples together
+
+
+_DEFAULT_LIMITS = Limits()
+
+
+def decode(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> Profile:
+    """Reads a profile: gzip or not, `profile.proto` or one of the legacy formats.
+
+    Raises `MalformedProfileError`, with google/pprof's words for the fault, when the bytes are no profile, the profile
+    contradicts itself, or it exceeds one of the `limits`. Strings that are not UTF-8 keep their bytes as surrogates.
+    """
+    if data[:2] == _GZIP_MAGIC:
+        data = _decompress(data, limits.size_bytes)
+    if len(data) > limits.size_bytes:
+        raise _too_large("bytes", limits.size_bytes)
+    if not data:
+        raise MalformedProfileError("parsing profile: empty input file", 0)
+    decoder = _Decoder(data, limits)
+    try:
+        profile = decoder.decode()
+    except WireError as problem:
+        raise MalformedProfileError(
+            "parsing profile: unrecognized profile format", problem.offset, problem.detail
+        ) from None
+    fault = profile.find_fault()
+    if fault is not None:
+        raise MalformedProfileError(f"malformed profile: {fault.reason}", decoder.offset_of(fault))
+    return profile
+
+
+def _decompress(data: bytes, most: int) -> bytes:
+    """Decompresses one or several gzip members; raises `MalformedProfileError` with the offset in `data`."""
+    parts: list[bytes] = []
+    size = 0
+    rest = data
+    while rest:
+        if rest[:2] != _GZIP_MAGIC:
+            raise _bad_gzip("gzip: invalid header", len(data) - len(rest))
+        member = zlib.decompressobj(_GZIP_WINDOW)
+        while not member.eof:
+            before = len(rest)
+            try:
+                part = member.decompress(rest, _CHUNK)
+            except zlib.error as fault:
+                raise _bad_gzip(f"gzip: {fault}", len(data) - before) from None
+            rest = member.unused_data if member.eof else member.unconsumed_tail
+            if not part and not member.eof and len(rest) in (0, before):
+                raise _bad_gzip("unexpected EOF", len(data))
+            size += len(part)
+            if size > most:
+                raise _too_large("bytes", most)
+            parts.append(part)
+    return b"".join(parts)
+
+
+def _bad_gzip(reason: str, offset: int) -> MalformedProfileError:
+    return MalformedProfileError(f"decompressing profile: {reason}", offset)
+
+
+def _too_large(what: str, limit: int, offset: int | None = None) -> MalformedProfileError:
+    return MalformedProfileError(
+        f"profile is too large: more than {limit} {what}, which is the limit", offset
+    )
+
+
+class _Decoder:
+    """One document being decoded: its raw tables, then the objects made of them."""
+
+    def __init__(self, data: bytes, limits: Limits) -> None:
+        self.data = data
+        self.limits = limits
+        self.frames = 0
+        self.labels = 0
+        self.lines = 0
+        self.profile = Profile()
+        self.strings: list[str] = []
+        # Spans of the messages (start, stop) by their field number in Profile.
+        self.spans: dict[int, list[tuple[int, int]]] = {number: [] for number in (1, 2, 3, 4, 5, 11)}
+        # Plain numbers by their field number: 7 drop_frames … 15 doc_url; comments are a list.
+        self.numbers: dict[int, int] = {}
+        self.number_offsets: dict[int, int] = {}
+        self.comments: list[int] = []
+
+    def decode(self) -> Profile:
+        self._read_top_level()
+        profile = self.profile
+        profile.sample_types = [self._value_type(*span) for span in self.spans[1]]
+        profile.mappings = [self._mapping(*span) for span in self.spans[3]]
+        profile.functions = [self._function(*span) for span in self.spans[5]]
+        functions = {function.id: function for function in profile.functions}
+        mappings = {mapping.id: mapping for mapping in profile.mappings}
+        profile.locations = [self._location(*span, mappings, functions) for span in self.spans[4]]
+        self._read_samples()
+        self._fill_header()
+        return profile
+
+    def offset_of(self, fault: Fault) -> int:
+        """Says where the record that `Profile.find_fault` found starts in the document."""
+        spans = self.spans[_FIELDS[fault.table]]
+        return spans[fault.index][0] if fault.index < len(spans) else 0
+
+    def _read_top_level(self) -> None:
+        data, spans, strings = self.data, self.spans, self.strings
+        unknown = []
+        for number, kind, value, stop, start in read_fields(data, 0, len(data)):
+            if number == 6:
+                _expect(kind, DELIMITED, start)
+                strings.append(data[value:stop].decode("utf-8", "surrogateescape"))
+                if strings[0]:
+                    raise WireError("string_table[0] must be empty", start)
+                if len(strings) > self.limits.records:
+                    raise _too_large("strings", self.limits.records, start)
+            elif number in spans:
+                _expect(kind, DELIMITED, start)
+                spans[number].append((value, stop))
+                if len(spans[number]) > self.limits.records:
+                    raise _too_large(_TABLES[number], self.limits.records, start)
+            elif number == 13:
+                self._extend(self.comments, kind, value, stop, start)
+                if len(self.comments) > self.limits.records:
+                    raise _too_large("comments", self.limits.records, start)
+                self.number_offsets[number] = start
+            elif 7 <= number <= 15:
+                _expect(kind, VARINT, start)
+                if number == 9 and self.numbers.get(9):
+                    raise MalformedProfileError("parsing profile: concatenated profiles detected", start)
+                self.numbers[number] = value
+                self.number_offsets[number] = start
+            else:
+                unknown.append(data[start:stop])
+        self.profile.unknown = b"".join(unknown)
+
+    def _fill_header(self) -> None:
+        profile, numbers = self.profile, self.numbers
+        profile.drop_frames = self._header_string(7)
+        profile.keep_frames = self._header_string(8)
+        profile.time_nanos = to_signed(numbers.get(9, 0))
+        profile.duration_nanos = to_signed(numbers.get(10, 0))
+        profile.period_type = ValueType()
+        for span in self.spans[11]:
+            profile.period_type = self._value_type(*span)
+        profile.period = to_signed(numbers.get(12, 0))
+        profile.comments = [self._string(index, self.number_offsets[13]) for index in self.comments]
+        profile.default_sample_type = self._header_string(14)
+        profile.doc_url = self._header_string(15)
+
+    def _header_string(self, number: int) -> str:
+        return self._string(self.numbers.get(number, 0), self.number_offsets.get(number, 0))
+
+    def _string(self, index: int, offset: int) -> str:
+        # A negative index is a huge one here: indices are read as unsigned numbers.
+        try:
+            return self.strings[index]
+        except IndexError:
+            detail = f"string {to_signed(index)} is not in the string table of {len(self.strings)}"
+            raise WireError(detail, offset) from None
+
+    def _extend(self, numbers: list[int], kind: int, value: int, stop: int, start: int) -> None:
+        """Adds a repeated number's field, packed or not, to `numbers`."""
+        if kind == DELIMITED:
+            if (
+                stop - value > self.limits.records
+                and count_packed(self.data, value, stop) > self.limits.frames
+            ):
+                raise _too_large("numbers in one field", self.limits.frames, start)
+            numbers.extend(read_packed(self.data, value, stop))
+        else:
+            _expect(kind, VARINT, start)
+            numbers.append(value)
+
+    def _record(self, position: int, stop: int, last: int) -> tuple[list[int], bytes]:
+        """Reads a message whose fields 1 to `last` are numbers; returns them by field number, and what is unknown."""
+        values = [0] * (last + 1)
+        unknown = b""
+        for number, kind, value, end, start in read_fields(self.data, position, stop):
+            if 0 < number <= last:
+                _expect(kind, VARINT, start)
+                values[number] = value
+            else:
+                unknown += self.data[start:end]
+        return values, unknown
+
+    def _value_type(self, position: int, stop: int) -> ValueType:
+        (_, kind, unit), _ = self._record(position, stop, 2)
+        return ValueType(self._string(kind, position), self._string(unit, position))
+
+    def _mapping(self, position: int, stop: int) -> Mapping:
+        values, unknown = self._record(position, stop, 10)
+        _, id, start, limit, offset, filename, build_id, *flags = values
+        mapping = Mapping(
+            id,
+            start,
+            limit,
+            offset,
+            self._string(filename, position),
+            self._string(build_id, position),
+            *map(bool, flags),
+        )
+        mapping.unknown = unknown
+        return mapping
+
+    def _function(self, position: int, stop: int) -> Function:
+        (_, id, name, system_name, filename, start_line), unknown = self._record(position, stop, 5)
+        function = Function(
+            id,
+            self._string(name, position),
+            self._string(system_name, position),
+            self._string(filename, position),
+            to_signed(start_line),
+        )
+        function.unknown = unknown
+        return function
+
+    def _location(
+        self, position: int, stop: int, mappings: dict[int, Mapping], functions: dict[int, Function]
+    ) -> Location:
+        location = Location()
+        unknown = b""
+        for number, kind, value, end, start in read_fields(self.data, position, stop):
+            if number == 4:
+                _expect(kind, DELIMITED, start)
+                self.lines += 1
+                if self.lines > self.limits.records:
+                    raise _too_large("lines", self.limits.records, start)
+                location.lines.append(self._line(value, end, functions))
+                continue
+            if number in (1, 2, 3, 5):
+                _expect(kind, VARINT, start)
+            if number == 1:
+                location.id = value
+            elif number == 2:
+                location.mapping = mappings.get(value)
+            elif number == 3:
+                location.address = value
+            elif number == 5:
+                location.is_folded = bool(value)
+            else:
+                unknown += self.data[start:end]
+        location.unknown = unknown
+        return location
+
+    def _line(self, position: int, stop: int, functions: dict[int, Function]) -> Line:
+        (_, function, number, column), unknown = self._record(position, stop, 3)
+        line = Line(functions.get(function), to_signed(number), to_signed(column))
+        line.unknown = unknown
+        return line
+
+    def _read_samples(self) -> None:
+        locations = {location.id: location for location in self.profile.locations}
+        self.profile.samples = [self._sample(*span, locations) for span in self.spans[2]]
+
+    def _sample(self, position: int, stop: int, locations: dict[int, Location]) -> Sample:
+        ids: list[int] = []
+        values: list[int] = []
+        labels: list[list[int]] = []
+        unknown = b""
+        for number, kind, value, end, start in read_fields(self.data, position, stop):
+            if number == 1:
+                self._extend(ids, kind, value, end, start)
+            elif number == 2:
+                self._extend(values, kind, value, end, start)
+            elif number == 3:
+                _expect(kind, DELIMITED, start)
+                labels.append(self._record(value, end, 4)[0])
+            else:
+                unknown += self.data[start:end]
+        self._count(len(ids) + len(values), len(labels), position)
+        # A missing location becomes None for now; `find_fault` refuses it.
+        sample = Sample([locations.get(id) for id in ids], [to_signed(value) for value in values])  # type: ignore[misc]
+        sample.unknown = unknown
+        if labels:
+            self._fill_labels(sample, labels, position)
+        return sample
+
+    def _count(self, frames: int, labels: int, position: int) -> None:
+        self.frames += frames
+        self.labels += labels
+        if self.frames > self.limits.frames:
+            raise _too_large("frames and values in its samples", self.limits.frames, position)
+        if self.labels > self.limits.records:
+            raise _too_large("labels", self.limits.records, position)
+
+    def _fill_labels(self, sample: Sample, labels: list[list[int]], position: int) -> None:
+        """Sorts raw labels into text and numbers; a number 0 without a unit cannot be told from nothing."""
+        for _, key_index, text, number, unit in labels:
+            key = self._string(key_index, position)
+            if text:
+                sample.labels.setdefault(key, []).append(self._string(text, position))
+            elif number or unit:
+                numbers = sample.numeric_labels.setdefault(key, [])
+                if unit or key in sample.numeric_units:
+                    units = sample.numeric_units.setdefault(key, [])
+                    units.extend([""] * (len(numbers) - len(units)))
+                    units.append(self._string(unit, position))
+                numbers.append(to_signed(number))
+
+
+_TABLES = {1: "sample types", 2: "samples", 3: "mappings", 4: "locations", 5: "functions", 11: "period types"}
+
+
+_FIELDS = {name: number for number, name in _TABLES.items()}
+
+
+def _expect(kind: int, expected: int, offset: int) -> None:
+    if kind != expected:
+        raise WireError(f"wire type {kind} in a field that has wire type {expected}", offset)
+
+
+def encode(profile: Profile, level: int = 6) -> bytes:
+    """Writes a profile as gzipped `profile.proto`; `level` is gzip's, 1 (fast) to 9 (small).
+
+    Ids are written as they are. Raises `ValueError` for a number that does not fit into 64 bits. A numeric label of 0
+    without a unit is lost: the format cannot tell it from none.
+    """
+    compressor = zlib.compressobj(level, zlib.DEFLATED, _GZIP_WINDOW)
+    return compressor.compress(encode_uncompressed(profile)) + compressor.flush()
+
+
+def encode_uncompressed(profile: Profile) -> bytes:
+    """Writes a profile as bare `profile.proto`, which every reader accepts too."""
+    return _Encoder().encode(profile)
+
+
+class _Encoder:
+    """One document being encoded: the string table as it grows."""
+
+    def __init__(self) -> None:
+        self.strings: dict[str, int] = {"": 0}
+
+    def encode(self, profile: Profile) -> bytes:
+        parts: list[bytes] = []
+        _append(parts, 1, map(self._value_type, profile.sample_types))
+        _append(parts, 2, map(self._sample, profile.samples))
+        _append(parts, 3, map(self._mapping, profile.mappings))
+        _append(parts, 4, map(self._location, profile.locations))
+        _append(parts, 5, map(self._function, profile.functions))
+        header = self._header(profile)
+        _append(parts, 6, (text.encode("utf-8", "surrogateescape") for text in self.strings))
+        return b"".join(parts) + header + profile.unknown
+
+    def _index(self, text: str) -> int:
+        return self.strings.setdefault(text, len(self.strings))
+
+    def _header(self, profile: Profile) -> bytes:
+        period_type = profile.period_type
+        drop, keep = self._index(profile.drop_frames), self._index(profile.keep_frames)
+        encoded_period_type = self._value_type(period_type) if period_type is not None else b""
+        comments = [self._index(comment) for comment in profile.comments]
+        return b"".join(
+            (
+                write_number(7, drop),
+                write_number(8, keep),
+                write_number(9, profile.time_nanos),
+                write_number(10, profile.duration_nanos),
+                write_delimited(11, encoded_period_type) if encoded_period_type else b"",
+                write_number(12, profile.period),
+                write_numbers(13, comments),
+                write_number(14, self._index(profile.default_sample_type)),
+                write_number(15, self._index(profile.doc_url)),
+            )
+        )
+
+    def _value_type(self, kind: ValueType) -> bytes:
+        return write_number(1, self._index(kind.type)) + write_number(2, self._index(kind.unit))
+
+    def _sample(self, sample: Sample) -> bytes:
+        content = write_numbers(1, [location.id for location in sample.locations])
+        content += write_numbers(2, sample.values)
+        if sample.labels or sample.numeric_labels:
+            content += b"".join(write_delimited(3, label) for label in self._labels(sample))
+        return content + sample.unknown
+
+    def _labels(self, sample: Sample) -> Iterable[bytes]:
+        for key in sorted(sample.labels):
+            for text in sample.labels[key]:
+                yield write_number(1, self._index(key)) + write_number(2, self._index(text))
+        for key in sorted(sample.numeric_labels):
+            numbers = sample.numeric_labels[key]
+            units = sample.numeric_units.get(key) or [""] * len(numbers)
+            for number, unit in zip(numbers, units, strict=True):
+                yield (
+                    write_number(1, self._index(key))
+                    + write_number(3, number)
+                    + write_number(4, self._index(unit))
+                )
+
+    def _mapping(self, mapping: Mapping) -> bytes:
+        numbers = (
+            mapping.id,
+            mapping.start,
+            mapping.limit,
+            mapping.offset,
+            self._index(mapping.filename),
+            self._index(mapping.build_id),
+            mapping.has_functions,
+            mapping.has_filenames,
+            mapping.has_line_numbers,
+            mapping.has_inline_frames,
+        )
+        return _write_record(numbers) + mapping.unknown
+
+    def _location(self, location: Location) -> bytes:
+        content = _write_record(
+            (location.id, location.mapping.id if location.mapping else 0, location.address)
+        )
+        for line in location.lines:
+            function = line.function.id if line.function else 0
+            content += write_delimited(4, _write_record((function, line.line, line.column)) + line.unknown)
+        return content + write_number(5, location.is_folded) + location.unknown
+
+    def _function(self, function: Function) -> bytes:
+        numbers = (
+            function.id,
+            self._index(function.name),
+            self._index(function.system_name),
+            self._index(function.filename),
+            function.start_line,
+        )
+        return _write_record(numbers) + function.unknown
+
+
+def _append(parts: list[bytes], field: int, contents: Iterable[bytes]) -> None:
+    tag = write_varint(field << 3 | DELIMITED)
+    for content in contents:
+        parts.append(tag)
+        parts.append(write_varint(len(content)))
+        parts.append(content)
+
+
+def _write_record(numbers: Iterable[int]) -> bytes:
+    """Writes numbers as the fields 1, 2, 3, … of a message."""
+    return b"".join([write_number(field, value) for field, value in enumerate(numbers, 1)])
