@@ -11,7 +11,9 @@ import os
 import sys
 
 # Name → (module, what it does). The one list of commands: help and completion are made from it.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "doctor": ("conduit.cli.doctor", "say what this installation can measure, and what is missing"),
+}
 
 _HEADER = """conduit: what a running Python application is made of, and where its time and memory go.
 

@@ -1,0 +1,254 @@
+/* Exact counts of allocations: how many requests, how many bytes, for B/op and allocs/op.
+ *
+ * Law. Counted is what the program asks of the interpreter's allocators (domains raw, mem and obj), in the
+ * requested size: malloc, calloc, and a realloc that grows, which counts as one allocation of the whole new size,
+ * as Go's growslice does. Not counted: shrinking in place, frees, what a free list serves, and memory that never
+ * passes these allocators. pymalloc passes requests above 512 bytes on to the raw domain; a thread that is inside
+ * a hook already is therefore let through, so that each request counts once.
+ *
+ * Whether a realloc grows is known from a map of the live blocks and their sizes. A block that is older than the
+ * counting has an unknown size, and its first realloc counts as growing.
+ *
+ * Each thread counts for itself (a deterministic operation then has one answer, whatever other threads do), and
+ * one total counts all threads. The raw domain is used without the GIL, so map and total have a lock; it is a leaf:
+ * nothing is called while it is held but mmap. Counting is meant for a pass of its own, not for timed code. */
+#include "address_map.h"
+#include "alloc_hook.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef struct {
+    uint64_t allocations;
+    uint64_t bytes;
+} Counts;
+
+static atomic_bool counting;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static AddressMap sizes;   /* under `lock` */
+static Counts total;       /* under `lock` */
+static bool sizes_missing; /* under `lock`: the map could not grow, so the counts are no longer exact */
+static unsigned round_number;
+
+static THREAD_LOCAL Counts own;
+static THREAD_LOCAL unsigned own_round; /* the counting to which `own` belongs */
+static THREAD_LOCAL bool inside;
+
+static void count(size_t size) {
+    if (own_round != round_number) {
+        own = (Counts){0, 0};
+        own_round = round_number;
+    }
+    own.allocations++;
+    own.bytes += size;
+    total.allocations++;
+    total.bytes += size;
+}
+
+static void remember(void *block, size_t size) {
+    if (!address_map_put(&sizes, (Block){.address = (uintptr_t)block, .size = size})) sizes_missing = true;
+}
+
+static void note_new(void *block, size_t size) {
+    if (block == NULL) return;
+    pthread_mutex_lock(&lock);
+    count(size);
+    remember(block, size);
+    pthread_mutex_unlock(&lock);
+}
+
+static bool forget(void *block, Block *known) {
+    pthread_mutex_lock(&lock);
+    bool found = address_map_take(&sizes, (uintptr_t)block, known);
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+static inline bool passing(void) {
+    return inside || !atomic_load_explicit(&counting, memory_order_relaxed);
+}
+
+static inline void *counted_malloc(const PyMemAllocatorEx *below, size_t size) {
+    if (passing()) return below->malloc(below->ctx, size);
+    inside = true;
+    void *block = below->malloc(below->ctx, size);
+    inside = false;
+    note_new(block, size);
+    return block;
+}
+
+static inline void *counted_calloc(const PyMemAllocatorEx *below, size_t count, size_t size) {
+    if (passing()) return below->calloc(below->ctx, count, size);
+    inside = true;
+    void *block = below->calloc(below->ctx, count, size);
+    inside = false;
+    note_new(block, count * size);
+    return block;
+}
+
+static void *counted_resize(const PyMemAllocatorEx *below, void *old, size_t size) {
+    /* Forgotten before the call: once the old block is free, another thread may be given its address. */
+    Block known;
+    bool is_known = forget(old, &known);
+    inside = true;
+    void *block = below->realloc(below->ctx, old, size);
+    inside = false;
+    pthread_mutex_lock(&lock);
+    if (block == NULL) {
+        if (is_known) remember(old, known.size);
+    } else {
+        if (!is_known || size > known.size) count(size);
+        remember(block, size);
+    }
+    pthread_mutex_unlock(&lock);
+    return block;
+}
+
+static inline void *counted_realloc(const PyMemAllocatorEx *below, void *old, size_t size) {
+    if (passing()) return below->realloc(below->ctx, old, size);
+    if (old != NULL) return counted_resize(below, old, size);
+    inside = true;
+    void *block = below->realloc(below->ctx, NULL, size);
+    inside = false;
+    note_new(block, size);
+    return block;
+}
+
+/* Freeing is noted even inside a hook: the map must not hold a block that is gone. */
+static inline void counted_free(const PyMemAllocatorEx *below, void *block) {
+    Block known;
+    if (block != NULL && atomic_load_explicit(&counting, memory_order_relaxed)) forget(block, &known);
+    below->free(below->ctx, block);
+}
+
+/* The context is ignored (see alloc_hook.c), so each domain has functions of its own. */
+static AllocatorLayer layer;
+#define HOOKS_OF(domain)                                                                                      \
+    static void *domain##_malloc(void *Py_UNUSED(ctx), size_t size) {                                         \
+        return counted_malloc(&layer.originals[domain], size);                                                \
+    }                                                                                                         \
+    static void *domain##_calloc(void *Py_UNUSED(ctx), size_t count, size_t size) {                           \
+        return counted_calloc(&layer.originals[domain], count, size);                                         \
+    }                                                                                                         \
+    static void *domain##_realloc(void *Py_UNUSED(ctx), void *block, size_t size) {                           \
+        return counted_realloc(&layer.originals[domain], block, size);                                        \
+    }                                                                                                         \
+    static void domain##_free(void *Py_UNUSED(ctx), void *block) {                                            \
+        counted_free(&layer.originals[domain], block);                                                        \
+    }
+HOOKS_OF(DOMAIN_RAW)
+HOOKS_OF(DOMAIN_MEM)
+HOOKS_OF(DOMAIN_OBJ)
+#define ENTRY_OF(domain) [domain] = {NULL, domain##_malloc, domain##_calloc, domain##_realloc, domain##_free}
+static AllocatorLayer layer = {.hooks = {ENTRY_OF(DOMAIN_RAW), ENTRY_OF(DOMAIN_MEM), ENTRY_OF(DOMAIN_OBJ)}};
+
+/* fork: the child must find the lock free and the map whole, whatever other threads were doing. */
+static void before_fork(void) { pthread_mutex_lock(&lock); }
+static void after_fork(void) { pthread_mutex_unlock(&lock); }
+
+static PyObject *allocations_start(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    if (counting) {
+        PyErr_SetString(PyExc_RuntimeError, "allocations are being counted already: stop() the first counting before "
+                                            "starting another");
+        return NULL;
+    }
+    pthread_mutex_lock(&lock);
+    round_number++;
+    total = (Counts){0, 0};
+    sizes_missing = false;
+    pthread_mutex_unlock(&lock);
+    allocator_layer_install(&layer);
+    counting = true;
+    Py_RETURN_NONE;
+}
+
+/* A named tuple: unlike a plain one it takes nothing from a free list that the measured program lives on. */
+static PyTypeObject *counts_type;
+static PyStructSequence_Field counts_fields[] = {
+    {"allocations", "requests for memory, growing reallocations among them"},
+    {"bytes", "what they asked for"},
+    {NULL, NULL},
+};
+static PyStructSequence_Desc counts_description = {
+    .name = "conduit._native.Counts",
+    .doc = "Allocations and their bytes since counting began.",
+    .fields = counts_fields,
+    .n_in_sequence = 2,
+};
+
+static PyObject *build_counts(Counts counts) {
+    PyObject *answer = PyStructSequence_New(counts_type);
+    if (answer == NULL) return NULL;
+    PyObject *allocations = PyLong_FromUnsignedLongLong(counts.allocations);
+    PyObject *bytes = PyLong_FromUnsignedLongLong(counts.bytes);
+    PyStructSequence_SetItem(answer, 0, allocations);
+    PyStructSequence_SetItem(answer, 1, bytes);
+    if (allocations == NULL || bytes == NULL) Py_CLEAR(answer);
+    return answer;
+}
+
+static PyObject *counts_as_tuple(Counts counts) {
+    /* The answer's own objects are not the program's. */
+    bool was_inside = inside;
+    inside = true;
+    PyObject *answer = build_counts(counts);
+    inside = was_inside;
+    return answer;
+}
+
+static bool can_read(bool missing) {
+    if (!counting) {
+        PyErr_SetString(PyExc_RuntimeError, "allocations are not being counted: start() comes first");
+        return false;
+    }
+    if (missing) {
+        PyErr_SetString(PyExc_MemoryError, "no memory was left for the sizes of live blocks, so allocations can no "
+                                           "longer be counted exactly: count fewer iterations");
+        return false;
+    }
+    return true;
+}
+
+static PyObject *allocations_read(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    if (!can_read(sizes_missing)) return NULL;
+    return counts_as_tuple(own_round == round_number ? own : (Counts){0, 0});
+}
+
+static PyObject *allocations_read_all_threads(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    pthread_mutex_lock(&lock);
+    Counts counts = total;
+    bool missing = sizes_missing;
+    pthread_mutex_unlock(&lock);
+    return can_read(missing) ? counts_as_tuple(counts) : NULL;
+}
+
+static PyObject *allocations_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    if (!counting) {
+        PyErr_SetString(PyExc_RuntimeError, "allocations are not being counted: start() comes first");
+        return NULL;
+    }
+    counting = false;
+    allocator_layer_remove(&layer);
+    pthread_mutex_lock(&lock);
+    address_map_clear(&sizes);
+    pthread_mutex_unlock(&lock);
+    Py_RETURN_NONE;
+}
+
+PyMethodDef allocation_methods[] = {
+    {"allocations_start", allocations_start, METH_NOARGS, "Begins to count, from zero."},
+    {"allocations_read", allocations_read, METH_NOARGS, "(allocations, bytes) of the calling thread since the start."},
+    {"allocations_read_all_threads", allocations_read_all_threads, METH_NOARGS,
+     "(allocations, bytes) of all threads since the start."},
+    {"allocations_stop", allocations_stop, METH_NOARGS, "Ends counting and takes the hooks away."},
+    {NULL, NULL, 0, NULL},
+};
+
+int attach_allocations(void) {
+    if (pthread_atfork(before_fork, after_fork, after_fork) != 0) {
+        PyErr_SetString(PyExc_ImportError, "pthread_atfork failed: no memory");
+        return -1;
+    }
+    counts_type = PyStructSequence_NewType(&counts_description);
+    return counts_type == NULL ? -1 : 0;
+}

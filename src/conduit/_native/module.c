@@ -1,0 +1,35 @@
+/* conduit._native._core: puts the tables of the other files together, and does nothing else.
+ *
+ * Single-phase on purpose: allocator hooks, signal handlers and timers belong to the process, so an isolated
+ * subinterpreter is refused by the interpreter itself with an ImportError that says so. */
+#include "native.h"
+
+static PyMethodDef *const METHOD_TABLES[] = {
+    allocation_methods,
+};
+
+static int (*const ATTACHMENTS[])(void) = {
+    attach_allocations,
+};
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "conduit._native._core",
+    .m_doc = "Counts allocations and samples stacks and heap; see the Python modules beside it.",
+    .m_size = -1,
+};
+
+PyMODINIT_FUNC PyInit__core(void) {
+    for (size_t i = 0; i < COUNT_OF(ATTACHMENTS); i++)
+        if (ATTACHMENTS[i]() < 0) return NULL;
+    PyObject *module = PyModule_Create(&definition);
+    if (module == NULL) return NULL;
+    for (size_t i = 0; i < COUNT_OF(METHOD_TABLES); i++)
+        if (PyModule_AddFunctions(module, METHOD_TABLES[i]) < 0) {
+            Py_DECREF(module);
+            return NULL;
+        }
+    return module;
+}

@@ -1,0 +1,28 @@
+/* What every file of the extension shares: thread-local storage that a signal handler may touch, and the tables
+ * of functions from which module.c is put together.
+ *
+ * Law of the extension: what runs inside an allocator hook or a signal handler allocates nothing from Python,
+ * raises nothing and takes no reference; it writes to memory that this extension owns (mmap, never malloc, where
+ * a hook could meet itself). Everything that builds Python objects runs later, from an ordinary call. */
+#ifndef CONDUIT_NATIVE_H
+#define CONDUIT_NATIVE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+/* glibc gives a dlopen'ed library static TLS from its surplus, and only that model is safe in a signal handler
+ * there; musl sets every thread's block up beforehand, and refuses the static model after start-up. */
+#if defined(__GLIBC__)
+#define THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+#else
+#define THREAD_LOCAL __thread
+#endif
+
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+/* One table a file; module.c adds them all. `attach` functions run once, when the module is made. */
+extern PyMethodDef allocation_methods[];
+int attach_allocations(void);
+
+#endif
