@@ -1,0 +1,125 @@
+"""Markdown pages as sequences of blocks that can be run, with the output that each promises.
+
+What a page may say, and what is done with it:
+
+- ```` ```console ```` runs every `$ ` line with bash; the lines up to the next `$ ` are what it must print on
+  standard output and standard error together. A line that ends in a backslash goes on in the next (`> ` is allowed).
+  `$ ` lines that follow without output between them must print nothing, unless the next line says otherwise.
+- ```` ```python ```` runs as a script of its own; an ```` ```output ```` block right after it is what it must print.
+  With `>>>` prompts in it the block is an interactive session instead, checked as such.
+- All blocks of a page share one new, empty folder as their working directory, and run in page order.
+- `<!-- files: examples/shop.json docs/data/*.txt -->` copies files from the project into that folder, by their names.
+- `<!-- file: NAME -->` before a block of any language writes the block to NAME there instead of running it.
+- `<!-- exit: 1 -->` before a console block: the last command must end with this status (0 where nothing is said).
+- `<!-- skip: REASON -->` before a block: not run. The reason is compulsory.
+- Blocks in other languages (`sh` for installation, `json`, `text`) are not run; a `$ conduit …` line in one of them
+  is an error, so that no example escapes.
+
+What differs from run to run is compared by rule, on both sides: times (`1.5ms`, `0.03s`), addresses (`0x7f…`), process
+ids and the folder's own path. A line that is only `…` or `...` stands for any number of lines; `…` inside a line for any text.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+_FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+|~~~+) *(?P<language>[\w+-]*)[^`]*$")
+_DIRECTIVE = re.compile(r"^\s*<!-- *(?P<name>files|file|exit|skip): *(?P<value>.*?) *-->\s*$")
+
+
+class Block(NamedTuple):
+    """One fenced block: its language, its text, where it begins, and the directives that stand before it."""
+
+    language: str
+    text: str
+    line: int
+    directives: dict[str, str]
+
+
+class Command(NamedTuple):
+    """One command of a console block and the output that the page shows for it."""
+
+    words: str
+    expected: str
+    line: int
+
+
+def read_blocks(text: str) -> list[Block]:
+    """Every fenced block of a page, in order. Raises `ValueError` for a fence that is never closed."""
+    blocks: list[Block] = []
+    directives: dict[str, str] = {}
+    lines = text.splitlines()
+    position = 0
+    while position < len(lines):
+        line = lines[position]
+        position += 1
+        if directive := _DIRECTIVE.match(line):
+            directives[directive["name"]] = directive["value"]
+        elif opening := _FENCE.match(line):
+            end = _closing(lines, position, opening)
+            body = [one.removeprefix(opening["indent"]) for one in lines[position:end]]
+            blocks.append(
+                Block(opening["language"], "".join(f"{one}\n" for one in body), position, directives)
+            )
+            position, directives = end + 1, {}
+        elif line.strip() and "files" not in directives:
+            directives = {}
+    return blocks
+
+
+def _closing(lines: list[str], start: int, opening: re.Match[str]) -> int:
+    for number in range(start, len(lines)):
+        stripped = lines[number].strip()
+        if stripped and set(stripped) == {opening["fence"][0]} and len(stripped) >= len(opening["fence"]):
+            return number
+    raise ValueError(f"line {start}: the block is never closed")
+
+
+def read_commands(block: Block) -> list[Command]:
+    """The `$ ` commands of a console block. Raises `ValueError` for text before the first one."""
+    commands: list[Command] = []
+    lines = block.text.splitlines()
+    position = 0
+    while position < len(lines):
+        if not lines[position].startswith("$ "):
+            raise ValueError(f"line {block.line + position + 1}: expected a line that begins with '$ '")
+        start = position
+        words = [lines[position][2:]]
+        while words[-1].endswith("\\") and position + 1 < len(lines):
+            position += 1
+            words.append(lines[position].removeprefix("> "))
+        position += 1
+        first = position
+        while position < len(lines) and not lines[position].startswith("$ "):
+            position += 1
+        expected = "".join(f"{line}\n" for line in lines[first:position])
+        commands.append(Command("\n".join(words), expected, block.line + start + 1))
+    return commands
+
+
+_MASKS = (
+    (re.compile(r"\b\d+(\.\d+)?(e[+-]\d+)? ?(ns|µs|us|ms|s)\b(?!/)"), "TIME"),
+    (re.compile(r"\b0x[0-9a-fA-F]{6,}\b"), "ADDRESS"),
+    (re.compile(r"\b(pid|PID|process) \d+\b"), r"\1 PID"),
+)
+
+
+def mask(text: str, folder: Path) -> str:
+    """The text with everything replaced that differs from run to run."""
+    text = text.replace(str(folder), "FOLDER")
+    for pattern, name in _MASKS:
+        text = pattern.sub(name, text)
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def agrees(printed: str, expected: str, folder: Path) -> bool:
+    """Whether an output is the one that a page shows, by the rules above."""
+    parts = []
+    for line in mask(expected, folder).splitlines():
+        if line.strip() in ("…", "..."):
+            parts.append(r"(?:.*\n)*?")
+        else:
+            parts.append(".*".join(map(re.escape, line.split("…"))) + r"\n")
+    return re.fullmatch("".join(parts), mask(printed, folder)) is not None

@@ -1,0 +1,86 @@
+"""The reader of pages is tested too: a page whose examples are wrong has to fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import agrees, read_blocks, read_commands
+from tests.docs.test_pages import PageRun
+
+FOLDER = Path("/nowhere/at/all")
+
+
+def test_a_command_keeps_the_output_that_follows_it_and_goes_on_after_a_backslash() -> None:
+    (block,) = read_blocks("```console\n$ a \\\n> b\none\ntwo\n$ c\n```\n")
+    assert [(one.words, one.expected) for one in read_commands(block)] == [
+        ("a \\\nb", "one\ntwo\n"),
+        ("c", ""),
+    ]
+
+
+def test_directives_belong_to_the_next_block_only() -> None:
+    first, second = read_blocks("<!-- exit: 1 -->\n```console\n$ false\n```\n\n```console\n$ true\n```\n")
+    assert first.directives == {"exit": "1"}
+    assert second.directives == {}
+
+
+def test_a_block_that_is_never_closed_is_an_error() -> None:
+    with pytest.raises(ValueError, match="never closed"):
+        read_blocks("```console\n$ true\n")
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        ("took 1.5ms\n", "took 27.3ms\n"),
+        ("at 0x7f00aa\n", "at 0x55bbccdd\n"),
+        ("a\nb\nc\n", "a\n…\nc\n"),
+        ("version 1.2.3 of it\n", "version … of it\n"),
+        (f"{FOLDER}/x\n", f"{FOLDER}/x\n"),
+    ],
+)
+def test_what_differs_from_run_to_run_is_compared_by_rule(printed: str, expected: str) -> None:
+    assert agrees(printed, expected, FOLDER)
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [("7 routes\n", "8 routes\n"), ("a\nb\n", "a\n"), ("a\n", "a\nb\n"), ("a\n", ""), ("", "a\n")],
+)
+def test_any_other_difference_counts(printed: str, expected: str) -> None:
+    assert not agrees(printed, expected, FOLDER)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```console\n$ echo one\ntwo\n```\n",
+        "```console\n$ false\n```\n",
+        "<!-- exit: 1 -->\n```console\n$ true\n```\n",
+        "```python\nraise SystemExit(3)\n```\n",
+        "```python\n>>> 1 + 1\n3\n```\n",
+        "```python\nprint(1)\n```\n```output\n2\n```\n",
+        "<!-- skip: -->\n```console\n$ true\n```\n",
+    ],
+)
+def test_a_page_whose_example_is_wrong_fails(text: str, tmp_path: Path) -> None:
+    blocks = read_blocks(text)
+    output = blocks[1].text if len(blocks) > 1 else None
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        PageRun(Path("page.md"), tmp_path).block(blocks[0], output)
+
+
+def test_a_page_whose_examples_are_right_passes(tmp_path: Path) -> None:
+    text = (
+        "<!-- file: data/x.txt -->\n```text\nhello\n```\n```console\n$ cat data/x.txt\nhello\n```\n"
+        "```python\nprint(1)\n```\n```output\n1\n```\n```python\n>>> 1 + 1\n2\n```\n"
+    )
+    blocks = read_blocks(text)
+    run = PageRun(Path("page.md"), tmp_path)
+    for number, block in enumerate(blocks):
+        output = blocks[number + 1].text if number + 1 < len(blocks) else None
+        run.block(
+            block, output if number + 1 < len(blocks) and blocks[number + 1].language == "output" else None
+        )
