@@ -1,0 +1,164 @@
+"""The machine: the configuration lines above the results, and what it did to a measurement while it ran.
+
+A `Watch` is opened before a timed run and read after it. What the kernel says decides, not a guess: how long our
+thread was ready but had no CPU (`schedstat`), how long a control group was throttled (`cpu.stat`), how often the
+cores hit their thermal limit, which frequency governor is set. Where a file is missing, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+from conduit.bench.result import Doubt
+
+WAITING_SHARE = 0.05  # of wall time, ready but without a CPU
+THROTTLED_SHARE = 0.01  # of wall time, held back by a control group
+
+_GOARCH = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
+
+
+def config_lines(package: str) -> list[str]:
+    """The `key: value` lines that hold for the results below them, in Go's order, with ours behind."""
+    machine = platform.machine()
+    lines = [f"goos: {sys.platform}", f"goarch: {_GOARCH.get(machine, machine)}", f"pkg: {package}"]
+    cpu = cpu_model()
+    if cpu:
+        lines.append(f"cpu: {cpu}")
+    lines.append(f"python: {python_version()}")
+    return lines
+
+
+def python_version() -> str:
+    """`3.11.7` for CPython; with the implementation's name before it for any other."""
+    name = platform.python_implementation()
+    return platform.python_version() if name == "CPython" else f"{name} {platform.python_version()}"
+
+
+def cpu_model() -> str:
+    """The processor's name as the kernel gives it, or an empty text."""
+    for line in _read("/proc/cpuinfo").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in ("model name", "Hardware", "cpu model"):
+            return value.strip()
+    return platform.processor()
+
+
+def processors() -> int:
+    """How many processors this process may use: the `-N` of the names."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Watch:
+    """The kernel's counters at one moment; `doubts` compares them with now."""
+
+    def __init__(self) -> None:
+        self._waiting_ns = _waiting_ns()
+        self._throttled_ns = _throttled_ns()
+        self._thermal_events = _thermal_events()
+
+    def doubts(self, wall_ns: int) -> list[Doubt]:
+        """What disturbed the `wall_ns` nanoseconds since the watch was opened."""
+        found = []
+        waited = (_waiting_ns() - self._waiting_ns) / max(wall_ns, 1)
+        if waited > WAITING_SHARE:
+            found.append(_loaded(waited))
+        throttled = (_throttled_ns() - self._throttled_ns) / max(wall_ns, 1)
+        if throttled > THROTTLED_SHARE:
+            found.append(_throttled(throttled))
+        events = _thermal_events() - self._thermal_events
+        if events > 0:
+            found.append(_overheated(events))
+        return found
+
+
+def standing_doubts() -> list[Doubt]:
+    """What is wrong with the machine before anything runs: said once."""
+    governors = sorted(_governors())
+    if not governors or governors == ["performance"]:
+        return []
+    return [
+        Doubt(
+            "frequency-scaled",
+            f"the CPU's frequency follows its load (scaling governor: {', '.join(governors)})",
+            "set it with `cpupower frequency-set -g performance` while measuring",
+        )
+    ]
+
+
+def _loaded(share: float) -> Doubt:
+    return Doubt(
+        "loaded-machine",
+        f"other work held the CPU for {share:.0%} of this run",
+        "close other programs, pin with `taskset -c 1 conduit bench …`, or raise -benchtime and -count",
+    )
+
+
+def _throttled(share: float) -> Doubt:
+    return Doubt(
+        "throttled",
+        f"the control group's CPU quota held this process back for {share:.0%} of this run",
+        "raise the container's CPU limit, or measure outside it",
+    )
+
+
+def _overheated(events: int) -> Doubt:
+    return Doubt(
+        "overheated",
+        f"the CPU slowed down for heat {events} times during this run",
+        "let the machine cool, and disable turbo in its settings",
+    )
+
+
+def _waiting_ns() -> int:
+    # /proc/thread-self/schedstat: time on CPU, time waiting on a run queue (both ns), time slices.
+    fields = _read("/proc/thread-self/schedstat").split()
+    return int(fields[1]) if len(fields) >= 2 and fields[1].isdigit() else 0
+
+
+def _throttled_ns() -> int:
+    for folder in _cpu_control_groups():
+        values = dict(line.split()[:2] for line in _read(folder / "cpu.stat").splitlines() if " " in line)
+        if "throttled_usec" in values:
+            return int(values["throttled_usec"]) * 1000
+        if "throttled_time" in values:
+            return int(values["throttled_time"])
+    return 0
+
+
+def _cpu_control_groups() -> list[Path]:
+    """Folders which may hold this process's `cpu.stat`: version 2, then version 1; its own group, then the root."""
+    folders = []
+    for line in _read("/proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        names = controllers.split(",")
+        if controllers and "cpu" not in names:
+            continue
+        base = Path("/sys/fs/cgroup") / ("cpu" if controllers else "")
+        folders += [base / path.lstrip("/"), base]
+    return folders
+
+
+def _thermal_events() -> int:
+    events = 0
+    for path in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/core_throttle_count"):
+        text = _read(path).strip()
+        events += int(text) if text.isdigit() else 0
+    return events
+
+
+def _governors() -> set[str]:
+    paths = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor")
+    return {text for path in paths if (text := _read(path).strip())}
+
+
+def _read(path: str | Path) -> str:
+    """A kernel file's text; empty where it does not exist or may not be read, which means: nothing is known."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
