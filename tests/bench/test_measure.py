@@ -1,0 +1,402 @@
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conduit._native import available
+from conduit.bench.loop import Benchmark, BenchmarkMisuseError
+from conduit.bench.measure import (
+    MOST_ITERATIONS,
+    Options,
+    Run,
+    call,
+    count_allocations,
+    count_instructions,
+    measure,
+    next_n,
+    spread_doubt,
+)
+from conduit.bench.result import Measurement
+from tests.native.operations import EXPECTED
+
+
+def ran(function: Callable[[Benchmark], object], n: int = 1, **options: object) -> Benchmark:
+    run = Run("BenchmarkX", function, Options(**options))  # type: ignore[arg-type]
+    return call(run, Benchmark("BenchmarkX", n))
+
+
+def measured(function: Callable[[Benchmark], object], **options: object) -> Measurement:
+    settings: dict[str, object] = {"goal_ns": 1_000_000, **options}
+    run = Run("BenchmarkX", function, Options(**settings))  # type: ignore[arg-type]
+    return measure(run, call(run, Benchmark("BenchmarkX", 1)), 1)
+
+
+def looping(operation: Callable[[], object]) -> Callable[[Benchmark], None]:
+    def bench(b: Benchmark) -> None:
+        for _ in b:
+            operation()
+
+    return bench
+
+
+def counting_by_range(operation: Callable[[], object]) -> Callable[[Benchmark], None]:
+    def bench(b: Benchmark) -> None:
+        for _ in range(b.n):
+            operation()
+
+    return bench
+
+
+# Calibration.
+
+
+@given(st.integers(1, 10**12), st.integers(1, 10**9), st.integers(0, 10**12))
+def test_n_grows_by_at_least_one_and_at_most_a_hundred_times(goal: int, last: int, elapsed: int) -> None:
+    n = next_n(goal, last, elapsed, last)
+    assert min(last + 1, MOST_ITERATIONS) <= n <= min(max(100 * last, last + 1), MOST_ITERATIONS)
+
+
+@pytest.mark.parametrize(
+    ("goal", "last", "elapsed", "expected"),
+    [
+        (1_000_000_000, 1, 100, 100),
+        (1_000_000_000, 10_000, 500_000, 1_000_000),
+        (1_000_000_000, 1_000_000, 50_000_000, 24_000_000),
+        (1_000_000_000, 1, 900_000_000, 2),
+        (1_000_000_000, 3, 0, 300),
+        (10**12, 10**9, 1, 10**9),
+    ],
+)
+def test_n_is_predicted_with_a_fifth_more(goal: int, last: int, elapsed: int, expected: int) -> None:
+    assert next_n(goal, last, elapsed, last) == expected
+
+
+def test_the_last_run_counts_and_each_run_gets_its_n() -> None:
+    seen: list[int] = []
+
+    def bench(b: Benchmark) -> None:
+        seen.append(b.n)
+        for _ in b:
+            pass
+
+    result = measured(bench)
+    assert seen[0] == 1
+    assert seen == sorted(set(seen))
+    assert result.n == seen[-1]
+
+
+def test_a_fixed_number_of_iterations_is_run_exactly_and_once_where_it_is_one() -> None:
+    seen: list[int] = []
+
+    def bench(b: Benchmark) -> None:
+        seen.append(b.n)
+        for _ in b:
+            pass
+
+    assert measured(bench, iterations=17).n == 17
+    assert measured(bench, iterations=1).n == 1
+    assert seen == [1, 17, 1]
+
+
+def test_warming_up_runs_before_the_measurement() -> None:
+    seen: list[int] = []
+
+    def bench(b: Benchmark) -> None:
+        seen.append(b.n)
+        for _ in b:
+            pass
+
+    measured(bench, iterations=5, warm_up_iterations=50)
+    assert seen == [1, 50, 5]
+
+
+# The loop and the timer.
+
+
+class Clock:
+    """A clock that stands still unless the test moves it."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+    def pass_ns(self, duration_ns: int) -> None:
+        self.now_ns += duration_ns
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("conduit.bench.loop.perf_counter_ns", clock)
+    return clock
+
+
+def test_only_the_n_turns_of_the_loop_are_measured(clock: Clock) -> None:
+    def bench(b: Benchmark) -> None:
+        clock.pass_ns(1_000)
+        turns = 0
+        for _ in b:
+            turns += 1
+            clock.pass_ns(7)
+        clock.pass_ns(2_000)
+        assert turns == b.n == 10
+        assert b.elapsed_ns == 70
+
+    assert ran(bench, 10).elapsed_ns == 70
+
+
+def test_without_the_loop_everything_from_call_to_return_is_measured(clock: Clock) -> None:
+    assert ran(lambda b: clock.pass_ns(5)).elapsed_ns == 5
+
+
+def test_a_loop_left_early_is_refused_with_what_to_look_for() -> None:
+    def bench(b: Benchmark) -> None:
+        for _ in b:
+            break
+
+    with pytest.raises(BenchmarkMisuseError, match="left 2 iterations early"):
+        ran(bench, 3)
+
+
+def test_a_second_loop_in_one_run_is_refused() -> None:
+    def bench(b: Benchmark) -> None:
+        for _ in b:
+            pass
+        b.start_timer()
+        for _ in b:
+            pass
+
+    with pytest.raises(BenchmarkMisuseError, match="entered twice"):
+        ran(bench)
+
+
+def test_a_loop_with_the_timer_stopped_is_refused() -> None:
+    def bench(b: Benchmark) -> None:
+        b.stop_timer()
+        for _ in b:
+            pass
+
+    with pytest.raises(BenchmarkMisuseError, match="timer stopped"):
+        ran(bench)
+
+
+def test_time_between_stop_and_start_is_not_measured(clock: Clock) -> None:
+    def bench(b: Benchmark) -> None:
+        for _ in b:
+            clock.pass_ns(3)
+            b.stop_timer()
+            clock.pass_ns(100)
+            b.start_timer()
+            clock.pass_ns(4)
+
+    assert ran(bench, 10).elapsed_ns == 70
+
+
+def test_resetting_forgets_time_and_metrics(clock: Clock) -> None:
+    def bench(b: Benchmark) -> None:
+        b.report_metric(1, "old/op")
+        clock.pass_ns(100)
+        b.reset_timer()
+        clock.pass_ns(9)
+        b.report_metric(2, "new/op")
+
+    finished = ran(bench)
+    assert finished.elapsed_ns == 9
+    assert finished.metrics == {"new/op": 2.0}
+
+
+@pytest.mark.parametrize("unit", ["", "a b", " x", "x\n"])
+def test_a_metric_unit_with_white_space_is_refused(unit: str) -> None:
+    with pytest.raises(ValueError, match="metric unit"):
+        Benchmark("BenchmarkX", 1).report_metric(1, unit)
+
+
+def test_a_coroutine_function_runs_in_an_event_loop_that_is_not_measured() -> None:
+    import asyncio
+
+    async def bench(b: Benchmark) -> None:
+        for _ in b:
+            await asyncio.sleep(0)
+
+    assert ran(bench, 20).elapsed_ns > 0
+
+
+@pytest.mark.parametrize(("mode", "enabled"), [("off", False), ("on", True), ("collect", False)])
+def test_the_collector_is_what_was_asked_for_while_measuring_and_as_before_after_it(
+    mode: str, enabled: bool
+) -> None:
+    states: list[bool] = []
+    before = gc.isenabled()
+    ran(lambda b: states.append(gc.isenabled()), collector=mode)
+    assert states == [enabled]
+    assert gc.isenabled() == before
+
+
+def test_collecting_at_the_end_of_a_run_is_part_of_its_time(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conduit.bench.measure.gc.collect", lambda: clock.pass_ns(1_000))
+    bench = looping(lambda: clock.pass_ns(1))
+    assert ran(bench, 10, collector="collect").elapsed_ns == 1_010
+    assert ran(bench, 10, collector="off").elapsed_ns == 10
+
+
+# Threads.
+
+
+def test_threads_share_the_iterations_and_none_is_lost() -> None:
+    done: list[int] = []
+
+    def bench(b: Benchmark) -> None:
+        def work(worker: object) -> None:
+            done.append(sum(1 for _ in worker))  # type: ignore[attr-defined]
+
+        b.run_parallel(work, threads=3)
+
+    ran(bench, 10_000)
+    assert len(done) == 3
+    assert sum(done) == 10_000
+
+
+def test_an_exception_in_a_thread_is_raised_in_the_benchmark() -> None:
+    def bench(b: Benchmark) -> None:
+        def work(worker: object) -> None:
+            raise KeyError("in a thread")
+
+        b.run_parallel(work, threads=2)
+
+    with pytest.raises(KeyError, match="in a thread"):
+        ran(bench, 10)
+
+
+def test_a_thread_that_leaves_its_loop_early_is_refused() -> None:
+    def bench(b: Benchmark) -> None:
+        def work(worker: object) -> None:
+            for _ in worker:  # type: ignore[attr-defined]
+                return
+
+        b.run_parallel(work, threads=2)
+
+    with pytest.raises(BenchmarkMisuseError, match="returned before"):
+        ran(bench, 100)
+
+
+# Exact counts.
+
+
+@pytest.mark.skipif(not available(), reason="the native extension is not built")
+@pytest.mark.parametrize("shape", [looping, counting_by_range])
+@pytest.mark.parametrize("operation", EXPECTED, ids=lambda operation: operation.__name__)
+def test_allocations_are_those_counted_by_hand_whatever_the_shape_of_the_loop(
+    operation: Callable[[], object], shape: Callable[[Callable[[], object]], Callable[[Benchmark], None]]
+) -> None:
+    run = Run("BenchmarkX", shape(operation), Options())
+    counted, doubts = count_allocations(run, call(run, Benchmark("BenchmarkX", 50)))
+    assert (counted.allocations_per_op, counted.bytes_per_op) == EXPECTED[operation]
+    assert not doubts
+
+
+@pytest.mark.skipif(not available(), reason="the native extension is not built")
+@pytest.mark.parametrize("operation", EXPECTED, ids=lambda operation: operation.__name__)
+def test_what_is_allocated_while_the_timer_is_stopped_does_not_count(operation: Callable[[], object]) -> None:
+    def bench(b: Benchmark) -> None:
+        for _ in b:
+            b.stop_timer()
+            kept = [object() for _ in range(20)]
+            b.start_timer()
+            operation()
+            del kept
+
+    run = Run("BenchmarkX", bench, Options())
+    counted, _ = count_allocations(run, call(run, Benchmark("BenchmarkX", 50)))
+    assert (counted.allocations_per_op, counted.bytes_per_op) == EXPECTED[operation]
+
+
+@pytest.mark.skipif(not available(), reason="the native extension is not built")
+def test_an_operation_that_allocates_differently_every_time_is_doubted() -> None:
+    turns = iter(range(10**6))
+
+    def bench(b: Benchmark) -> None:
+        for _ in b:
+            [object()] * next(turns)
+
+    run = Run("BenchmarkX", bench, Options())
+    _, doubts = count_allocations(run, call(run, Benchmark("BenchmarkX", 50)))
+    assert [doubt.code for doubt in doubts] == ["unrepeatable-allocations"]
+
+
+def test_instructions_are_the_same_every_time_and_grow_with_the_operation() -> None:
+    def loop_of(turns: int) -> Callable[[], object]:
+        def operation() -> int:
+            total = 0
+            for i in range(turns):
+                total += i
+            return total
+
+        return operation
+
+    def count(turns: int) -> int:
+        return count_instructions(Run("BenchmarkX", looping(loop_of(turns)), Options()))
+
+    assert {count(100) for _ in range(3)} == {count(100)}
+    per_turn = (count(101) - count(1)) / 100
+    assert per_turn == int(per_turn) > 0
+    assert count(51) == count(1) + 50 * per_turn
+
+
+def test_counting_instructions_leaves_no_trace_function_behind() -> None:
+    import sys
+
+    def bench(b: Benchmark) -> None:
+        frame = sys._getframe()
+        for _ in b:
+            pass
+        assert frame.f_trace is None
+
+    count_instructions(Run("BenchmarkX", bench, Options()))
+    assert sys.gettrace() is None
+
+
+# Doubts.
+
+
+def test_a_benchmark_that_never_loops_is_too_quick_to_be_true() -> None:
+    result = measured(lambda b: None)
+    assert "too-quick" in [doubt.code for doubt in result.doubts]
+    assert "for _ in b" in next(doubt.remedy for doubt in result.doubts if doubt.code == "too-quick")
+
+
+def test_an_honest_loop_is_not_too_quick() -> None:
+    result = measured(looping(lambda: None))
+    assert "too-quick" not in [doubt.code for doubt in result.doubts]
+
+
+def test_too_few_iterations_are_doubted_unless_they_were_asked_for() -> None:
+    slow = looping(lambda: sum(range(300_000)))
+    assert "few-iterations" in [doubt.code for doubt in measured(slow, goal_ns=1).doubts]
+    assert "few-iterations" not in [doubt.code for doubt in measured(slow, iterations=1).doubts]
+
+
+def test_repetitions_far_apart_are_doubted_and_close_ones_are_not() -> None:
+    def times(*ns: int) -> list[Measurement]:
+        return [Measurement("X", 1, 1, value) for value in ns]
+
+    doubt = spread_doubt(times(100, 120))
+    assert doubt is not None
+    assert "20%" in doubt.cause
+    assert spread_doubt(times(100, 109)) is None
+    assert spread_doubt(times(100)) is None
+
+
+def test_the_loops_own_cost_can_be_subtracted() -> None:
+    plain = measured(looping(lambda: None), iterations=20_000)
+    lessened = measured(looping(lambda: None), iterations=20_000, subtracts_loop=True)
+    assert plain.loop_ns == 0.0
+    assert lessened.ns_per_op == pytest.approx(lessened.elapsed_ns / lessened.n - lessened.loop_ns)
+    assert lessened.loop_ns > 0
