@@ -1,0 +1,76 @@
+"""One HTML document: the template, the scripts, the style and the data.
+
+Served, the document names its scripts and brings the data of one view. As a single file it holds everything and
+asks nobody for anything. In both, the data are JSON in an inert script element, and the content security policy
+lets only the page's own scripts run: a name in a profile can be no more than text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+_HERE = Path(__file__).parent
+STATIC = _HERE / "static"
+SCRIPTS = ("units.js", "page.js", "flame.js", "top.js", "layout.js", "graph.js", "text.js", "start.js")
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+def served_page(data: dict[str, Any]) -> bytes:
+    """The document of one view; scripts and style are fetched from `./static/`."""
+    return _fill(
+        data,
+        policy="",
+        style='<link rel="stylesheet" href="./static/style.css">',
+        scripts="\n".join(f'<script src="./static/{name}"></script>' for name in SCRIPTS),
+    )
+
+
+def single_file(data: dict[str, Any]) -> bytes:
+    """The whole report in one document that opens from disk."""
+    style = _static("style.css")
+    scripts = [_static(name) for name in SCRIPTS]
+    allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    policy = (
+        f"default-src 'none'; script-src {allowed}; style-src 'sha256-{_digest(style)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return _fill(
+        data,
+        policy=f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        style=f"<style>{style}</style>",
+        scripts="\n".join(f"<script>{script}</script>" for script in scripts),
+    )
+
+
+def _fill(data: dict[str, Any], policy: str, style: str, scripts: str) -> bytes:
+    template = Template((_HERE / "templates" / "page.html").read_text(encoding="utf-8"))
+    page = template.substitute(
+        title=escape(data["title"]), policy=policy, style=style, scripts=scripts, data=inert_json(data)
+    )
+    return page.encode("utf-8", "replace")
+
+
+def inert_json(data: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+@cache
+def _static(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,346 @@
+// The frame around every view: where we are (the URL), the menus, the search box, what is selected.
+// The server sends one JSON document; every name in it is put on the page as text, never as markup.
+"use strict";
+
+Conduit.page = (() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const state = new URLSearchParams(data.file ? location.hash.split("?")[1] || "" : location.search);
+  const selected = new Set();
+  const views = {};
+  let pattern = null;
+
+  const $ = (id) => document.getElementById(id);
+
+  // make("div", {className: "x", onclick: f}, "text", child): text stays text.
+  function make(tag, properties = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(properties)) {
+      if (name in element) element[name] = value;
+      else element.setAttribute(name, value);
+    }
+    element.append(...children.filter((child) => child !== null && child !== undefined));
+    return element;
+  }
+
+  // ── where we are ──
+
+  const current = () => (data.file ? (location.hash.slice(1).split("?")[0] || "flamegraph") : data.view);
+
+  function address(view, changes = {}) {
+    const next = new URLSearchParams(state);
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === null || value === "") next.delete(name);
+      else next.set(name, value);
+    }
+    const query = next.toString();
+    return (data.file ? "#" : "./") + view + (query ? `?${query}` : "");
+  }
+
+  function go(view, changes) { location.href = address(view, changes); }
+
+  // Changes the URL without asking the server again: for what only this page's drawing depends on (the pivot, the order).
+  function note(changes) {
+    const target = address(current(), changes);
+    for (const [name, value] of Object.entries(changes)) value ? state.set(name, value) : state.delete(name);
+    history.pushState(null, "", target);
+  }
+
+  // ── selection and refinement ──
+
+  const quote = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const exactly = (names) => [...names].map((name) => `^${quote(name)}$`).join("|");
+
+  function wanted() {
+    return selected.size ? exactly(selected) : $("search").value.trim();
+  }
+
+  function refine(parameter, add, name = null) {
+    const regexp = name === null ? wanted() : exactly([name]);
+    if (!regexp) return;
+    const before = add ? state.get(parameter) : null;
+    go(current(), { [parameter]: before ? `${before}|${regexp}` : regexp, p: null });
+  }
+
+  const refinements = [
+    ["Focus", "f", false, "keep the stacks that contain it"],
+    ["Ignore", "i", true, "drop the stacks that contain it"],
+    ["Hide", "h", true, "leave the function out of every stack"],
+    ["Show", "s", false, "leave every other function out"],
+    ["Show from", "sf", false, "cut what called it"],
+  ];
+
+  function fillRefine(items) {
+    items.replaceChildren();
+    const ready = !data.file && wanted() !== "";
+    for (const [label, parameter, add, title] of refinements) {
+      items.append(make("button", { type: "button", title, disabled: !ready, onclick: () => refine(parameter, add) }, label));
+    }
+    const filters = Object.fromEntries(["f", "i", "h", "s", "sf", "tf", "ti", "ts", "th", "prunefrom", "tagroot", "tagleaf"].map((name) => [name, null]));
+    items.append(make("a", { href: address(current(), { ...filters, p: null }) }, "Reset"));
+    if (data.file) items.append(make("small", {}, "Filters need the profile: conduit pprof -http=:8080 FILE"));
+    else if (!ready) items.append(make("small", {}, "Select something or type a search first"));
+    if (!data.file) fillTags(items);
+  }
+
+  function fillTags(items) {
+    if (!data.tags.length) return;
+    items.append(make("h2", {}, "Tags"));
+    for (const tag of data.tags) {
+      const group = make("details", {}, make("summary", {}, tag.key));
+      group.append(
+        make("a", { href: address(current(), { tagroot: tag.key }) }, `${tag.key} as root frames`),
+        make("a", { href: address(current(), { tagleaf: tag.key }) }, `${tag.key} as leaf frames`),
+      );
+      for (const value of tag.values.slice(0, 30)) {
+        const filter = `${tag.key}=${tag.numeric ? value.text : `^${quote(value.text)}$`}`;
+        group.append(make("span", { className: "row" },
+          make("a", { href: address(current(), { tf: filter }), title: "keep only this" }, `${value.text}  ${value.share}`),
+          make("a", { href: address(current(), { ti: filter }), title: "leave this out" }, "without")));
+      }
+      items.append(group);
+    }
+  }
+
+  // ── menus ──
+
+  function fillSample(items) {
+    for (const [index, type] of data.types.entries()) {
+      const link = make("a", { href: address(current(), { si: type }) }, type);
+      if (index === data.type) link.setAttribute("aria-current", "true"), link.prepend("✓ ");
+      items.append(link);
+    }
+  }
+
+  const granularities = [["functions", "functions"], ["filefunctions", "functions with files"], ["files", "files"], ["lines", "lines"], ["addresses", "addresses"]];
+  const switches = [["norm", "normalize to the base"], ["rel", "percentages of what is focused on"], ["calltree", "call tree in the graph"], ["dropneg", "drop negative values"], ["mean", "mean values"], ["noinlines", "no inlined frames"]];
+
+  function fillShow(items) {
+    if (!data.file) {
+      items.append(make("h2", {}, "One box per"));
+      for (const [value, label] of granularities) {
+        const link = make("a", { href: address(current(), { g: value }) }, label);
+        if (state.get("g") === value) link.prepend("✓ ");
+        items.append(link);
+      }
+      items.append(make("h2", {}, "Numbers"));
+      for (const [name, label] of switches) {
+        const on = state.get(name) === "t";
+        items.append(make("a", { href: address(current(), { [name]: on ? null : "t" }) }, (on ? "✓ " : "") + label));
+      }
+    }
+    items.append(make("h2", {}, "Page"));
+    for (const theme of ["system", "light", "dark"]) {
+      items.append(make("button", { type: "button", onclick: () => setTheme(theme) }, `${theme} colours`));
+    }
+    if (data.live) items.append(make("button", { type: "button", id: "refresh", onclick: refresh }, "Fetch again"));
+  }
+
+  function setTheme(theme) {
+    if (theme === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    try { localStorage.setItem("conduit-theme", theme); } catch { /* storage may be off: then it lasts for this page */ }
+  }
+
+  function fillConfig(items) {
+    items.replaceChildren(make("button", { type: "button", onclick: saveConfig }, "Save as…"));
+    for (const config of data.configs) {
+      const row = make("span", { className: "row" }, make("a", { href: config.url }, (config.current ? "✓ " : "") + config.name));
+      if (config.custom) {
+        row.append(make("button", { type: "button", title: `delete ${config.name}`, "aria-label": `delete ${config.name}`, onclick: () => post("deleteconfig", { config: config.name }) }, "✕"));
+      }
+      items.append(row);
+    }
+  }
+
+  async function saveConfig() {
+    const name = await ask("Save the current view as");
+    if (name) await post("saveconfig", { config: name });
+  }
+
+  async function post(action, parameters) {
+    const query = new URLSearchParams(state);
+    for (const [name, value] of Object.entries(parameters)) query.set(name, value);
+    const response = await fetch(`./${action}`, {
+      method: "POST", body: query, headers: { "X-Conduit-Token": data.token },
+    });
+    if (response.ok) location.reload();
+    else complain(await response.text());
+  }
+
+  const refresh = () => post("refresh", {});
+
+  function ask(question) {
+    const dialog = $("ask");
+    $("ask-label").textContent = question;
+    $("ask-text").value = "";
+    dialog.returnValue = "";
+    dialog.showModal();
+    return new Promise((resolve) => {
+      dialog.onclose = () => resolve(dialog.returnValue === "ok" ? $("ask-text").value.trim() : "");
+    });
+  }
+
+  function complain(text) { $("errors").append(make("div", {}, text)); }
+
+  // ── search ──
+
+  function search() {
+    const text = $("search").value.trim();
+    try {
+      pattern = text ? new RegExp(text, text === text.toLowerCase() ? "i" : "") : null;
+    } catch {
+      pattern = null;
+      $("matched").textContent = "not a regexp";
+      return;
+    }
+    $("matched").textContent = "";
+    views[current()]?.search?.(pattern);
+    fillRefine($("menu-refine").querySelector(".items"));
+  }
+
+  function matched(text) { $("matched").textContent = text; }
+
+  function pick(name, on) {
+    on ? selected.add(name) : selected.delete(name);
+    fillRefine($("menu-refine").querySelector(".items"));
+  }
+
+  // ── the menu of one box, row or node ──
+
+  function openContext(event, name, more = []) {
+    event.preventDefault();
+    const menu = $("context");
+    const entries = [...more];
+    if (!data.file || data.source) entries.push(["Show source code", () => go("source", { f: exactly([name]) })]);
+    if (!data.file) {
+      entries.push(["Show source in new tab", () => open(address("source", { f: exactly([name]) }), "_blank", "noopener")]);
+      entries.push(["Peek at callers and callees", () => go("peek", { f: exactly([name]) })]);
+      for (const [label, parameter, add] of refinements) if (label !== "Show") entries.push([label, () => refine(parameter, add, name)]);
+    }
+    entries.push(["Copy name", () => navigator.clipboard?.writeText(name)]);
+    menu.replaceChildren(...entries.map(([label, action]) =>
+      make("button", { type: "button", role: "menuitem", onclick: () => { closeContext(); action(); } }, label)));
+    menu.hidden = false;
+    const box = menu.getBoundingClientRect();
+    menu.style.left = `${Math.max(4, Math.min(event.clientX, innerWidth - box.width - 4))}px`;
+    menu.style.top = `${Math.max(4, Math.min(event.clientY, innerHeight - box.height - 4))}px`;
+    menu.firstElementChild.focus();
+  }
+
+  function closeContext() { $("context").hidden = true; }
+
+  function moveInContext(event) {
+    const buttons = [...$("context").children];
+    const at = buttons.indexOf(document.activeElement);
+    if (event.key === "ArrowDown") buttons[(at + 1) % buttons.length].focus();
+    else if (event.key === "ArrowUp") buttons[(at + buttons.length - 1) % buttons.length].focus();
+    else return;
+    event.preventDefault();
+  }
+
+  // ── drawing the frame ──
+
+  const filterNames = { f: "focus", i: "ignore", h: "hide", s: "show", sf: "show from", tf: "tag focus", ti: "tag ignore", ts: "tag show", th: "tag hide", prunefrom: "prune from", tagroot: "tag root", tagleaf: "tag leaf" };
+
+  function drawFilters() {
+    const chips = [];
+    for (const [parameter, label] of Object.entries(filterNames)) {
+      const value = state.get(parameter);
+      if (!value) continue;
+      const text = `${label}: ${value}`;
+      chips.push(make("span", { className: "chip" }, make("span", { title: text }, text),
+        make("button", { type: "button", title: `remove ${label}`, "aria-label": `remove ${label}`, onclick: () => go(current(), { [parameter]: null }) }, "✕")));
+    }
+    $("filters").replaceChildren(...chips);
+  }
+
+  function drawFrame() {
+    $("legend").textContent = data.legend.join("\n");
+    $("errors").replaceChildren(...data.errors.map((text) => make("div", {}, text)));
+    for (const link of document.querySelectorAll("[data-view]")) {
+      link.href = address(link.dataset.view);
+      if (link.closest(".views") && link.dataset.view === current()) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+      if (data.file && !(link.dataset.view in data.views)) link.hidden = true;
+    }
+    drawFilters();
+  }
+
+  function fillMenus() {
+    fillSample($("menu-sample").querySelector(".items"));
+    fillRefine($("menu-refine").querySelector(".items"));
+    fillShow($("menu-show").querySelector(".items"));
+    if (data.file) {
+      $("menu-config").hidden = $("download").hidden = $("menu-sample").hidden = true;
+    } else {
+      fillConfig($("menu-config").querySelector(".items"));
+      $("download").href = "./download";
+      $("menu-sample").hidden = data.types.length < 2;
+    }
+  }
+
+  function drawView() {
+    const main = $("view");
+    main.replaceChildren();
+    const view = views[current()];
+    const content = data.views[current()];
+    if (!content) main.append(empty("This view is not in the file.", "conduit pprof -http=:8080 FILE shows all of them."));
+    else view.draw(main, content);
+    if ($("search").value) search();
+  }
+
+  // What a page says when there is nothing to draw, and what to do about it.
+  function empty(message, remedy) {
+    return make("div", { className: "empty" }, make("p", {}, make("strong", {}, message)), make("p", {}, remedy));
+  }
+
+  function listen() {
+    let timer = 0;
+    $("search").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, 300); });
+    document.querySelector(".search").addEventListener("submit", (event) => {
+      event.preventDefault();
+      search();
+      if (!pattern) return;
+      if (views[current()]?.enter?.(pattern)) return;
+      if (!data.file) refine("f", false);
+    });
+    $("ask-cancel").addEventListener("click", () => $("ask").close());
+    $("context").addEventListener("keydown", moveInContext);
+    document.addEventListener("click", (event) => {
+      if (!event.target.closest("#context")) closeContext();
+      for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+    });
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") {
+        if (!$("context").hidden) return closeContext();
+        for (const menu of document.querySelectorAll(".menu[open]")) { menu.open = false; menu.firstElementChild.focus(); return; }
+        views[current()]?.escape?.();
+      } else if (event.key === "/" && !/^(INPUT|TEXTAREA)$/.test(event.target.tagName)) {
+        event.preventDefault();
+        $("search").focus();
+      }
+    });
+    addEventListener("popstate", () => {
+      const query = data.file ? location.hash.split("?")[1] || "" : location.search;
+      for (const name of [...state.keys()]) state.delete(name);
+      for (const [name, value] of new URLSearchParams(query)) state.set(name, value);
+      drawFrame();
+      drawView();
+    });
+  }
+
+  function start() {
+    try {
+      const theme = localStorage.getItem("conduit-theme");
+      if (theme && theme !== "system") document.documentElement.dataset.theme = theme;
+    } catch { /* storage may be off: the system's colours it is */ }
+    document.documentElement.dataset.view = current();
+    listen();
+    fillMenus();
+    drawFrame();
+    drawView();
+    if (data.file) addEventListener("hashchange", () => { drawFrame(); drawView(); });
+  }
+
+  return { data, state, selected, views, make, go, note, address, pick, matched, openContext, exactly, empty, start };
+})();

@@ -1,0 +1,84 @@
+// The table of functions: click a heading to sort, a row to select it.
+"use strict";
+
+Conduit.page.views.top = (() => {
+  const { make, pick, selected } = Conduit.page;
+  const { percent } = Conduit.units;
+  let rows, total, key, falling, body, pattern, headings;
+
+  const columns = [
+    ["flat", "Flat", "time or space of the function itself"],
+    ["flat%", "Flat%", "its share of the total"],
+    ["sum%", "Sum%", "flat shares added up, row by row"],
+    ["cum", "Cum", "with everything it called"],
+    ["cum%", "Cum%", "that share of the total"],
+    ["name", "Name", ""],
+  ];
+
+  function sortBy(column, again) {
+    const wanted = column.replace("%", "").replace("sum", "flat");
+    falling = again && key === wanted ? !falling : wanted !== "name";
+    key = wanted;
+    rows.sort((a, b) => (key === "name" ? a.name.localeCompare(b.name) : Math.abs(a[key]) - Math.abs(b[key]) || b.name.localeCompare(a.name)));
+    if (falling) rows.reverse();
+    for (const [name, heading] of headings) {
+      heading.setAttribute("aria-sort", name === key ? (falling ? "descending" : "ascending") : "none");
+    }
+    fill();
+  }
+
+  function fill() {
+    let sum = 0;
+    body.replaceChildren(...rows.map((row) => {
+      sum += row.flat;
+      const cells = [row.flatText, percent(row.flat, total), percent(sum, total), row.cumText, percent(row.cum, total)];
+      const line = make("tr", { className: pattern && pattern.test(row.name) ? "hit" : "", tabIndex: 0 },
+        ...cells.map((text, n) => make("td", { className: n === 2 ? "optional" : "" }, text)),
+        make("td", {}, row.name, row.inline ? make("small", {}, ` ${row.inline}`) : null));
+      line.classList.toggle("picked", selected.has(row.name));
+      const choose = () => {
+        const on = !selected.has(row.name);
+        line.classList.toggle("picked", on);
+        line.setAttribute("aria-selected", on);
+        pick(row.name, on);
+      };
+      line.addEventListener("click", choose);
+      line.addEventListener("keydown", (event) => {
+        if (event.key === " " || event.key === "Enter") { event.preventDefault(); choose(); }
+        else if (event.key === "ArrowDown") line.nextElementSibling?.focus();
+        else if (event.key === "ArrowUp") line.previousElementSibling?.focus();
+      });
+      line.addEventListener("contextmenu", (event) => Conduit.page.openContext(event, row.name));
+      return line;
+    }));
+  }
+
+  function draw(main, content) {
+    rows = content.rows; total = content.total; pattern = null;
+    if (!rows.length) { main.append(Conduit.page.empty("No function is left to list.", Conduit.page.data.remedy)); return; }
+    headings = new Map();
+    const head = make("tr", {}, ...columns.map(([name, text, title], n) => {
+      const cell = make("th", { scope: "col", className: n === 2 ? "optional" : "" }, make("button", { type: "button", title, onclick: () => sortBy(name, true) }, text));
+      headings.set(name, cell);
+      return cell;
+    }));
+    body = make("tbody");
+    main.append(
+      make("p", { className: "explain" }, content.note, " Flat is the function itself, cum includes what it called. Select rows, then Refine."),
+      make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Functions" }, make("table", { className: "top" }, make("thead", {}, head), body)));
+    key = "flat"; falling = true;
+    sortBy(Conduit.page.state.get("sort") === "cum" ? "cum" : "flat", false);
+  }
+
+  function search(regexp) {
+    pattern = regexp;
+    fill();
+    if (!regexp) { Conduit.page.matched(""); return; }
+    const found = rows.filter((row) => regexp.test(row.name));
+    const share = percent(found.reduce((sum, row) => sum + row.flat, 0), total);
+    Conduit.page.matched(`${found.length} rows, ${share} flat`);
+    body.querySelector(".hit")?.scrollIntoView({ block: "nearest" });
+  }
+
+  return { draw, search };
+})();
