@@ -35,3 +35,21 @@ class ProfilerBusyError(ConduitError):
 
 class ProfilerUnavailableError(ConduitError):
     """This kind of profile cannot be taken here: the text says why, and what can be done or used instead."""
+
+
+class MetadataError(ConduitError):
+    """A metadata document that cannot be used.
+
+    `problems` are the faults found, each with its place in front (`resources[3].fields[0].type: expected str, got int`);
+    `place` is the first one's path in the document, empty where the fault is not in a value; `offset` the byte, from 0,
+    where reading stopped, or None.
+    """
+
+    def __init__(self, *problems: str, place: str = "", offset: int | None = None) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+        self.place = place
+        self.offset = offset
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)

@@ -1,1 +1,64 @@
-"""WHAT THE APP IS."""
+"""WHAT THE APP IS: its resources, routes and patterns, who leans on whom, and the answers to questions about them.
+
+The document is the JSON format of the Go framework's `runtime/metadata` package, key for key; keys of our own come
+after the original's and are left out when empty, so that either reader accepts what the other writes. `schema` holds
+the records, `codec` turns records into bytes and back and tells bad input apart, `registry` loads a document once and
+answers from indexes, `dependencies` walks the graph of who needs whom, `patterns` finds what an application does
+again and again. Used by `conduit.sources` (which makes documents), by the command line and by applications.
+
+Every name below is imported when it is first asked for: whoever only reads a document loads no graph code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+_HOME_OF_NAME = {
+    "ComputedField": "schema",
+    "Constraint": "schema",
+    "DependencyEdge": "schema",
+    "DependencyGraph": "schema",
+    "DependencyNode": "schema",
+    "Field": "schema",
+    "FieldDetails": "schema",
+    "FrozenDict": "schema",
+    "Hook": "schema",
+    "Index": "schema",
+    "Metadata": "schema",
+    "Parameter": "schema",
+    "Pattern": "schema",
+    "PatternExample": "schema",
+    "Relationship": "schema",
+    "RelationshipDetails": "schema",
+    "Resource": "schema",
+    "Response": "schema",
+    "ResourceDetails": "schema",
+    "Route": "schema",
+    "RouteDetails": "schema",
+    "Scope": "schema",
+    "Source": "schema",
+    "SourceError": "schema",
+    "Step": "schema",
+    "Validation": "schema",
+    "DEFAULT_LIMITS": "codec",
+    "Limits": "codec",
+    "decode": "codec",
+    "encode": "codec",
+    "read_document": "codec",
+}
+
+__all__ = list(_HOME_OF_NAME)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF_NAME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
