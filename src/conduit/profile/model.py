@@ -105,6 +105,12 @@ class Function:
         self.start_line = start_line
         self.unknown = b""
 
+    def with_name(self, name: str) -> Function:
+        """Returns the same function under another name."""
+        other = Function(self.id, name, self.system_name, self.filename, self.start_line)
+        other.unknown = self.unknown
+        return other
+
     def __repr__(self) -> str:
         return f"Function({self.id}, {self.name!r}, file {self.filename!r}, line {self.start_line})"
 
@@ -119,6 +125,12 @@ class Line:
         self.line = line
         self.column = column
         self.unknown = b""
+
+    def with_function(self, function: Function) -> Line:
+        """Returns the same place in another function."""
+        other = Line(function, self.line, self.column)
+        other.unknown = self.unknown
+        return other
 
     def __repr__(self) -> str:
         name = self.function.name if self.function else None
@@ -149,6 +161,12 @@ class Location:
         self.is_folded = is_folded
         self.unknown = b""
 
+    def with_lines(self, lines: list[Line]) -> Location:
+        """Returns the same location with other lines."""
+        other = Location(self.id, self.mapping, self.address, lines, self.is_folded)
+        other.unknown = self.unknown
+        return other
+
     def __repr__(self) -> str:
         return f"Location({self.id}, {self.address:#x}, {self.lines!r})"
 
@@ -175,6 +193,25 @@ class Sample:
         self.numeric_labels: dict[str, list[int]] = {} if numeric_labels is None else numeric_labels
         self.numeric_units: dict[str, list[str]] = {} if numeric_units is None else numeric_units
         self.unknown = b""
+
+    def replaced(
+        self,
+        locations: list[Location] | None = None,
+        values: list[int] | None = None,
+        labels: dict[str, list[str]] | None = None,
+        numeric_labels: dict[str, list[int]] | None = None,
+        numeric_units: dict[str, list[str]] | None = None,
+    ) -> Sample:
+        """Returns a sample that differs in what is given and shares the rest."""
+        other = Sample(
+            self.locations if locations is None else locations,
+            self.values if values is None else values,
+            self.labels if labels is None else labels,
+            self.numeric_labels if numeric_labels is None else numeric_labels,
+            self.numeric_units if numeric_units is None else numeric_units,
+        )
+        other.unknown = self.unknown
+        return other
 
     def __repr__(self) -> str:
         return f"Sample({self.values}, {self.locations!r}, {self.labels!r}, {self.numeric_labels!r})"
@@ -245,6 +282,13 @@ class Profile:
         return (
             f"<Profile of {types or 'nothing'}: {len(self.samples)} samples, {len(self.functions)} functions>"
         )
+
+    def replaced(self, **fields: object) -> Profile:
+        """Returns a profile that differs in the given fields and shares everything else, lists included."""
+        other = Profile.__new__(Profile)
+        for name in Profile.__slots__:
+            setattr(other, name, fields[name] if name in fields else getattr(self, name))
+        return other
 
     def check_valid(self) -> None:
         """Raises `MalformedProfileError` unless every reference leads to an entry of the profile's own tables.

@@ -1,0 +1,386 @@
+"""The algebra of profiles: sum, difference, scale, normalise, and making unlike profiles comparable.
+
+Every function returns a new profile and leaves its arguments as they are; records that do not change may be shared
+between the two, so nobody changes a profile in place after handing it out.
+
+Two samples are one when their stacks and labels are equal; two locations when they have the same place in the same
+mapping and the same lines; two functions when name, system name, file and start line agree; two mappings when they
+have the same size (in 4 KiB pages), offset and build id, or file where there is no build id. Merging numbers all of
+them 1, 2, 3, … in order of first use, which is also what strict readers ask for, and drops what nothing refers to.
+Only the first profile's first mapping is kept in any case: it stands for the main program.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conduit.errors import ConduitError
+from conduit.profile.measurement import find_unit, scale
+from conduit.profile.model import Function, Line, Location, Mapping, Profile, Sample, ValueType
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Sequence
+
+BASE_LABEL = "pprof::base"  # marks the samples that a comparison subtracted; totals count only these
+
+_PAGE = 0x1000
+_MASK64 = (1 << 64) - 1
+_SIGN_BIT = 1 << 63
+
+
+class IncompatibleProfilesError(ConduitError):
+    """Profiles that do not measure the same things, so that their sum or difference means nothing."""
+
+
+def merge(profiles: Sequence[Profile]) -> Profile:
+    """Adds profiles with the same sample types and period type up, stack by stack; see `combine` for unlike ones.
+
+    Values are added as 64-bit numbers; samples that come to nothing but zeros disappear. Time is the earliest,
+    duration the sum, period the longest; comments are united. Raises `IncompatibleProfilesError`.
+    """
+    if not profiles:
+        raise ValueError("no profiles to merge")
+    merged = _combine_headers(profiles)
+    merger = _Merger(merged)
+    for profile in profiles:
+        merger.add(profile)
+    if merger.wrap_values():
+        # Some sums are zero: a second pass leaves out what only their stacks referred to.
+        return merge([merged])
+    return merged
+
+
+def compact(profile: Profile) -> Profile:
+    """Drops zero samples and everything that nothing refers to, adds equal samples up, numbers ids from 1."""
+    return merge([profile])
+
+
+def combine(profiles: Sequence[Profile]) -> Profile:
+    """Adds profiles up that may differ in their columns and units: keeps common sample types in the finest unit.
+
+    The order of the columns is that of the first profile. One profile alone stays as it is. Raises
+    `IncompatibleProfilesError` where nothing is in common or units cannot be converted into each other.
+    """
+    common = _scale_to_finest(_keep_common_types(profiles))
+    return common[0] if len(common) == 1 else merge(common)
+
+
+def difference(
+    profile: Profile, base: Profile, *, mark_base: bool = False, normalize: bool = False
+) -> Profile:
+    """Subtracts a base profile (`-base`); with `mark_base` percentages are of the base (`-diff_base`).
+
+    `normalize` first scales `profile` so that the totals of both are the same in every column.
+    """
+    if mark_base:
+        base = set_label(base, BASE_LABEL, ["true"])
+    if normalize:
+        profile = normalise(profile, base)
+    return combine([profile, scale_values(base, -1)])
+
+
+def normalise(profile: Profile, base: Profile) -> Profile:
+    """Scales each column of `profile` so that it adds up to what the same column of `base` does (0 if it is empty)."""
+    _check_compatible(profile, base)
+    targets, sums = column_sums(base), column_sums(profile)
+    ratios = [target / total if total else 0.0 for target, total in zip(targets, sums, strict=True)]
+    return scale_columns(profile, ratios)
+
+
+def column_sums(profile: Profile) -> list[int]:
+    """Adds every column of values up."""
+    if not profile.samples:
+        return [0] * len(profile.sample_types)
+    return [sum(column) for column in zip(*(sample.values for sample in profile.samples), strict=True)]
+
+
+def scale_values(profile: Profile, ratio: float) -> Profile:
+    """Multiplies all values, rounding halves away from zero; see `scale_columns`."""
+    return scale_columns(profile, [ratio] * len(profile.sample_types))
+
+
+def scale_columns(profile: Profile, ratios: Sequence[float]) -> Profile:
+    """Multiplies each column by its ratio, rounding halves away from zero, within the range of 64 bits.
+
+    As in the original, a sample stays only if a column whose ratio is not 1 is not 0 in it afterwards.
+    """
+    if len(ratios) != len(profile.sample_types):
+        raise ValueError(f"mismatched scale ratios, got {len(ratios)}, want {len(profile.sample_types)}")
+    scaled = [(column, ratio) for column, ratio in enumerate(ratios) if ratio != 1]
+    if not scaled:
+        return profile
+    samples = []
+    for sample in profile.samples:
+        values = list(sample.values)
+        for column, ratio in scaled:
+            values[column] = _times(values[column], ratio)
+        if any(values[column] for column, _ in scaled):
+            samples.append(sample.replaced(values=values))
+    return profile.replaced(samples=samples)
+
+
+def _times(value: int, ratio: float) -> int:
+    if ratio == -1:
+        return _wrap(-value)  # Exact, where a float has 53 bits only.
+    product = float(value) * ratio
+    if not -9.2e18 < product < 9.2e18:
+        return _SIGN_BIT - 1 if product > 0 else -_SIGN_BIT
+    whole = int(product)
+    rest = product - whole
+    return whole + (1 if rest >= 0.5 else -1 if rest <= -0.5 else 0)
+
+
+def set_label(profile: Profile, key: str, values: list[str]) -> Profile:
+    """Gives every sample a text label, in place of those it may have under the same key."""
+    samples = [sample.replaced(labels={**sample.labels, key: values}) for sample in profile.samples]
+    return profile.replaced(samples=samples)
+
+
+def _keep_common_types(profiles: Sequence[Profile]) -> list[Profile]:
+    counts: dict[str, int] = {}
+    for profile in profiles:
+        for kind in profile.sample_types:
+            counts[kind.type] = counts.get(kind.type, 0) + 1
+    common = [kind.type for kind in profiles[0].sample_types if counts[kind.type] == len(profiles)]
+    if not common:
+        raise IncompatibleProfilesError("profiles have empty common sample type list")
+    return [_select_types(profile, common) for profile in profiles]
+
+
+def _select_types(profile: Profile, types: list[str]) -> Profile:
+    present = [kind.type for kind in profile.sample_types]
+    if present == types:
+        return profile
+    missing = [name for name in types if name not in present]
+    if missing:
+        raise IncompatibleProfilesError(f'"{missing[0]}" sample type is not found in profile')
+    columns = [present.index(name) for name in types]
+    default = profile.default_sample_type
+    return profile.replaced(
+        sample_types=[profile.sample_types[column] for column in columns],
+        samples=[
+            sample.replaced(values=[sample.values[column] for column in columns])
+            for sample in profile.samples
+        ],
+        default_sample_type=default if default in types else types[0],
+    )
+
+
+def _scale_to_finest(profiles: list[Profile]) -> list[Profile]:
+    if len(profiles) == 1:
+        return profiles
+    periods = [profile.period_type for profile in profiles if profile.period_type is not None]
+    period_unit = _finest_unit(periods, "period type") if periods else ""
+    columns = range(len(profiles[0].sample_types))
+    units = [_finest_unit([profile.sample_types[i] for profile in profiles], "sample types") for i in columns]
+    return [_in_units(profile, units, period_unit) for profile in profiles]
+
+
+def _in_units(profile: Profile, units: list[str], period_unit: str) -> Profile:
+    ratios = [scale(1, kind.unit, unit)[0] for kind, unit in zip(profile.sample_types, units, strict=True)]
+    kinds = [ValueType(kind.type, unit) for kind, unit in zip(profile.sample_types, units, strict=True)]
+    scaled = scale_columns(profile, ratios).replaced(sample_types=kinds)
+    period_type = profile.period_type
+    if period_type is not None:
+        scaled.period = int(scale(profile.period, period_type.unit, period_unit)[0])
+        scaled.period_type = ValueType(period_type.type, period_unit)
+    return scaled
+
+
+def _finest_unit(kinds: Sequence[ValueType], what: str) -> str:
+    finest = kinds[0]
+    for kind in kinds[1:]:
+        if not _convertible(finest, kind):
+            raise IncompatibleProfilesError(f"{what}: incompatible types: {_braced(finest)} {_braced(kind)}")
+        if scale(1, kind.unit, finest.unit)[0] < 1:
+            finest = kind
+    return finest.unit
+
+
+def _convertible(first: ValueType, second: ValueType) -> bool:
+    if first.type.removesuffix("s") != second.type.removesuffix("s"):
+        return False
+    if first.unit == second.unit:
+        return True
+    units = find_unit(first.unit), find_unit(second.unit)
+    return units[0] is not None and units[1] is not None and units[0].family is units[1].family
+
+
+def _braced(kind: ValueType | None) -> str:
+    # The zeros are what the original prints behind a type.
+    return f"{{{kind.type} {kind.unit} 0 0}}" if kind is not None else "<nil>"
+
+
+def _check_compatible(first: Profile, second: Profile) -> None:
+    periods = first.period_type or ValueType(), second.period_type or ValueType()
+    if periods[0] != periods[1]:
+        raise IncompatibleProfilesError(
+            f"incompatible period types &{_braced(periods[0])} and &{_braced(periods[1])}"
+        )
+    if first.sample_types != second.sample_types:
+        raise IncompatibleProfilesError(
+            f"incompatible sample types {_listed(first.sample_types)} and {_listed(second.sample_types)}"
+        )
+
+
+def _listed(kinds: Iterable[ValueType]) -> str:
+    return "[" + " ".join(f"{kind.type}/{kind.unit}" for kind in kinds) + "]"
+
+
+def _combine_headers(profiles: Sequence[Profile]) -> Profile:
+    first = profiles[0]
+    merged = Profile(
+        list(first.sample_types),
+        drop_frames=first.drop_frames,
+        keep_frames=first.keep_frames,
+        period_type=first.period_type,
+    )
+    for profile in profiles:
+        _check_compatible(first, profile)
+        if merged.time_nanos == 0 or profile.time_nanos < merged.time_nanos:
+            merged.time_nanos = profile.time_nanos
+        merged.duration_nanos = _wrap(merged.duration_nanos + profile.duration_nanos)
+        if merged.period == 0 or merged.period < profile.period:
+            merged.period = profile.period
+        merged.default_sample_type = merged.default_sample_type or profile.default_sample_type
+        merged.doc_url = merged.doc_url or profile.doc_url
+    merged.comments = list(dict.fromkeys(comment for profile in profiles for comment in profile.comments))
+    return merged
+
+
+def _wrap(value: int) -> int:
+    """Cuts a sum to 64 bits, as adding such numbers does."""
+    if -_SIGN_BIT <= value < _SIGN_BIT:
+        return value
+    value &= _MASK64
+    return value - (1 << 64) if value & _SIGN_BIT else value
+
+
+class _Merger:
+    """Profiles being added to `merged`: its records by what makes them equal, and by the source's own records."""
+
+    def __init__(self, merged: Profile) -> None:
+        self._merged = merged
+        self._samples: dict[Hashable, Sample] = {}
+        self._location_keys: dict[Hashable, Location] = {}
+        self._function_keys: dict[Hashable, Function] = {}
+        self._mapping_keys: dict[Hashable, Mapping] = {}
+        # Of all sources: records compare by identity, so none of one profile is taken for one of another.
+        self._locations: dict[Location, Location] = {}
+        self._functions: dict[Function, Function] = {}
+        self._mappings: dict[Mapping, Mapping] = {}
+
+    def add(self, profile: Profile) -> None:
+        if profile.mappings and not self._merged.mappings:
+            self._mapping(profile.mappings[0])
+        for sample in profile.samples:
+            if any(sample.values):
+                self._add_sample(sample)
+
+    def wrap_values(self) -> bool:
+        """Cuts all sums to 64 bits; says whether a sample is left with nothing but zeros."""
+        zeros = False
+        for sample in self._merged.samples:
+            values = sample.values
+            if max(values) >= _SIGN_BIT or min(values) < -_SIGN_BIT:
+                sample.values = values = [_wrap(value) for value in values]
+            zeros = zeros or not any(values)
+        return zeros
+
+    def _add_sample(self, source: Sample) -> None:
+        known = self._locations
+        stack = [known.get(location) or self._location(location) for location in source.locations]
+        key = (tuple([location.id for location in stack]), _label_key(source))
+        sample = self._samples.get(key)
+        if sample is not None:
+            sample.values = [a + b for a, b in zip(sample.values, source.values, strict=True)]
+            return
+        sample = Sample(
+            stack,
+            list(source.values),
+            {name: list(texts) for name, texts in source.labels.items()},
+            {name: list(numbers) for name, numbers in source.numeric_labels.items()},
+            {name: list(units) for name, units in source.numeric_units.items()},
+        )
+        sample.unknown = source.unknown
+        self._samples[key] = sample
+        self._merged.samples.append(sample)
+
+    def _location(self, source: Location) -> Location:
+        mapping = self._mapping(source.mapping) if source.mapping is not None else None
+        # Where the mapping's twin lies elsewhere in memory, so does the location.
+        moved = (
+            mapping.start - source.mapping.start if mapping is not None and source.mapping is not None else 0
+        )
+        location = Location(
+            len(self._merged.locations) + 1,
+            mapping,
+            (source.address + moved) & _MASK64,
+            [self._line(line) for line in source.lines],
+            source.is_folded,
+        )
+        location.unknown = source.unknown
+        key = (
+            location.address,
+            mapping.id if mapping is not None else 0,
+            location.is_folded,
+            tuple([(line.function and line.function.id, line.line, line.column) for line in location.lines]),
+        )
+        twin = self._location_keys.setdefault(key, location)
+        if twin is location:
+            self._merged.locations.append(location)
+        self._locations[source] = twin
+        return twin
+
+    def _line(self, source: Line) -> Line:
+        line = Line(source.function and self._function(source.function), source.line, source.column)
+        line.unknown = source.unknown
+        return line
+
+    def _function(self, source: Function) -> Function:
+        known = self._functions.get(source)
+        if known is not None:
+            return known
+        key = (source.start_line, source.name, source.system_name, source.filename)
+        function = self._function_keys.get(key)
+        if function is None:
+            id = len(self._merged.functions) + 1
+            function = Function(id, source.name, source.system_name, source.filename, source.start_line)
+            function.unknown = source.unknown
+            self._function_keys[key] = function
+            self._merged.functions.append(function)
+        self._functions[source] = function
+        return function
+
+    def _mapping(self, source: Mapping) -> Mapping:
+        known = self._mappings.get(source)
+        if known is not None:
+            return known
+        size = (source.limit - source.start + _PAGE - 1) & _MASK64 & -_PAGE
+        key = (size, source.offset, source.build_id or source.filename)
+        mapping = self._mapping_keys.get(key)
+        if mapping is None:
+            mapping = _copy_mapping(source, len(self._merged.mappings) + 1)
+            self._mapping_keys[key] = mapping
+            self._merged.mappings.append(mapping)
+        self._mappings[source] = mapping
+        return mapping
+
+
+def _copy_mapping(source: Mapping, id: int) -> Mapping:
+    mapping = Mapping()
+    for name in Mapping.__slots__:
+        setattr(mapping, name, getattr(source, name))
+    mapping.id = id
+    return mapping
+
+
+def _label_key(sample: Sample) -> Hashable:
+    if not sample.labels and not sample.numeric_labels:
+        return ()
+    texts = sorted((name, tuple(values)) for name, values in sample.labels.items())
+    numbers = sorted(
+        (name, tuple(values), tuple(sample.numeric_units.get(name, ())))
+        for name, values in sample.numeric_labels.items()
+    )
+    return tuple(texts), tuple(numbers)
