@@ -53,3 +53,33 @@ class MetadataError(ConduitError):
 
     def __str__(self) -> str:
         return "\n".join(self.problems)
+
+
+class BenchmarkFileError(ConduitError):
+    """Benchmark text could not be read at all: no such file, not a file, not text."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class BenchmarkSyntaxError(ConduitError):
+    """A line of benchmark text is wrong; the lines around it still count. `str()` is `path:line: message`."""
+
+    def __init__(self, path: str, line: int, message: str) -> None:
+        super().__init__(f"{path}:{line}: {message}")
+        self.path = path
+        self.line = line
+        self.message = message
+
+
+class QuerySyntaxError(ConduitError):
+    """A filter or projection is wrong. `offset` counts characters; `str()` shows the place with a caret."""
+
+    def __init__(self, query: str, offset: int, message: str) -> None:
+        # Characters that show nothing would push the caret too far to the right.
+        column = sum(character.isprintable() for character in query[:offset])
+        super().__init__(f"syntax error: {message}\n\t{query}\n\t{' ' * column}^")
+        self.query = query
+        self.offset = offset
+        self.message = message

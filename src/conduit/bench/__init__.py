@@ -7,3 +7,28 @@ above.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from conduit.bench.comparison import Comparison, Options, compare
+
+_HOME_OF_NAME = {
+    "Comparison": "conduit.bench.comparison",
+    "Options": "conduit.bench.comparison",
+    "compare": "conduit.bench.comparison",
+}
+
+__all__ = ["Comparison", "Options", "compare"]
+
+
+def __getattr__(name: str) -> Any:
+    # Running a benchmark does not load what compares two, and the other way round.
+    home = _HOME_OF_NAME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(home), name)

@@ -13,6 +13,7 @@ import sys
 # Name → (module, what it does). The one list of commands: help and completion are made from it.
 COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("conduit.cli.doctor", "say what this installation can measure, and what is missing"),
+    "benchstat": ("conduit.cli.benchstat", "benchmark results summarised, and old compared with new"),
 }
 
 _HEADER = """conduit: what a running Python application is made of, and where its time and memory go.

@@ -1,0 +1,123 @@
+"""`conduit benchstat`: benchmark results summarised, and old compared with new."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from conduit.cli.flags import FlagSet, HelpRequested
+from conduit.errors import BenchmarkFileError, UsageError
+
+if TYPE_CHECKING:
+    from conduit.bench.comparison import Comparison, Options
+    from conduit.cli.flags import Parsed
+
+_USAGE = """usage: conduit benchstat [flags] OLD [NEW ...]
+
+Reads benchmark text and prints the median of each benchmark with its interval, one column a file; where there
+are several files, each is compared with the first. A file is PATH or LABEL=PATH; - is standard input.
+"""
+_FORMATS = ("text", "csv", "json", "markdown", "classic")
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command; returns 0, or 2 where the call or an input was wrong."""
+    flags = _flags()
+    try:
+        parsed = flags.parse(arguments)
+    except HelpRequested:
+        raise
+    except UsageError as error:
+        return _wrong_call(f"{error}\n{flags.help()}")
+    if not parsed.positionals:
+        return _wrong_call(flags.help())
+    try:
+        return _compare(parsed)
+    except (UsageError, BenchmarkFileError) as error:
+        return _wrong_call(f"benchstat: {error}\n")
+
+
+def _wrong_call(text: str) -> int:
+    _write(sys.stderr, text)
+    return 2
+
+
+def _flags() -> FlagSet:
+    flags = FlagSet(_USAGE)
+    flags.option("filter", "use only results that match QUERY", default="*", metavar="QUERY")
+    flags.option("table", "one table for each distinct value", default=".config", metavar="KEYS")
+    flags.option("row", "one row for each distinct value", default=".fullname", metavar="KEYS")
+    flags.option("col", "one column for each distinct value", default=".file", metavar="KEYS")
+    flags.option("ignore", "let results differ in these keys", default="", metavar="KEYS")
+    flags.option(
+        "alpha", "a difference counts if p is not above it", default=0.05, parse=_level, metavar="LEVEL"
+    )
+    flags.option("confidence", "level of the intervals", default=0.95, parse=_level, metavar="LEVEL")
+    flags.option("format", f"one of {', '.join(_FORMATS)}", default="text", metavar="FORMAT")
+    return flags
+
+
+def _level(text: str) -> float:
+    from conduit.bench.numbers import parse_float
+
+    try:
+        return parse_float(text)
+    except ValueError as error:
+        raise ValueError("value out of range" if "range" in str(error) else "parse error") from None
+
+
+def _options(parsed: Parsed) -> Options:
+    from conduit.bench.comparison import Options
+
+    return Options(
+        table=parsed["table"],
+        row=parsed["row"],
+        column=parsed["col"],
+        ignore=parsed["ignore"],
+        filter=parsed["filter"],
+        alpha=parsed["alpha"],
+        confidence=parsed["confidence"],
+    )
+
+
+def _compare(parsed: Parsed) -> int:
+    from conduit.bench.comparison import Builder, compare_files
+
+    options = _options(parsed)
+    Builder(options)  # a wrong query is told before a wrong format, and before any file is read
+    _check_format(parsed["format"])
+    comparison = compare_files(parsed.positionals, options)
+    for error in comparison.errors:
+        _write(sys.stderr, f"{error}\n")
+    return _print(comparison, parsed)
+
+
+def _check_format(name: str) -> None:
+    if name in _FORMATS:
+        return
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, _FORMATS, n=1)
+    raise UsageError("-format must be text or csv" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+def _print(comparison: Comparison, parsed: Parsed) -> int:
+    from conduit.bench import table
+
+    if parsed["format"] == "csv":
+        text, warnings = table.format_csv(comparison)
+        _write(sys.stderr, warnings)
+    else:
+        text = table.format_text(comparison)
+    _write(sys.stdout, text)
+    return 0
+
+
+def _write(stream: object, text: str) -> None:
+    """Writes text as UTF-8, whatever the locale is; bytes that were not UTF-8 come out as they went in."""
+    buffer = getattr(stream, "buffer", None)
+    if buffer is None:
+        stream.write(text)  # type: ignore[attr-defined]
+        return
+    buffer.write(text.encode("utf-8", "surrogateescape"))
+    buffer.flush()
