@@ -19,7 +19,7 @@ from conduit.profile.merge import (
     scale_values,
 )
 from conduit.profile.model import Function, Line, Location, Mapping, Profile, Sample, ValueType
-from tests.profile.strategies import TYPES, plain, profiles
+from tests.profile.strategies import POSITIVE, TYPES, plain, profiles
 
 COLUMNS = TYPES[:2]
 same_columns = profiles(sample_types=COLUMNS)
@@ -107,8 +107,8 @@ def test_scaling_by_a_whole_number_scales_every_sum(profile: Profile, ratio: int
 
 
 @given(
-    profiles(values=st.integers(1, 1000), sample_types=COLUMNS),
-    profiles(values=st.integers(1, 1000), sample_types=COLUMNS),
+    profiles(values=POSITIVE, sample_types=COLUMNS),
+    profiles(values=POSITIVE, sample_types=COLUMNS),
 )
 def test_normalising_makes_the_totals_meet(profile: Profile, base: Profile) -> None:
     reached = column_sums(normalise(profile, base))

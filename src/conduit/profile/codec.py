@@ -384,7 +384,7 @@ class _Encoder:
         _append(parts, 4, map(self._location, profile.locations))
         _append(parts, 5, map(self._function, profile.functions))
         header = self._header(profile)
-        _append(parts, 6, (text.encode("utf-8", "surrogateescape") for text in self.strings))
+        _append(parts, 6, map(_text_bytes, self.strings))
         return b"".join(parts) + header + profile.unknown
 
     def _index(self, text: str) -> int:
@@ -466,6 +466,13 @@ class _Encoder:
             function.start_line,
         )
         return _write_record(numbers) + function.unknown
+
+
+def _text_bytes(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # A name made of half a character must not cost the whole profile.
+        return text.encode("utf-8", "replace")
 
 
 def _append(parts: list[bytes], field: int, contents: Iterable[bytes]) -> None:
