@@ -21,6 +21,13 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Measuring:
+    """The first run found no sub-benchmarks: the repetitions begin."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """A result line."""
 
@@ -50,7 +57,7 @@ class Ended:
 
 
 if TYPE_CHECKING:
-    Event: TypeAlias = Started | Measured | Doubted | Ended
+    Event: TypeAlias = Started | Measuring | Measured | Doubted | Ended
 
 
 def encode_event(event: Event) -> dict[str, object]:
@@ -64,6 +71,8 @@ def decode_event(data: dict[str, Any]) -> Event:
     kind = data["event"]
     if kind == "Started":
         return Started(**fields)
+    if kind == "Measuring":
+        return Measuring(**fields)
     if kind == "Doubted":
         return Doubted(**fields | {"doubt": Doubt(**fields["doubt"])})
     if kind == "Ended":

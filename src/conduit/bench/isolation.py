@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conduit.bench.discover import BenchmarkFile, load
-from conduit.bench.events import Doubted, Ended, Measured, Started, decode_event, encode_event
+from conduit.bench.events import Doubted, Ended, Measured, Measuring, Started, decode_event, encode_event
 from conduit.bench.measure import Options, spread_doubt
 from conduit.bench.names import NameFilter
 from conduit.bench.runner import Runner
@@ -93,8 +93,8 @@ def _in_a_row(events: list[Event], options: Options) -> list[Event]:
         name = event.measurement.name if isinstance(event, Measured) else event.name
         by_name.setdefault(name, []).append(event)
     ordered: list[Event] = []
-    for name, group in by_name.items():
-        ordered += [Started(name)] if any(isinstance(event, Started) for event in group) else []
+    for group in by_name.values():
+        ordered += dict.fromkeys(event for event in group if isinstance(event, Started | Measuring))
         for count in options.processor_list():
             ordered += _with_spread([m for m in _measurements(group) if m.processors == count])
         ordered += dict.fromkeys(event for event in group if isinstance(event, Ended))

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from conduit.bench.events import Doubted, Ended, Measured, Started
+from conduit.bench.events import Doubted, Ended, Measured, Measuring, Started
 from conduit.bench.lines import (
     NameColumn,
     format_block,
@@ -158,6 +158,8 @@ class Transcript:
         """Prints one event."""
         if isinstance(event, Started):
             self._start(event)
+        elif isinstance(event, Measuring):
+            self._print_labels()
         elif isinstance(event, Measured):
             self._measured(event.measurement)
         elif isinstance(event, Doubted):
@@ -181,7 +183,6 @@ class Transcript:
                 self._sink.output(f"{line}\n")
 
     def _measured(self, measurement: Measurement) -> None:
-        self._print_labels()
         name = numbered(measurement.name, measurement.processors)
         if self._is_verbose:
             self._print_log(measurement.name, measurement.log)
