@@ -183,7 +183,7 @@ def test_events_are_those_of_go_test_with_results_and_warnings_as_data(bench: Co
 def test_a_result_too_quick_to_be_true_is_warned_about_below_its_line(bench: Command) -> None:
     answer = bench("-benchtime=2000x", bench_a="def bench_empty(b):\n    pass\n")
     assert re.search(
-        r"ns/op\n--- WARN: BenchmarkEmpty\S*\n    .*less than an empty loop.*; write `for _ in b:`",
+        r"ns/op\n--- WARN: BenchmarkEmpty\S*\n(    .*\n)*    .*less than an empty loop.*; write `for _ in b:`",
         answer.stdout,
     )
 
