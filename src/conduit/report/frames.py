@@ -1,0 +1,189 @@
+"""Frames: what a report counts as one place in the program.
+
+Which parts of a location make two places different depends on the granularity: the function's name, its
+file, the line, the address. A `FrameTable` maps every location of a profile to its frames once, so that
+walking a sample afterwards is a look-up for each location.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from conduit.profile.model import Line, Location, Profile
+
+
+class Detail(NamedTuple):
+    """Which parts of a location tell two frames apart, and whether inlined frames count."""
+
+    function: bool = False
+    filename: bool = False
+    line: bool = False
+    column: bool = False
+    address: bool = False
+    object_file: bool = False
+    inlined: bool = True
+
+
+_FUNCTIONS = Detail(function=True)
+_OF_GRANULARITY = {
+    "": _FUNCTIONS,
+    "functions": _FUNCTIONS,
+    "filefunctions": Detail(function=True, filename=True),
+    "files": Detail(filename=True),
+    "lines": Detail(function=True, filename=True, line=True),
+    "addresses": Detail(function=True, filename=True, line=True, column=True, address=True),
+}
+
+
+def detail_of(granularity: str, *, inlined: bool, columns: bool, object_files: bool) -> Detail:
+    """The detail that a granularity asks for. Addresses show their columns, unless inlined frames are left out."""
+    detail = _OF_GRANULARITY[granularity]
+    with_columns = detail.line and (columns or (detail.column and inlined))
+    return detail._replace(inlined=inlined, column=with_columns, object_file=object_files)
+
+
+class Frame(NamedTuple):
+    """One place in the program. What the granularity leaves out is empty or 0."""
+
+    name: str = ""
+    address: int = 0
+    file: str = ""
+    start_line: int = 0
+    line: int = 0
+    column: int = 0
+    object_file: str = ""
+
+    def components(self) -> list[str]:
+        """The parts of the printed name: address, function, file and line; never none at all."""
+        parts = []
+        if self.address:
+            parts.append(f"{self.address:016x}")
+        if self.name:
+            parts.append(self.name)
+        if self.line:
+            column = f":{self.column}" if self.column else ""
+            parts.append(f"{self.file}:{self.line}{column}")
+        elif self.file:
+            parts.append(self.file)
+        elif self.name:
+            pass
+        elif self.object_file:
+            parts.append(f"[{base_name(self.object_file)}]")
+        else:
+            parts.append("<unknown>")
+        return parts
+
+    @property
+    def printable_name(self) -> str:
+        """The name that reports show and sort by."""
+        return " ".join(self.components())
+
+    @property
+    def of_function(self) -> Frame:
+        """The frame of the whole function that this place lies in."""
+        return self._replace(address=0, line=0, column=0)
+
+    @property
+    def tie_break(self) -> str:
+        """A text that puts frames of the same printed name in a fixed order."""
+        return f"{self.name}  {self.address} {self.file} {self.start_line} {self.line} {self.column} {self.object_file}"
+
+
+def clean_path(path: str) -> str:
+    """A path without `.`, `..` and doubled slashes; an empty one stays empty."""
+    if not path:
+        return ""
+    cleaned = posixpath.normpath(path)
+    return cleaned[1:] if cleaned.startswith("//") else cleaned
+
+
+def base_name(path: str) -> str:
+    """The last part of a path; `.` for an empty one, `/` for the root."""
+    if not path:
+        return "."
+    return path.rstrip("/").rpartition("/")[2] or "/"
+
+
+def trim_path(path: str, trim: str, source_path: str) -> str:
+    """A source file's path without the prefixes that say only where it was built.
+
+    Removed are the `:`-separated prefixes of `trim`, and `/proc/self/cwd/`. Where `trim` is empty, the base name
+    of a directory in `source_path` is looked for inside the path, and all up to it goes.
+    """
+    if not trim:
+        for directory in source_path.split(":") if source_path else ():
+            wanted = f"/{base_name(directory)}/"
+            found = path.find(wanted)
+            if found != -1:
+                return path[found + len(wanted) :]
+    prefixes = trim.split(":") if trim else []
+    for prefix in (*prefixes, "/proc/self/cwd/./", "/proc/self/cwd/"):
+        whole = prefix if prefix.endswith("/") else prefix + "/"
+        if path.startswith(whole):
+            return path[len(whole) :]
+    return path
+
+
+class FrameTable:
+    """The frames of a profile at one level of detail: `frames[i]`, and the indices of each location's frames.
+
+    `of_location[location]` is innermost first, like the location's lines; its last index is the function that
+    really was on the stack, those before it were inlined. `has_inlined` tells whether any location has more than one.
+    """
+
+    __slots__ = ("_detail", "_index", "_source_path", "_trim", "frames", "has_inlined", "of_location")
+
+    def __init__(self, profile: Profile, detail: Detail, trim: str = "", source_path: str = "") -> None:
+        self._detail = detail
+        self._trim = trim
+        self._source_path = source_path
+        self._index: dict[Frame, int] = {}
+        self.frames: list[Frame] = []
+        self.of_location: dict[Location, tuple[int, ...]] = {
+            location: self._frames_of(location) for location in profile.locations
+        }
+        self.has_inlined = any(len(indices) > 1 for indices in self.of_location.values())
+
+    def _frames_of(self, location: Location) -> tuple[int, ...]:
+        lines = location.lines if self._detail.inlined else location.lines[-1:]
+        if not lines:
+            return (self._number(self._bare_frame(location)),)
+        return tuple(self._number(self._frame(location, line)) for line in lines)
+
+    def _number(self, frame: Frame) -> int:
+        number = self._index.setdefault(frame, len(self.frames))
+        if number == len(self.frames):
+            self.frames.append(frame)
+        return number
+
+    def _bare_frame(self, location: Location) -> Frame:
+        """The frame of a location without symbols: its address, if shown, and its binary."""
+        address = location.address if self._detail.address else 0
+        return Frame(address=address, object_file=location.mapping.filename if location.mapping else "")
+
+    def _frame(self, location: Location, line: Line) -> Frame:
+        function, detail = line.function, self._detail
+        if function is None:
+            return self._bare_frame(location)
+        name = function.name if detail.function else ""
+        filename = trim_path(function.filename, self._trim, self._source_path) if detail.filename else ""
+        # A nameless function is known by where it starts and in which binary; in `-files` the file is enough.
+        shows_origin = detail.object_file or (not name and (detail.function or not filename))
+        return Frame(
+            name=name,
+            address=location.address if detail.address else 0,
+            file=clean_path(filename),
+            start_line=function.start_line if shows_origin and detail.function else 0,
+            line=line.line if detail.line else 0,
+            column=line.column if detail.column else 0,
+            object_file=location.mapping.filename if shows_origin and location.mapping else "",
+        )
+
+
+def frames_of_stack(table: FrameTable, locations: Iterable[Location]) -> list[int]:
+    """The indices of a stack's frames, leaf first."""
+    return [index for location in locations for index in table.of_location[location]]

@@ -1,0 +1,153 @@
+"""Labels gathered on the nodes of a drawing: how much of a node's value carries which labels.
+
+A sample's text labels together make one tag (`task:ingest\\nthread:worker-1`), its `bytes` label a numeric
+tag below it. A drawing shows at most four of each as boxes hanging off the node.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conduit.profile.measurement import label, scale
+from conduit.report.division import quotient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from conduit.profile.model import Sample
+
+MAX_NODELETS = 4
+
+# The label that marks samples of the base in a comparison; it is bookkeeping and never shown.
+BASE_LABEL = "pprof::base"
+
+
+class Tag:
+    """One label or combination of labels, with the values that carry it; numeric ones have a value and a unit."""
+
+    __slots__ = ("cum", "cum_divisor", "flat", "flat_divisor", "name", "unit", "value")
+
+    def __init__(self, name: str, unit: str = "", value: int = 0) -> None:
+        self.name = name
+        self.unit = unit
+        self.value = value
+        self.flat = self.flat_divisor = self.cum = self.cum_divisor = 0
+
+    @property
+    def flat_value(self) -> int:
+        """`flat`, divided where the report shows means."""
+        return quotient(self.flat, self.flat_divisor)
+
+    @property
+    def cum_value(self) -> int:
+        """`cum`, divided where the report shows means."""
+        return quotient(self.cum, self.cum_divisor)
+
+    def add(self, value: int, divisor: int, is_leaf: bool) -> None:
+        """Adds a sample that carries this tag once."""
+        self.cum += value
+        self.cum_divisor += divisor
+        if is_leaf:
+            self.flat += value
+            self.flat_divisor += divisor
+
+
+class NodeTags:
+    """The tags of a node: text tags by name, and numeric tags by name below the text tag they came with."""
+
+    __slots__ = ("numeric", "text")
+
+    def __init__(self) -> None:
+        self.text: dict[str, Tag] = {}
+        self.numeric: dict[str, dict[str, Tag]] = {}
+
+    def empty(self) -> NodeTags:
+        """A new, empty set."""
+        return NodeTags()
+
+    def add(self, tags: NodeTags, value: int, divisor: int, is_leaf: bool) -> None:
+        """Counts a sample's value under each of its tags."""
+        for name in tags.text:
+            self.text.setdefault(name, Tag(name)).add(value, divisor, is_leaf)
+        for text, numeric in tags.numeric.items():
+            held = self.numeric.setdefault(text, {})
+            for name, tag in numeric.items():
+                found = held.setdefault(name, Tag(name, tag.unit, tag.value))
+                # A label given twice with one value counts twice, as its sample does in the original.
+                for _ in range(max(tag.cum, 1)):
+                    found.add(value, divisor, is_leaf)
+
+    def trim(self, cutoff: int) -> None:
+        """Forgets tags that weigh less than the cutoff."""
+        self.text = _heavy(self.text, cutoff)
+        self.numeric = {name: _heavy(tags, cutoff) for name, tags in self.numeric.items()}
+
+    def count_flat(self) -> int:
+        """How many tags the node itself (not what it calls) carries."""
+        everything = [self.text, *self.numeric.values()]
+        return sum(1 for tags in everything for tag in tags.values() if tag.flat)
+
+
+def _heavy(tags: dict[str, Tag], cutoff: int) -> dict[str, Tag]:
+    return {name: tag for name, tag in tags.items() if abs(tag.flat) >= cutoff or abs(tag.cum) >= cutoff}
+
+
+def tags_of_samples(unit: str, format_tag: Callable[[int, str], str]) -> Callable[[Sample], NodeTags]:
+    """Returns the function that reads a sample's tags; `unit` is that of the `bytes` label."""
+
+    def tags_of(sample: Sample) -> NodeTags:
+        tags = NodeTags()
+        texts = [
+            f"{key}:{value}" for key, values in sample.labels.items() if key != BASE_LABEL for value in values
+        ]
+        name = "\\n".join(sorted(texts))
+        if name:
+            tags.text[name] = Tag(name)
+        for value in sample.numeric_labels.get("bytes", ()):
+            held = tags.numeric.setdefault(name, {})
+            tag_name = format_tag(value, unit)
+            held.setdefault(tag_name, Tag(tag_name, unit, value)).cum += 1
+        return tags
+
+    return tags_of
+
+
+def sort_tags(tags: Iterable[Tag], flat: bool) -> list[Tag]:
+    """Tags by falling weight, flat or cum first, equal ones by name."""
+    if flat:
+        return sorted(tags, key=lambda tag: (-abs(tag.flat), tag.name))
+    return sorted(tags, key=lambda tag: (-abs(tag.cum), -abs(tag.flat), tag.name))
+
+
+def collapse_tags(tags: Iterable[Tag], count: int, flat: bool) -> list[Tag]:
+    """At most `count` numeric tags: the heaviest, each with the lighter ones that lie nearest to it, as ranges."""
+    ordered = sort_tags(tags, flat)
+    if len(ordered) <= count:
+        return ordered
+    groups = [[tag] for tag in ordered[:count]]
+    for tag in ordered[count:]:
+        min(groups, key=lambda group: _distance(tag, group[0])).append(tag)
+    return sort_tags((_range_tag(group) for group in groups), flat)
+
+
+def _distance(tag: Tag, other: Tag) -> float:
+    value, _ = scale(other.value, other.unit, tag.unit)
+    return abs(value - tag.value)
+
+
+def _range_tag(group: list[Tag]) -> Tag:
+    lowest = highest = group[0]
+    if len(group) == 1:
+        merged = Tag(label(lowest.value, lowest.unit))
+        merged.flat, merged.cum = lowest.flat_value, lowest.cum_value
+        return merged
+    for tag in group[1:]:
+        if int(scale(tag.value, tag.unit, lowest.unit)[0]) < lowest.value:
+            lowest = tag
+        if int(scale(tag.value, tag.unit, highest.unit)[0]) > highest.value:
+            highest = tag
+    # In their own best units: scaled to the report's, small sizes would all read 0..0.
+    merged = Tag(f"{label(lowest.value, lowest.unit)}..{label(highest.value, highest.unit)}")
+    merged.flat = quotient(sum(tag.flat for tag in group), sum(tag.flat_divisor for tag in group))
+    merged.cum = quotient(sum(tag.cum for tag in group), sum(tag.cum_divisor for tag in group))
+    return merged

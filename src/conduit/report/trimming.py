@@ -1,0 +1,255 @@
+"""Trimming: which nodes and edges of the call graph a report shows, and in what order.
+
+Nodes whose cum is below a fraction of the whole are dropped first; then, of the sorted rest, the first
+`nodecount` are taken; each time the graph is summed again from the samples with the kept frames only, so that
+no weight is lost on the way. Drawings sort by an *entropy score*, which favours nodes where paths meet or
+part over those that are merely passed through, and shed edges that only repeat what another path shows.
+"""
+
+from __future__ import annotations
+
+from math import log2, nan
+from typing import TYPE_CHECKING, NamedTuple
+
+from conduit.report.graph import Edge, Node, build_graph, build_tree, sum_frames
+from conduit.report.nodelets import MAX_NODELETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from conduit.report.view import Report
+
+
+_TWO_63 = 1 << 63
+
+
+class TrimmedGraph(NamedTuple):
+    """The nodes to show, in order, and what was left out on the way to them."""
+
+    nodes: list[Node]
+    original_count: int
+    dropped_nodes: int
+    dropped_edges: int
+
+
+def is_negative(node: Node) -> bool:
+    """Whether `drop_negative` hides a node: it shrank, or is 0 itself and what it called shrank."""
+    return node.flat < 0 or (node.flat == 0 and node.cum < 0)
+
+
+def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
+    """The graph of a report with its options' cuts applied; `visual` for drawings."""
+    options = report.options
+    call_tree = options.call_tree and report.format.draws
+    nodes = _graph(report, visual=visual, call_tree=call_tree)
+    whole = sum(node.flat for node in nodes)
+    node_cutoff = abs(int(whole * options.nodefraction))
+    edge_cutoff = abs(int(whole * options.edgefraction))
+
+    original = len(nodes)
+    if node_cutoff > 0:
+        heavy = [node for node in nodes if abs(node.cum) >= node_cutoff]
+        nodes = _keep(report, nodes, heavy, visual=visual, call_tree=call_tree)
+        dropped_nodes = original - len(heavy)
+    else:
+        dropped_nodes = 0
+    original = len(nodes)
+
+    order = entropy_order if visual else cum_order if options.sort == "cum" else flat_order
+    nodes = order(nodes)
+    if options.nodecount > 0:
+        _trim_tags(nodes, node_cutoff)
+        trim_edges(nodes, edge_cutoff)
+        top = nodes[: _visual_count(nodes, options.nodecount) if visual else options.nodecount]
+        if len(top) != len(nodes):
+            nodes = order(_keep(report, nodes, top, visual=visual, call_tree=call_tree))
+    _trim_tags(nodes, node_cutoff)
+    dropped_edges = trim_edges(nodes, edge_cutoff)
+    if visual:
+        remove_redundant_edges(nodes)
+    return TrimmedGraph(nodes, original, dropped_nodes, dropped_edges)
+
+
+def whole_graph(report: Report) -> list[Node]:
+    """Every node of a report, untrimmed and in no order, without edges."""
+    return _without_negative(report, sum_frames(report.profile.samples, report.table, report.values))
+
+
+def _graph(report: Report, *, visual: bool, call_tree: bool) -> list[Node]:
+    samples, table, values = report.profile.samples, report.table, report.values
+    tags_of = report.tags_of if visual else None
+    if call_tree:
+        nodes = build_tree(samples, table, values, tags_of)
+    elif report.format.needs_edges or table.has_inlined:
+        nodes = build_graph(samples, table, values, None, tags_of)
+    else:
+        nodes = sum_frames(samples, table, values)
+    return _without_negative(report, nodes)
+
+
+def _without_negative(report: Report, nodes: list[Node]) -> list[Node]:
+    if not report.options.drop_negative:
+        return nodes
+    return [node for node in nodes if not is_negative(node)]
+
+
+def _keep(
+    report: Report, nodes: list[Node], kept: list[Node], *, visual: bool, call_tree: bool
+) -> list[Node]:
+    """The graph of the kept nodes alone."""
+    if len(kept) == len(nodes):
+        return nodes
+    if call_tree:
+        return trim_tree(nodes, set(kept))
+    table = report.table
+    if not (report.format.needs_edges or table.has_inlined):
+        # Without edges the kept nodes' values are what they were: nothing to sum again.
+        return kept
+    frames = {node.frame for node in kept}
+    tags_of = report.tags_of if visual else None
+    return _without_negative(
+        report, build_graph(report.profile.samples, table, report.values, frames, tags_of)
+    )
+
+
+def trim_tree(nodes: list[Node], kept: set[Node]) -> list[Node]:
+    """The kept nodes of a tree, each hung from its nearest kept ancestor by residual edges."""
+    for node in nodes:
+        if node not in kept:
+            _cut_out(node)
+    result = [node for node in nodes if node in kept]
+    remove_redundant_edges(result)
+    return result
+
+
+def _cut_out(node: Node) -> None:
+    incoming = next(iter(node.incoming.values()), None)
+    if incoming is None:
+        for edge in node.outgoing.values():
+            edge.callee.incoming.pop(node, None)
+        return
+    parent = incoming.caller
+    del parent.outgoing[node]
+    for edge in node.outgoing.values():
+        child = edge.callee
+        child.incoming.pop(node, None)
+        child.incoming[parent] = parent.outgoing[child] = edge
+        edge.caller = parent
+        edge.residual = True
+        edge.inline = edge.inline and incoming.inline
+
+
+def _trim_tags(nodes: Iterable[Node], cutoff: int) -> None:
+    for node in nodes:
+        if node.tags is not None:
+            node.tags.trim(cutoff)
+
+
+def trim_edges(nodes: Iterable[Node], cutoff: int) -> int:
+    """Removes edges into the nodes that weigh less than the cutoff; returns how many."""
+    if cutoff <= 0:
+        return 0
+    dropped = 0
+    for node in nodes:
+        light = [caller for caller, edge in node.incoming.items() if abs(edge.weight) < cutoff]
+        for caller in light:
+            del node.incoming[caller]
+            del caller.outgoing[node]
+        dropped += len(light)
+    return dropped
+
+
+def _visual_count(nodes: list[Node], limit: int) -> int:
+    """How many nodes a drawing of `limit` boxes has room for, boxes for tags included."""
+    boxes = 0
+    for count, node in enumerate(nodes, 1):
+        boxes += 1 + (min(node.tags.count_flat(), MAX_NODELETS) if node.tags is not None else 0)
+        if boxes >= limit:
+            return count
+    return limit
+
+
+def remove_redundant_edges(nodes: list[Node]) -> None:
+    """Removes residual edges whose ends are joined by another path, the lightest first."""
+    for node in reversed(nodes):
+        for edge in reversed(sort_edges(node.incoming.values())):
+            if not edge.residual:
+                # A residual edge heavier than a direct one stays, or the picture would mislead.
+                break
+            if _is_redundant(edge):
+                del edge.caller.outgoing[edge.callee]
+                del edge.callee.incoming[edge.caller]
+
+
+def _is_redundant(edge: Edge) -> bool:
+    seen = {edge.callee}
+    queue = [edge.callee]
+    for node in queue:
+        for caller, incoming in node.incoming.items():
+            if incoming is edge or caller in seen:
+                continue
+            if caller is edge.caller:
+                return True
+            seen.add(caller)
+            queue.append(caller)
+    return False
+
+
+def flat_order(nodes: Iterable[Node]) -> list[Node]:
+    """Nodes by falling flat value, then by name, then by falling cum value."""
+    return sorted(nodes, key=lambda node: (-abs(node.flat), node.name, -abs(node.cum), node.frame.tie_break))
+
+
+def cum_order(nodes: Iterable[Node]) -> list[Node]:
+    """Nodes by falling cum value, then by name, then by falling flat value."""
+    return _by_score(nodes, lambda node: node.cum)
+
+
+def entropy_order(nodes: Iterable[Node]) -> list[Node]:
+    """Nodes by falling entropy score, then by name, then by falling flat value."""
+    return _by_score(nodes, entropy_score)
+
+
+def _by_score(nodes: Iterable[Node], score: Callable[[Node], int]) -> list[Node]:
+    def size(node: Node) -> int:
+        value = score(node)
+        return value if value == -_TWO_63 else abs(value)  # the lowest number has no positive counterpart
+
+    return sorted(nodes, key=lambda node: (-size(node), node.name, -abs(node.flat), node.frame.tie_break))
+
+
+def entropy_score(node: Node) -> int:
+    """How much a drawing would lose without the node: its cum times the entropy of its edges, plus its flat.
+
+    Entry and leaf nodes count as one bit on the side where they have no edges.
+    """
+    incoming = _edge_entropy(node.incoming.values(), 0) if node.incoming else 1.0
+    outgoing = _edge_entropy(node.outgoing.values(), node.flat) if node.outgoing else 1.0
+    return _wrap(_truncate((incoming + outgoing) * node.cum) + node.flat)
+
+
+def _truncate(score: float) -> int:
+    """The score as a 64-bit number; what does not fit, or is no number, becomes the lowest, as on x86-64."""
+    return int(score) if -_TWO_63 <= score < _TWO_63 else -_TWO_63
+
+
+def _wrap(score: int) -> int:
+    return (score + _TWO_63) % (2 * _TWO_63) - _TWO_63
+
+
+def _edge_entropy(edges: Iterable[Edge], own: int) -> float:
+    weights = [edge.weight for edge in edges]
+    total = own + sum(weight for weight in weights if weight > 0)
+    if not total:
+        return 0.0
+    shares = [abs(weight) / total for weight in weights]
+    if own > 0:
+        shares.append(own / total)
+    # In a difference an edge may come to nothing. 0·log 0 is then not a number, and so is the whole score: the
+    # original orders such nodes by what that becomes as an integer, and the order of a drawing follows it.
+    return sum((-share * log2(share) if share > 0 else nan) for share in shares)
+
+
+def sort_edges(edges: Iterable[Edge]) -> list[Edge]:
+    """Edges by falling weight, then by the names of their ends."""
+    return sorted(edges, key=lambda edge: (-abs(edge.weight), edge.caller.name, edge.callee.name))
