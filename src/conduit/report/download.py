@@ -1,0 +1,135 @@
+"""Profiles over HTTP: which URL a source means, how long to wait, and what a server says when it refuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+
+from conduit.report.errors import FetchError
+
+if TYPE_CHECKING:
+    from email.message import Message
+    from ssl import SSLContext
+    from typing import IO
+
+# Where a server keeps its CPU profile, for a source that names a host only.
+DEFAULT_PATH = "/debug/pprof/profile"
+_DEFAULT_TIMEOUT = 60.0
+_GRACE = 5.0  # seconds beyond the timeout, for the server to send what it measured
+_MOST = 1 << 29  # bytes of a profile; a server that sends more is not trusted to end
+_INSECURE = "https+insecure"
+
+
+class Target(NamedTuple):
+    """Where a profile is fetched from, and how long that may take in seconds."""
+
+    url: str
+    timeout: float
+
+
+def profile_url(source: str, seconds: int, timeout: int) -> Target | None:
+    """The URL that a source means, with `seconds` in its query; None for a text that is none.
+
+    A host alone means its CPU profile. Without a timeout, half as much again as the measurement takes is waited,
+    or a minute.
+    """
+    parts = _split(source)
+    if parts is None or (not parts.netloc and parts.scheme not in ("", "file")):
+        parts = _split(f"http://{source}")
+    if parts is None or not parts.netloc:
+        return None
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if seconds > 0:
+        query["seconds"] = str(seconds)
+    elif query.get("seconds", "").isdecimal():
+        seconds = int(query["seconds"])
+    path = parts.path if parts.path not in ("", "/") else DEFAULT_PATH
+    wait = float(timeout) if timeout > 0 else seconds * 1.5 if seconds > 0 else _DEFAULT_TIMEOUT
+    # Sorted, as the original writes them.
+    encoded = urlencode(sorted(query.items()))
+    return Target(parts._replace(path=path, query=encoded).geturl(), wait)
+
+
+def _split(text: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(text)
+        # `host:80/path` has no scheme, and a port that is no number is no URL; both are found out here.
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+class Certificates(NamedTuple):
+    """Files for TLS: the client's certificate and its key, and the authorities that a server is checked by."""
+
+    certificate: str = ""
+    key: str = ""
+    authorities: str = ""
+
+
+def download(target: Target, certificates: Certificates | None = None) -> bytes:
+    """The body of a URL. Raises `FetchError` with the server's words where it has some."""
+    from http.client import HTTPException
+    from urllib.error import HTTPError, URLError
+    from urllib.request import HTTPSHandler, Request, build_opener
+
+    url, handlers = target.url, []
+    is_insecure = url.startswith(_INSECURE + ":")
+    if is_insecure:
+        url = "https" + url.removeprefix(_INSECURE)
+    if is_insecure or (certificates and any(certificates)):
+        handlers.append(
+            HTTPSHandler(context=_context(certificates or Certificates(), checks=not is_insecure))
+        )
+    if not url.startswith(("http://", "https://")):
+        raise FetchError(f'Get "{url}": unsupported protocol scheme "{url.partition(":")[0]}"')
+    try:
+        request = Request(url, headers={"User-Agent": "conduit-pprof"})
+        with build_opener(*handlers).open(request, timeout=target.timeout + _GRACE) as response:
+            return _body(response, url)
+    except HTTPError as error:
+        with error:
+            raise FetchError(_refusal(error.code, str(error.reason), error.headers, error)) from None
+    except (URLError, HTTPException, OSError) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        raise FetchError(f'Get "{url}": {_described(reason)}') from None
+
+
+def _described(reason: object) -> str:
+    if isinstance(reason, TimeoutError):
+        return "timeout awaiting response headers"
+    if isinstance(reason, OSError) and reason.strerror:
+        return reason.strerror.lower()
+    return str(reason)
+
+
+def _body(response: IO[bytes], url: str) -> bytes:
+    data = response.read(_MOST + 1)
+    if len(data) > _MOST:
+        raise FetchError(f'Get "{url}": the response is longer than {_MOST} bytes, which no profile is')
+    return data
+
+
+def _refusal(status: int, reason: str, headers: Message, body: IO[bytes]) -> str:
+    """The status, and the body where the server says that it is a profile handler's own message."""
+    text = f"server response: {status} {reason}"
+    if headers.get("X-Go-Pprof") and "text/plain" in headers.get("Content-Type", ""):
+        text += f" - {body.read(1 << 16).decode('utf-8', 'replace')}"
+    return text.rstrip("\n")
+
+
+def _context(certificates: Certificates, *, checks: bool) -> SSLContext:
+    import ssl
+
+    try:
+        context = ssl.create_default_context(cafile=certificates.authorities or None)
+        if certificates.certificate:
+            context.load_cert_chain(certificates.certificate, certificates.key or None)
+    except OSError as error:
+        names = ", ".join(filter(None, certificates))
+        raise FetchError(f"the TLS files {names} cannot be used: {error.strerror or error}") from None
+    if not checks:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

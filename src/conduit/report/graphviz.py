@@ -1,0 +1,65 @@
+"""Pictures of the call graph: Graphviz's `dot` lays out what `-dot` writes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from conduit.report.errors import ReportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Say = Callable[[str], None]
+
+_SIZE = re.compile(r'(<svg)\s*width="[^"]+"\s*height="[^"]+"(?=\s*viewBox=)')
+
+_INSTALL = {
+    "apt-get": "apt-get install graphviz",
+    "dnf": "dnf install graphviz",
+    "pacman": "pacman -S graphviz",
+    "apk": "apk add graphviz",
+    "brew": "brew install graphviz",
+}
+
+
+class GraphvizMissingError(ReportError):
+    """There is no `dot` program; the text names the command that installs it."""
+
+
+def draw(source: bytes, image: str) -> bytes:
+    """The picture of a graph in an image format (`svg`, `png`, `pdf`, `ps`, `gif`).
+
+    Raises `GraphvizMissingError` without Graphviz, and `ReportError` with its words when it fails. An SVG is made to
+    fill the window that it is looked at in.
+    """
+    import shutil
+    import subprocess
+
+    program = shutil.which("dot")
+    if program is None:
+        raise GraphvizMissingError(missing_message(image))
+    done = subprocess.run([program, f"-T{image}"], input=source, capture_output=True, check=False)
+    if done.returncode:
+        words = done.stderr.decode("utf-8", "replace").strip().splitlines() or [
+            f"exit status {done.returncode}"
+        ]
+        raise ReportError(f"Graphviz could not draw the graph as {image}: {words[0]}")
+    return _fill_window(done.stdout) if image == "svg" else done.stdout
+
+
+def missing_message(image: str) -> str:
+    """What is missing, how to get it, and what works without it."""
+    import shutil
+
+    command = next((words for tool, words in _INSTALL.items() if shutil.which(tool)), _INSTALL["apt-get"])
+    return (
+        f"-{image} needs Graphviz's program dot, which is not on the PATH. Install it with `{command}`, "
+        "or use -dot, which needs nothing."
+    )
+
+
+def _fill_window(svg: bytes) -> bytes:
+    # dot leaves some ampersands unquoted, and then the picture is no XML.
+    text = svg.decode("utf-8", "replace").replace("&;", "&amp;;")
+    return _SIZE.sub(r'\1 width="100%" height="100%"', text, count=1).encode()

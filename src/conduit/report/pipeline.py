@@ -1,0 +1,179 @@
+"""From a profile to a report: which steps are taken, in which order, and which format prints.
+
+The order matters to the numbers: label frames are made first, so that filters can see them; the total is taken
+before the filters, unless percentages are to be relative to what they leave; and only then are frames joined to
+functions, lines or files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conduit.profile.focus import Filters, apply_filters
+from conduit.profile.patterns import PatternError, compile_pattern
+from conduit.profile.tags import add_tag_frames, numeric_label_units
+from conduit.report.errors import ReportError
+from conduit.report.formats import FORMATS
+from conduit.report.graph import Values
+from conduit.report.view import Report, total_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from conduit.profile.model import Profile
+    from conduit.report.formats import Format
+    from conduit.report.options import Options
+
+    Warn = Callable[[str], None]
+
+# Format kind → (module, function). A function gives lines, or bytes for a binary format.
+_PRINTERS = {
+    "advice": ("advice", "print_advice"),
+    "callgrind": ("callgrind", "print_callgrind"),
+    "collapsed": ("collapsed", "print_collapsed"),
+    "comments": ("comments", "print_comments"),
+    "disasm": ("disassembly", "print_disassembly"),
+    "dot": ("dot", "print_dot"),
+    "json": ("rows", "print_rows"),
+    "listing": ("listing", "print_listing"),
+    "proto": ("proto", "print_proto"),
+    "raw": ("raw", "print_raw"),
+    "speedscope": ("speedscope", "print_speedscope"),
+    "tags": ("tags", "print_tags"),
+    "top": ("top", "print_top"),
+    "topproto": ("proto", "print_topproto"),
+    "traces": ("traces", "print_traces"),
+    "tree": ("tree", "print_tree"),
+}
+
+
+def prepare_report(
+    profile: Profile, format_name: str, options: Options, warn: Warn, argument: str = ""
+) -> Report:
+    """The report of a profile in a format, ready for the format's module to compute.
+
+    `argument` is the regular expression of formats that take one. `warn` gets a line for each filter that matched
+    nothing. The profile is not changed. Raises `ReportError` for options that make no report.
+    """
+    format = FORMATS[format_name]
+    options = options_for(format, options)
+    units = _label_units(profile, warn)
+    try:
+        profile = _with_tag_frames(profile, options, warn)
+        if options.relative_percentages:
+            profile = _filtered(profile, options, units, warn)
+        values, total = choose_values(profile, options)
+        # With filters off the profile is the same object, and so is what hangs on it.
+        matches = _compile_argument(argument)
+        if not options.relative_percentages:
+            profile = _filtered(profile, options, units, warn)
+    except PatternError as error:
+        raise ReportError(str(error)) from None
+    return Report(profile, format, options, values, total, units, argument, matches)
+
+
+def choose_values(profile: Profile, options: Options) -> tuple[Values, int]:
+    """The column of values that the options ask for, and its total."""
+    values = Values(sample_index(profile, options.sample_index), options.mean)
+    if options.divide_by == 0:
+        raise ReportError("zero divisor specified")
+    return values, total_of(profile, values)
+
+
+def options_for(format: Format, options: Options) -> Options:
+    """The options after what a format insists on: its granularity, and how many nodes it shows if not told."""
+    changes: dict[str, object] = {}
+    if format.granularity:
+        changes["granularity"] = format.granularity
+    if format.name == "disasm":
+        # Several inlined frames at one address would count it more than once.
+        changes["noinlines"] = True
+    elif format.name == "weblist":
+        changes["noinlines"] = False
+    if format.untrimmed or not options.trim:
+        changes.update(nodecount=0, nodefraction=0.0, edgefraction=0.0)
+    elif options.nodecount == -1:
+        changes["nodecount"] = format.default_nodes
+    return options.copy(**changes)
+
+
+def sample_index(profile: Profile, wanted: str) -> int:
+    """The number of a sample type, given by number or by name; by default the profile's own choice, or the last.
+
+    Raises `ReportError` for one that the profile does not have.
+    """
+    names = [kind.type for kind in profile.sample_types]
+    if not names:
+        raise ReportError("profile has no samples")
+    if not wanted:
+        if profile.default_sample_type in names:
+            return names.index(profile.default_sample_type)
+        return len(names) - 1
+    if wanted.lstrip("+-").isdecimal():
+        index = int(wanted)
+        if not 0 <= index < len(names):
+            raise ReportError(f"sample_index {wanted} is outside the range [0..{len(names) - 1}]")
+        return index
+    # `inuse_` was once part of names that do not have it.
+    short = wanted.removeprefix("inuse_")
+    for index, name in enumerate(names):
+        if name in (wanted, short):
+            return index
+    raise ReportError(f'sample_index "{wanted}" must be one of: [{" ".join(names)}]')
+
+
+def _label_units(profile: Profile, warn: Warn) -> dict[str, str]:
+    units, others = numeric_label_units(profile)
+    for key, ignored in others.items():
+        warn(f"For tag {key} used unit {units[key]}, also encountered unit(s) {', '.join(ignored)}")
+    return units
+
+
+def _with_tag_frames(profile: Profile, options: Options, warn: Warn) -> Profile:
+    roots = [key for key in options.tagroot.split(",") if key]
+    leaves = [key for key in options.tagleaf.split(",") if key]
+    if roots or leaves:
+        profile, unmatched = add_tag_frames(profile, roots, leaves, options.unit)
+    else:
+        unmatched = [
+            name for name, text in (("TagRoot", options.tagroot), ("TagLeaf", options.tagleaf)) if text
+        ]
+    for name in unmatched:
+        warn(f"{name} expression matched no samples")
+    return profile
+
+
+def _filtered(profile: Profile, options: Options, units: dict[str, str], warn: Warn) -> Profile:
+    filters = Filters(
+        focus=options.focus,
+        ignore=options.ignore,
+        hide=options.hide,
+        show=options.show,
+        show_from=options.show_from,
+        tagfocus=options.tagfocus,
+        tagignore=options.tagignore,
+        tagshow=options.tagshow,
+        taghide=options.taghide,
+        prune_from=options.prune_from,
+    )
+    return apply_filters(profile, filters, warn, units)
+
+
+def _compile_argument(argument: str) -> Callable[[str], bool] | None:
+    if not argument:
+        return None
+    try:
+        return compile_pattern(argument).matches
+    except PatternError as error:
+        raise ReportError(f"parsing argument regexp {argument}: {error}") from None
+
+
+def print_report(report: Report) -> bytes:
+    """The report in its format, complete: nothing is printed of a report that fails."""
+    from importlib import import_module
+
+    module, function = _PRINTERS[report.format.kind]
+    printed: bytes | Iterable[str] = getattr(import_module(f"conduit.report.{module}"), function)(report)
+    if isinstance(printed, bytes):
+        return printed
+    return "".join(f"{line}\n" for line in printed).encode("utf-8", "surrogateescape")

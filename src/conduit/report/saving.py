@@ -1,0 +1,70 @@
+"""Saving profiles that were fetched: under the next free number in the first folder that takes them."""
+
+# pathlib would slow the start of a small report.
+# ruff: noqa: PTH103, PTH108, PTH118, PTH123
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from conduit.report.errors import FetchError
+from conduit.report.frames import base_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conduit.profile.model import Profile
+
+    Say = Callable[[str], None]
+
+
+def save_profile(profile: Profile, say: Say) -> None:
+    """Writes the profile to `pprof.PROGRAM.TYPES.001.pb.gz` in $PPROF_TMPDIR, $HOME/pprof or the system's own folder."""
+    from conduit.profile.codec import encode
+
+    parts = ["pprof"]
+    if profile.mappings and profile.mappings[0].filename:
+        parts.append(base_name(profile.mappings[0].filename))
+    parts.extend(kind.type.replace("/", "_") for kind in profile.sample_types)
+    prefix = ".".join(parts) + "."
+    folder = _folder(say)
+    try:
+        path = write_numbered(folder, prefix, ".pb.gz", encode(profile))
+    except OSError as error:
+        say(f"Could not save profile: {error.strerror or error}")
+    else:
+        say(f"Saved profile in {path}")
+
+
+def _folder(say: Say) -> str:
+    import tempfile
+
+    home = os.environ.get("HOME", "")
+    candidates = [os.environ.get("PPROF_TMPDIR", ""), os.path.join(home, "pprof") if home else ""]
+    for folder in (*filter(None, candidates), tempfile.gettempdir()):
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            say(f"Could not use temp dir {folder}: mkdir {folder}: {(error.strerror or str(error)).lower()}")
+            continue
+        return folder
+    raise FetchError("failed to identify temp dir")
+
+
+def write_numbered(folder: str, prefix: str, suffix: str, data: bytes) -> str:
+    """Writes a new file named by the first free number from 001 and returns its path; raises `OSError`."""
+    for number in range(1, 10_000):
+        path = os.path.join(folder, f"{prefix}{number:03d}{suffix}")
+        try:
+            file = open(path, "xb")  # noqa: SIM115 (closed below, where a fault removes it)
+        except FileExistsError:
+            continue
+        try:
+            with file:
+                file.write(data)
+        except BaseException:
+            os.unlink(path)
+            raise
+        return path
+    raise FileExistsError(f"could not create file of the form {prefix}001{suffix}")

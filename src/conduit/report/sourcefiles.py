@@ -1,0 +1,147 @@
+"""Source files: finds the text of the files that a profile names, and reads no others.
+
+A file is looked for under its own absolute path, or, when it is relative (or made so by `trim_path`), in each
+directory of `source_path` and in all their parents. What is not a file there may still be a module inside a zip
+archive on the path (`app.zip/pkg/mod.py`), or a file that has left its lines in `linecache`, as doctest,
+IPython and `attrs` do for code that they generate.
+"""
+
+# pathlib would slow the start of a small report.
+# ruff: noqa: PTH109, PTH110, PTH112, PTH113, PTH123
+
+from __future__ import annotations
+
+import os
+import posixpath
+from typing import TYPE_CHECKING
+
+from conduit.report.frames import trim_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ARCHIVES = (".zip", ".egg", ".whl", ".pyz", ".pex")
+_LIMIT = 64 << 20  # bytes of one file; nobody lists a larger one
+
+
+class SourceUnavailableError(Exception):
+    """A source file could not be had; the text says where it was looked for."""
+
+
+class SourceFiles:
+    """The source files of one report, each read once. `source_path` empty: the current directory."""
+
+    def __init__(self, source_path: str = "", trim: str = "") -> None:
+        self._search = source_path or os.getcwd()
+        self._source_path = source_path
+        self._trim = trim
+        self._files: dict[str, list[str] | SourceUnavailableError] = {}
+
+    def lines(self, path: str) -> list[str]:
+        """The file's lines without their ends; index 0 is line 1. Raises `SourceUnavailableError`."""
+        known = self._files.get(path)
+        if known is None:
+            try:
+                known = _split(self._read(path))
+            except SourceUnavailableError as error:
+                known = error
+            self._files[path] = known
+        if isinstance(known, SourceUnavailableError):
+            raise known
+        return known
+
+    def _read(self, path: str) -> str:
+        wanted = trim_path(path, self._trim, self._search)
+        if wanted.startswith("/"):
+            return _open_absolute(wanted)
+        for candidate in self._candidates(wanted):
+            if os.path.isfile(candidate):
+                return _text_of(candidate)
+        return _remembered(path) or _missing(wanted, self._search)
+
+    def _candidates(self, relative: str) -> Iterator[str]:
+        """The file in every directory searched and all its parents.
+
+        A profile must not lead out of the directories it was pointed at: `..` in its names is followed nowhere.
+        """
+        if ".." in relative.split("/"):
+            return
+        for directory in self._search.split(":"):
+            place = directory or "."
+            while True:
+                yield posixpath.join(place, relative)
+                parent = posixpath.dirname(place.rstrip("/")) or ("." if not place.startswith("/") else "/")
+                if parent == place:
+                    break
+                place = parent
+
+
+def _open_absolute(path: str) -> str:
+    if os.path.isfile(path):
+        return _text_of(path)
+    text = _from_archive(path) or _remembered(path)
+    if text is not None:
+        return text
+    reason = "is a directory" if os.path.isdir(path) else "no such file or directory"
+    raise SourceUnavailableError(f"open {path}: {reason}")
+
+
+def _missing(path: str, search: str) -> str:
+    raise SourceUnavailableError(f"could not find file {path} on path {search}")
+
+
+def _text_of(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return _decoded(file.read(_LIMIT))
+    except OSError as error:
+        raise SourceUnavailableError(
+            f"open {path}: {(error.strerror or 'cannot be read').lower()}"
+        ) from error
+
+
+def _decoded(data: bytes) -> str:
+    """The text, in the encoding that a Python source declares in its first lines."""
+    import tokenize
+
+    rest = iter(data[:1024].splitlines(keepends=True))
+    try:
+        encoding, _ = tokenize.detect_encoding(lambda: next(rest, b""))
+    except (SyntaxError, UnicodeDecodeError):
+        encoding = "utf-8"  # not Python, or Python that lies about itself
+    return data.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "replace")
+
+
+def _from_archive(path: str) -> str | None:
+    """A member of a zip archive, for a path such as `/srv/app.pyz/pkg/mod.py`."""
+    for suffix in _ARCHIVES:
+        archive, found, member = path.partition(suffix + "/")
+        if found and os.path.isfile(archive + suffix):
+            import zipfile
+
+            try:
+                with zipfile.ZipFile(archive + suffix) as opened, opened.open(member) as file:
+                    return _decoded(file.read(_LIMIT))
+            except (KeyError, zipfile.BadZipFile, OSError) as error:
+                raise SourceUnavailableError(f"open {path}: {error}") from error
+    return None
+
+
+def _remembered(path: str) -> str | None:
+    """Lines that a program keeps for code which is in no file."""
+    import sys
+
+    linecache = sys.modules.get("linecache")
+    entry = linecache.cache.get(path) if linecache is not None else None
+    # Entries of files on disk are not taken: they would open what the rules above do not.
+    if entry is None or len(entry) < 4 or os.path.exists(path):
+        return None
+    return "".join(entry[2])
+
+
+def _split(text: str) -> list[str]:
+    """The lines; only line feeds end one, as in the line numbers of a profile."""
+    lines = text.split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
