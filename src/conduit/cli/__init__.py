@@ -12,7 +12,7 @@ import sys
 
 # Name → (module, what it does). The one list of commands: help and completion are made from it.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "bench": ("conduit.cli.bench", "run benchmarks as go test -bench does"),
+    "pprof": ("conduit.cli.pprof", "read profiles: top, call graph, annotated source, shell, web page"),
     "doctor": ("conduit.cli.doctor", "say what this installation can measure, and what is missing"),
     "benchstat": ("conduit.cli.benchstat", "benchmark results summarised, and old compared with new"),
 }

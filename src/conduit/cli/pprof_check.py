@@ -1,0 +1,42 @@
+"""`conduit pprof -check`: exits with 1 where a profile is over a budget, and prints what is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conduit.report.budgets import check_profile, read_budgets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conduit.profile.model import Profile
+    from conduit.report.budgets import Verdict
+    from conduit.report.options import Options
+
+    Say = Callable[[str], None]
+
+
+def check_budgets(profile: Profile, texts: list[str], options: Options, say: Say) -> int:
+    """Prints the functions that exceed a budget; returns 1 if there are any, else 0."""
+    budgets = [budget for text in texts for budget in read_budgets(text)]
+    verdicts = check_profile(profile, budgets, options, say)
+    exceeded = [verdict for verdict in verdicts if verdict.overruns]
+    for verdict in exceeded:
+        print("\n".join(_lines(verdict)))
+    for verdict in verdicts:
+        if not verdict.matched:
+            say(f"{verdict.budget.name}: no function of the profile matches {verdict.budget.match}")
+    print(f"{len(verdicts) - len(exceeded)} of {len(verdicts)} budgets kept")
+    return 1 if exceeded else 0
+
+
+def _lines(verdict: Verdict) -> list[str]:
+    budget = verdict.budget
+    subject = (
+        f"{budget.match} may take" if budget.match and budget.measure != "total" else "the profile may take"
+    )
+    measure = "" if budget.measure == "total" else f" {budget.measure}"
+    return [
+        f"{budget.name}: {subject} at most {budget.limit}{measure} of {verdict.sample_type}",
+        *(f"{overrun.value:>10} {overrun.share:7.2%}  {overrun.function}" for overrun in verdict.overruns),
+    ]
