@@ -13,6 +13,8 @@ import sys
 # Name → (module, what it does). The one list of commands: help and completion are made from it.
 COMMANDS: dict[str, tuple[str, str]] = {
     "pprof": ("conduit.cli.pprof", "read profiles: top, call graph, annotated source, shell, web page"),
+    "bench": ("conduit.cli.bench", "run benchmarks as go test -bench does"),
+    "collect": ("conduit.cli.collect", "make the metadata document of an application"),
     "doctor": ("conduit.cli.doctor", "say what this installation can measure, and what is missing"),
     "benchstat": ("conduit.cli.benchstat", "benchmark results summarised, and old compared with new"),
 }

@@ -1,0 +1,83 @@
+"""`conduit collect`: makes the metadata document that `conduit introspect` reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from conduit.cli.flags import FlagSet
+from conduit.errors import ConduitError, UsageError
+
+if TYPE_CHECKING:
+    from conduit.metadata.schema import Metadata
+
+DEFAULT_OUTPUT = "build/introspection/metadata.json"
+SHOWN_WARNINGS = 5
+
+
+def declare() -> FlagSet:
+    """The command's flags."""
+    flags = FlagSet(
+        "usage: conduit collect --openapi FILE [-o metadata.json]\n\n"
+        "Writes the metadata document of an application: its resources, routes, patterns and dependencies."
+    )
+    flags.option("openapi", "an OpenAPI 3.0 or 3.1 document, JSON or YAML", metavar="FILE")
+    flags.option("o", "the document to write; - is standard output", default=DEFAULT_OUTPUT, metavar="FILE")
+    flags.switch("verbose", "show every warning")
+    return flags
+
+
+def run(arguments: list[str]) -> int:
+    """Collects, writes the document whole or not at all, and says on standard error what was found."""
+    parsed = declare().parse(arguments, positionals="mixed")
+    if parsed.positionals:
+        raise UsageError(
+            f"unexpected argument {parsed.positionals[0]!r}; name the source with --openapi FILE"
+        )
+    if not parsed["openapi"]:
+        raise UsageError("nothing to collect from: name a source with --openapi FILE")
+    metadata = _collect_openapi(parsed["openapi"])
+    _write(parsed["o"], metadata)
+    _report(parsed["o"], metadata, parsed["verbose"])
+    return 0
+
+
+def _collect_openapi(path: str) -> Metadata:
+    from conduit.sources.openapi import read_openapi
+
+    try:
+        return read_openapi(path)
+    except OSError as error:
+        raise ConduitError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _write(path: str, metadata: Metadata) -> None:
+    from conduit.metadata.codec import encode
+
+    data = encode(metadata)
+    if path == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data + b"\n")
+        sys.stdout.buffer.flush()
+        return
+    from conduit.cli.files import write_file_whole
+
+    write_file_whole(path, data)
+
+
+def _report(path: str, metadata: Metadata, verbose: bool) -> None:
+    shown = metadata.errors if verbose else metadata.errors[:SHOWN_WARNINGS]
+    for error in shown:
+        place = f"{error.place}: " if error.place else ""
+        print(f"conduit: warning: {error.source}: {place}{error.message}", file=sys.stderr)
+    if len(shown) < len(metadata.errors):
+        hidden = len(metadata.errors) - len(shown)
+        print(f"conduit: {hidden} more warnings; --verbose shows them", file=sys.stderr)
+    where = "standard output" if path == "-" else os.path.normpath(path)
+    counts = f"{_count(len(metadata.resources), 'resource')} and {_count(len(metadata.routes), 'route')}"
+    print(f"conduit: wrote {where} with {counts}", file=sys.stderr)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

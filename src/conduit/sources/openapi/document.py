@@ -1,0 +1,250 @@
+"""One OpenAPI document in memory: read from JSON or YAML, its version checked, its references followed.
+
+References are followed one step at a time and never copied into place, so a document whose schemas
+contain themselves is as easy as any other. What cannot be followed is `None` and a warning, which is kept
+with its place (a JSON pointer), never printed from here.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
+
+from conduit.errors import ConduitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SCHEMAS = "#/components/schemas/"
+_READ_VERSIONS = ("3.0", "3.1")
+
+
+class OpenAPIError(ConduitError):
+    """A document that is not OpenAPI 3.0 or 3.1, or not readable at all. `source` is its file name."""
+
+    def __init__(self, source: str, message: str) -> None:
+        super().__init__(f"{source}: {message}")
+        self.source = source
+
+
+class Warned(NamedTuple):
+    """What could not be read as it stands; `place` is a JSON pointer."""
+
+    place: str
+    message: str
+
+
+class OpenAPIDocument:
+    """The parsed document: `root` is its JSON object; `warnings` grows while it is read.
+
+    `types` and `nullable` remember the answers for references, so that each is worked out once.
+    """
+
+    __slots__ = ("_kept", "nullable", "root", "source", "types", "warnings")
+
+    def __init__(self, root: dict[str, Any], source: str) -> None:
+        self.root = root
+        self.source = source
+        self.warnings: list[Warned] = []
+        self._kept: set[Warned] = set()
+        self.types: dict[str, str] = {}
+        self.nullable: dict[str, bool] = {}
+
+    def warn(self, place: str, message: str) -> None:
+        """Keeps a warning once, with its place in the document."""
+        warning = Warned(place, message)
+        if warning not in self._kept:
+            self._kept.add(warning)
+            self.warnings.append(warning)
+
+    def section(self, *keys: str) -> dict[str, Any]:
+        """The object under a chain of keys; empty where it is missing, and where it is no object, with a warning."""
+        node: Any = self.root
+        for depth, key in enumerate(keys):
+            node = node.get(key)
+            if node is None:
+                return {}
+            if not isinstance(node, dict):
+                self.warn(
+                    "#/" + "/".join(keys[: depth + 1]),
+                    f"expected an object, found {json_type(node)}; left out",
+                )
+                return {}
+        return node  # type: ignore[no-any-return]
+
+    def schema_name(self, reference: str) -> str | None:
+        """The name behind `#/components/schemas/NAME`; None for a reference to anything else."""
+        pointer = self._local(reference)
+        if pointer is None or not pointer.startswith(SCHEMAS[1:]):
+            return None
+        name = unescape(pointer[len(SCHEMAS) - 1 :])
+        return name if "/" not in pointer[len(SCHEMAS) - 1 :] else None
+
+    def has_schema(self, name: str) -> bool:
+        """Whether there is a named schema of this name, and it is one: an object, or a boolean (3.1)."""
+        return bool(name) and isinstance(self.section("components", "schemas").get(name), (dict, bool))
+
+    def resolve(self, reference: str, place: str) -> Any | None:
+        """What a reference points at, one step; None with a warning when it leads nowhere or out of the document."""
+        pointer = self._local(reference)
+        if pointer is None:
+            self.warn(
+                place,
+                f"the reference {reference!r} leads out of this document and is not followed; bundle it first",
+            )
+            return None
+        node: Any = self.root
+        for part in pointer.split("/")[1:] if pointer else ():
+            node = _step(node, unescape(part))
+            if node is None:
+                self.warn(place, f"the reference {reference!r} leads nowhere")
+                return None
+        if pointer and not pointer.startswith("/"):
+            self.warn(place, f"the reference {reference!r} names an anchor, which is not followed")
+            return None
+        return node
+
+    def follow(self, node: Any, place: str) -> Any | None:
+        """The object itself: references are followed to their end; None (warned) for a circle or a dead end."""
+        seen: set[str] = set()
+        while isinstance(node, dict) and isinstance(reference := node.get("$ref"), str):
+            if reference in seen:
+                self.warn(place, f"the reference {reference!r} leads back to itself")
+                return None
+            seen.add(reference)
+            node = self.resolve(reference, place)
+        return node
+
+    def _local(self, reference: str) -> str | None:
+        """The JSON pointer of a reference into this document, percent-decoded; None for another document."""
+        file, _, fragment = reference.partition("#")
+        if file and file.removeprefix("./") != PurePath(self.source).name:
+            return None
+        return unquote(fragment)
+
+
+def unescape(part: str) -> str:
+    """One part of a JSON pointer as the key that it stands for (RFC 6901)."""
+    return part.replace("~1", "/").replace("~0", "~")
+
+
+def escape(key: str) -> str:
+    """A key as one part of a JSON pointer (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _step(node: Any, key: str) -> Any | None:
+    if isinstance(node, dict):
+        return node.get(key)
+    if isinstance(node, list) and key.isascii() and key.isdigit() and int(key) < len(node):
+        return node[int(key)]
+    return None
+
+
+def json_type(value: Any) -> str:
+    """JSON's own word for the type of a value: `object`, `array`, `string`, `number`, `boolean`, `null`."""
+    if value is None:
+        return "null"
+    names: tuple[tuple[type, str], ...] = (
+        (bool, "boolean"),
+        (dict, "object"),
+        (list, "array"),
+        (str, "string"),
+        (int, "number"),
+        (float, "number"),
+    )
+    return next((name for type_, name in names if isinstance(value, type_)), type(value).__name__)
+
+
+def parse_document(data: bytes, source: str) -> OpenAPIDocument:
+    """Reads the bytes of an OpenAPI 3.0 or 3.1 document, JSON or YAML; a byte order mark is allowed.
+
+    Raises `OpenAPIError` for anything else: another version, Swagger 2.0, no document, no UTF-8, YAML
+    where PyYAML is not installed.
+    """
+    text = _decode(data, source)
+    repeated: list[str] = []
+    root = _parse(text, source, repeated.append)
+    if "\\u" in text:
+        _refuse_lone_surrogates(root, source)
+    if not isinstance(root, dict):
+        raise OpenAPIError(source, f"expected an OpenAPI document (an object), found {json_type(root)}")
+    _check_version(root, source)
+    document = OpenAPIDocument(root, source)
+    for key in repeated:
+        document.warn("#", f"the key {key!r} is given twice in one object; the last one counts")
+    if str(root["openapi"])[:3] not in _READ_VERSIONS:
+        document.warn("#/openapi", f"version {root['openapi']} is newer than 3.1 and is read as 3.1")
+    return document
+
+
+def _decode(data: bytes, source: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OpenAPIError(
+            source, f"is not UTF-8: byte {data[error.start]:#04x} at offset {error.start}"
+        ) from None
+
+
+def _parse(text: str, source: str, repeated: Callable[[str], None]) -> Any:
+    if not text.strip():
+        raise OpenAPIError(source, "is empty")
+    looks_like_json = text.lstrip()[:1] in "{["
+    if looks_like_json or source.endswith(".json"):
+        try:
+            return _parse_json(text, repeated)
+        except json.JSONDecodeError as error:
+            # YAML in flow style also begins with a brace.
+            if not source.endswith((".yaml", ".yml")):
+                raise OpenAPIError(
+                    source, f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+                ) from None
+        except RecursionError:
+            raise OpenAPIError(source, "is nested too deeply to be read") from None
+        except ValueError as error:
+            raise OpenAPIError(source, f"is not readable: {error}") from None
+    from conduit.sources.openapi.yaml import parse_yaml
+
+    return parse_yaml(text, source, repeated)
+
+
+def _parse_json(text: str, repeated: Callable[[str], None]) -> Any:
+    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            keys = [key for key, _ in pairs]
+            for key in members:
+                if keys.count(key) > 1:
+                    repeated(key)
+        return members
+
+    def refuse(constant: str) -> Any:
+        raise json.JSONDecodeError(f"{constant} is no JSON value", text, max(text.find(constant), 0))
+
+    return json.loads(text, object_pairs_hook=keep, parse_constant=refuse)
+
+
+def _refuse_lone_surrogates(root: Any, source: str) -> None:
+    """Half of a surrogate pair can be written as an escape, but no UTF-8 can hold it."""
+    try:
+        json.dumps(root, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        found = ascii(error.object[error.start])
+        raise OpenAPIError(source, f"has a text with half a surrogate pair, {found}") from None
+
+
+def _check_version(root: dict[str, Any], source: str) -> None:
+    if "swagger" in root:
+        raise OpenAPIError(
+            source,
+            f"is Swagger {root['swagger']}; expected OpenAPI 3.0 or 3.1."
+            " Convert it first, for example with `npx swagger2openapi`",
+        )
+    version = root.get("openapi")
+    if version is None:
+        raise OpenAPIError(source, "has no key 'openapi', so it is no OpenAPI document")
+    if not str(version).startswith("3."):
+        raise OpenAPIError(source, f"is OpenAPI {version}; expected 3.0 or 3.1")
