@@ -73,12 +73,29 @@ def test_every_recorded_run_is_repeated_character_for_character_but_for_the_know
     assert exact > 100
 
 
+@pytest.mark.parametrize("folder", SETS)
+def test_every_recorded_run_of_the_classic_tool_is_repeated_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder / "in")
+    exact = 0
+    wrong = []
+    for case in goldens.load_cases(folder, "benchstat_v1"):
+        run = replay(case, monkeypatch, "-format=classic")
+        if run == (goldens.expected_status(case), case["stdout"], case["stderr"]):
+            exact += 1
+        elif not explained(case, run):
+            wrong.append((case["id"], case["args"]))
+    assert not wrong
+    assert exact > 30
+
+
 def explained(case: goldens.Case, run: Run) -> bool:
     """Whether a run differs from the recorded one by nothing but the known departures."""
     if run.status != goldens.expected_status(case):
         return False
     if goldens.prints_usage(case):  # the help is ours; what was wrong is said in the same words
-        said = case["stderr"].split("Usage:")[0]
+        said = case["stderr"].split("Usage:")[0].split("usage:")[0]
         return run.stderr.startswith(said)
     expected, printed = goldens.tables_of(case["stdout"]), goldens.tables_of(run.stdout)
     if (

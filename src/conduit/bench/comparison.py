@@ -18,7 +18,7 @@ from conduit.errors import QuerySyntaxError, UsageError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from conduit.bench.format import Configuration, Result
     from conduit.bench.keys import Key, Projection
@@ -178,8 +178,8 @@ class Builder:
         self._unit = self._table_by.add_field(self._table_by.add_group(None), ".unit", "first")
         self._cells: dict[Key, dict[tuple[Key, Key], Cell]] = {}
         # For a configuration, a name and columns: where each value goes. Most results repeat an earlier one.
-        self._plans: dict[Configuration, dict[tuple[str, int], list[list[float] | None]]] = {}
-        self._known: dict[tuple[str, int], list[list[float] | None]] = {}
+        self._plans: dict[Configuration, dict[tuple[str, int], list[Callable[[float], None]]]] = {}
+        self._known: dict[tuple[str, int], list[Callable[[float], None]]] = {}
         self._configuration: Configuration | None = None
         self._columns_in_use: list[object] = []  # keeps the ids in the plans' keys from being used again
 
@@ -192,15 +192,14 @@ class Builder:
         plan = self._known.get(key)
         if plan is None:
             plan = self._known[key] = self._plan(result)
-        for values, value in zip(plan, result.values, strict=True):
-            if values is not None:
-                values.append(value)
+        for append, value in zip(plan, result.values, strict=True):
+            append(value)
 
-    def _plan(self, result: Result) -> list[list[float] | None]:
+    def _plan(self, result: Result) -> list[Callable[[float], None]]:
         self._columns_in_use.append(result.columns)
         passes = self._filter.columns(result)
         if not any(passes):
-            return [None] * len(passes)
+            return [_leave_out] * len(passes)
         table_row = self._table_by.project(result)
         table_keys = []
         for column, passed in zip(result.columns, passes, strict=True):
@@ -212,13 +211,14 @@ class Builder:
         residue = self._residue.key(self._residue.project(result))
         remaining = iter(table_keys)
         return [
-            self._values(next(remaining), row, column_key, residue) if passed else None for passed in passes
+            self._cell(next(remaining), row, column_key, residue).values.append if passed else _leave_out
+            for passed in passes
         ]
 
-    def _values(self, table: Key, row: Key, column: Key, residue: Key) -> list[float]:
+    def _cell(self, table: Key, row: Key, column: Key, residue: Key) -> Cell:
         cell = self._cells.setdefault(table, {}).setdefault((row, column), Cell())
         cell.residues.add(residue)
-        return cell.values
+        return cell
 
     def tables(self, units: UnitTable) -> list[Table]:
         """Summarises and compares all cells; the builder is used up."""
@@ -260,6 +260,10 @@ class Builder:
                     if exact
                     else samples.compare(base.values, cell.values, alpha)
                 )
+
+
+def _leave_out(value: float) -> None:
+    """Where values go that the filter does not let pass."""
 
 
 def _parse(projections: Projections, flag: str, query: str) -> Projection:

@@ -114,15 +114,27 @@ def read_benchmarks(source: Source, units: UnitTable) -> Iterator[Result | Bench
 
     Raises `BenchmarkFileError` when the file cannot be opened or read, or is not text.
     """
+    reader = _Reader(source, units)
+    for number, line in enumerate(lines_of_file(source), start=1):
+        if line.startswith("Benchmark"):
+            record = reader.result(line, number)
+            if record is not None:
+                yield record
+        elif line:
+            yield from reader.other(line, number)
+
+
+def lines_of_file(source: Source) -> Iterator[str]:
+    """Yields the lines of a file without their ends; raises `BenchmarkFileError` as `read_benchmarks` does."""
     if source.path == "-":
-        yield from _read(_standard_input(), source, units)
+        yield from _lines(_standard_input(), source)
         return
     try:
         file = Path(source.path).open(encoding="utf-8", errors="surrogateescape", newline="\n")  # noqa: SIM115
     except OSError as error:
         raise BenchmarkFileError(source.path, f"open {source.path}: {_reason(error)}") from None
     with file:
-        yield from _read(file, source, units)
+        yield from _lines(file, source)
 
 
 def _standard_input() -> TextIO:
@@ -137,19 +149,10 @@ def _reason(error: OSError) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _read(file: TextIO, source: Source, units: UnitTable) -> Iterator[Result | BenchmarkSyntaxError]:
-    reader = _Reader(source, units)
-    number = 0
+def _lines(file: TextIO, source: Source) -> Iterator[str]:
     try:
         for lines in _lines_of(file, source):
-            for line in lines:
-                number += 1
-                if line.startswith("Benchmark"):
-                    record = reader.result(line, number)
-                    if record is not None:
-                        yield record
-                elif line:
-                    yield from reader.other(line, number)
+            yield from lines
     except OSError as error:
         raise BenchmarkFileError(source.path, f"read {source.path}: {_reason(error)}") from None
 
@@ -176,7 +179,8 @@ def _lines_of(file: TextIO, source: Source) -> Iterator[list[str]]:
         yield [rest.removesuffix("\r")]
 
 
-def _split_fields(line: str) -> list[str]:
+def split_fields(line: str) -> list[str]:
+    """Splits a line at what Go takes for white space."""
     if _SEPARATORS(line):
         return [field for field in _GO_SPACE.split(line) if field]
     return line.split()
@@ -200,21 +204,19 @@ class _Reader:
 
     def result(self, line: str, number: int) -> Result | BenchmarkSyntaxError | None:
         """Reads a line that starts with `Benchmark`; `None` for a bare name, which `go test -v` prints first."""
-        fields = _split_fields(line)
+        fields = split_fields(line)
+        if len(fields) == 1 and line == fields[0]:
+            return None
         try:
-            iterations = self.iterations(line, fields)
-            if iterations is None:
-                return None
+            iterations = self.iterations(fields)
             values, columns = self.measurements(fields)
         except ValueError as error:
             return self.error(number, str(error))
         configuration = self.configuration or self.snapshot()
         return Result(fields[0][9:], iterations, columns, values, configuration, self.source.path, number)
 
-    def iterations(self, line: str, fields: list[str]) -> int | None:
+    def iterations(self, fields: list[str]) -> int:
         if len(fields) == 1:
-            if line == fields[0]:
-                return None
             raise ValueError("missing iteration count")
         text = fields[1]
         if text.isdigit() and text.isascii() and len(text) < 19:
@@ -225,44 +227,43 @@ class _Reader:
             raise ValueError(f"parsing iteration count: {error}") from None
 
     def measurements(self, fields: list[str]) -> tuple[list[float], tuple[Column, ...]]:
-        columns = self.columns(tuple(fields[3::2]))
+        written = tuple(fields[3::2])
+        columns = self.known_columns.get(written) or self.columns(written)
         texts = fields[2::2]
         if len(texts) != len(columns) or not texts:
             for text in texts:
                 self.number(text)
             raise ValueError("missing units" if texts else "missing measurements")
+        known = self.known_numbers
         return [
-            self.number(text) * column.factor for text, column in zip(texts, columns, strict=True)
+            (known[text] if text in known else self.number(text)) * column.factor
+            for text, column in zip(texts, columns, strict=True)
         ], columns
 
     def columns(self, written: tuple[str, ...]) -> tuple[Column, ...]:
-        known = self.known_columns.get(written)
-        if known is None:
-            known = tuple(
-                Column(tidied, unit, factor) for unit in written for tidied, factor in [tidy_unit(unit)]
-            )
-            self.known_columns[written] = known
-        return known
+        columns = tuple(
+            [Column(tidied, unit, factor) for unit in written for tidied, factor in [tidy_unit(unit)]]
+        )
+        self.known_columns[written] = columns
+        return columns
 
     def number(self, text: str) -> float:
-        value = self.known_numbers.get(text)
-        if value is None:
-            try:
-                value = parse_float(text)
-            except ValueError as error:
-                raise ValueError(f"parsing measurement: {error}") from None
-            if len(self.known_numbers) < 4096:
-                self.known_numbers[text] = value
+        try:
+            value = parse_float(text)
+        except ValueError as error:
+            raise ValueError(f"parsing measurement: {error}") from None
+        if len(self.known_numbers) < 4096:
+            self.known_numbers[text] = value
         return value
 
     def other(self, line: str, number: int) -> Iterator[BenchmarkSyntaxError]:
         """Reads any line but a result: `Unit …`, `key: value`, or nothing of ours."""
         if line.startswith("Unit"):
-            fields = _split_fields(line)
+            fields = split_fields(line)
             if fields[0] == "Unit":
                 yield from self.unit_line(fields[1:], number)
                 return
-        pair = _key_and_value(line)
+        pair = key_and_value(line)
         if pair is not None:
             self.set(*pair)
 
@@ -303,7 +304,7 @@ class _Reader:
         return known
 
 
-def _key_and_value(line: str) -> tuple[str, str] | None:
+def key_and_value(line: str) -> tuple[str, str] | None:
     """Reads `key: value`: the key starts with a lower-case letter and has neither space nor upper case."""
     if not line[0].islower():
         return None
@@ -327,3 +328,21 @@ def file_records(
                 yield record
             else:
                 on_error(record)
+
+
+def name_parts_as_labels(name: str) -> dict[str, str]:
+    """The parts of a name by key: `name`, `gomaxprocs`, each `/key=value`, and `sub1`, `sub2`, … for the others."""
+    labels = {}
+    before, dash, after = name.rpartition("-")
+    if dash:
+        try:
+            parse_int(after)
+        except ValueError:
+            pass
+        else:
+            labels["gomaxprocs"], name = after, before
+    labels["name"], *parts = name.split("/")
+    for place, part in enumerate(parts, start=1):
+        key, equals, value = part.partition("=")
+        labels[key if equals else f"sub{place}"] = value if equals else part
+    return labels

@@ -29,6 +29,13 @@ def parse_float(text: str) -> float:
 
     Raises `ValueError` with Go's words: "invalid syntax", or "value out of range" where the number overflows.
     """
+    # Nearly all values start with a digit; what Python reads of those is Go's syntax, but for the underscore.
+    if "0" <= text < ":" and text.isascii() and "_" not in text:
+        try:
+            return _finite(float(text))
+        except ValueError:
+            if _DECIMAL(text):
+                raise
     if _DECIMAL(text):
         return _finite(float(text))
     if _HEXADECIMAL(text):

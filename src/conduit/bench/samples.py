@@ -275,6 +275,34 @@ def _normal_p(u: float, n_old: int, n_new: int, ties: tuple[int, ...]) -> float 
     return 2 * min(below, 1 - below)
 
 
+def student_p(t: float, freedom: float) -> float:
+    """The two-sided p-value of |t| under Student's distribution: a regularized incomplete beta function."""
+    x = freedom / (freedom + t * t)
+    return _incomplete_beta(x, freedom / 2, 0.5)
+
+
+def _incomplete_beta(x: float, a: float, b: float) -> float:
+    """I_x(a, b), by its continued fraction on the side where that converges fast (Lentz's algorithm)."""
+    if x <= 0 or x >= 1:
+        return 0.0 if x <= 0 else 1.0
+    if x > (a + 1) / (a + b + 2):
+        return 1 - _incomplete_beta(1 - x, b, a)
+    log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1))
+    fraction = d
+    for m in range(1, 500):
+        for numerator in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            d = 1 / (1 + numerator * d)
+            c = 1 + numerator / c
+            fraction *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    return math.exp(log_front) * fraction / a
+
+
 # The smallest p that n against n values can give, n = 1 to 9.
 _SMALLEST_P = [min(1.0, 2 / math.comb(2 * n, n)) for n in range(1, 10)]
 

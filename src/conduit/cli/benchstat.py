@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from conduit.cli.flags import FlagSet, HelpRequested
 from conduit.errors import BenchmarkFileError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conduit.bench.comparison import Comparison, Options
     from conduit.cli.flags import Parsed
 
@@ -31,8 +35,25 @@ def run(arguments: list[str]) -> int:
         return _wrong_call(f"{error}\n{flags.help()}")
     if not parsed.positionals:
         return _wrong_call(flags.help())
+    # Everything read is needed until the end, and the process ends then: looking for garbage costs a fifth of the run.
+    with _no_collection():
+        return _run(parsed)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    was_enabled = gc.isenabled()
+    gc.disable()
     try:
-        return _compare(parsed)
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _run(parsed: Parsed) -> int:
+    try:
+        return _classic(parsed) if parsed["format"] == "classic" else _compare(parsed)
     except (UsageError, BenchmarkFileError) as error:
         return _wrong_call(f"benchstat: {error}\n")
 
@@ -54,6 +75,12 @@ def _flags() -> FlagSet:
     )
     flags.option("confidence", "level of the intervals", default=0.95, parse=_level, metavar="LEVEL")
     flags.option("format", f"one of {', '.join(_FORMATS)}", default="text", metavar="FORMAT")
+    flags.option("delta-test", "classic: utest, ttest or none", default="utest", metavar="TEST")
+    flags.option("sort", "classic: [-]delta, [-]name or none", default="none", metavar="ORDER")
+    flags.option("split", "classic: group by these LABELS", default="pkg,goos,goarch", metavar="LABELS")
+    flags.switch("geomean", "classic: add the geometric mean of each file")
+    flags.switch("csv", "classic: print comma-separated values")
+    flags.switch("norange", "classic: leave the ranges out of -csv")
     return flags
 
 
@@ -90,6 +117,38 @@ def _compare(parsed: Parsed) -> int:
     for error in comparison.errors:
         _write(sys.stderr, f"{error}\n")
     return _print(comparison, parsed)
+
+
+_TESTS = {"none": "none", "u": "utest", "u-test": "utest", "utest": "utest"} | dict.fromkeys(
+    ("t", "t-test", "ttest"), "ttest"
+)
+
+
+def _classic(parsed: Parsed) -> int:
+    from conduit.bench import classic, classic_table
+    from conduit.bench.format import Source
+
+    order = parsed["sort"].removeprefix("-")
+    test = _TESTS.get(parsed["delta-test"].lower())
+    if test is None:
+        raise UsageError(f"-delta-test must be utest, ttest or none, not {parsed['delta-test']}")
+    if order not in ("none", "name", "delta"):
+        raise UsageError(f"-sort must be [-]delta, [-]name or none, not {parsed['sort']}")
+    options = classic.ClassicOptions(
+        alpha=parsed["alpha"],
+        test=test,
+        split=tuple(parsed["split"].split(",")) if parsed["split"] else (),
+        order=order,
+        reverse=parsed["sort"].startswith("-"),
+        geomean=parsed["geomean"],
+    )
+    tables = classic.classic_tables([Source(path, path) for path in parsed.positionals], options)
+    if parsed["csv"]:
+        text = classic_table.format_classic_csv(tables, ranges=not parsed["norange"])
+    else:
+        text = classic_table.format_classic_text(tables)
+    _write(sys.stdout, text)
+    return 0
 
 
 def _check_format(name: str) -> None:
