@@ -15,6 +15,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from conduit.errors import MalformedProfileError
+from conduit.profile.limits import DEFAULT_LIMITS
 from conduit.profile.model import Fault, Function, Line, Location, Mapping, Profile, Sample, ValueType
 from conduit.profile.wire import (
     DELIMITED,
@@ -33,26 +34,14 @@ from conduit.profile.wire import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from conduit.profile.limits import Limits
+
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _CHUNK = 1 << 20
 
 
-class Limits:
-    """How much a profile may hold before `decode` refuses it, so that a small file cannot take all the memory."""
-
-    __slots__ = ("frames", "records", "size_bytes")
-
-    def __init__(self, size_bytes: int = 1 << 29, records: int = 5_000_000, frames: int = 50_000_000) -> None:
-        self.size_bytes = size_bytes  # of the decompressed document
-        self.records = records  # entries in any one table: samples, locations, strings, labels, …
-        self.frames = frames  # location references and values in all samples together
-
-
-_DEFAULT_LIMITS = Limits()
-
-
-def decode(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> Profile:
+def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Profile:
     """Reads a profile: gzip or not, `profile.proto` or one of the legacy formats.
 
     Raises `MalformedProfileError`, with google/pprof's words for the fault, when the bytes are no profile, the profile
@@ -68,13 +57,24 @@ def decode(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> Profile:
     try:
         profile = decoder.decode()
     except WireError as problem:
-        raise MalformedProfileError(
-            "parsing profile: unrecognized profile format", problem.offset, problem.detail
-        ) from None
+        return _decode_legacy(data, limits, problem)
     fault = profile.find_fault()
     if fault is not None:
         raise MalformedProfileError(f"malformed profile: {fault.reason}", decoder.offset_of(fault))
     return profile
+
+
+def _decode_legacy(data: bytes, limits: Limits, problem: WireError) -> Profile:
+    """Reads what is no `profile.proto`, for the reason given, as one of the older formats."""
+    from conduit.profile.legacy import MalformedError, UnrecognizedError, decode_legacy
+
+    try:
+        return decode_legacy(data, limits)
+    except UnrecognizedError:
+        message, offset = "unrecognized profile format", problem.offset
+    except MalformedError as error:
+        message, offset = str(error), 0
+    raise MalformedProfileError(f"parsing profile: {message}", offset, problem.detail)
 
 
 def _decompress(data: bytes, most: int) -> bytes:
