@@ -14,9 +14,16 @@ from conduit.errors import ConduitError
 if TYPE_CHECKING:
     from typing import Any
 
-_HOME_OF_NAME: dict[str, str] = {}
+    from conduit.metadata.registry import Registry, get_registry, load, register
 
-__all__ = ["ConduitError", "__version__"]
+_HOME_OF_NAME: dict[str, str] = {
+    "Registry": "conduit.metadata.registry",
+    "get_registry": "conduit.metadata.registry",
+    "load": "conduit.metadata.registry",
+    "register": "conduit.metadata.registry",
+}
+
+__all__ = ["ConduitError", "Registry", "__version__", "get_registry", "load", "register"]
 
 
 def __getattr__(name: str) -> Any:

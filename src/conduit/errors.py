@@ -83,3 +83,90 @@ class QuerySyntaxError(ConduitError):
         self.query = query
         self.offset = offset
         self.message = message
+
+
+class NotFoundError(ConduitError, LookupError):
+    """A name that the registry does not have.
+
+    Made from what was looked for (`resource`, `pattern`), its name, and a weak reference to where it was looked for:
+    names that are near it are sought only when somebody reads them, since looking up is hot and reading is not.
+    """
+
+    @property
+    def kind(self) -> str:
+        """What was looked for, such as `resource`."""
+        return str(self.args[0])
+
+    @property
+    def name(self) -> str:
+        """The name that is not there."""
+        return str(self.args[1])
+
+    @property
+    def available(self) -> tuple[str, ...]:
+        """The names that are there; empty when the registry itself is gone."""
+        place = self.args[2]
+        if isinstance(place, tuple):
+            return place
+        directory = place()
+        return () if directory is None else directory.names(self.kind)
+
+    @property
+    def near(self) -> tuple[str, ...]:
+        """Up to three names that are there and resemble this one, the nearest first."""
+        return near_names(self.name, self.available)
+
+    def __str__(self) -> str:
+        available = self.available
+        near = near_names(self.name, available)
+        text = f"{self.kind} not found: {self.name!r}"
+        if near:
+            text += f"; did you mean {' or '.join(near)}?"
+        if not available:
+            return f"{text}; there are none"
+        shown = ", ".join(sorted(available)[:10])
+        more = f" and {len(available) - 10:,} more" if len(available) > 10 else ""
+        return f"{text} (there {'is' if len(available) == 1 else 'are'} {len(available):,}: {shown}{more})"
+
+    def __repr__(self) -> str:
+        return f"NotFoundError({self.kind!r}, {self.name!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return NotFoundError, (self.kind, self.name, self.available)
+
+
+class NotRegisteredError(ConduitError):
+    """There is no registry yet: nothing was registered in this process."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no metadata is registered in this process: conduit.register('metadata.json') loads a document and registers"
+            " it; `conduit collect` makes one"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return NotRegisteredError, ()
+
+
+def near_names(name: str, names: tuple[str, ...], count: int = 3) -> tuple[str, ...]:
+    """Those of `names` that resemble `name`, at most `count`, the nearest first; letters' case does not matter."""
+    from difflib import get_close_matches
+
+    lower = name.lower()
+    spellings: dict[str, str] = {}
+    for candidate in names:
+        if (
+            2 * abs(len(candidate) - len(name)) <= len(name) + 2
+        ):  # the matcher's own bound would refuse most others
+            spellings.setdefault(candidate.lower(), candidate)
+    if len(spellings) > _COMPARED_NAMES:
+        letters = set(lower)
+        nearest = sorted(spellings, key=lambda each: len(letters.symmetric_difference(each)))[
+            :_COMPARED_NAMES
+        ]
+        spellings = {each: spellings[each] for each in nearest}
+    return tuple([spellings[each] for each in get_close_matches(lower, spellings, count)])
+
+
+_COMPARED_NAMES = 200
+"""Comparing two names letter by letter takes 15 µs; among more names than this, those with the most letters in common."""

@@ -48,6 +48,23 @@ _HOME_OF_NAME = {
     "decode": "codec",
     "encode": "codec",
     "read_document": "codec",
+    "CacheStats": "registry",
+    "FieldReference": "registry",
+    "Registry": "registry",
+    "RelationshipReference": "registry",
+    "Snapshot": "registry",
+    "get_registry": "registry",
+    "load": "registry",
+    "register": "registry",
+    "unregister": "registry",
+    "Cycle": "dependencies",
+    "Depth": "dependencies",
+    "Effect": "impact",
+    "Impact": "impact",
+    "Link": "impact",
+    "PatternOptions": "patterns",
+    "extract_patterns": "patterns",
+    "DocumentWarning": "warnings",
 }
 
 __all__ = list(_HOME_OF_NAME)

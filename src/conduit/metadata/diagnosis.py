@@ -65,7 +65,7 @@ def _from_msgspec(error: msgspec.ValidationError) -> MetadataError:
 
 def _untyped(data: bytes, depth: int) -> Any:
     _check_encoding(data)
-    text = _shallow(data, depth)
+    text = shallow(data, depth)
     try:
         return msgspec.json.decode(text)
     except msgspec.ValidationError as error:  # a number beyond all bounds; only the typed decoder says where
@@ -132,7 +132,7 @@ def _position(data: bytes, offset: int) -> str:
     return f"line {line}, column {column}"
 
 
-def _shallow(data: bytes, limit: int) -> bytes:
+def shallow(data: bytes, limit: int) -> bytes:
     """The same text with what lies too deep for the decoder's recursion, and for any record, replaced by `null`."""
     if data.count(b"[") + data.count(b"{") <= min(limit, _SAFE_DEPTH):
         return data
@@ -197,14 +197,14 @@ class _Examination:
         if self.strict:
             for key in value:
                 if key not in known:
-                    self.problems.append((_at(place, key), "unknown key"))
+                    self.problems.append((at(place, key), "unknown key"))
         cleaned = {}
         for key, field in known.items():
             if value.get(key) is not None or field.required:
-                cleaned[key] = self.examine(value.get(key), field.type, _at(place, key))
+                cleaned[key] = self.examine(value.get(key), field.type, at(place, key))
         check = _CHECKS.get(expected.cls)
         if check is not None:
-            self.problems += [(_at(place, key), problem) for key, problem in check(cleaned)]
+            self.problems += [(at(place, key), problem) for key, problem in check(cleaned)]
         return cleaned
 
     def _examine_list(self, value: Any, expected: inspect.VarTupleType, place: str) -> Any:
@@ -215,7 +215,7 @@ class _Examination:
     def _examine_map(self, value: Any, expected: inspect.DictType, place: str) -> Any:
         if not isinstance(value, dict):
             return self._wrong(place, "object", value)
-        return {key: self.examine(item, expected.value_type, _at(place, key)) for key, item in value.items()}
+        return {key: self.examine(item, expected.value_type, at(place, key)) for key, item in value.items()}
 
     def _examine_scalar(self, value: Any, expected: inspect.Type, place: str) -> Any:
         name, kinds = _SCALARS[type(expected)]
@@ -278,7 +278,8 @@ def _empty(expected: inspect.Type) -> Any:
     return _SCALARS[type(expected)][1][0]()
 
 
-def _at(place: str, key: str) -> str:
+def at(place: str, key: str) -> str:
+    """The place of a key within the place of its object."""
     if _IDENTIFIER.fullmatch(key):
         return f"{place}.{key}" if place else key
     return f"{place}[{key!r}]"

@@ -1,0 +1,399 @@
+"""Who leans on whom: the graph of an application, built from its resources, and walks through it.
+
+A vertex is a resource, the target of a relationship (also where no such resource exists), a middleware, or a function
+called in a hook's source. An edge goes from who depends to what is depended on. A vertex gets its edges the first time
+that a walk reaches it and keeps them, so a question about one resource never pays for the whole application; the whole
+graph is made for questions about all of it. Nothing but resources has edges that leave it.
+
+Walks are breadth first over prebuilt tuples, a list per level, with the answer's own dict as the set of what was seen.
+Components come from Tarjan's algorithm with an explicit stack: linear, and without a recursion limit. Tarjan emits
+components after everything they reach, so longest paths fall out of the same pass.
+
+Callers hold the snapshot's lock around everything here that builds.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from conduit.metadata.schema import DependencyEdge, DependencyGraph, DependencyNode, FrozenDict, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+    from typing import TypeVar
+
+    from conduit.metadata.schema import Relationship, Resource
+
+    T = TypeVar("T", bound=Hashable)
+
+_CALL = re.compile(r"([A-Z][A-Za-z0-9]*\.[a-z][A-Za-z0-9_]*)\(")
+_FUNCTION_NAME = re.compile(r"[A-Z][A-Za-z0-9]*\.[a-z][A-Za-z0-9_]*")
+
+RELATIONSHIP_TYPES = frozenset(
+    "belongs_to has_one has_many has_many_through one_to_one many_to_many inherits proxies generic union".split()  # noqa: SIM905
+)
+"""The relationship types that the format and our sources use; a document may bring others."""
+
+EDGE_TYPES = RELATIONSHIP_TYPES | {"uses", "calls"}
+
+VIEW_TYPES = frozenset(("has_one", "has_many", "has_many_through", "many_to_many"))
+"""Relationships whose side holds no key: the other side, or a table between, holds it."""
+
+
+class Vertex:
+    """A node with its edges and the vertices at their other ends; None until somebody asked for them."""
+
+    __slots__ = ("incoming", "name", "node", "outgoing", "sources", "targets")
+
+    def __init__(self, name: str, node: DependencyNode) -> None:
+        self.name = name
+        self.node = node
+        self.outgoing: tuple[DependencyEdge, ...] | None = None
+        self.targets: tuple[Vertex, ...] = ()
+        self.incoming: tuple[DependencyEdge, ...] | None = None
+        self.sources: tuple[Vertex, ...] = ()
+
+
+class Cycle(Record, frozen=True):
+    """Resources that need each other: a strongly connected component over owning relationships."""
+
+    names: tuple[str, ...]
+    """Sorted."""
+    path: tuple[str, ...]
+    """One shortest way round from the first name, which is also the last."""
+    edges: tuple[DependencyEdge, ...]
+    """Every owning edge among the names, in document order."""
+
+
+class Depth(int):
+    """A number of edges, which also tells whether the paths that it counts lead through a cycle."""
+
+    cyclic: bool
+
+    def __new__(cls, edges: int, cyclic: bool) -> Depth:  # noqa: D102
+        depth = super().__new__(cls, edges)
+        depth.cyclic = cyclic
+        return depth
+
+
+def called_functions(source_code: str) -> list[str]:
+    """The functions that a hook's source calls, once per call: `Namespace.function(`, the namespace capitalised."""
+    return _CALL.findall(source_code)
+
+
+def is_owning(relationship: Relationship) -> bool:
+    """Whether the resource that declares the relationship holds its key, and so needs the target."""
+    details = relationship.details
+    return relationship.type not in VIEW_TYPES and not (details is not None and details.inverse)
+
+
+class Graph:
+    """The graph of one document, grown where it is asked about."""
+
+    def __init__(self, resources: tuple[Resource, ...], by_name: Mapping[str, Resource]) -> None:
+        self._resources = resources
+        self._by_name = by_name
+        self._vertices: dict[str, Vertex] = {}
+        self._namesakes: dict[str, list[Resource]] | None = None
+        self._relationship_sources: dict[str, list[tuple[str, Relationship]]] | None = None
+        self._middleware: set[str] | None = None
+        self._complete = False
+
+    # --- growing
+
+    def _vertex(self, name: str, kind: str) -> Vertex:
+        resource = self._by_name.get(name)
+        if resource is None:
+            node = DependencyNode(name, self._kind_of(name, kind), name, "")
+        else:
+            node = DependencyNode(name, "resource", name, resource.file_path)
+        vertex = self._vertices[name] = Vertex(name, node)
+        return vertex
+
+    def _kind_of(self, name: str, kind: str) -> str:
+        """What a name that is no resource stands for; a relationship's claim goes before a middleware's, its before a call's."""
+        if kind == "resource":
+            return kind
+        if name in self._sources_of_relationships():
+            return "resource"
+        return "middleware" if kind == "function" and name in self._all_middleware() else kind
+
+    def _sources_of_relationships(self) -> dict[str, list[tuple[str, Relationship]]]:
+        if self._relationship_sources is None:
+            sources: dict[str, list[tuple[str, Relationship]]] = {}
+            for resource in self._resources:
+                name = resource.name
+                for relationship in resource.relationships:
+                    try:
+                        sources[relationship.target_resource].append((name, relationship))
+                    except KeyError:
+                        sources[relationship.target_resource] = [(name, relationship)]
+            self._relationship_sources = sources
+        return self._relationship_sources
+
+    def _all_middleware(self) -> set[str]:
+        if self._middleware is None:
+            chains = (chain.from_iterable(r.middleware.values()) for r in self._resources if r.middleware)
+            self._middleware = set(chain.from_iterable(chains))
+        return self._middleware
+
+    def _declarations(self, name: str) -> Sequence[Resource]:
+        """The resources of one name: one, as a rule, and none for what is not a resource."""
+        if len(self._by_name) == len(self._resources):
+            resource = self._by_name.get(name)
+            return () if resource is None else (resource,)
+        if self._namesakes is None:
+            self._namesakes = {}
+            for resource in self._resources:
+                self._namesakes.setdefault(resource.name, []).append(resource)
+        return self._namesakes.get(name, ())
+
+    def expand(self, vertex: Vertex) -> tuple[DependencyEdge, ...]:
+        """The edges that leave a vertex: relationships, then middleware, then functions, each in document order."""
+        if vertex.outgoing is not None:
+            return vertex.outgoing
+        name = vertex.name
+        vertices = self._vertices
+        edges: list[DependencyEdge] = []
+        targets: list[Vertex] = []
+        declarations = self._declarations(name)
+        for resource in declarations:
+            for relationship in resource.relationships:
+                target = relationship.target_resource
+                try:
+                    other = vertices[target]
+                except KeyError:
+                    other = self._vertex(target, "resource")
+                edges.append(DependencyEdge(name, other.name, relationship.type, 1))
+                targets.append(other)
+        for kind, label, uses in (
+            ("middleware", "uses", _counted_middleware(declarations)),
+            ("function", "calls", _counted_calls(declarations)),
+        ):
+            for used, weight in uses.items():
+                other = vertices.get(used) or self._vertex(used, kind)
+                edges.append(DependencyEdge(name, other.name, label, weight))
+                targets.append(other)
+        vertex.targets = tuple(targets)
+        vertex.outgoing = tuple(edges)
+        return vertex.outgoing
+
+    def expand_backwards(self, vertex: Vertex) -> tuple[DependencyEdge, ...]:
+        """The edges that reach a vertex, in the order of `expand` over all resources."""
+        if vertex.incoming is not None:
+            return vertex.incoming
+        name = vertex.name
+        vertices = self._vertices
+        edges: list[DependencyEdge] = []
+        sources: list[Vertex] = []
+        for source, relationship in self._sources_of_relationships().get(name, ()):
+            try:
+                other = vertices[source]
+            except KeyError:
+                other = self._vertex(source, "resource")
+            edges.append(DependencyEdge(other.name, name, relationship.type, 1))
+            sources.append(other)
+        if name in self._all_middleware():
+            self._add_users(name, "uses", edges, sources)
+        if _FUNCTION_NAME.fullmatch(name):
+            self._add_users(name, "calls", edges, sources)
+        vertex.sources = tuple(sources)
+        vertex.incoming = tuple(edges)
+        return vertex.incoming
+
+    def _add_users(self, name: str, label: str, edges: list[DependencyEdge], sources: list[Vertex]) -> None:
+        for source in self._by_name:
+            other = self._vertices.get(source) or self._vertex(source, "resource")
+            for edge in self.expand(other):
+                if edge.to == name and edge.relationship == label:
+                    edges.append(edge)
+                    sources.append(other)
+
+    # --- walking
+
+    def traverse(
+        self, name: str, depth: int, reverse: bool, types: Collection[str] | None
+    ) -> DependencyGraph:
+        """What is within `depth` edges of a vertex (0: all that can be reached), with every edge of what was expanded."""
+        start = self._vertices.get(name) or self._vertex(name, "resource")
+        seen = {start.name: start.node}
+        found: list[DependencyEdge] = []
+        level = [start]
+        remaining = depth or -1
+        while level and remaining:
+            remaining -= 1
+            following: list[Vertex] = []
+            for vertex in level:
+                if reverse:
+                    edges = vertex.incoming
+                    if edges is None:
+                        edges = self.expand_backwards(vertex)
+                    others = vertex.sources
+                else:
+                    edges = vertex.outgoing
+                    if edges is None:
+                        edges = self.expand(vertex)
+                    others = vertex.targets
+                if types is not None:
+                    pairs = [
+                        pair for pair in zip(edges, others, strict=True) if pair[0].relationship in types
+                    ]
+                    edges = tuple([edge for edge, _ in pairs])
+                    others = tuple([other for _, other in pairs])
+                found += edges
+                for other in others:
+                    key = other.name
+                    if key not in seen:
+                        seen[key] = other.node
+                        following.append(other)
+            level = following
+        return DependencyGraph(FrozenDict(seen), tuple(found))
+
+    def whole(self) -> DependencyGraph:
+        """The whole graph: resources first, and all relationships before all uses before all calls."""
+        vertices = self.complete()
+        edges = [edge for vertex in vertices for edge in vertex.outgoing or ()]
+        last = {"uses": 1, "calls": 2}
+        ordered = sorted(edges, key=lambda edge: last.get(edge.relationship, 0))
+        nodes = {vertex.name: vertex.node for vertex in vertices}
+        nodes.update((edge.to, self._vertices[edge.to].node) for edge in ordered)
+        return DependencyGraph(FrozenDict(nodes), tuple(ordered))
+
+    def complete(self) -> list[Vertex]:
+        """Every resource's vertex in document order, all expanded."""
+        vertices = [self._vertices.get(name) or self._vertex(name, "resource") for name in self._by_name]
+        if not self._complete:
+            for vertex in vertices:
+                self.expand(vertex)
+            self._complete = True
+        return vertices
+
+    # --- questions about all of it
+
+    def depths(self) -> dict[str, Depth]:
+        """Vertex → the edges on the longest path from it, a cycle counting as one vertex."""
+        self.complete()
+        successors = {
+            name: tuple([t.name for t in vertex.targets]) for name, vertex in self._vertices.items()
+        }
+        depths: dict[str, Depth] = {}
+        for component in strongly_connected_components(successors):
+            members = set(component)
+            outside = [depths[to] for name in component for to in successors[name] if to not in members]
+            cyclic = len(component) > 1 or component[0] in successors[component[0]]
+            longest = max([depth + 1 for depth in outside], default=0)
+            depth = Depth(longest, cyclic or any(each.cyclic for each in outside))
+            depths.update(dict.fromkeys(component, depth))
+        return depths
+
+    def cycles(self) -> tuple[Cycle, ...]:
+        """The cycles over owning relationships, sorted by their names."""
+        successors: dict[str, list[str]] = {name: [] for name in self._by_name}
+        edges: list[DependencyEdge] = []
+        for resource in self._resources:
+            for relationship in resource.relationships:
+                target = relationship.target_resource
+                if target in self._by_name and is_owning(relationship):
+                    successors[resource.name].append(target)
+                    edges.append(DependencyEdge(resource.name, target, relationship.type, 1))
+        component_of = {}
+        members: dict[int, list[str]] = {}
+        for number, component in enumerate(strongly_connected_components(successors)):
+            if len(component) > 1 or component[0] in successors[component[0]]:
+                component_of.update(dict.fromkeys(component, number))
+                members[number] = sorted(component)
+        inside: dict[int, list[DependencyEdge]] = {number: [] for number in members}
+        for edge in edges:
+            number = component_of.get(edge.from_, -1)
+            if number >= 0 and component_of.get(edge.to) == number:
+                inside[number].append(edge)
+        cycles = [
+            Cycle(tuple(names), _way_round(names[0], inside[number]), tuple(inside[number]))
+            for number, names in members.items()
+        ]
+        return tuple(sorted(cycles, key=lambda cycle: cycle.names))
+
+
+def _counted_middleware(resources: Iterable[Resource]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for resource in resources:
+        if resource.middleware:
+            for name in chain.from_iterable(resource.middleware.values()):
+                counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _counted_calls(resources: Iterable[Resource]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for resource in resources:
+        for hook in resource.hooks:
+            if hook.source_code:
+                for name in called_functions(hook.source_code):
+                    counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _way_round(start: str, edges: list[DependencyEdge]) -> tuple[str, ...]:
+    """The shortest closed walk from `start` over edges of its component."""
+    successors: dict[str, list[str]] = {}
+    for edge in edges:
+        successors.setdefault(edge.from_, []).append(edge.to)
+    reached_from: dict[str, str] = {}
+    level = [start]
+    while start not in reached_from:
+        following = []
+        for name in level:
+            for to in successors[name]:
+                if to not in reached_from:
+                    reached_from[to] = name
+                    following.append(to)
+        level = following
+    walk = [start]
+    while len(walk) == 1 or walk[-1] != start:
+        walk.append(reached_from[walk[-1]])
+    return tuple(reversed(walk))
+
+
+def strongly_connected_components(successors: Mapping[T, Sequence[T]]) -> list[list[T]]:
+    """The strongly connected components, each after those that it reaches; successors that are no key are left out.
+
+    Tarjan, SIAM J. Comput. 1 (1972), with the call stack as a list of iterators. Time and space linear in the edges.
+    """
+    number_of: dict[T, int] = {}
+    low: dict[T, int] = {}
+    open_vertices: list[T] = []
+    is_open: set[T] = set()
+    components: list[list[T]] = []
+    for root in successors:
+        if root in number_of:
+            continue
+        number_of[root] = low[root] = len(number_of)
+        open_vertices.append(root)
+        is_open.add(root)
+        work = [(root, iter(successors[root]))]
+        while work:
+            vertex, remaining = work[-1]
+            for to in remaining:
+                if to not in number_of:
+                    if to not in successors:
+                        continue
+                    number_of[to] = low[to] = len(number_of)
+                    open_vertices.append(to)
+                    is_open.add(to)
+                    work.append((to, iter(successors[to])))
+                    break
+                if to in is_open and number_of[to] < low[vertex]:
+                    low[vertex] = number_of[to]
+            else:
+                work.pop()
+                if work and low[vertex] < low[work[-1][0]]:
+                    low[work[-1][0]] = low[vertex]
+                if low[vertex] == number_of[vertex]:
+                    component: list[T] = []
+                    while not component or component[-1] != vertex:
+                        component.append(open_vertices.pop())
+                        is_open.discard(component[-1])
+                    components.append(component)
+    return components

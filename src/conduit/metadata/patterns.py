@@ -1,0 +1,437 @@
+"""What an application does again and again, how sure that is, and who does not.
+
+Middleware chains are found as the origin finds them: a chain is its names in order, followed by every pair of resource
+and operation that has it; its confidence is a tenth of that count, at most 1. Beyond the origin, every pattern knows its
+population (the places that could follow it), so its coverage is a share and those who do not follow are its outliers.
+From routes come conventions of single middlewares ("40 of 42 write routes carry `auth`"), from resources conventions of
+validations, hooks and fields. What belongs to a framework (`origin`) is left out: nobody here decided it.
+
+A convention needs a coverage of at least `minimum_coverage`: below that, it is rather a choice. Ids are made from what a
+pattern says, so the same application has the same ids on every run; equals are in the order of their templates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from conduit.metadata.dependencies import called_functions
+from conduit.metadata.schema import Pattern, PatternExample, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from conduit.metadata.schema import Metadata, Resource, Route
+
+READ_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "QUERY"))
+WRITE_METHODS = frozenset(("POST", "PUT", "PATCH", "DELETE"))
+
+AUTHENTICATION_WORDS = frozenset(
+    "auth authn authz oauth oauth2 authed authenticate authenticated authenticates authentication authenticator "  # noqa: SIM905
+    "authorise authorised authorisation authorize authorized authorizes authorization authorizer".split()
+)
+"""The words that make a middleware one of authentication: `require_auth` and `IsAuthenticated`, but not `author_check`.
+`Auth` alone is a name of its own, as in the original, where letters' case matters."""
+
+_WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
+_PARAMETERS = re.compile(r"\((.*)\)$", re.DOTALL)
+
+
+class PatternOptions(Record, frozen=True, kw_only=True):
+    """What is worth reporting."""
+
+    minimum_frequency: int = 3
+    minimum_confidence: float = 0.3
+    maximum_examples: int = 5
+    """Of each pattern's examples, and of its outliers; 0 or less is all."""
+    descriptions: bool = True
+    verbose_names: bool = False
+    """Names with the middleware's parameters and with the operation that has the chain most often."""
+    minimum_coverage: float = 0.75
+    """Of a convention; chains of middleware are reported at any."""
+
+
+class _Place(Record, frozen=True):
+    """Somewhere a pattern can be followed: a resource's operation, a route, a field, a resource."""
+
+    resource: str
+    file_path: str
+    line_number: int
+    code: str
+
+    def example(self) -> PatternExample:
+        return PatternExample(self.resource, self.file_path, self.line_number, self.code)
+
+
+def extract_patterns(metadata: Metadata, options: PatternOptions | None = None) -> tuple[Pattern, ...]:
+    """Everything that a document's application does again and again, the most frequent first, equals by template."""
+    options = options or PatternOptions()
+    resources = [resource for resource in metadata.resources if resource.origin != "framework"]
+    found = [*middleware_patterns(resources, options), *route_conventions(metadata, options)]
+    found += [*validation_conventions(resources, options), *hook_conventions(resources, options)]
+    found += field_conventions(resources, options)
+    return tuple(sorted(found, key=_by_frequency))
+
+
+def _by_frequency(pattern: Pattern) -> tuple[int, str, str]:
+    return -pattern.frequency, pattern.template, pattern.id
+
+
+# --- chains of middleware
+
+
+def middleware_patterns(resources: Iterable[Resource], options: PatternOptions) -> list[Pattern]:
+    """The chains of middleware that operations of resources have in common."""
+    chains: dict[str, tuple[str, ...]] = {}
+    users: dict[str, list[tuple[str, _Place]]] = {}
+    operations: dict[str, list[tuple[str, _Place]]] = {}
+    for resource in resources:
+        for operation in sorted(resource.middleware):
+            chain = resource.middleware[operation]
+            key = "|".join(chain)
+            chains.setdefault(key, chain)
+            code = _chain_code(operation, chain)
+            place = _Place(resource.name, resource.file_path, resource.line_number, code)
+            users.setdefault(key, []).append((operation, place))
+            operations.setdefault(operation, []).append((key, place))
+    patterns = [_middleware_pattern(chains[key], key, users[key], operations, options) for key in chains]
+    return sorted([pattern for pattern in patterns if _is_reported(pattern, options)], key=_by_frequency)
+
+
+def _middleware_pattern(
+    chain: tuple[str, ...],
+    key: str,
+    users: list[tuple[str, _Place]],
+    operations: Mapping[str, list[tuple[str, _Place]]],
+    options: PatternOptions,
+) -> Pattern:
+    counts = Counter(operation for operation, _ in users)
+    concerned = [each for operation in sorted(counts) for each in operations[operation]]
+    name = "_".join([*map(_name_part, chain), "handler"])
+    if options.verbose_names:
+        name += _verbose_part(chain, min(counts, key=lambda operation: (-counts[operation], operation)))
+    return _pattern(
+        options,
+        kind="middleware",
+        key=key,
+        name=name,
+        category=chain_category(chain),
+        description=f"Handler with {' + '.join(chain)} middleware",
+        template=f"@on <operation>: [{', '.join(chain)}]",
+        followers=[replace(place, code=_chain_code(operation, chain)) for operation, place in users],
+        others=[place for other, place in concerned if other != key],
+    )
+
+
+def _chain_code(operation: str, chain: tuple[str, ...]) -> str:
+    return f"@on {operation}: [{', '.join(chain)}]"
+
+
+def _name_part(middleware: str) -> str:
+    base = middleware.partition("(")[0]
+    if _is_authentication(base):
+        return "authenticated"
+    for sign, name in (
+        ("cache", "cached"),
+        ("rate_limit", "rate_limited"),
+        ("cors", "cors_enabled"),
+        ("log", "logged"),
+    ):
+        if sign in base:
+            return name
+    return base
+
+
+def _verbose_part(chain: tuple[str, ...], operation: str) -> str:
+    parameters = [match[1] for match in map(_PARAMETERS.search, chain) if match is not None and match[1]]
+    written = "_".join(parameters).replace("/", "_per_").replace(" ", "_")
+    return f"{'_with_' if parameters else ''}{written}_for_{operation}"
+
+
+def chain_category(chain: Iterable[str]) -> str:
+    """The group of the first middleware in a chain that has one: authentication, caching, rate_limiting, cors; else general."""
+    for middleware in chain:
+        if _is_authentication(middleware):
+            return "authentication"
+        for sign, category in (("cache", "caching"), ("rate_limit", "rate_limiting"), ("cors", "cors")):
+            if sign in middleware:
+                return category
+    return "general"
+
+
+def _is_authentication(text: str) -> bool:
+    for name in re.findall(r"[A-Za-z0-9]+", text):
+        words = _WORD.findall(name)
+        if name in AUTHENTICATION_WORDS:
+            return True
+        if len(words) > 1 and any(word.lower() in AUTHENTICATION_WORDS for word in words):
+            return True
+    return False
+
+
+# --- conventions
+
+
+def route_conventions(metadata: Metadata, options: PatternOptions) -> list[Pattern]:
+    """The middlewares that (nearly) all write routes, all read routes, or all routes carry."""
+    chains = {
+        (route.method, route.path): (route, _route_chain(route, metadata))
+        for route in metadata.routes
+        if route.origin != "framework"
+    }
+    patterns = []
+    for label, methods in (("write", WRITE_METHODS), ("read", READ_METHODS)):
+        concerned = [(route, chain) for route, chain in chains.values() if route.method.upper() in methods]
+        for middleware in dict.fromkeys(name for _, chain in concerned for name in chain):
+            followers = [_route_place(route, chain) for route, chain in concerned if middleware in chain]
+            others = [_route_place(route, chain) for route, chain in concerned if middleware not in chain]
+            patterns.append(
+                _pattern(
+                    options,
+                    kind=f"{label} routes",
+                    key=middleware,
+                    name=f"{label}_routes_carry_{_name_part(middleware)}",
+                    category=chain_category((middleware,)),
+                    description=_sentence(
+                        followers,
+                        others,
+                        f"{label} route",
+                        f"carry `{middleware}`",
+                        f"carries `{middleware}`",
+                    ),
+                    template=f"<{label} route>: {middleware}",
+                    followers=followers,
+                    others=others,
+                )
+            )
+    return [pattern for pattern in patterns if _is_convention(pattern, options)]
+
+
+def _route_chain(route: Route, metadata: Metadata) -> tuple[str, ...]:
+    """What a request of the route passes through: for the whole application, and for the route."""
+    return metadata.middleware + route.middleware
+
+
+def _route_place(route: Route, chain: tuple[str, ...]) -> _Place:
+    file_path = route.details.file_path if route.details else ""
+    return _Place(
+        route.resource, file_path, route.line_number, f"{route.method} {route.path}: [{', '.join(chain)}]"
+    )
+
+
+def validation_conventions(resources: list[Resource], options: PatternOptions) -> list[Pattern]:
+    """The checks that fields of one name have (nearly) wherever they are: validations and constraints of the field."""
+    fields: dict[str, list[_Place]] = {}
+    checks: dict[tuple[str, str], set[int]] = {}
+    for resource in resources:
+        validations: dict[str, list[str]] = {}
+        for validation in resource.validations:
+            validations.setdefault(validation.field, []).append(validation.type)
+        for field in resource.fields:
+            places = fields.setdefault(field.name, [])
+            constraints = [_constraint_name(text) for text in field.constraints]
+            for check in [*validations.get(field.name, ()), *constraints]:
+                checks.setdefault((field.name, check), set()).add(len(places))
+            code = f"{field.name}: {field.type}"
+            places.append(_Place(resource.name, resource.file_path, field.line_number, code))
+    patterns = []
+    for (name, check), followed in checks.items():
+        followers, others = _split(fields[name], followed)
+        patterns.append(
+            _pattern(
+                options,
+                kind="validation",
+                key=f"{name}|{check}",
+                name=f"{name}_{check}_validation",
+                category="validation",
+                description=_sentence(
+                    followers,
+                    others,
+                    f"field `{name}`",
+                    f"are checked by `{check}`",
+                    f"is checked by `{check}`",
+                ),
+                template=f"{name}: <type> @{check}",
+                followers=followers,
+                others=others,
+            )
+        )
+    return [pattern for pattern in patterns if _is_convention(pattern, options)]
+
+
+def _constraint_name(text: str) -> str:
+    return text.partition("(")[0].strip().lstrip("@")
+
+
+def hook_conventions(resources: list[Resource], options: PatternOptions) -> list[Pattern]:
+    """What hooks of one moment (nearly) all do: the functions that they call, or the handler that they are."""
+    moments: dict[str, list[_Place]] = {}
+    actions: dict[tuple[str, str], set[int]] = {}
+    for resource in resources:
+        for moment in dict.fromkeys(hook.type for hook in resource.hooks):
+            hooks = [hook for hook in resource.hooks if hook.type == moment]
+            done = [
+                action
+                for hook in hooks
+                for action in (*called_functions(hook.source_code), hook.handler)
+                if action
+            ]
+            places = moments.setdefault(moment, [])
+            for action in done:
+                actions.setdefault((moment, action), set()).add(len(places))
+            places.append(
+                _Place(
+                    resource.name,
+                    resource.file_path,
+                    hooks[0].line_number,
+                    hooks[0].source_code or hooks[0].handler,
+                )
+            )
+    patterns = []
+    for (moment, action), followed in actions.items():
+        followers, others = _split(moments[moment], followed)
+        patterns.append(
+            _pattern(
+                options,
+                kind="hook",
+                key=f"{moment}|{action}",
+                name=f"{moment}_calls_{action}",
+                category="hook",
+                description=_sentence(
+                    followers,
+                    others,
+                    f"resource with `{moment}`",
+                    f"call `{action}` in it",
+                    f"calls `{action}` in it",
+                ),
+                template=f"@{moment.replace('_', ' ')} {{ {action}(…) }}",
+                followers=followers,
+                others=others,
+            )
+        )
+    return [pattern for pattern in patterns if _is_convention(pattern, options)]
+
+
+def field_conventions(resources: list[Resource], options: PatternOptions) -> list[Pattern]:
+    """The fields, with their types, that (nearly) all resources have."""
+    owners: dict[tuple[str, str], set[int]] = {}
+    places = [
+        _Place(each.name, each.file_path, each.line_number, _types_of(each))
+        for each in resources
+        if each.fields
+    ]
+    for index, resource in enumerate([each for each in resources if each.fields]):
+        for field in resource.fields:
+            owners.setdefault((field.name, field.type), set()).add(index)
+    patterns = []
+    for (name, kind), followed in owners.items():
+        if len(followed) < options.minimum_frequency or len(followed) < options.minimum_coverage * len(
+            places
+        ):
+            continue
+        followers, others = _split(places, followed)
+        patterns.append(
+            _pattern(
+                options,
+                kind="field",
+                key=f"{name}|{kind}",
+                name=f"{name}_field",
+                category="field",
+                description=_sentence(
+                    followers,
+                    others,
+                    "resource",
+                    f"have the field `{name}: {kind}`",
+                    f"has the field `{name}: {kind}`",
+                ),
+                template=f"{name}: {kind}",
+                followers=[
+                    _Place(each.resource, each.file_path, each.line_number, f"{name}: {kind}")
+                    for each in followers
+                ],
+                others=others,
+            )
+        )
+    return [pattern for pattern in patterns if _is_convention(pattern, options)]
+
+
+def _types_of(resource: Resource) -> str:
+    shown = ", ".join([f"{field.name}: {field.type}" for field in resource.fields[:5]])
+    return f"{shown}, …" if len(resource.fields) > 5 else shown
+
+
+# --- what all of them share
+
+
+def _split(places: list[_Place], followed: set[int]) -> tuple[list[_Place], list[_Place]]:
+    return (
+        [place for index, place in enumerate(places) if index in followed],
+        [place for index, place in enumerate(places) if index not in followed],
+    )
+
+
+def _sentence(followers: list[_Place], others: list[_Place], noun: str, plural_verb: str, verb: str) -> str:
+    total = len(followers) + len(others)
+    if not others:
+        return f"all {total} {_plural(noun)} {plural_verb}"
+    rest = "1 does not" if len(others) == 1 else f"{len(others)} do not"
+    return (
+        f"{len(followers)} of {total} {_plural(noun)} {verb if len(followers) == 1 else plural_verb}; {rest}"
+    )
+
+
+def _plural(noun: str) -> str:
+    first, _, rest = noun.partition(" ")
+    if rest.startswith(("`", "with")):
+        return f"{first}s {rest}"
+    return f"{noun}s"
+
+
+def _pattern(
+    options: PatternOptions,
+    *,
+    kind: str,
+    key: str,
+    name: str,
+    category: str,
+    description: str,
+    template: str,
+    followers: list[_Place],
+    others: list[_Place],
+) -> Pattern:
+    frequency = len(followers)
+    return Pattern(
+        id=_stable_id(kind, key),
+        name=name,
+        category=category,
+        description=description if options.descriptions else "",
+        template=template,
+        examples=tuple(_shown(followers, options)),
+        frequency=frequency,
+        confidence=min(frequency / 10, 1.0),
+        population=frequency + len(others),
+        outliers=tuple(_shown(others, options)),
+    )
+
+
+def _shown(places: list[_Place], options: PatternOptions) -> Iterator[PatternExample]:
+    limit = options.maximum_examples if options.maximum_examples > 0 else len(places)
+    return (place.example() for place in places[:limit])
+
+
+def _stable_id(kind: str, key: str) -> str:
+    from hashlib import blake2b
+
+    digest = blake2b(f"{kind}\0{key}".encode(), digest_size=6).hexdigest()
+    return f"{kind.replace(' ', '-')}-{digest}"
+
+
+def _is_reported(pattern: Pattern, options: PatternOptions) -> bool:
+    return pattern.frequency >= options.minimum_frequency and pattern.confidence >= options.minimum_confidence
+
+
+def _is_convention(pattern: Pattern, options: PatternOptions) -> bool:
+    return _is_reported(pattern, options) and pattern.coverage >= options.minimum_coverage

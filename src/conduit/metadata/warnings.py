@@ -1,0 +1,160 @@
+"""What is doubtful about a document that can still be used.
+
+Found on first use, since it costs more than loading: repeated names, relationships that point nowhere, one name for
+several kinds of thing, a version that this reader does not know, a dependency graph in the document that is not the one
+its resources give, and keys that an object has twice, which takes a second reading of the text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from conduit.metadata.diagnosis import at, shallow
+from conduit.metadata.schema import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from conduit.metadata.schema import DependencyGraph, Metadata, Resource
+
+
+class DocumentWarning(Record, frozen=True):
+    """One doubt, with its place in the document."""
+
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
+def warnings_about(
+    metadata: Metadata, by_name: Mapping[str, Resource], document_bytes: bytes | None
+) -> tuple[DocumentWarning, ...]:
+    """All doubts about a document, in the order of this module's text; `document_bytes` is its text if there is one."""
+    doubts = [*_version(metadata), *_repeated_names(metadata), *_dangling_targets(metadata, by_name)]
+    doubts += [*_collisions(metadata, by_name), *_own_graph(metadata, by_name)]
+    if document_bytes is not None:
+        doubts += _repeated_keys(document_bytes)
+    return tuple(doubts)
+
+
+def _version(metadata: Metadata) -> Iterator[DocumentWarning]:
+    if metadata.version and metadata.version.partition(".")[0] != "1":
+        yield DocumentWarning(
+            "version", f"unknown version {metadata.version!r}; read as 1.0, of which keys may be missed"
+        )
+
+
+def _repeated_names(metadata: Metadata) -> Iterator[DocumentWarning]:
+    for key, names in (
+        ("resources", [resource.name for resource in metadata.resources]),
+        ("patterns", [pattern.name for pattern in metadata.patterns]),
+    ):
+        places: dict[str, int] = {}
+        for index, name in enumerate(names):
+            if name and name in places:
+                yield DocumentWarning(
+                    f"{key}[{index}].name",
+                    f"{name!r} is also {key}[{places[name]}]; the last of a name is found",
+                )
+            places[name] = index
+
+
+def _dangling_targets(metadata: Metadata, by_name: Mapping[str, Resource]) -> Iterator[DocumentWarning]:
+    for i, resource in enumerate(metadata.resources):
+        for j, relationship in enumerate(resource.relationships):
+            target = relationship.target_resource
+            if target not in by_name and target != "*":
+                place = f"resources[{i}].relationships[{j}].target_resource"
+                yield DocumentWarning(place, f"there is no resource {target!r}")
+
+
+def _collisions(metadata: Metadata, by_name: Mapping[str, Resource]) -> Iterator[DocumentWarning]:
+    """Names under which the graph has one node for several kinds of thing."""
+    kinds: dict[str, str] = dict.fromkeys(by_name, "resource")
+    for resource in metadata.resources:
+        for relationship in resource.relationships:
+            kinds.setdefault(relationship.target_resource, "resource")
+    told: set[str] = set()
+    for kind, place, name in _names_used(metadata):
+        other = kinds.setdefault(name, kind)
+        if other != kind and name not in told:
+            told.add(name)
+            yield DocumentWarning(
+                place, f"{name!r} is also a {other}; the dependency graph has one node for both"
+            )
+
+
+def _names_used(metadata: Metadata) -> Iterator[tuple[str, str, str]]:
+    from conduit.metadata.dependencies import called_functions
+
+    for i, resource in enumerate(metadata.resources):
+        for operation, chain in resource.middleware.items():
+            for name in chain:
+                yield "middleware", at(f"resources[{i}].middleware", operation), name
+    for i, resource in enumerate(metadata.resources):
+        for j, hook in enumerate(resource.hooks):
+            for name in called_functions(hook.source_code):
+                yield "function", f"resources[{i}].hooks[{j}].source_code", name
+
+
+def _own_graph(metadata: Metadata, by_name: Mapping[str, Resource]) -> Iterator[DocumentWarning]:
+    """Whether the document's own graph, where it has one, says what its resources say; nodes' ids are not compared."""
+    if not metadata.dependencies.edges:
+        return
+    from conduit.metadata.dependencies import Graph
+
+    built = Counter(_edges_by_name(Graph(metadata.resources, by_name).whole()))
+    written = Counter(_edges_by_name(metadata.dependencies))
+    missing, extra = built - written, written - built
+    for edges, verb in ((extra, "has"), (missing, "lacks")):
+        if edges:
+            source, target, relationship, _ = min(edges)
+            yield DocumentWarning(
+                "dependencies.edges",
+                f"{verb} {sum(edges.values())} of the edges other than the resources say, such as {source} → {target}"
+                f" ({relationship}); answers follow the resources",
+            )
+
+
+def _edges_by_name(graph: DependencyGraph) -> Iterator[tuple[str, str, str, int]]:
+    names = {key: node.name or key for key, node in graph.nodes.items()}
+    for edge in graph.edges:
+        source, target = names.get(edge.from_, edge.from_), names.get(edge.to, edge.to)
+        yield source, target, edge.relationship, edge.weight
+
+
+def _repeated_keys(document_bytes: bytes) -> list[DocumentWarning]:
+    """The keys that an object has more than once; their last value stands, as in Go for values that are not merged."""
+    repeated: dict[int, tuple[dict[str, Any], list[str]]] = {}
+
+    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            repeated[id(found)] = found, [key for key, count in counts.items() if count > 1]
+        return found
+
+    tree = json.loads(shallow(document_bytes, len(document_bytes)), object_pairs_hook=note)
+    if not repeated:
+        return []
+    doubts = []
+    for place, found in _objects(tree, ""):
+        for key in repeated.get(id(found), (found, []))[1]:
+            doubts.append(
+                DocumentWarning(at(place, key), "the key is there more than once; its last value stands")
+            )
+    return doubts
+
+
+def _objects(value: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(value, dict):
+        yield place, value
+        for key, item in value.items():
+            yield from _objects(item, at(place, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _objects(item, f"{place}[{index}]")
