@@ -1,0 +1,118 @@
+"""Names of callables, and the chain of decorators around one, outermost first.
+
+A decorator made with `functools.wraps` hides its name but not its code object: following `__wrapped__` and reading each
+layer's code gives the chain as it will run.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .places import Places
+
+_DEEPEST = 100
+
+
+def qualified_name(thing: Any) -> str:
+    """`module:qualname` of a function, method or class; of an instance, that of its class."""
+    while isinstance(thing, functools.partial):
+        thing = thing.func
+    if not isinstance(getattr(thing, "__qualname__", None), str):
+        thing = type(thing)
+    return f"{getattr(thing, '__module__', None) or '?'}:{thing.__qualname__}"
+
+
+def short_name(thing: Any) -> str:
+    """The name that a reader knows it by: a function's or class's own, of an instance its class's, `factory(…)` of a closure."""
+    while isinstance(thing, functools.partial):
+        thing = thing.func
+    name = getattr(thing, "__qualname__", None)
+    if not isinstance(name, str):
+        return maker_name(type(thing).__qualname__)
+    given = getattr(thing, "__name__", "")
+    if ".<locals>." in name and given.isidentifier() and given != name.rpartition(".")[2]:
+        return str(given)  # its maker gave it a name
+    return maker_name(name)
+
+
+def maker_name(qualified: str) -> str:
+    """`factory(…)` for what a factory made (`factory.<locals>.inner`), the name itself for everything else."""
+    maker, inside, _ = qualified.partition(".<locals>")
+    return f"{maker}(…)" if inside else qualified
+
+
+def layers(function: Any) -> list[Any]:
+    """The callable and everything it wraps, outermost first, the innermost last."""
+    found = [function]
+    seen = {id(function)}
+    while len(found) < _DEEPEST:
+        inner = _next(found[-1])
+        if inner is None or id(inner) in seen:
+            break
+        seen.add(id(inner))
+        found.append(inner)
+    return found
+
+
+def _next(layer: Any) -> Any:
+    if isinstance(layer, functools.partial):
+        return layer.func
+    inner = getattr(layer, "__dict__", {}).get("__wrapped__") if not isinstance(layer, types.MethodType) else None
+    if inner is None and isinstance(layer, types.MethodType):
+        inner = getattr(layer.__func__, "__wrapped__", None)
+    return inner if callable(inner) else None
+
+
+def innermost(function: Any) -> Any:
+    """What the person wrote, below every decorator that says what it wraps."""
+    return layers(function)[-1]
+
+
+def decorators(function: Any, places: Places) -> list[Any]:
+    """The wrapping layers around the function, outermost first (the function itself is not among them)."""
+    found = [layer for layer in layers(function)[:-1] if not isinstance(layer, functools.partial)]
+    return [layer for layer in found if code_name(layer, places)]
+
+
+def code_name(layer: Any, places: Places) -> str:
+    """The qualified name that the layer's own code has, which `functools.wraps` does not touch."""
+    code = getattr(layer, "__code__", None) or getattr(getattr(layer, "__func__", None), "__code__", None)
+    if code is None:
+        return type(layer).__qualname__
+    name = getattr(code, "co_qualname", None) or places.function_at(code.co_filename, code.co_firstlineno)
+    return name or code.co_name
+
+
+def decorator_name(layer: Any, places: Places) -> str:
+    """The decorator as written above the function: the function whose call made the layer.
+
+    Where the layer belongs to a general decorator (`user_passes_test`) that was given its test by a named one
+    (`login_required`), the named one is meant: it made the test in its own body.
+    """
+    name = code_name(layer, places).partition(".<locals>")[0]
+    for _, value in closure(layer):
+        if isinstance(value, types.FunctionType) and value.__module__ == _module_of_code(layer):
+            given = code_name(value, places).partition(".<locals>")
+            if given[1] and given[0] != name and value is not layer.__dict__.get("__wrapped__"):
+                return given[0]
+    return name
+
+
+def _module_of_code(layer: Any) -> Any:
+    return getattr(layer, "__globals__", {}).get("__name__")
+
+
+def closure(layer: Any) -> list[tuple[str, Any]]:
+    """The free variables of a layer with their values, by name; an unset one is left out."""
+    code = getattr(layer, "__code__", None)
+    cells = getattr(layer, "__closure__", None) or ()
+    found = []
+    for name, cell in zip(code.co_freevars if code else (), cells):
+        try:
+            found.append((name, cell.cell_contents))
+        except ValueError:  # the cell has not been filled
+            continue
+    return found

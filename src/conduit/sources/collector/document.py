@@ -1,0 +1,161 @@
+"""The document under construction: plain dictionaries with the keys of the metadata format.
+
+Empty values are left out by `put`, so that the document has a key only where there is something to say. Resources refer
+to each other by id while the document grows; `finish` gives every resource its name (the class's own where only one
+resource has it, else the id) and every reference the name of what it points to.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .places import Places
+    from .redaction import Redactor
+
+def put(record: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """Adds what is not empty (`None`, `""`, `0`, `False`, an empty list) and returns the record."""
+    for key, value in values.items():
+        if value:
+            record[key] = value
+    return record
+
+
+def with_details(record: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """Adds what is not empty to the record's `details`, which is made when there is something to hold."""
+    filled = put(record.get("details", {}), **values)
+    if filled:
+        record["details"] = filled
+    return record
+
+
+def mark(record: dict[str, Any], certainty: str, *keys: str) -> None:
+    """Says that these keys of the record are `observed`, `inferred` or `unknown` rather than declared."""
+    details = record.setdefault("details", {})
+    details[certainty] = sorted({*details.get(certainty, ()), *keys})
+
+
+class Document:
+    """What has been found so far, and what could not be."""
+
+    def __init__(self, places: Places, redactor: Redactor) -> None:
+        self.places = places
+        self.redactor = redactor
+        self.resources: dict[str, dict[str, Any]] = {}
+        self.routes: list[dict[str, Any]] = []
+        self.mounts: list[dict[str, Any]] = []
+        self.sources: list[dict[str, Any]] = []
+        self.middleware: list[str] = []
+        self.hooks: list[dict[str, Any]] = []
+        self.errors: list[dict[str, Any]] = []
+        self._id_of_class: dict[type, str] = {}
+
+    def add_resource(self, record: dict[str, Any], cls: type | None = None) -> None:
+        """Adds a resource under its id; a class that it stands for can then be found by `id_of`."""
+        self.resources[record["id"]] = record
+        if cls is not None:
+            self._id_of_class[cls] = record["id"]
+
+    def id_of(self, cls: Any) -> str:
+        """The id of the resource that stands for the class, or an empty text."""
+        return self._id_of_class.get(cls, "") if isinstance(cls, type) else ""
+
+    @contextmanager
+    def attempt(self, source: str) -> Iterator[None]:
+        """Runs a part of the collecting; what it raises becomes an entry of `errors`, and the rest goes on."""
+        try:
+            yield
+        except BaseException as error:
+            if isinstance(error, (KeyboardInterrupt, MemoryError)):
+                raise
+            self.add_error(source, error)
+
+    def add_error(self, source: str, error: BaseException | str) -> None:
+        """Notes a part that could not be collected, with the last line of the project's own code in its traceback."""
+        if isinstance(error, str):
+            self.errors.append({"source": source, "message": self.redactor.text(error)})
+            return
+        text = self.redactor.text(f"{type(error).__name__}: {error}".rstrip(": "))
+        message = text if len(text) <= 1000 else text[:999] + "…"
+        self.errors.append(put({"source": source, "message": message}, place=self._place_of(error)))
+
+    def _place_of(self, error: BaseException) -> str:
+        here = os.path.dirname(os.path.abspath(__file__))
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((here, "<"))]
+        shown = [(self.places.shown(frame.filename), frame.lineno) for frame in frames]
+        own = [place for place in shown if not os.path.isabs(place[0])]
+        path, line = (own or shown or [("", 0)])[-1]
+        return f"{path}:{line}" if path else ""
+
+    def finish(self) -> dict[str, Any]:
+        """The whole document, in an order that does not depend on the run."""
+        names = _names(self.resources)
+        ordered = [self.resources[identity] for identity in sorted(self.resources)]
+        for record in ordered:
+            record["name"] = names[record["id"]]
+            for relationship in record["relationships"]:
+                relationship["target_resource"] = names.get(relationship["target_resource"], relationship["target_resource"])
+                _rename(relationship.get("details", {}), names, "through")
+            for field in record["fields"]:
+                _rename(field.get("details", {}), names, "inherited_from")
+            _rename(record.get("details", {}), names, "swapped")
+        for route in self.routes:
+            _rename(route, names, "resource", "request_body", "response_body")
+            _rename(route.get("details", {}), names, "resources")
+            for response in route.get("details", {}).get("responses", ()):
+                _rename(response, names, "body")
+        return put(
+            {"version": "1.0", "resources": ordered, "routes": self.routes},
+            sources=self.sources,
+            middleware=self.middleware,
+            hooks=self.hooks,
+            mounts=self.mounts,
+            errors=self.errors,
+        )
+
+
+def _names(resources: dict[str, dict[str, Any]]) -> dict[str, str]:
+    bearers: dict[str, list[str]] = {}
+    for identity, record in resources.items():
+        bearers.setdefault(record["name"], []).append(identity)
+    return {i: name if len(ids) == 1 else i for name, ids in bearers.items() for i in ids}
+
+
+def _rename(record: dict[str, Any], names: dict[str, str], *keys: str) -> None:
+    for key in keys:
+        value = record.get(key)
+        if isinstance(value, str):
+            prefix = "[]" if value.startswith("[]") else ""
+            record[key] = prefix + names.get(value[len(prefix) :], value[len(prefix) :])
+        elif isinstance(value, list):
+            record[key] = [names.get(item, item) for item in value]
+
+
+def resource(identity: str, name: str, kind: str) -> dict[str, Any]:
+    """An empty resource record with the keys that are always there."""
+    return {
+        "id": identity,
+        "name": name,
+        "kind": kind,
+        "fields": [],
+        "relationships": [],
+        "hooks": [],
+        "validations": [],
+        "constraints": [],
+        "file_path": "",
+    }
+
+
+def unique_route_ids(routes: list[dict[str, Any]]) -> None:
+    """Gives every route the id `METHOD path`; a repeated one is numbered, since the framework serves the first only."""
+    counts: dict[str, int] = {}
+    for route in routes:
+        host = route.get("details", {}).get("host", "")
+        identity = f"{route['method']} {host}{route['path']}"
+        counts[identity] = number = counts.get(identity, 0) + 1
+        with_details(route, id=identity if number == 1 else f"{identity}#{number}")

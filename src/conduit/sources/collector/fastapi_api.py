@@ -1,0 +1,59 @@
+"""The one file that imports FastAPI and Starlette: what the collector needs of them, whichever release is there."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+
+def open_starlette() -> Any:
+    """Starlette's classes, or `None` where Starlette is not installed."""
+    try:
+        import starlette
+        from starlette.applications import Starlette
+        from starlette.routing import BaseRoute, Host, Mount, Route, Router, WebSocketRoute
+    except ImportError:
+        return None
+    return SimpleNamespace(
+        version=getattr(starlette, "__version__", ""),
+        Starlette=Starlette,
+        BaseRoute=BaseRoute,
+        Host=Host,
+        Mount=Mount,
+        Route=Route,
+        Router=Router,
+        WebSocketRoute=WebSocketRoute,
+        HTTPEndpoint=_optional("starlette.endpoints", "HTTPEndpoint"),
+        StaticFiles=_optional("starlette.staticfiles", "StaticFiles"),
+    )
+
+
+def open_fastapi() -> Any:
+    """FastAPI's classes, or `None` where FastAPI is not installed.
+
+    `iter_route_contexts` is `None` before 0.137.2, where an application lists its routes flat.
+    """
+    try:
+        import fastapi
+        from fastapi import FastAPI, params, routing
+    except ImportError:
+        return None
+    return SimpleNamespace(
+        version=getattr(fastapi, "__version__", ""),
+        FastAPI=FastAPI,
+        APIRoute=routing.APIRoute,
+        APIWebSocketRoute=routing.APIWebSocketRoute,
+        Depends=params.Depends,
+        Security=params.Security,
+        BodyParameter=params.Body,
+        iter_route_contexts=getattr(routing, "iter_route_contexts", None),
+    )
+
+
+def _optional(module: str, name: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return getattr(import_module(module), name, None)
+    except ImportError:
+        return None

@@ -1,0 +1,68 @@
+"""What a handler's code says beyond its declaration: its decorators as steps, and the resources that it names."""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any
+
+from .callables import decorator_name, decorators, innermost, qualified_name
+from .document import put
+
+if TYPE_CHECKING:
+    from .document import Document
+
+
+def step(document: Document, thing: Any, name: str, kind: str, **more: Any) -> dict[str, Any]:
+    """One link of a route's chain: what runs, under which name, and where it is written."""
+    path, line = document.places.of_function(thing)
+    record = {"name": name, "kind": kind}
+    module = qualified_name(thing).partition(":")[0]
+    return put(record, origin=document.places.origin(module), file_path=path, line_number=line, **more)
+
+
+def decorator_steps(document: Document, function: Any) -> list[dict[str, Any]]:
+    """The decorators around the function, outermost first; they were seen in it, so they are `observed`."""
+    return [decorator_step(document, layer) for layer in decorators(function, document.places)]
+
+
+def decorator_step(document: Document, layer: Any) -> dict[str, Any]:
+    """The step of one wrapping layer; whose it is, its own module says, not the one that `functools.wraps` copied."""
+    found = step(document, layer, decorator_name(layer, document.places), "decorator", certainty="observed")
+    module = getattr(layer, "__globals__", {}).get("__name__", "")
+    return put(found, origin=document.places.origin(module))
+
+
+def step_text(found: dict[str, Any]) -> str:
+    """The step as the `middleware` list has it: its name, with the parameters or scopes behind it."""
+    inside = found.get("parameters") or ", ".join(found.get("scopes", ()))
+    return f"{found['name']}({inside})" if inside else str(found["name"])
+
+
+def named_resources(document: Document, handler: Any) -> list[str]:
+    """Ids of the resources that the handler's own code names, in the order of first mention.
+
+    Read from the names in its compiled code, looked up in its module: nothing is run. A class-based handler's own
+    methods are read one after the other.
+    """
+    found: dict[str, None] = {}
+    for function in _functions(innermost(handler)):
+        for name in _names(function.__code__):
+            identity = document.id_of(function.__globals__.get(name))
+            if identity:
+                found[identity] = None
+    return list(found)
+
+
+def _functions(handler: Any) -> list[Any]:
+    if isinstance(handler, type):
+        return [f for f in (innermost(v) for v in handler.__dict__.values() if callable(v)) if isinstance(f, types.FunctionType)]
+    handler = getattr(handler, "__func__", handler)
+    return [handler] if isinstance(handler, types.FunctionType) else []
+
+
+def _names(code: Any) -> list[str]:
+    found = list(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found += _names(constant)
+    return found

@@ -1,0 +1,103 @@
+"""Getting hold of the application: `module:attr`, `module:factory()`, and what may go wrong on the way."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+from typing import Any
+
+
+class LoadingError(Exception):
+    """The application named on the command line could not be had; the text says what was found and what to do."""
+
+
+def prepare_path(root: str) -> None:
+    """Puts the project (its `src` folder too, where it has that layout) at the front of this process's module path.
+
+    Only of this process: in PYTHONPATH a `sitecustomize.py` of the project would run in every Python below it.
+    """
+    source = os.path.join(root, "src")
+    folders = [root, source] if _is_source_folder(source) else [root]
+    sys.path[:] = [*folders, *(path for path in sys.path if path not in ("", *folders))]
+
+
+def _is_source_folder(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.exists(os.path.join(path, "__init__.py"))
+
+
+def load(spec: str, factory: bool = False) -> Any:
+    """The object that `module:attr` names; `attr` may be dotted, and ends in `()` (or `factory` is given) to be called.
+
+    With no attribute, the module's only obvious application is taken: `app`, `application`, `asgi`, `wsgi`, or the
+    factories `create_app` and `make_app`.
+    """
+    module_name, _, attribute = spec.partition(":")
+    module = _import(module_name, spec)
+    call = factory
+    if attribute.endswith("()"):
+        attribute, call = attribute[:-2], True
+    if not attribute:
+        attribute, found_factory = _obvious(module)
+        call = call or found_factory
+    thing = _follow(module, attribute, spec)
+    return _made(thing, spec) if call else thing
+
+
+def _import(name: str, spec: str) -> Any:
+    if not name:
+        raise LoadingError(f"reading {spec!r}: it names no module; expected module:attribute, such as shop.main:app")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(error.name + ".")):
+            raise LoadingError(
+                f"there is no module {error.name!r} on the path of {sys.executable} from {os.getcwd()}; "
+                "run in the project's folder, or name the application's interpreter with --python"
+            ) from error
+        raise
+
+
+def _obvious(module: Any) -> tuple[str, bool]:
+    plain = [name for name in ("app", "application", "asgi", "wsgi") if hasattr(module, name)]
+    made = [name for name in ("create_app", "make_app") if callable(getattr(module, name, None))]
+    found = plain or made
+    if len(found) != 1:
+        seen = " and ".join(found) or "none of app, application, create_app, make_app"
+        raise LoadingError(f"module {module.__name__} has {seen}; say which is meant: {module.__name__}:NAME")
+    return found[0], not plain
+
+
+def _follow(module: Any, attribute: str, spec: str) -> Any:
+    thing = module
+    for part in attribute.split("."):
+        if not hasattr(thing, part):
+            near = [name for name in dir(thing) if not name.startswith("_")][:8]
+            raise LoadingError(
+                f"reading {spec!r}: {getattr(thing, '__name__', type(thing).__name__)} has no {part!r}; "
+                f"it has {', '.join(near) or 'nothing'}"
+            )
+        thing = getattr(thing, part)
+    return thing
+
+
+def _made(factory: Any, spec: str) -> Any:
+    if not callable(factory):
+        raise LoadingError(f"calling {spec!r}: it is {type(factory).__name__}, not a factory; leave out `()`")
+    needed = _required_arguments(factory)
+    if needed:
+        raise LoadingError(
+            f"calling {spec!r}: the factory wants {', '.join(needed)}; "
+            "write a factory without arguments in a module of your own and name that"
+        )
+    return factory()
+
+
+def _required_arguments(factory: Any) -> list[str]:
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):  # a callable of C says nothing about its arguments
+        return []
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in variable]

@@ -1,0 +1,246 @@
+"""Where a thing is written (file and line) and whose it is (the project's, a third party's, the framework's).
+
+Lines of classes and of the names in their bodies come from the source's syntax tree, since no framework records where
+a field was declared; each file is parsed once. Files of the project are given relative to its root, others absolute.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import sys
+import sysconfig
+from typing import Any
+
+_FRAMEWORKS = frozenset(
+    "django rest_framework sqlalchemy sqlmodel fastapi starlette flask werkzeug pydantic flask_sqlalchemy".split()
+)
+
+
+class ClassBody:
+    """One class statement: its line, and the line of each name bound in its body."""
+
+    __slots__ = ("attributes", "line")
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        self.attributes: dict[str, int] = {}
+
+
+class SourceFile:
+    """What a file's syntax tree says: classes by qualified name (every statement of that name, in order) and functions."""
+
+    __slots__ = ("classes", "functions")
+
+    def __init__(self, text: str) -> None:
+        self.classes: dict[str, list[ClassBody]] = {}
+        # (first line with decorators, last line, qualified name), inner functions after outer ones
+        self.functions: list[tuple[int, int, str]] = []
+        self._walk(ast.parse(text).body, "", None)
+
+    def _walk(self, statements: list[Any], prefix: str, body: ClassBody | None) -> None:
+        for statement in statements:
+            if isinstance(statement, ast.ClassDef):
+                self._note(body, statement.name, statement.lineno)
+                inner = ClassBody(statement.lineno)
+                self.classes.setdefault(prefix + statement.name, []).append(inner)
+                self._walk(statement.body, prefix + statement.name + ".", inner)
+            elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                self._note(body, statement.name, statement.lineno)
+                first = min([statement.lineno, *(d.lineno for d in statement.decorator_list)])
+                name = prefix + statement.name
+                self.functions.append((first, statement.end_lineno or first, name))
+                self._walk(statement.body, name + ".<locals>.", None)
+            else:
+                for target in _targets(statement):
+                    self._note(body, target.id, target.lineno)
+                for block in ("body", "orelse", "finalbody"):
+                    self._walk(getattr(statement, block, []) or [], prefix, body)
+                for handler in getattr(statement, "handlers", []):
+                    self._walk(handler.body, prefix, body)
+
+    @staticmethod
+    def _note(body: ClassBody | None, name: str, line: int) -> None:
+        if body is not None:
+            body.attributes[name] = line
+
+    def function_at(self, line: int) -> str:
+        """The qualified name of the innermost function whose statement starts at `line`, or an empty text."""
+        named = [name for first, _, name in self.functions if first == line]
+        return named[-1] if named else ""
+
+
+def _targets(statement: Any) -> list[ast.Name]:
+    if isinstance(statement, ast.Assign):
+        written = statement.targets
+    elif isinstance(statement, (ast.AnnAssign, ast.AugAssign)):
+        written = [statement.target]
+    else:
+        return []
+    found: list[ast.Name] = []
+    for target in written:
+        parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+        found += [part for part in parts if isinstance(part, ast.Name)]
+    return found
+
+
+class Places:
+    """Answers where things are. `root` is the project's folder; `entry_modules` name modules that are the project's own.
+
+    A project installed as a package (its entry module lies in site-packages) owns every top-level package of its
+    distribution.
+    """
+
+    def __init__(self, root: str, entry_modules: Any = ()) -> None:
+        self.root = os.path.realpath(root)
+        self._files: dict[str, SourceFile | None] = {}
+        self._relative: dict[str, str] = {}
+        self._installed = tuple(_installed_folders())
+        self._own: set[str] = set()
+        self.adopt(*entry_modules)
+
+    def adopt(self, *modules: str) -> None:
+        """Takes the modules' top-level packages, and those that their distributions installed, for the project's own."""
+        fresh = {name.partition(".")[0] for name in modules if name} - self._own - _FRAMEWORKS
+        self._own |= fresh | self._distribution_of(fresh)
+
+    def _distribution_of(self, packages: set[str]) -> set[str]:
+        wanted = {name for name in packages if self._is_installed(_file_of_module(name) or _file_of_package(name))}
+        return _packages_beside(wanted) if wanted else set()
+
+    def _is_installed(self, path: str) -> bool:
+        return bool(path) and os.path.realpath(path).startswith(self._installed)
+
+    def origin(self, module: str) -> str:
+        """`project`, `framework` or `third_party`: whose code the module is."""
+        top = (module or "").partition(".")[0]
+        if top in self._own:
+            return "project"
+        if top in _FRAMEWORKS:
+            return "framework"
+        path = _file_of_module(module) or _file_of_module(top)
+        if not path:
+            return "project" if top == "__main__" else "third_party"
+        if self._is_installed(path):
+            return "third_party"
+        return "project" if os.path.realpath(path).startswith(self.root + os.sep) else "third_party"
+
+    def shown(self, path: str) -> str:
+        """The path as the document gives it: relative to the project's root inside it, else absolute."""
+        found = self._relative.get(path)
+        if found is None:
+            real = os.path.realpath(path)
+            inside = real.startswith(self.root + os.sep) and not real.startswith(self._installed)
+            found = os.path.relpath(real, self.root).replace(os.sep, "/") if inside else real
+            self._relative[path] = found
+        return found
+
+    def of_function(self, function: Any) -> tuple[str, int]:
+        """File and first line (its decorators included) of a function, method or class; `("", 0)` where it has none."""
+        if isinstance(function, type):
+            return self.of_class(function)
+        code = getattr(function, "__code__", None)
+        if code is None:
+            code = getattr(getattr(function, "__func__", None), "__code__", None)
+        if code is not None:
+            return self.shown(code.co_filename), code.co_firstlineno
+        inner = getattr(function, "func", None)  # functools.partial
+        return self.of_function(inner) if callable(inner) else self.of_class(type(function))
+
+    def of_class(self, cls: type) -> tuple[str, int]:
+        """File and line of a class statement; the line is 0 where the source is not there to be read."""
+        path = _file_of_module(cls.__module__)
+        if not path:
+            return "", 0
+        body = self._body(cls)
+        return self.shown(path), body.line if body else int(cls.__dict__.get("__firstlineno__", 0))
+
+    def of_nearest_class(self, cls: type) -> tuple[str, int]:
+        """File and line of the class, or of the nearest base that a person wrote (for a class made by `type(…)`)."""
+        for base in cls.__mro__:
+            found = self.of_class(base)
+            if found[1]:
+                return found
+        return self.of_class(cls)
+
+    def of_attribute(self, cls: type, name: str) -> tuple[str, int]:
+        """File and line where `name` is bound in the body of the class or the nearest base; `("", 0)` if in none."""
+        for base in cls.__mro__:
+            body = self._body(base) if base.__module__ != "builtins" else None
+            if body is not None and name in body.attributes:
+                return self.shown(_file_of_module(base.__module__)), body.attributes[name]
+        return "", 0
+
+    def function_at(self, path: str, line: int) -> str:
+        """The qualified name of the function that starts there (for interpreters without `co_qualname`)."""
+        source = self._source(path)
+        return source.function_at(line) if source else ""
+
+    def _body(self, cls: type) -> ClassBody | None:
+        source = self._source(_file_of_module(cls.__module__))
+        statements = source.classes.get(cls.__qualname__) if source else None
+        if not statements:
+            return None
+        first = cls.__dict__.get("__firstlineno__")  # from 3.13 on: which of several statements of one name this is
+        if first:
+            return min(statements, key=lambda body: (body.line < first, abs(body.line - first)))
+        return statements[-1]
+
+    def _source(self, path: str) -> SourceFile | None:
+        if path not in self._files:
+            self._files[path] = _parse(path)
+        return self._files[path]
+
+
+def _parse(path: str) -> SourceFile | None:
+    try:
+        with open(path, "rb") as file:
+            return SourceFile(file.read())  # type: ignore[arg-type]  # ast reads bytes and honours their encoding line
+    except (OSError, SyntaxError, ValueError):
+        return None  # compiled, generated or removed source: the line is then unknown, and said to be
+
+
+def _file_of_module(name: str) -> str:
+    module = sys.modules.get(name)
+    path = getattr(module, "__file__", None) or ""
+    return path if isinstance(path, str) else ""
+
+
+def _file_of_package(name: str) -> str:
+    """Where a top-level package that is not loaded yet would come from."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return ""
+    if spec is None:
+        return ""
+    return spec.origin or next(iter(spec.submodule_search_locations or ()), "")
+
+
+def _installed_folders() -> set[str]:
+    names = ("purelib", "platlib", "stdlib", "platstdlib")
+    folders = {sysconfig.get_path(name) for name in names}
+    folders |= {path for path in sys.path if "site-packages" in path or "dist-packages" in path}
+    return {os.path.realpath(folder) + os.sep for folder in folders if folder}
+
+
+def _packages_beside(wanted: set[str]) -> set[str]:
+    """Every top-level package of the distributions that installed the wanted ones."""
+    from importlib import metadata
+
+    found: set[str] = set()
+    for distribution in metadata.distributions():
+        tops = _tops(distribution)
+        if tops & wanted:
+            found |= tops
+    return found
+
+
+def _tops(distribution: Any) -> set[str]:
+    listed = distribution.read_text("top_level.txt")
+    if listed:
+        return set(listed.split())
+    files = distribution.files or ()
+    tops = {file.parts[0] for file in files if len(file.parts) > 1 or file.suffix == ".py"}
+    return {top[:-3] if top.endswith(".py") else top for top in tops if top.replace(".py", "").isidentifier()}

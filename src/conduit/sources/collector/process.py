@@ -1,0 +1,63 @@
+"""The collecting process: loads what it was asked to, collects, and sends the document to whoever started it.
+
+The request is a JSON object: `root`, `app`, `factory`, `django`, `urlconf`, `sqlalchemy`, `lifespan`, `result_fd`. The
+answer is one JSON object behind its length (8 bytes, big-endian) on the descriptor `result_fd`: `document`, `files` (the
+project's own files that were loaded, with modification time in nanoseconds and size) and `notes`. Whatever the
+application prints goes to standard error. The process ends at once after its answer, so that threads and exit handlers
+of the application cannot hold it back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from typing import Any
+
+
+def main(text: str) -> None:
+    """Answers the request and ends the process: status 0 when there is an answer, 1 when there is none."""
+    request = json.loads(text)
+    result = request["result_fd"]
+    os.set_inheritable(result, False)
+    sys.stdout.flush()
+    os.dup2(2, 1)
+    sys.argv[:] = ["conduit"]
+    os.environ["CONDUIT"] = "1"
+    status = 1
+    try:
+        _send(result, json.dumps(answer(request), ensure_ascii=True, separators=(",", ":")).encode())
+        status = 0
+    except BaseException:  # also SystemExit and KeyboardInterrupt: whatever ends the process must be seen
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                status = status or 1
+        os._exit(status)
+
+
+def _send(descriptor: int, body: bytes) -> None:
+    with os.fdopen(os.dup(descriptor), "wb") as pipe:
+        pipe.write(len(body).to_bytes(8, "big"))
+        pipe.write(body)
+    os.close(descriptor)
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Collects what the request names, in this process; see the module's text for the shape."""
+    from .loading import prepare_path
+    from .session import Session
+
+    prepare_path(request["root"])
+    session = Session(request["root"], _entry_modules(request))
+    session.collect(request)
+    return {"document": session.document.finish(), "files": session.project_files(), "notes": session.notes}
+
+
+def _entry_modules(request: dict[str, Any]) -> list[str]:
+    named = [str(request.get(key) or "").partition(":")[0] for key in ("app", "django", "sqlalchemy", "urlconf")]
+    return [name for name in named if name]

@@ -1,0 +1,177 @@
+"""One collecting: which parts are wanted, in which order, and what is kept when one of them fails.
+
+Models come before routes, since a route is tied to the models that it names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+from .document import Document, unique_route_ids
+from .loading import LoadingError, load
+from .places import Places
+from .pydantic_api import open_pydantic
+from .pydantic_models import PydanticModels
+from .redaction import Redactor, looks_secret
+
+
+class Session:
+    """The document of one application, with what its collecting needs."""
+
+    def __init__(self, root: str, entry_modules: list[str]) -> None:
+        self.redactor = Redactor(value for name, value in os.environ.items() if looks_secret(name))
+        self.places = Places(root, entry_modules)
+        self.document = Document(self.places, self.redactor)
+        self.notes: list[str] = []
+
+    def collect(self, request: dict[str, Any]) -> None:
+        """Collects everything that the request names; a part that fails is an error in the document."""
+        app = base = None
+        if request.get("django"):
+            self._django(request)
+        if request.get("app"):
+            with self._part("loading " + request["app"]):
+                app = load(request["app"], bool(request.get("factory")))
+        if request.get("sqlalchemy"):
+            with self._part("loading " + request["sqlalchemy"]):
+                base = load(request["sqlalchemy"])
+        if app is not None and request.get("lifespan"):
+            with self._part("running the lifespan of " + request["app"]):
+                asyncio.run(_start(app))
+        self.collect_objects(app, base, name=request.get("app") or "", urlconf=request.get("urlconf"))
+
+    def _part(self, name: str) -> Any:
+        return self.document.attempt(name)
+
+    def _django(self, request: dict[str, Any]) -> None:
+        from .django_api import set_up
+
+        with self._part("django.setup() with " + request["django"]):
+            set_up(request["django"])
+
+    def collect_objects(self, app: Any, base: Any, name: str = "", urlconf: str | None = None) -> None:
+        """Collects the models that are loaded, then the application's routes."""
+        self.places.adopt(_module_of(app), _module_of(base))
+        models = PydanticModels(open_pydantic(), self.document)
+        self._collect_django(urlconf)
+        self._collect_sqlalchemy(models, base)
+        if models.is_model(app):
+            models.add_from(app)
+            self._source("pydantic", name, models.api.version)
+        elif app is not None:
+            self._collect_app(app, models, name)
+        unique_route_ids(self.document.routes)
+
+    def _collect_django(self, urlconf: str | None) -> None:
+        from .django_api import open_django
+
+        api = open_django()
+        if api is None:
+            return
+        from .django_source import collect_django
+
+        self._source("django", api.settings_module, api.version)
+        if api.rest is not None:
+            self._source("rest_framework", "", api.rest.version)
+        self.redactor.add(api.secret_values())
+        collect_django(api, self.document, urlconf)
+
+    def _collect_sqlalchemy(self, models: PydanticModels, base: Any) -> None:
+        from .sqlalchemy_api import open_sqlalchemy
+
+        api = open_sqlalchemy()
+        if api is None:
+            return
+        from .sqlalchemy_mappers import collect_sqlalchemy
+
+        before = len(self.document.resources)
+        with self._part("sqlalchemy"):
+            collect_sqlalchemy(api, self.document, models, base)
+        if len(self.document.resources) > before or base is not None:
+            self._source("sqlalchemy", "", api.version)
+            if api.sqlmodel_version:
+                self._source("sqlmodel", "", api.sqlmodel_version)
+
+    def _collect_app(self, app: Any, models: PydanticModels, name: str) -> None:
+        from .fastapi_api import open_fastapi, open_starlette
+        from .flask_api import open_flask
+
+        starlette, flask = open_starlette(), open_flask()
+        if starlette is not None and _is_asgi_router(app, starlette):
+            from .fastapi_routes import AsgiRoutes
+
+            fastapi = open_fastapi()
+            is_fastapi = fastapi is not None and isinstance(app, fastapi.FastAPI)
+            self._source("fastapi", name, fastapi.version) if is_fastapi else self._source("starlette", name, starlette.version)
+            with self._part("routes of " + (name or type(app).__name__)):
+                AsgiRoutes(starlette, fastapi, self.document, models).collect(app)
+            if len(self.document.routes) < 5 and not self.document.resources:
+                self.notes.append("the application has hardly any routes; if it adds them at start-up, use --lifespan")
+        elif flask is not None and isinstance(app, flask.Flask):
+            from .flask_routes import FlaskRoutes
+
+            self._source("flask", name, flask.version)
+            with self._part("routes of " + (name or type(app).__name__)):
+                FlaskRoutes(flask, self.document).collect(app)
+        else:
+            self._unknown_app(app, name)
+
+    def _unknown_app(self, app: Any, name: str) -> None:
+        inner = _inside(app)
+        if inner is not None:
+            models = PydanticModels(open_pydantic(), self.document)
+            self.document.middleware.append(type(app).__qualname__)
+            self._collect_app(inner, models, name)
+        elif type(app).__module__.partition(".")[0] != "django":  # Django's handler says nothing that settings do not
+            kind = f"{type(app).__module__}.{type(app).__qualname__}"
+            self.document.add_error(
+                f"routes of {name}",
+                f"{name} is a {kind}; expected a FastAPI, Starlette or Flask application, or something that holds one "
+                "as .app, .wsgi_app or .application; name the inner application (module:attr.inner)",
+            )
+
+    def _source(self, kind: str, name: str, version: str) -> None:
+        record = {"kind": kind, "name": name, "version": version}
+        self.document.sources.append({key: value for key, value in record.items() if value})
+
+    def project_files(self) -> dict[str, list[int]]:
+        """The project's own loaded files: path → [modification time in ns, size in bytes]."""
+        found = {}
+        for name, module in sorted(sys.modules.items()):
+            path = getattr(module, "__file__", None)
+            if isinstance(path, str) and self.places.origin(name) == "project" and os.path.isfile(path):
+                status = os.stat(path)
+                found[os.path.realpath(path)] = [status.st_mtime_ns, status.st_size]
+        return found
+
+
+def _is_asgi_router(app: Any, starlette: Any) -> bool:
+    return isinstance(app, (starlette.Starlette, starlette.Router))
+
+
+def _inside(app: Any) -> Any:
+    """What a wrapper holds: an ASGI or WSGI middleware keeps the application it wraps under one of these names."""
+    for name in ("app", "wsgi_app", "application", "asgi_app", "other_asgi_app", "__wrapped__"):
+        inner = getattr(app, "__dict__", {}).get(name)
+        if inner is not None and inner is not app:
+            return inner
+    return None
+
+
+def _module_of(thing: Any) -> str:
+    if thing is None:
+        return ""
+    module = getattr(thing, "__module__", "") if isinstance(thing, type) else getattr(thing, "import_name", "")
+    return module if isinstance(module, str) else ""
+
+
+async def _start(app: Any) -> None:
+    """Runs the start-up of an ASGI application and leaves it running: what it registered is wanted, not its end."""
+    router = getattr(app, "router", None)
+    context = getattr(router, "lifespan_context", None)
+    if context is None:
+        raise LoadingError(f"{type(app).__qualname__} has no lifespan to run; leave out --lifespan")
+    await context(app).__aenter__()

@@ -1,0 +1,40 @@
+"""The one file that imports SQLAlchemy, 1.4 to 2.1."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+
+def open_sqlalchemy() -> Any:
+    """What the collector needs of SQLAlchemy; `None` where the application has not imported it."""
+    if "sqlalchemy" not in sys.modules:
+        return None
+    try:
+        import sqlalchemy
+        from sqlalchemy import CheckConstraint, ForeignKeyConstraint, MetaData, PrimaryKeyConstraint, UniqueConstraint
+    except ImportError:
+        return None
+    try:
+        from sqlalchemy import orm
+        from sqlalchemy.ext.associationproxy import AssociationProxy
+        from sqlalchemy.ext.hybrid import hybrid_method, hybrid_property
+    except ImportError:
+        return None
+    return SimpleNamespace(
+        version=sqlalchemy.__version__,
+        inspect=sqlalchemy.inspect,
+        MetaData=MetaData,
+        CheckConstraint=CheckConstraint,
+        ForeignKeyConstraint=ForeignKeyConstraint,
+        PrimaryKeyConstraint=PrimaryKeyConstraint,
+        UniqueConstraint=UniqueConstraint,
+        Mapper=orm.Mapper,
+        registry=orm.registry,
+        configure_mappers=orm.configure_mappers,
+        AssociationProxy=AssociationProxy,
+        hybrid_property=hybrid_property,
+        hybrid_method=hybrid_method,
+        sqlmodel_version=getattr(sys.modules.get("sqlmodel"), "__version__", ""),
+    )
