@@ -28,6 +28,7 @@ _HOME_OF_NAME = {
     "Hook": "schema",
     "Index": "schema",
     "Metadata": "schema",
+    "Mount": "schema",
     "Parameter": "schema",
     "Pattern": "schema",
     "PatternExample": "schema",

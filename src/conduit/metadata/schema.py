@@ -129,6 +129,10 @@ class FieldDetails(Record, frozen=True):
     server_default: str = ""
     """The default that the database gives, as the source writes it."""
     file_path: str = ""
+    references: str = ""
+    """What a foreign key points to: a resource, or `table.column`; `*` when a row's content decides."""
+    on_delete: str = ""
+    """As in a relationship, where the field is a foreign key."""
 
 
 class Field(Record, frozen=True):
@@ -393,6 +397,10 @@ class RouteDetails(Record, frozen=True):
     responses: tuple[Response, ...] = ()
     resources: tuple[str, ...] = ()
     """Further resources that the handler touches."""
+    pattern: str = ""
+    """The framework's own spelling of the path, where `path` is a readable form of it."""
+    position: Count = 0
+    """From 1: where the framework comes to it when it looks for a match; routes of one entry share it."""
 
 
 class Route(Record, frozen=True):
@@ -494,6 +502,18 @@ class Source(Record, frozen=True):
     title: str = ""
 
 
+class Mount(Record, frozen=True):
+    """Another application, or a folder of files, below a path."""
+
+    path: str
+    kind: str = ""
+    """application (its routes are among the document's), static, or foreign (it cannot be looked into)."""
+    application: str = ""
+    """The qualified name of what is mounted, or of its class."""
+    name: str = ""
+    host: str = ""
+
+
 class SourceError(Record, frozen=True):
     """A part that could not be collected, while the rest was kept."""
 
@@ -520,6 +540,7 @@ class Metadata(Record, frozen=True):
     hooks: tuple[Hook, ...] = ()
     """Code that runs around every request or for the whole application, not for one resource."""
     errors: tuple[SourceError, ...] = ()
+    mounts: tuple[Mount, ...] = ()
 
     def __post_init__(self) -> None:
         if self.generated == ZERO_TIME:

@@ -86,7 +86,9 @@ def allows_none(annotation: Any) -> bool:
     annotation = bare(annotation)
     if annotation is None or annotation is type(None):
         return True
-    return typing.get_origin(annotation) in _UNIONS and any(allows_none(a) for a in typing.get_args(annotation))
+    return typing.get_origin(annotation) in _UNIONS and any(
+        allows_none(a) for a in typing.get_args(annotation)
+    )
 
 
 def classes_in(annotation: Any) -> list[type]:

@@ -38,6 +38,12 @@ def short_name(thing: Any) -> str:
     return maker_name(name)
 
 
+def own_name(function: Any) -> str:
+    """The last part of the name: of a function inside an application factory, what a person calls it."""
+    name = getattr(function, "__name__", None)
+    return name if isinstance(name, str) else type(function).__qualname__
+
+
 def maker_name(qualified: str) -> str:
     """`factory(…)` for what a factory made (`factory.<locals>.inner`), the name itself for everything else."""
     maker, inside, _ = qualified.partition(".<locals>")
@@ -60,7 +66,9 @@ def layers(function: Any) -> list[Any]:
 def _next(layer: Any) -> Any:
     if isinstance(layer, functools.partial):
         return layer.func
-    inner = getattr(layer, "__dict__", {}).get("__wrapped__") if not isinstance(layer, types.MethodType) else None
+    inner = (
+        getattr(layer, "__dict__", {}).get("__wrapped__") if not isinstance(layer, types.MethodType) else None
+    )
     if inner is None and isinstance(layer, types.MethodType):
         inner = getattr(layer.__func__, "__wrapped__", None)
     return inner if callable(inner) else None

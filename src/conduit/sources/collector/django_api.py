@@ -34,7 +34,9 @@ def open_django() -> Any:
         version=django.get_version(),
         settings_module=getattr(settings, "SETTINGS_MODULE", "") or "",
         setting=lambda name, default=None: getattr(settings, name, default),
-        secret_values=lambda: list(_secrets({name: getattr(settings, name) for name in dir(settings) if name.isupper()})),
+        secret_values=lambda: list(
+            _secrets({name: getattr(settings, name) for name in dir(settings) if name.isupper()})
+        ),
         apps=apps,
         rest=_open_rest(),
         **_models(),
@@ -50,7 +52,7 @@ def _models() -> dict[str, Any]:
     try:
         from django.contrib.contenttypes.fields import GenericForeignKey
     except Exception:  # without the contenttypes application the module refuses in one of several ways
-        GenericForeignKey = None  # type: ignore[misc,assignment]
+        GenericForeignKey = None  # noqa: N806 (it stands for the class)
     return {
         "Model": models.Model,
         "Signal": Signal,
@@ -122,7 +124,14 @@ def _secrets(value: Any, name: str = "") -> Any:
     """The texts below settings whose names say that they are secret, at any depth."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _secrets(item, key if isinstance(key, str) and looks_secret(key) else name if looks_secret(name) else str(key))
+            yield from _secrets(
+                item,
+                key
+                if isinstance(key, str) and looks_secret(key)
+                else name
+                if looks_secret(name)
+                else str(key),
+            )
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _secrets(item, name)

@@ -22,7 +22,11 @@ class Fields:
     def field(self, model: Any, field: Any) -> dict[str, Any]:
         """The record of a forward field, inherited ones included."""
         generated = bool(getattr(field, "generated", False))
-        auto = bool(field.auto_created) or "Auto" in getattr(field, "get_internal_type", str)() or _is_stamped(field)
+        auto = (
+            bool(field.auto_created)
+            or "Auto" in getattr(field, "get_internal_type", str)()
+            or _is_stamped(field)
+        )
         null = bool(getattr(field, "null", False))
         given = null or bool(getattr(field, "blank", False)) or _has_default(field) or auto or generated
         record: dict[str, Any] = {
@@ -59,9 +63,9 @@ class Fields:
             server_default=self._database_default(field),
         )
         if field.is_relation:
-            target = getattr(field, "related_model", None)
+            target: Any = getattr(field, "related_model", None)
             remote = getattr(field, "remote_field", None)
-            action = getattr(remote, "on_delete", None)
+            action: Any = getattr(remote, "on_delete", None)
             references = target._meta.label if hasattr(target, "_meta") else "*"
             with_details(record, references=references, on_delete=on_delete(action) if action else "")
 
@@ -86,7 +90,11 @@ class Fields:
         if default is None or default is self.api.NOT_PROVIDED:
             return ""
         value = getattr(default, "value", default)  # Django wraps a plain value in an expression
-        return self.document.redactor.text(str(value)) if hasattr(value, "resolve_expression") else self.document.redactor.value(value, field.name)
+        return (
+            self.document.redactor.text(str(value))
+            if hasattr(value, "resolve_expression")
+            else self.document.redactor.value(value, field.name)
+        )
 
     def _limits(self, field: Any) -> list[str]:
         found = []
@@ -108,7 +116,10 @@ class Fields:
             return
         function = getattr(choices, "func", None)
         if callable(function):  # given as a callable: it may query, so it is named and not called
-            put(record, constraints=[*record.get("constraints", []), f"@choices({qualified_name(function)}())"])
+            put(
+                record,
+                constraints=[*record.get("constraints", []), f"@choices({qualified_name(function)}())"],
+            )
             mark(record, "unknown", "choices")
             return
         values = [value for value, _ in field.flatchoices]
@@ -122,7 +133,13 @@ class Fields:
             limit = getattr(validator, "limit_value", None)
             if limit is None:
                 limit = getattr(getattr(validator, "regex", None), "pattern", None)
-            value = "" if limit is None else self.document.redactor.value(limit).strip("'\"")
+            value = (
+                limit
+                if isinstance(limit, str)
+                else ""
+                if limit is None
+                else self.document.redactor.value(limit)
+            )
             name = qualified_name(validator)
             record = {"field": field.name, "type": name.partition(":")[2], "line_number": 0}
             path, line = self.document.places.of_function(validator)

@@ -69,7 +69,14 @@ class Hooks:
         waits = inspect.iscoroutinefunction(receiver)
         hook = {"type": kind, "transaction": False, "async": waits, "line_number": line}
         origin = self.document.places.origin(module)
-        return put(hook, handler=qualified_name(receiver), file_path=path, sender=sender, origin=origin, certainty="observed")
+        return put(
+            hook,
+            handler=qualified_name(receiver),
+            file_path=path,
+            sender=sender,
+            origin=origin,
+            certainty="observed",
+        )
 
     def _own_signals(self) -> list[tuple[str, Any]]:
         found: dict[int, tuple[str, Any]] = {}

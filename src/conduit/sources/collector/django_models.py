@@ -17,7 +17,15 @@ from .pydantic_models import own_doc
 if TYPE_CHECKING:
     from .document import Document
 
-_OVERRIDABLE = ("save", "delete", "clean", "full_clean", "clean_fields", "validate_unique", "validate_constraints")
+_OVERRIDABLE = (
+    "save",
+    "delete",
+    "clean",
+    "full_clean",
+    "clean_fields",
+    "validate_unique",
+    "validate_constraints",
+)
 
 
 class Models:
@@ -36,7 +44,9 @@ class Models:
         record = resource(meta.label, meta.object_name, "django_model")
         path, line = document.places.of_class(model)
         record["file_path"] = path
-        generated = (model.__doc__ or "").startswith(f"{model.__name__}(")  # Django writes one where there is none
+        generated = (model.__doc__ or "").startswith(
+            f"{model.__name__}("
+        )  # Django writes one where there is none
         put(record, documentation="" if generated else document.redactor.text(own_doc(model)))
         put(record, line_number=line, origin=document.places.origin(model.__module__))
         with_details(
@@ -67,7 +77,10 @@ class Models:
 
     def _add_field(self, record: dict[str, Any], model: Any, field: Any) -> None:
         if field.auto_created and not field.concrete:
-            record["relationships"].append(self.relationships.reverse(model, field))
+            if (
+                field.model is model or field.model._meta.proxy
+            ):  # else a parent's, which has it in its own record
+                record["relationships"].append(self.relationships.reverse(model, field))
             return
         record["fields"].append(self.fields.field(model, field))
         record["validations"] += self.fields.validations(model, field)
@@ -99,7 +112,9 @@ class Models:
 
     def _index(self, index: Any) -> dict[str, Any]:
         fields = [str(name) for name in index.fields] or [_expression(e) for e in index.expressions]
-        condition = "" if index.condition is None else self.document.redactor.text(_expression(index.condition))
+        condition = (
+            "" if index.condition is None else self.document.redactor.text(_expression(index.condition))
+        )
         return put({}, name=index.name, fields=fields, condition=condition)
 
     def _add_overrides(self, record: dict[str, Any], model: Any) -> None:
@@ -116,19 +131,26 @@ class Models:
 
     def _properties(self, model: Any) -> list[dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
-        for base in self._own_classes(model.__mro__):
+        for base in self._own_classes(_beside_parents(model)):
             for name, value in base.__dict__.items():
                 getter = _getter(value)
                 if getter is not None and name not in found and not name.startswith("__"):
                     line = self.document.places.of_function(innermost(getter))[1]
                     returned = getattr(getter, "__annotations__", {}).get("return", "")
-                    record = {"name": name, "type": type_text(returned) if returned != "" else "", "expression": "property"}
+                    record = {
+                        "name": name,
+                        "type": type_text(returned) if returned != "" else "",
+                        "expression": "property",
+                    }
                     found[name] = put({**record, "line_number": line}, handler=qualified_name(getter))
         return [found[name] for name in sorted(found)]
 
     def _scopes(self, model: Any) -> list[dict[str, Any]]:
-        found = {}
+        found: dict[str, Any] = {}
+        inherited = {(m.name, type(m)) for parent in model._meta.parents for m in parent._meta.managers}
         for manager in model._meta.managers:
+            if (manager.name, type(manager)) in inherited:
+                continue
             queryset = getattr(manager, "_queryset_class", None)
             for base in self._own_classes([*type(manager).__mro__, *getattr(queryset, "__mro__", ())]):
                 for name, value in base.__dict__.items():
@@ -155,8 +177,20 @@ class Models:
 
 
 def _constraint(name: str, kind: str, condition: str, fields: list[str]) -> dict[str, Any]:
-    record = {"name": name, "operations": ["create", "update"], "condition": condition, "error": "", "line_number": 0}
+    record = {
+        "name": name,
+        "operations": ["create", "update"],
+        "condition": condition,
+        "error": "",
+        "line_number": 0,
+    }
     return put(record, kind=kind, fields=fields)
+
+
+def _beside_parents(model: Any) -> list[Any]:
+    """The classes that the model has its attributes from, without those of parents that are models of their own."""
+    above = {cls for parent in model._meta.parents for cls in parent.__mro__}
+    return [cls for cls in model.__mro__ if cls not in above]
 
 
 def _expression(expression: Any) -> str:

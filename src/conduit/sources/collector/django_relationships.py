@@ -40,9 +40,13 @@ class Relationships:
     def forward(self, model: Any, field: Any) -> dict[str, Any]:
         """The relation from the side that declares it."""
         remote = getattr(field, "remote_field", None)
-        record = {"name": field.name, "type": self._kind(field), "target_resource": _label(field.related_model)}
-        action = getattr(remote, "on_delete", None)
-        through = getattr(remote, "through", None)
+        record = {
+            "name": field.name,
+            "type": self._kind(field),
+            "target_resource": _label(field.related_model),
+        }
+        action: Any = getattr(remote, "on_delete", None)
+        through: Any = getattr(remote, "through", None)
         put(
             record,
             foreign_key=self._key(field),
@@ -103,9 +107,15 @@ class Relationships:
     def reverse(self, model: Any, relation: Any) -> dict[str, Any]:
         """The relation seen from the other side: the same edge, marked `inverse`."""
         field = relation.field
-        kind = "has_one" if relation.one_to_one else "has_many_through" if relation.many_to_many else "has_many"
-        record = {"name": self._accessor(relation), "type": kind, "target_resource": _label(relation.related_model)}
-        through = getattr(relation, "through", None)
+        kind = (
+            "has_one" if relation.one_to_one else "has_many_through" if relation.many_to_many else "has_many"
+        )
+        record = {
+            "name": self._accessor(relation),
+            "type": kind,
+            "target_resource": _label(relation.related_model),
+        }
+        through: Any = getattr(relation, "through", None)
         put(
             record,
             foreign_key="" if relation.many_to_many else getattr(field, "attname", ""),
@@ -126,7 +136,9 @@ class Relationships:
         """Adds the edge of a proxy to the model whose rows it shows."""
         if model._meta.proxy:
             target = _label(model._meta.proxy_for_model)
-            record["relationships"].append({"name": "proxy", "type": "proxies", "target_resource": target, "on_delete": "cascade"})
+            record["relationships"].append(
+                {"name": "proxy", "type": "proxies", "target_resource": target, "on_delete": "cascade"}
+            )
 
 
 def _label(model: Any) -> str:

@@ -75,7 +75,9 @@ class RestView:
         model = getattr(getattr(serializer, "Meta", None), "model", None)
         identity = self.document.id_of(model)
         if identity:
-            record["relationships"].append({"name": "Meta.model", "type": "serializes", "target_resource": identity})
+            record["relationships"].append(
+                {"name": "Meta.model", "type": "serializes", "target_resource": identity}
+            )
         declared = getattr(serializer, "_declared_fields", {})
         for name in self._names(serializer, declared, model):
             if name in declared:
@@ -122,7 +124,9 @@ class RestView:
         meta = serializer.Meta
         read_only = name in (getattr(meta, "read_only_fields", None) or ())
         found = {key: twin[key] for key in ("name", "type", "nullable", "required")}
-        with_details(found, read_only=read_only or bool(twin.get("details", {}).get("read_only")), inherited_from=model)
+        with_details(
+            found, read_only=read_only or bool(twin.get("details", {}).get("read_only")), inherited_from=model
+        )
         mark(found, "inferred", "type", "nullable", "required")
         return found
 

@@ -73,8 +73,7 @@ class View:
     def _methods(self) -> list[tuple[str, str]]:
         actions = getattr(self.callback, "actions", None)
         if isinstance(actions, dict) and actions:
-            kept = [(m.upper(), a) for m, a in sorted(actions.items()) if m != "head" or "get" not in actions]
-            return kept
+            return [(m.upper(), a) for m, a in sorted(actions.items()) if m != "head" or "get" not in actions]
         limited = self._limited_methods()
         if limited:
             return [(method, "") for method in limited]
@@ -83,7 +82,10 @@ class View:
         return [("ANY", "")]
 
     def _class_methods(self) -> list[str]:
-        options = {**getattr(self.callback, "view_initkwargs", {}), **(getattr(self.callback, "initkwargs", None) or {})}
+        options = {
+            **getattr(self.callback, "view_initkwargs", {}),
+            **(getattr(self.callback, "initkwargs", None) or {}),
+        }
         names = options.get("http_method_names") or getattr(self.cls, "http_method_names", ())
         if not isinstance(names, (list, tuple, set, frozenset)):  # computed by each instance
             return []
@@ -103,7 +105,14 @@ class View:
         """What runs before the handler, in order: decorators, mixins, then what the REST framework asks."""
         steps = self._decorators()
         if getattr(self.callback, "login_required", True) is False:
-            steps.append({"name": "login_not_required", "kind": "decorator", "origin": "framework", "certainty": "observed"})
+            steps.append(
+                {
+                    "name": "login_not_required",
+                    "kind": "decorator",
+                    "origin": "framework",
+                    "certainty": "observed",
+                }
+            )
         if self.cls is not None and not self.is_function:
             steps += self._dispatch_decorators() + self._mixins()
         if self.is_rest and self.views.rest is not None:
@@ -121,7 +130,9 @@ class View:
 
     def _dispatch_decorators(self) -> list[dict[str, Any]]:
         dispatch = getattr(self.cls, "dispatch", None)
-        return [s for layer in layers(dispatch)[:-1] for s in self._method_decorators(layer)] if dispatch else []
+        return (
+            [s for layer in layers(dispatch)[:-1] for s in self._method_decorators(layer)] if dispatch else []
+        )
 
     def _method_decorators(self, layer: Any) -> list[dict[str, Any]]:
         """What `method_decorator(…)` put around a method: it keeps the decorators in its closure."""
@@ -142,7 +153,9 @@ class View:
         for cls in self.cls.__mro__:  # type: ignore[union-attr]
             if cls in (self.cls, base, object) or issubclass(cls, base) or "dispatch" not in cls.__dict__:
                 continue
-            required = getattr(self.cls, "permission_required", None) if "Permission" in cls.__name__ else None
+            required = (
+                getattr(self.cls, "permission_required", None) if "Permission" in cls.__name__ else None
+            )
             listed = [required] if isinstance(required, str) else required
             shown = ", ".join(map(str, listed)) if isinstance(listed, (list, tuple)) else ""
             steps.append(step(self.document, cls, cls.__name__, "mixin", parameters=shown))
@@ -170,7 +183,10 @@ class View:
             mark(record, "inferred", "resources")
 
     def _declared_model(self) -> Any:
-        options = {**getattr(self.callback, "view_initkwargs", {}), **(getattr(self.callback, "initkwargs", None) or {})}
+        options = {
+            **getattr(self.callback, "view_initkwargs", {}),
+            **(getattr(self.callback, "initkwargs", None) or {}),
+        }
         for owner in (*self._owners(), self.cls):
             for path in ("queryset.model", "model", "serializer_class.Meta.model", "form_class._meta.model"):
                 found = _follow(options, owner, path.split("."))

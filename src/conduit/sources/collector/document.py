@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .places import Places
     from .redaction import Redactor
 
+
 def put(record: dict[str, Any], **values: Any) -> dict[str, Any]:
     """Adds what is not empty (`None`, `""`, `0`, `False`, an empty list) and returns the record."""
     for key, value in values.items():
@@ -86,23 +87,25 @@ class Document:
 
     def _place_of(self, error: BaseException) -> str:
         here = os.path.dirname(os.path.abspath(__file__))
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((here, "<"))]
+        frames = [
+            f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((here, "<"))
+        ]
         shown = [(self.places.shown(frame.filename), frame.lineno) for frame in frames]
         own = [place for place in shown if not os.path.isabs(place[0])]
         path, line = (own or shown or [("", 0)])[-1]
         return f"{path}:{line}" if path else ""
 
-    def finish(self) -> dict[str, Any]:
+    def finish(self, source_hash: str = "") -> dict[str, Any]:
         """The whole document, in an order that does not depend on the run."""
         names = _names(self.resources)
         ordered = [self.resources[identity] for identity in sorted(self.resources)]
         for record in ordered:
             record["name"] = names[record["id"]]
             for relationship in record["relationships"]:
-                relationship["target_resource"] = names.get(relationship["target_resource"], relationship["target_resource"])
-                _rename(relationship.get("details", {}), names, "through")
+                _rename(relationship, names, "target_resource")
+                _rename(relationship.get("details", {}), names, "through", "inherited_from")
             for field in record["fields"]:
-                _rename(field.get("details", {}), names, "inherited_from")
+                _rename(field.get("details", {}), names, "inherited_from", "references")
             _rename(record.get("details", {}), names, "swapped")
         for route in self.routes:
             _rename(route, names, "resource", "request_body", "response_body")
@@ -110,7 +113,13 @@ class Document:
             for response in route.get("details", {}).get("responses", ()):
                 _rename(response, names, "body")
         return put(
-            {"version": "1.0", "resources": ordered, "routes": self.routes},
+            {
+                "version": "1.0",
+                "generated": "0001-01-01T00:00:00Z",  # unset: a time would make every run's bytes different
+                "source_hash": source_hash,
+                "resources": ordered,
+                "routes": self.routes,
+            },
             sources=self.sources,
             middleware=self.middleware,
             hooks=self.hooks,
@@ -130,10 +139,14 @@ def _rename(record: dict[str, Any], names: dict[str, str], *keys: str) -> None:
     for key in keys:
         value = record.get(key)
         if isinstance(value, str):
-            prefix = "[]" if value.startswith("[]") else ""
-            record[key] = prefix + names.get(value[len(prefix) :], value[len(prefix) :])
+            record[key] = " | ".join(_renamed(part, names) for part in value.split(" | "))
         elif isinstance(value, list):
             record[key] = [names.get(item, item) for item in value]
+
+
+def _renamed(text: str, names: dict[str, str]) -> str:
+    prefix = "[]" if text.startswith("[]") else ""
+    return prefix + names.get(text[len(prefix) :], text[len(prefix) :])
 
 
 def resource(identity: str, name: str, kind: str) -> dict[str, Any]:
@@ -149,6 +162,16 @@ def resource(identity: str, name: str, kind: str) -> dict[str, Any]:
         "constraints": [],
         "file_path": "",
     }
+
+
+def drop_implied_head(routes: list[dict[str, Any]]) -> None:
+    """Drops HEAD where the same path answers GET: it is that answer without its body."""
+
+    def place(route: dict[str, Any]) -> tuple[str, str]:
+        return route.get("details", {}).get("host", ""), route["path"]
+
+    answered = {place(route) for route in routes if route["method"] == "GET"}
+    routes[:] = [route for route in routes if route["method"] != "HEAD" or place(route) not in answered]
 
 
 def unique_route_ids(routes: list[dict[str, Any]]) -> None:

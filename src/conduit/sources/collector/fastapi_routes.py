@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .annotations import body_text, type_text
-from .callables import innermost, qualified_name, short_name
+from .callables import innermost, own_name, qualified_name, short_name
 from .document import mark, put, with_details
 from .handlers import decorator_steps, named_resources, step, step_text
 
@@ -41,10 +41,12 @@ class AsgiRoutes:
         steps = []
         for middleware in getattr(app, "user_middleware", ()):
             cls, arguments = getattr(middleware, "cls", None), _arguments(middleware)
-            dispatch = arguments.get("dispatch")  # @app.middleware("http") hides the function behind one class
+            dispatch = arguments.get(
+                "dispatch"
+            )  # @app.middleware("http") hides the function behind one class
             shown = dispatch if dispatch is not None else cls
             if shown is not None:
-                steps.append(step(self.document, shown, short_name(shown), "middleware"))
+                steps.append(step(self.document, shown, own_name(shown), "middleware"))
         return steps
 
     def _add_lifecycle(self, app: Any) -> None:
@@ -97,9 +99,13 @@ class AsgiRoutes:
 
     def _wrapping(self, outer: Any, inner: Any) -> list[dict[str, Any]]:
         """The middleware objects between what is mounted or routed to and what it wraps: each holds the next as `app`."""
-        steps = []
-        while outer is not inner and outer is not None and hasattr(outer, "app") and len(steps) < _DEEPEST_MOUNT:
-            steps.append(step(self.document, type(outer), type(outer).__qualname__, "middleware", certainty="observed"))
+        steps: list[dict[str, Any]] = []
+        while (
+            outer is not inner and outer is not None and hasattr(outer, "app") and len(steps) < _DEEPEST_MOUNT
+        ):
+            steps.append(
+                step(self.document, type(outer), type(outer).__qualname__, "middleware", certainty="observed")
+            )
             outer = outer.app
         return steps
 
@@ -107,10 +113,19 @@ class AsgiRoutes:
         endpoint = getattr(entry, "endpoint", None)
         if endpoint is None:
             self.document.mounts.append(
-                {"path": prefix + (getattr(entry, "path", "") or ""), "kind": "foreign", "application": qualified_name(route)}
+                {
+                    "path": prefix + (getattr(entry, "path", "") or ""),
+                    "kind": "foreign",
+                    "application": qualified_name(route),
+                }
             )
             return
-        chain = [*above, *self._route_middleware(route), *self._dependencies(entry), *decorator_steps(self.document, endpoint)]
+        chain = [
+            *above,
+            *self._route_middleware(route),
+            *self._dependencies(entry),
+            *decorator_steps(self.document, endpoint),
+        ]
         for method in self._methods(entry, route, endpoint):
             record = self._record(entry, route, endpoint, method, prefix, chain)
             with_details(record, host=host)
@@ -125,7 +140,11 @@ class AsgiRoutes:
             return ["WEBSOCKET"]
         methods = set(getattr(entry, "methods", None) or ())
         if not methods and isinstance(endpoint, type):
-            methods = {m for m in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS") if hasattr(endpoint, m.lower())}
+            methods = {
+                m
+                for m in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+                if hasattr(endpoint, m.lower())
+            }
         declared_each = self.fastapi is not None and isinstance(route, self.fastapi.APIRoute)
         if "GET" in methods and not declared_each:
             methods.discard("HEAD")  # a plain Starlette route adds it to every GET
@@ -183,7 +202,7 @@ class AsgiRoutes:
         )
 
     def _query(self, dependant: Any) -> list[dict[str, Any]]:
-        found = {}
+        found: dict[tuple[str, str], dict[str, Any]] = {}
         for location in ("path", "query", "header", "cookie"):
             for field in _parameters(dependant, f"{location}_params"):
                 self.models.add_from(_field_type(field))
@@ -197,7 +216,9 @@ class AsgiRoutes:
 
     def _responses(self, entry: Any, response: Any) -> list[dict[str, Any]]:
         status = getattr(entry, "status_code", None)
-        first = put({"status": str(int(status)) if status else "200"}, body=body_text(response, self.document))
+        first = put(
+            {"status": str(int(status)) if status else "200"}, body=body_text(response, self.document)
+        )
         found = {first["status"]: first} if response is not None or status else {}
         for code, described in (getattr(entry, "responses", None) or {}).items():
             model = described.get("model")
@@ -208,22 +229,20 @@ class AsgiRoutes:
         return list(found.values())
 
     def _link(self, record: dict[str, Any], endpoint: Any) -> None:
-        bodies = [record.get("response_body", ""), record.get("request_body", "")]
-        for body in bodies:
-            identity = body[2:] if body.startswith("[]") else body
-            if identity in self.document.resources:
-                record["resource"] = identity
-                mark(record, "inferred", "resource")
-                break
         touched = named_resources(self.document, endpoint)
         if touched:
             with_details(record, resources=touched)
             mark(record, "inferred", "resources")
-        if not record.get("resource") and len(touched) == 1:
-            record["resource"] = touched[0]
-            mark(record, "inferred", "resource")
-        if not record.get("resource"):
-            mark(record, "unknown", "resource")
+        bodies = [
+            record.get(key, "").partition("[]")[2] or record.get(key, "")
+            for key in ("response_body", "request_body")
+        ]
+        candidates = (
+            touched if len(touched) == 1 else [body for body in bodies if body in self.document.resources]
+        )
+        if candidates:
+            record["resource"] = candidates[0]
+        mark(record, "inferred" if candidates else "unknown", "resource")
 
     def _dependencies(self, entry: Any) -> list[dict[str, Any]]:
         dependant = getattr(entry, "dependant", None)
@@ -269,7 +288,9 @@ def _is_security(call: Any) -> bool:
 def _field_type(field: Any) -> Any:
     info = getattr(field, "field_info", None)
     annotation = getattr(info, "annotation", None)
-    return annotation if annotation is not None else getattr(field, "outer_type_", getattr(field, "type_", None))
+    return (
+        annotation if annotation is not None else getattr(field, "outer_type_", getattr(field, "type_", None))
+    )
 
 
 def _required(field: Any) -> bool:

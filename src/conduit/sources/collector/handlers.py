@@ -39,7 +39,7 @@ def step_text(found: dict[str, Any]) -> str:
 
 
 def named_resources(document: Document, handler: Any) -> list[str]:
-    """Ids of the resources that the handler's own code names, in the order of first mention.
+    """Ids of the stored resources (not the schemas) that the handler's own code names, in the order of first mention.
 
     Read from the names in its compiled code, looked up in its module: nothing is run. A class-based handler's own
     methods are read one after the other.
@@ -48,14 +48,18 @@ def named_resources(document: Document, handler: Any) -> list[str]:
     for function in _functions(innermost(handler)):
         for name in _names(function.__code__):
             identity = document.id_of(function.__globals__.get(name))
-            if identity:
+            if identity and document.resources[identity].get("details", {}).get("role") == "table":
                 found[identity] = None
     return list(found)
 
 
 def _functions(handler: Any) -> list[Any]:
     if isinstance(handler, type):
-        return [f for f in (innermost(v) for v in handler.__dict__.values() if callable(v)) if isinstance(f, types.FunctionType)]
+        return [
+            f
+            for f in (innermost(v) for v in handler.__dict__.values() if callable(v))
+            if isinstance(f, types.FunctionType)
+        ]
     handler = getattr(handler, "__func__", handler)
     return [handler] if isinstance(handler, types.FunctionType) else []
 

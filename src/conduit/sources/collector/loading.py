@@ -47,7 +47,9 @@ def load(spec: str, factory: bool = False) -> Any:
 
 def _import(name: str, spec: str) -> Any:
     if not name:
-        raise LoadingError(f"reading {spec!r}: it names no module; expected module:attribute, such as shop.main:app")
+        raise LoadingError(
+            f"reading {spec!r}: it names no module; expected module:attribute, such as shop.main:app"
+        )
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -14,7 +14,18 @@ import sysconfig
 from typing import Any
 
 _FRAMEWORKS = frozenset(
-    "django rest_framework sqlalchemy sqlmodel fastapi starlette flask werkzeug pydantic flask_sqlalchemy".split()
+    [
+        "django",
+        "rest_framework",
+        "sqlalchemy",
+        "sqlmodel",
+        "fastapi",
+        "starlette",
+        "flask",
+        "werkzeug",
+        "pydantic",
+        "flask_sqlalchemy",
+    ]
 )
 
 
@@ -106,7 +117,9 @@ class Places:
         self._own |= fresh | self._distribution_of(fresh)
 
     def _distribution_of(self, packages: set[str]) -> set[str]:
-        wanted = {name for name in packages if self._is_installed(_file_of_module(name) or _file_of_package(name))}
+        wanted = {
+            name for name in packages if self._is_installed(_file_of_module(name) or _file_of_package(name))
+        }
         return _packages_beside(wanted) if wanted else set()
 
     def _is_installed(self, path: str) -> bool:
@@ -182,7 +195,9 @@ class Places:
         statements = source.classes.get(cls.__qualname__) if source else None
         if not statements:
             return None
-        first = cls.__dict__.get("__firstlineno__")  # from 3.13 on: which of several statements of one name this is
+        first = cls.__dict__.get(
+            "__firstlineno__"
+        )  # from 3.13 on: which of several statements of one name this is
         if first:
             return min(statements, key=lambda body: (body.line < first, abs(body.line - first)))
         return statements[-1]

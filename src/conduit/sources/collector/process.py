@@ -55,9 +55,13 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     prepare_path(request["root"])
     session = Session(request["root"], _entry_modules(request))
     session.collect(request)
-    return {"document": session.document.finish(), "files": session.project_files(), "notes": session.notes}
+    files = session.project_files()
+    document = session.document.finish(session.source_hash(files, request))
+    return {"document": document, "files": files, "notes": session.notes}
 
 
 def _entry_modules(request: dict[str, Any]) -> list[str]:
-    named = [str(request.get(key) or "").partition(":")[0] for key in ("app", "django", "sqlalchemy", "urlconf")]
+    named = [
+        str(request.get(key) or "").partition(":")[0] for key in ("app", "django", "sqlalchemy", "urlconf")
+    ]
     return [name for name in named if name]

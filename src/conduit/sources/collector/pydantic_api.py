@@ -16,4 +16,6 @@ def open_pydantic() -> Any:
     except ImportError:
         return None
     version = str(getattr(pydantic, "VERSION", ""))
-    return SimpleNamespace(BaseModel=pydantic.BaseModel, version=version, major=int(version.partition(".")[0] or 0))
+    return SimpleNamespace(
+        BaseModel=pydantic.BaseModel, version=version, major=int(version.partition(".")[0] or 0)
+    )

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 _LIMITS = {
     "ge": "min",
-    "gt": "greater_than",
+    "gt": "exclusive_min",
     "le": "max",
-    "lt": "less_than",
+    "lt": "exclusive_max",
     "min_length": "min_length",
     "max_length": "max_length",
     "multiple_of": "multiple_of",
@@ -27,8 +27,8 @@ _LIMITS = {
     "regex": "pattern",
     "max_digits": "max_digits",
     "decimal_places": "decimal_places",
-    "min_items": "min_length",
-    "max_items": "max_length",
+    "min_items": "min_items",
+    "max_items": "max_items",
 }
 
 
@@ -72,13 +72,22 @@ class PydanticModels:
     def _empty(self, cls: type) -> dict[str, Any]:
         identity = f"{cls.__module__}:{cls.__qualname__}"
         if identity in self.document.resources:  # two classes of one name, made by a factory
-            identity += f"#{sum(1 for known in self.document.resources if known.partition('#')[0] == identity) + 1}"
+            identity += (
+                f"#{sum(1 for known in self.document.resources if known.partition('#')[0] == identity) + 1}"
+            )
         record = resource(identity, cls.__name__, "pydantic_model")
         path, line = self.document.places.of_class(cls)
         record["file_path"] = path
-        put(record, documentation=own_doc(cls), line_number=line, origin=self.document.places.origin(cls.__module__))
+        put(
+            record,
+            documentation=own_doc(cls),
+            line_number=line,
+            origin=self.document.places.origin(cls.__module__),
+        )
         bases = [f"{b.__module__}:{b.__qualname__}" for b in cls.__bases__ if self.is_model(b)]
-        return with_details(record, module=cls.__module__, qualname=cls.__qualname__, role="schema", bases=bases)
+        return with_details(
+            record, module=cls.__module__, qualname=cls.__qualname__, role="schema", bases=bases
+        )
 
     def fields(self, cls: Any) -> dict[str, Any]:
         """The model's fields by name, in the order of definition, whichever release of Pydantic it is."""
@@ -99,7 +108,9 @@ class PydanticModels:
             "required": required,
         }
         path, line = self.document.places.of_attribute(cls, name)
-        described = getattr(info, "description", None) or getattr(getattr(info, "field_info", None), "description", None)
+        described = getattr(info, "description", None) or getattr(
+            getattr(info, "field_info", None), "description", None
+        )
         put(
             record,
             default_value="" if required else self._default(name, info),
@@ -170,7 +181,11 @@ class PydanticModels:
         function = getattr(decorator.func, "__func__", decorator.func)
         path, line = self.document.places.of_function(function)
         for field in fields:
-            check = {"field": field, "type": f"{mode}_validator" if mode else "validator", "line_number": line}
+            check = {
+                "field": field,
+                "type": f"{mode}_validator" if mode else "validator",
+                "line_number": line,
+            }
             shown = path if path != record["file_path"] else ""
             record["validations"].append(put(check, handler=qualified_name(function), file_path=shown))
 
@@ -180,13 +195,23 @@ class PydanticModels:
                 path, line = self.document.places.of_function(validator.func)
                 check = {"field": field, "type": "before_validator" if validator.pre else "after_validator"}
                 check["line_number"] = line
-                put(check, handler=qualified_name(validator.func), file_path=path if path != record["file_path"] else "")
+                put(
+                    check,
+                    handler=qualified_name(validator.func),
+                    file_path=path if path != record["file_path"] else "",
+                )
                 record["validations"].append(check)
 
     def _add_computed(self, record: dict[str, Any], cls: Any, name: str, decorator: Any) -> None:
-        getter = getattr(decorator.wrapped, "fget", None) or getattr(decorator.wrapped, "func", decorator.wrapped)
+        wrapped = decorator.info.wrapped_property
+        getter = getattr(wrapped, "fget", None) or getattr(wrapped, "func", wrapped)
         line = self.document.places.of_function(getter)[1]
-        computed = {"name": name, "type": type_text(decorator.info.return_type), "expression": "", "line_number": line}
+        computed = {
+            "name": name,
+            "type": type_text(decorator.info.return_type),
+            "expression": "",
+            "line_number": line,
+        }
         record.setdefault("computed_fields", []).append(put(computed, handler=qualified_name(getter)))
 
 
@@ -201,7 +226,7 @@ def own_doc(cls: type) -> str:
 def _annotation(info: Any) -> Any:
     annotation = getattr(info, "annotation", None)
     if annotation is None and hasattr(info, "outer_type_"):
-        return typing.Optional[info.outer_type_] if info.allow_none else info.outer_type_  # noqa: UP045
+        return typing.Optional[info.outer_type_] if info.allow_none else info.outer_type_
     return bare(annotation)
 
 

@@ -33,7 +33,9 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/\s:@'\"]*):(?P<password>[^\s'\"]+)@(?=[^@\s]*)")
+_USERINFO = re.compile(
+    r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/\s:@'\"]*):(?P<password>[^\s'\"]+)@(?=[^@\s]*)"
+)
 # Shapes that their issuers publish so that scanners can find them, and keys in PEM.
 _SECRET_VALUE = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|"
@@ -99,7 +101,11 @@ def _written(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_written(key)}: {_written(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (set, frozenset)):
-        return "{" + ", ".join(sorted(_written(item) for item in value)) + "}" if value else f"{type(value).__name__}()"
+        return (
+            "{" + ", ".join(sorted(_written(item) for item in value)) + "}"
+            if value
+            else f"{type(value).__name__}()"
+        )
     if isinstance(value, (list, tuple)):
         inner = ", ".join(_written(item) for item in value)
         return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if len(value) == 1 else f"({inner})"
@@ -110,7 +116,11 @@ def _named(value: Any) -> str:
     if isinstance(value, functools.partial):
         return f"partial({_named(value.func)})"
     if isinstance(value, type):
-        return value.__qualname__ if value.__module__ == "builtins" else f"{value.__module__}.{value.__qualname__}"
+        return (
+            value.__qualname__
+            if value.__module__ == "builtins"
+            else f"{value.__module__}.{value.__qualname__}"
+        )
     if callable(value) and isinstance(getattr(value, "__qualname__", None), str):
         module = getattr(value, "__module__", None)
         return f"{module}.{value.__qualname__}" if module and module != "builtins" else value.__qualname__

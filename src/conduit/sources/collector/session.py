@@ -6,16 +6,20 @@ Models come before routes, since a route is tied to the models that it names.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import os
 import sys
 from typing import Any
 
-from .document import Document, unique_route_ids
+from .document import Document, drop_implied_head, unique_route_ids
 from .loading import LoadingError, load
 from .places import Places
 from .pydantic_api import open_pydantic
 from .pydantic_models import PydanticModels
 from .redaction import Redactor, looks_secret
+
+_DECISIVE = ("app", "factory", "django", "urlconf", "sqlalchemy", "lifespan")
 
 
 class Session:
@@ -63,6 +67,7 @@ class Session:
             self._source("pydantic", name, models.api.version)
         elif app is not None:
             self._collect_app(app, models, name)
+        drop_implied_head(self.document.routes)
         unique_route_ids(self.document.routes)
 
     def _collect_django(self, urlconf: str | None) -> None:
@@ -105,11 +110,15 @@ class Session:
 
             fastapi = open_fastapi()
             is_fastapi = fastapi is not None and isinstance(app, fastapi.FastAPI)
-            self._source("fastapi", name, fastapi.version) if is_fastapi else self._source("starlette", name, starlette.version)
+            self._source("fastapi", name, fastapi.version) if is_fastapi else self._source(
+                "starlette", name, starlette.version
+            )
             with self._part("routes of " + (name or type(app).__name__)):
                 AsgiRoutes(starlette, fastapi, self.document, models).collect(app)
             if len(self.document.routes) < 5 and not self.document.resources:
-                self.notes.append("the application has hardly any routes; if it adds them at start-up, use --lifespan")
+                self.notes.append(
+                    "the application has hardly any routes; if it adds them at start-up, use --lifespan"
+                )
         elif flask is not None and isinstance(app, flask.Flask):
             from .flask_routes import FlaskRoutes
 
@@ -125,7 +134,9 @@ class Session:
             models = PydanticModels(open_pydantic(), self.document)
             self.document.middleware.append(type(app).__qualname__)
             self._collect_app(inner, models, name)
-        elif type(app).__module__.partition(".")[0] != "django":  # Django's handler says nothing that settings do not
+        elif (
+            type(app).__module__.partition(".")[0] != "django"
+        ):  # Django's handler says nothing that settings do not
             kind = f"{type(app).__module__}.{type(app).__qualname__}"
             self.document.add_error(
                 f"routes of {name}",
@@ -147,6 +158,15 @@ class Session:
                 found[os.path.realpath(path)] = [status.st_mtime_ns, status.st_size]
         return found
 
+    def source_hash(self, files: dict[str, list[int]], request: dict[str, Any]) -> str:
+        """SHA-256 of what was asked for and of the contents of the project's own files, by their shown paths."""
+        asked = {key: request[key] for key in _DECISIVE if request.get(key)}
+        digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode())
+        for path in sorted(files, key=self.places.shown):
+            with open(path, "rb") as file:
+                digest.update(self.places.shown(path).encode() + b"\0" + hashlib.sha256(file.read()).digest())
+        return digest.hexdigest()
+
 
 def _is_asgi_router(app: Any, starlette: Any) -> bool:
     return isinstance(app, (starlette.Starlette, starlette.Router))
@@ -164,7 +184,9 @@ def _inside(app: Any) -> Any:
 def _module_of(thing: Any) -> str:
     if thing is None:
         return ""
-    module = getattr(thing, "__module__", "") if isinstance(thing, type) else getattr(thing, "import_name", "")
+    module = (
+        getattr(thing, "__module__", "") if isinstance(thing, type) else getattr(thing, "import_name", "")
+    )
     return module if isinstance(module, str) else ""
 
 

@@ -13,7 +13,13 @@ def open_sqlalchemy() -> Any:
         return None
     try:
         import sqlalchemy
-        from sqlalchemy import CheckConstraint, ForeignKeyConstraint, MetaData, PrimaryKeyConstraint, UniqueConstraint
+        from sqlalchemy import (
+            CheckConstraint,
+            ForeignKeyConstraint,
+            MetaData,
+            PrimaryKeyConstraint,
+            UniqueConstraint,
+        )
     except ImportError:
         return None
     try:

@@ -40,7 +40,11 @@ class Columns:
 
     def _declared_by(self, mapper: Any, key: str) -> str:
         parent = mapper.inherits
-        if parent is not None and key in parent.column_attrs and key not in mapper.class_.__dict__.get("__annotations__", {}):
+        if (
+            parent is not None
+            and key in parent.column_attrs
+            and key not in mapper.class_.__dict__.get("__annotations__", {})
+        ):
             return f"{parent.class_.__module__}:{parent.class_.__qualname__}"
         return ""
 
@@ -52,7 +56,10 @@ class Columns:
         kind = column.type
         nullable = bool(getattr(column, "nullable", True))
         generated = _is_generated(column)
-        has_default = getattr(column, "default", None) is not None or getattr(column, "server_default", None) is not None
+        has_default = (
+            getattr(column, "default", None) is not None
+            or getattr(column, "server_default", None) is not None
+        )
         record: dict[str, Any] = {
             "name": name,
             "type": type(kind).__name__,
@@ -102,7 +109,9 @@ class Columns:
         computed = getattr(column, "computed", None)
         if computed is not None:
             return self.document.redactor.text(str(computed.sqltext))
-        if not hasattr(column, "table") or not hasattr(column, "nullable"):  # column_property of an expression
+        if not hasattr(column, "table") or not hasattr(
+            column, "nullable"
+        ):  # column_property of an expression
             return self.document.redactor.text(str(column))
         return ""
 
@@ -115,15 +124,15 @@ class Columns:
                 kind, condition = "unique", f"unique({', '.join(fields)})"
             elif isinstance(constraint, self.api.CheckConstraint):
                 kind, condition = "check", self.document.redactor.text(str(constraint.sqltext))
-            elif isinstance(constraint, self.api.PrimaryKeyConstraint) or isinstance(
-                constraint, self.api.ForeignKeyConstraint
-            ):
+            elif isinstance(constraint, (self.api.PrimaryKeyConstraint, self.api.ForeignKeyConstraint)):
                 continue
             else:
                 kind, condition = type(constraint).__name__, ""
             record = _constraint(_name(constraint), kind, condition, fields)
             found.append(record)
-        return sorted(found, key=lambda c: (c["name"], c.get("kind", ""), c["condition"], c.get("fields", [])))
+        return sorted(
+            found, key=lambda c: (c["name"], c.get("kind", ""), c["condition"], c.get("fields", []))
+        )
 
     def add_model_side(self, record: dict[str, Any], cls: Any) -> None:
         """Joins what a SQLModel class also says as a Pydantic model: limits, descriptions and validators."""
@@ -142,7 +151,13 @@ class Columns:
 
 
 def _constraint(name: str, kind: str, condition: str, fields: list[str]) -> dict[str, Any]:
-    record = {"name": name, "operations": ["create", "update"], "condition": condition, "error": "", "line_number": 0}
+    record = {
+        "name": name,
+        "operations": ["create", "update"],
+        "condition": condition,
+        "error": "",
+        "line_number": 0,
+    }
     return put(record, kind=kind, fields=fields)
 
 

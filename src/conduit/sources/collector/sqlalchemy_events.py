@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .callables import qualified_name
+from .callables import closure, qualified_name
 from .document import mark, put
 
 if TYPE_CHECKING:
@@ -35,6 +35,12 @@ def add_validators(record: dict[str, Any], mapper: Any, document: Document) -> N
         record["validations"].append(check)
 
 
+def _given(listener: Any) -> Any:
+    """The function that was given: SQLAlchemy wraps one that wants instances rather than states."""
+    inner = dict(closure(listener)).get("fn")
+    return inner if callable(inner) and qualified_name(listener).startswith("sqlalchemy.") else listener
+
+
 def add_events(record: dict[str, Any], mapper: Any, document: Document) -> None:
     """Adds the listeners to the mapper's row events, in the order in which they are called."""
     for event in _EVENTS:
@@ -43,9 +49,14 @@ def add_events(record: dict[str, Any], mapper: Any, document: Document) -> None:
         except (AttributeError, TypeError):
             mark(record, "unknown", "hooks")
             return
-        for listener in listeners:
+        for listener in map(_given, listeners):
             path, line = document.places.of_function(listener)
             module = getattr(listener, "__module__", "") or ""
             hook = {"type": event, "transaction": True, "async": False, "line_number": line}
-            put(hook, handler=qualified_name(listener), origin=document.places.origin(module), certainty="observed")
+            put(
+                hook,
+                handler=qualified_name(listener),
+                origin=document.places.origin(module),
+                certainty="observed",
+            )
             record["hooks"].append(put(hook, file_path=path if path != record["file_path"] else ""))

@@ -57,16 +57,20 @@ def _loaded_classes() -> list[Any]:
     for _, module in sorted(sys.modules.items(), key=lambda item: item[0]):
         for value in list(getattr(module, "__dict__", None) or ()):
             thing = module.__dict__.get(value)
-            if isinstance(thing, type) and "__mapper__" in getattr(thing, "__dict__", {}):
-                found[id(thing)] = thing
-            elif isinstance(thing, type) and ("registry" in thing.__dict__ or "_sa_registry" in thing.__dict__):
+            if (isinstance(thing, type) and "__mapper__" in getattr(thing, "__dict__", {})) or (
+                isinstance(thing, type) and ("registry" in thing.__dict__ or "_sa_registry" in thing.__dict__)
+            ):
                 found[id(thing)] = thing
     return list(found.values())
 
 
 def _identity(mapper: Any, mappers: list[Any]) -> str:
     cls = mapper.class_
-    twins = [m for m in mappers if (m.class_.__module__, m.class_.__qualname__) == (cls.__module__, cls.__qualname__)]
+    twins = [
+        m
+        for m in mappers
+        if (m.class_.__module__, m.class_.__qualname__) == (cls.__module__, cls.__qualname__)
+    ]
     identity = f"{cls.__module__}:{cls.__qualname__}"
     if len(twins) == 1:
         return identity
@@ -85,7 +89,9 @@ def _metadatas(api: Any, registries: list[Any], given: Any) -> list[Any]:
 class Mappers:
     """Turns mappers into resources; `identities` gives each its id."""
 
-    def __init__(self, api: Any, document: Document, models: PydanticModels, identities: dict[Any, str]) -> None:
+    def __init__(
+        self, api: Any, document: Document, models: PydanticModels, identities: dict[Any, str]
+    ) -> None:
         self.api = api
         self.document = document
         self.identities = identities
@@ -146,7 +152,12 @@ class Mappers:
             elif isinstance(descriptor, self.api.AssociationProxy):
                 line = self.document.places.of_attribute(mapper.class_, name)[1]
                 target = f"{descriptor.target_collection}.{descriptor.value_attr}"
-                computed = {"name": name, "type": "", "expression": f"association_proxy({target})", "line_number": line}
+                computed = {
+                    "name": name,
+                    "type": "",
+                    "expression": f"association_proxy({target})",
+                    "line_number": line,
+                }
             else:
                 continue
             record.setdefault("computed_fields", []).append(computed)

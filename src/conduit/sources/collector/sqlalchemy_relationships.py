@@ -46,7 +46,9 @@ class Relationships:
         target = self.identities.get(relationship.mapper, _class_id(relationship.mapper))
         record = {"name": relationship.key, "type": kind, "target_resource": target}
         keys = sorted(_keys(relationship), key=str)
-        columns = sorted(relationship.local_columns if direction == "MANYTOONE" else relationship.remote_side, key=str)
+        columns = sorted(
+            relationship.local_columns if direction == "MANYTOONE" else relationship.remote_side, key=str
+        )
         line, path, certain = self._line(mapper, relationship)
         action = on_delete(keys[0].ondelete) if keys and direction != "MANYTOMANY" else ""
         put(
@@ -62,7 +64,9 @@ class Relationships:
             record,
             inverse=direction == "ONETOMANY" or _is_second(relationship, other, self.identities),
             inverse_name=other.key if other is not None else "",
-            through=self._of_table.get(relationship.secondary, "") if relationship.secondary is not None else "",
+            through=self._of_table.get(relationship.secondary, "")
+            if relationship.secondary is not None
+            else "",
             nullable=direction == "MANYTOONE" and all(c.nullable for c in relationship.local_columns),
             cascade=sorted(relationship.cascade),
             inferred=[] if certain else ["line_number"],
@@ -89,14 +93,24 @@ class Relationships:
 
     def _parent(self, mapper: Any, covered: set[Any]) -> dict[str, Any]:
         target = self.identities.get(mapper.inherits, _class_id(mapper.inherits))
-        record = {"name": f"{mapper.inherits.class_.__name__} (parent)", "type": "inherits", "target_resource": target}
+        record = {
+            "name": f"{mapper.inherits.class_.__name__} (parent)",
+            "type": "inherits",
+            "target_resource": target,
+        }
         table = mapper.local_table
         if not _shares_table(mapper):
             above = {t for parent in mapper.inherits.iterate_to_root() for t in parent.tables}
-            keys = [key for key in _table_keys(table) if _target_table(key) in above and key.parent.primary_key]
+            keys = [
+                key for key in _table_keys(table) if _target_table(key) in above and key.parent.primary_key
+            ]
             covered.update(keys)
             if keys:
-                put(record, foreign_key=", ".join(key.parent.key for key in keys), on_delete=on_delete(keys[0].ondelete))
+                put(
+                    record,
+                    foreign_key=", ".join(key.parent.key for key in keys),
+                    on_delete=on_delete(keys[0].ondelete),
+                )
         return record
 
     def add_keys(self, record: dict[str, Any], table: Any, names: dict[Any, str], covered: Any = ()) -> None:
@@ -111,7 +125,11 @@ class Relationships:
             if key in covered or name not in fields:
                 continue
             identity = self._of_table.get(target, f"table:{target.fullname}" if target is not None else "")
-            reference = {"name": name, "type": "references", "target_resource": identity or str(key.target_fullname)}
+            reference = {
+                "name": name,
+                "type": "references",
+                "target_resource": identity or str(key.target_fullname),
+            }
             put(reference, foreign_key=name, on_delete=action, on_update=on_delete(key.onupdate))
             put(reference, line_number=fields[name].get("line_number", 0))
             record["relationships"].append(with_details(reference, nullable=bool(key.parent.nullable)))
@@ -141,7 +159,9 @@ def _table_keys(table: Any) -> list[Any]:
 def _target_column(key: Any) -> Any:
     try:
         return key.column
-    except Exception:  # an unresolvable name: SQLAlchemy raises one of several kinds; the text stays as it was written
+    except (
+        Exception
+    ):  # an unresolvable name: SQLAlchemy raises one of several kinds; the text stays as it was written
         return None
 
 

@@ -1,0 +1,166 @@
+"""Collecting in the application's own interpreter: a process is started, asked, read from and ended.
+
+The collector is loaded by path under a name of its own, so that nothing of Conduit has to be installed there and a
+project called `conduit` keeps its name. The answer comes over a pipe of its own; what the application prints goes to
+this process's standard error. The process is the leader of a session and is ended with all its children.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from conduit.errors import ConduitError
+
+if TYPE_CHECKING:
+    from conduit.metadata.schema import Metadata
+
+TIME_LIMIT_S = 60.0
+"""How long loading may take before it is given up."""
+
+_BOOTSTRAP = """\
+import importlib.util, sys
+path = sys.argv[1]
+sys.path[:] = [entry for entry in sys.path if entry]
+spec = importlib.util.spec_from_file_location(
+    "_conduit_collector", path + "/__init__.py", submodule_search_locations=[path])
+sys.modules["_conduit_collector"] = module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+from _conduit_collector.process import main
+main(sys.argv[2])
+"""
+
+
+class CollectingError(ConduitError):
+    """The application could not be collected at all: no interpreter, no answer, no time."""
+
+
+class Application(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be loaded, and by which interpreter; see `conduit collect --help`."""
+
+    root: str
+    python: str = ""
+    """The interpreter; empty for the one that runs Conduit."""
+    app: str = ""
+    factory: bool = False
+    django: str = ""
+    urlconf: str = ""
+    sqlalchemy: str = ""
+    lifespan: bool = False
+
+
+class Collected(msgspec.Struct, frozen=True, kw_only=True):
+    """A document with the project's files that it was made from."""
+
+    metadata: Metadata
+    files: dict[str, tuple[int, int]]
+    """Absolute path → modification time in nanoseconds, size in bytes."""
+    notes: list[str]
+
+
+def collect_application(application: Application, time_limit_s: float = TIME_LIMIT_S) -> Collected:
+    """Loads the application in a process of its own and returns what it is made of.
+
+    Executes the application's code, as importing it does. Raises `CollectingError` when there is no document at all;
+    a part that failed is an entry of the document's `errors`.
+    """
+    from conduit.metadata.codec import decode
+
+    body = _ask(application, time_limit_s)
+    answer: dict[str, Any] = json.loads(body)
+    document = json.dumps(answer["document"], separators=(",", ":")).encode()
+    files = {path: (stamp[0], stamp[1]) for path, stamp in answer["files"].items()}
+    return Collected(metadata=decode(document), files=files, notes=answer["notes"])
+
+
+def _ask(application: Application, time_limit_s: float) -> bytes:
+    reader, writer = os.pipe()
+    try:
+        process = _start(application, writer)
+    except OSError as error:
+        os.close(reader)
+        interpreter = application.python or sys.executable
+        raise CollectingError(
+            f"cannot start the interpreter {interpreter}: {error.strerror or error}; name one with --python"
+        ) from None
+    finally:
+        os.close(writer)
+    try:
+        return _read_answer(process, reader, application, time_limit_s)
+    finally:
+        os.close(reader)
+        _end(process)
+
+
+def _start(application: Application, writer: int) -> subprocess.Popen[bytes]:
+    request = msgspec.structs.asdict(application) | {"result_fd": writer}
+    collector = str(Path(__file__).resolve().parent / "collector")
+    python = application.python or sys.executable
+    return subprocess.Popen(
+        # -B: nothing is written beside the project's files, not even compiled ones
+        [python, "-B", "-c", _BOOTSTRAP, collector, json.dumps(request)],
+        cwd=application.root,
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
+        pass_fds=[writer],
+        start_new_session=True,
+        env={**os.environ, "CONDUIT": "1"},
+    )
+
+
+def _has_descriptor(stream: Any) -> bool:
+    try:
+        return isinstance(stream.fileno(), int)
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+def _read_answer(
+    process: subprocess.Popen[bytes], reader: int, application: Application, time_limit_s: float
+) -> bytes:
+    deadline = time.monotonic() + time_limit_s
+    received = bytearray()
+    while not _is_whole(received):
+        remaining = deadline - time.monotonic()
+        ready = select.select([reader], [], [], max(remaining, 0))[0] if remaining > 0 else []
+        if not ready:
+            raise CollectingError(
+                f"{_named(application)} was not loaded within {time_limit_s:g} s; allow more with --time-limit, "
+                "or find out what it waits for at import"
+            )
+        part = os.read(reader, 1 << 20)
+        if not part:
+            status = process.wait(timeout=5)
+            raise CollectingError(
+                f"{_named(application)} ended its process (status {status}) while it was loaded; "
+                "what it printed above says why"
+            )
+        received += part
+    return bytes(received[8:])
+
+
+def _is_whole(received: bytearray) -> bool:
+    return len(received) >= 8 and len(received) - 8 >= int.from_bytes(received[:8], "big")
+
+
+def _named(application: Application) -> str:
+    return application.app or application.django or application.sqlalchemy or "the application"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends the process and every child that it has left in its session."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=0.5)
+    with suppress(ProcessLookupError):  # nobody may be left
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
