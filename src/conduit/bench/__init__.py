@@ -14,14 +14,29 @@ if TYPE_CHECKING:
     from typing import Any
 
     from conduit.bench.comparison import Comparison, Options, compare
+    from conduit.bench.loop import Benchmark
+    from conduit.bench.result import BenchmarkFailedError, BenchmarkResult
+    from conduit.bench.single import benchmark
 
 _HOME_OF_NAME = {
+    "Benchmark": "conduit.bench.loop",
+    "BenchmarkFailedError": "conduit.bench.result",
+    "BenchmarkResult": "conduit.bench.result",
     "Comparison": "conduit.bench.comparison",
     "Options": "conduit.bench.comparison",
+    "benchmark": "conduit.bench.single",
     "compare": "conduit.bench.comparison",
 }
 
-__all__ = ["Comparison", "Options", "compare"]
+__all__ = [
+    "Benchmark",
+    "BenchmarkFailedError",
+    "BenchmarkResult",
+    "Comparison",
+    "Options",
+    "benchmark",
+    "compare",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from conduit.bench.result import AllocationCount, Doubt, Measurement
 
 if TYPE_CHECKING:
-    from typing import Literal, TypeAlias
-
-    from conduit.bench.result import Doubt, Measurement
+    from typing import Any, Literal
 
     Outcome: TypeAlias = Literal["failed", "skipped", "parent"]
 
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Started:
     """A benchmark's first run begins."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """The first run found no sub-benchmarks: the repetitions begin."""
 
     name: str
 
@@ -49,5 +56,38 @@ class Ended:
     processors: int = 0
 
 
-if TYPE_CHECKING:
-    Event: TypeAlias = Started | Measured | Doubted | Ended
+Event: TypeAlias = Started | Measuring | Measured | Doubted | Ended
+
+
+def encode_event(event: Event) -> dict[str, object]:
+    """An event as plain data for JSON; `decode_event` reads it again."""
+    return {"event": type(event).__name__, **asdict(event)}
+
+
+def decode_event(data: dict[str, Any]) -> Event:
+    """The event that `encode_event` wrote. Raises `KeyError` or `TypeError` for anything else."""
+    fields = {name: value for name, value in data.items() if name != "event"}
+    kind = data["event"]
+    if kind == "Started":
+        return Started(**fields)
+    if kind == "Measuring":
+        return Measuring(**fields)
+    if kind == "Doubted":
+        return Doubted(**fields | {"doubt": Doubt(**fields["doubt"])})
+    if kind == "Ended":
+        return Ended(**fields | {"log": tuple(fields["log"])})
+    if kind == "Measured":
+        return Measured(_decode_measurement(fields["measurement"]))
+    raise KeyError(kind)
+
+
+def _decode_measurement(fields: dict[str, Any]) -> Measurement:
+    counted = fields["allocations"]
+    return Measurement(
+        **fields
+        | {
+            "allocations": None if counted is None else AllocationCount(**counted),
+            "log": tuple(fields["log"]),
+            "doubts": tuple(Doubt(**doubt) for doubt in fields["doubts"]),
+        }
+    )

@@ -79,6 +79,13 @@ def trim_log(lines: Sequence[str]) -> list[str]:
     return [*lines[:MOST_LOG_LINES], "\t... [output truncated]"]
 
 
+def align_lines(lines: Sequence[str]) -> list[str]:
+    """Result lines from different places with their names' column made equally wide."""
+    split = [line.split("\t", 1) for line in lines]
+    width = max((len(name.rstrip()) for name, _ in split), default=0)
+    return [f"{name.rstrip():<{width}}\t{rest}" for name, rest in split]
+
+
 class NameColumn:
     """The width of the names' column: that of the longest top-level name, wider once a longer one turns up."""
 

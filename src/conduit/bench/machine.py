@@ -11,11 +11,14 @@ import os
 import platform
 import sys
 from pathlib import Path
+from time import perf_counter_ns
 
 from conduit.bench.result import Doubt
 
 WAITING_SHARE = 0.05  # of wall time, ready but without a CPU
 THROTTLED_SHARE = 0.01  # of wall time, held back by a control group
+
+MEASURABLE_NS = 1_000_000
 
 _GOARCH = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
 
@@ -60,14 +63,18 @@ class Watch:
         self._waiting_ns = _waiting_ns()
         self._throttled_ns = _throttled_ns()
         self._thermal_events = _thermal_events()
+        self._opened_ns = perf_counter_ns()
 
-    def doubts(self, wall_ns: int) -> list[Doubt]:
-        """What disturbed the `wall_ns` nanoseconds since the watch was opened."""
+    def doubts(self) -> list[Doubt]:
+        """What disturbed the time since the watch was opened; nothing can be said of less than a millisecond."""
+        wall_ns = perf_counter_ns() - self._opened_ns
+        if wall_ns < MEASURABLE_NS:
+            return []
         found = []
-        waited = (_waiting_ns() - self._waiting_ns) / max(wall_ns, 1)
+        waited = (_waiting_ns() - self._waiting_ns) / wall_ns
         if waited > WAITING_SHARE:
             found.append(_loaded(waited))
-        throttled = (_throttled_ns() - self._throttled_ns) / max(wall_ns, 1)
+        throttled = (_throttled_ns() - self._throttled_ns) / wall_ns
         if throttled > THROTTLED_SHARE:
             found.append(_throttled(throttled))
         events = _thermal_events() - self._thermal_events

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 MOST_ITERATIONS = 1_000_000_000
 FEW_ITERATIONS = 5
 SPREAD = 0.10
-MEASURABLE_NS = 1_000_000  # below a millisecond the kernel's counters say nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +150,15 @@ def _grow(run: Run, first: Benchmark, goal_ns: int, make: Callable[[int, Benchma
 def measure(run: Run, first: Benchmark, processor_count: int) -> Measurement:
     """One repetition: from the first run (n = 1) to a `Measurement` with its doubts."""
     options = run.options
-    watch = Watch()
-    wall_ns = 0
+    disturbances: list[Doubt] = []
 
     def again(n: int, last: Benchmark) -> Benchmark:
-        nonlocal watch, wall_ns
+        nonlocal disturbances
         grain = grain_for(last.n, last.elapsed_ns)
         benchmark = Benchmark(run.name, n, grain=grain, **run.settings())  # type: ignore[arg-type]
         watch = Watch()
         call(run, benchmark)
-        wall_ns = benchmark.elapsed_ns
+        disturbances = watch.doubts()
         return benchmark
 
     first = _warm_up(run, first, again)
@@ -170,7 +168,6 @@ def measure(run: Run, first: Benchmark, processor_count: int) -> Measurement:
         final = first
     else:
         final = again(options.iterations, first)
-    disturbances = watch.doubts(wall_ns) if wall_ns >= MEASURABLE_NS else []
     loop_ns = loop_cost_ns() if options.subtracts_loop and final._iterated else 0.0
     measurement = Measurement(
         name=run.name,
@@ -284,7 +281,9 @@ def count_allocations(run: Run, final: Benchmark) -> tuple[AllocationCount, tupl
     read = counter.read_all_threads if final.is_parallel else counter.read
 
     def count(n: int) -> tuple[int, int]:
-        benchmark = allocations.CountingBenchmark(run.name, n, read, **_quiet(run).settings())
+        # A grain a thread: what sharing costs is then the same in the short run and the long, and cancels.
+        grain = -(-n // run.threads)
+        benchmark = allocations.CountingBenchmark(run.name, n, read, grain=grain, **_quiet(run).settings())
         counter.start()
         try:
             return call(_quiet(run), benchmark).total  # type: ignore[attr-defined,no-any-return]

@@ -132,6 +132,7 @@ class BenchmarkResult:
 
     name: str
     samples: tuple[Measurement, ...]
+    common_doubts: tuple[Doubt, ...] = ()
 
     @property
     def n(self) -> int:
@@ -165,8 +166,9 @@ class BenchmarkResult:
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:
-        """Every repetition's doubts, each once."""
-        return tuple(dict.fromkeys(doubt for sample in self.samples for doubt in sample.doubts))
+        """Every repetition's doubts, each once, and those about all of them together."""
+        own = [doubt for sample in self.samples for doubt in sample.doubts]
+        return tuple(dict.fromkeys([*own, *self.common_doubts]))
 
     def value(self, unit: str) -> float | None:
         """The median of a unit over the repetitions that have it, or None."""

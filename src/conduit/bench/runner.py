@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conduit.bench.events import Doubted, Ended, Measured, Started
+from conduit.bench.events import Doubted, Ended, Measured, Measuring, Started
 from conduit.bench.loop import (
     Benchmark,
     BenchmarkFailed,
@@ -77,6 +77,7 @@ class Runner:
         return outcome != "failed" and not children.has_failed
 
     def _repeat(self, run: Run, first: Benchmark) -> bool:
+        self.emit(Measuring(run.name))
         went_well = True
         for position, count in enumerate(self.options.processor_list()):
             threads = self.options.threads or count

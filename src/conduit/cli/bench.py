@@ -1,0 +1,255 @@
+"""`conduit bench`: runs benchmarks as `go test -bench` does, and prints what it prints.
+
+Exit status 0 where all went well, 1 where a benchmark failed, a file could not be loaded or a target was missed,
+2 where the call was wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from conduit.cli.flags import FlagSet
+from conduit.errors import UsageError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from conduit.bench.measure import Options
+    from conduit.bench.session import Plan, Session
+    from conduit.bench.transcript import Transcript
+    from conduit.cli.flags import Parsed
+
+_USAGE = """usage: conduit bench [flags] [PATH…]
+
+Runs the benchmarks (functions bench_*(b)) of the bench_*.py files under each PATH (default: benchmarks) and
+prints their results as Go's benchmark text. What benchmarks print themselves goes to standard error."""
+
+DEFAULT_PATH = "benchmarks"
+ONE_SECOND = (1_000_000_000, None)
+
+
+def flags() -> FlagSet:
+    """The flags of the command, Go's under Go's names."""
+    found = FlagSet(_USAGE)
+    found.option("bench", "run only benchmarks that match, level by level", default=".", metavar="REGEX")
+    found.option("skip", "leave out benchmarks that match", default="", metavar="REGEX")
+    found.option("list", "print the names that match, and run nothing", metavar="REGEX")
+    found.option(
+        "benchtime",
+        "run each for this time, or this often",
+        default=ONE_SECOND,
+        parse=_benchtime,
+        metavar="1s|100x",
+    )
+    found.option("count", "run each this often, in a row", default=1, parse=_count, metavar="N")
+    found.option(
+        "cpu", "run with each of these numbers of processors", default=(), parse=_cpu_list, metavar="1,2"
+    )
+    found.switch("benchmem", "print B/op and allocs/op")
+    found.switch("bytecodes", "print bytecodes/op")
+    found.switch("short", "tell benchmarks to be short (b.short)")
+    found.switch("v", "print each name when it starts, and every log line")
+    found.switch("json", "print events as JSON, as go test -json does")
+    found.switch("failfast", "start nothing after the first failure")
+    found.option(
+        "shuffle",
+        "run in random order: off, on, or a seed",
+        default="off",
+        parse=_shuffle,
+        metavar="off|on|N",
+    )
+    found.option(
+        "timeout", "end the whole run after this time (0: never)", default=0, parse=_duration, metavar="TIME"
+    )
+    found.option("o", "write the output to this file, too, once the run is complete", metavar="FILE")
+    found.switch("isolate", "run each repetition in a fresh interpreter")
+    found.option("threads", "threads of b.run_parallel (default: processors)", parse=_positive, metavar="N")
+    found.option(
+        "warmup",
+        "run each for this time, or this often, before measuring",
+        parse=_benchtime,
+        metavar="100ms|10x",
+    )
+    found.option(
+        "gc",
+        "the garbage collector while measuring: off, on, or collect (off, and one collection counts)",
+        default="off",
+        parse=_collector,
+        metavar="off|on|collect",
+    )
+    found.switch("subtract-loop", "subtract what an empty loop costs here from ns/op")
+    found.switch(
+        "check", "compare with [tool.conduit.targets] in pyproject.toml; exit 1 where acceptable is missed"
+    )
+    return found
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command."""
+    parsed = flags().parse(arguments, positionals="mixed")
+    plan = read_plan(parsed)
+
+    from conduit.bench.session import Session
+    from conduit.bench.transcript import JsonSink, TextSink, Transcript
+    from conduit.cli.bench_output import Results, results_alone_on_stdout
+
+    with results_alone_on_stdout() as stream:
+        results = Results(stream, keeps_copy=parsed["o"] is not None)
+        sink = JsonSink(results.write) if parsed["json"] else TextSink(results.write)
+        transcript = Transcript(sink, verbose=parsed["v"])
+        session = Session(plan, transcript, results.progress.show)
+        passed = session.run(surroundings(parsed))
+        if parsed["check"]:
+            passed = _check(session, parsed, transcript) and passed
+        if parsed["o"] is not None:
+            from conduit.cli.files import write_file_whole
+
+            write_file_whole(parsed["o"], results.copy())
+    return 0 if passed else 1
+
+
+def surroundings(parsed: Parsed) -> list[AbstractContextManager[object]]:
+    """What is entered before the first benchmark and left after the last: calibration is inside, imports are not.
+
+    Profilers join here, each made from its flag.
+    """
+    return []
+
+
+def read_plan(parsed: Parsed) -> Plan:
+    """What a command line means. Raises `UsageError`."""
+    from conduit.bench.discover import NoSuchPathError, find_files
+    from conduit.bench.names import NameFilter
+    from conduit.bench.session import Plan
+
+    try:
+        NameFilter(parsed["bench"], parsed["skip"])
+        listed = None if parsed["list"] is None else re.compile(parsed["list"])
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    except re.error as error:
+        raise UsageError(f'invalid regexp in -list ("{parsed["list"]}"): {error}') from None
+    paths = parsed.positionals or [DEFAULT_PATH]
+    try:
+        files = find_files(paths)
+    except NoSuchPathError as error:
+        raise UsageError(str(error)) from None
+    return Plan(
+        files=tuple(files),
+        paths=tuple(paths),
+        bench=parsed["bench"],
+        skip=parsed["skip"],
+        options=_options(parsed),
+        is_isolated=parsed["isolate"],
+        shuffle_seed=parsed["shuffle"] if parsed["shuffle"] != "off" else None,
+        timeout_ns=parsed["timeout"],
+        listed=listed,
+    )
+
+
+def _options(parsed: Parsed) -> Options:
+    from conduit.bench.measure import Options
+
+    time_ns, iterations = parsed["benchtime"]
+    warm_up_ns, warm_up_iterations = parsed["warmup"] or (0, None)
+    return Options(
+        goal_ns=time_ns,
+        iterations=iterations,
+        count=parsed["count"],
+        processors=parsed["cpu"],
+        threads=parsed["threads"],
+        warm_up_ns=warm_up_ns if warm_up_iterations is None else 0,
+        warm_up_iterations=warm_up_iterations or 0,
+        collector=parsed["gc"],
+        counts_allocations=parsed["benchmem"] or parsed["check"],
+        counts_bytecodes=parsed["bytecodes"],
+        subtracts_loop=parsed["subtract-loop"],
+        short=parsed["short"],
+        fail_fast=parsed["failfast"],
+    )
+
+
+def _check(session: Session, parsed: Parsed, transcript: Transcript) -> bool:
+    from pathlib import Path
+
+    from conduit.bench.allocations import unavailable_reason
+    from conduit.bench.discover import project_root
+    from conduit.bench.targets import VERDICT_HEADER, TargetsError, judge, read_targets, verdict_row
+
+    path = project_root(Path.cwd()) / "pyproject.toml"
+    targets = read_targets(path)
+    if not targets:
+        raise TargetsError(f"{path} has no [tool.conduit.targets] to check against")
+    reason = unavailable_reason()
+    unavailable = {} if reason is None else {"B/op": reason, "allocs/op": reason}
+    # A filtered run measures what it was asked for; only a whole one can miss a benchmark.
+    is_filtered = bool(parsed.given.keys() & {"bench", "skip", "short"}) or bool(parsed.positionals)
+    verdicts = judge(targets, session.results(), unavailable, reports_absent=not is_filtered)
+    print_table(transcript, VERDICT_HEADER, [verdict_row(verdict) for verdict in verdicts])
+    return all(verdict.passes for verdict in verdicts)
+
+
+def print_table(transcript: Transcript, header: list[str], rows: list[list[str]]) -> None:
+    """Prints rows among the results. No line of it is one of the benchmark format: its readers pass over it."""
+    import io
+
+    from conduit.cli.tables import Page
+
+    text = io.StringIO()
+    Page(text, None, False).table(header, rows)
+    lines = text.getvalue().splitlines()
+    for position, line in enumerate(lines):
+        data = {"Check": dict(zip(header, rows[position - 1], strict=True))} if position else {}
+        transcript.line(line, data)
+
+
+def _benchtime(text: str) -> tuple[int, int | None]:
+    from conduit.bench.single import read_benchtime
+
+    return read_benchtime(text)
+
+
+def _duration(text: str) -> int:
+    from conduit.units import parse_duration_ns
+
+    time_ns = parse_duration_ns(text)
+    if time_ns < 0:
+        raise ValueError("a time cannot be negative")
+    return time_ns
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise ValueError("parse error")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    number = _count(text)
+    if number < 1:
+        raise ValueError("expected at least 1")
+    return number
+
+
+def _cpu_list(text: str) -> tuple[int, ...]:
+    return tuple(_positive(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _shuffle(text: str) -> int | str:
+    if text == "off":
+        return "off"
+    if text == "on":
+        import time
+
+        return time.time_ns()
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError('should be "off", "on", or a valid integer') from None
+
+
+def _collector(text: str) -> str:
+    if text not in ("off", "on", "collect"):
+        raise ValueError("expected off, on or collect")
+    return text
