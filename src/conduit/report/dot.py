@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from math import ceil, sqrt
+from math import ceil, isnan, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.profile.measurement import percentage
+from conduit.report.division import quotient
 from conduit.report.frames import base_name
 from conduit.report.header import report_labels
 from conduit.report.nodelets import MAX_NODELETS, Tag, collapse_tags, sort_tags
@@ -183,10 +184,10 @@ def _edge_line(report: Report, edge: Edge, numbers: dict[Node, int], after_nodel
     inline = r"\n (inline)" if edge.inline else ""
     parts = [f'label=" {amount}{inline}"']
     if total:
-        weight = 1 + min(abs(value) * 100 // total, 100)
+        weight = 1 + min(abs(quotient(value * 100, total)), 100)
         if weight > 1:
             parts.append(f"weight={weight}")
-        width = 1 + min(abs(value) * 5 // total, 5)
+        width = 1 + min(abs(quotient(value * 5, total)), 5)
         if width > 1:
             parts.append(f"penwidth={width}")
         parts.append(f'color="{_color(value / abs(total), background=False)}"')
@@ -205,6 +206,9 @@ def _edge_line(report: Report, edge: Edge, numbers: dict[Node, int], after_nodel
 def _color(score: float, *, background: bool) -> str:
     """Red for 1, grey for 0, green for -1; light and pale as a background."""
     saturation, value = (0.1, 0.93) if background else (1.0, 0.7)
+    if isnan(score):
+        # Nothing out of nothing: what the original's arithmetic makes of it.
+        return "#ed00d5" if background else "#b20000"
     score = max(-1.0, min(1.0, score))
     if abs(score) < 0.2:
         # Near 0 the colour fades to grey, or it would be yellow.

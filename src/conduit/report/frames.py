@@ -84,8 +84,8 @@ class Frame(NamedTuple):
 
     @property
     def of_function(self) -> Frame:
-        """The frame of the whole function that this place lies in."""
-        return self._replace(address=0, line=0, column=0)
+        """The frame of the whole function that this place lies in; one without address and line is that already."""
+        return self._replace(address=0, line=0, column=0) if self.address or self.line else self
 
     @property
     def tie_break(self) -> str:
@@ -133,11 +133,14 @@ class FrameTable:
 
     `of_location[location]` is innermost first, like the location's lines; its last index is the function that
     really was on the stack, those before it were inlined. `has_inlined` tells whether any location has more than one.
+    Paths are trimmed as by `trim_path`, unless `trim` is None.
     """
 
     __slots__ = ("_detail", "_index", "_source_path", "_trim", "frames", "has_inlined", "of_location")
 
-    def __init__(self, profile: Profile, detail: Detail, trim: str = "", source_path: str = "") -> None:
+    def __init__(
+        self, profile: Profile, detail: Detail, trim: str | None = None, source_path: str = ""
+    ) -> None:
         self._detail = detail
         self._trim = trim
         self._source_path = source_path
@@ -165,12 +168,15 @@ class FrameTable:
         address = location.address if self._detail.address else 0
         return Frame(address=address, object_file=location.mapping.filename if location.mapping else "")
 
+    def _trimmed(self, path: str) -> str:
+        return path if self._trim is None else trim_path(path, self._trim, self._source_path)
+
     def _frame(self, location: Location, line: Line) -> Frame:
         function, detail = line.function, self._detail
         if function is None:
             return self._bare_frame(location)
         name = function.name if detail.function else ""
-        filename = trim_path(function.filename, self._trim, self._source_path) if detail.filename else ""
+        filename = self._trimmed(function.filename) if detail.filename else ""
         # A nameless function is known by where it starts and in which binary; in `-files` the file is enough.
         shows_origin = detail.object_file or (not name and (detail.function or not filename))
         return Frame(

@@ -89,10 +89,6 @@ def _of_function(
 
 
 def _annotated(files: SourceFiles, file: str, nodes: list[Node]) -> tuple[list[ListedLine], str]:
-    try:
-        source = files.lines(file)
-    except SourceUnavailableError as error:
-        return [], str(error)
     flat: dict[int, int] = {}
     cum: dict[int, int] = {}
     for node in nodes:
@@ -101,6 +97,12 @@ def _annotated(files: SourceFiles, file: str, nodes: list[Node]) -> tuple[list[L
         cum[line] = cum.get(line, 0) + node.cum
     first = max(1, min(node.frame.start_line or node.frame.line - _MARGIN for node in nodes))
     last = max(node.frame.line for node in nodes) + _MARGIN
+    if first > last:
+        return [], ""  # lines before the function's start: nothing to show, and so nothing to miss
+    try:
+        source = files.lines(file)
+    except SourceUnavailableError as error:
+        return [], str(error)
     return [
         ListedLine(number, source[number - 1], flat.get(number, 0), cum.get(number, 0))
         for number in range(first, min(last, len(source)) + 1)

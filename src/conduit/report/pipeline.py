@@ -132,14 +132,15 @@ def _label_units(profile: Profile, warn: Warn) -> dict[str, str]:
 def _with_tag_frames(profile: Profile, options: Options, warn: Warn) -> Profile:
     roots = [key for key in options.tagroot.split(",") if key]
     leaves = [key for key in options.tagleaf.split(",") if key]
+    # An option that holds commas only names no label, and so matches none.
+    empty = (("TagRoot", options.tagroot and not roots), ("TagLeaf", options.tagleaf and not leaves))
+    unmatched = {name for name, is_empty in empty if is_empty}
     if roots or leaves:
-        profile, unmatched = add_tag_frames(profile, roots, leaves, options.unit)
-    else:
-        unmatched = [
-            name for name, text in (("TagRoot", options.tagroot), ("TagLeaf", options.tagleaf)) if text
-        ]
-    for name in unmatched:
-        warn(f"{name} expression matched no samples")
+        profile, names = add_tag_frames(profile, roots, leaves, options.unit)
+        unmatched.update(names)
+    for name in ("TagRoot", "TagLeaf"):
+        if name in unmatched:
+            warn(f"{name} expression matched no samples")
     return profile
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from conduit.profile.model import Function, Line, Location, Profile, Sample, ValueType
 from conduit.report.trimming import trimmed_graph
 
 if TYPE_CHECKING:
+    from conduit.profile.model import Mapping
     from conduit.report.frames import Frame
     from conduit.report.view import Report
 
@@ -22,39 +24,28 @@ def reported_profile(report: Report) -> Profile:
 
 
 def _outermost_lines(profile: Profile, columns: bool) -> Profile:
-    copies = {location: _outermost_line(location, columns) for location in profile.locations}
+    mappings = {mapping: _without_inlining(mapping) for mapping in profile.mappings}
+    copies = {location: _outermost_line(location, mappings, columns) for location in profile.locations}
     samples = [
-        Sample(
-            [copies[location] for location in sample.locations],
-            sample.values, sample.labels, sample.numeric_labels, sample.numeric_units,
-        )
+        sample.replaced(locations=[copies[location] for location in sample.locations])
         for sample in profile.samples
-    ]  # fmt: skip
-    return _with(profile, samples=samples, locations=list(copies.values()))
-
-
-def _outermost_line(location: Location, columns: bool) -> Location:
-    lines = [Line(line.function, line.line, line.column if columns else 0) for line in location.lines[-1:]]
-    return Location(location.id, location.mapping, location.address, lines, location.is_folded)
-
-
-def _with(profile: Profile, *, samples: list[Sample], locations: list[Location] | None = None) -> Profile:
-    return Profile(
-        sample_types=profile.sample_types,
-        samples=samples,
-        mappings=profile.mappings,
-        locations=profile.locations if locations is None else locations,
-        functions=profile.functions,
-        default_sample_type=profile.default_sample_type,
-        drop_frames=profile.drop_frames,
-        keep_frames=profile.keep_frames,
-        time_nanos=profile.time_nanos,
-        duration_nanos=profile.duration_nanos,
-        period_type=profile.period_type,
-        period=profile.period,
-        comments=profile.comments,
-        doc_url=profile.doc_url,
+    ]
+    return profile.replaced(
+        samples=samples, locations=list(copies.values()), mappings=list(mappings.values())
     )
+
+
+def _without_inlining(mapping: Mapping) -> Mapping:
+    other = copy(mapping)
+    other.has_inline_frames = False
+    return other
+
+
+def _outermost_line(location: Location, mappings: dict[Mapping, Mapping], columns: bool) -> Location:
+    lines = [Line(line.function, line.line, line.column if columns else 0) for line in location.lines[-1:]]
+    other = location.with_lines(lines)
+    other.mapping = mappings[location.mapping] if location.mapping is not None else None
+    return other
 
 
 def compute_proto(report: Report) -> Profile:
@@ -63,13 +54,10 @@ def compute_proto(report: Report) -> Profile:
     if report.ratio <= 0 or report.ratio == 1:
         return profile
     samples = [
-        Sample(
-            sample.locations, [report.divided(value) for value in sample.values],
-            sample.labels, sample.numeric_labels, sample.numeric_units,
-        )
+        sample.replaced(values=[report.divided(value) for value in sample.values])
         for sample in profile.samples
-    ]  # fmt: skip
-    return _with(profile, samples=samples)
+    ]
+    return profile.replaced(samples=samples)
 
 
 def compute_topproto(report: Report) -> Profile:
