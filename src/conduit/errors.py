@@ -55,6 +55,10 @@ class MetadataError(ConduitError):
         return "\n".join(self.problems)
 
 
+class ConfigurationError(UsageError):
+    """A table of `pyproject.toml` says something that it cannot say; the text has its place."""
+
+
 class BenchmarkFileError(ConduitError):
     """Benchmark text could not be read at all: no such file, not a file, not text."""
 

@@ -59,8 +59,9 @@ class _Translator:
     def translate(self) -> tuple[str, re.RegexFlag]:
         while self.position < len(self.expression):
             self.step(self.expression[self.position])
-        if self.open_groups:
+        if "(" in self.open_groups:
             raise _fault("missing closing )", self.expression)
+        self.output.append(")" * len(self.open_groups))
         return "".join(self.output), self.flags
 
     def emit(self, text: str, consumed: int, *, repeatable: bool = True) -> None:

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from conduit.cli.flags import FlagSet, HelpRequested
+from conduit.cli.gate import declare_gate, gates_of_project, report_gate
 from conduit.errors import BenchmarkFileError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from conduit.bench.comparison import Comparison, Options
+    from conduit.bench.verdicts import Judged
     from conduit.cli.flags import Parsed
 
 _USAGE = """usage: conduit benchstat [flags] OLD [NEW ...]
@@ -75,6 +77,7 @@ def _flags() -> FlagSet:
     )
     flags.option("confidence", "level of the intervals", default=0.95, parse=_level, metavar="LEVEL")
     flags.option("format", f"one of {', '.join(_FORMATS)}", default="text", metavar="FORMAT")
+    declare_gate(flags)
     flags.option("delta-test", "classic: utest, ttest or none", default="utest", metavar="TEST")
     flags.option("sort", "classic: [-]delta, [-]name or none", default="none", metavar="ORDER")
     flags.option("split", "classic: group by these LABELS", default="pkg,goos,goarch", metavar="LABELS")
@@ -116,7 +119,38 @@ def _compare(parsed: Parsed) -> int:
     comparison = compare_files(parsed.positionals, options)
     for error in comparison.errors:
         _write(sys.stderr, f"{error}\n")
-    return _print(comparison, parsed)
+    if not comparison.tables:
+        _nothing(parsed)
+    if not _judges(parsed):
+        _print(comparison, [], parsed)
+        return 0
+    from conduit.bench.verdicts import judge
+
+    judged = judge(comparison.rows, gates_of_project())
+    _print(comparison, judged, parsed)
+    if not parsed["gate"]:
+        return 0
+    if not judged:
+        raise UsageError("nothing to compare: the files have no benchmark and unit in common")
+    return report_gate(judged, parsed["gate"])
+
+
+def _judges(parsed: Parsed) -> bool:
+    return bool(parsed["gate"]) or parsed["format"] in ("json", "markdown")
+
+
+def _nothing(parsed: Parsed) -> None:
+    """Text and CSV of nothing are empty, as in benchstat; who wants a verdict is told that there is none."""
+    message = (
+        f"no benchmark results in {', '.join(parsed.positionals)}: expected lines such as "
+        "`BenchmarkName  100  1234 ns/op`"
+    )
+    if parsed["filter"] != "*":
+        message += ", and a filter that lets some pass"
+    if _judges(parsed):
+        raise UsageError(message)
+    if sys.stderr.isatty():
+        _write(sys.stderr, f"benchstat: {message}\n")
 
 
 _TESTS = {"none": "none", "u": "utest", "u-test": "utest", "utest": "utest"} | dict.fromkeys(
@@ -128,6 +162,8 @@ def _classic(parsed: Parsed) -> int:
     from conduit.bench import classic, classic_table
     from conduit.bench.format import Source
 
+    if parsed["gate"]:
+        raise UsageError("-gate needs -format text, csv, json or markdown: the classic table has no verdicts")
     order = parsed["sort"].removeprefix("-")
     test = _TESTS.get(parsed["delta-test"].lower())
     if test is None:
@@ -160,16 +196,19 @@ def _check_format(name: str) -> None:
     raise UsageError("-format must be text or csv" + (f"; did you mean {near[0]}?" if near else ""))
 
 
-def _print(comparison: Comparison, parsed: Parsed) -> int:
-    from conduit.bench import table
+def _print(comparison: Comparison, judged: Sequence[Judged], parsed: Parsed) -> None:
+    from conduit.bench import exports, table
 
     if parsed["format"] == "csv":
         text, warnings = table.format_csv(comparison)
         _write(sys.stderr, warnings)
+    elif parsed["format"] == "json":
+        text = exports.format_json(comparison, judged)
+    elif parsed["format"] == "markdown":
+        text = exports.format_markdown(comparison, judged)
     else:
         text = table.format_text(comparison)
     _write(sys.stdout, text)
-    return 0
 
 
 def _write(stream: object, text: str) -> None:

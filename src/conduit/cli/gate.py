@@ -1,0 +1,58 @@
+"""The gate of the comparing commands: what `-gate` means, where its levels come from, and what it says."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conduit.cli.flags import Flag, parse_bool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conduit.bench.verdicts import Gates, Judged
+    from conduit.cli.flags import FlagSet
+
+
+def declare_gate(flags: FlagSet) -> None:
+    """Declares `-gate`, which may stand alone or say `strict`; its value is "", "on" or "strict"."""
+    help = "exit 1 on regressions; -gate=strict: also where the evidence is too short to decide"
+    flags.flags["gate"] = Flag("gate", _parse_gate, "", help, is_switch=True)
+
+
+def _parse_gate(text: str) -> str:
+    if text == "strict":
+        return text
+    return "on" if parse_bool(text) else ""
+
+
+def gates_of_project() -> Gates:
+    """The levels in the `pyproject.toml` of the project around the current folder, or the guide's."""
+    from conduit.bench.discover import project_root
+    from conduit.bench.verdicts import read_gates
+
+    return read_gates(project_root(Path.cwd()) / "pyproject.toml")
+
+
+def report_gate(judged: Sequence[Judged], mode: str) -> int:
+    """Says on standard error what closes the gate and what is undecided; returns the exit status."""
+    from conduit.bench.exports import delta_text
+    from conduit.bench.verdicts import outcome
+
+    result = outcome(judged)
+    for row in result.closing:
+        _say(f"{row.row.name}: {row.row.unit}: {delta_text(row)}: {row.text}")
+    for row in result.undecided:
+        _say(f"{row.row.name}: {row.row.unit}: {row.text}")
+    status = result.status(strict=mode == "strict")
+    if result.closing:
+        _say(f"closed: {len(result.closing)} of {len(judged)} comparisons")
+    elif result.undecided:
+        state = "closed" if status else "not passed"
+        _say(f"{state}: {len(result.undecided)} of {len(judged)} comparisons are undecided; raise -count")
+    return status
+
+
+def _say(text: str) -> None:
+    print(f"gate: {text}", file=sys.stderr)
