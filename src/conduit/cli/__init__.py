@@ -15,6 +15,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pprof": ("conduit.cli.pprof", "read profiles: top, call graph, annotated source, shell, web page"),
     "bench": ("conduit.cli.bench", "run benchmarks as go test -bench does"),
     "collect": ("conduit.cli.collect", "make the metadata document of an application"),
+    "introspect": ("conduit.cli.introspect", "ask what an application is made of"),
+    "completion": ("conduit.cli.completion", "print a completion script for bash, zsh or fish"),
     "doctor": ("conduit.cli.doctor", "say what this installation can measure, and what is missing"),
     "benchstat": ("conduit.cli.benchstat", "benchmark results summarised, and old compared with new"),
 }

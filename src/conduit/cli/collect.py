@@ -37,10 +37,20 @@ def run(arguments: list[str]) -> int:
         )
     if not parsed["openapi"]:
         raise UsageError("nothing to collect from: name a source with --openapi FILE")
-    metadata = _collect_openapi(parsed["openapi"])
+    metadata = complete(_collect_openapi(parsed["openapi"]))
     _write(parsed["o"], metadata)
     _report(parsed["o"], metadata, parsed["verbose"])
     return 0
+
+
+def complete(metadata: Metadata) -> Metadata:
+    """The document with the patterns and the dependency graph that follow from it, for readers that do not compute them."""
+    from msgspec.structs import replace
+
+    from conduit.metadata.registry import Registry
+
+    registry = Registry(metadata)
+    return replace(metadata, patterns=registry.conventions(), dependencies=registry.graph())
 
 
 def _collect_openapi(path: str) -> Metadata:

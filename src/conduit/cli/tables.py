@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 GAP = "  "
 SMALLEST = 6
-"""No column is cut below this many character cells."""
+"""No column is cut below this many character cells while another one is wider."""
 
 
 class Page:
@@ -43,14 +43,21 @@ class Page:
             for line in _wrap(clean(part), None if self.width is None else self.width - len(indent)):
                 self.line((indent + line).rstrip())
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "") -> None:
-        """Prints a header and rows; a column that is empty throughout is left out, numbers stand on the right."""
+    def table(
+        self, header: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "", *, keep: str = ""
+    ) -> None:
+        """Prints a header and rows; a column that is empty throughout is left out, numbers stand on the right.
+
+        Where the terminal is too narrow, the widest columns are cut first; the column with the title `keep` keeps up
+        to half of the line as long as others can give.
+        """
         cells = [[clean(cell) for cell in row] for row in rows]
         shown = [column for column in range(len(header)) if any(row[column] for row in cells)]
         titles = [header[column] for column in shown]
         cells = [[row[column] for column in shown] for row in cells]
         right = [all(_is_number(row[column]) for row in cells) for column in range(len(shown))]
-        widths = _fit(_natural_widths(titles, cells), self.width, len(indent))
+        kept = titles.index(keep) if keep in titles else None
+        widths = _fit(_natural_widths(titles, cells), self.width, len(indent), kept)
         self.line(indent + self._strong(_row(titles, widths, right)))
         for row in cells:
             self.line(indent + _row(row, widths, right))
@@ -106,20 +113,29 @@ def _natural_widths(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> li
     return [max(map(display_width, column)) for column in zip(titles, *cells, strict=True)]
 
 
-def _fit(widths: list[int], width: int | None, indent: int) -> list[int]:
-    """Takes from the widest columns until the row fits; never below `SMALLEST`."""
+def _fit(widths: list[int], width: int | None, indent: int, kept: int | None) -> list[int]:
+    """Takes from the widest columns until the row fits, from the kept one only what is beyond half of the line."""
     if width is None:
         return widths
-    fitted = list(widths)
-    excess = sum(fitted) + len(GAP) * (len(fitted) - 1) + indent - width
-    while excess > 0 and max(fitted) > SMALLEST:
-        widest = fitted.index(max(fitted))
-        # Down to the next widest at once, so that the loop is short.
-        next_widest = max((w for w in fitted if w < fitted[widest]), default=SMALLEST)
-        taken = min(excess, max(fitted[widest] - max(next_widest, SMALLEST), 1))
-        fitted[widest] -= taken
-        excess -= taken
-    return fitted
+    room = width - indent - len(GAP) * (len(widths) - 1)
+    floors = [min(natural, SMALLEST) for natural in widths]
+    if kept is not None:
+        floors[kept] = min(widths[kept], max(width // 2, SMALLEST))
+    fitted = _shrink(widths, floors, room)
+    fitted = _shrink(fitted, [min(natural, SMALLEST) for natural in widths], room)
+    return _shrink(fitted, [min(natural, 1) for natural in widths], room)
+
+
+def _shrink(widths: list[int], floors: list[int], room: int) -> list[int]:
+    """The widths, the widest cut down towards the others until their sum is `room`, or all are at their floors."""
+    shrunk = list(widths)
+    while sum(shrunk) > room:
+        able = [column for column, width in enumerate(shrunk) if width > floors[column]]
+        if not able:
+            break
+        widest = max(able, key=lambda column: shrunk[column])
+        shrunk[widest] -= 1
+    return shrunk
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:

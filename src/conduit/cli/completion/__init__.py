@@ -1,0 +1,40 @@
+"""`conduit completion SHELL`: what a shell has to know to complete conduit's commands, flags and resource names.
+
+The scripts are short: they ask `conduit completion candidates -- WORDS` and show what it prints, one candidate a
+line with its description after a tab; the line `:files` asks the shell for its own completion of file names.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from conduit.errors import UsageError
+
+SHELLS = ("bash", "zsh", "fish")
+
+_HELP = """usage: conduit completion bash|zsh|fish
+
+Prints a completion script. To have it in every new shell:
+
+  bash   echo 'eval "$(conduit completion bash)"' >> ~/.bashrc
+  zsh    echo 'eval "$(conduit completion zsh)"' >> ~/.zshrc      (after compinit)
+  fish   conduit completion fish > ~/.config/fish/completions/conduit.fish
+"""
+
+
+def run(arguments: list[str]) -> int:
+    """Prints the script for a shell, or, for the scripts, the candidates for the last of some words."""
+    if arguments and arguments[0] in ("-h", "-help", "--help", "help"):
+        sys.stdout.write(_HELP)
+        return 0
+    if arguments[:2] == ["candidates", "--"]:
+        from conduit.cli.completion.candidates import candidates
+
+        sys.stdout.writelines(f"{one}\n" for one in candidates(arguments[2:]))
+        return 0
+    if len(arguments) != 1 or arguments[0] not in SHELLS:
+        raise UsageError(f"expected one of {', '.join(SHELLS)}; `conduit completion --help`")
+    from conduit.cli.completion import scripts
+
+    sys.stdout.write(getattr(scripts, arguments[0].upper()))
+    return 0

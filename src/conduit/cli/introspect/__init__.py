@@ -1,0 +1,114 @@
+"""`conduit introspect`: questions about an application, answered from its metadata document.
+
+One file a verb, imported only when it is the one that runs; its `run(question)` prints the answer and returns the
+exit status, its `declare(flags)`, where it has one, adds the flags that only it knows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conduit.cli.flags import FlagSet, HelpRequested
+from conduit.errors import UsageError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+# Verb → (module, its arguments, what it tells, the least and the most arguments it takes).
+VERBS: dict[str, tuple[str, str, str, int, int]] = {
+    "resources": ("resources", "", "every resource, with what it holds", 0, 0),
+    "resource": ("resource", "NAME", "all about one resource", 1, 1),
+    "routes": ("routes", "", "every route, or those that the flags describe", 0, 0),
+    "deps": ("deps", "NAME", "what a resource depends on, and what depends on it", 1, 1),
+    "patterns": (
+        "patterns",
+        "[CATEGORY]",
+        "what the application does again and again, and where it does not",
+        0,
+        1,
+    ),
+    "cycles": ("cycles", "", "resources that depend on each other in a circle", 0, 0),
+    "impact": ("impact", "NAME", "what breaks when a resource is deleted", 1, 1),
+    "stats": ("stats", "", "how much there is of everything", 0, 0),
+}
+FORMATS = ("table", "json", "yaml")
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one `conduit introspect …`; raises `UsageError` for a wrong call."""
+    verb, words = _split(arguments)
+    if verb not in VERBS:
+        raise UsageError(_unknown_verb(verb))
+    module_name, usage, _, least, most = VERBS[verb]
+    module = _load(module_name)
+    parsed = verb_flags(verb, module).parse(words, positionals="mixed")
+    if not least <= len(parsed.positionals) <= most:
+        expected = f"expected {usage}" if usage else "expected no argument"
+        raise UsageError(
+            f"{verb}: {expected}, got {len(parsed.positionals)} arguments; `conduit introspect {verb} --help`"
+        )
+    from conduit.cli.introspect.question import Question
+
+    return int(module.run(Question(parsed)))
+
+
+def verb_flags(verb: str, module: ModuleType | None = None) -> FlagSet:
+    """All the flags of one verb: the common ones and its own."""
+    module_name, usage, summary, _, _ = VERBS[verb]
+    flags = FlagSet(f"usage: conduit introspect {verb} {usage} [flags]".replace("  ", " ") + f"\n\n{summary}")
+    declare = getattr(module or _load(module_name), "declare", None)
+    if declare is not None:
+        declare(flags)
+    _declare_common(flags)
+    return flags
+
+
+def _load(module_name: str) -> ModuleType:
+    from importlib import import_module
+
+    return import_module(f"{__name__}.{module_name}")
+
+
+def _declare_common(flags: FlagSet) -> None:
+    flags.option(
+        "metadata",
+        "the metadata document (default $CONDUIT_METADATA, else build/introspection/metadata.json, else metadata.json)",
+        metavar="FILE",
+    )
+    flags.option("format", "table, json or yaml", default="table", parse=_format, metavar="FORMAT")
+    flags.switch("verbose", "show everything that is known")
+    flags.switch("no-color", "no emphasis, as with the environment variable NO_COLOR")
+
+
+def _format(text: str) -> str:
+    if text not in FORMATS:
+        raise ValueError("expected table, json or yaml")
+    return text
+
+
+def _split(arguments: list[str]) -> tuple[str, list[str]]:
+    """The verb, and every other word in its order; flags may stand before the verb too."""
+    common = FlagSet(_usage())
+    _declare_common(common)
+    parsed = common.parse(arguments)
+    if not parsed.positionals:
+        raise UsageError(f"expected a verb: {', '.join(VERBS)}")
+    verb, rest = parsed.positionals[0], parsed.positionals[1:]
+    if verb == "help":
+        raise HelpRequested(verb_flags(rest[0]).help() if rest and rest[0] in VERBS else common.help())
+    before = arguments[: len(arguments) - len(parsed.positionals)]
+    return verb, [*before, *rest]
+
+
+def _usage() -> str:
+    width = max(len(f"{verb} {usage}") for verb, (_, usage, *_) in VERBS.items())
+    rows = [f"  {f'{verb} {usage}':<{width}}  {summary}" for verb, (_, usage, summary, *_) in VERBS.items()]
+    return "\n".join(["usage: conduit introspect VERB [ARGUMENTS] [flags]", "", "verbs:", *rows])
+
+
+def _unknown_verb(verb: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(verb, VERBS, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"there is no verb {verb!r}.{hint} There are: {', '.join(VERBS)}"

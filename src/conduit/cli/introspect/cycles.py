@@ -1,0 +1,26 @@
+"""`conduit introspect cycles`: groups of resources that need each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conduit.cli.introspect.question import Question
+    from conduit.cli.tables import Page
+    from conduit.metadata.dependencies import Cycle
+
+
+def run(question: Question) -> int:
+    """Prints each group with one way round through it; none is good news and exit status 0."""
+    cycles = question.registry.cycles()
+    return question.answer(cycles, lambda page: _print(page, cycles))
+
+
+def _print(page: Page, cycles: tuple[Cycle, ...]) -> None:
+    if not cycles:
+        page.line("no cycles")
+        return
+    page.table(
+        ["RESOURCES", "ONE WAY ROUND"],
+        [[str(len(cycle.names)), " → ".join(cycle.path)] for cycle in cycles],
+    )

@@ -1,0 +1,79 @@
+"""Which route serves a request: templated paths of every custom (`{id}`, `:id`, `<int:id>`, `*`) against a real path."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conduit.metadata.schema import Route
+
+_METHOD = re.compile(r"[A-Za-z]+")
+# The variable parts of a path: {name}, {name:path}, {name...}, <name>, <converter:name>, :name, *name, *.
+_VARIABLE = re.compile(
+    r"\{(?P<brace>[^{}]*)\}|<(?P<angle>[^<>]*)>|(?<=/):(?P<colon>[A-Za-z_]\w*)|(?P<star>\*{1,2}\w*)"
+)
+
+
+def parse_request(text: str) -> tuple[str, str]:
+    """`GET /orders/5?x=1` → (`GET`, `/orders/5`); the method is empty where none is given.
+
+    A whole URL is taken for its path. Raises `ValueError` for anything without a path.
+    """
+    words = text.split()
+    method = words.pop(0).upper() if len(words) == 2 and _METHOD.fullmatch(words[0]) else ""
+    url = words[0] if len(words) == 1 else ""
+    if "://" in url:
+        url = "/" + url.partition("://")[2].partition("/")[2]
+    path = re.split(r"[?#]", url, maxsplit=1)[0]
+    if not path.startswith("/"):
+        raise ValueError(f'expected a request such as "GET /orders/5", got {text!r}')
+    return method, path
+
+
+def match_routes(routes: Sequence[Route], method: str, path: str) -> list[Route]:
+    """The routes that serve a request, those with more literal text first; an empty method matches every route."""
+    found = [
+        (literal_length(route.path), route)
+        for route in routes
+        if _serves_method(route, method) and matches(route.path, path)
+    ]
+    return [route for _, route in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _serves_method(route: Route, method: str) -> bool:
+    return not method or route.method.upper() in (method, "ANY", "*")
+
+
+def matches(template: str, path: str) -> bool:
+    """Whether a path is an instance of a template; a variable part is one segment or part of one, and never empty."""
+    if not template.startswith("/"):
+        template = "/" + template
+    return re.fullmatch(_pattern(template), path) is not None
+
+
+def literal_length(template: str) -> int:
+    """How much of a template is fixed text: what tells the closer of two matching routes."""
+    return len(_VARIABLE.sub("", template))
+
+
+def _pattern(template: str) -> str:
+    parts = []
+    position = 0
+    for match in _VARIABLE.finditer(template):
+        parts.append(re.escape(template[position : match.start()]))
+        parts.append(".+" if _spans_segments(match) else "[^/]+")
+        position = match.end()
+    return "".join(parts) + re.escape(template[position:])
+
+
+def _spans_segments(match: re.Match[str]) -> bool:
+    brace, angle = match["brace"] or "", match["angle"] or ""
+    return (
+        match["star"] is not None
+        or brace.endswith((":path", "..."))
+        or brace.startswith("*")
+        or angle.startswith("path:")
+    )

@@ -1,0 +1,97 @@
+"""One question to a metadata document: which document, and in which form the answer is wanted."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from conduit.errors import ConduitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from conduit.cli.flags import Parsed
+    from conduit.cli.tables import Page
+    from conduit.metadata.registry import Registry
+
+DEFAULT_PLACES = ("build/introspection/metadata.json", "metadata.json")
+
+
+class Question:
+    """The parsed command line of a verb, and the registry that answers it, loaded when it is first needed."""
+
+    def __init__(self, parsed: Parsed) -> None:
+        self.flags = parsed
+        self.arguments: list[str] = parsed.positionals
+
+    @property
+    def verbose(self) -> bool:
+        """Whether everything is wanted."""
+        return bool(self.flags["verbose"])
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry of the document that the command line names; with --verbose its warnings are told."""
+        from conduit.metadata.registry import load
+
+        registry = load(metadata_path(self.flags["metadata"]))
+        if self.verbose:
+            self._print_warnings(registry)
+        return registry
+
+    def print_warnings(self) -> None:
+        """Says on standard error what is doubtful about the document; seeking it costs as much as loading it."""
+        registry = self.registry
+        if not self.verbose:
+            self._print_warnings(registry)
+
+    def _print_warnings(self, registry: Registry) -> None:
+        from conduit.cli.introspect.warnings import print_warnings
+
+        print_warnings(metadata_path(self.flags["metadata"]), registry.warnings, self.verbose)
+
+    def answer(self, value: Any, print_table: Callable[[Page], None]) -> int:
+        """Prints the answer: `value` (records, lists and dicts of them) as JSON or YAML, or the table. Returns 0."""
+        if self.flags["format"] == "table":
+            from conduit.cli.tables import standard_page
+
+            print_table(standard_page(self.flags["no-color"]))
+        else:
+            from conduit.cli.introspect.data import print_data
+
+            print_data(value, self.flags["format"])
+        return 0
+
+
+class UnknownNameError(ConduitError):
+    """A name on the command line that the document does not know."""
+
+
+def metadata_path(given: str | None) -> str:
+    """Where the document is: what was given, else `$CONDUIT_METADATA`, else the first default place that exists."""
+    named = given or os.environ.get("CONDUIT_METADATA")
+    if named:
+        return named
+    for place in DEFAULT_PLACES:
+        if os.path.exists(place):  # noqa: PTH110 (pathlib would cost more than the look-up)
+            return place
+    raise ConduitError(
+        f"there is no metadata document: looked for {' and '.join(DEFAULT_PLACES)}."
+        " Make one with `conduit collect`, or name one with --metadata or $CONDUIT_METADATA"
+    )
+
+
+def require_known(name: str, known: Iterable[str], what: str) -> None:
+    """Raises `UnknownNameError` with near names where `name` is not among the known ones."""
+    names = tuple(dict.fromkeys(known))
+    if name in names:
+        return
+    from conduit.errors import near_names
+
+    near = near_names(name, names)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    there_are = f" (there are: {shown})" if names else "; there are none"
+    raise UnknownNameError(f"{what} not found: {name!r}{hint}{there_are}")

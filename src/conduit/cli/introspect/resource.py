@@ -1,0 +1,149 @@
+"""`conduit introspect resource NAME`: all that is known about one resource, and who refers to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conduit.cli.introspect.question import Question
+    from conduit.cli.tables import Page
+    from conduit.metadata.registry import Registry
+    from conduit.metadata.schema import Resource
+
+_INDENT = "  "
+
+
+def run(question: Question) -> int:
+    """Prints one resource; a name that is not there is `NotFoundError` with near names, exit status 1."""
+    registry = question.registry
+    resource = registry.resource(question.arguments[0])
+    return question.answer(resource, lambda page: _print(page, registry, resource, question.verbose))
+
+
+def _print(page: Page, registry: Registry, resource: Resource, verbose: bool) -> None:
+    page.heading(resource.name)
+    if resource.documentation:
+        page.paragraph(resource.documentation, _INDENT)
+    place = resource.file_path + (f":{resource.line_number}" if resource.line_number else "")
+    page.paragraph("  ".join(part for part in (resource.kind, place) if part), _INDENT)
+    _print_fields(page, resource, verbose)
+    _print_relationships(page, registry, resource)
+    _print_rules(page, resource, verbose)
+    _section(
+        page,
+        "ROUTES",
+        ["METHOD", "PATH", "OPERATION", "MIDDLEWARE"],
+        [
+            [route.method, route.path, route.operation, ", ".join(route.middleware)]
+            for route in registry.routes(resource=resource.name)
+        ],
+    )
+
+
+def _print_fields(page: Page, resource: Resource, verbose: bool) -> None:
+    header = ["NAME", "TYPE", "NULL", "REQUIRED", "DEFAULT", "CONSTRAINTS"]
+    rows = [
+        [
+            field.name,
+            field.type,
+            "null" if field.nullable else "",
+            "required" if field.required else "",
+            field.default_value,
+            " ".join(field.constraints),
+            *([field.documentation] if verbose else []),
+        ]
+        for field in resource.fields
+    ]
+    _section(page, "FIELDS", [*header, "DOCUMENTATION"] if verbose else header, rows)
+
+
+def _print_relationships(page: Page, registry: Registry, resource: Resource) -> None:
+    _section(
+        page,
+        "RELATIONSHIPS",
+        ["NAME", "TYPE", "TARGET", "KEY", "THROUGH", "ON DELETE"],
+        [
+            [one.name, one.type, one.target_resource, one.foreign_key, one.through_table, one.on_delete]
+            for one in resource.relationships
+        ],
+    )
+    _section(
+        page,
+        "REFERRED TO BY",
+        ["RESOURCE", "AS", "TYPE", "ON DELETE"],
+        [
+            [
+                reference.source_resource,
+                reference.relationship.name,
+                reference.relationship.type,
+                reference.relationship.on_delete,
+            ]
+            for reference in registry.relationships_to(resource.name)
+        ],
+    )
+
+
+def _print_rules(page: Page, resource: Resource, verbose: bool) -> None:
+    """What runs and what is checked around the resource."""
+    _section(
+        page,
+        "HOOKS",
+        ["TYPE", "TRANSACTION", "ASYNC", "LINE", "SOURCE"],
+        [
+            [
+                hook.type,
+                "transaction" if hook.transaction else "",
+                "async" if hook.async_ else "",
+                str(hook.line_number or ""),
+                hook.handler or (hook.source_code if verbose else _first_line(hook.source_code)),
+            ]
+            for hook in resource.hooks
+        ],
+    )
+    _section(
+        page,
+        "VALIDATIONS",
+        ["FIELD", "TYPE", "VALUE", "MESSAGE"],
+        [[one.field, one.type, one.value, one.message] for one in resource.validations],
+    )
+    _section(
+        page,
+        "CONSTRAINTS",
+        ["NAME", "ON", "CONDITION", "WHEN", "ERROR"],
+        [
+            [one.name, ", ".join(one.operations), one.condition, one.when, one.error]
+            for one in resource.constraints
+        ],
+    )
+    _section(
+        page,
+        "MIDDLEWARE",
+        ["OPERATION", "CHAIN"],
+        [[operation, ", ".join(chain)] for operation, chain in sorted(resource.middleware.items())],
+    )
+    _section(
+        page,
+        "SCOPES",
+        ["NAME", "PARAMETERS", "QUERY"],
+        [[one.name, ", ".join(one.parameters), one.query] for one in resource.scopes],
+    )
+    _section(
+        page,
+        "COMPUTED FIELDS",
+        ["NAME", "TYPE", "EXPRESSION"],
+        [[one.name, one.type, one.expression] for one in resource.computed_fields],
+    )
+
+
+def _section(page: Page, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if rows:
+        page.line()
+        page.heading(f"{title} ({len(rows)})")
+        page.table(header, rows, _INDENT, keep=header[0] if "PATH" not in header else "PATH")
+
+
+def _first_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return "" if not lines else lines[0] + (" …" if len(lines) > 1 else "")

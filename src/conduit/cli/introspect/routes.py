@@ -1,0 +1,89 @@
+"""`conduit introspect routes`: the routes, all or those that the flags describe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conduit.cli.introspect.question import require_known
+from conduit.errors import ConduitError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conduit.cli.flags import FlagSet
+    from conduit.cli.introspect.question import Question
+    from conduit.cli.tables import Page
+    from conduit.metadata.schema import Route
+
+
+def declare(flags: FlagSet) -> None:
+    """The filters; a route has to pass all that are given."""
+    flags.option("method", "only this HTTP method, in any case", metavar="METHOD")
+    flags.option("middleware", "only routes that carry this middleware", metavar="NAME")
+    flags.option("resource", "only routes of this resource", metavar="NAME")
+    flags.option(
+        "match", 'only routes that serve a request such as "GET /orders/5", closest first', metavar="REQUEST"
+    )
+
+
+def run(question: Question) -> int:
+    """Prints the routes in document order; with --match those with the fewest variable parts first."""
+    registry, flags = question.registry, question.flags
+    everything = registry.routes()
+    if flags["resource"] is not None:
+        known = [
+            *(one.name for one in registry.resources()),
+            *(route.resource for route in everything if route.resource),
+        ]
+        require_known(flags["resource"], known, "resource")
+    routes: Sequence[Route] = registry.routes(method=flags["method"], resource=flags["resource"])
+    if flags["middleware"] is not None:
+        routes = _with_middleware(routes, everything, flags["middleware"])
+    if flags["match"] is not None:
+        routes = _matching(routes, flags["match"])
+    return question.answer(routes, lambda page: _print(page, routes, question.verbose))
+
+
+def _with_middleware(routes: Sequence[Route], everything: Sequence[Route], name: str) -> list[Route]:
+    known = (part for route in everything for entry in route.middleware for part in _names_in(entry))
+    require_known(name, known, "middleware")
+    return [route for route in routes if any(name in _names_in(entry) for entry in route.middleware)]
+
+
+def _names_in(entry: str) -> list[str]:
+    """What a middleware entry may be asked for by: itself, its name without parameters, each of its alternatives."""
+    parts = [part for choice in entry.split(" or ") for part in choice.split(" and ")]
+    names = [part.partition("(")[0] for part in parts if part != "none"]
+    return list(dict.fromkeys([*names, *parts, entry]))
+
+
+def _matching(routes: Sequence[Route], request: str) -> list[Route]:
+    from conduit.cli.introspect.matching import match_routes, parse_request
+
+    try:
+        method, path = parse_request(request)
+    except ValueError as error:
+        raise UsageError(f"routes: {error}") from None
+    found = match_routes(routes, method, path)
+    if not found:
+        others = sorted({route.method for route in match_routes(routes, "", path)})
+        hint = f"; it is served for {', '.join(others)}" if others else ""
+        raise ConduitError(f"no route serves {request}{hint}")
+    return found
+
+
+def _print(page: Page, routes: Sequence[Route], verbose: bool) -> None:
+    if not routes:
+        page.line("no routes")
+        return
+    header = ["METHOD", "PATH", "RESOURCE", "MIDDLEWARE"]
+    rows = [[route.method, route.path, route.resource, ", ".join(route.middleware)] for route in routes]
+    if verbose:
+        header += ["OPERATION", "HANDLER", "REQUEST", "RESPONSE", "KIND"]
+        rows = [[*row, *_more(route)] for row, route in zip(rows, routes, strict=True)]
+    page.table(header, rows, keep="PATH")
+
+
+def _more(route: Route) -> list[str]:
+    kind = route.details.kind if route.details else ""
+    return [route.operation, route.handler, route.request_body, route.response_body, kind]

@@ -1,0 +1,81 @@
+"""`conduit introspect stats`: how much there is of everything, and what is doubtful about the document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conduit.cli.introspect.patterns import all_patterns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from conduit.cli.introspect.question import Question
+    from conduit.cli.tables import Page
+    from conduit.metadata.registry import Registry
+
+
+def run(question: Question) -> int:
+    """Prints the counts; the document's own warnings are told on standard error."""
+    registry = question.registry
+    question.print_warnings()
+    answer = _answer(registry)
+    return question.answer(answer, lambda page: _print(page, answer))
+
+
+def _answer(registry: Registry) -> dict[str, object]:
+    schema, resources = registry.schema(), registry.resources()
+    graph = registry.graph()
+    edges = [edge.relationship for edge in graph.edges]
+    return {
+        "version": schema.version,
+        "generated": "" if schema.generated.startswith("0001-") else schema.generated,
+        "source_hash": schema.source_hash,
+        "sources": schema.sources,
+        "counts": {
+            "resources": len(resources),
+            "fields": sum(len(one.fields) for one in resources),
+            "relationships": sum(len(one.relationships) for one in resources),
+            "hooks": sum(len(one.hooks) for one in resources),
+            "validations": sum(len(one.validations) for one in resources),
+            "constraints": sum(len(one.constraints) for one in resources),
+            "scopes": sum(len(one.scopes) for one in resources),
+            "computed_fields": sum(len(one.computed_fields) for one in resources),
+            "routes": len(schema.routes),
+            "routes_without_resource": sum(not route.resource for route in schema.routes),
+            "routes_without_middleware": sum(not route.middleware for route in schema.routes),
+            "patterns": len(all_patterns(registry)),
+            "cycles": len(registry.cycles()),
+            "graph_nodes": len(graph.nodes),
+            "graph_edges": len(edges),
+            "errors": len(schema.errors),
+            "warnings": len(registry.warnings),
+        },
+        "methods": _tally(route.method.upper() for route in schema.routes),
+        "relationship_types": _tally(one.type for each in resources for one in each.relationships),
+        "middleware": _tally(name for route in schema.routes for name in route.middleware),
+        "cache": registry.cache_stats(),
+    }
+
+
+def _tally(names: Iterable[str]) -> dict[str, int]:
+    """How often each name occurs, the most frequent first, then by name."""
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _print(page: Page, answer: Mapping[str, Any]) -> None:
+    about = [[key.replace("_", " "), str(answer[key])] for key in ("version", "generated", "source_hash")]
+    about += [["source", " ".join((one.kind, one.version, one.name, one.title))] for one in answer["sources"]]
+    page.table(["DOCUMENT", ""], [row for row in about if row[1]])
+    for title in ("counts", "methods", "relationship_types", "middleware"):
+        counts = answer[title]
+        if counts:
+            page.line()
+            rows = [
+                [name.replace("_", " ") if title == "counts" else name, str(number)]
+                for name, number in counts.items()
+            ]
+            page.table([title.replace("_", " ").upper(), "NUMBER"], rows)
