@@ -1,10 +1,32 @@
-from typing import NamedTuple
+from types import CodeType
+from typing import NamedTuple, TypedDict
 
 class Counts(NamedTuple):
     allocations: int
     bytes: int
 
+class CpuFacts(TypedDict):
+    duration_ns: int
+    samples: int
+    lost: int
+    unreadable: int
+    foreign_signals: int
+    threads: int
+    threads_refused: int
+    handler_calls: int
+    handler_ns: int
+    collector_ns: int
+    signal_taken_over: bool
+
+_RawSample = tuple[int, int, int, str | None, int, tuple[CodeType | int, ...] | None]
+
 def allocations_start() -> None: ...
 def allocations_read() -> Counts: ...
 def allocations_read_all_threads() -> Counts: ...
 def allocations_stop() -> None: ...
+def cpu_start(period_ns: int, by_wall: bool, counters: bool, /) -> None: ...
+def cpu_stop() -> tuple[list[_RawSample], CpuFacts]: ...
+def cpu_thread_began() -> int | None: ...
+def cpu_after_fork_in_child(period_ns: int, by_wall: bool, /) -> None: ...
+def line_of(code: CodeType, instruction: int, /) -> int: ...
+def symbol_of(address: int, /) -> tuple[str, str] | None: ...

@@ -6,10 +6,13 @@
 
 static PyMethodDef *const METHOD_TABLES[] = {
     allocation_methods,
+    cpu_methods,
+    place_methods,
 };
 
 static int (*const ATTACHMENTS[])(void) = {
     attach_allocations,
+    attach_cpu,
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

@@ -2,8 +2,8 @@
  * of functions from which module.c is put together.
  *
  * Law of the extension: what runs inside an allocator hook or a signal handler allocates nothing from Python,
- * raises nothing and takes no reference; it writes to memory that this extension owns (mmap, never malloc, where
- * a hook could meet itself). Everything that builds Python objects runs later, from an ordinary call. */
+ * raises nothing and takes no reference; it writes to memory that this extension owns. A signal handler does not even
+ * call malloc, and waits for no lock. Everything that builds Python objects runs later, from an ordinary call. */
 #ifndef CONDUIT_NATIVE_H
 #define CONDUIT_NATIVE_H
 
@@ -23,6 +23,9 @@
 
 /* One table a file; module.c adds them all. `attach` functions run once, when the module is made. */
 extern PyMethodDef allocation_methods[];
+extern PyMethodDef cpu_methods[];
+extern PyMethodDef place_methods[];
 int attach_allocations(void);
+int attach_cpu(void);
 
 #endif

@@ -1,0 +1,516 @@
+/* The CPU sampler: every thread's own timer interrupts it with SIGPROF, and the handler notes its Python stack.
+ *
+ * Who runs where:
+ *   the handler      in the interrupted thread, with or without the GIL. Reads by safe_load, writes one slot of the
+ *                    ring, and touches nothing else but atomics and thread-local integers.
+ *   the collector    a thread of ours without the GIL and with all signals blocked. Ten times a second it moves
+ *                    samples from the ring to the table; five times a second it looks for threads without a timer.
+ *   start and stop   with the GIL, on any thread.
+ *
+ * Who owns what: the ring belongs to handlers until a sample is published, and then to whoever holds `table_lock`. Code
+ * objects are known by address only; while sampling goes on, dying ones are parked (code_parking.c), so an address in
+ * the table cannot come to mean another object. `handlers` counts handlers that run just now: stop and sweep wait until
+ * there are none that began before. */
+#define _GNU_SOURCE
+#include "address_map.h"
+#include "code_parking.h"
+#include "native.h"
+#include "sample_ring.h"
+#include "stack_table.h"
+#include "thread_timers.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define DRAIN_PERIOD_NS 100000000
+#define LISTING_PERIOD_NS 200000000
+#define SHORTEST_WAIT_NS 1000000
+#define QUIET_WAIT_NS INT64_C(5000000000)
+
+/* What is known of a stack besides its frames rides behind them in the table, as frames that no code object has. */
+enum { MARK_THREAD = -1000, MARK_COUNTER = -1001, MARK_TASK = -1002, MARK_UNREADABLE = -1003 };
+enum { MARKS = 4 };
+
+static atomic_bool sampling;
+static atomic_int handlers;
+static atomic_uint session, next_thread;
+static atomic_ullong walked, lost, unreadable, foreign, handler_ns, handler_calls;
+
+static bool active, stopping; /* with the GIL; building the answer may let other threads run */
+static bool keep_counters;
+static pid_t owner;
+static PyInterpreterState *interpreter;
+static struct sigaction action_before;
+static struct timespec started;
+
+static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
+static StackTable table; /* under `table_lock` */
+static char (*task_names)[TASK_NAME_BYTES];
+static uint32_t task_count, task_capacity;
+
+static pthread_t collector;
+static bool collecting; /* under `collector_lock` */
+static pthread_mutex_t collector_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t collector_wakes;
+static int64_t collector_ns;
+
+static THREAD_LOCAL unsigned own_session;
+static THREAD_LOCAL uint32_t own_thread;
+static THREAD_LOCAL pid_t own_tid;
+
+static int64_t since(const struct timespec *begin, clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)(now.tv_sec - begin->tv_sec) * 1000000000 + (now.tv_nsec - begin->tv_nsec);
+}
+
+/* ---- in the handler ---- */
+
+/* A number that, unlike the kernel's, is not given again to a later thread of this session. */
+static void number_own_thread(void) {
+    unsigned current = atomic_load(&session);
+    if (own_session == current) return;
+    own_session = current;
+    own_thread = atomic_fetch_add(&next_thread, 1);
+    own_tid = (pid_t)syscall(SYS_gettid);
+}
+
+static uintptr_t counter_of(const ucontext_t *context) {
+#if defined(__x86_64__)
+    return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    return (uintptr_t)context->uc_mcontext.pc;
+#else
+    (void)context;
+    return 0;
+#endif
+}
+
+static void take_sample(const siginfo_t *information, const ucontext_t *context) {
+    if (information->si_code != SI_TIMER || !thread_timers_is_ours(information->si_value.sival_ptr)) {
+        atomic_fetch_add(&foreign, 1);
+        return;
+    }
+    int64_t weight = 1 + (information->si_overrun > 0 ? information->si_overrun : 0);
+    number_own_thread();
+    Sample *sample = sample_ring_claim(own_thread);
+    if (sample == NULL) {
+        atomic_fetch_add(&lost, (unsigned long long)weight);
+        return;
+    }
+    sample->thread = own_thread;
+    sample->tid = own_tid;
+    sample->weight = weight;
+    sample->counter = counter_of(context);
+    sample->task[0] = 0;
+    PyThreadState *thread = PyGILState_GetThisThreadState();
+    if (thread != NULL && thread->interp != interpreter) thread = NULL; /* a subinterpreter's code is not parked */
+    sample->depth = frames_walk_interrupted(thread, safe_load_method(&context->uc_sigmask), sample->frames, MAX_DEPTH);
+    atomic_fetch_add(&walked, 1);
+    if (sample->depth < 0) atomic_fetch_add(&unreadable, (unsigned long long)weight);
+    sample_ring_publish(sample);
+}
+
+static void on_profile_signal(int Py_UNUSED(signal_number), siginfo_t *information, void *context) {
+    int error = errno;
+    struct timespec begin;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    atomic_fetch_add(&handlers, 1);
+    if (atomic_load(&sampling)) {
+        take_sample(information, context);
+        atomic_fetch_add(&handler_calls, 1);
+        atomic_fetch_add(&handler_ns, (unsigned long long)since(&begin, CLOCK_MONOTONIC));
+    }
+    atomic_fetch_sub(&handlers, 1);
+    errno = error;
+}
+
+/* ---- from the ring to the table ---- */
+
+static uint32_t task_number(const char *name) {
+    for (uint32_t i = task_count; i-- > 0;)
+        if (strcmp(task_names[i], name) == 0) return i;
+    if (task_count == task_capacity) {
+        uint32_t capacity = task_capacity ? task_capacity * 2 : 16;
+        void *moved = realloc(task_names, capacity * sizeof *task_names);
+        if (moved == NULL) return NO_STACK;
+        task_names = moved;
+        task_capacity = capacity;
+    }
+    strcpy(task_names[task_count], name);
+    return task_count++;
+}
+
+/* With `table_lock`. */
+static void add_to_table(const Sample *sample) {
+    static Frame frames[MAX_DEPTH + MARKS];
+    int depth = sample->depth > 0 ? sample->depth : 0;
+    memcpy(frames, sample->frames, (size_t)depth * sizeof(Frame));
+    uintptr_t thread = ((uintptr_t)sample->thread << 32) | (uint32_t)sample->tid;
+    frames[depth++] = (Frame){(PyCodeObject *)thread, MARK_THREAD};
+    if (sample->depth < 0) frames[depth++] = (Frame){NULL, MARK_UNREADABLE};
+    if (keep_counters) frames[depth++] = (Frame){(PyCodeObject *)sample->counter, MARK_COUNTER};
+    uint32_t task = sample->task[0] ? task_number(sample->task) : NO_STACK;
+    if (task != NO_STACK) frames[depth++] = (Frame){(PyCodeObject *)(uintptr_t)task, MARK_TASK};
+    bool is_new;
+    uint32_t stack = stack_table_intern(&table, frames, depth, &is_new);
+    if (stack == NO_STACK)
+        atomic_fetch_add(&lost, (unsigned long long)sample->weight);
+    else
+        table.stacks[stack].values[0] += sample->weight;
+}
+
+static double drain(void) {
+    pthread_mutex_lock(&table_lock);
+    double fullness = sample_ring_drain(add_to_table);
+    pthread_mutex_unlock(&table_lock);
+    return fullness;
+}
+
+static bool is_in_samples(const PyCodeObject *code, void *argument) {
+    Block block;
+    return address_map_find(argument, (uintptr_t)code, &block);
+}
+
+/* Lets go of parked code that no sample knows. A handler that runs just now may have read an address of code that was
+ * alive when it looked, and not published it yet: then this has to wait for another time. */
+static void sweep_parked_code(void) {
+    AddressMap known = {NULL, 0, 0};
+    bool complete = true;
+    if (atomic_load(&handlers) != 0) return;
+    pthread_mutex_lock(&table_lock);
+    sample_ring_drain(add_to_table);
+    for (size_t i = 0; i < table.frame_count && complete; i++) {
+        const Frame *frame = &table.frames[i];
+        bool is_repeated = i > 0 && frame->code == frame[-1].code; /* a recursion's table is mostly such */
+        if (frame->instruction > MARK_THREAD && !is_repeated)
+            complete = address_map_put(&known, (Block){.address = (uintptr_t)frame->code});
+    }
+    pthread_mutex_unlock(&table_lock);
+    if (complete) code_parking_sweep(is_in_samples, &known);
+    address_map_clear(&known);
+}
+
+/* Waits for `nanoseconds` or for the end, whichever is first. With `collector_lock`. */
+static void doze(int64_t nanoseconds) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)nanoseconds;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    while (collecting && pthread_cond_timedwait(&collector_wakes, &collector_lock, &until) == 0) continue;
+}
+
+/* Many threads or a high rate fill the ring sooner: then it is emptied as often as it takes. */
+static int64_t next_wait(int64_t wait, double fullness) {
+    if (fullness > 0.05) return wait / 8 > SHORTEST_WAIT_NS ? wait / 8 : SHORTEST_WAIT_NS;
+    if (fullness < 0.01) return wait * 2 < DRAIN_PERIOD_NS ? wait * 2 : DRAIN_PERIOD_NS;
+    return wait;
+}
+
+static void *collect(void *Py_UNUSED(argument)) {
+    pid_t tid = (pid_t)syscall(SYS_gettid);
+    int64_t until_listing = 0, wait = DRAIN_PERIOD_NS;
+    pthread_mutex_lock(&collector_lock);
+    while (collecting) {
+        pthread_mutex_unlock(&collector_lock);
+        wait = next_wait(wait, drain());
+        if (until_listing <= 0) {
+            thread_timers_arm_all(tid);
+            until_listing = LISTING_PERIOD_NS;
+        }
+        until_listing -= wait;
+        pthread_mutex_lock(&collector_lock);
+        doze(wait);
+    }
+    struct timespec zero = {0, 0};
+    collector_ns = since(&zero, CLOCK_THREAD_CPUTIME_ID);
+    pthread_mutex_unlock(&collector_lock);
+    return NULL;
+}
+
+static bool init_condition(void) {
+    pthread_condattr_t attributes;
+    return pthread_condattr_init(&attributes) == 0 && pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+           pthread_cond_init(&collector_wakes, &attributes) == 0;
+}
+
+static bool start_collector(void) {
+    sigset_t all, before;
+    sigfillset(&all);
+    collecting = true;
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited: the collector takes nobody's signals */
+    int status = pthread_create(&collector, NULL, collect, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (status != 0) collecting = false;
+    return status == 0;
+}
+
+static void stop_collector(void) {
+    pthread_mutex_lock(&collector_lock);
+    bool was_collecting = collecting;
+    collecting = false;
+    pthread_cond_signal(&collector_wakes);
+    pthread_mutex_unlock(&collector_lock);
+    if (was_collecting) pthread_join(collector, NULL);
+}
+
+/* ---- start ---- */
+
+static bool signal_is_free(void) {
+    struct itimerval timer;
+    sigaction(SIGPROF, NULL, &action_before);
+    bool has_handler = (action_before.sa_flags & SA_SIGINFO) != 0 ||
+                       (action_before.sa_handler != SIG_DFL && action_before.sa_handler != SIG_IGN);
+    bool has_timer = getitimer(ITIMER_PROF, &timer) == 0 && (timer.it_value.tv_sec != 0 || timer.it_value.tv_usec != 0);
+    if (!has_handler && !has_timer) return true;
+    PyErr_Format(PyExc_RuntimeError,
+                 "the CPU sampler needs the signal SIGPROF, and this program uses it already (%s): turn the other "
+                 "profiler off, or take a wall profile",
+                 has_handler ? "it has a handler" : "setitimer(ITIMER_PROF) is running");
+    return false;
+}
+
+static bool is_only_interpreter(void) {
+    PyInterpreterState *first = PyInterpreterState_Head();
+    if (first != NULL && PyInterpreterState_Next(first) == NULL) return true;
+    PyErr_SetString(PyExc_RuntimeError, "the CPU sampler does not work in a process with subinterpreters: their code "
+                                        "objects could die unseen");
+    return false;
+}
+
+static void install_handler(void) {
+    struct sigaction mine;
+    memset(&mine, 0, sizeof mine);
+    mine.sa_sigaction = on_profile_signal;
+    mine.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+    sigaction(SIGPROF, &mine, NULL);
+}
+
+/* Puts the former action back. Ignoring the signal in between throws away what is still pending: under the default
+ * action one late SIGPROF would kill the program. False: somebody else's handler is there by now, and stays. */
+static bool restore_handler(void) {
+    struct sigaction current, ignore;
+    sigaction(SIGPROF, NULL, &current);
+    if (!(current.sa_flags & SA_SIGINFO) || current.sa_sigaction != on_profile_signal) return false;
+    memset(&ignore, 0, sizeof ignore);
+    ignore.sa_handler = SIG_IGN;
+    sigaction(SIGPROF, &ignore, NULL);
+    sigaction(SIGPROF, &action_before, NULL);
+    return true;
+}
+
+static void reset_counts(void) {
+    walked = lost = unreadable = foreign = handler_ns = handler_calls = 0;
+    next_thread = 0;
+    collector_ns = 0;
+    task_count = 0;
+    atomic_fetch_add(&session, 1);
+    clock_gettime(CLOCK_MONOTONIC, &started);
+}
+
+/* Waits for the handlers that run on other threads. False: one of them has been stuck for seconds (a stopped thread). */
+static bool wait_until_quiet(void) {
+    struct timespec begin;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    while (atomic_load(&handlers) != 0) {
+        if (since(&begin, CLOCK_MONOTONIC) > QUIET_WAIT_NS) return false;
+        sched_yield();
+    }
+    return true;
+}
+
+static bool begin_signals(TimerClock clock, int64_t period_ns) {
+    install_handler();
+    atomic_store(&sampling, true);
+    thread_timers_begin(clock, period_ns, SIGPROF);
+    if (thread_timers_arm((pid_t)syscall(SYS_gettid)) && start_collector()) {
+        thread_timers_arm_all(0);
+        return true;
+    }
+    PyErr_SetString(PyExc_RuntimeError, "the kernel gives this process no more timers or threads: raise its limit of "
+                                        "pending signals (ulimit -i) or of processes (ulimit -u)");
+    return false;
+}
+
+static bool end_signals(void) {
+    atomic_store(&sampling, false);
+    stop_collector();
+    thread_timers_end();
+    return restore_handler();
+}
+
+static PyObject *cpu_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
+    long long period_ns;
+    int by_wall, counters;
+    if (!PyArg_ParseTuple(arguments, "Lpp", &period_ns, &by_wall, &counters)) return NULL;
+    if (period_ns <= 0) return PyErr_Format(PyExc_ValueError, "the period must be positive, got %lld ns", period_ns);
+    if (active) {
+        PyErr_SetString(PyExc_RuntimeError, "a CPU profile is being taken already: stop() the first one before starting "
+                                            "another");
+        return NULL;
+    }
+    if (!signal_is_free() || !is_only_interpreter()) return NULL;
+    if (!sample_ring_prepare()) return PyErr_NoMemory();
+    if (!safe_loads_begin()) {
+        PyErr_SetString(PyExc_RuntimeError, "the CPU sampler cannot read memory safely on this machine: its processor is "
+                                            "unknown to it and process_vm_readv is forbidden");
+        return NULL;
+    }
+    if (!code_parking_begin(sweep_parked_code)) {
+        safe_loads_end();
+        return NULL;
+    }
+    interpreter = PyInterpreterState_Get();
+    keep_counters = counters;
+    owner = getpid();
+    reset_counts();
+    active = true;
+    if (!begin_signals(by_wall ? CLOCK_OF_WALL : CLOCK_OF_CPU, period_ns)) {
+        end_signals();
+        code_parking_end(wait_until_quiet());
+        safe_loads_end();
+        active = false;
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---- stop ---- */
+
+/* Everything of one stack as (thread, tid, counter, task, weight, stack); the stack is (code, instruction, code, …),
+ * or None where it could not be read. */
+static PyObject *build_sample(const Stack *stack) {
+    unsigned long long thread = 0, counter = 0;
+    const char *task = NULL;
+    bool is_readable = true;
+    uint32_t depth = stack->depth;
+    for (; depth > 0 && table.frames[stack->first + depth - 1].instruction <= MARK_THREAD; depth--) {
+        const Frame *mark = &table.frames[stack->first + depth - 1];
+        if (mark->instruction == MARK_THREAD) thread = (uintptr_t)mark->code;
+        if (mark->instruction == MARK_COUNTER) counter = (uintptr_t)mark->code;
+        if (mark->instruction == MARK_TASK) task = task_names[(uintptr_t)mark->code];
+        if (mark->instruction == MARK_UNREADABLE) is_readable = false;
+    }
+    PyObject *frames = is_readable ? frames_as_tuple(&table.frames[stack->first], depth) : Py_NewRef(Py_None);
+    if (frames == NULL) return NULL;
+    return Py_BuildValue("(IIKzLN)", (unsigned)(thread >> 32), (unsigned)(thread & UINT32_MAX), counter, task,
+                         (long long)stack->values[0], frames);
+}
+
+static PyObject *build_samples(void) {
+    PyObject *samples = PyList_New((Py_ssize_t)table.stack_count);
+    for (uint32_t i = 0; samples != NULL && i < table.stack_count; i++) {
+        PyObject *sample = build_sample(&table.stacks[i]);
+        if (sample == NULL) {
+            Py_CLEAR(samples);
+            break;
+        }
+        PyList_SET_ITEM(samples, (Py_ssize_t)i, sample);
+    }
+    return samples;
+}
+
+static PyObject *build_facts(bool kept_signal) {
+    TimerCounts timers = thread_timers_counts();
+    return Py_BuildValue("{s:L,s:K,s:K,s:K,s:K,s:i,s:i,s:K,s:K,s:L,s:O}", "duration_ns",
+                         (long long)since(&started, CLOCK_MONOTONIC), "samples", (unsigned long long)walked, "lost", (unsigned long long)lost, "unreadable",
+                         (unsigned long long)unreadable, "foreign_signals", (unsigned long long)foreign, "threads",
+                         timers.armed, "threads_refused", timers.refused, "handler_calls",
+                         (unsigned long long)handler_calls, "handler_ns", (unsigned long long)handler_ns, "collector_ns",
+                         (long long)collector_ns, "signal_taken_over", kept_signal ? Py_False : Py_True);
+}
+
+/* What fork leaves in a child: one thread, no timers, no collector, and counts of handlers that will never return. */
+static void become_child(void) {
+    atomic_store(&handlers, 0);
+    init_condition(); /* the parent's collector is still waiting on it, as far as its memory says */
+    thread_timers_forget();
+    sample_ring_reset();
+    collecting = false;
+    stack_table_clear(&table);
+    reset_counts();
+    owner = getpid();
+}
+
+static PyObject *cpu_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    if (!active) {
+        PyErr_SetString(PyExc_RuntimeError, "no CPU profile is being taken: start() comes first");
+        return NULL;
+    }
+    if (stopping) {
+        PyErr_SetString(PyExc_RuntimeError, "the CPU profile is being stopped by another thread");
+        return NULL;
+    }
+    stopping = true;
+    if (owner != getpid()) become_child();
+    bool kept_signal = end_signals();
+    bool quiet = wait_until_quiet();
+    drain();
+    PyObject *facts = build_facts(kept_signal);
+    PyObject *samples = facts == NULL ? NULL : build_samples();
+    stack_table_clear(&table);
+    code_parking_end(quiet);
+    safe_loads_end();
+    active = stopping = false;
+    if (samples == NULL) {
+        Py_XDECREF(facts);
+        return NULL;
+    }
+    return Py_BuildValue("(NN)", samples, facts);
+}
+
+/* For os.register_at_fork: the child goes on sampling, from nothing. */
+static PyObject *cpu_after_fork_in_child(PyObject *Py_UNUSED(module), PyObject *arguments) {
+    long long period_ns;
+    int by_wall;
+    if (!PyArg_ParseTuple(arguments, "Lp", &period_ns, &by_wall)) return NULL;
+    if (!active) Py_RETURN_NONE;
+    become_child();
+    if (!begin_signals(by_wall ? CLOCK_OF_WALL : CLOCK_OF_CPU, period_ns)) return NULL;
+    Py_RETURN_NONE;
+}
+
+/* In a thread that has just begun: arms it at once, without waiting to be found, and tells its number. */
+static PyObject *cpu_thread_began(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    if (!active || !sampling) Py_RETURN_NONE;
+    number_own_thread();
+    thread_timers_arm(own_tid);
+    return PyLong_FromUnsignedLong(own_thread);
+}
+
+PyMethodDef cpu_methods[] = {
+    {"cpu_start", cpu_start, METH_VARARGS, "cpu_start(period_ns, by_wall, counters): begins to sample every thread."},
+    {"cpu_stop", cpu_stop, METH_NOARGS, "Ends sampling; returns (samples, facts)."},
+    {"cpu_thread_began", cpu_thread_began, METH_NOARGS, "Arms the calling thread; returns its number, or None."},
+    {"cpu_after_fork_in_child", cpu_after_fork_in_child, METH_VARARGS, "(period_ns, by_wall): re-arms a child."},
+    {NULL, NULL, 0, NULL},
+};
+
+static void before_fork(void) {
+    pthread_mutex_lock(&collector_lock);
+    pthread_mutex_lock(&table_lock);
+    thread_timers_lock();
+}
+
+static void after_fork(void) {
+    thread_timers_unlock();
+    pthread_mutex_unlock(&table_lock);
+    pthread_mutex_unlock(&collector_lock);
+}
+
+int attach_cpu(void) {
+    bool made = init_condition() &&
+                pthread_atfork(before_fork, after_fork, after_fork) == 0;
+    if (!made) PyErr_SetString(PyExc_ImportError, "no memory for the CPU sampler's locks");
+    return made ? 0 : -1;
+}

@@ -1,0 +1,20 @@
+/* The Python stack of a thread, as addresses. See frames.c. */
+#ifndef CONDUIT_FRAMES_H
+#define CONDUIT_FRAMES_H
+
+#include "native.h"
+#include "safe_load.h"
+
+#define MAX_DEPTH 512 /* frames kept of one stack, from the leaf; deeper ones lose their root */
+
+typedef struct {
+    PyCodeObject *code;  /* borrowed: valid while its frame lives, or while dying code is parked */
+    int32_t instruction; /* byte offset of the instruction, as `PyCode_Addr2Line` and `dis` count */
+} Frame;
+
+int frames_walk(PyThreadState *thread, Frame *frames, int capacity);
+int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, Frame *frames, int capacity);
+bool frame_is_complete(const Frame *frame);
+PyObject *frames_as_tuple(const Frame *frames, uint32_t depth);
+
+#endif

@@ -1,0 +1,178 @@
+/* One POSIX timer for every thread of the process, each counting its own thread's CPU time and signalling that thread.
+ *
+ * Per thread, because one timer for the process serves whichever thread happens to run when it expires, at the
+ * scheduler's tick, and older kernels prefer the main thread; a thread's own timer counts exactly (`si_overrun` says
+ * how many periods one signal stands for). Timers do not survive fork and end with exec; a timer whose thread
+ * is gone stays allocated until it is deleted here. */
+#define _GNU_SOURCE
+#include "thread_timers.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid /* glibc gives the field no public name */
+#endif
+
+typedef struct {
+    pid_t tid;
+    timer_t timer;
+    bool seen; /* by the listing of threads that is going on */
+} ThreadTimer;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static ThreadTimer *timers; /* under `lock`, like all below */
+static int timer_count, timer_capacity;
+static TimerCounts counts;
+static TimerClock timer_clock;
+static int64_t period_ns;
+static int timer_signal;
+static uint64_t random_state;
+static char marker; /* its address in `si_value` tells our timers from other senders of the signal */
+
+/* The CPU clock of one thread, by the kernel's own encoding: that of pthread_getcpuclockid, which wants a pthread_t. */
+static clockid_t clock_of(pid_t tid) {
+    if (timer_clock == CLOCK_OF_WALL) return CLOCK_MONOTONIC;
+    return (clockid_t)((~(unsigned)tid << 3) | 6);
+}
+
+/* Threads must not all be sampled at the same moment, nor a program that works in periods always at the same one. */
+static int64_t first_period(void) {
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return 1 + (int64_t)(random_state % (uint64_t)period_ns);
+}
+
+static struct timespec as_timespec(int64_t nanoseconds) {
+    return (struct timespec){nanoseconds / 1000000000, nanoseconds % 1000000000};
+}
+
+/* A CPU timer reads as all zero once its thread is gone, though the thread's number may be another's by now. */
+static bool is_dead(timer_t timer) {
+    struct itimerspec left;
+    if (timer_clock == CLOCK_OF_WALL) return false;
+    return timer_gettime(timer, &left) != 0 || (left.it_interval.tv_sec == 0 && left.it_interval.tv_nsec == 0);
+}
+
+static void drop(int index) {
+    timer_delete(timers[index].timer);
+    timers[index] = timers[--timer_count];
+}
+
+static bool create(pid_t tid, timer_t *timer) {
+    struct sigevent event;
+    memset(&event, 0, sizeof event);
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = timer_signal;
+    event.sigev_value.sival_ptr = &marker;
+    event.sigev_notify_thread_id = tid;
+    if (timer_create(clock_of(tid), &event, timer) != 0) return false;
+    struct itimerspec when = {as_timespec(period_ns), as_timespec(first_period())};
+    if (timer_settime(*timer, 0, &when, NULL) == 0) return true;
+    timer_delete(*timer);
+    return false;
+}
+
+static bool make_room(void) {
+    if (timer_count < timer_capacity) return true;
+    int capacity = timer_capacity ? timer_capacity * 2 : 64;
+    ThreadTimer *moved = realloc(timers, (size_t)capacity * sizeof *moved);
+    if (moved == NULL) return false;
+    timers = moved;
+    timer_capacity = capacity;
+    return true;
+}
+
+static int find(pid_t tid) {
+    for (int i = 0; i < timer_count; i++)
+        if (timers[i].tid == tid) return i;
+    return -1;
+}
+
+static bool arm(pid_t tid) {
+    int index = find(tid);
+    if (index >= 0 && is_dead(timers[index].timer)) {
+        drop(index);
+        index = -1;
+    }
+    if (index >= 0) {
+        timers[index].seen = true;
+        return true;
+    }
+    timer_t timer;
+    if (!make_room() || !create(tid, &timer)) {
+        counts.refused++;
+        return false;
+    }
+    timers[timer_count++] = (ThreadTimer){tid, timer, true};
+    counts.armed++;
+    return true;
+}
+
+void thread_timers_begin(TimerClock clock, int64_t period, int signal_number) {
+    pthread_mutex_lock(&lock);
+    timer_clock = clock;
+    period_ns = period;
+    timer_signal = signal_number;
+    counts = (TimerCounts){0, 0};
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    random_state = ((uint64_t)now.tv_nsec << 20) ^ (uint64_t)now.tv_sec ^ UINT64_C(0x9E3779B97F4A7C15);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Gives one thread its timer, if it has none. False: the kernel refused (RLIMIT_SIGPENDING, most likely). */
+bool thread_timers_arm(pid_t tid) {
+    pthread_mutex_lock(&lock);
+    bool armed = arm(tid);
+    pthread_mutex_unlock(&lock);
+    return armed;
+}
+
+/* Gives every thread of the process but one its timer, and takes back those of threads that are gone. */
+void thread_timers_arm_all(pid_t except) {
+    DIR *directory = opendir("/proc/self/task");
+    if (directory == NULL) return;
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < timer_count; i++) timers[i].seen = false;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        pid_t tid = (pid_t)atoi(entry->d_name);
+        if (tid > 0 && tid != except) arm(tid);
+    }
+    for (int i = timer_count - 1; i >= 0; i--)
+        if (!timers[i].seen) drop(i);
+    pthread_mutex_unlock(&lock);
+    closedir(directory);
+}
+
+/* Whether a signal that carries this value was sent by one of our timers. Safe in a signal handler. */
+bool thread_timers_is_ours(const void *value) { return value == &marker; }
+
+TimerCounts thread_timers_counts(void) {
+    pthread_mutex_lock(&lock);
+    TimerCounts now = counts;
+    pthread_mutex_unlock(&lock);
+    return now;
+}
+
+void thread_timers_end(void) {
+    pthread_mutex_lock(&lock);
+    while (timer_count > 0) drop(timer_count - 1);
+    pthread_mutex_unlock(&lock);
+}
+
+/* In a child after fork: the timers stayed with the parent, and their numbers mean nothing here. */
+void thread_timers_forget(void) {
+    pthread_mutex_lock(&lock);
+    timer_count = 0;
+    counts = (TimerCounts){0, 0};
+    pthread_mutex_unlock(&lock);
+}
+
+void thread_timers_lock(void) { pthread_mutex_lock(&lock); }
+void thread_timers_unlock(void) { pthread_mutex_unlock(&lock); }

@@ -1,0 +1,132 @@
+"""What all recordings have in common: start and stop, a context manager, and a file that is whole or not there.
+
+A recording whose program ends between `start` and `stop` by an exception, `sys.exit` or Ctrl-C is stopped on the way
+out and its file written. A program that is killed leaves no file, and no part of one. Only one recording
+of a kind runs at a time. After `fork` a recording goes on in the child, from nothing, and into a file of the
+child's own: PATH.PID.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, ClassVar
+
+from conduit.errors import ProfilerBusyError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from conduit.profile.model import Profile
+
+_lock = threading.RLock()
+_running: dict[str, Recording] = {}
+_watches_forks = False
+
+
+class Recording:
+    """A recording into `path` (a pprof file), or to nowhere but its own `profile` where no path is given."""
+
+    kind: ClassVar[str]
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.path = None if path is None else os.path.abspath(path)  # noqa: PTH100 (the program may change its folder)
+        self.profile: Profile | None = None
+        self.doubts: list[str] = []
+
+    # What a kind of recording says: how it begins, ends, and lives on in a child.
+
+    def _begin(self) -> None:
+        raise NotImplementedError
+
+    def _end(self) -> Profile:
+        raise NotImplementedError
+
+    def _continue_in_child(self) -> None:
+        raise NotImplementedError
+
+    def _is_empty(self, profile: Profile) -> bool:
+        return not profile.samples
+
+    # What all have.
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started and not stopped."""
+        return _running.get(self.kind) is self
+
+    def start(self) -> None:
+        """Begins. Raises `ProfilerBusyError` while another of its kind runs, `ProfilerUnavailableError` where it cannot."""
+        with _lock:
+            if self.kind in _running:
+                raise ProfilerBusyError(
+                    f"a {self.kind} profile is being taken already: stop the first one before starting another"
+                )
+            _watch_forks()
+            self._begin()
+            _running[self.kind] = self
+            atexit.register(self._stop_at_exit)
+
+    def stop(self) -> Profile:
+        """Ends, writes the file, and returns the profile. Raises `RuntimeError` where it was not running."""
+        with _lock:
+            if not self.is_running:
+                raise RuntimeError(f"this {self.kind} profile is not being taken: start() comes first")
+            del _running[self.kind]
+            atexit.unregister(self._stop_at_exit)
+            self.profile = profile = self._end()
+        if self.path is not None:
+            _write(self.path, profile)
+        return profile
+
+    def _stop_at_exit(self) -> None:
+        if self.is_running:
+            self.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.is_running:
+            self.stop()
+
+
+def _write(path: str, profile: Profile) -> None:
+    from conduit.files import write_file_whole
+    from conduit.profile.codec import encode
+
+    write_file_whole(path, encode(profile, level=1))
+
+
+def _watch_forks() -> None:
+    global _watches_forks
+    if not _watches_forks and hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork_in_child
+        )
+        _watches_forks = True
+
+
+def _after_fork_in_child() -> None:
+    _lock.release()
+    for recording in list(_running.values()):
+        if recording.path is not None:
+            recording.path = f"{recording.path}.{os.getpid()}"
+        recording.doubts.clear()
+        recording._continue_in_child()
+        _stop_with_multiprocessing(recording)
+
+
+def _stop_with_multiprocessing(recording: Recording) -> None:
+    """Children of multiprocessing leave by `os._exit`, past atexit, but after finalizers of their own."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.register_after_fork(
+            recording, lambda alive: util.Finalize(None, alive._stop_at_exit, exitpriority=0)
+        )
