@@ -1,0 +1,270 @@
+"""What the pages show: one profile under the options that a URL carries, view by view.
+
+Every number comes from the records that the text reports print (`conduit.report`); this file only picks them and
+turns them into JSON's types. Parameters have the original's short names, listed with the options.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from conduit.report.errors import ReportError
+from conduit.report.options import OPTIONS, Options
+from conduit.report.pipeline import prepare_report, sample_index
+from conduit.web.application import VIEWS, ViewError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from conduit.profile.model import Profile
+    from conduit.report.view import Report
+    from conduit.web.configs import SavedConfigs
+
+TOP_ROWS = 500
+_SOURCE_LIMIT = 50  # functions on the source page
+_TAG_VALUES = 30
+
+_BY_PARAMETER = {option.url_parameter: option for option in OPTIONS.values() if option.url_parameter}
+# Not in the original's URLs: there these can only be given on the command line.
+_BY_PARAMETER.update({"tagroot": OPTIONS["tagroot"], "tagleaf": OPTIONS["tagleaf"]})
+
+_REMEDY = (
+    "Reset the filters, choose another sample type, or record for longer, for example: "
+    "conduit bench -bench=NAME -cpuprofile=cpu.prof -benchtime=10s"
+)
+
+
+class ProfileSession:
+    """A profile on show. `fetch` reads the sources again, where they can change; None for files."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        options: Options,
+        configs: SavedConfigs,
+        *,
+        fetch: Callable[[], Profile] | None = None,
+    ) -> None:
+        self._profile = profile
+        self._options = options
+        self._configs = configs
+        self._fetch = fetch
+        # A report takes all the processor there is; two at once would only make both slow.
+        self._one_at_a_time = threading.Lock()
+
+    def page(self, view: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """The data of one view."""
+        with self._one_at_a_time:
+            options = self.options_of(parameters)
+            warnings: list[str] = []
+            report, content, labels = self._view(view, options, parameters, warnings.append)
+            frame = self._frame(view, options, parameters, report)
+            return {**frame, "legend": labels, "errors": warnings, "views": {view: content}}
+
+    def single_file(self) -> dict[str, Any]:
+        """The data of every view that can be made, for a file that asks nobody."""
+        warnings: list[str] = []
+        views: dict[str, Any] = {}
+        labels: list[str] = []
+        for view in VIEWS:
+            try:
+                report, views[view], shown = self._view(view, self._options, {}, warnings.append)
+            except ViewError as error:
+                warnings.append(f"{view}: {error}")
+                continue
+            labels = labels or shown
+        frame = self._frame("flamegraph", self._options, {}, report)
+        errors = list(dict.fromkeys(warnings))
+        return {**frame, "legend": labels, "errors": errors, "views": views, "file": True, "source": "source" in views}
+
+    def download(self) -> bytes:
+        """The profile, as merged from its sources."""
+        from conduit.profile import encode
+
+        return encode(self._profile)
+
+    def save_config(self, name: str, parameters: Mapping[str, str]) -> None:
+        """Keeps a URL's options under a name; what belongs to this profile only is left out."""
+        if not name:
+            raise ViewError("a configuration needs a name")
+        self._configs.save(name, self.options_of(parameters))
+
+    def delete_config(self, name: str) -> None:
+        """Forgets a name."""
+        if not self._configs.delete(name):
+            raise ViewError(f"config {name} not found")
+
+    def refresh(self) -> None:
+        """Takes the sources' present state."""
+        if self._fetch is None:
+            raise ViewError("the profile was read from files: there is nothing to fetch again")
+        profile = self._fetch()
+        with self._one_at_a_time:
+            self._profile = profile
+
+    def options_of(self, parameters: Mapping[str, str]) -> Options:
+        """The options that a URL asks for, over those of the command line. Raises `ViewError` for a bad value."""
+        options = self._options.copy()
+        if "config" in parameters:
+            saved = self._configs.get(parameters["config"])
+            if saved is None:
+                raise ViewError(f"config {parameters['config']} not found")
+            options = options.copy(**saved)
+        for parameter, text in parameters.items():
+            option = _BY_PARAMETER.get(parameter)
+            if option is None:
+                continue
+            try:
+                options.assign(option.name, text)
+            except ValueError as error:
+                raise ViewError(f"error setting config field {option.name}: {error}") from None
+        return options
+
+    # ── the views ──
+
+    def _view(
+        self, view: str, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]
+    ) -> tuple[Report, dict[str, Any], list[str]]:
+        makers = {
+            "flamegraph": self._flame_graph,
+            "top": self._top,
+            "graph": self._graph,
+            "peek": self._peek,
+            "source": self._source,
+        }
+        try:
+            return makers[view](options, parameters, warn)
+        except ReportError as error:
+            raise ViewError(str(error)) from None
+
+    def _flame_graph(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> Any:
+        from conduit.report.flame import compute_flame
+        from conduit.report.flame_tree import build_flame_tree, flame_document
+        from conduit.report.header import whole_labels
+
+        options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
+        report = prepare_report(self._profile, "top", options, warn)
+        flame = compute_flame(report)
+        report.output_unit = flame.unit or report.sample_unit
+        return report, flame_document(flame, build_flame_tree(flame)), whole_labels(report)
+
+    def _top(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> Any:
+        from conduit.report.top import compute_top
+
+        report = prepare_report(self._profile, "top", options.copy(nodecount=TOP_ROWS), warn)
+        top = compute_top(report)
+        rows = [
+            {
+                "name": row.name,
+                "inline": row.inline,
+                "flat": report.divided(row.flat),
+                "cum": report.divided(row.cum),
+                "flatText": row.flat_text,
+                "cumText": row.cum_text,
+            }
+            for row in top.rows
+        ]
+        note = next((line for line in top.labels if line.startswith("Showing nodes")), "")
+        return report, {"rows": rows, "total": report.divided(report.total), "note": f"{note}."}, top.labels
+
+    def _graph(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> Any:
+        from conduit.web.call_graph import graph_document
+
+        report = prepare_report(self._profile, "dot", options, warn)
+        content, labels = graph_document(report)
+        return report, content, labels
+
+    def _peek(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> Any:
+        from conduit.report.header import profile_labels
+        from conduit.report.pipeline import print_report
+
+        options = options.copy(granularity="lines")
+        report = prepare_report(self._profile, "peek", options, warn, parameters.get("f") or ".")
+        text = print_report(report).decode("utf-8", "replace")
+        return report, {"text": text}, profile_labels(report)
+
+    def _source(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> Any:
+        from conduit.report.header import profile_labels
+        from conduit.report.listing import compute_listings
+
+        report = prepare_report(self._profile, "list", options, warn, parameters.get("f") or ".")
+        listings = sorted(compute_listings(report), key=lambda listing: -abs(listing.cum))
+        content = {"functions": [_listing(report, listing) for listing in listings[:_SOURCE_LIMIT]]}
+        if len(listings) > _SOURCE_LIMIT:
+            content["note"] = f"The {_SOURCE_LIMIT} heaviest of {len(listings)} functions."  # type: ignore[assignment]
+        return report, content, profile_labels(report)
+
+    # ── what every page has ──
+
+    def _frame(
+        self, view: str, options: Options, parameters: Mapping[str, str], report: Report
+    ) -> dict[str, Any]:
+        return {
+            "view": view,
+            "title": f"{report.title or 'unknown'} {report.sample_type}",
+            "types": [kind.type for kind in self._profile.sample_types],
+            "type": sample_index(self._profile, options.sample_index),
+            "tags": self._tags(options),
+            "configs": self._configurations(view, parameters, options),
+            "remedy": _REMEDY,
+            "live": self._fetch is not None,
+            "file": False,
+        }
+
+    def _tags(self, options: Options) -> list[dict[str, Any]]:
+        from conduit.report.tags import compute_tags
+
+        report = prepare_report(self._profile, "tags", options, lambda _: None)
+        return [
+            {
+                "key": tag.key,
+                "numeric": tag.numeric,
+                "values": [{"text": value.text, "share": value.share} for value in tag.values[:_TAG_VALUES]],
+            }
+            for tag in compute_tags(report)
+        ]
+
+    def _configurations(self, view: str, parameters: Mapping[str, str], options: Options) -> list[dict[str, Any]]:
+        kept = {name: text for name, text in parameters.items() if name in ("p", "si")}
+        default = {
+            "name": "Default",
+            "url": f"./{view}" + (f"?{urlencode(kept)}" if kept else ""),
+            "custom": False,
+            "current": not (parameters.keys() - kept.keys()),
+        }
+        saved = [
+            {
+                "name": name,
+                "url": f"./{view}?{urlencode({**kept, 'config': name})}",
+                "custom": True,
+                "current": all(getattr(options, key) == value for key, value in values.items()),
+            }
+            for name, values in self._configs.all().items()
+        ]
+        return [default, *saved]
+
+
+def _listing(report: Report, listing: Any) -> dict[str, Any]:
+    from conduit.report.measurement import percentage
+
+    whole = abs(report.total) or 1
+    return {
+        "name": listing.function,
+        "file": listing.file or "no file",
+        "flat": report.amount(listing.flat),
+        "cum": report.amount(listing.cum),
+        "percent": percentage(listing.cum, report.total).strip(),
+        "error": listing.error,
+        "lines": [
+            {
+                "number": line.number,
+                "text": line.text,
+                "flat": report.amount_or_dot(line.flat),
+                "cum": report.amount_or_dot(line.cum),
+                "share": abs(line.cum) / whole,
+            }
+            for line in listing.lines
+        ],
+    }
