@@ -214,14 +214,19 @@ class ProfileSession:
         }
 
     def _tags(self, options: Options) -> list[dict[str, Any]]:
+        from conduit.report.measurement import percentage
         from conduit.report.tags import compute_tags
 
         report = prepare_report(self._profile, "tags", options, lambda _: None)
+        numeric = {key for sample in report.profile.samples for key in sample.numeric_labels}
         return [
             {
                 "key": tag.key,
-                "numeric": tag.numeric,
-                "values": [{"text": value.text, "share": value.share} for value in tag.values[:_TAG_VALUES]],
+                "numeric": tag.key in numeric,
+                "values": [
+                    {"text": text, "share": percentage(value, report.total).strip()}
+                    for text, value in tag.values[:_TAG_VALUES]
+                ],
             }
             for tag in compute_tags(report)
         ]

@@ -350,9 +350,11 @@ Conduit.page.views.flamegraph = (() => {
   }
 
   function explain(content) {
-    const width = content.difference ? "before and after together; red grew, green shrank" : `share of ${content.type}`;
+    const width = content.difference
+      ? "its width is before and after together, the part in red is what it grew by, in green what it shrank by"
+      : `its width is its share of ${content.type}`;
     const text = make("p", { className: "explain" },
-      `Each box is a function: its width is its ${width}, below it stands what it called. `,
+      `Each box is a function: ${width}; below it stands what it called. `,
       order === "heavy" ? "Left is heavier, not earlier. " : "Boxes stand in the order of the file. ",
       "Click a box for its callers and callees, scroll to zoom (with Shift: to move), right-click for more; ",
       make("kbd", {}, "/"), " searches, ", make("kbd", {}, "Esc"), " goes back. ");
