@@ -13,7 +13,7 @@ from zlib import crc32
 from conduit.report.flame import compute_flame
 from conduit.report.flame_tree import build_flame_tree, flame_document
 from conduit.report.header import whole_labels
-from conduit.report.measurement import percentage, scaled_label
+from conduit.profile.measurement import percentage, scaled_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

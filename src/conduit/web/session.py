@@ -10,7 +10,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from conduit.report.errors import ReportError
+from conduit.report.errors import NoMatchError, ReportError
+from conduit.report.listing import compute_listings
 from conduit.report.options import OPTIONS, Options
 from conduit.report.pipeline import prepare_report, sample_index
 from conduit.web.application import VIEWS, ViewError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from conduit.profile.model import Profile
+    from conduit.report.listing import Listing
     from conduit.report.view import Report
     from conduit.web.configs import SavedConfigs
 
@@ -147,7 +149,6 @@ class ProfileSession:
         options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
         report = prepare_report(self._profile, "top", options, warn)
         flame = compute_flame(report)
-        report.output_unit = flame.unit or report.sample_unit
         return report, flame_document(flame, build_flame_tree(flame)), whole_labels(report)
 
     def _top(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> Any:
@@ -187,10 +188,9 @@ class ProfileSession:
 
     def _source(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> Any:
         from conduit.report.header import profile_labels
-        from conduit.report.listing import compute_listings
 
         report = prepare_report(self._profile, "list", options, warn, parameters.get("f") or ".")
-        listings = sorted(compute_listings(report), key=lambda listing: -abs(listing.cum))
+        listings = sorted(_listings(report), key=lambda listing: -abs(listing.cum))
         content = {"functions": [_listing(report, listing) for listing in listings[:_SOURCE_LIMIT]]}
         if len(listings) > _SOURCE_LIMIT:
             content["note"] = f"The {_SOURCE_LIMIT} heaviest of {len(listings)} functions."  # type: ignore[assignment]
@@ -214,7 +214,7 @@ class ProfileSession:
         }
 
     def _tags(self, options: Options) -> list[dict[str, Any]]:
-        from conduit.report.measurement import percentage
+        from conduit.profile.measurement import percentage
         from conduit.report.tags import compute_tags
 
         report = prepare_report(self._profile, "tags", options, lambda _: None)
@@ -251,8 +251,19 @@ class ProfileSession:
         return [default, *saved]
 
 
-def _listing(report: Report, listing: Any) -> dict[str, Any]:
-    from conduit.report.measurement import percentage
+def _listings(report: Report) -> list[Listing]:
+    """The functions to show: none where the profile has those asked for, but without a value of this type."""
+    try:
+        return compute_listings(report)
+    except NoMatchError:
+        assert report.matches is not None
+        if any(report.matches(function.name) for function in report.profile.functions):
+            return []
+        raise
+
+
+def _listing(report: Report, listing: Listing) -> dict[str, Any]:
+    from conduit.profile.measurement import percentage
 
     whole = abs(report.total) or 1
     return {
