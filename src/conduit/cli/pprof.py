@@ -128,7 +128,7 @@ def _run(parsed: Parsed) -> int:
         write_report(profile, command[0], command[1], options, say, compared=compared)
         return 0
     if address:
-        return _serve(profile, address, options, opens_browser=not parsed["no_browser"])
+        return _serve(request, profile, address, options, opens_browser=not parsed["no_browser"])
     from conduit.cli.pprof_shell import Shell
 
     return Shell(profile, options, say, compared=bool(request.bases)).run()
@@ -211,6 +211,15 @@ def _check(profile: Profile, texts: list[str], options: Options) -> int:
     return check_budgets(profile, texts, options, say)
 
 
-def _serve(profile: Profile, address: str, options: Options, *, opens_browser: bool) -> int:
-    # The page takes the same profile and options as the shell does.
-    raise UsageError(f"-http={address}: this version has no web page")
+def _serve(request: Request, profile: Profile, address: str, options: Options, *, opens_browser: bool) -> int:
+    from conduit.report.sources import fetch_profile, is_local
+    from conduit.web import serve_profile
+
+    def fetch_again() -> Profile:
+        return fetch_profile(request, say)
+
+    live = any(not is_local(name) for name in request.sources)
+    serve_profile(
+        profile, options, address, say, opens_browser=opens_browser, fetch=fetch_again if live else None
+    )
+    return 0

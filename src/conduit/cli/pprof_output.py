@@ -34,12 +34,8 @@ def write_report(
 
     `compared` says that a base has been subtracted from the profile.
     """
-    from conduit.report.pipeline import prepare_report
-
-    report = prepare_report(profile, name, options, say, argument)
-    report.compared = compared
-    data = _render(report)
     format = FORMATS[name]
+    data = _data(profile, format, argument, options, say, compared=compared)
     if options.output:
         say(f"Generating report in {options.output}")
         _write_file(options.output, data)
@@ -51,6 +47,20 @@ def write_report(
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
+
+
+def _data(
+    profile: Profile, format: Format, argument: str, options: Options, say: Say, *, compared: bool
+) -> bytes:
+    if format.kind == "html":
+        from conduit.web import single_file_report
+
+        return single_file_report(profile, options, say)
+    from conduit.report.pipeline import prepare_report
+
+    report = prepare_report(profile, format.name, options, say, argument)
+    report.compared = compared
+    return _render(report)
 
 
 def _render(report: Report) -> bytes:

@@ -10,10 +10,10 @@ from html import escape
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from conduit.profile.measurement import percentage, scaled_label
 from conduit.report.flame import compute_flame
 from conduit.report.flame_tree import build_flame_tree, flame_document
 from conduit.report.header import whole_labels
-from conduit.profile.measurement import percentage, scaled_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 _WIDTH, _ROW, _MARGIN = 1200.0, 18, 10
 _NARROWEST = 0.6
 _LETTER = 6.7  # the width of a letter of the font below, rounded up
-_XML_FORBIDDEN = {code: "\ufffd" for code in range(32) if code not in (9, 10, 13)} | {0xFFFE: "\ufffd", 0xFFFF: "\ufffd"}
+_XML_FORBIDDEN = {code: "\ufffd" for code in range(32) if code not in (9, 10, 13)} | {
+    0xFFFE: "\ufffd",
+    0xFFFF: "\ufffd",
+}
 
 
 def print_flame_svg(report: Report) -> bytes:

@@ -70,7 +70,9 @@ def _join(stacks: Sequence[Stack]) -> FlameTree:
 def _prune(tree: FlameTree, cutoff: int) -> FlameTree:
     parents, size = tree.parents, len(tree.parents)
     weight = [up + down for up, down in zip(tree.positive, tree.negative, strict=True)]
-    for node in range(size - 1, 0, -1):  # parents come first, so their sums are complete when they are reached
+    for node in range(
+        size - 1, 0, -1
+    ):  # parents come first, so their sums are complete when they are reached
         weight[parents[node]] += weight[node]
     number, kept = [0] * size, FlameTree([0], [0], [tree.positive[0]], [tree.negative[0]], 0, cutoff)
     omitted = 0

@@ -34,6 +34,7 @@ _PRINTERS = {
     "comments": ("comments", "print_comments"),
     "disasm": ("disassembly", "print_disassembly"),
     "dot": ("dot", "print_dot"),
+    "flame": ("flame_svg", "print_flame_svg"),
     "json": ("rows", "print_rows"),
     "listing": ("listing", "print_listing"),
     "proto": ("proto", "print_proto"),

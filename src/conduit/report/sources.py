@@ -159,7 +159,7 @@ def _read_all(request: Request, names: Sequence[str], say: Say) -> list[tuple[Pr
         except (FetchError, MalformedProfileError) as error:
             return error
 
-    if len(names) < 2 or all(_is_local(name) for name in names):
+    if len(names) < 2 or all(is_local(name) for name in names):
         return [read(name) for name in names]
     from concurrent.futures import ThreadPoolExecutor
 
@@ -167,7 +167,8 @@ def _read_all(request: Request, names: Sequence[str], say: Say) -> list[tuple[Pr
         return list(pool.map(read, names))
 
 
-def _is_local(name: str) -> bool:
+def is_local(name: str) -> bool:
+    """Whether a source is a file or standard input, which a second look would find the same."""
     return name == "-" or os.path.exists(name)
 
 

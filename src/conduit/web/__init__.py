@@ -1,1 +1,59 @@
-"""Reports in a browser."""
+"""REPORTS IN A BROWSER: the page behind `conduit pprof -http`, the single HTML file, and the trace viewer.
+
+The page shows what the text reports compute (`conduit.report`), in five views whose addresses and parameters are
+those of google/pprof's web interface. `session` picks the numbers, `application` answers requests and decides who may
+ask, `server` listens, `page` makes the document; scripts and style are the plain files in `static/`, with no
+build step and nothing fetched from elsewhere. The command line uses `serve_profile` and `single_file_report`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conduit.profile.model import Profile
+    from conduit.report.options import Options
+
+
+def serve_profile(
+    profile: Profile,
+    options: Options,
+    address: str,
+    say: Callable[[str], None],
+    *,
+    opens_browser: bool = True,
+    fetch: Callable[[], Profile] | None = None,
+) -> None:
+    """Serves the page at `[host]:port` until interrupted; `fetch` reads the sources again where they are live.
+
+    Raises `UsageError` for an address of another form and `ConduitError` where the port is taken.
+    """
+    from conduit.web.browser import open_browser
+    from conduit.web.configs import SavedConfigs
+    from conduit.web.server import PageServer
+    from conduit.web.session import ProfileSession
+
+    server = PageServer(ProfileSession(profile, options, SavedConfigs(), fetch=fetch), address)
+    say(f"Serving web UI on {server.url}")
+    if opens_browser and not open_browser(server.url):
+        say(f"No browser was found to open; visit {server.url}")
+    try:
+        server.serve()
+    except KeyboardInterrupt:
+        say("")
+    finally:
+        server.release()
+
+
+def single_file_report(profile: Profile, options: Options, warn: Callable[[str], None]) -> bytes:
+    """All views in one HTML document that opens from disk and asks nobody for anything."""
+    from conduit.web.configs import SavedConfigs
+    from conduit.web.page import single_file
+    from conduit.web.session import ProfileSession
+
+    data = ProfileSession(profile, options, SavedConfigs()).single_file()
+    for message in data["errors"]:
+        warn(message)
+    return single_file(data)

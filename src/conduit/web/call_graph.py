@@ -40,7 +40,9 @@ def _by_graphviz(report: Report, drawing: Drawing) -> str | None:
     lines = [line for line in write_dot(report, drawing) if not line.startswith("subgraph cluster_L")]
     source = "\n".join(lines).encode("utf-8", "replace")
     try:
-        done = subprocess.run([program, "-Tsvg"], input=source, capture_output=True, timeout=_TIMEOUT_S, check=True)
+        done = subprocess.run(
+            [program, "-Tsvg"], input=source, capture_output=True, timeout=_TIMEOUT_S, check=True
+        )
     except (subprocess.SubprocessError, OSError):
         return None  # the page's own drawing serves where Graphviz gives up
     return done.stdout.decode("utf-8", "replace")

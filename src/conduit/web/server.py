@@ -39,8 +39,12 @@ class PageServer:
         self._server.serve_forever()
 
     def close(self) -> None:
-        """Ends `serve` and frees the port."""
+        """Ends `serve`, which runs in another thread, and frees the port."""
         self._server.shutdown()
+        self.release()
+
+    def release(self) -> None:
+        """Frees the port after `serve` has ended."""
         self._server.server_close()
 
 

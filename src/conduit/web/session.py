@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from conduit.report.view import Report
     from conduit.web.configs import SavedConfigs
 
+    # The report, the data of the view, the header's lines.
+    View = tuple[Report, dict[str, Any], list[str]]
+
 TOP_ROWS = 500
 _SOURCE_LIMIT = 50  # functions on the source page
 _TAG_VALUES = 30
@@ -79,11 +82,18 @@ class ProfileSession:
             labels = labels or shown
         frame = self._frame("flamegraph", self._options, {}, report)
         errors = list(dict.fromkeys(warnings))
-        return {**frame, "legend": labels, "errors": errors, "views": views, "file": True, "source": "source" in views}
+        return {
+            **frame,
+            "legend": labels,
+            "errors": errors,
+            "views": views,
+            "file": True,
+            "source": "source" in views,
+        }
 
     def download(self) -> bytes:
         """The profile, as merged from its sources."""
-        from conduit.profile import encode
+        from conduit.profile.codec import encode
 
         return encode(self._profile)
 
@@ -128,7 +138,7 @@ class ProfileSession:
 
     def _view(
         self, view: str, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]
-    ) -> tuple[Report, dict[str, Any], list[str]]:
+    ) -> View:
         makers = {
             "flamegraph": self._flame_graph,
             "top": self._top,
@@ -141,7 +151,7 @@ class ProfileSession:
         except ReportError as error:
             raise ViewError(str(error)) from None
 
-    def _flame_graph(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> Any:
+    def _flame_graph(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.flame import compute_flame
         from conduit.report.flame_tree import build_flame_tree, flame_document
         from conduit.report.header import whole_labels
@@ -151,7 +161,7 @@ class ProfileSession:
         flame = compute_flame(report)
         return report, flame_document(flame, build_flame_tree(flame)), whole_labels(report)
 
-    def _top(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> Any:
+    def _top(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.top import compute_top
 
         report = prepare_report(self._profile, "top", options.copy(nodecount=TOP_ROWS), warn)
@@ -170,14 +180,14 @@ class ProfileSession:
         note = next((line for line in top.labels if line.startswith("Showing nodes")), "")
         return report, {"rows": rows, "total": report.divided(report.total), "note": f"{note}."}, top.labels
 
-    def _graph(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> Any:
+    def _graph(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.web.call_graph import graph_document
 
         report = prepare_report(self._profile, "dot", options, warn)
         content, labels = graph_document(report)
         return report, content, labels
 
-    def _peek(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> Any:
+    def _peek(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import profile_labels
         from conduit.report.pipeline import print_report
 
@@ -186,7 +196,7 @@ class ProfileSession:
         text = print_report(report).decode("utf-8", "replace")
         return report, {"text": text}, profile_labels(report)
 
-    def _source(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> Any:
+    def _source(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import profile_labels
 
         report = prepare_report(self._profile, "list", options, warn, parameters.get("f") or ".")
@@ -231,7 +241,9 @@ class ProfileSession:
             for tag in compute_tags(report)
         ]
 
-    def _configurations(self, view: str, parameters: Mapping[str, str], options: Options) -> list[dict[str, Any]]:
+    def _configurations(
+        self, view: str, parameters: Mapping[str, str], options: Options
+    ) -> list[dict[str, Any]]:
         kept = {name: text for name, text in parameters.items() if name in ("p", "si")}
         default = {
             "name": "Default",
