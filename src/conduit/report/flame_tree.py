@@ -93,8 +93,11 @@ def _prune(tree: FlameTree, cutoff: int) -> FlameTree:
     return kept._replace(omitted=omitted)
 
 
-def flame_document(flame: Flame, tree: FlameTree) -> dict[str, Any]:
-    """The tree as the page takes it: JSON's types only. `values` are net where no sample is negative."""
+def flame_document(flame: Flame, tree: FlameTree, *, has_base: bool = False) -> dict[str, Any]:
+    """The tree as the page takes it: JSON's types only.
+
+    `has_base` says that negative samples are a base's, kept apart; otherwise values are net, and before is unknown.
+    """
     difference = any(tree.negative)
     return {
         "type": flame.type,
@@ -108,6 +111,7 @@ def flame_document(flame: Flame, tree: FlameTree) -> dict[str, Any]:
         "values": tree.positive,
         "negatives": tree.negative if difference else None,
         "difference": difference,
+        "hasBase": has_base,
         "pruned": {"nodes": tree.omitted, "below": tree.omitted_below} if tree.omitted else None,
     }
 

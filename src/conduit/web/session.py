@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from conduit.report.errors import NoMatchError, ReportError
 from conduit.report.listing import compute_listings
+from conduit.report.nodelets import BASE_LABEL
 from conduit.report.options import OPTIONS, Options
 from conduit.report.pipeline import prepare_report, sample_index
 from conduit.web.application import VIEWS, ViewError
@@ -159,7 +160,8 @@ class ProfileSession:
         options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
         report = prepare_report(self._profile, "top", options, warn)
         flame = compute_flame(report)
-        return report, flame_document(flame, build_flame_tree(flame)), whole_labels(report)
+        has_base = any(BASE_LABEL in sample.labels for sample in report.profile.samples)
+        return report, flame_document(flame, build_flame_tree(flame), has_base=has_base), whole_labels(report)
 
     def _top(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.top import compute_top

@@ -147,8 +147,12 @@ Conduit.page.views.flamegraph = (() => {
   function describe(box) {
     const share = `${amount(box.total, tree.unit)} (${percent(box.total, tree.total[0])})`;
     if (!differs()) return share;
+    if (!tree.hasBase) {
+      const net = box.grown - box.shrunk;
+      return `${net < 0 ? "−" : "+"}${amount(Math.abs(net), tree.unit)}`;
+    }
     const after = amount(box.grown, tree.unit), before = amount(box.shrunk, tree.unit);
-    const change = box.shrunk ? `, ${box.grown >= box.shrunk ? "+" : "−"}${percent(box.grown - box.shrunk, box.shrunk)}` : ", new";
+    const change = box.shrunk ? `, ${box.grown >= box.shrunk ? "+" : "−"}${Math.round((100 * Math.abs(box.grown - box.shrunk)) / box.shrunk)}%` : ", new";
     return `${before} → ${after}${change}`;
   }
 
@@ -351,7 +355,7 @@ Conduit.page.views.flamegraph = (() => {
 
   function explain(content) {
     const width = content.difference
-      ? "its width is before and after together, the part in red is what it grew by, in green what it shrank by"
+      ? "its width is how much it changed or held in all, the part in red is what it grew by, in green what it shrank by"
       : `its width is its share of ${content.type}`;
     const text = make("p", { className: "explain" },
       `Each box is a function: ${width}; below it stands what it called. `,

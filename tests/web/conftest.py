@@ -1,0 +1,118 @@
+"""A real browser, or the reason why there is none. CI sets CONDUIT_REQUIRE_BROWSER, and then a missing one fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conduit.profile.codec import decode
+from conduit.report.options import Options
+from conduit.web.configs import SavedConfigs
+from conduit.web.server import PageServer
+from conduit.web.session import ProfileSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from conduit.profile.model import Profile
+
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+PROFILES = Path(__file__).resolve().parents[1] / "golden" / "pprof" / "profiles"
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def profile_named(name: str) -> Profile:
+    return decode((PROFILES / f"{name}.pb.gz").read_bytes())
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    if program is None:
+        message = "no Chromium on this machine (apt-get install chromium)"
+        if os.environ.get("CONDUIT_REQUIRE_BROWSER"):
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=_SWITCHES)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Serves a profile's page and returns its address."""
+    servers: list[tuple[PageServer, threading.Thread]] = []
+
+    def start(profile: Profile, **session: object) -> str:
+        configs = SavedConfigs(tmp_path / "settings.json")
+        server = PageServer(ProfileSession(profile, Options(), configs, **session), "localhost:0")  # type: ignore[arg-type]
+        thread = threading.Thread(target=server.serve)
+        thread.start()
+        servers.append((server, thread))
+        return server.url
+
+    yield start
+    for server, thread in servers:
+        server.close()
+        thread.join()
+
+
+class Visitor:
+    """Opens pages and keeps what the page complained about; a test fails on any complaint or foreign request."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self.complaints: list[str] = []
+        self.foreign: list[str] = []
+
+    def open(
+        self, url: str, *, width: int = 1280, height: int = 800, scheme: str = "light", media: str = "screen"
+    ) -> Page:
+        context = self._browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,  # type: ignore[arg-type]
+        )
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: self.complaints.append(message.text) if message.type == "error" else None,
+        )
+        page.on("request", self._watch)
+        page.emulate_media(media=media)  # type: ignore[arg-type]
+        page.goto(url)
+        return page
+
+    def _watch(self, request: object) -> None:
+        url = str(getattr(request, "url", ""))
+        if not url.startswith(("http://localhost:", "file:", "data:")):
+            self.foreign.append(url)
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Visitor]:
+    visiting = Visitor(browser)
+    yield visiting
+    for context in browser.contexts:
+        context.close()
+    assert visiting.complaints == []
+    assert visiting.foreign == []

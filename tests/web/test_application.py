@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conduit.errors import ConduitError, UsageError
+from conduit.profile.builder import ProfileBuilder
+from conduit.profile.model import Profile, ValueType
+from conduit.report.options import Options
+from conduit.web import single_file_report
+from conduit.web.application import Application, Request, Response
+from conduit.web.configs import SavedConfigs
+from conduit.web.page import inert_json
+from conduit.web.server import PageServer, parse_address
+from conduit.web.session import ProfileSession
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def small_profile(name: str = "work", *values: int) -> Profile:
+    builder = ProfileBuilder([ValueType("samples", "count"), ValueType("cpu", "nanoseconds")])
+    for value in values or (10,):
+        builder.add([(name, "/app/a.py", 3, 1)], [1, value * 10**7], labels={"thread": "Main"})
+    return builder.build()
+
+
+class Pages:
+    """An application and how a browser on this machine asks it."""
+
+    def __init__(self, folder: Path, profile: Profile | None = None, **session: Any) -> None:
+        self.configs = SavedConfigs(folder / "settings.json")
+        self.application = Application(
+            ProfileSession(profile or small_profile(), Options(), self.configs, **session)
+        )
+
+    def get(
+        self, target: str, *, peer: str = "127.0.0.1", host: str = "localhost:8080", **headers: str
+    ) -> Response:
+        return self.application.answer(Request("GET", target, {"host": host, **headers}, b"", peer))
+
+    def post(self, target: str, body: str = "", *, token: str | None = None, **headers: str) -> Response:
+        sent = {
+            "host": "localhost:8080",
+            "x-conduit-token": self.application.token if token is None else token,
+        }
+        return self.application.answer(
+            Request("POST", target, {**sent, **headers}, body.encode(), "127.0.0.1")
+        )
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Pages:
+    return Pages(tmp_path)
+
+
+def data_of(response: Response) -> dict[str, Any]:
+    found = re.search(rb'<script type="application/json" id="data">(.*?)</script>', response.body, re.DOTALL)
+    assert found
+    return dict(json.loads(found[1]))
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "location"),
+    [
+        ("/", 307, "/ui"),
+        ("/ui", 307, "/ui/"),
+        ("/ui/?si=cpu", 301, "flamegraph?si=cpu"),
+        ("/ui/flamegraph2", 301, "flamegraph"),
+        ("/ui/flamegraphold?f=x", 301, "flamegraph?f=x"),
+    ],
+)
+def test_old_and_short_addresses_lead_where_the_originals_lead(
+    pages: Pages, target: str, status: int, location: str
+) -> None:
+    response = pages.get(target)
+    assert (response.status, dict(response.headers)["Location"]) == (status, location)
+
+
+@pytest.mark.parametrize("view", ["flamegraph", "top", "graph", "peek", "source"])
+def test_every_view_is_a_page_under_a_policy_that_lets_only_its_own_scripts_run(
+    pages: Pages, view: str
+) -> None:
+    response = pages.get(f"/ui/{view}")
+    policy = dict(response.headers)["Content-Security-Policy"]
+    assert response.status == 200
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(rb"<[^>]+ (on\w+|style)=", response.body)
+    assert view in data_of(response)["views"]
+
+
+def test_the_whole_page_loads_under_300_kb(pages: Pages) -> None:
+    page = pages.get("/ui/flamegraph").body
+    assets = re.findall(rb'(?:src|href)="\./(static/[^"]+)"', page)
+    assert len(assets) > 3
+    assert len(page) + sum(len(pages.get(f"/ui/{name.decode()}").body) for name in assets) < 300_000
+
+
+def test_names_full_of_markup_stay_text_in_every_view_and_in_the_single_file(tmp_path: Path) -> None:
+    name = "</script><script>alert(1)</script><!--<img src=x onerror=alert(1)>"
+    pages = Pages(tmp_path, small_profile(name))
+    documents = [pages.get(f"/ui/{view}").body for view in ("flamegraph", "top", "graph", "peek")]
+    documents.append(single_file_report(small_profile(name), Options(), lambda _: None))
+    for document in documents:
+        assert b"<script>alert" not in document
+        assert b"<img" not in document
+        assert (
+            name in json.dumps(data_of(Response(200, (), document))).replace('\\"', '"')
+            or b"\\u003c/script>" in document
+        )
+
+
+def test_json_cannot_end_its_script_element() -> None:
+    text = inert_json({"a": "</script><!-- \u2028"})
+    assert "<" not in text
+    assert json.loads(text) == {"a": "</script><!-- \u2028"}
+
+
+def test_another_machine_and_a_foreign_host_name_are_refused(pages: Pages) -> None:
+    assert pages.get("/ui/top", peer="10.0.0.7").status == 403
+    assert pages.get("/ui/top", host="evil.example").status == 403
+
+
+def test_nothing_is_changed_by_looking(pages: Pages) -> None:
+    assert pages.get("/ui/saveconfig?config=x").status == 404
+    assert pages.get("/ui/deleteconfig?config=x").status == 404
+    assert pages.configs.all() == {}
+
+
+@pytest.mark.parametrize(
+    ("token", "headers"),
+    [("", {}), ("wrong", {}), (None, {"origin": "http://evil.example"}), (None, {"origin": "null"})],
+)
+def test_a_change_needs_the_pages_token_and_origin(
+    pages: Pages, token: str | None, headers: dict[str, str]
+) -> None:
+    assert pages.post("/ui/saveconfig", "config=x&f=y", token=token, **headers).status == 403
+    assert pages.configs.all() == {}
+
+
+def test_a_configuration_is_saved_used_marked_and_deleted(pages: Pages) -> None:
+    assert (
+        pages.post("/ui/saveconfig", "config=mine&f=work&sort=cum", origin="http://localhost:8080").status
+        == 200
+    )
+    shown = data_of(pages.get("/ui/top?config=mine"))
+    assert "   focus=work" in shown["legend"]
+    assert [(config["name"], config["current"]) for config in shown["configs"]] == [
+        ("Default", False),
+        ("mine", True),
+    ]
+    assert pages.post("/ui/deleteconfig", "config=mine").status == 200
+    assert pages.get("/ui/top?config=mine").status == 400
+    assert pages.post("/ui/deleteconfig", "config=mine").status == 400
+
+
+def test_a_damaged_settings_file_is_named_and_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text("{half")
+    with pytest.raises(ConduitError, match="cannot read the saved configurations"):
+        SavedConfigs(path).save("x", Options())
+    assert path.read_text() == "{half"
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("/ui/top?si=9", "sample_index 9 is outside the range"),
+        ("/ui/top?g=furlongs", "granularity"),
+        ("/ui/top?f=(", "focus"),
+        ("/ui/peek?f=nosuch", "no matches found for regexp: nosuch"),
+        ("/ui/disasm", "no machine code"),
+        ("/ui/nosuch", "404"),
+    ],
+)
+def test_a_bad_parameter_is_told_in_plain_text(pages: Pages, target: str, message: str) -> None:
+    response = pages.get(target)
+    assert response.status in (400, 404)
+    assert dict(response.headers)["Content-Type"].startswith("text/plain")
+    assert message in response.body.decode()
+
+
+def test_files_outside_the_static_folder_are_not_served(pages: Pages) -> None:
+    for name in ("../session.py", "..%2fsession.py", "page.html", "/etc/passwd"):
+        assert pages.get(f"/ui/static/{name}").status == 404
+
+
+def test_live_sources_are_fetched_again_by_post(tmp_path: Path) -> None:
+    pages = Pages(tmp_path, small_profile("before"), fetch=lambda: small_profile("after"))
+    assert data_of(pages.get("/ui/top"))["live"] is True
+    assert pages.post("/ui/refresh").status == 200
+    assert data_of(pages.get("/ui/top"))["views"]["top"]["rows"][0]["name"] == "after"
+
+
+def test_a_profile_from_files_has_nothing_to_fetch_again(pages: Pages) -> None:
+    assert pages.post("/ui/refresh").status == 400
+
+
+def test_downloads_are_profiles(pages: Pages) -> None:
+    from conduit.profile.codec import decode
+
+    response = pages.get("/ui/download")
+    assert dict(response.headers)["Content-Disposition"] == "attachment; filename=profile.pb.gz"
+    assert len(decode(response.body).samples) == 1
+
+
+@pytest.mark.parametrize("address", ["8080", "localhost", "localhost:http", "localhost:99999"])
+def test_an_address_of_another_form_is_a_wrong_call(address: str) -> None:
+    with pytest.raises(UsageError, match="expected"):
+        parse_address(address)
+
+
+def test_a_taken_port_is_told_with_the_remedy(tmp_path: Path) -> None:
+    session = ProfileSession(small_profile(), Options(), SavedConfigs(tmp_path / "settings.json"))
+    first = PageServer(session, "localhost:0")
+    try:
+        with pytest.raises(ConduitError, match=r"Choose another port"):
+            PageServer(session, first.url.removeprefix("http://"))
+    finally:
+        first.release()
