@@ -11,15 +11,17 @@ objects that reports read are made at the end, for the frames that have a value.
 
 from __future__ import annotations
 
-from itertools import chain
+from collections import defaultdict
+from itertools import chain, islice
+from operator import add
 from typing import TYPE_CHECKING
 
 from conduit.report.division import quotient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from conduit.profile.model import Sample
+    from conduit.profile.model import Location, Sample
     from conduit.report.frames import Frame, FrameTable
     from conduit.report.nodelets import NodeTags
 
@@ -140,7 +142,7 @@ def _paths(
         for sample, value, divisor in values.weighted(samples):
             yield list(chain.from_iterable(map(frames_of, sample.locations))), value, divisor
         return
-    frame_of = {location: indices[0] for location, indices in table.of_location.items()}.__getitem__
+    frame_of = table.single_frames().__getitem__
     for sample, value, divisor in values.weighted(samples):
         yield list(map(frame_of, sample.locations)), value, divisor
 
@@ -151,20 +153,31 @@ def build_graph(
     values: Values,
     kept: Collection[Frame] | None = None,
     tags_of: TagsOf | None = None,
+    ends: Collection[Frame] | None = None,
 ) -> list[Node]:
-    """The nodes with their edges; with `kept`, of those frames only. `tags_of` collects labels for drawings."""
-    builder = _Builder(table, kept)
-    for sample, value, divisor in values.weighted(samples):
-        builder.add(sample, value, divisor, tags_of)
+    """The nodes with their edges; with `kept`, of those frames only.
+
+    `tags_of` collects labels for drawings. With `ends`, only edges to or from those frames are summed.
+    """
+    builder = _Builder(table, kept, ends)
+    plain = not table.has_inlined and kept is None and ends is None
+    if plain and not values.mean and tags_of is None:
+        builder.add_plain(values.weighted(samples))
+    else:
+        for sample, value, divisor in values.weighted(samples):
+            builder.add(sample, value, divisor, tags_of)
     return builder.nodes()
 
 
 class _Builder:
     """Sums samples into edges keyed by caller·n + callee, and nodes by frame number."""
 
-    def __init__(self, table: FrameTable, kept: Collection[Frame] | None) -> None:
+    def __init__(
+        self, table: FrameTable, kept: Collection[Frame] | None, ends: Collection[Frame] | None
+    ) -> None:
         self._table = table
         self._steps = _steps(table, kept)
+        self._ends = None if ends is None else [frame in ends for frame in table.frames]
         self._size = size = len(table.frames)
         self._flat = [0] * size
         self._cum = [0] * size
@@ -172,13 +185,35 @@ class _Builder:
         self._cum_divisors = [0] * size
         self._weights: dict[int, int] = {}
         self._edge_divisors: dict[int, int] = {}
-        self._called: set[int] = set()  # edges that are real calls somewhere, not inlined
+        self._called: set[int] | None = set()  # edges that are real calls somewhere; None: all of them are
         self._residual: set[int] = set()
         self._tags: dict[int, NodeTags] = {}
 
+    def add_plain(self, samples: Iterable[tuple[Sample, int, int]]) -> None:
+        """Adds samples of which every frame is kept and none is inlined: sets of edges, without looking at each."""
+        size, cum, flat = self._size, self._cum, self._flat
+        frame_of = self._table.single_frames().__getitem__
+        # A call's key is its caller's number, shifted, plus its callee's; paths are leaf first.
+        shifted = [number * size for number in range(size)].__getitem__
+        weights: defaultdict[int, int] = defaultdict(int)
+        for sample, value, _ in samples:
+            path = list(map(frame_of, sample.locations))
+            if not path:
+                continue
+            flat[path[0]] += value
+            for number in set(path):
+                cum[number] += value
+            for edge in set(map(add, path, map(shifted, islice(path, 1, None)))):
+                weights[edge] += value
+        for number in range(size):
+            weights.pop(number * size + number, None)  # a frame that calls itself
+        self._weights = weights
+        self._called = None
+
     def add(self, sample: Sample, value: int, divisor: int, tags_of: TagsOf | None) -> None:
-        size, steps = self._size, self._steps
-        weights, cum = self._weights, self._cum
+        """Adds one sample, frame by frame."""
+        size, steps, ends = self._size, self._steps, self._ends
+        weights, cum, called = self._weights, self._cum, self._called
         seen: set[int] = set()
         seen_edges: set[int] = set()
         parent = -1
@@ -191,13 +226,13 @@ class _Builder:
                 if frame not in seen:
                     seen.add(frame)
                     cum[frame] += value
-                if parent not in (-1, frame):
+                if parent >= 0 and parent != frame and (ends is None or ends[frame] or ends[parent]):
                     edge = parent * size + frame
                     if edge not in seen_edges:
                         seen_edges.add(edge)
                         weights[edge] = weights.get(edge, 0) + value
-                        if not inlined:
-                            self._called.add(edge)
+                        if not inlined and called is not None:
+                            called.add(edge)
                         if residual:
                             self._residual.add(edge)
                 parent = frame
@@ -226,8 +261,9 @@ class _Builder:
             held.add(tags, value, divisor, is_leaf=frame == leaf)
 
     def nodes(self) -> list[Node]:
+        """The nodes with a value, by frame number, with the edges between them and to those without."""
         all_nodes: dict[int, Node] = {}
-        frames = self._table.frames
+        frames, called = self._table.frames, self._called
 
         def node(number: int) -> Node:
             found = all_nodes.get(number)
@@ -245,22 +281,25 @@ class _Builder:
             edge = node(caller).edge_to(node(callee))
             edge.weight = weight
             edge.divisor = self._edge_divisors.get(key, 0)
-            edge.inline = key not in self._called
+            edge.inline = called is not None and key not in called
             edge.residual = key in self._residual
         return listed
 
 
-def _steps(table: FrameTable, kept: Collection[Frame] | None) -> dict[object, tuple[tuple[int, bool], ...]]:
+def _steps(table: FrameTable, kept: Collection[Frame] | None) -> dict[Location, tuple[tuple[int, bool], ...]]:
     """For each location its frames from the caller inwards: number (-1: left out) and whether inlined."""
-    frames = table.frames
-    wanted = [kept is None or frame in kept for frame in frames]
-    return {
-        location: tuple(
-            (number if wanted[number] else -1, place != len(numbers) - 1)
-            for place, number in reversed(tuple(enumerate(numbers)))
-        )
-        for location, numbers in table.of_location.items()
-    }
+    wanted = [kept is None or frame in kept for frame in table.frames]
+    known: dict[tuple[int, ...], tuple[tuple[int, bool], ...]] = {}
+    steps = {}
+    for location, numbers in table.of_location.items():
+        step = known.get(numbers)
+        if step is None:
+            step = known[numbers] = tuple(
+                (number if wanted[number] else -1, place != len(numbers) - 1)
+                for place, number in reversed(tuple(enumerate(numbers)))
+            )
+        steps[location] = step
+    return steps
 
 
 def build_tree(

@@ -9,7 +9,7 @@ part over those that are merely passed through, and shed edges that only repeat 
 from __future__ import annotations
 
 from math import log2, nan
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from conduit.report.graph import Edge, Node, build_graph, build_tree, sum_frames
 from conduit.report.nodelets import MAX_NODELETS
@@ -17,6 +17,7 @@ from conduit.report.nodelets import MAX_NODELETS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from conduit.report.frames import Frame
     from conduit.report.view import Report
 
 
@@ -40,29 +41,35 @@ def is_negative(node: Node) -> bool:
 def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
     """The graph of a report with its options' cuts applied; `visual` for drawings."""
     options = report.options
-    call_tree = options.call_tree and report.format.draws
-    nodes = _graph(report, visual=visual, call_tree=call_tree)
+    source: _Source = (
+        _Tree(report, visual) if options.call_tree and report.format.draws else _Graph(report, visual)
+    )
+    nodes = source.nodes()
     whole = sum(node.flat for node in nodes)
     node_cutoff = abs(int(whole * options.nodefraction))
     edge_cutoff = abs(int(whole * options.edgefraction))
-
-    original = len(nodes)
+    dropped_nodes = 0
     if node_cutoff > 0:
         heavy = [node for node in nodes if abs(node.cum) >= node_cutoff]
-        nodes = _keep(report, nodes, heavy, visual=visual, call_tree=call_tree)
-        dropped_nodes = original - len(heavy)
-    else:
-        dropped_nodes = 0
+        dropped_nodes = len(nodes) - len(heavy)
+        nodes = source.keep(nodes, heavy)
     original = len(nodes)
 
-    order = entropy_order if visual else cum_order if options.sort == "cum" else flat_order
-    nodes = order(nodes)
+    def ordered(nodes: list[Node]) -> list[Node]:
+        # Only the entropy needs the edges; the other orders can wait with summing them.
+        if visual:
+            return entropy_order(source.with_edges(nodes))
+        return cum_order(nodes) if options.sort == "cum" else flat_order(nodes)
+
+    nodes = ordered(nodes)
     if options.nodecount > 0:
         _trim_tags(nodes, node_cutoff)
         trim_edges(nodes, edge_cutoff)
         top = nodes[: _visual_count(nodes, options.nodecount) if visual else options.nodecount]
         if len(top) != len(nodes):
-            nodes = order(_keep(report, nodes, top, visual=visual, call_tree=call_tree))
+            nodes = ordered(source.keep(nodes, top))
+    if not visual:
+        nodes = ordered(source.with_edges(nodes))
     _trim_tags(nodes, node_cutoff)
     dropped_edges = trim_edges(nodes, edge_cutoff)
     if visual:
@@ -75,41 +82,82 @@ def whole_graph(report: Report) -> list[Node]:
     return _without_negative(report, sum_frames(report.profile.samples, report.table, report.values))
 
 
-def _graph(report: Report, *, visual: bool, call_tree: bool) -> list[Node]:
-    samples, table, values = report.profile.samples, report.table, report.values
-    tags_of = report.tags_of if visual else None
-    if call_tree:
-        nodes = build_tree(samples, table, values, tags_of)
-    elif report.format.needs_edges or table.has_inlined:
-        nodes = build_graph(samples, table, values, None, tags_of)
-    else:
-        nodes = sum_frames(samples, table, values)
-    return _without_negative(report, nodes)
+class _Source(Protocol):
+    """Where a trimmed graph's nodes come from, and what becomes of them when only some are kept."""
+
+    def nodes(self) -> list[Node]:
+        """All nodes, perhaps without edges."""
+
+    def keep(self, nodes: list[Node], kept: list[Node]) -> list[Node]:
+        """The graph of the kept nodes alone, perhaps without edges."""
+
+    def with_edges(self, nodes: list[Node]) -> list[Node]:
+        """The same nodes with the edges that the format needs."""
+
+
+class _Graph:
+    """A graph, whose edges are summed once it is known which nodes stay: their values do not depend on that."""
+
+    def __init__(self, report: Report, visual: bool) -> None:
+        self._report = report
+        self._tags_of = report.tags_of if visual else None
+        self._kept: list[Node] | None = None
+        self._has_edges = False
+
+    def nodes(self) -> list[Node]:
+        return whole_graph(self._report)
+
+    def keep(self, nodes: list[Node], kept: list[Node]) -> list[Node]:
+        if len(kept) == len(nodes):
+            return nodes
+        self._kept = kept
+        self._has_edges = False
+        return kept
+
+    def with_edges(self, nodes: list[Node]) -> list[Node]:
+        report = self._report
+        inlined = None if report.format.needs_edges else report.table.inlined_frames()
+        if self._has_edges or inlined == set():
+            return nodes
+        self._has_edges = True
+        kept = None if self._kept is None else {node.frame for node in self._kept}
+        samples, table = report.profile.samples, report.table
+        ends = self._ends(nodes) if inlined is None else inlined
+        return _without_negative(
+            report, build_graph(samples, table, report.values, kept, self._tags_of, ends)
+        )
+
+    def _ends(self, nodes: list[Node]) -> set[Frame] | None:
+        """The frames whose edges are looked at: those that a `-peek` matches, in other formats all."""
+        matches = self._report.matches
+        if matches is None or self._report.format.kind != "tree":
+            return None
+        return {node.frame for node in nodes if matches(node.name)}
+
+
+class _Tree:
+    """A tree of calling contexts, which is cut rather than summed again."""
+
+    def __init__(self, report: Report, visual: bool) -> None:
+        self._report = report
+        self._tags_of = report.tags_of if visual else None
+
+    def nodes(self) -> list[Node]:
+        report = self._report
+        tree = build_tree(report.profile.samples, report.table, report.values, self._tags_of)
+        return _without_negative(report, tree)
+
+    def keep(self, nodes: list[Node], kept: list[Node]) -> list[Node]:
+        return nodes if len(kept) == len(nodes) else trim_tree(nodes, set(kept))
+
+    def with_edges(self, nodes: list[Node]) -> list[Node]:
+        return nodes
 
 
 def _without_negative(report: Report, nodes: list[Node]) -> list[Node]:
     if not report.options.drop_negative:
         return nodes
     return [node for node in nodes if not is_negative(node)]
-
-
-def _keep(
-    report: Report, nodes: list[Node], kept: list[Node], *, visual: bool, call_tree: bool
-) -> list[Node]:
-    """The graph of the kept nodes alone."""
-    if len(kept) == len(nodes):
-        return nodes
-    if call_tree:
-        return trim_tree(nodes, set(kept))
-    table = report.table
-    if not (report.format.needs_edges or table.has_inlined):
-        # Without edges the kept nodes' values are what they were: nothing to sum again.
-        return kept
-    frames = {node.frame for node in kept}
-    tags_of = report.tags_of if visual else None
-    return _without_negative(
-        report, build_graph(report.profile.samples, table, report.values, frames, tags_of)
-    )
 
 
 def trim_tree(nodes: list[Node], kept: set[Node]) -> list[Node]:
