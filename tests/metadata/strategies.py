@@ -82,4 +82,5 @@ DOCUMENT = _record(
     sources=_many(_record(schema.Source)),
     hooks=_many(HOOK),
     errors=_many(_record(schema.SourceError)),
+    mounts=_many(_record(schema.Mount)),
 )
