@@ -331,6 +331,19 @@ def test_a_route_is_about_the_one_resource_that_it_answers_with(
     assert route.details.inferred == (("resource",) if resource else ())
 
 
+def test_a_deletion_without_bodies_is_about_what_get_on_the_same_path_answers_with() -> None:
+    answer = {"responses": {"200": {"content": {"application/json": {"schema": reference("A")}}}}}
+    gone = {"responses": {"204": {"description": "gone"}}}
+    routes = read(
+        {"A": {}}, paths={"/a/{id}": {"delete": gone, "get": answer}, "/b": {"delete": gone}}
+    ).routes
+    assert [(route.method, route.resource) for route in routes] == [
+        ("DELETE", "A"),
+        ("GET", "A"),
+        ("DELETE", ""),
+    ]
+
+
 def test_the_chain_of_a_route_is_also_its_resources_under_the_operation() -> None:
     body = {"content": {"application/json": {"schema": reference("A")}}}
     metadata = read(

@@ -9,14 +9,13 @@ if TYPE_CHECKING:
     from conduit.cli.tables import Page
     from conduit.metadata.impact import Effect, Impact
 
-# on_delete → what it means for whoever reads the table.
+# on_delete → what it means for whoever reads the table; `undeclared` speaks for itself.
 _MEANING = {
     "cascade": "deleted too",
     "restrict": "forbids the deletion",
     "set_null": "its key becomes null",
     "set_default": "its key becomes the default",
     "none": "left to the database",
-    "undeclared": "not declared",
 }
 
 

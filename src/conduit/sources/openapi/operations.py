@@ -5,13 +5,15 @@ that are needed together are separate middleware, in their order; where one of s
 entry, `Auth or KeyAuth`; where none is enough too, it ends in `or none`.
 
 The format asks for one resource of a route. A document does not say it, so it is concluded, and marked as
-inferred: the one schema that the successful answer holds, else the one in the request. Where there are
-several, it stays empty.
+inferred: the one schema that the successful answer holds, else the one in the request; where there is neither, as
+for most deletions, the resource of GET on the same path. Where there are several, it stays empty.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import replace
 
 from conduit.metadata.schema import Parameter, Response, Route, RouteDetails, Step
 from conduit.sources.openapi import facts
@@ -46,7 +48,17 @@ class _Operation(NamedTuple):
 def read_routes(document: OpenAPIDocument) -> tuple[Route, ...]:
     """Every operation in document order, paths before webhooks."""
     inherited = document.root.get("security")
-    return tuple(_route(document, operation, inherited) for operation in _operations(document))
+    routes = [_route(document, operation, inherited) for operation in _operations(document)]
+    read = {route.path: route.resource for route in routes if route.method == "GET"}
+    return tuple(_with_resource(route, read.get(route.path, "")) for route in routes)
+
+
+def _with_resource(route: Route, resource: str) -> Route:
+    """The route, about `resource` where its own bodies name none."""
+    has_body = route.request_body or route.response_body
+    if route.resource or not resource or has_body or route.details is None:
+        return route
+    return replace(route, resource=resource, details=replace(route.details, inferred=("resource",)))
 
 
 def middleware_of_resources(routes: Iterable[Route]) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from examples.demo import COMMANDS
+from tests.conftest import PROJECT
+
+
+def test_the_demo_runs_every_command_on_a_real_document_and_shows_its_answer() -> None:
+    done = subprocess.run(
+        [sys.executable, "examples/demo.py"], cwd=PROJECT, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    answers = done.stdout.split("$ ")[1:]
+    assert [answer.splitlines()[0] for answer in answers] == list(COMMANDS)
+    expected = (
+        "191 resources and 60 routes",
+        "… and 168 more lines",
+        "FIELDS (10)",
+        "/admin/sessions/{id}",
+        "/admin/identities/{id}",
+        "3 depend on session directly",
+        "settingsFlow",
+        "8 of 9 fields `action`",
+    )
+    for answer, text in zip(answers, expected, strict=True):
+        assert text in answer
+
+
+def test_the_demo_leaves_nothing_behind() -> None:
+    assert not (PROJECT / "examples" / "metadata.json").exists()
