@@ -8,6 +8,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     allocation_methods,
     cpu_methods,
     place_methods,
+    packed_stack_methods,
 };
 
 static int (*const ATTACHMENTS[])(void) = {
