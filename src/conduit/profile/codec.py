@@ -11,18 +11,22 @@ numbers; ids are written as they are. Nothing here depends on the clock: the sam
 
 from __future__ import annotations
 
+import gc
 import zlib
 from typing import TYPE_CHECKING
 
 from conduit.errors import MalformedProfileError
 from conduit.profile.limits import DEFAULT_LIMITS
 from conduit.profile.model import Fault, Function, Line, Location, Mapping, Profile, Sample, ValueType
+from conduit.profile.samples import SampleReader, UnusualError
 from conduit.profile.wire import (
     DELIMITED,
     VARINT,
     WireError,
     count_packed,
+    expect_kind,
     read_fields,
+    read_numbers,
     read_packed,
     to_signed,
     write_delimited,
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _CHUNK = 1 << 20
+_REMEMBERED_LABELS = 100_000
 
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Profile:
@@ -54,10 +59,16 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Profile:
     if not data:
         raise MalformedProfileError("parsing profile: empty input file", 0)
     decoder = _Decoder(data, limits)
+    # Millions of records are made and none is dropped: to look for cyclic garbage meanwhile takes half as long again.
+    collects = gc.isenabled()
+    gc.disable()
     try:
         profile = decoder.decode()
     except WireError as problem:
         return _decode_legacy(data, limits, problem)
+    finally:
+        if collects:
+            gc.enable()
     fault = profile.find_fault()
     if fault is not None:
         raise MalformedProfileError(f"malformed profile: {fault.reason}", decoder.offset_of(fault))
@@ -153,14 +164,14 @@ class _Decoder:
         unknown = []
         for number, kind, value, stop, start in read_fields(data, 0, len(data)):
             if number == 6:
-                _expect(kind, DELIMITED, start)
+                expect_kind(kind, DELIMITED, start)
                 strings.append(data[value:stop].decode("utf-8", "surrogateescape"))
                 if strings[0]:
                     raise WireError("string_table[0] must be empty", start)
                 if len(strings) > self.limits.records:
                     raise _too_large("strings", self.limits.records, start)
             elif number in spans:
-                _expect(kind, DELIMITED, start)
+                expect_kind(kind, DELIMITED, start)
                 spans[number].append((value, stop))
                 if len(spans[number]) > self.limits.records:
                     raise _too_large(_TABLES[number], self.limits.records, start)
@@ -170,7 +181,7 @@ class _Decoder:
                     raise _too_large("comments", self.limits.records, start)
                 self.number_offsets[number] = start
             elif 7 <= number <= 15:
-                _expect(kind, VARINT, start)
+                expect_kind(kind, VARINT, start)
                 if number == 9 and self.numbers.get(9):
                     raise MalformedProfileError("parsing profile: concatenated profiles detected", start)
                 self.numbers[number] = value
@@ -214,20 +225,11 @@ class _Decoder:
                 raise _too_large("numbers in one field", self.limits.frames, start)
             numbers.extend(read_packed(self.data, value, stop))
         else:
-            _expect(kind, VARINT, start)
+            expect_kind(kind, VARINT, start)
             numbers.append(value)
 
     def _record(self, position: int, stop: int, last: int) -> tuple[list[int], bytes]:
-        """Reads a message whose fields 1 to `last` are numbers; returns them by field number, and what is unknown."""
-        values = [0] * (last + 1)
-        unknown = b""
-        for number, kind, value, end, start in read_fields(self.data, position, stop):
-            if 0 < number <= last:
-                _expect(kind, VARINT, start)
-                values[number] = value
-            else:
-                unknown += self.data[start:end]
-        return values, unknown
+        return read_numbers(self.data, position, stop, last)
 
     def _value_type(self, position: int, stop: int) -> ValueType:
         (_, kind, unit), _ = self._record(position, stop, 2)
@@ -267,14 +269,14 @@ class _Decoder:
         unknown = b""
         for number, kind, value, end, start in read_fields(self.data, position, stop):
             if number == 4:
-                _expect(kind, DELIMITED, start)
+                expect_kind(kind, DELIMITED, start)
                 self.lines += 1
                 if self.lines > self.limits.records:
                     raise _too_large("lines", self.limits.records, start)
                 location.lines.append(self._line(value, end, functions))
                 continue
             if number in (1, 2, 3, 5):
-                _expect(kind, VARINT, start)
+                expect_kind(kind, VARINT, start)
             if number == 1:
                 location.id = value
             elif number == 2:
@@ -296,7 +298,34 @@ class _Decoder:
 
     def _read_samples(self) -> None:
         locations = {location.id: location for location in self.profile.locations}
-        self.profile.samples = [self._sample(*span, locations) for span in self.spans[2]]
+        reader = SampleReader(self.data, self.profile.locations)
+        # Few labels differ, so each is decoded once.
+        label_records: dict[bytes, list[int]] = {}
+        append = self.profile.samples.append
+        for position, stop in self.spans[2]:
+            try:
+                stack, values, labels = reader.read(position, stop)
+                records = [
+                    label_records.get(content) or self._label_record(content, label_records)
+                    for content in labels
+                ]
+            except UnusualError:
+                append(self._sample(position, stop, locations))
+                continue
+            self._count(len(stack) + len(values), len(labels), position)
+            sample = Sample(stack, values)
+            append(sample)
+            if records:
+                self._fill_labels(sample, records, position)
+
+    def _label_record(self, content: bytes, known: dict[bytes, list[int]]) -> list[int]:
+        try:
+            record = read_numbers(content, 0, len(content), 4)[0]
+        except WireError:
+            raise UnusualError from None
+        if len(known) < _REMEMBERED_LABELS:
+            known[content] = record
+        return record
 
     def _sample(self, position: int, stop: int, locations: dict[int, Location]) -> Sample:
         ids: list[int] = []
@@ -309,7 +338,7 @@ class _Decoder:
             elif number == 2:
                 self._extend(values, kind, value, end, start)
             elif number == 3:
-                _expect(kind, DELIMITED, start)
+                expect_kind(kind, DELIMITED, start)
                 labels.append(self._record(value, end, 4)[0])
             else:
                 unknown += self.data[start:end]
@@ -348,11 +377,6 @@ _TABLES = {1: "sample types", 2: "samples", 3: "mappings", 4: "locations", 5: "f
 
 
 _FIELDS = {name: number for number, name in _TABLES.items()}
-
-
-def _expect(kind: int, expected: int, offset: int) -> None:
-    if kind != expected:
-        raise WireError(f"wire type {kind} in a field that has wire type {expected}", offset)
 
 
 def encode(profile: Profile, level: int = 6) -> bytes:

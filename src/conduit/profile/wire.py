@@ -74,6 +74,35 @@ def read_fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int
             raise WireError(f"wire type {kind} is unknown: expected 0, 1, 2 or 5", start)
 
 
+def expect_kind(kind: int, expected: int, offset: int) -> None:
+    """Raises `WireError` where a field has another wire type than its number calls for."""
+    if kind != expected:
+        raise WireError(f"wire type {kind} in a field that has wire type {expected}", offset)
+
+
+def read_numbers(data: bytes, position: int, stop: int, last: int) -> tuple[list[int], bytes]:
+    """Reads a message whose fields 1 to `last` are numbers; returns them by field number, and what is unknown."""
+    values = [0] * (last + 1)
+    unknown = b""
+    while position < stop:
+        start = position
+        tag = data[position]
+        if tag < 0x80 and not tag & 7 and 0 < tag >> 3 <= last and position + 1 < stop:
+            value = data[position + 1]
+            position += 2
+            if value >= 0x80:
+                value, position = read_varint(data, position - 1, stop)
+            values[tag >> 3] = value
+            continue
+        number, kind, _, position, _ = next(read_fields(data, position, stop))
+        if 0 < number <= last:
+            expect_kind(kind, VARINT, start)
+            values[number] = read_varint(data, read_varint(data, start, stop)[1], stop)[0]
+        else:
+            unknown += data[start:position]
+    return values, unknown
+
+
 def read_packed(data: bytes, position: int, end: int) -> list[int]:
     """Reads all the unsigned varints in data[position:end]."""
     chunk = data[position:end]
