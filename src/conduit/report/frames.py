@@ -151,14 +151,6 @@ class FrameTable:
         }
         self.has_inlined = any(len(indices) > 1 for indices in self.of_location.values())
 
-    def inlined_frames(self) -> set[Frame]:
-        """The frames that are inlined into their callers somewhere."""
-        return {self.frames[number] for numbers in self.of_location.values() for number in numbers[:-1]}
-
-    def single_frames(self) -> dict[Location, int]:
-        """Each location's only frame; for a table without inlined ones."""
-        return {location: numbers[0] for location, numbers in self.of_location.items()}
-
     def _frames_of(self, location: Location) -> tuple[int, ...]:
         lines = location.lines if self._detail.inlined else location.lines[-1:]
         if not lines:

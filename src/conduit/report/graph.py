@@ -11,21 +11,21 @@ objects that reports read are made at the end, for the frames that have a value.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from itertools import chain, islice
-from operator import add
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from conduit.report.division import quotient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from conduit.profile.model import Location, Sample
     from conduit.report.frames import Frame, FrameTable
     from conduit.report.nodelets import NodeTags
 
     TagsOf = Callable[[Sample], "NodeTags"]
+
+_WORTH_IMPORTING = 1_000  # stacks from which on loading the C extension pays
 
 
 class Edge:
@@ -110,19 +110,12 @@ class Values:
 
 def sum_frames(samples: Sequence[Sample], table: FrameTable, values: Values) -> list[Node]:
     """The nodes of all frames that occur, without edges: all that a flat report needs, at the least cost."""
-    count = len(table.frames)
-    flat, cum = [0] * count, [0] * count
-    flat_divisors, cum_divisors = [0] * count, [0] * count
-    for path, value, divisor in _paths(samples, table, values):
-        for number in set(path):
-            cum[number] += value
-        if path:
-            flat[path[0]] += value
-        if divisor:
-            for number in set(path):
-                cum_divisors[number] += divisor
-            if path:
-                flat_divisors[path[0]] += divisor
+    weighted = list(values.weighted(samples))
+    stacks = [sample.locations for sample, _, _ in weighted]
+    flat, cum = _sum_stacks(stacks, [value for _, value, _ in weighted], table)
+    flat_divisors = cum_divisors = [0] * len(table.frames)
+    if values.mean:
+        flat_divisors, cum_divisors = _sum_stacks(stacks, [divisor for _, _, divisor in weighted], table)
     nodes = []
     for number, frame in enumerate(table.frames):
         if cum[number] or flat[number]:
@@ -133,18 +126,41 @@ def sum_frames(samples: Sequence[Sample], table: FrameTable, values: Values) -> 
     return nodes
 
 
-def _paths(
-    samples: Sequence[Sample], table: FrameTable, values: Values
-) -> Iterator[tuple[list[int], int, int]]:
-    """Each weighty sample's frame numbers, leaf first."""
+def _sum_stacks(
+    stacks: list[list[Location]], values: list[int], table: FrameTable
+) -> tuple[list[int], list[int]]:
+    """Adds up, by frame number, the values of the stacks that the frame is the leaf of, and that it is on."""
+    if len(stacks) >= _WORTH_IMPORTING:
+        from conduit._native.stacks import sum_stacks
+
+        sums = sum_stacks and sum_stacks(stacks, values, table.of_location, len(table.frames))
+        if sums is not None:
+            return sums
+    return _sum_stacks_in_python(stacks, values, table)
+
+
+def _sum_stacks_in_python(
+    stacks: list[list[Location]], values: list[int], table: FrameTable
+) -> tuple[list[int], list[int]]:
+    flat, cum = [0] * len(table.frames), [0] * len(table.frames)
+    for path, value in zip(_paths(stacks, table), values, strict=True):
+        for number in set(path):
+            cum[number] += value
+        if path:
+            flat[path[0]] += value
+    return flat, cum
+
+
+def _paths(stacks: list[list[Location]], table: FrameTable) -> Iterator[list[int]]:
+    """Each stack's frame numbers, leaf first."""
     if table.has_inlined:
         frames_of = table.of_location.__getitem__
-        for sample, value, divisor in values.weighted(samples):
-            yield list(chain.from_iterable(map(frames_of, sample.locations))), value, divisor
+        for stack in stacks:
+            yield list(chain.from_iterable(map(frames_of, stack)))
         return
-    frame_of = table.single_frames().__getitem__
-    for sample, value, divisor in values.weighted(samples):
-        yield list(map(frame_of, sample.locations)), value, divisor
+    frame_of = {location: indices[0] for location, indices in table.of_location.items()}.__getitem__
+    for stack in stacks:
+        yield list(map(frame_of, stack))
 
 
 def build_graph(
@@ -153,31 +169,20 @@ def build_graph(
     values: Values,
     kept: Collection[Frame] | None = None,
     tags_of: TagsOf | None = None,
-    ends: Collection[Frame] | None = None,
 ) -> list[Node]:
-    """The nodes with their edges; with `kept`, of those frames only.
-
-    `tags_of` collects labels for drawings. With `ends`, only edges to or from those frames are summed.
-    """
-    builder = _Builder(table, kept, ends)
-    plain = not table.has_inlined and kept is None and ends is None
-    if plain and not values.mean and tags_of is None:
-        builder.add_plain(values.weighted(samples))
-    else:
-        for sample, value, divisor in values.weighted(samples):
-            builder.add(sample, value, divisor, tags_of)
+    """The nodes with their edges; with `kept`, of those frames only. `tags_of` collects labels for drawings."""
+    builder = _Builder(table, kept)
+    for sample, value, divisor in values.weighted(samples):
+        builder.add(sample, value, divisor, tags_of)
     return builder.nodes()
 
 
 class _Builder:
     """Sums samples into edges keyed by caller·n + callee, and nodes by frame number."""
 
-    def __init__(
-        self, table: FrameTable, kept: Collection[Frame] | None, ends: Collection[Frame] | None
-    ) -> None:
+    def __init__(self, table: FrameTable, kept: Collection[Frame] | None) -> None:
         self._table = table
         self._steps = _steps(table, kept)
-        self._ends = None if ends is None else [frame in ends for frame in table.frames]
         self._size = size = len(table.frames)
         self._flat = [0] * size
         self._cum = [0] * size
@@ -185,35 +190,13 @@ class _Builder:
         self._cum_divisors = [0] * size
         self._weights: dict[int, int] = {}
         self._edge_divisors: dict[int, int] = {}
-        self._called: set[int] | None = set()  # edges that are real calls somewhere; None: all of them are
+        self._called: set[int] = set()  # edges that are real calls somewhere, not inlined
         self._residual: set[int] = set()
         self._tags: dict[int, NodeTags] = {}
 
-    def add_plain(self, samples: Iterable[tuple[Sample, int, int]]) -> None:
-        """Adds samples of which every frame is kept and none is inlined: sets of edges, without looking at each."""
-        size, cum, flat = self._size, self._cum, self._flat
-        frame_of = self._table.single_frames().__getitem__
-        # A call's key is its caller's number, shifted, plus its callee's; paths are leaf first.
-        shifted = [number * size for number in range(size)].__getitem__
-        weights: defaultdict[int, int] = defaultdict(int)
-        for sample, value, _ in samples:
-            path = list(map(frame_of, sample.locations))
-            if not path:
-                continue
-            flat[path[0]] += value
-            for number in set(path):
-                cum[number] += value
-            for edge in set(map(add, path, map(shifted, islice(path, 1, None)))):
-                weights[edge] += value
-        for number in range(size):
-            weights.pop(number * size + number, None)  # a frame that calls itself
-        self._weights = weights
-        self._called = None
-
     def add(self, sample: Sample, value: int, divisor: int, tags_of: TagsOf | None) -> None:
-        """Adds one sample, frame by frame."""
-        size, steps, ends = self._size, self._steps, self._ends
-        weights, cum, called = self._weights, self._cum, self._called
+        size, steps = self._size, self._steps
+        weights, cum = self._weights, self._cum
         seen: set[int] = set()
         seen_edges: set[int] = set()
         parent = -1
@@ -226,13 +209,13 @@ class _Builder:
                 if frame not in seen:
                     seen.add(frame)
                     cum[frame] += value
-                if parent >= 0 and parent != frame and (ends is None or ends[frame] or ends[parent]):
+                if parent not in (-1, frame):
                     edge = parent * size + frame
                     if edge not in seen_edges:
                         seen_edges.add(edge)
                         weights[edge] = weights.get(edge, 0) + value
-                        if not inlined and called is not None:
-                            called.add(edge)
+                        if not inlined:
+                            self._called.add(edge)
                         if residual:
                             self._residual.add(edge)
                 parent = frame
@@ -261,9 +244,8 @@ class _Builder:
             held.add(tags, value, divisor, is_leaf=frame == leaf)
 
     def nodes(self) -> list[Node]:
-        """The nodes with a value, by frame number, with the edges between them and to those without."""
         all_nodes: dict[int, Node] = {}
-        frames, called = self._table.frames, self._called
+        frames = self._table.frames
 
         def node(number: int) -> Node:
             found = all_nodes.get(number)
@@ -281,25 +263,22 @@ class _Builder:
             edge = node(caller).edge_to(node(callee))
             edge.weight = weight
             edge.divisor = self._edge_divisors.get(key, 0)
-            edge.inline = called is not None and key not in called
+            edge.inline = key not in self._called
             edge.residual = key in self._residual
         return listed
 
 
-def _steps(table: FrameTable, kept: Collection[Frame] | None) -> dict[Location, tuple[tuple[int, bool], ...]]:
+def _steps(table: FrameTable, kept: Collection[Frame] | None) -> dict[object, tuple[tuple[int, bool], ...]]:
     """For each location its frames from the caller inwards: number (-1: left out) and whether inlined."""
-    wanted = [kept is None or frame in kept for frame in table.frames]
-    known: dict[tuple[int, ...], tuple[tuple[int, bool], ...]] = {}
-    steps = {}
-    for location, numbers in table.of_location.items():
-        step = known.get(numbers)
-        if step is None:
-            step = known[numbers] = tuple(
-                (number if wanted[number] else -1, place != len(numbers) - 1)
-                for place, number in reversed(tuple(enumerate(numbers)))
-            )
-        steps[location] = step
-    return steps
+    frames = table.frames
+    wanted = [kept is None or frame in kept for frame in frames]
+    return {
+        location: tuple(
+            (number if wanted[number] else -1, place != len(numbers) - 1)
+            for place, number in reversed(tuple(enumerate(numbers)))
+        )
+        for location, numbers in table.of_location.items()
+    }
 
 
 def build_tree(

@@ -9,7 +9,7 @@ part over those that are merely passed through, and shed edges that only repeat 
 from __future__ import annotations
 
 from math import log2, nan
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.report.graph import Edge, Node, build_graph, build_tree, sum_frames
 from conduit.report.nodelets import MAX_NODELETS
@@ -17,7 +17,6 @@ from conduit.report.nodelets import MAX_NODELETS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from conduit.report.frames import Frame
     from conduit.report.view import Report
 
 
@@ -41,35 +40,31 @@ def is_negative(node: Node) -> bool:
 def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
     """The graph of a report with its options' cuts applied; `visual` for drawings."""
     options = report.options
-    source: _Source = (
-        _Tree(report, visual) if options.call_tree and report.format.draws else _Graph(report, visual)
-    )
-    nodes = source.nodes()
+    call_tree = options.call_tree and report.format.draws
+    nodes = _tree(report, visual=visual) if call_tree else whole_graph(report)
     whole = sum(node.flat for node in nodes)
     node_cutoff = abs(int(whole * options.nodefraction))
     edge_cutoff = abs(int(whole * options.edgefraction))
-    dropped_nodes = 0
-    if node_cutoff > 0:
-        heavy = [node for node in nodes if abs(node.cum) >= node_cutoff]
-        dropped_nodes = len(nodes) - len(heavy)
-        nodes = source.keep(nodes, heavy)
+
+    original = len(nodes)
+    heavy = [node for node in nodes if abs(node.cum) >= node_cutoff] if node_cutoff > 0 else nodes
+    dropped_nodes = original - len(heavy)
+    if call_tree:
+        nodes = _keep(report, nodes, heavy, visual=visual, call_tree=True)
+    else:
+        # What is dropped here never needs edges, and those of a large profile are millions.
+        kept = None if len(heavy) == original else heavy
+        nodes = _with_edges(report, kept, visual=visual) if _needs_edges(report) else heavy
     original = len(nodes)
 
-    def ordered(nodes: list[Node]) -> list[Node]:
-        # Only the entropy needs the edges; the other orders can wait with summing them.
-        if visual:
-            return entropy_order(source.with_edges(nodes))
-        return cum_order(nodes) if options.sort == "cum" else flat_order(nodes)
-
-    nodes = ordered(nodes)
+    order = entropy_order if visual else cum_order if options.sort == "cum" else flat_order
+    nodes = order(nodes)
     if options.nodecount > 0:
         _trim_tags(nodes, node_cutoff)
         trim_edges(nodes, edge_cutoff)
         top = nodes[: _visual_count(nodes, options.nodecount) if visual else options.nodecount]
         if len(top) != len(nodes):
-            nodes = ordered(source.keep(nodes, top))
-    if not visual:
-        nodes = ordered(source.with_edges(nodes))
+            nodes = order(_keep(report, nodes, top, visual=visual, call_tree=call_tree))
     _trim_tags(nodes, node_cutoff)
     dropped_edges = trim_edges(nodes, edge_cutoff)
     if visual:
@@ -82,82 +77,41 @@ def whole_graph(report: Report) -> list[Node]:
     return _without_negative(report, sum_frames(report.profile.samples, report.table, report.values))
 
 
-class _Source(Protocol):
-    """Where a trimmed graph's nodes come from, and what becomes of them when only some are kept."""
-
-    def nodes(self) -> list[Node]:
-        """All nodes, perhaps without edges."""
-
-    def keep(self, nodes: list[Node], kept: list[Node]) -> list[Node]:
-        """The graph of the kept nodes alone, perhaps without edges."""
-
-    def with_edges(self, nodes: list[Node]) -> list[Node]:
-        """The same nodes with the edges that the format needs."""
+def _tree(report: Report, *, visual: bool) -> list[Node]:
+    tags_of = report.tags_of if visual else None
+    nodes = build_tree(report.profile.samples, report.table, report.values, tags_of)
+    return _without_negative(report, nodes)
 
 
-class _Graph:
-    """A graph, whose edges are summed once it is known which nodes stay: their values do not depend on that."""
-
-    def __init__(self, report: Report, visual: bool) -> None:
-        self._report = report
-        self._tags_of = report.tags_of if visual else None
-        self._kept: list[Node] | None = None
-        self._has_edges = False
-
-    def nodes(self) -> list[Node]:
-        return whole_graph(self._report)
-
-    def keep(self, nodes: list[Node], kept: list[Node]) -> list[Node]:
-        if len(kept) == len(nodes):
-            return nodes
-        self._kept = kept
-        self._has_edges = False
-        return kept
-
-    def with_edges(self, nodes: list[Node]) -> list[Node]:
-        report = self._report
-        inlined = None if report.format.needs_edges else report.table.inlined_frames()
-        if self._has_edges or inlined == set():
-            return nodes
-        self._has_edges = True
-        kept = None if self._kept is None else {node.frame for node in self._kept}
-        samples, table = report.profile.samples, report.table
-        ends = self._ends(nodes) if inlined is None else inlined
-        return _without_negative(
-            report, build_graph(samples, table, report.values, kept, self._tags_of, ends)
-        )
-
-    def _ends(self, nodes: list[Node]) -> set[Frame] | None:
-        """The frames whose edges are looked at: those that a `-peek` matches, in other formats all."""
-        matches = self._report.matches
-        if matches is None or self._report.format.kind != "tree":
-            return None
-        return {node.frame for node in nodes if matches(node.name)}
+def _needs_edges(report: Report) -> bool:
+    """Whether a report shows edges, or says of nodes whether they are inlined, which their edges tell."""
+    return report.format.needs_edges or report.table.has_inlined
 
 
-class _Tree:
-    """A tree of calling contexts, which is cut rather than summed again."""
-
-    def __init__(self, report: Report, visual: bool) -> None:
-        self._report = report
-        self._tags_of = report.tags_of if visual else None
-
-    def nodes(self) -> list[Node]:
-        report = self._report
-        tree = build_tree(report.profile.samples, report.table, report.values, self._tags_of)
-        return _without_negative(report, tree)
-
-    def keep(self, nodes: list[Node], kept: list[Node]) -> list[Node]:
-        return nodes if len(kept) == len(nodes) else trim_tree(nodes, set(kept))
-
-    def with_edges(self, nodes: list[Node]) -> list[Node]:
-        return nodes
+def _with_edges(report: Report, kept: list[Node] | None, *, visual: bool) -> list[Node]:
+    """The graph with its edges, of the kept nodes alone or (None) of all."""
+    frames = None if kept is None else {node.frame for node in kept}
+    tags_of = report.tags_of if visual else None
+    nodes = build_graph(report.profile.samples, report.table, report.values, frames, tags_of)
+    return _without_negative(report, nodes)
 
 
 def _without_negative(report: Report, nodes: list[Node]) -> list[Node]:
     if not report.options.drop_negative:
         return nodes
     return [node for node in nodes if not is_negative(node)]
+
+
+def _keep(
+    report: Report, nodes: list[Node], kept: list[Node], *, visual: bool, call_tree: bool
+) -> list[Node]:
+    """The graph of the kept nodes alone."""
+    if len(kept) == len(nodes):
+        return nodes
+    if call_tree:
+        return trim_tree(nodes, set(kept))
+    # Without edges the kept nodes' values are what they were: nothing to sum again.
+    return _with_edges(report, kept, visual=visual) if _needs_edges(report) else kept
 
 
 def trim_tree(nodes: list[Node], kept: set[Node]) -> list[Node]:
