@@ -82,5 +82,4 @@ DOCUMENT = _record(
     sources=_many(_record(schema.Source)),
     hooks=_many(HOOK),
     errors=_many(_record(schema.SourceError)),
-    mounts=_many(_record(schema.Mount)),
 )
