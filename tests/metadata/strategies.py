@@ -14,7 +14,7 @@ TEXTS = st.lists(TEXT, max_size=3).map(tuple)
 
 def _record(kind: type, **special: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
     """Any instance of a record; keys without a strategy of their own follow from their annotation."""
-    simple = {"str": TEXT, "bool": st.booleans(), "Count": COUNT, "tuple[str, ...]": TEXTS}
+    simple = {str: TEXT, bool: st.booleans(), schema.Count: COUNT, tuple[str, ...]: TEXTS}
     values = {}
     for key, annotation in kind.__annotations__.items():
         values[key] = special[key] if key in special else simple[annotation]

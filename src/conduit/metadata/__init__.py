@@ -3,7 +3,7 @@
 The document is the JSON format of the Go framework's `runtime/metadata` package, key for key; keys of our own come
 after the original's and are left out when empty, so that either reader accepts what the other writes. `schema` holds
 the records, `codec` turns records into bytes and back and tells bad input apart, `registry` loads a document once and
-answers from indexes, `dependencies` walks the graph of who needs whom, `patterns` finds what an application does
+answers from the indexes of its `snapshot`, `dependencies` walks the graph of who needs whom, `patterns` finds what an application does
 again and again. Used by `conduit.sources` (which makes documents), by the command line and by applications.
 
 Every name below is imported when it is first asked for: whoever only reads a document loads no graph code.
@@ -49,11 +49,11 @@ _HOME_OF_NAME = {
     "decode": "codec",
     "encode": "codec",
     "read_document": "codec",
-    "CacheStats": "registry",
-    "FieldReference": "registry",
+    "CacheStats": "snapshot",
+    "FieldReference": "snapshot",
     "Registry": "registry",
-    "RelationshipReference": "registry",
-    "Snapshot": "registry",
+    "RelationshipReference": "snapshot",
+    "Snapshot": "snapshot",
     "get_registry": "registry",
     "load": "registry",
     "register": "registry",

@@ -9,7 +9,7 @@ write for the same values, byte for byte: the order of the keys, what is left ou
 from __future__ import annotations
 
 import math
-import os
+from os import fspath
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +19,9 @@ from conduit.errors import MetadataError
 from conduit.metadata.schema import EMPTY, ZERO_TIME, FrozenDict, Metadata
 
 if TYPE_CHECKING:
-    from conduit.metadata.schema import DependencyGraph, Pattern, Resource
+    import os
+
+    from conduit.metadata.schema import DependencyGraph, Pattern
 
 GO_DEPTH = 10_000
 """How deep Go's decoder goes before it refuses; also our default."""
@@ -85,11 +87,22 @@ def freeze(metadata: Metadata) -> Metadata:
     for key in ("resources", "routes", "patterns"):
         if getattr(metadata, key) is None:
             force_setattr(metadata, key, ())
-    for index, resource in enumerate(metadata.resources):
+    for resource in metadata.resources:  # one loop without calls: this is a twentieth of loading
         if not resource.name:
-            place = f"resources[{index}].name"
-            raise MetadataError(f"{place}: every resource needs a name, and this one has none", place=place)
-        _freeze_resource(resource)
+            raise _nameless(metadata)
+        if resource.fields is None:
+            force_setattr(resource, "fields", ())
+        if resource.relationships is None:
+            force_setattr(resource, "relationships", ())
+        if resource.hooks is None:
+            force_setattr(resource, "hooks", ())
+        if resource.validations is None:
+            force_setattr(resource, "validations", ())
+        if resource.constraints is None:
+            force_setattr(resource, "constraints", ())
+        middleware = resource.middleware
+        if middleware is not EMPTY and (type(middleware) is not FrozenDict or not middleware):
+            force_setattr(resource, "middleware", FrozenDict(middleware) if middleware else EMPTY)
     for pattern in metadata.patterns:
         if pattern.examples is None:
             force_setattr(pattern, "examples", ())
@@ -97,20 +110,10 @@ def freeze(metadata: Metadata) -> Metadata:
     return metadata
 
 
-def _freeze_resource(resource: Resource) -> None:
-    if resource.fields is None:
-        force_setattr(resource, "fields", ())
-    if resource.relationships is None:
-        force_setattr(resource, "relationships", ())
-    if resource.hooks is None:
-        force_setattr(resource, "hooks", ())
-    if resource.validations is None:
-        force_setattr(resource, "validations", ())
-    if resource.constraints is None:
-        force_setattr(resource, "constraints", ())
-    middleware = resource.middleware
-    if middleware is not EMPTY and (type(middleware) is not FrozenDict or not middleware):
-        force_setattr(resource, "middleware", FrozenDict(middleware) if middleware else EMPTY)
+def _nameless(metadata: Metadata) -> MetadataError:
+    index = next(index for index, resource in enumerate(metadata.resources) if not resource.name)
+    place = f"resources[{index}].name"
+    return MetadataError(f"{place}: every resource needs a name, and this one has none", place=place)
 
 
 def _freeze_graph(graph: DependencyGraph) -> None:
@@ -159,9 +162,9 @@ def read_document(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMI
     Never holds more than the limits allow. Raises `MetadataError` for a file that cannot be read, is too large, becomes
     too large, or ends early.
     """
-    where = os.fspath(path)
+    where = fspath(path)
     try:
-        with open(where, "rb") as file:  # noqa: PTH123 (pathlib costs a third of the start of a command that asks)
+        with open(where, "rb") as file:  # noqa: PTH123 - pathlib takes 5 ms to import
             data = file.read(limits.size_bytes + 1)
     except OSError as error:
         raise MetadataError(f"cannot read {where}: {error.strerror or error}") from error

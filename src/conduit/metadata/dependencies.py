@@ -18,6 +18,8 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from conduit.metadata.schema import DependencyEdge, DependencyGraph, DependencyNode, FrozenDict, Record
 
 if TYPE_CHECKING:
@@ -42,18 +44,15 @@ VIEW_TYPES = frozenset(("has_one", "has_many", "has_many_through", "many_to_many
 """Relationships whose side holds no key: the other side, or a table between, holds it."""
 
 
-class Vertex:
+class Vertex(Struct, eq=False):
     """A node with its edges and the vertices at their other ends; None until somebody asked for them."""
 
-    __slots__ = ("incoming", "name", "node", "outgoing", "sources", "targets")
-
-    def __init__(self, name: str, node: DependencyNode) -> None:
-        self.name = name
-        self.node = node
-        self.outgoing: tuple[DependencyEdge, ...] | None = None
-        self.targets: tuple[Vertex, ...] = ()
-        self.incoming: tuple[DependencyEdge, ...] | None = None
-        self.sources: tuple[Vertex, ...] = ()
+    name: str
+    node: DependencyNode
+    outgoing: tuple[DependencyEdge, ...] | None = None
+    targets: tuple[Vertex, ...] = ()
+    incoming: tuple[DependencyEdge, ...] | None = None
+    sources: tuple[Vertex, ...] = ()
 
 
 class Cycle(Record, frozen=True):
@@ -168,11 +167,8 @@ class Graph:
                     other = self._vertex(target, "resource")
                 edges.append(DependencyEdge(name, other.name, relationship.type, 1))
                 targets.append(other)
-        for kind, label, uses in (
-            ("middleware", "uses", _counted_middleware(declarations)),
-            ("function", "calls", _counted_calls(declarations)),
-        ):
-            for used, weight in uses.items():
+        for kind, label, counts in _counted_uses(declarations):
+            for used, weight in counts.items():
                 other = vertices.get(used) or self._vertex(used, kind)
                 edges.append(DependencyEdge(name, other.name, label, weight))
                 targets.append(other)
@@ -316,23 +312,21 @@ class Graph:
         return tuple(sorted(cycles, key=lambda cycle: cycle.names))
 
 
-def _counted_middleware(resources: Iterable[Resource]) -> dict[str, int]:
-    counts: dict[str, int] = {}
+def _counted_uses(resources: Iterable[Resource]) -> list[tuple[str, str, dict[str, int]]]:
+    """What resources use beside each other: the kind, the edges' label, and name → how often; nothing for most."""
+    middleware: dict[str, int] = {}
+    functions: dict[str, int] = {}
     for resource in resources:
         if resource.middleware:
             for name in chain.from_iterable(resource.middleware.values()):
-                counts[name] = counts.get(name, 0) + 1
-    return counts
-
-
-def _counted_calls(resources: Iterable[Resource]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for resource in resources:
+                middleware[name] = middleware.get(name, 0) + 1
         for hook in resource.hooks:
             if hook.source_code:
                 for name in called_functions(hook.source_code):
-                    counts[name] = counts.get(name, 0) + 1
-    return counts
+                    functions[name] = functions.get(name, 0) + 1
+    if not middleware and not functions:
+        return []
+    return [("middleware", "uses", middleware), ("function", "calls", functions)]
 
 
 def _way_round(start: str, edges: list[DependencyEdge]) -> tuple[str, ...]:
