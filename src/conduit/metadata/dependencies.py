@@ -250,12 +250,22 @@ class Graph:
     def whole(self) -> DependencyGraph:
         """The whole graph: resources first, and all relationships before all uses before all calls."""
         vertices = self.complete()
-        edges = [edge for vertex in vertices for edge in vertex.outgoing or ()]
-        last = {"uses": 1, "calls": 2}
-        ordered = sorted(edges, key=lambda edge: last.get(edge.relationship, 0))
+        used = [edge for vertex in vertices for edge in self._uses(vertex)]
+        edges = [
+            DependencyEdge(resource.name, relationship.target_resource, relationship.type, 1)
+            for resource in self._resources
+            for relationship in resource.relationships
+        ]
+        edges += [edge for edge in used if edge.relationship == "uses"]
+        edges += [edge for edge in used if edge.relationship == "calls"]
         nodes = {vertex.name: vertex.node for vertex in vertices}
-        nodes.update((edge.to, self._vertices[edge.to].node) for edge in ordered)
-        return DependencyGraph(FrozenDict(nodes), tuple(ordered))
+        nodes.update((edge.to, self._vertices[edge.to].node) for edge in edges)
+        return DependencyGraph(FrozenDict(nodes), tuple(edges))
+
+    def _uses(self, vertex: Vertex) -> tuple[DependencyEdge, ...]:
+        """The edges of a vertex that are no relationships; they come after those."""
+        relationships = sum([len(resource.relationships) for resource in self._declarations(vertex.name)])
+        return self.expand(vertex)[relationships:]
 
     def complete(self) -> list[Vertex]:
         """Every resource's vertex in document order, all expanded."""
