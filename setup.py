@@ -13,6 +13,7 @@ setup(
             sources=sources,
             depends=sorted(str(path) for path in Path("src/conduit/_native").glob("*.h")),
             extra_compile_args=["-std=c11", "-O2", "-Wall", "-Wextra", "-fno-strict-aliasing"],
+            libraries=["m"],
             optional=True,
         )
     ]

@@ -7,6 +7,7 @@
 static PyMethodDef *const METHOD_TABLES[] = {
     allocation_methods,
     cpu_methods,
+    heap_methods,
     place_methods,
     packed_stack_methods,
 };
@@ -14,6 +15,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
 static int (*const ATTACHMENTS[])(void) = {
     attach_allocations,
     attach_cpu,
+    attach_heap,
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

@@ -24,9 +24,11 @@
 /* One table a file; module.c adds them all. `attach` functions run once, when the module is made. */
 extern PyMethodDef allocation_methods[];
 extern PyMethodDef cpu_methods[];
+extern PyMethodDef heap_methods[];
 extern PyMethodDef place_methods[];
 extern PyMethodDef packed_stack_methods[];
 int attach_allocations(void);
 int attach_cpu(void);
+int attach_heap(void);
 
 #endif

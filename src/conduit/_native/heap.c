@@ -1,0 +1,445 @@
+/* The heap profiler: who asked for memory (alloc_*), and whose is still there (inuse_*).
+ *
+ * Seen is what passes the interpreter's object and mem allocators, in the requested size. Not seen: what C libraries
+ * and C extensions (numpy's arrays among them) take from malloc themselves, and blocks older than the recording.
+ *
+ * Sampled mode: a sample point falls on average every `rate` bytes, at exponentially distributed distances, so that a
+ * block of n bytes is sampled with probability 1 - exp(-n/rate), as in Go's runtime; the reader scales back. An ordinary
+ * allocation costs one subtraction from a thread-local counter. Exact mode (rate 1): every block is a sample.
+ *
+ * How a free block is known to be a sampled one, for which the ordinary free must pay next to nothing:
+ *   aligned    a sampled block comes from libc, aligned to the size of pymalloc's pools. pymalloc never gives out such an
+ *              address (a pool begins with its header), so one AND sorts out the rest. Whoever frees the block later,
+ *              even with the hooks gone, hands it to libc: pymalloc does that with every address outside its arenas.
+ *   filtered   for allocators that would not (debug hooks, strangers): blocks stay where they are, and a small table of
+ *              counters by address hash says "certainly not sampled". Exact mode always looks.
+ *
+ * Law: hooks run with the GIL (both domains require it), and what they keep is under `lock` all the same, for
+ * interpreters with a GIL of their own and for fork. Under the lock only libc is called. A stack in the table owns a
+ * reference to each of its code objects until the recording ends. */
+#define _GNU_SOURCE
+#include "address_map.h"
+#include "alloc_hook.h"
+#include "stack_table.h"
+
+#include <malloc.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#define POOL_SIZE 16384
+#define FILTER_SIZE 65536
+#define FIRST_LOOK (1 << 20)
+#define STUCK 255 /* a counter that overflowed says "perhaps" for ever */
+
+enum { MARK_SIZE = -1000 };
+enum { ALLOC_OBJECTS, ALLOC_SPACE, INUSE_OBJECTS, INUSE_SPACE };
+
+static atomic_bool recording;
+static bool exact;
+static double rate;
+static unsigned recording_number;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static StackTable table;         /* under `lock`, like all below; each size of one stack is an entry */
+static AddressMap live;          /* sampled blocks that are still there */
+static uint8_t filter[FILTER_SIZE];
+static uint64_t dropped;         /* samples for which there was no memory */
+
+static THREAD_LOCAL int64_t until_sample; /* bytes that this thread may still ask for unsampled */
+static THREAD_LOCAL unsigned own_recording;
+static THREAD_LOCAL uint64_t random_state;
+static THREAD_LOCAL bool pausing; /* the recording's own objects are not the program's */
+
+/* ---- sample points ---- */
+
+static void seed_random(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    random_state = ((uint64_t)now.tv_nsec * UINT64_C(0x9E3779B97F4A7C15)) ^ (uint64_t)(uintptr_t)&random_state ^ 1;
+}
+
+/* Bytes to the next sample point: exponentially distributed, `rate` on average. */
+static int64_t next_distance(void) {
+    if (random_state == 0) seed_random();
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    double uniform = ((double)(random_state >> 11) + 1) / 9007199254740993.0; /* in (0, 1] */
+    return (int64_t)(-log(uniform) * rate) + 1;
+}
+
+/* `until_sample` has just fallen below zero: whether this block is really a sample. */
+static bool is_sample(size_t size) {
+    if (!atomic_load_explicit(&recording, memory_order_relaxed)) {
+        until_sample = FIRST_LOOK; /* our hooks lie under a stranger's, and only pass on */
+        return false;
+    }
+    if (own_recording != recording_number) {
+        own_recording = recording_number;
+        until_sample = next_distance() - (int64_t)size;
+        if (until_sample >= 0) return false;
+    }
+    until_sample = next_distance();
+    return !pausing;
+}
+
+/* ---- the books, all under `lock` ---- */
+
+static inline uint8_t *filter_of(const void *block) {
+    return &filter[(((uintptr_t)block >> 4) * UINT64_C(0x9E3779B97F4A7C15)) >> 48];
+}
+
+/* The calling thread's stack. A code object that is dying just now (its weak references' callbacks allocate) is left out. */
+static int own_stack(Frame *frames) {
+    if (!PyGILState_Check()) return 0;
+    int depth = frames_walk(PyGILState_GetThisThreadState(), frames, MAX_DEPTH), kept = 0;
+    for (int i = 0; i < depth; i++)
+        if (Py_REFCNT(frames[i].code) > 0) frames[kept++] = frames[i];
+    return kept;
+}
+
+static uint32_t intern(Frame *frames, int depth, size_t size) {
+    bool is_new;
+    frames[depth] = (Frame){(PyCodeObject *)(uintptr_t)size, MARK_SIZE};
+    uint32_t number = stack_table_intern(&table, frames, depth + 1, &is_new);
+    if (is_new)
+        for (int i = 0; i < depth; i++) Py_INCREF(frames[i].code);
+    return number;
+}
+
+static void enter(void *block, size_t size, uint32_t stack) {
+    if (stack == NO_STACK || !address_map_put(&live, (Block){(uintptr_t)block, size, stack})) {
+        dropped++;
+        return;
+    }
+    uint8_t *counter = filter_of(block);
+    if (*counter < STUCK) ++*counter;
+    int64_t *values = table.stacks[stack].values;
+    values[ALLOC_OBJECTS]++;
+    values[ALLOC_SPACE] += (int64_t)size;
+    values[INUSE_OBJECTS]++;
+    values[INUSE_SPACE] += (int64_t)size;
+}
+
+static bool leave(void *block, Block *known) {
+    if (!address_map_take(&live, (uintptr_t)block, known)) return false;
+    uint8_t *counter = filter_of(block);
+    if (*counter > 0 && *counter < STUCK) --*counter;
+    int64_t *values = table.stacks[known->stack].values;
+    values[INUSE_OBJECTS]--;
+    values[INUSE_SPACE] -= (int64_t)known->size;
+    return true;
+}
+
+static void note_new(void *block, size_t size) {
+    Frame frames[MAX_DEPTH + 1];
+    if (block == NULL) return;
+    int depth = own_stack(frames);
+    pthread_mutex_lock(&lock);
+    enter(block, size, intern(frames, depth, size));
+    pthread_mutex_unlock(&lock);
+}
+
+static bool note_gone(void *block, Block *known) {
+    pthread_mutex_lock(&lock);
+    bool was_known = leave(block, known);
+    pthread_mutex_unlock(&lock);
+    return was_known;
+}
+
+/* The block shrank where it is, or nearly: still the same allocation, with less in use. */
+static void note_shrunk(void *block, size_t size, const Block *known) {
+    pthread_mutex_lock(&lock);
+    const Stack *stack = &table.stacks[known->stack];
+    Frame frames[MAX_DEPTH + 1];
+    int depth = (int)stack->depth - 1;
+    memcpy(frames, &table.frames[stack->first], (size_t)depth * sizeof(Frame));
+    uint32_t number = intern(frames, depth, size);
+    enter(block, size, number);
+    if (number != NO_STACK) {
+        /* Counted as allocated once, at the larger size it had then. */
+        table.stacks[number].values[ALLOC_OBJECTS]--;
+        table.stacks[number].values[ALLOC_SPACE] -= (int64_t)size;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+/* ---- aligned hooks: sampled blocks live apart ---- */
+
+#define MAY_BE_DIVERTED(block) UNLIKELY(((uintptr_t)(block) & (POOL_SIZE - 1)) == 0)
+
+static __attribute__((noinline)) void *divert(const PyMemAllocatorEx *below, size_t size) {
+    void *block = is_sample(size) ? memalign(POOL_SIZE, size ? size : 1) : NULL;
+    if (block == NULL) return below->malloc(below->ctx, size);
+    note_new(block, size);
+    return block;
+}
+
+static inline void *aligned_malloc(const PyMemAllocatorEx *below, size_t size) {
+    until_sample -= (int64_t)size;
+    if (UNLIKELY(until_sample < 0)) return divert(below, size);
+    return below->malloc(below->ctx, size);
+}
+
+static inline void *aligned_calloc(const PyMemAllocatorEx *below, size_t count, size_t size) {
+    until_sample -= (int64_t)(count * size);
+    if (LIKELY(until_sample >= 0)) return below->calloc(below->ctx, count, size);
+    void *block = divert(below, count * size);
+    if (block != NULL) memset(block, 0, count * size);
+    return block;
+}
+
+/* A diverted block is let go by libc, whom it came from. False: it only looked like one. */
+static __attribute__((noinline)) bool free_diverted(void *block) {
+    Block known;
+    if (block == NULL || !note_gone(block, &known)) return false;
+    free(block);
+    return true;
+}
+
+static inline void aligned_free(const PyMemAllocatorEx *below, void *block) {
+    if (MAY_BE_DIVERTED(block) && free_diverted(block)) return;
+    below->free(below->ctx, block);
+}
+
+/* A diverted block moves into whatever the new size draws. */
+static __attribute__((noinline)) void *realloc_diverted(const PyMemAllocatorEx *below, void *old, size_t old_size,
+                                                        size_t size) {
+    void *block = aligned_malloc(below, size);
+    if (block == NULL) return NULL;
+    memcpy(block, old, old_size < size ? old_size : size);
+    free_diverted(old);
+    return block;
+}
+
+static bool find_diverted(const void *block, size_t *size) {
+    Block known;
+    pthread_mutex_lock(&lock);
+    bool found = address_map_find(&live, (uintptr_t)block, &known);
+    pthread_mutex_unlock(&lock);
+    if (found) *size = known.size;
+    return found;
+}
+
+/* The old size is not ours to know, so the block below grows first and is copied from there. */
+static __attribute__((noinline)) void *realloc_into_sample(const PyMemAllocatorEx *below, void *old, size_t size) {
+    void *grown = below->realloc(below->ctx, old, size);
+    if (grown == NULL || !is_sample(size)) return grown;
+    void *block = memalign(POOL_SIZE, size ? size : 1);
+    if (block == NULL) return grown;
+    memcpy(block, grown, size);
+    below->free(below->ctx, grown);
+    note_new(block, size);
+    return block;
+}
+
+static inline void *aligned_realloc(const PyMemAllocatorEx *below, void *old, size_t size) {
+    size_t old_size;
+    if (old == NULL) return aligned_malloc(below, size);
+    if (MAY_BE_DIVERTED(old) && find_diverted(old, &old_size)) return realloc_diverted(below, old, old_size, size);
+    until_sample -= (int64_t)size;
+    if (UNLIKELY(until_sample < 0)) return realloc_into_sample(below, old, size);
+    return below->realloc(below->ctx, old, size);
+}
+
+/* ---- filtered hooks: sampled blocks stay where they are ---- */
+
+static inline bool draws_sample(size_t size) {
+    if (exact) return atomic_load_explicit(&recording, memory_order_relaxed) && !pausing;
+    until_sample -= (int64_t)size;
+    return UNLIKELY(until_sample < 0) && is_sample(size);
+}
+
+static inline bool may_be_known(const void *block) {
+    return block != NULL && *filter_of(block) != 0;
+}
+
+static inline void *filtered_malloc(const PyMemAllocatorEx *below, size_t size) {
+    void *block = below->malloc(below->ctx, size);
+    if (draws_sample(size)) note_new(block, size);
+    return block;
+}
+
+static inline void *filtered_calloc(const PyMemAllocatorEx *below, size_t count, size_t size) {
+    void *block = below->calloc(below->ctx, count, size);
+    if (draws_sample(count * size)) note_new(block, count * size);
+    return block;
+}
+
+static inline void filtered_free(const PyMemAllocatorEx *below, void *block) {
+    Block known;
+    if (may_be_known(block)) note_gone(block, &known);
+    below->free(below->ctx, block);
+}
+
+static inline void *filtered_realloc(const PyMemAllocatorEx *below, void *old, size_t size) {
+    Block known;
+    bool was_known = may_be_known(old) && note_gone(old, &known);
+    void *block = below->realloc(below->ctx, old, size);
+    if (block == NULL) {
+        if (was_known) note_shrunk(old, known.size, &known); /* as it was */
+        return NULL;
+    }
+    if (exact && was_known && size <= known.size)
+        note_shrunk(block, size, &known);
+    else if (draws_sample(size))
+        note_new(block, size);
+    return block;
+}
+
+/* The context is ignored (see alloc_hook.c), so each domain has functions of its own. */
+static AllocatorLayer aligned_layer, filtered_layer;
+#define HOOKS_OF(way, domain)                                                                                 \
+    static void *way##_##domain##_malloc(void *Py_UNUSED(ctx), size_t size) {                                 \
+        return way##_malloc(&way##_layer.originals[domain], size);                                            \
+    }                                                                                                         \
+    static void *way##_##domain##_calloc(void *Py_UNUSED(ctx), size_t count, size_t size) {                   \
+        return way##_calloc(&way##_layer.originals[domain], count, size);                                     \
+    }                                                                                                         \
+    static void *way##_##domain##_realloc(void *Py_UNUSED(ctx), void *block, size_t size) {                   \
+        return way##_realloc(&way##_layer.originals[domain], block, size);                                    \
+    }                                                                                                         \
+    static void way##_##domain##_free(void *Py_UNUSED(ctx), void *block) {                                    \
+        way##_free(&way##_layer.originals[domain], block);                                                    \
+    }
+HOOKS_OF(aligned, DOMAIN_MEM)
+HOOKS_OF(aligned, DOMAIN_OBJ)
+HOOKS_OF(filtered, DOMAIN_MEM)
+HOOKS_OF(filtered, DOMAIN_OBJ)
+#define ENTRY_OF(way, domain)                                                                                 \
+    [domain] = {NULL, way##_##domain##_malloc, way##_##domain##_calloc, way##_##domain##_realloc, way##_##domain##_free}
+static AllocatorLayer aligned_layer = {.hooks = {ENTRY_OF(aligned, DOMAIN_MEM), ENTRY_OF(aligned, DOMAIN_OBJ)}};
+static AllocatorLayer filtered_layer = {.hooks = {ENTRY_OF(filtered, DOMAIN_MEM), ENTRY_OF(filtered, DOMAIN_OBJ)}};
+
+/* ---- start, read, stop ---- */
+
+/* Exported by CPython 3.11 to 3.13, and declared in its internal headers only. NULL: somebody's hooks are installed. */
+extern const char *_PyMem_GetCurrentAllocatorName(void);
+
+static bool libc_frees_strangers(void) {
+    const char *name = _PyMem_GetCurrentAllocatorName();
+    return name != NULL && (strcmp(name, "pymalloc") == 0 || strcmp(name, "malloc") == 0);
+}
+
+static PyObject *heap_start(PyObject *Py_UNUSED(module), PyObject *argument) {
+    long long bytes = PyLong_AsLongLong(argument);
+    if (bytes == -1 && PyErr_Occurred()) return NULL;
+    if (bytes < 1) return PyErr_Format(PyExc_ValueError, "the rate must be at least 1 byte, got %lld", bytes);
+    if (recording) {
+        PyErr_SetString(PyExc_RuntimeError, "a heap profile is being taken already: stop() the first one before starting "
+                                            "another");
+        return NULL;
+    }
+    if (bytes == 1 && aligned_layer.installed) {
+        PyErr_SetString(PyExc_RuntimeError, "an exact heap profile needs hooks of another kind than those of the last "
+                                            "recording, which lie under another tracer's (tracemalloc?): stop that first");
+        return NULL;
+    }
+    rate = (double)bytes;
+    exact = bytes == 1;
+    dropped = 0;
+    recording_number++;
+    bool aligned = aligned_layer.installed || (!exact && !filtered_layer.installed && libc_frees_strangers());
+    allocator_layer_install(aligned ? &aligned_layer : &filtered_layer);
+    recording = true;
+    until_sample = -1; /* this thread's turn to draw its first distance comes with its next block */
+    return PyUnicode_FromString(aligned ? "aligned" : "filtered");
+}
+
+/* The stack's entry as (size, alloc_objects, alloc_space, inuse_objects, inuse_space, (code, instruction, …)). */
+static PyObject *build_entry(const StackTable *copy, const Stack *stack) {
+    const Frame *frames = &copy->frames[stack->first];
+    PyObject *places = frames_as_tuple(frames, stack->depth - 1);
+    if (places == NULL) return NULL;
+    return Py_BuildValue("(KLLLLN)", (unsigned long long)(uintptr_t)frames[stack->depth - 1].code,
+                         (long long)stack->values[ALLOC_OBJECTS], (long long)stack->values[ALLOC_SPACE],
+                         (long long)stack->values[INUSE_OBJECTS], (long long)stack->values[INUSE_SPACE], places);
+}
+
+/* A copy, because building Python objects runs the program (collections, other threads), which changes the table. */
+static bool copy_table(StackTable *copy) {
+    pthread_mutex_lock(&lock);
+    *copy = (StackTable){.stack_count = table.stack_count, .frame_count = table.frame_count};
+    copy->stacks = malloc((table.stack_count + 1) * sizeof(Stack));
+    copy->frames = malloc((table.frame_count + 1) * sizeof(Frame));
+    bool copied = copy->stacks != NULL && copy->frames != NULL;
+    if (copied && table.stack_count > 0) {
+        memcpy(copy->stacks, table.stacks, table.stack_count * sizeof(Stack));
+        memcpy(copy->frames, table.frames, table.frame_count * sizeof(Frame));
+    }
+    pthread_mutex_unlock(&lock);
+    return copied;
+}
+
+static PyObject *build_entries(void) {
+    StackTable copy;
+    PyObject *entries = NULL;
+    if (copy_table(&copy)) {
+        entries = PyList_New(0);
+        for (uint32_t i = 0; entries != NULL && i < copy.stack_count; i++) {
+            PyObject *entry = build_entry(&copy, &copy.stacks[i]);
+            if (entry == NULL || PyList_Append(entries, entry) < 0) Py_CLEAR(entries);
+            Py_XDECREF(entry);
+        }
+    } else {
+        PyErr_NoMemory();
+    }
+    free(copy.stacks);
+    free(copy.frames);
+    return entries;
+}
+
+static bool require_recording(void) {
+    if (!recording) PyErr_SetString(PyExc_RuntimeError, "no heap profile is being taken: start() comes first");
+    return recording;
+}
+
+static PyObject *heap_read(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    if (!require_recording()) return NULL;
+    pausing = true;
+    PyObject *entries = build_entries();
+    pausing = false;
+    if (entries == NULL) return NULL;
+    return Py_BuildValue("(NK)", entries, (unsigned long long)dropped);
+}
+
+static void release_table(void) {
+    StackTable old;
+    pthread_mutex_lock(&lock);
+    old = table;
+    table = (StackTable){0};
+    address_map_clear(&live);
+    memset(filter, 0, sizeof filter);
+    pthread_mutex_unlock(&lock);
+    for (uint32_t i = 0; i < old.stack_count; i++)
+        for (uint32_t j = 0; j + 1 < old.stacks[i].depth; j++) Py_DECREF(old.frames[old.stacks[i].first + j].code);
+    stack_table_clear(&old);
+}
+
+static PyObject *heap_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    if (!require_recording()) return NULL;
+    recording = false;
+    if (aligned_layer.installed) allocator_layer_remove(&aligned_layer);
+    if (filtered_layer.installed) allocator_layer_remove(&filtered_layer);
+    release_table();
+    Py_RETURN_NONE;
+}
+
+PyMethodDef heap_methods[] = {
+    {"heap_start", heap_start, METH_O, "heap_start(rate): begins to record; returns how, \"aligned\" or \"filtered\"."},
+    {"heap_read", heap_read, METH_NOARGS, "What has been recorded so far, as (entries, samples dropped)."},
+    {"heap_stop", heap_stop, METH_NOARGS, "Ends the recording, forgets it, and takes the hooks away."},
+    {NULL, NULL, 0, NULL},
+};
+
+static void before_fork(void) { pthread_mutex_lock(&lock); }
+static void after_fork(void) { pthread_mutex_unlock(&lock); }
+
+int attach_heap(void) {
+    if (pthread_atfork(before_fork, after_fork, after_fork) == 0) return 0;
+    PyErr_SetString(PyExc_ImportError, "pthread_atfork failed: no memory");
+    return -1;
+}

@@ -1,0 +1,36 @@
+"""The heap profiler of the C extension: who asked the interpreter's allocators for memory, and whose is still there.
+
+What is seen, and how, is in `heap.c` beside this file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from conduit._native import available, reason
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+if available():
+    from conduit._native._core import heap_read as read
+    from conduit._native._core import heap_start as start
+    from conduit._native._core import heap_stop as stop
+    from conduit._native._core import line_of
+
+
+class HeapEntry(NamedTuple):
+    """The sampled blocks of one size from one stack: how many were allocated, how many are in use, not scaled.
+
+    `stack` is code, instruction, code, instruction, …, leaf first.
+    """
+
+    size: int
+    alloc_objects: int
+    alloc_space: int
+    inuse_objects: int
+    inuse_space: int
+    stack: tuple[CodeType | int, ...]
+
+
+__all__ = ["HeapEntry", "available", "line_of", "read", "reason", "start", "stop"]
