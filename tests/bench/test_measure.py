@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -329,6 +330,39 @@ def test_an_operation_that_allocates_differently_every_time_is_doubted() -> None
     run = Run("BenchmarkX", bench, Options())
     _, doubts = count_allocations(run, call(run, Benchmark("BenchmarkX", 50)))
     assert [doubt.code for doubt in doubts] == ["unrepeatable-allocations"]
+
+
+def kept_growing(every: int) -> Callable[[], object]:
+    """An operation of one object, of which every so many also pay for a block that outlives them."""
+    turns = itertools.cycle([*[False] * (every - 1), True])
+    kept: list[bytearray] = []
+
+    def operation() -> None:
+        object()
+        if next(turns):
+            kept.append(bytearray(50_000))
+
+    return operation
+
+
+@pytest.mark.skipif(not available(), reason="the native extension is not built")
+def test_what_only_a_few_iterations_allocate_is_a_doubt_and_not_in_the_number() -> None:
+    run = Run("BenchmarkX", looping(kept_growing(50)), Options())
+    counted, doubts = count_allocations(run, call(run, Benchmark("BenchmarkX", 50)))
+    assert (counted.allocations_per_op, counted.bytes_per_op) == (1, 16)
+    assert [doubt.code for doubt in doubts] == ["irregular-allocations"]
+
+
+@pytest.mark.skipif(not available(), reason="the native extension is not built")
+def test_counting_an_operation_leaves_the_loops_own_rules_in_force() -> None:
+    def bench(b: Benchmark) -> None:
+        for turn in enumerate(b):
+            if turn[0] == 1 and b.n > 1:
+                break
+
+    run = Run("BenchmarkX", bench, Options())
+    with pytest.raises(BenchmarkMisuseError, match="iterations early"):
+        count_allocations(run, call(run, Benchmark("BenchmarkX", 1)))
 
 
 def test_instructions_are_the_same_every_time_and_grow_with_the_operation() -> None:

@@ -136,6 +136,13 @@ class Benchmark:
 
     def __iter__(self) -> Iterator[None]:
         """The timed loop: `b.n` times `None`. Time and allocations before it and after it do not count."""
+        self._enter_loop()
+        loop = Loop(None, self.n)
+        loop.benchmark = self
+        self.start_timer()
+        return loop
+
+    def _enter_loop(self) -> None:
         if self._iterated:
             raise BenchmarkMisuseError(
                 f"{self.name}: `for _ in b` was entered twice in one run; "
@@ -149,10 +156,6 @@ class Benchmark:
         self._iterated = True
         self.stop_timer()
         self._forget_readings()
-        loop = Loop(None, self.n)
-        loop.benchmark = self
-        self.start_timer()
-        return loop
 
     def start_timer(self) -> None:
         """Starts timing, or goes on after `stop_timer`; it runs already when the function is called."""

@@ -280,17 +280,18 @@ def count_allocations(run: Run, final: Benchmark) -> tuple[AllocationCount, tupl
     counter = allocations.counter()
     read = counter.read_all_threads if final.is_parallel else counter.read
 
-    def count(n: int) -> tuple[int, int]:
+    def count(n: int) -> allocations.CountingBenchmark:
         # A grain a thread: what sharing costs is then the same in the short run and the long, and cancels.
         grain = -(-n // run.threads)
         benchmark = allocations.CountingBenchmark(run.name, n, read, grain=grain, **_quiet(run).settings())
         counter.start()
         try:
-            return call(_quiet(run), benchmark).total  # type: ignore[attr-defined,no-any-return]
+            call(_quiet(run), benchmark)
         finally:
             counter.stop()
+        return benchmark
 
-    return allocations.count_allocations(count, final.elapsed_ns / max(final.n, 1))
+    return allocations.count_allocations(count, final.cpu_ns / max(final.n, 1))
 
 
 def count_instructions(run: Run) -> int:

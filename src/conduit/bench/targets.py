@@ -136,7 +136,7 @@ def _read_limit(place: str, unit: str, value: object) -> float:
 
 
 def parse_amount(unit: str, value: object) -> float:
-    """An amount of a unit as configurations write it: `"10ms"` for ns/op, `"2kB"` for B/op, `3` or `"3 allocs"`.
+    """An amount of a unit as configurations write it: `"10ms"` for ns/op, `"2kB"` for B/op and `…-B`, else `3`, `"3 allocs"`.
 
     Raises `ValueError` for anything else.
     """
@@ -146,7 +146,7 @@ def parse_amount(unit: str, value: object) -> float:
         raise ValueError(f"expected a number or a text with a unit, found {value!r}")
     if unit == "ns/op":
         return float(parse_duration_ns(value))
-    if unit == "B/op":
+    if _is_size(unit):
         return float(parse_size_bytes(value))
     match = _COUNT.fullmatch(value.strip())
     if match is None:
@@ -163,9 +163,13 @@ def format_amount(unit: str, value: float | None) -> str:
         return "-"
     if unit == "ns/op":
         return format_duration(value)
-    if unit == "B/op":
+    if _is_size(unit):
         return format_size(value)
     return f"{value:g}"
+
+
+def _is_size(unit: str) -> bool:
+    return unit == "B/op" or unit.endswith("-B")
 
 
 def judge(
