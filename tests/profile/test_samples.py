@@ -135,3 +135,31 @@ def test_sums_that_do_not_fit_and_wrong_frames_are_told_apart() -> None:
         stacks.sum_stacks([[place]], [1], {place: [0]}, 1)  # type: ignore[dict-item]
     with pytest.raises(TypeError, match="list of locations"):
         stacks.sum_stacks([(place,)], [1], {place: (0,)}, 1)
+
+
+@needs_native
+def test_calls_are_summed_with_their_flags_and_wrong_steps_are_told_apart() -> None:
+    assert stacks.sum_calls is not None
+    leaf, middle, root = Location(1), Location(2), Location(3)
+    steps = {leaf: (5,), middle: (-1,), root: (0, 3)}
+    flat, cum, calls = stacks.sum_calls([[leaf, middle, root], [leaf, root]], [3, 4], steps, 3) or (
+        [],
+        [],
+        [],
+    )
+    assert (flat, cum) == ([0, 0, 7], [7, 7, 7])
+    assert calls == [(0 * 3 + 1, 7, False, False), (1 * 3 + 2, 7, False, True)]
+    many = {Location(id): (2 * id,) for id in range(5000)}
+    _, _, calls = stacks.sum_calls([list(many)], [1], many, 5000) or ([], [], [])
+    assert [key for key, _, _, _ in calls] == [id * 5000 + id - 1 for id in range(4999, 0, -1)]
+    assert stacks.sum_calls([[leaf], [leaf]], [2**62, 2**62], steps, 3) is None
+    with pytest.raises(KeyError):
+        stacks.sum_calls([[leaf]], [1], {}, 1)
+    with pytest.raises(IndexError, match="beyond the last frame"):
+        stacks.sum_calls([[leaf]], [1], {leaf: (2,)}, 1)
+    with pytest.raises(IndexError, match="beyond the last frame"):
+        stacks.sum_calls([[leaf]], [1], {leaf: (-3,)}, 1)
+    with pytest.raises(TypeError, match="tuple of numbers"):
+        stacks.sum_calls([[leaf]], [1], {leaf: 0}, 1)  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match="31 bits"):
+        stacks.sum_calls([], [], {}, -1)

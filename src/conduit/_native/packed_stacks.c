@@ -1,8 +1,8 @@
 /* Reading and summing the stacks of a profile: the two loops that run once for every frame of every sample.
  *
  * Law. Nothing here decides what a profile means. `read_sample` reads a sample in the one form that writers use
- * and answers None to any other, faults included, which the reader in Python then judges; `sum_stacks` does what
- * the same loop in Python does and answers None where a sum would not fit into 64 bits.
+ * and answers None to any other, faults included, which the reader in Python then judges; `sum_stacks` and `sum_calls`
+ * do what the same loops in Python do and answer None where a sum would not fit into 64 bits.
  * Input is hostile: every length is compared with what is left before anything is read. */
 #include "native.h"
 
@@ -135,6 +135,21 @@ typedef struct {
     Py_ssize_t *last_stack;
 } Sums;
 
+static bool make_sums(Sums *sums, Py_ssize_t frames) {
+    size_t size = (size_t)frames + 1;
+    *sums = (Sums){frames, PyMem_Calloc(size, sizeof(int64_t)), PyMem_Calloc(size, sizeof(int64_t)),
+                   PyMem_Calloc(size, sizeof(Py_ssize_t))};
+    if (sums->flat != NULL && sums->cum != NULL && sums->last_stack != NULL) return true;
+    PyErr_NoMemory();
+    return false;
+}
+
+static void free_sums(Sums *sums) {
+    PyMem_Free(sums->flat);
+    PyMem_Free(sums->cum);
+    PyMem_Free(sums->last_stack);
+}
+
 static bool add_frame(Sums *sums, PyObject *number, Py_ssize_t stack, int64_t value, bool is_leaf) {
     Py_ssize_t frame = PyLong_AsSsize_t(number);
     if (frame < 0 || frame >= sums->frames) {
@@ -212,23 +227,189 @@ static PyObject *sum_stacks(PyObject *module, PyObject *arguments) {
         PyErr_SetString(PyExc_ValueError, "there cannot be fewer than no frames");
         return NULL;
     }
-    size_t size = (size_t)count + 1;
-    Sums sums = {count, PyMem_Calloc(size, sizeof(int64_t)), PyMem_Calloc(size, sizeof(int64_t)),
-                 PyMem_Calloc(size, sizeof(Py_ssize_t))};
+    Sums sums;
     PyObject *result = NULL;
-    if (sums.flat == NULL || sums.cum == NULL || sums.last_stack == NULL)
+    if (make_sums(&sums, count)) {
+        if (add_stacks(&sums, stacks, values, frames_of))
+            result = Py_BuildValue("(NN)", list_of(sums.flat, count), list_of(sums.cum, count));
+        else if (!PyErr_Occurred())
+            result = Py_NewRef(Py_None);
+    }
+    free_sums(&sums);
+    return result;
+}
+
+/* One call from a frame to another: caller * frames + callee, and what its contributions were. */
+typedef struct {
+    uint64_t key;
+    int64_t weight;
+    Py_ssize_t last_stack;
+    bool called;   /* once at least it was no inlined frame */
+    bool residual; /* once at least a frame between the two was left out */
+} Call;
+
+/* Calls in order of first use, and an open table of their places (0 is free), at most half full. */
+typedef struct {
+    Call *calls;
+    size_t count;
+    size_t *places;
+    size_t mask;
+} CallTable;
+
+static size_t place_of(const CallTable *table, uint64_t key) {
+    uint64_t mixed = key * UINT64_C(0x9E3779B97F4A7C15);
+    size_t place = (size_t)(mixed ^ (mixed >> 32)) & table->mask;
+    while (table->places[place] != 0 && table->calls[table->places[place] - 1].key != key)
+        place = (place + 1) & table->mask;
+    return place;
+}
+
+static bool resize(CallTable *table, size_t size) {
+    Call *calls = PyMem_Realloc(table->calls, size / 2 * sizeof(Call));
+    if (calls != NULL) table->calls = calls;
+    size_t *places = PyMem_Calloc(size, sizeof(size_t));
+    if (calls == NULL || places == NULL) {
+        PyMem_Free(places);
         PyErr_NoMemory();
-    else if (add_stacks(&sums, stacks, values, frames_of)) {
-        PyObject *flat = list_of(sums.flat, count);
-        PyObject *cum = list_of(sums.cum, count);
-        if (flat != NULL && cum != NULL) result = PyTuple_Pack(2, flat, cum);
-        Py_XDECREF(flat);
-        Py_XDECREF(cum);
-    } else if (!PyErr_Occurred())
-        result = Py_NewRef(Py_None);
-    PyMem_Free(sums.flat);
-    PyMem_Free(sums.cum);
-    PyMem_Free(sums.last_stack);
+        return false;
+    }
+    PyMem_Free(table->places);
+    table->places = places;
+    table->mask = size - 1;
+    for (size_t i = 0; i < table->count; i++) table->places[place_of(table, table->calls[i].key)] = i + 1;
+    return true;
+}
+
+/* The call with this key, made if it is new; NULL with an exception where memory is short. */
+static Call *find_call(CallTable *table, uint64_t key) {
+    size_t place = place_of(table, key);
+    if (table->places[place] != 0) return &table->calls[table->places[place] - 1];
+    if (table->count == (table->mask + 1) / 2) {
+        if (!resize(table, 2 * (table->mask + 1))) return NULL;
+        place = place_of(table, key);
+    }
+    table->places[place] = ++table->count;
+    Call *call = &table->calls[table->count - 1];
+    *call = (Call){.key = key};
+    return call;
+}
+
+/* Where a walk from the root of a stack has got to. */
+typedef struct {
+    Py_ssize_t stack;
+    int64_t value;
+    Py_ssize_t parent; /* the last kept frame, or -1 */
+    bool residual;     /* a frame was left out since */
+} Walk;
+
+static bool take_call(CallTable *table, const Sums *sums, const Walk *walk, Py_ssize_t frame, bool inlined) {
+    Call *call = find_call(table, (uint64_t)walk->parent * (uint64_t)sums->frames + (uint64_t)frame);
+    if (call == NULL) return false;
+    if (call->last_stack == walk->stack) return true;
+    call->last_stack = walk->stack;
+    call->called |= !inlined;
+    call->residual |= walk->residual;
+    return !__builtin_add_overflow(call->weight, walk->value, &call->weight);
+}
+
+/* One step: -1 for a frame that is left out, else twice its number, plus one where it is inlined. */
+static bool take_step(CallTable *table, Sums *sums, Walk *walk, PyObject *number) {
+    Py_ssize_t step = PyLong_AsSsize_t(number);
+    if (step == -1) {
+        walk->residual = true;
+        return !PyErr_Occurred();
+    }
+    Py_ssize_t frame = step >> 1;
+    if (frame < 0 || frame >= sums->frames) {
+        PyErr_SetString(PyExc_IndexError, "a frame's number is beyond the last frame");
+        return false;
+    }
+    if (sums->last_stack[frame] != walk->stack) {
+        sums->last_stack[frame] = walk->stack;
+        if (__builtin_add_overflow(sums->cum[frame], walk->value, &sums->cum[frame])) return false;
+    }
+    if (walk->parent >= 0 && walk->parent != frame && !take_call(table, sums, walk, frame, step & 1)) return false;
+    walk->parent = frame;
+    walk->residual = false;
+    return true;
+}
+
+static bool walk_stack(CallTable *table, Sums *sums, PyObject *locations, PyObject *steps_of, Walk walk) {
+    for (Py_ssize_t i = PyList_GET_SIZE(locations); i-- > 0;) {
+        if (i >= PyList_GET_SIZE(locations)) continue; /* it shrank while a location was looked up */
+        PyObject *location = Py_NewRef(PyList_GET_ITEM(locations, i));
+        PyObject *steps = PyDict_GetItemWithError(steps_of, location);
+        Py_XINCREF(steps);
+        if (steps == NULL && !PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, location);
+        Py_DECREF(location);
+        if (steps == NULL) return false;
+        bool good = PyTuple_Check(steps);
+        if (!good) PyErr_SetString(PyExc_TypeError, "a location's steps are a tuple of numbers");
+        for (Py_ssize_t k = 0; good && k < PyTuple_GET_SIZE(steps); k++)
+            good = take_step(table, sums, &walk, PyTuple_GET_ITEM(steps, k));
+        Py_DECREF(steps);
+        if (!good) return false;
+    }
+    if (walk.residual || walk.parent < 0) return true; /* a leaf that is left out gives its value to nobody */
+    return !__builtin_add_overflow(sums->flat[walk.parent], walk.value, &sums->flat[walk.parent]);
+}
+
+static bool walk_stacks(CallTable *table, Sums *sums, PyObject *stacks, PyObject *values, PyObject *steps_of) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stacks) && i < PyList_GET_SIZE(values); i++) {
+        int overflow;
+        PyObject *number = Py_NewRef(PyList_GET_ITEM(values, i));
+        int64_t value = PyLong_AsLongLongAndOverflow(number, &overflow);
+        Py_DECREF(number);
+        if (overflow || (value == -1 && PyErr_Occurred())) return false;
+        PyObject *stack = Py_NewRef(PyList_GET_ITEM(stacks, i));
+        bool good = PyList_Check(stack);
+        if (!good)
+            PyErr_SetString(PyExc_TypeError, "a stack is a list of locations");
+        else
+            good = walk_stack(table, sums, stack, steps_of, (Walk){i + 1, value, -1, false});
+        Py_DECREF(stack);
+        if (!good) return false;
+    }
+    return true;
+}
+
+static PyObject *list_of_calls(const CallTable *table) {
+    PyObject *list = PyList_New((Py_ssize_t)table->count);
+    for (size_t i = 0; list != NULL && i < table->count; i++) {
+        const Call *call = &table->calls[i];
+        PyObject *row = Py_BuildValue("(KLNN)", (unsigned long long)call->key, (long long)call->weight,
+                                      PyBool_FromLong(call->called), PyBool_FromLong(call->residual));
+        if (row == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, (Py_ssize_t)i, row);
+    }
+    return list;
+}
+
+static PyObject *sum_calls(PyObject *module, PyObject *arguments) {
+    (void)module;
+    PyObject *stacks, *values, *steps_of;
+    Py_ssize_t count;
+    if (!PyArg_ParseTuple(arguments, "O!O!O!n", &PyList_Type, &stacks, &PyList_Type, &values, &PyDict_Type, &steps_of,
+                          &count))
+        return NULL;
+    if (count < 0 || count > INT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, "the number of frames is negative or beyond 31 bits");
+        return NULL;
+    }
+    Sums sums;
+    CallTable table = {0};
+    PyObject *result = NULL;
+    if (make_sums(&sums, count) && resize(&table, 1024)) {
+        if (walk_stacks(&table, &sums, stacks, values, steps_of))
+            result = Py_BuildValue("(NNN)", list_of(sums.flat, count), list_of(sums.cum, count), list_of_calls(&table));
+        else if (!PyErr_Occurred())
+            result = Py_NewRef(Py_None);
+    }
+    PyMem_Free(table.calls);
+    PyMem_Free(table.places);
+    free_sums(&sums);
     return result;
 }
 
@@ -237,5 +418,7 @@ PyMethodDef packed_stack_methods[] = {
      "read_sample(data, start, stop, table): (stack, values, labels) of a sample in the usual form, or None."},
     {"sum_stacks", sum_stacks, METH_VARARGS,
      "sum_stacks(stacks, values, frames_of, count): (flat, cum) by frame number, or None where one overflows."},
+    {"sum_calls", sum_calls, METH_VARARGS,
+     "sum_calls(stacks, values, steps_of, count): (flat, cum, calls), or None where a sum overflows."},
     {NULL, NULL, 0, NULL},
 };

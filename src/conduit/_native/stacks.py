@@ -1,6 +1,6 @@
-"""The two loops over every frame of every sample of a profile, in C: reading stacks, and summing them.
+"""The loops over every frame of every sample of a profile, in C: reading stacks, and summing them.
 
-Both are an order of magnitude faster than the same in Python and optional: where the extension is not there, or
+They are an order of magnitude faster than the same in Python and optional: where the extension is not there, or
 answers None, the caller does it in Python.
 
     read_sample(data, start, stop, table)
@@ -10,6 +10,10 @@ answers None, the caller does it in Python.
         (flat, cum): lists by frame number below `count`. `stacks` are lists of locations, leaf first, with one of
         `values` each; `frames_of[location]` is a tuple of frame numbers, innermost first. None where a sum does not
         fit into 64 bits.
+    sum_calls(stacks, values, steps_of, count)
+        (flat, cum, calls): the same, and a row for each call in order of first use: caller * count + callee, its sum,
+        whether it ever was a real call, and whether a frame between the two was ever left out. `steps_of[location]`
+        is from the caller inwards: -1 for a frame that is left out, else twice its number, plus one if it is inlined.
 """
 
 from __future__ import annotations
@@ -27,9 +31,15 @@ if TYPE_CHECKING:
         [list[Any], list[int], dict[Any, tuple[int, ...]], int], tuple[list[int], list[int]] | None
     ]
 
+    SumCalls = Callable[
+        [list[Any], list[int], dict[Any, tuple[int, ...]], int],
+        tuple[list[int], list[int], list[tuple[int, int, bool, bool]]] | None,
+    ]
+
 read_sample: ReadSample | None = None
+sum_calls: SumCalls | None = None
 sum_stacks: SumStacks | None = None
 if available():
-    from conduit._native._core import read_sample, sum_stacks
+    from conduit._native._core import read_sample, sum_calls, sum_stacks
 
-__all__ = ["available", "read_sample", "sum_stacks"]
+__all__ = ["available", "read_sample", "sum_calls", "sum_stacks"]
