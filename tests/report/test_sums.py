@@ -37,6 +37,33 @@ def test_every_way_to_sum_agrees(values: str, monkeypatch: pytest.MonkeyPatch) -
     agree()
 
 
+def _calls(nodes: list[Node]) -> dict[tuple[Frame, Frame], tuple[object, ...]]:
+    return {
+        (edge.caller.frame, edge.callee.frame): (edge.weight, edge.divisor, edge.inline, edge.residual)
+        for node in nodes
+        for edge in node.incoming.values()
+    }
+
+
+@pytest.mark.skipif(not available(), reason="the C extension is not built here")
+@pytest.mark.parametrize("values", [SMALL, ANY_INT64])
+def test_every_way_to_make_edges_agrees(values: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    @given(profiles(values=values), GRANULARITIES, st.booleans(), st.integers(0, 2**8))
+    def agree(profile: Profile, granularity: str, mean: bool, choice: int) -> None:
+        detail = detail_of(granularity, inlined=True, columns=False, object_files=False)
+        table, column = FrameTable(profile, detail), Values(len(profile.sample_types) - 1, mean)
+        kept = {frame for number, frame in enumerate(table.frames) if not choice >> number % 8 & 1}
+        found = []
+        for least in (0, 1_000_000):
+            with monkeypatch.context() as patch:
+                patch.setattr(graph, "_WORTH_IMPORTING", least)
+                nodes = build_graph(profile.samples, table, column, kept)
+                found.append((_sums(nodes), _calls(nodes), [node.frame for node in nodes]))
+        assert found[0] == found[1]
+
+    agree()
+
+
 @given(profiles(), GRANULARITIES)
 def test_flat_adds_up_to_the_total_and_cum_is_at_least_flat(profile: Profile, granularity: str) -> None:
     for sample in profile.samples:

@@ -172,8 +172,10 @@ def build_graph(
 ) -> list[Node]:
     """The nodes with their edges; with `kept`, of those frames only. `tags_of` collects labels for drawings."""
     builder = _Builder(table, kept)
-    for sample, value, divisor in values.weighted(samples):
-        builder.add(sample, value, divisor, tags_of)
+    weighted = list(values.weighted(samples))
+    if tags_of is not None or not builder.add_in_c(weighted, mean=values.mean):
+        for sample, value, divisor in weighted:
+            builder.add(sample, value, divisor, tags_of)
     return builder.nodes()
 
 
@@ -193,6 +195,34 @@ class _Builder:
         self._called: set[int] = set()  # edges that are real calls somewhere, not inlined
         self._residual: set[int] = set()
         self._tags: dict[int, NodeTags] = {}
+
+    def add_in_c(self, weighted: list[tuple[Sample, int, int]], *, mean: bool) -> bool:
+        """Adds all samples, their labels aside, if there are enough of them and the C extension can."""
+        if len(weighted) < _WORTH_IMPORTING:
+            return False
+        from conduit._native.stacks import sum_calls
+
+        if sum_calls is None:
+            return False
+        stacks = [sample.locations for sample, _, _ in weighted]
+        steps_of = {
+            location: tuple([-1 if frame < 0 else 2 * frame + inlined for frame, inlined in steps])
+            for location, steps in self._steps.items()
+        }
+        sums = sum_calls(stacks, [value for _, value, _ in weighted], steps_of, self._size)
+        divisors = None
+        if mean:
+            divisors = sum_calls(stacks, [divisor for _, _, divisor in weighted], steps_of, self._size)
+        if sums is None or (mean and divisors is None):
+            return False
+        self._flat, self._cum, calls = sums
+        self._weights = {key: weight for key, weight, _, _ in calls}
+        self._called = {key for key, _, called, _ in calls if called}
+        self._residual = {key for key, _, _, residual in calls if residual}
+        if divisors is not None:
+            self._flat_divisors, self._cum_divisors, divided_calls = divisors
+            self._edge_divisors = {key: divisor for key, divisor, _, _ in divided_calls}
+        return True
 
     def add(self, sample: Sample, value: int, divisor: int, tags_of: TagsOf | None) -> None:
         size, steps = self._size, self._steps
@@ -268,7 +298,7 @@ class _Builder:
         return listed
 
 
-def _steps(table: FrameTable, kept: Collection[Frame] | None) -> dict[object, tuple[tuple[int, bool], ...]]:
+def _steps(table: FrameTable, kept: Collection[Frame] | None) -> dict[Location, tuple[tuple[int, bool], ...]]:
     """For each location its frames from the caller inwards: number (-1: left out) and whether inlined."""
     frames = table.frames
     wanted = [kept is None or frame in kept for frame in frames]
