@@ -432,8 +432,8 @@ def test_a_failed_collection_leaves_the_old_document_in_place(conduit_command: R
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        ([], 2, "name a source with --openapi FILE"),
-        (["kratos.json"], 2, "unexpected argument 'kratos.json'; name the source with --openapi FILE"),
+        ([], 1, "found no application"),
+        (["kratos.json"], 2, "unexpected argument 'kratos.json'; name the source with --app, --django,"),
         (["--openapi", "gone.json"], 1, "cannot read gone.json: No such file or directory"),
         (["--openapi", "."], 1, "cannot read .: Is a directory"),
     ],

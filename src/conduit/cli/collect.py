@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from conduit.cli.collect_application import collect_live, declare_application, is_named
 from conduit.cli.flags import FlagSet
 from conduit.errors import ConduitError, UsageError
 
@@ -19,10 +20,14 @@ SHOWN_WARNINGS = 5
 def declare() -> FlagSet:
     """The command's flags."""
     flags = FlagSet(
-        "usage: conduit collect --openapi FILE [-o metadata.json]\n\n"
-        "Writes the metadata document of an application: its resources, routes, patterns and dependencies."
+        "usage: conduit collect [--app APP] [--django SETTINGS] [--sqlalchemy BASE] [-o metadata.json]\n"
+        "       conduit collect --openapi FILE [-o metadata.json]\n\n"
+        "Writes the metadata document of an application: its resources, routes, patterns and dependencies.\n"
+        "Without a source, the application of the folder is looked for, and named before it is loaded.\n"
+        "Loading an application executes its code, as importing it does."
     )
     flags.option("openapi", "an OpenAPI 3.0 or 3.1 document, JSON or YAML", metavar="FILE")
+    declare_application(flags)
     flags.option("o", "the document to write; - is standard output", default=DEFAULT_OUTPUT, metavar="FILE")
     flags.switch("verbose", "show every warning")
     return flags
@@ -33,14 +38,19 @@ def run(arguments: list[str]) -> int:
     parsed = declare().parse(arguments, positionals="mixed")
     if parsed.positionals:
         raise UsageError(
-            f"unexpected argument {parsed.positionals[0]!r}; name the source with --openapi FILE"
+            f"unexpected argument {parsed.positionals[0]!r}; name the source with --app, --django, --sqlalchemy or --openapi"
         )
-    if not parsed["openapi"]:
-        raise UsageError("nothing to collect from: name a source with --openapi FILE")
-    metadata = complete(_collect_openapi(parsed["openapi"]))
+    if parsed["openapi"] and is_named(parsed):
+        raise UsageError(
+            "--openapi is a source of its own; leave out --app, --django and --sqlalchemy, or collect twice"
+        )
+    metadata = complete(_collect_openapi(parsed["openapi"]) if parsed["openapi"] else collect_live(parsed))
     _write(parsed["o"], metadata)
     _report(parsed["o"], metadata, parsed["verbose"])
-    return 0
+    if parsed["openapi"] or not metadata.errors:
+        return 0
+    print("conduit: the document lacks these parts; repair what they name and collect again", file=sys.stderr)
+    return 1
 
 
 def complete(metadata: Metadata) -> Metadata:

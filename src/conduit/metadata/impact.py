@@ -4,6 +4,8 @@ Deleting a row of a resource touches every row that holds its key. `on_delete` s
 deletes them too and goes on from them, `restrict` forbids the deletion, `set_null` and `set_default` change a column,
 `none` leaves the key to the database. Where it is not declared, nothing is assumed and the effect is `undeclared`. A
 resource that several ways reach is followed once, from the first of the shortest; every relationship touched is told.
+A row of a resource that `inherits` from another (a table of its own, joined to its parent's) goes with its parent's row,
+and so touches what points at that too, the parent's other children excepted: they are other rows.
 
 The side that holds the key decides. Where it declares nothing and the other end (has_many, has_one) declares an
 `on_delete`, that one counts. Many-to-many relationships touch rows of the table between, not of the other resource.
@@ -139,7 +141,42 @@ def _touching(resources: tuple[Resource, ...], by_name: Mapping[str, Resource]) 
                     normal_on_delete(relationship.on_delete),
                 )
                 touching.setdefault(resource.name, []).append(link)
+    _add_parents(touching, resources)
     return touching
+
+
+def _add_parents(touching: dict[str, list[Link]], resources: tuple[Resource, ...]) -> None:
+    """Adds to every child of joined tables what points at its parents."""
+    joined = [
+        (resource.name, relationship)
+        for resource in resources
+        for relationship in resource.relationships
+        if relationship.type == "inherits" and normal_on_delete(relationship.on_delete) == "cascade"
+    ]
+    children = {(name, relationship.name) for name, relationship in joined}
+    parents: dict[str, list[str]] = {}
+    for name, relationship in joined:
+        parents.setdefault(name, []).append(relationship.target_resource)
+    pointing = {
+        target: [link for link in links if (link.resource, link.relationship) not in children]
+        for target, links in touching.items()
+    }
+    for name in parents:
+        for parent in _above(name, parents):
+            if parent in pointing:
+                touching.setdefault(name, []).extend(pointing[parent])
+
+
+def _above(name: str, parents: Mapping[str, list[str]]) -> list[str]:
+    """The parents of a child and theirs, nearest first, each once."""
+    found: dict[str, None] = {}
+    waiting = list(parents.get(name, ()))
+    while waiting:
+        parent = waiting.pop(0)
+        if parent not in found and parent != name:
+            found[parent] = None
+            waiting += parents.get(parent, ())
+    return list(found)
 
 
 def _is_only_end(name: str, relationship: Relationship, owned: set[tuple[str, str]]) -> bool:

@@ -136,9 +136,7 @@ class Relationships:
         """Adds the edge of a proxy to the model whose rows it shows."""
         if model._meta.proxy:
             target = _label(model._meta.proxy_for_model)
-            record["relationships"].append(
-                {"name": "proxy", "type": "proxies", "target_resource": target, "on_delete": "cascade"}
-            )
+            record["relationships"].append({"name": "proxy", "type": "proxies", "target_resource": target})
 
 
 def _label(model: Any) -> str:

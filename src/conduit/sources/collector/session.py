@@ -26,7 +26,10 @@ class Session:
     """The document of one application, with what its collecting needs."""
 
     def __init__(self, root: str, entry_modules: list[str]) -> None:
-        self.redactor = Redactor(value for name, value in os.environ.items() if looks_secret(name))
+        own = {
+            name: value for name, value in os.environ.items() if name not in ("PWD", "OLDPWD")
+        }  # no passwords
+        self.redactor = Redactor(value for name, value in own.items() if looks_secret(name))
         self.places = Places(root, entry_modules)
         self.document = Document(self.places, self.redactor)
         self.notes: list[str] = []

@@ -1,0 +1,123 @@
+"""The flags of `conduit collect` (and of `conduit introspect`) that name a live application, and what they lead to."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conduit.errors import UsageError
+
+if TYPE_CHECKING:
+    from conduit.cli.flags import FlagSet, Parsed
+    from conduit.metadata.schema import Metadata
+    from conduit.sources.application import Application
+
+NAMING = ("app", "django", "sqlalchemy")
+_BESIDE = ("factory", "urlconf", "lifespan", "python", "root")
+
+
+def declare_application(flags: FlagSet) -> None:
+    """Declares the flags that say which application is meant; loading it executes its code."""
+    flags.option("app", "an ASGI or WSGI application, module:attribute or module:factory()", metavar="APP")
+    flags.switch("factory", "what --app names is a function that makes the application")
+    flags.option("django", "a Django settings module, or the path of a manage.py", metavar="SETTINGS")
+    flags.option("urlconf", "Django's URLs, when not those of the settings", metavar="MODULE")
+    flags.option("sqlalchemy", "a declarative base, registry or MetaData, module:Base", metavar="BASE")
+    flags.switch("lifespan", "run the application's start-up too, for routes that are added there")
+    flags.option(
+        "python", "the application's own interpreter (default: .venv, else the active one)", metavar="PATH"
+    )
+    flags.option("root", "the project's folder", default=".", metavar="DIR")
+    flags.option("time-limit", "how long loading may take", default="60s", parse=_duration, metavar="TIME")
+
+
+def _duration(text: str) -> str:
+    from conduit.units import parse_duration_ns
+
+    if parse_duration_ns(text) <= 0:
+        raise ValueError("expected a time above 0")
+    return text
+
+
+def time_limit_s(parsed: Parsed) -> float:
+    """The time limit in seconds."""
+    from conduit.units import parse_duration_ns
+
+    return parse_duration_ns(parsed["time-limit"]) / 1e9
+
+
+def is_named(parsed: Parsed) -> bool:
+    """True when one of the flags names an application."""
+    return any(parsed[name] for name in NAMING)
+
+
+def application_of(parsed: Parsed) -> Application:
+    """The application that the flags name; without any, the one that the folder has, which is then printed."""
+    from conduit.sources.application import Application
+    from conduit.sources.discovery import discover, find_interpreter
+
+    root = Path(parsed["root"]).resolve()
+    if not root.is_dir():
+        raise UsageError(f"--root {parsed['root']}: there is no such folder")
+    if is_named(parsed):
+        settings, root = _settings(parsed, root)
+        return Application(
+            root=str(root),
+            python=find_interpreter(root, _python(parsed)),
+            app=parsed["app"] or "",
+            factory=parsed["factory"],
+            django=settings,
+            urlconf=parsed["urlconf"] or "",
+            sqlalchemy=parsed["sqlalchemy"] or "",
+            lifespan=parsed["lifespan"],
+        )
+    alone = [name for name in _BESIDE if name in parsed.given and name not in ("root", "python")]
+    if alone:
+        raise UsageError(f"--{alone[0]} needs --app, --django or --sqlalchemy beside it")
+    found = discover(root)
+    _print_choice(found.application, found.place)
+    if parsed["python"]:
+        from msgspec.structs import replace
+
+        return replace(found.application, python=_python(parsed))
+    return found.application
+
+
+def _python(parsed: Parsed) -> str:
+    """The interpreter as given, made absolute when it is a path: the process starts in another folder."""
+    given = parsed["python"] or ""
+    return str(Path(given).absolute()) if "/" in given else given
+
+
+def _settings(parsed: Parsed, root: Path) -> tuple[str, Path]:
+    """Django's settings module and the project's folder; both come from `manage.py` where one was given."""
+    from conduit.sources.discovery import settings_of_manage
+
+    given = parsed["django"] or ""
+    if not given.endswith(".py"):
+        return given, root
+    path = Path(given) if Path(given).is_absolute() else root / given
+    settings = settings_of_manage(path)
+    if not settings:
+        raise UsageError(
+            f"--django {given}: it sets no DJANGO_SETTINGS_MODULE; name the settings module itself"
+        )
+    return settings, path.resolve().parent if "root" not in parsed.given else root
+
+
+def _print_choice(application: Application, place: str) -> None:
+    named = " ".join(
+        f"--{name} {getattr(application, name)}" for name in NAMING if getattr(application, name)
+    )
+    print(f"conduit: collecting {named} (from {place}) with {application.python}", file=sys.stderr)
+
+
+def collect_live(parsed: Parsed) -> Metadata:
+    """Loads the application that the flags name and returns what it is made of; its notes go to standard error."""
+    from conduit.sources.application import collect_application
+
+    collected = collect_application(application_of(parsed), time_limit_s(parsed))
+    for note in collected.notes:
+        print(f"conduit: note: {note}", file=sys.stderr)
+    return collected.metadata

@@ -1,0 +1,118 @@
+"""Documents of applications that were collected before, kept until something changes that they were made from.
+
+Loading an application takes seconds, answering from its document milliseconds. A snapshot is a document with a list of
+stamps: modification time and size of each of the project's own files that were loaded, of the files that pin its
+dependencies, and of the interpreter. While all of these are as they were, the snapshot is the answer; when one differs
+or is gone, the application is collected anew. What was asked for (which application, by which interpreter, by which
+version of Conduit) is the snapshot's name. A document with errors is not kept.
+
+Snapshots live below `$XDG_CACHE_HOME/conduit` (`~/.cache/conduit`), never in the project.
+"""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from conduit._version import __version__
+from conduit.sources.application import TIME_LIMIT_S, Application
+
+PINS = (
+    "pyproject.toml",
+    "uv.lock",
+    "poetry.lock",
+    "pdm.lock",
+    "Pipfile.lock",
+    "requirements.txt",
+    "setup.py",
+    "setup.cfg",
+)
+
+Stamp = tuple[int, int]
+"""Modification time in nanoseconds, size in bytes; (0, 0) for a file that is not there."""
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Where a document is kept, and whether it had to be collected for it to be there."""
+
+    path: Path
+    is_fresh: bool
+    """True when the application was loaded just now."""
+    changed: str = ""
+    """The file because of which an older document did not count any more."""
+
+
+class CollectedWithErrorsError(Exception):
+    """The document has errors, so it is not kept; `data` is it."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__("the document has errors")
+        self.data = data
+
+
+def folder() -> Path:
+    """Where snapshots are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "conduit" / "snapshots"
+
+
+def find_snapshot(application: Application) -> tuple[Snapshot | None, str]:
+    """The kept document of the application, if nothing has changed since; else `None`, and the file that has changed."""
+    path = _path(application)
+    try:
+        stamps = msgspec.json.decode(path.with_suffix(".stamps").read_bytes(), type=dict[str, Stamp])
+    except (OSError, msgspec.DecodeError):
+        return None, ""
+    changed = next((name for name, stamp in stamps.items() if _stamp(name) != stamp), "")
+    if changed or not path.is_file():
+        return None, changed
+    return Snapshot(path, False), ""
+
+
+def take_snapshot(
+    application: Application, time_limit_s: float = TIME_LIMIT_S, changed: str = ""
+) -> Snapshot:
+    """Collects the application and keeps its document.
+
+    Raises `CollectingError` as `collect_application` does, and `CollectedWithErrorsError` where parts failed.
+    """
+    from conduit.metadata.codec import encode
+    from conduit.sources.application import collect_application
+
+    collected = collect_application(application, time_limit_s)
+    data = encode(collected.metadata)
+    if collected.metadata.errors:
+        raise CollectedWithErrorsError(data)
+    path = _path(application)
+    beside = [str(Path(application.root) / name) for name in PINS]
+    stamps = {name: _stamp(name) for name in [*beside, application.python] if name}
+    _write_whole(path, data)
+    # The stamps come last: without them the document does not count.
+    _write_whole(path.with_suffix(".stamps"), msgspec.json.encode(stamps | collected.files))
+    return Snapshot(path, True, changed)
+
+
+def _path(application: Application) -> Path:
+    asked = msgspec.json.encode([__version__, application])
+    return folder() / f"{sha256(asked).hexdigest()[:32]}.json"
+
+
+def _stamp(name: str) -> Stamp:
+    try:
+        status = os.stat(name)  # noqa: PTH116 (hundreds of files, within the time of one answer)
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

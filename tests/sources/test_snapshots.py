@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from conduit.metadata.codec import decode
+from conduit.sources.application import Application
+from conduit.sources.snapshots import CollectedWithErrorsError, find_snapshot, take_snapshot
+
+TABLE = (
+    "from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\n"
+    "class Base(DeclarativeBase): pass\n"
+    "class {name}(Base):\n    __tablename__ = 'row'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+)
+
+
+@pytest.fixture
+def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Application:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "tables.py").write_text(TABLE.format(name="Row"))
+    return Application(root=str(project), sqlalchemy="tables:Base", python=sys.executable)
+
+
+def test_what_was_collected_is_found_again_until_a_file_of_the_project_changes(
+    application: Application,
+) -> None:
+    assert find_snapshot(application) == (None, "")
+    taken = take_snapshot(application)
+    found, _ = find_snapshot(application)
+    assert found is not None and found.path == taken.path and not found.is_fresh
+    file = Path(application.root) / "tables.py"
+    file.write_text(TABLE.format(name="OtherRow"))
+    assert find_snapshot(application) == (None, str(file))
+    again = take_snapshot(application)
+    assert [r.name for r in decode(again.path.read_bytes()).resources] == ["OtherRow"]
+
+
+def test_a_new_lock_file_makes_the_snapshot_stale(application: Application) -> None:
+    take_snapshot(application)
+    lock = Path(application.root) / "uv.lock"
+    lock.write_text("version = 1\n")
+    assert find_snapshot(application) == (None, str(lock))
+
+
+def test_another_question_has_another_snapshot(application: Application) -> None:
+    take_snapshot(application)
+    other = Application(
+        root=application.root, sqlalchemy="tables:Base", python=application.python, lifespan=True
+    )
+    assert find_snapshot(other) == (None, "")
+
+
+def test_nothing_of_it_lies_in_the_project(application: Application) -> None:
+    take_snapshot(application)
+    assert [path.name for path in Path(application.root).iterdir()] == ["tables.py"]
+
+
+def test_a_document_with_errors_is_handed_over_and_not_kept(application: Application) -> None:
+    (Path(application.root) / "tables.py").write_text(
+        TABLE.format(name="Row") + "raise RuntimeError('away')\n"
+    )
+    with pytest.raises(CollectedWithErrorsError) as caught:
+        take_snapshot(application)
+    assert decode(caught.value.data).errors[0].message == "RuntimeError: away"
+    assert find_snapshot(application) == (None, "")
+
+
+def test_stamps_that_cannot_be_read_count_for_nothing(application: Application) -> None:
+    taken = take_snapshot(application)
+    taken.path.with_suffix(".stamps").write_text("[")
+    assert find_snapshot(application) == (None, "")
+    taken.path.with_suffix(".stamps").unlink()
+    assert find_snapshot(application) == (None, "")
