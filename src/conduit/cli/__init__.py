@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("conduit.cli.collect", "make the metadata document of an application"),
     "introspect": ("conduit.cli.introspect", "ask what an application is made of"),
     "completion": ("conduit.cli.completion", "print a completion script for bash, zsh or fish"),
+    "run": ("conduit.cli.run", "run a program and write its CPU and memory profiles"),
     "doctor": ("conduit.cli.doctor", "say what this installation can measure, and what is missing"),
     "benchstat": ("conduit.cli.benchstat", "benchmark results summarised, and old compared with new"),
 }

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from conduit.cli.flags import FlagSet
+from conduit.cli.profiling import add_profile_flags
 from conduit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def flags() -> FlagSet:
         metavar="off|on|collect",
     )
     found.switch("subtract-loop", "subtract what an empty loop costs here from ns/op")
+    add_profile_flags(found)
     found.switch(
         "check", "compare with [tool.conduit.targets] in pyproject.toml; exit 1 where acceptable is missed"
     )
@@ -110,11 +112,21 @@ def run(arguments: list[str]) -> int:
 
 
 def surroundings(parsed: Parsed) -> list[AbstractContextManager[object]]:
-    """What is entered before the first benchmark and left after the last: calibration is inside, imports are not.
+    """What is entered before the first benchmark and left after the last: calibration is inside, imports are not."""
+    from conduit.bench.loop import is_harness_file
+    from conduit.cli.profiling import Together, profile_flags_given, recordings
 
-    Profilers join here, each made from its flag.
-    """
-    return []
+    for flag in profile_flags_given(parsed):
+        if parsed["isolate"]:
+            raise UsageError(
+                f"-{flag} profiles this process, and --isolate runs the benchmarks in others: drop one"
+            )
+    asked = recordings(
+        parsed,
+        lambda filename: filename == __file__ or is_harness_file(filename),
+        default_memory_type="alloc_space",
+    )
+    return [Together(asked)]
 
 
 def read_plan(parsed: Parsed) -> Plan:

@@ -40,8 +40,8 @@ class CpuRecording(Recording):
 
     `rate_hz` is in samples for each second of CPU time (1 to 1000; the kernel's tick, mostly 250 Hz, bounds the signals, and
     each then counts for several periods). With `native`, the C library or function that was running is shown as
-    the innermost frame wherever it is not the interpreter itself. Frames at the root whose file `is_harness` accepts
-    are left out. After `stop`, `profile` holds the profile and `doubts` what should be known before believing it.
+    the innermost frame wherever it is not the interpreter itself. Of each stack only what lies above
+    the innermost frame whose file `is_harness` accepts is kept. After `stop`, `profile` holds the profile and `doubts` what should be known before believing it.
     """
 
     kind: ClassVar[str] = "CPU"
@@ -64,6 +64,8 @@ class CpuRecording(Recording):
         self._period_ns = round(1e9 / rate_hz)
         self._began_ns = 0
         self._names: ThreadNames | None = None
+        self._thread_name: Callable[[int, int], str] = lambda _, tid: f"thread {tid}"
+        self._samples: list[RawSample] = []
 
     def _begin(self) -> None:
         if not available():
@@ -87,35 +89,34 @@ class CpuRecording(Recording):
         self._began_ns = time.time_ns()
         sampler.after_fork_in_child(self._period_ns, False)
 
-    def _end(self) -> Profile:
+    def _halt(self) -> None:
         from conduit._native import sampler
 
         assert self._names is not None
-        thread_name = self._names.resolve()
+        self._thread_name = self._names.resolve()
         self._names.unwatch()
         raw, self.facts = sampler.stop()
-        samples = [sampler.RawSample(*sample) for sample in raw]
-        self.doubts = list(_doubts(self.facts, samples, self.rate_hz))
-        return self._build(samples, thread_name, self.facts["duration_ns"])
+        self._samples = [sampler.RawSample(*sample) for sample in raw]
 
-    def _build(
-        self, samples: Iterable[RawSample], thread_name: Callable[[int, int], str], duration_ns: int
-    ) -> Profile:
+    def _build(self) -> Profile:
         from conduit.profile.builder import ProfileBuilder
         from conduit.profile.model import ValueType
 
+        assert self.facts is not None
+        self.doubts = list(_doubts(self.facts, self._samples, self.rate_hz))
         cpu = ValueType("cpu", "nanoseconds")
         builder = ProfileBuilder(
             [ValueType("samples", "count"), cpu], period_type=cpu, period=self._period_ns
         )
         stacks = Stacks(self._is_harness)
-        for sample in samples:
+        for sample in self._samples:
             frames = stacks.frames(sample)
             if not frames:
                 continue
-            labels = {"thread": thread_name(sample.thread, sample.tid), "task": sample.task or ""}
+            labels = {"thread": self._thread_name(sample.thread, sample.tid), "task": sample.task or ""}
             builder.add(frames, [sample.weight, sample.weight * self._period_ns], labels)
-        return builder.build(self._began_ns, duration_ns, self.doubts)
+        self._samples = []
+        return builder.build(self._began_ns, self.facts["duration_ns"], self.doubts)
 
 
 class Stacks:
@@ -156,10 +157,12 @@ class Stacks:
 def _doubts(facts: CpuFacts, samples: list[RawSample], rate_hz: int) -> Iterable[str]:
     """What should be known before this profile is believed."""
     seen = sum(sample.weight for sample in samples)
-    if seen < FEW_SAMPLES:
+    if seen == 0:
+        yield f"no samples at all: less than {1 / rate_hz:.3g}s of CPU time was used while the profile was taken"
+    elif seen < FEW_SAMPLES:
         yield (
             f"only {seen} samples: {seen / rate_hz:.2f}s of CPU time were used while the profile was taken. Shares are "
-            f"good to about {50 / max(seen, 1) ** 0.5:.0f} percentage points; run for longer or at a higher rate"
+            f"good to about {50 / seen**0.5:.0f} percentage points; run for longer or at a higher rate"
         )
     if facts["lost"]:
         yield f"{facts['lost']} samples were lost: signals came faster than they could be stored"

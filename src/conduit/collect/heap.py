@@ -23,7 +23,8 @@ from conduit.errors import ProfilerUnavailableError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    import tracemalloc
+    from collections.abc import Callable, Iterable
     from types import CodeType
 
     from conduit._native.heap import HeapEntry
@@ -40,7 +41,8 @@ class HeapRecording(Recording):
 
     `rate` is the mean distance between samples in bytes; 1 is exact. With `gc_first`, garbage is collected before memory in use is read.
     `default_sample_type` is what a reader shows unless told otherwise (Go: `inuse_space` for a heap profile, `alloc_space` for
-    a benchmark's). Frames at the root whose file `is_harness` accepts are left out.
+    a benchmark's). Of each stack only what lies above the
+    innermost frame whose file `is_harness` accepts is kept.
     """
 
     kind: ClassVar[str] = "heap"
@@ -67,7 +69,8 @@ class HeapRecording(Recording):
         """The profile so far; the recording goes on. Raises `RuntimeError` where it is not running."""
         if not self.is_running:
             raise RuntimeError("this heap profile is not being taken: start() comes first")
-        return self._read()
+        self._look()
+        return self._build()
 
     def _begin(self) -> None:
         self._engine.start()
@@ -75,20 +78,23 @@ class HeapRecording(Recording):
     def _continue_in_child(self) -> None:
         """The hooks live on, and so does the memory that the child inherited: it is in use there, too."""
 
-    def _end(self) -> Profile:
+    def _halt(self) -> None:
         try:
-            return self._read()
+            self._look()
         finally:
             self._engine.stop()
 
-    def _read(self) -> Profile:
-        from conduit.profile.builder import ProfileBuilder
-        from conduit.profile.model import ValueType
-
+    def _look(self) -> None:
         if self.gc_first:
             import gc
 
             gc.collect()
+        self._engine.look()
+
+    def _build(self) -> Profile:
+        from conduit.profile.builder import ProfileBuilder
+        from conduit.profile.model import ValueType
+
         types = [ValueType(*kind) for kind in self._engine.sample_types]
         builder = ProfileBuilder(
             types,
@@ -109,11 +115,15 @@ class _Engine:
     def start(self) -> None:
         raise NotImplementedError
 
+    def look(self) -> None:
+        """Notes what has been recorded so far."""
+        raise NotImplementedError
+
     def stop(self) -> None:
         raise NotImplementedError
 
     def add_to(self, builder: ProfileBuilder, is_harness: Callable[[str], bool] | None) -> list[str]:
-        """Adds what was recorded and returns what should be known before believing it."""
+        """Adds what was noted and returns what should be known before believing it."""
         raise NotImplementedError
 
 
@@ -129,6 +139,8 @@ class _Hooks(_Engine):
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
+        self._entries: list[HeapEntry] = []
+        self._dropped = 0
 
     def start(self) -> None:
         from conduit._native import heap
@@ -138,6 +150,12 @@ class _Hooks(_Engine):
         except RuntimeError as error:
             raise ProfilerUnavailableError(f"no heap profile can be taken: {error}") from None
 
+    def look(self) -> None:
+        from conduit._native import heap
+
+        entries, self._dropped = heap.read()
+        self._entries = [heap.HeapEntry(*entry) for entry in entries]
+
     def stop(self) -> None:
         from conduit._native import heap
 
@@ -146,10 +164,8 @@ class _Hooks(_Engine):
     def add_to(self, builder: ProfileBuilder, is_harness: Callable[[str], bool] | None) -> list[str]:
         from conduit._native import heap
 
-        entries, dropped = heap.read()
         names = FrameNames(heap.line_of)
-        for raw in entries:
-            entry = heap.HeapEntry(*raw)
+        for entry in self._entries:
             places = entry.stack
             frames = [
                 names.frame(cast("CodeType", places[at]), cast("int", places[at + 1]))
@@ -159,7 +175,8 @@ class _Hooks(_Engine):
             if frames and not kept:
                 continue
             builder.add(kept or [NO_FRAMES], scaled(entry, self.rate), numeric_labels={"bytes": entry.size})
-        return [f"{dropped} samples were dropped for want of memory"] if dropped else []
+        self._entries = []
+        return [f"{self._dropped} samples were dropped for want of memory"] if self._dropped else []
 
 
 def scaled(entry: HeapEntry, rate: int) -> list[int]:
@@ -183,6 +200,7 @@ class _Tracemalloc(_Engine):
 
     def __init__(self) -> None:
         self._was_tracing = False
+        self._traces: Iterable[tracemalloc.Trace] = ()
 
     def start(self) -> None:
         import tracemalloc
@@ -191,6 +209,11 @@ class _Tracemalloc(_Engine):
         if not self._was_tracing:
             tracemalloc.start(_TRACEMALLOC_FRAMES)
 
+    def look(self) -> None:
+        import tracemalloc
+
+        self._traces = tracemalloc.take_snapshot().traces
+
     def stop(self) -> None:
         import tracemalloc
 
@@ -198,9 +221,7 @@ class _Tracemalloc(_Engine):
             tracemalloc.stop()
 
     def add_to(self, builder: ProfileBuilder, is_harness: Callable[[str], bool] | None) -> list[str]:
-        import tracemalloc
-
-        for trace in tracemalloc.take_snapshot().traces:
+        for trace in self._traces:
             frames = [
                 (f"[{frame.filename.rpartition('/')[2]}]", frame.filename, frame.lineno, 0)
                 for frame in reversed(trace.traceback)

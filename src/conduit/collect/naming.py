@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Frame = tuple[str, str, int, int]
 
 NO_FRAMES: Frame = ("[no Python frames]", "", 0, 0)
+_MODULE_RUNNER = "<frozen runpy>"
 UNREADABLE: Frame = ("[stack could not be read]", "", 0, 0)
 
 
@@ -62,10 +63,14 @@ class FrameNames:
 
 
 def trim_root(stack: list[Frame], is_harness: Callable[[str], bool] | None) -> list[Frame]:
-    """The stack (leaf first) without the frames at its root that are not the program's but its runner's."""
+    """The stack (leaf first) down to the innermost frame that is not the program's but its runner's, that one left out.
+
+    Empty where the runner itself was at work. What stands between a runner's own frames (a context manager of the
+    standard library, say) goes with them.
+    """
     if is_harness is None:
         return stack
-    end = len(stack)
-    while end and is_harness(stack[end - 1][1]):
+    end = next((at for at, frame in enumerate(stack) if is_harness(frame[1])), len(stack))
+    while end and stack[end - 1][1] == _MODULE_RUNNER:
         end -= 1
     return stack[:end]

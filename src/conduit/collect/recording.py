@@ -33,23 +33,26 @@ class Recording:
     kind: ClassVar[str]
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.name = self.kind if path is None else os.fspath(path)
         self.path = None if path is None else os.path.abspath(path)  # noqa: PTH100 (the program may change its folder)
         self.profile: Profile | None = None
         self.doubts: list[str] = []
+        self._is_halted = False
 
-    # What a kind of recording says: how it begins, ends, and lives on in a child.
+    # What a kind of recording says: how it begins, ends (looking first, building a profile afterwards), and lives on
+    # in a child.
 
     def _begin(self) -> None:
         raise NotImplementedError
 
-    def _end(self) -> Profile:
+    def _halt(self) -> None:
+        raise NotImplementedError
+
+    def _build(self) -> Profile:
         raise NotImplementedError
 
     def _continue_in_child(self) -> None:
         raise NotImplementedError
-
-    def _is_empty(self, profile: Profile) -> bool:
-        return not profile.samples
 
     # What all have.
 
@@ -66,18 +69,27 @@ class Recording:
                     f"a {self.kind} profile is being taken already: stop the first one before starting another"
                 )
             _watch_forks()
+            self._is_halted = False
             self._begin()
             _running[self.kind] = self
             atexit.register(self._stop_at_exit)
+
+    def halt(self) -> None:
+        """Stops looking, and leaves the profile for `stop` to make: several recordings do not record each other's making."""
+        with _lock:
+            if self.is_running and not self._is_halted:
+                self._is_halted = True
+                self._halt()
 
     def stop(self) -> Profile:
         """Ends, writes the file, and returns the profile. Raises `RuntimeError` where it was not running."""
         with _lock:
             if not self.is_running:
                 raise RuntimeError(f"this {self.kind} profile is not being taken: start() comes first")
+            self.halt()
             del _running[self.kind]
             atexit.unregister(self._stop_at_exit)
-            self.profile = profile = self._end()
+            self.profile = profile = self._build()
         if self.path is not None:
             _write(self.path, profile)
         return profile

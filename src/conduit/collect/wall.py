@@ -33,7 +33,8 @@ class WallRecording(Recording):
     """A profile of the wall clock, as a context manager or between `start()` and `stop()`.
 
     `rate_hz` is how often a second the threads are looked at (1 to 1000). Values are looks and nanoseconds, so
-    that one thread's total is the time it lived. Frames at the root whose file `is_harness` accepts are left out.
+    that one thread's total is the time it lived. Of each stack only what lies above the
+    innermost frame whose file `is_harness` accepts is kept.
     """
 
     kind: ClassVar[str] = "wall"
@@ -66,12 +67,12 @@ class WallRecording(Recording):
     def _continue_in_child(self) -> None:
         self._begin()
 
-    def _end(self) -> Profile:
+    def _halt(self) -> None:
         assert self._looker is not None
         self._done.set()
         self._looker.join()
         self._looker = None
-        return self._build(time.time_ns() - self._began_ns)
+        self._ended_ns = time.time_ns()
 
     def _look_until_done(self) -> None:
         own = threading.get_ident()
@@ -98,7 +99,7 @@ class WallRecording(Recording):
             seen.looks += 1
             seen.elapsed_ns += elapsed_ns
 
-    def _build(self, duration_ns: int) -> Profile:
+    def _build(self) -> Profile:
         from conduit.profile.builder import ProfileBuilder
         from conduit.profile.model import ValueType
 
@@ -112,7 +113,8 @@ class WallRecording(Recording):
             kept = trim_root(frames, self._is_harness)
             if kept:
                 builder.add(kept, [seen.looks, seen.elapsed_ns], {"thread": thread})
-        return builder.build(self._began_ns, duration_ns)
+        self._seen = {}
+        return builder.build(self._began_ns, self._ended_ns - self._began_ns)
 
 
 class _Seen:

@@ -1,0 +1,116 @@
+"""The profile flags that `conduit bench` and `conduit run` share, and the recordings that they ask for."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from conduit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+    from conduit.cli.flags import FlagSet, Parsed
+    from conduit.collect.recording import Recording
+
+DEFAULT_MEMORY_RATE = 512 * 1024
+
+
+def add_profile_flags(found: FlagSet) -> None:
+    """Declares them, Go's under Go's names."""
+    found.option("cpuprofile", "write a CPU profile of all threads to this file", metavar="FILE")
+    found.option("memprofile", "write a memory profile to this file", metavar="FILE")
+    found.option(
+        "memprofilerate",
+        "sample memory every so many bytes, on average (1: every allocation)",
+        default=DEFAULT_MEMORY_RATE,
+        parse=_positive,
+        metavar="BYTES",
+    )
+    found.option(
+        "wallprofile", "write a profile of the wall clock, waiting included, to this file", metavar="FILE"
+    )
+    found.option(
+        "profilerate",
+        "samples for each second of CPU or wall clock",
+        default=100,
+        parse=_positive,
+        metavar="HZ",
+    )
+    found.switch("native", "in CPU profiles, show the C library or function that was running")
+
+
+def recordings(
+    parsed: Parsed, is_harness: Callable[[str], bool], *, default_memory_type: str = ""
+) -> list[Recording]:
+    """The recordings that a command line asks for, not started. Raises `UsageError`."""
+    from conduit.collect.cpu import HIGHEST_RATE_HZ, CpuRecording
+    from conduit.collect.heap import HeapRecording
+    from conduit.collect.wall import WallRecording
+
+    rate_hz = parsed["profilerate"]
+    if rate_hz > HIGHEST_RATE_HZ:
+        raise UsageError(f"-profilerate must be from 1 to {HIGHEST_RATE_HZ}, got {rate_hz}")
+    found: list[Recording] = []
+    # An empty path, as in Go, asks for nothing.
+    if parsed["memprofile"]:
+        rate = parsed["memprofilerate"]
+        found.append(
+            HeapRecording(
+                parsed["memprofile"],
+                rate=rate,
+                default_sample_type=default_memory_type,
+                is_harness=is_harness,
+            )
+        )
+    if parsed["wallprofile"]:
+        found.append(WallRecording(parsed["wallprofile"], rate_hz=rate_hz, is_harness=is_harness))
+    if parsed["cpuprofile"]:
+        found.append(
+            CpuRecording(
+                parsed["cpuprofile"], rate_hz=rate_hz, native=parsed["native"], is_harness=is_harness
+            )
+        )
+    return found
+
+
+class Together:
+    """Recordings as one context: all stop looking before the first profile is made, so that none records that.
+
+    Once they are over, what to know before believing them is told on standard error.
+    """
+
+    def __init__(self, recordings: list[Recording]) -> None:
+        self._recordings = recordings
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Together:
+        with ExitStack() as stack:
+            for recording in self._recordings:
+                stack.enter_context(recording)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for recording in self._recordings:
+            recording.halt()
+        self._stack.close()
+        for recording in self._recordings:
+            for doubt in recording.doubts:
+                print(f"conduit: {recording.name}: {doubt}", file=sys.stderr)
+
+
+def profile_flags_given(parsed: Parsed) -> Iterator[str]:
+    """The flags among those given that ask for a profile."""
+    return (name for name in ("cpuprofile", "memprofile", "wallprofile") if parsed.values.get(name))
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isascii() and text.isdigit() else 0
+    if value < 1:
+        raise ValueError("must be a number from 1")
+    return value

@@ -1,0 +1,142 @@
+"""`conduit run`: runs a Python program as `python` would, with profiles taken meanwhile.
+
+The exit status is the program's own. 2: the call was wrong; 1 also where a profile could not be taken or written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from conduit.cli.flags import FlagSet
+from conduit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_USAGE = """usage: conduit run [flags] script.py [arguments…]
+       conduit run [flags] -m module [arguments…]
+
+Runs a program as python would and writes the profiles that the flags ask for when it ends, also when it ends by an
+exception, sys.exit or Ctrl-C. A process that the program forks goes on in files of its own, FILE.PID."""
+
+
+def flags() -> FlagSet:
+    """The flags of the command."""
+    from conduit.cli.profiling import add_profile_flags
+
+    found = FlagSet(_USAGE)
+    found.option("m", "run this module instead of a file (the rest is its arguments)", metavar="MODULE")
+    add_profile_flags(found)
+    return found
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command."""
+    from conduit.cli.profiling import Together, recordings
+
+    own, module, rest = split_arguments(arguments)
+    parsed = flags().parse(own)
+    if module is None and not parsed.positionals:
+        raise UsageError("needs a program: script.py, or -m module")
+    words = rest if module is not None else [*parsed.positionals, *rest]
+    program = _module_program(module, words) if module is not None else _script_program(words)
+    asked = recordings(parsed, is_own_file)
+    with Together(asked):
+        return _execute(program)
+
+
+def split_arguments(arguments: list[str]) -> tuple[list[str], str | None, list[str]]:
+    """(our flags and what follows them, the module of -m or None, the module's arguments).
+
+    What follows `-m module` is the module's, whatever it looks like; an `-m` behind a script is the script's.
+    """
+    for position, word in enumerate(arguments):
+        name, equals, value = word.partition("=")
+        if name not in ("-m", "--m"):
+            continue
+        if flags().parse(arguments[:position]).positionals:
+            break
+        if equals:
+            return arguments[:position], value, arguments[position + 1 :]
+        if position + 1 == len(arguments):
+            raise UsageError("flag needs an argument: -m")
+        return arguments[:position], arguments[position + 1], arguments[position + 2 :]
+    return arguments, None, []
+
+
+def is_own_file(filename: str) -> bool:
+    """Whether code of this file is this command's, and not the program's."""
+    return filename == __file__
+
+
+def _script_program(words: list[str]) -> Callable[[], object]:
+    path = words[0]
+    if os.path.isdir(path) or path.endswith((".zip", ".pyz")):  # noqa: PTH112
+        return lambda: _run_path(path, words)
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            source = file.read()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+    def program() -> None:
+        import types
+
+        module = types.ModuleType("__main__")
+        module.__file__ = path
+        module.__dict__["__builtins__"] = __builtins__
+        module.__dict__["__cached__"] = None
+        sys.modules["__main__"] = module
+        sys.argv[:] = words
+        sys.path[0] = os.path.dirname(os.path.realpath(path))  # noqa: PTH120
+        exec(compile(source, path, "exec"), module.__dict__)
+
+    return program
+
+
+def _run_path(path: str, words: list[str]) -> None:
+    import runpy
+
+    sys.argv[:] = words
+    runpy.run_path(path, run_name="__main__")
+
+
+def _module_program(module: str, arguments: list[str]) -> Callable[[], object]:
+    def program() -> None:
+        import runpy
+
+        sys.argv[:] = [module, *arguments]
+        sys.path[0] = os.getcwd()  # noqa: PTH109
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+    return program
+
+
+def _execute(program: Callable[[], object]) -> int:
+    """Runs the program and the threads that it leaves; its exceptions end as they would under python."""
+    try:
+        program()
+        _wait_for_threads()
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        _show(error)
+        return 1
+    return 0
+
+
+def _wait_for_threads() -> None:
+    """As the interpreter does before it leaves: their work belongs into the profile."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+
+
+def _show(error: BaseException) -> None:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>"):
+        trace = trace.tb_next
+    sys.excepthook(type(error), error.with_traceback(trace), trace)
