@@ -6,11 +6,12 @@ The names below are the package's face; each is loaded from its wing on first us
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from conduit._version import __version__
 from conduit.errors import ConduitError
 
+TYPE_CHECKING = (
+    False  # importing `typing` for it would be most of what `import conduit` costs; type checkers know it
+)
 if TYPE_CHECKING:
     from typing import Any
 

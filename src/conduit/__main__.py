@@ -1,8 +1,6 @@
 """`python -m conduit` is the `conduit` command."""
 
-import sys
-
-from conduit.cli import main
+from conduit.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()
