@@ -63,7 +63,7 @@ def test_one_resource_is_its_record_and_the_table_names_every_field_and_route(as
     shown = ask("resource", "session").stdout
     assert all(f"  {field['name']} " in shown for field in record["fields"])
     paths = [route["path"] for route in document["routes"] if route["resource"] == "session"]
-    assert len(paths) == 6
+    assert len(paths) == 8
     assert all(path in shown for path in paths)
 
 
