@@ -18,15 +18,12 @@ def compute_collapsed(report: Report) -> dict[tuple[str, ...], int]:
     Values are in the profile's own unit, divided by `divide_by`; stacks that cancel out are left out.
     """
     names = [_plain(frame.printable_name) for frame in report.table.frames]
-    stacks: dict[tuple[int, ...], int] = {}
+    stacks: dict[tuple[str, ...], int] = {}
     for sample, value, _ in report.values.weighted(report.profile.samples):
-        path = tuple(reversed(frames_of_stack(report.table, sample.locations)))
+        numbers = frames_of_stack(report.table, sample.locations)
+        path = tuple(names[number] for number in reversed(numbers))
         stacks[path] = stacks.get(path, 0) + value
-    return {
-        tuple(names[number] for number in path): report.divided(value)
-        for path, value in stacks.items()
-        if value and path
-    }
+    return {path: report.divided(value) for path, value in stacks.items() if value and path}
 
 
 def _plain(name: str) -> str:

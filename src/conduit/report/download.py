@@ -34,7 +34,7 @@ def profile_url(source: str, seconds: int, timeout: int) -> Target | None:
     or a minute.
     """
     parts = _split(source)
-    if parts is None or (not parts.netloc and parts.scheme not in ("", "file")):
+    if "://" not in source and (parts is None or _may_be_host(parts)):
         parts = _split(f"http://{source}")
     if parts is None or not parts.netloc:
         return None
@@ -48,6 +48,13 @@ def profile_url(source: str, seconds: int, timeout: int) -> Target | None:
     # Sorted, as the original writes them.
     encoded = urlencode(sorted(query.items()))
     return Target(parts._replace(path=path, query=encoded).geturl(), wait)
+
+
+def _may_be_host(parts: SplitResult) -> bool:
+    """Whether a text without `//` may be `host:port/path`: the host is then taken for a scheme, or for a path."""
+    if parts.netloc or parts.scheme == "file":
+        return False
+    return bool(parts.scheme) or ":" in parts.path.partition("/")[0]
 
 
 def _split(text: str) -> SplitResult | None:

@@ -1,0 +1,76 @@
+"""`-advice` says what the profiling guide would: what is hot, what is too short, what the harness takes, what grew."""
+
+from __future__ import annotations
+
+import pytest
+
+from conduit.profile.merge import difference
+from conduit.profile.model import Profile
+from conduit.report.options import Options
+from conduit.report.pipeline import prepare_report, print_report
+from tests.report.making import HEAP, MILLISECOND, profile_of
+
+
+def _advice(profile: Profile, *, compared: bool = False) -> str:
+    report = prepare_report(profile, "advice", Options(), pytest.fail)
+    report.compared = compared
+    return print_report(report).decode()
+
+
+def _cpu(*rows: tuple[str, int], duration_nanos: int = 10**10) -> Profile:
+    return profile_of(
+        [([("main", "m.py", 1), (name, "f.py", 2)], [count, count * 10 * MILLISECOND]) for name, count in rows],
+        duration_nanos=duration_nanos,
+    )  # fmt: skip
+
+
+def test_a_function_that_takes_more_than_a_fifth_is_named_with_the_command_to_look_at_it() -> None:
+    text = _advice(_cpu(("app.hot", 800), *((f"app.cold{number}", 50) for number in range(4))))
+    assert "- app.hot alone takes 80.00% (8s flat)." in text
+    assert r"-list='^app\.hot$'" in text
+    assert "cold" not in text
+
+
+def test_a_flat_profile_is_said_to_be_flat() -> None:
+    text = _advice(_cpu(*((f"app.f{number}", 100) for number in range(10))))
+    assert "- No function takes 20% by itself; the five heaviest take 50.00% together." in text
+
+
+def test_too_few_samples_and_too_short_a_time_are_said_before_anything_else() -> None:
+    assert _advice(_cpu(("app.f", 25))).startswith("- There are only 25 samples")
+    assert _advice(_cpu(("app.f", 500), duration_nanos=10**8)).startswith("- The profile covers only 100ms")
+
+
+def test_a_harness_that_dominates_is_told_apart_from_what_it_measures() -> None:
+    text = _advice(_cpu(("testing.(*B).launch", 900), ("app.f", 100)))
+    assert "the harness itself takes 90.00%" in text.lower()
+    assert "Give each iteration more work" in text
+
+
+def test_an_empty_profile_is_said_to_be_empty() -> None:
+    assert _advice(profile_of([])).startswith("- The profile has no cpu samples.")
+
+
+def test_growth_between_two_heap_profiles_names_what_grew() -> None:
+    def heap(size: int) -> Profile:
+        return profile_of(
+            [
+                ([("main", "m.py", 1), ("cache.put", "c.py", 2)], [9, size * 2, 9, size]),
+                ([("main", "m.py", 1), ("load", "l.py", 2)], [1, 4 << 20, 1, 4 << 20]),
+            ],
+            HEAP,
+        )
+
+    grown = difference(heap(50 << 20), heap(10 << 20))
+    text = _advice(grown, compared=True)
+    assert (
+        "- Inuse_space has grown by 40MB since the base." in text or "inuse_space has grown by 40MB" in text
+    )
+    assert "cache.put has 40MB more than in the base" in text
+    same = difference(heap(10 << 20), heap(10 << 20).replaced(samples=heap(11 << 20).samples))
+    assert "has not grown: the net change is -1MB" in _advice(same, compared=True)
+
+
+def test_a_heap_profile_says_how_much_of_what_was_allocated_is_still_there() -> None:
+    profile = profile_of([([("f", "f.py", 1)], [10, 100 << 20, 1, 5 << 20])], HEAP)
+    assert "5MB of the 100MB allocated are still in use (5.0%)" in _advice(profile)

@@ -1,0 +1,123 @@
+"""The formats that other tools read: collapsed stacks, speedscope, JSON rows, pictures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from xml.etree import ElementTree
+
+import pytest
+
+from conduit.profile.codec import decode
+from conduit.profile.model import Profile, ValueType
+from conduit.report.graphviz import GraphvizMissingError, draw
+from conduit.report.options import Options
+from conduit.report.pipeline import prepare_report, print_report
+from tests.report.making import CPU, MILLISECOND, profile_of
+
+PROFILE = profile_of(
+    [
+        ([("main", "m.py", 1), ("a;b", "a.py", 2)], [3, 30 * MILLISECOND]),
+        ([("main", "m.py", 1)], [1, 10 * MILLISECOND]),
+        ([("main", "m.py", 5), ("a;b", "a.py", 4)], [2, 20 * MILLISECOND]),
+    ],
+    duration_nanos=10**9,
+)
+
+
+def _print(name: str, profile: Profile = PROFILE, **options: object) -> str:
+    return print_report(prepare_report(profile, name, Options(**options), pytest.fail)).decode()
+
+
+def test_collapsed_stacks_are_added_up_by_function_and_separators_are_kept_out_of_names() -> None:
+    assert _print("collapsed").splitlines() == ["main 10000000", "main;a:b 50000000"]
+    assert _print("collapsed", granularity="lines").splitlines() == [
+        "main m.py:1 10000000",
+        "main m.py:1;a:b a.py:2 30000000",
+        "main m.py:5;a:b a.py:4 20000000",
+    ]
+
+
+def test_a_speedscope_document_has_the_stacks_root_first_with_their_weights() -> None:
+    document = json.loads(_print("speedscope"))
+    (profile,) = document["profiles"]
+    names = [frame["name"] for frame in document["shared"]["frames"]]
+    assert document["$schema"] == "https://www.speedscope.app/file-format-schema.json"
+    assert [[names[number] for number in stack] for stack in profile["samples"]] == [
+        ["main", "a;b"],
+        ["main"],
+        ["main", "a;b"],
+    ]
+    assert (profile["type"], profile["unit"]) == ("sampled", "nanoseconds")
+    assert profile["weights"] == [30 * MILLISECOND, 10 * MILLISECOND, 20 * MILLISECOND]
+    assert profile["endValue"] == sum(profile["weights"])
+    assert {"name": "a;b", "file": "a.py", "line": 4} in document["shared"]["frames"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "named", "weight"),
+    [("bytes", "bytes", 7), ("kb", "bytes", 7168), ("count", "none", 7), ("hours", "seconds", 25200)],
+)
+def test_units_that_speedscope_does_not_know_are_converted(unit: str, named: str, weight: int) -> None:
+    profile = profile_of([([("f", "f.py", 1)], [7])], [ValueType("x", unit)])
+    (sampled,) = json.loads(_print("speedscope", profile))["profiles"]
+    assert (sampled["unit"], sampled["weights"]) == (named, [weight])
+
+
+def test_rows_as_json_have_raw_values_and_shares() -> None:
+    document = json.loads(_print("json"))
+    assert (document["sample_type"], document["unit"], document["total"]) == (
+        "cpu",
+        "nanoseconds",
+        60 * MILLISECOND,
+    )
+    assert document["rows"][0] == {
+        "name": "a;b",
+        "flat": 50 * MILLISECOND,
+        "cum": 50 * MILLISECOND,
+        "flat_share": 50 / 60,
+        "cum_share": 50 / 60,
+        "inline": "",
+    }
+
+
+def test_topproto_holds_the_rows_of_top_as_samples() -> None:
+    report = prepare_report(PROFILE, "topproto", Options(), pytest.fail)
+    profile = decode(print_report(report))
+    assert [kind.type for kind in profile.sample_types] == ["cum", "flat"]
+    rows = {sample.locations[0].lines[0].function.name: sample.values for sample in profile.samples}  # type: ignore[union-attr]
+    assert rows == {"a;b": [50, 50], "main": [60, 10]}
+    assert profile.sample_types[0].unit == "ms"
+
+
+def test_proto_divides_and_filters() -> None:
+    report = prepare_report(PROFILE, "proto", Options(divide_by=10.0, focus="a;b"), pytest.fail)
+    profile = decode(print_report(report))
+    assert sorted(sample.values[1] for sample in profile.samples) == [2 * MILLISECOND, 3 * MILLISECOND]
+
+
+def test_without_graphviz_its_name_and_the_command_that_installs_it_are_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(
+        GraphvizMissingError, match=r"-svg needs Graphviz's program dot.*apt-get install graphviz"
+    ):
+        draw(b"digraph {}", "svg")
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_an_svg_is_xml_that_shows_the_functions_and_fills_the_window() -> None:
+    hostile = profile_of([([('q"<&>\\', "a.py", 1), ("end", "b.py", 1)], [1, MILLISECOND])], CPU)
+    source = print_report(prepare_report(hostile, "svg", Options(), pytest.fail))
+    root = ElementTree.fromstring(draw(source, "svg"))
+    assert root.get("width") == root.get("height") == "100%"
+    texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert 'q"<&>\\' in texts
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_a_png_and_a_pdf_begin_as_such_files_do() -> None:
+    source = print_report(prepare_report(PROFILE, "png", Options(), pytest.fail))
+    assert draw(source, "png").startswith(b"\x89PNG")
+    assert draw(source, "pdf").startswith(b"%PDF")
