@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from conduit.cli.against import declare_against, run_against_command, run_self_test
 from conduit.cli.flags import FlagSet
 from conduit.cli.profiling import add_profile_flags
 from conduit.errors import UsageError
@@ -84,12 +85,15 @@ def flags() -> FlagSet:
     found.switch(
         "check", "compare with [tool.conduit.targets] in pyproject.toml; exit 1 where acceptable is missed"
     )
+    declare_against(found)
     return found
 
 
 def run(arguments: list[str]) -> int:
     """Runs the command."""
     parsed = flags().parse(arguments, positionals="mixed")
+    if parsed["against"] or parsed["self-test"]:
+        return run_against_command(parsed) if parsed["against"] else run_self_test(parsed)
     plan = read_plan(parsed)
 
     from conduit.bench.session import Session

@@ -1,0 +1,191 @@
+"""The other side of a comparison: a checkout of another revision, and an environment in which it runs.
+
+A revision is checked out with `git worktree add --detach` into a temporary folder, hooks left out, and removed
+afterwards; the user's checkout and index are only read. Its environment is made once for each revision and kept
+under the cache folder, complete or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from conduit.errors import ConduitError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    Environment = Literal["own", "shared"]
+
+_REQUIREMENTS = ("requirements.lock", "requirements.txt")
+_INSTALLABLE = ("pyproject.toml", "setup.py", "setup.cfg")
+
+
+class Checkout(NamedTuple):
+    """A folder with code, the interpreter that runs it, and what goes before that interpreter's path."""
+
+    name: str
+    root: Path
+    python: str
+    import_from: tuple[str, ...]
+
+
+class CheckoutError(ConduitError):
+    """A revision could not be checked out or installed; exit status 1."""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Runs git in a folder without taking optional locks; returns what it printed. Raises `CheckoutError`."""
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    # A hook that called us has set these for its own repository.
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"):
+        environment.pop(name, None)
+    command = ["git", "-c", "core.hooksPath=/dev/null", "-C", str(folder), *arguments]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    except FileNotFoundError:
+        raise CheckoutError("git is not installed, and --against REV needs it; give a path instead") from None
+    if run.returncode:
+        said = run.stderr.strip().splitlines()
+        raise CheckoutError(f"git {arguments[0]}: {said[-1] if said else f'exit status {run.returncode}'}")
+    return run.stdout
+
+
+def repository_root(folder: Path) -> Path:
+    """The top of the git checkout around a folder. Raises `UsageError` where there is none."""
+    try:
+        return Path(git(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
+    except CheckoutError as error:
+        raise UsageError(f"--against REV needs a git checkout around {folder}: {error}") from None
+
+
+def resolve_revision(root: Path, revision: str) -> str:
+    """The full commit id of a revision. Raises `UsageError` for one that git does not know."""
+    try:
+        return git(
+            root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+        ).strip()
+    except CheckoutError:
+        raise UsageError(
+            f"--against {revision}: there is no such revision in {root}, and no such folder "
+            "(a branch of a remote has to be fetched first)"
+        ) from None
+
+
+def dirty_submodules(root: Path) -> list[str]:
+    """The submodules whose content is not the recorded commit: the new side has it, a revision cannot."""
+    if not (root / ".gitmodules").is_file():
+        return []
+    lines = git(root, "submodule", "status", "--recursive").splitlines()
+    moved = {line[1:].split()[1] for line in lines if line[:1] in "+U"}
+    changed = git(root, "status", "--porcelain=v2", "--ignore-submodules=none").splitlines()
+    modified = {
+        line.split(" ", 8)[8] for line in changed if line.startswith("1 ") and line.split(" ")[2][0] == "S"
+    }
+    return sorted(moved | modified)
+
+
+@contextmanager
+def revision_checked_out(
+    root: Path, revision: str, commit: str, environment: Environment
+) -> Iterator[Checkout]:
+    """Lends a checkout of a commit; gone when the block is left, however it is left. Raises `CheckoutError`."""
+    holder = Path(tempfile.mkdtemp(prefix="conduit-against-"))
+    tree = holder / root.name
+    try:
+        git(root, "worktree", "add", "--detach", "--quiet", str(tree), commit)
+        if (tree / ".gitmodules").is_file():
+            git(tree, "submodule", "update", "--init", "--recursive", "--quiet")
+        yield _checkout(f"{revision} ({commit[:10]})", tree, commit, environment)
+    finally:
+        _remove_worktree(root, tree)
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def _remove_worktree(root: Path, tree: Path) -> None:
+    # Even after half an `add`, git knows the worktree by its path, or does not know it and has nothing to forget.
+    try:
+        git(root, "worktree", "remove", "--force", "--force", str(tree))
+    except CheckoutError:
+        shutil.rmtree(tree, ignore_errors=True)
+        git(root, "worktree", "prune")
+
+
+def folder_as_checkout(folder: Path, environment: Environment) -> Checkout:
+    """A checkout that exists already: it is left as it is, and runs in its own `.venv` where it has one."""
+    python = folder / ".venv" / "bin" / "python"
+    if environment == "own" and python.exists():
+        return Checkout(str(folder), folder, str(python), (str(folder),))
+    return Checkout(str(folder), folder, sys.executable, source_folders(folder))
+
+
+def current_checkout(root: Path) -> Checkout:
+    """The side of the caller: this interpreter, with the checkout's sources before everything installed."""
+    return Checkout("working copy", root, sys.executable, source_folders(root))
+
+
+def source_folders(root: Path) -> tuple[str, ...]:
+    """What goes on the path so that a checkout's own packages are imported without an installation."""
+    source = root / "src"
+    return (str(source), str(root)) if source.is_dir() else (str(root),)
+
+
+def _checkout(name: str, tree: Path, commit: str, environment: Environment) -> Checkout:
+    installable = any((tree / file).is_file() for file in _INSTALLABLE)
+    requirements = [tree / file for file in _REQUIREMENTS if (tree / file).is_file()]
+    if environment == "shared" or not (installable or requirements):
+        return Checkout(name, tree, sys.executable, source_folders(tree))
+    folder = cache_folder() / "environments" / f"{tree.name}-{commit[:16]}-{_interpreter_key()}"
+    if not (folder / "bin" / "python").exists():
+        _install(folder, tree, requirements[:1], installable)
+    return Checkout(name, tree, str(folder / "bin" / "python"), ())
+
+
+def cache_folder() -> Path:
+    """Where environments are kept: `$XDG_CACHE_HOME/conduit`, by default `~/.cache/conduit`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache") / "conduit"
+
+
+def _interpreter_key() -> str:
+    identity = f"{sys.implementation.cache_tag} {Path(sys.executable).resolve()}"
+    return hashlib.sha256(identity.encode()).hexdigest()[:12]
+
+
+def _install(folder: Path, tree: Path, requirements: Sequence[Path], installable: bool) -> None:
+    """Makes an environment beside its place and moves it there when it is complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=folder.parent))
+    try:
+        _run([sys.executable, "-m", "venv", str(building)], "making an environment")
+        python = str(building / "bin" / "python")
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        if requirements:
+            _run([*pip, "--requirement", str(requirements[0])], f"installing {requirements[0].name}")
+        if installable:
+            _run([*pip, *(["--no-deps"] if requirements else []), str(tree)], "installing the revision")
+        # Its python is found by the folder's new name; the scripts beside it would not be, and are not used.
+        try:
+            building.rename(folder)
+        except OSError:
+            if not (folder / "bin" / "python").exists():  # else somebody else was quicker
+                raise
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _run(command: list[str], doing: str) -> None:
+    run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if run.returncode:
+        said = "\n".join((run.stderr or run.stdout).strip().splitlines()[-5:])
+        raise CheckoutError(
+            f"{doing} failed (exit status {run.returncode}):\n{said}\n"
+            "(--against-env=shared runs the revision's sources in this environment instead)"
+        )
