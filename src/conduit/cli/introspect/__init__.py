@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conduit.cli.flags import FlagSet, HelpRequested
+from conduit.cli.introspect.live import declare_live
 from conduit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ VERBS: dict[str, tuple[str, str, str, int, int]] = {
     ),
     "cycles": ("cycles", "", "resources that depend on each other in a circle", 0, 0),
     "impact": ("impact", "NAME", "what breaks when a resource is deleted", 1, 1),
+    "diagram": ("diagram", "[NAME]", "a picture of the resources and how they depend on each other", 0, 1),
+    "diff": ("diff", "OLD NEW", "what changed between two documents", 2, 2),
     "stats": ("stats", "", "how much there is of everything", 0, 0),
 }
 FORMATS = ("table", "json", "yaml")
@@ -49,7 +52,10 @@ def run(arguments: list[str]) -> int:
         )
     from conduit.cli.introspect.question import Question
 
-    return int(module.run(Question(parsed)))
+    question = Question(parsed)
+    if parsed.positionals and usage.strip("[]") == "NAME":
+        parsed.positionals[0] = question.resolve_name(parsed.positionals[0])
+    return int(module.run(question))
 
 
 def verb_flags(verb: str, module: ModuleType | None = None) -> FlagSet:
@@ -75,7 +81,9 @@ def _declare_common(flags: FlagSet) -> None:
         "the metadata document (default $CONDUIT_METADATA, else build/introspection/metadata.json, else metadata.json)",
         metavar="FILE",
     )
-    flags.option("format", "table, json or yaml", default="table", parse=_format, metavar="FORMAT")
+    if "format" not in flags.flags:
+        flags.option("format", "table, json or yaml", default="table", parse=_format, metavar="FORMAT")
+    declare_live(flags)
     flags.switch("verbose", "show everything that is known")
     flags.switch("no-color", "no emphasis, as with the environment variable NO_COLOR")
 
@@ -89,6 +97,7 @@ def _format(text: str) -> str:
 def _split(arguments: list[str]) -> tuple[str, list[str]]:
     """The verb, and every other word in its order; flags may stand before the verb too."""
     common = FlagSet(_usage())
+    common.option("format", "table, json or yaml; of some verbs others", default="table", metavar="FORMAT")
     _declare_common(common)
     parsed = common.parse(arguments)
     if not parsed.positionals:

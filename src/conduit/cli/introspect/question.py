@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, Protocol, TypeVar
 
     from conduit.cli.flags import Parsed
     from conduit.cli.tables import Page
     from conduit.metadata.registry import Registry
+
+    class HasOrigin(Protocol):
+        """A resource or a route."""
+
+        @property
+        def origin(self) -> str: ...  # noqa: D102
+
+    T = TypeVar("T", bound=HasOrigin)
 
 DEFAULT_PLACES = ("build/introspection/metadata.json", "metadata.json")
 
@@ -33,13 +43,49 @@ class Question:
 
     @cached_property
     def registry(self) -> Registry:
-        """The registry of the document that the command line names; with --verbose its warnings are told."""
-        from conduit.metadata.registry import load
-
-        registry = load(metadata_path(self.flags["metadata"]))
+        """The registry of the document, or of the application, that the command line names; with --verbose its warnings are told."""
+        registry = self._load()
         if self.verbose:
             self._print_warnings(registry)
         return registry
+
+    def _load(self) -> Registry:
+        if any(self.flags[name] for name in ("app", "django", "sqlalchemy")):
+            from conduit.cli.introspect.live import live_registry
+
+            return live_registry(self.flags)
+        from conduit.metadata.registry import load
+
+        return load(metadata_path(self.flags["metadata"]))
+
+    def resolve_name(self, given: str) -> str:
+        """The name of the resource that is meant: by name, by id, or by the last part of an id that only one has.
+
+        Raises `UnknownNameError` with the candidates where several have it; an unknown name is returned as it is.
+        """
+        registry = self.registry
+        if registry.get(given) is not None:
+            return given
+        resources = registry.resources()
+        exact = [one.name for one in resources if one.id == given]
+        if exact:
+            return exact[0]
+        candidates = [one.name for one in resources if re.split(r"[.:]", one.id)[-1] == given]
+        if len(candidates) > 1:
+            raise UnknownNameError(
+                f"{given!r} is the name of {len(candidates)} resources; say which: {', '.join(candidates)}"
+            )
+        return candidates[0] if candidates else given
+
+    def without_framework(self, records: Sequence[T], noun: str) -> Sequence[T]:
+        """The records that are not the framework's own; how many were left out is said on standard error."""
+        if self.flags["all"]:
+            return records
+        own = [record for record in records if record.origin != "framework"]
+        hidden = len(records) - len(own)
+        if hidden:
+            print(f"conduit: +{hidden} {noun} of the framework; --all shows them", file=sys.stderr)
+        return own
 
     def print_warnings(self) -> None:
         """Says on standard error what is doubtful about the document; seeking it costs as much as loading it."""
@@ -50,7 +96,8 @@ class Question:
     def _print_warnings(self, registry: Registry) -> None:
         from conduit.cli.introspect.warnings import print_warnings
 
-        print_warnings(metadata_path(self.flags["metadata"]), registry.warnings, self.verbose)
+        live = self.flags["app"] or self.flags["django"] or self.flags["sqlalchemy"]
+        print_warnings(live or metadata_path(self.flags["metadata"]), registry.warnings, self.verbose)
 
     def answer(self, value: Any, print_table: Callable[[Page], None]) -> int:
         """Prints the answer: `value` (records, lists and dicts of them) as JSON or YAML, or the table. Returns 0."""

@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from conduit.cli.flags import FlagSet
     from conduit.cli.introspect.question import Question
     from conduit.cli.tables import Page
     from conduit.metadata.schema import Resource
 
 
+def declare(flags: FlagSet) -> None:
+    """What is left out by default."""
+    flags.switch("all", "the framework's own resources too")
+
+
 def run(question: Question) -> int:
     """Prints every resource in document order."""
     registry = question.registry
-    resources = registry.resources()
+    resources = question.without_framework(registry.resources(), "resources")
 
     def table(page: Page) -> None:
         header = ["RESOURCE", "FIELDS", "RELATIONSHIPS", "HOOKS", "ROUTES", "KIND", "FILE"]

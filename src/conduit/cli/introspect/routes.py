@@ -21,6 +21,7 @@ def declare(flags: FlagSet) -> None:
     flags.option("method", "only this HTTP method, in any case", metavar="METHOD")
     flags.option("middleware", "only routes that carry this middleware", metavar="NAME")
     flags.option("resource", "only routes of this resource", metavar="NAME")
+    flags.switch("all", "the framework's own routes too")
     flags.option(
         "match", 'only routes that serve a request such as "GET /orders/5", closest first', metavar="REQUEST"
     )
@@ -41,6 +42,8 @@ def run(question: Question) -> int:
         routes = _with_middleware(routes, everything, flags["middleware"])
     if flags["match"] is not None:
         routes = _matching(routes, flags["match"])
+    if not any(flags[name] for name in ("resource", "middleware", "match")):
+        routes = question.without_framework(routes, "routes")
     return question.answer(routes, lambda page: _print(page, routes, question.verbose))
 
 
