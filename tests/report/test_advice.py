@@ -26,7 +26,7 @@ def _cpu(*rows: tuple[str, int], duration_nanos: int = 10**10) -> Profile:
 
 def test_a_function_that_takes_more_than_a_fifth_is_named_with_the_command_to_look_at_it() -> None:
     text = _advice(_cpu(("app.hot", 800), *((f"app.cold{number}", 50) for number in range(4))))
-    assert "- app.hot alone takes 80.00% (8s flat)." in text
+    assert "- The function app.hot alone takes 80.00% (8s flat)." in text
     assert r"-list='^app\.hot$'" in text
     assert "cold" not in text
 

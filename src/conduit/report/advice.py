@@ -134,7 +134,7 @@ def _hot(report: Report, nodes: list[Node]) -> Iterator[Remark]:
     hot = [node for node in flat_order(nodes) if node.flat >= threshold]
     for node in hot[:3]:
         yield Remark(
-            f"{node.name} alone takes {_share(report, node.flat)} ({report.amount(node.flat)} flat)",
+            f"the function {node.name} alone takes {_share(report, node.flat)} ({report.amount(node.flat)} flat)",
             f"See which lines: conduit pprof -list='{_quoted(node)}'; and who calls it: -peek='{_quoted(node)}'.",
         )
     if not hot:
@@ -174,17 +174,17 @@ def _growth(report: Report, nodes: list[Node]) -> Iterator[Remark]:
     net = sum(sample.values[report.values.index] for sample in report.profile.samples)
     if net > _GROWTH * report.total:
         yield Remark(
-            f"{report.sample_type} has grown by {report.amount(net)} since the base",
+            f"the program's {report.sample_type} has grown by {report.amount(net)} since the base",
             "Take a third profile: what leaks grows again by as much, what is cached does not.",
         )
     else:
         yield Remark(
-            f"{report.sample_type} has not grown: the net change is {report.amount(net)}",
+            f"the program's {report.sample_type} has not grown: the net change is {report.amount(net)}",
             "Nothing needs doing.",
         )
     for node in [node for node in flat_order(nodes) if node.flat > _GROWTH * report.total][:3]:
         yield Remark(
-            f"{node.name} has {report.amount(node.flat)} more than in the base",
+            f"the function {node.name} has {report.amount(node.flat)} more than in the base",
             f"See where: -list='{_quoted(node)}'.",
         )
 
@@ -197,14 +197,5 @@ def print_advice(report: Report) -> Iterator[str]:
     """The remarks, each with its suggestion below it."""
     report.output_unit = "auto" if report.output_unit == "minimum" else report.output_unit
     for remark in compute_advice(report):
-        yield (
-            f"- {remark.finding[0].upper()}{remark.finding[1:]}."
-            if not _is_code(remark)
-            else f"- {remark.finding}."
-        )
+        yield f"- {remark.finding[0].upper()}{remark.finding[1:]}."
         yield f"  {remark.suggestion}"
-
-
-def _is_code(remark: Remark) -> bool:
-    """Whether a remark begins with a function's name, which keeps its case."""
-    return "." in remark.finding.split(" ", 1)[0] or "_" in remark.finding.split(" ", 1)[0]
