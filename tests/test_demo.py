@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from examples.demo import COMMANDS
+from examples.demo import COMMANDS, SUITE
 from tests.conftest import PROJECT
 
 
@@ -13,7 +13,7 @@ def test_the_demo_runs_every_command_on_a_real_document_and_shows_its_answer() -
     )
     assert (done.returncode, done.stderr) == (0, "")
     answers = done.stdout.split("$ ")[1:]
-    assert [answer.splitlines()[0] for answer in answers] == list(COMMANDS)
+    assert [answer.splitlines()[0] for answer in answers] == [*COMMANDS, SUITE]
     expected = (
         "191 resources and 60 routes",
         "… and 168 more lines",
@@ -23,6 +23,7 @@ def test_the_demo_runs_every_command_on_a_real_document_and_shows_its_answer() -
         "3 depend on session directly",
         "settingsFlow",
         "8 of 9 fields `action`",
+        "MemoryEfficiency/50              kept-B",
     )
     for answer, text in zip(answers, expected, strict=True):
         assert text in answer
