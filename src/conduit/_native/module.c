@@ -8,6 +8,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     allocation_methods,
     cpu_methods,
     heap_methods,
+    layout_methods,
     place_methods,
     packed_stack_methods,
 };

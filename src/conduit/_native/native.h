@@ -25,6 +25,7 @@
 extern PyMethodDef allocation_methods[];
 extern PyMethodDef cpu_methods[];
 extern PyMethodDef heap_methods[];
+extern PyMethodDef layout_methods[];
 extern PyMethodDef place_methods[];
 extern PyMethodDef packed_stack_methods[];
 int attach_allocations(void);

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "introspect": ("conduit.cli.introspect", "ask what an application is made of"),
     "completion": ("conduit.cli.completion", "print a completion script for bash, zsh or fish"),
     "run": ("conduit.cli.run", "run a program and write its CPU and memory profiles"),
+    "record": ("conduit.cli.record", "take a CPU profile of a running process, from outside"),
     "doctor": ("conduit.cli.doctor", "say what this installation can measure, and what is missing"),
     "benchstat": ("conduit.cli.benchstat", "benchmark results summarised, and old compared with new"),
 }

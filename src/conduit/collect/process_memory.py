@@ -1,0 +1,128 @@
+"""The memory of another process, and where the symbols of its binaries lie in it. Linux, 64 bits.
+
+Reading goes through `/proc/PID/mem`, which neither stops the process nor changes anything in it. The kernel allows it to
+whoever could attach a debugger: the same user under the limits of Yama (`kernel.yama.ptrace_scope`), or CAP_SYS_PTRACE.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from conduit.errors import ConduitError, ProfilerUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+_SECTION_OF_DYNAMIC_SYMBOLS = 11
+_LOADED_SEGMENT = 1
+
+
+class UnreadableMemoryError(ConduitError):
+    """An address of the other process that is not mapped, or not any more."""
+
+
+class Mapped(NamedTuple):
+    """A file that is mapped into the process: where its beginning lies, and where it can be read from here."""
+
+    start: int
+    path: str
+    readable_path: Path
+
+
+class ProcessMemory:
+    """The memory of process `pid`, as a context. Raises `ProfilerUnavailableError` where it cannot be opened."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.folder = Path(f"/proc/{pid}")
+        try:
+            self._file = os.open(self.folder / "mem", os.O_RDONLY)
+        except FileNotFoundError:
+            raise ProfilerUnavailableError(f"there is no process {pid}") from None
+        except PermissionError:
+            raise ProfilerUnavailableError(
+                f"reading the memory of process {pid} is not permitted: run as its user (with kernel.yama.ptrace_scope = 0, "
+                "or as its parent) or as root; in a container it takes the capability SYS_PTRACE. A program that "
+                "serves conduit's debug endpoint needs none of this"
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+    def read(self, address: int, size: int) -> bytes:
+        """`size` bytes at an address. Raises `UnreadableMemoryError`."""
+        try:
+            data = os.pread(self._file, size, address)
+        except (OSError, OverflowError):
+            data = b""
+        if len(data) != size:
+            raise UnreadableMemoryError(f"nothing is mapped at {address:#x} in process {self.pid}")
+        return data
+
+    def pointer(self, address: int) -> int:
+        """The pointer at an address. Raises `UnreadableMemoryError`."""
+        value: int = struct.unpack("<Q", self.read(address, 8))[0]
+        return value
+
+    def files(self) -> Iterator[Mapped]:
+        """The files whose beginning is mapped into the process."""
+        try:
+            lines = (self.folder / "maps").read_text().splitlines()
+        except OSError:
+            raise ProfilerUnavailableError(
+                f"process {self.pid} has ended, or its maps are not readable"
+            ) from None
+        for line in lines:
+            fields = line.split(maxsplit=5)
+            if len(fields) == 6 and fields[5].startswith("/") and int(fields[2], 16) == 0:
+                start = int(fields[0].partition("-")[0], 16)
+                # The process may see another file system (a container): its own root is the way in.
+                yield Mapped(start, fields[5], self.folder / "root" / fields[5].lstrip("/"))
+
+
+def find_symbols(file: Mapped, names: set[str]) -> dict[str, int]:
+    """Addresses in the process of those exported symbols of a mapped ELF file that have one of the names."""
+    try:
+        data = file.readable_path.read_bytes()
+    except OSError:
+        return {}
+    if data[:6] != b"\x7fELF\x02\x01":  # 64 bits, little-endian
+        return {}
+    try:
+        base = file.start - _first_address(data)
+        return {name: base + value for name, value in _dynamic_symbols(data) if name in names}
+    except struct.error:
+        return {}
+
+
+def _first_address(data: bytes) -> int:
+    """The address for which the beginning of the file was linked: 0 unless the program is not relocatable."""
+    (offset,) = struct.unpack_from("<Q", data, 32)
+    size, count = struct.unpack_from("<HH", data, 54)
+    for at in range(offset, offset + size * count, size):
+        kind, _, file_offset, address = struct.unpack_from("<IIQQ", data, at)
+        if kind == _LOADED_SEGMENT and file_offset == 0:
+            found: int = address
+            return found
+    return 0
+
+
+def _dynamic_symbols(data: bytes) -> Iterator[tuple[str, int]]:
+    (offset,) = struct.unpack_from("<Q", data, 40)
+    size, count = struct.unpack_from("<HH", data, 58)
+    sections = [struct.unpack_from("<IIQQQQIIQQ", data, offset + size * i) for i in range(count)]
+    for section in sections:
+        if section[1] != _SECTION_OF_DYNAMIC_SYMBOLS:
+            continue
+        strings = sections[section[6]][4]
+        for at in range(section[4], section[4] + section[5], 24):
+            name, _, _, _, value, _ = struct.unpack_from("<IBBHQQ", data, at)
+            end = data.index(b"\0", strings + name)
+            yield data[strings + name : end].decode("ascii", "replace"), value
