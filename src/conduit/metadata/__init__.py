@@ -3,8 +3,10 @@
 The document is the JSON format of the Go framework's `runtime/metadata` package, key for key; keys of our own come
 after the original's and are left out when empty, so that either reader accepts what the other writes. `schema` holds
 the records, `codec` turns records into bytes and back and tells bad input apart, `registry` loads a document once and
-answers from the indexes of its `snapshot`, `dependencies` walks the graph of who needs whom, `patterns` finds what an application does
-again and again. Used by `conduit.sources` (which makes documents), by the command line and by applications.
+answers from the indexes of its `snapshot`, `dependencies` walks the graph of who needs whom, `impact` follows deletions
+through it, `patterns` finds what an application does again and again, `warnings` says what is doubtful about a document.
+The JSON Schema for other programs is `document.schema.json`, beside this file. Used by `conduit.sources` (which makes
+documents), by the command line and by applications.
 
 Every name below is imported when it is first asked for: whoever only reads a document loads no graph code.
 """

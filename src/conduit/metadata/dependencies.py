@@ -158,7 +158,10 @@ class Graph:
         edges: list[DependencyEdge] = []
         targets: list[Vertex] = []
         declarations = self._declarations(name)
+        uses = False
         for resource in declarations:
+            if resource.middleware or resource.hooks:
+                uses = True
             for relationship in resource.relationships:
                 target = relationship.target_resource
                 try:
@@ -167,14 +170,20 @@ class Graph:
                     other = self._vertex(target, "resource")
                 edges.append(DependencyEdge(name, other.name, relationship.type, 1))
                 targets.append(other)
-        for kind, label, counts in _counted_uses(declarations):
-            for used, weight in counts.items():
-                other = vertices.get(used) or self._vertex(used, kind)
-                edges.append(DependencyEdge(name, other.name, label, weight))
-                targets.append(other)
+        if uses:
+            self._add_uses(declarations, name, edges, targets)
         vertex.targets = tuple(targets)
         vertex.outgoing = tuple(edges)
         return vertex.outgoing
+
+    def _add_uses(
+        self, declarations: Iterable[Resource], name: str, edges: list[DependencyEdge], targets: list[Vertex]
+    ) -> None:
+        for kind, label, counts in _counted_uses(declarations):
+            for used, weight in counts.items():
+                other = self._vertices.get(used) or self._vertex(used, kind)
+                edges.append(DependencyEdge(name, other.name, label, weight))
+                targets.append(other)
 
     def expand_backwards(self, vertex: Vertex) -> tuple[DependencyEdge, ...]:
         """The edges that reach a vertex, in the order of `expand` over all resources."""
@@ -269,12 +278,17 @@ class Graph:
 
     def complete(self) -> list[Vertex]:
         """Every resource's vertex in document order, all expanded."""
-        vertices = [self._vertices.get(name) or self._vertex(name, "resource") for name in self._by_name]
+        vertices = self._vertices
         if not self._complete:
-            for vertex in vertices:
+            for name, resource in self._by_name.items():
+                if name not in vertices:
+                    vertices[name] = Vertex(name, DependencyNode(name, "resource", name, resource.file_path))
+        own = [vertices[name] for name in self._by_name]
+        if not self._complete:
+            for vertex in own:
                 self.expand(vertex)
             self._complete = True
-        return vertices
+        return own
 
     # --- questions about all of it
 
