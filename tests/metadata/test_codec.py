@@ -23,7 +23,7 @@ from tests.metadata.strategies import DOCUMENT
 
 
 @given(DOCUMENT)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_document_comes_back_as_it_was(document: Metadata) -> None:
     data = encode(document)
     back = decode(data)

@@ -54,7 +54,7 @@ def go_upper(text: str) -> str:
 
 
 @given(documents(), st.randoms(use_true_random=False))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_routes_are_those_of_a_scan_for_every_combination_of_filters_in_any_order(document, random) -> None:
     registry = Registry(document)
     combinations = list(
@@ -79,7 +79,7 @@ def test_routes_are_those_of_a_scan_for_every_combination_of_filters_in_any_orde
 
 
 @given(documents())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_other_indexes_answer_as_a_scan_does(document: Metadata) -> None:
     registry = Registry(document)
     names = {resource.name for resource in document.resources} | {"A", "Nobody"}
