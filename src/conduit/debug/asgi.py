@@ -1,0 +1,90 @@
+"""`/debug/pprof` inside an ASGI application: FastAPI, Starlette, Django, or none."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from conduit.debug.access import Access
+from conduit.debug.endpoint import Endpoint, resource
+from conduit.debug.messages import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from conduit.debug.messages import Response
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def asgi_app(app: ASGIApp | None = None, access: Access | None = None) -> ASGIApp:
+    """An ASGI application that answers `/debug/pprof` and hands all else to `app` (404 without one).
+
+    Profiles are taken in a thread, so the event loop goes on; a client that disconnects frees the profiler.
+    """
+    endpoint = Endpoint(access)
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        ours = scope["type"] == "http" and resource(_path(scope)) is not None
+        if not ours and app is not None:
+            await app(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            await _send(await _answer(endpoint, _request(scope), receive), scope["method"], send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    return application
+
+
+async def _answer(endpoint: Endpoint, request: Request, receive: Receive) -> Response:
+    import asyncio
+
+    gone = threading.Event()
+    answer = asyncio.ensure_future(asyncio.to_thread(endpoint.answer, request, gone))
+    watch = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({answer, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if watch.done() and not answer.done():
+            gone.set()
+        return await answer
+    finally:
+        gone.set()
+        watch.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(response: Response, method: str, send: Send) -> None:
+    length = ("content-length", str(len(response.body)))
+    headers = [(n.lower().encode("latin-1"), v.encode("latin-1", "replace")) for n, v in (*response.headers, length)]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def _path(scope: Scope) -> str:
+    """The full path. Servers and frameworks differ in whether `path` includes the mount point."""
+    path, root = scope["path"], scope.get("root_path", "")
+    return path if path.startswith(root) else root + path
+
+
+def _request(scope: Scope) -> Request:
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    peer = scope["client"][0] if scope.get("client") else ""
+    query = scope.get("query_string", b"").decode("latin-1")
+    return Request(scope["method"], _path(scope), query, headers, peer)

@@ -1,0 +1,100 @@
+"""Profiles in Go's legacy text form (`?debug=1`), which people read in a terminal and old tools parse.
+
+Stacks come as addresses; below each stack, `#` lines give every address its function and its place, in columns
+aligned by tabs as Go's tabwriter does (cells padded to a multiple of eight).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from conduit.profile import Profile, Sample
+
+_TAB = 8
+
+
+def counts(profile: Profile) -> str:
+    """`goroutine profile: total 9`, then each distinct stack with its count, the most frequent first."""
+    total = sum(sample.values[0] for sample in profile.samples)
+    parts = [f"{profile.sample_types[0].type} profile: total {total}\n"]
+    for sample in sorted(profile.samples, key=lambda sample: -sample.values[0]):
+        parts.append(f"{sample.values[0]} @{_addresses(sample)}\n{_labels(sample)}{_places(sample)}\n")
+    return "".join(parts)
+
+
+def heap(profile: Profile) -> str:
+    """`heap profile: objects: bytes [objects: bytes] @ heap/RATE`: in use, and in brackets ever allocated."""
+    rows = [(sample, *sample.values) for sample in profile.samples]
+    totals = [sum(row[column] for row in rows) for column in (3, 4, 1, 2)]
+    head = f"heap profile: {totals[0]}: {totals[1]} [{totals[2]}: {totals[3]}] @ heap/{profile.period}\n"
+    rows.sort(key=lambda row: -row[4])
+    return head + "".join(
+        f"{live}: {live_bytes} [{all_}: {all_bytes}] @{_addresses(sample)}\n{_places(sample)}\n"
+        for sample, all_, all_bytes, live, live_bytes in rows
+    )
+
+
+def contentions(profile: Profile, *, mutex: bool) -> str:
+    """`--- mutex:` or `--- contention:`, then delay and count of each stack, the longest delay first.
+
+    Go counts processor cycles and says how many there are in a second; here a cycle is a nanosecond.
+    """
+    head = "--- mutex:\n" if mutex else "--- contention:\n"
+    head += "cycles/second=1000000000\n" + (f"sampling period={profile.period or 1}\n" if mutex else "")
+    rows = sorted(profile.samples, key=lambda sample: -sample.values[1])
+    return head + "".join(
+        f"{sample.values[1]} {sample.values[0]} @{_addresses(sample)}\n{_places(sample)}\n" for sample in rows
+    )
+
+
+def symbols(query: str) -> str:
+    """The answer to `symbol?0x1+0x2`: a line for each address. Profiles here carry their names, so none is known."""
+    addresses = [part for part in query.split("+") if part]
+    numbers = [number for part in addresses if (number := _address(part))]
+    return "num_symbols: 1\n" + "".join(f"{number:#x} \n" for number in numbers)
+
+
+def _address(text: str) -> int:
+    try:
+        return int(text, 16) if text.lower().startswith("0x") else int(text)
+    except ValueError:
+        return 0
+
+
+def _addresses(sample: Sample) -> str:
+    return "".join(f" {location.address:#x}" for location in sample.locations)
+
+
+def _labels(sample: Sample) -> str:
+    if not sample.labels:
+        return ""
+    pairs = ", ".join(f'{_quoted(key)}:{_quoted(",".join(values))}' for key, values in sorted(sample.labels.items()))
+    return f"# labels: {{{pairs}}}\n"
+
+
+def _quoted(text: str) -> str:
+    from json import dumps
+
+    return dumps(text, ensure_ascii=False)
+
+
+def _places(sample: Sample) -> str:
+    rows = []
+    for location in sample.locations:
+        for line in location.lines:
+            function = line.function
+            name, file = (function.name, function.filename) if function else ("", "")
+            rows.append(("#", f"{location.address:#x}", name, f"{file}:{line.line}"))
+    return "".join(f"{row}\n" for row in _tabbed(rows))
+
+
+def _tabbed(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    """Cells followed by as many tabs as bring the next cell to its column."""
+    columns = len(rows[0]) - 1 if rows else 0
+    widths = [-(-(max(len(row[n]) for row in rows) + 1) // _TAB) * _TAB for n in range(columns)]
+    for row in rows:
+        cells = [cell + "\t" * -(-(width - len(cell)) // _TAB) for cell, width in zip(row, widths, strict=False)]
+        yield "".join(cells) + row[-1]

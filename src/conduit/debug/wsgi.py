@@ -1,0 +1,42 @@
+"""`/debug/pprof` inside a WSGI application: Django, Flask, or none."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from conduit.debug.access import Access
+from conduit.debug.endpoint import Endpoint, resource
+from conduit.debug.messages import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Environ = dict[str, Any]
+    WSGIApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+
+def wsgi_app(app: WSGIApp | None = None, access: Access | None = None) -> WSGIApp:
+    """A WSGI application that answers `/debug/pprof` and hands every other path to `app` (404 without one).
+
+    A request holds its worker while its profile is taken: give the server more than one thread or worker.
+    """
+    endpoint = Endpoint(access)
+
+    def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        if app is not None and resource(path) is None:
+            return app(environ, start_response)
+        response = endpoint.answer(_request(environ, path))
+        length = ("Content-Length", str(len(response.body)))
+        status = f"{response.status} {HTTPStatus(response.status).phrase}"
+        start_response(status, [*response.headers, length])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [response.body]
+
+    return application
+
+
+def _request(environ: Environ, path: str) -> Request:
+    headers = {key[5:].replace("_", "-").lower(): str(v) for key, v in environ.items() if key.startswith("HTTP_")}
+    query = environ.get("QUERY_STRING", "")
+    return Request(environ["REQUEST_METHOD"], path, query, headers, environ.get("REMOTE_ADDR", ""))
