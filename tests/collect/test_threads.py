@@ -24,7 +24,7 @@ def parked_thread(depth: int = 5) -> Iterator[threading.Thread]:
     thread = threading.Thread(target=park, args=(event, depth), name="parked")
     thread.start()
     while not any(
-        stack.name == "parked" and stack.frames[0].function.endswith("Condition.wait")
+        stack.name == "parked" and stack.frames[0].function == "Condition.wait" and stack.state != "running"
         for stack in threads.dump().threads
     ):
         pass

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "record": ("conduit.cli.record", "take a CPU profile of a running process, from outside"),
     "doctor": ("conduit.cli.doctor", "say what this installation can measure, and what is missing"),
     "benchstat": ("conduit.cli.benchstat", "benchmark results summarised, and old compared with new"),
+    "trace": ("conduit.cli.trace", "open a timeline in an offline viewer"),
 }
 
 # Commands that start no thread and leave no file open, so that nothing is to be done when they end.

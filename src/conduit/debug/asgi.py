@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from conduit.debug.access import Access
 from conduit.debug.endpoint import Endpoint, resource
 from conduit.debug.messages import Request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from conduit.debug.access import Access
     from conduit.debug.messages import Response
 
     Scope = MutableMapping[str, Any]
@@ -64,7 +64,9 @@ async def _disconnected(receive: Receive) -> None:
 
 async def _send(response: Response, method: str, send: Send) -> None:
     length = ("content-length", str(len(response.body)))
-    headers = [(n.lower().encode("latin-1"), v.encode("latin-1", "replace")) for n, v in (*response.headers, length)]
+    headers = [
+        (n.lower().encode("latin-1"), v.encode("latin-1", "replace")) for n, v in (*response.headers, length)
+    ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
 

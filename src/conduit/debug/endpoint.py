@@ -210,4 +210,3 @@ def _redirect(target: str) -> Response:
     local = "/" + target.lstrip("/")  # `//host/…` would lead to another host
     body = f'<a href="{escape(local)}">Temporary Redirect</a>.\n\n'
     return Response(307, (("Content-Type", _HTML), ("Location", local)), body.encode())
-

@@ -35,7 +35,10 @@ class Server:
         self._listener = _listen(address, access)
         self.address = self._listener.shown_address
         self._thread = threading.Thread(
-            target=self._listener.serve_forever, kwargs={"poll_interval": 0.2}, name="conduit-debug", daemon=True
+            target=self._listener.serve_forever,
+            kwargs={"poll_interval": 0.2},
+            name="conduit-debug",
+            daemon=True,
         )
         self._thread.start()
 

@@ -71,7 +71,9 @@ def _addresses(sample: Sample) -> str:
 def _labels(sample: Sample) -> str:
     if not sample.labels:
         return ""
-    pairs = ", ".join(f'{_quoted(key)}:{_quoted(",".join(values))}' for key, values in sorted(sample.labels.items()))
+    pairs = ", ".join(
+        f"{_quoted(key)}:{_quoted(','.join(values))}" for key, values in sorted(sample.labels.items())
+    )
     return f"# labels: {{{pairs}}}\n"
 
 
@@ -96,5 +98,7 @@ def _tabbed(rows: Sequence[Sequence[str]]) -> Iterable[str]:
     columns = len(rows[0]) - 1 if rows else 0
     widths = [-(-(max(len(row[n]) for row in rows) + 1) // _TAB) * _TAB for n in range(columns)]
     for row in rows:
-        cells = [cell + "\t" * -(-(width - len(cell)) // _TAB) for cell, width in zip(row, widths, strict=False)]
+        cells = [
+            cell + "\t" * -(-(width - len(cell)) // _TAB) for cell, width in zip(row, widths, strict=False)
+        ]
         yield "".join(cells) + row[-1]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from conduit.debug.access import Access
 from conduit.debug.endpoint import Endpoint, resource
 from conduit.debug.messages import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from conduit.debug.access import Access
 
     Environ = dict[str, Any]
     WSGIApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -37,6 +38,8 @@ def wsgi_app(app: WSGIApp | None = None, access: Access | None = None) -> WSGIAp
 
 
 def _request(environ: Environ, path: str) -> Request:
-    headers = {key[5:].replace("_", "-").lower(): str(v) for key, v in environ.items() if key.startswith("HTTP_")}
+    headers = {
+        key[5:].replace("_", "-").lower(): str(v) for key, v in environ.items() if key.startswith("HTTP_")
+    }
     query = environ.get("QUERY_STRING", "")
     return Request(environ["REQUEST_METHOD"], path, query, headers, environ.get("REMOTE_ADDR", ""))

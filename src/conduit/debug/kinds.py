@@ -1,0 +1,93 @@
+"""The profiles there are: what each is for, how it is taken, and how it is written as text.
+
+Two sorts. A *snapshot* tells what has been counted so far (heap, goroutine, mutex …) and can be asked again for
+a difference. A *recording* looks at the next seconds (CPU, wall, trace), and only one of a kind runs at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from conduit.debug import text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conduit.profile import Profile
+
+GC_DESCRIPTION = "You can specify the gc GET parameter to run GC before taking the heap sample."
+
+OTHER_PAGES = {
+    "cmdline": "The command line invocation of the current program",
+    "symbol": (
+        "Maps given program counters to function names. Counters can be specified in a GET raw query, "
+        "multiple counters are separated by '+'."
+    ),
+}
+
+
+class Kind:
+    """One name below `/debug/pprof/`; subclasses say how it is taken."""
+
+    def __init__(self, name: str, description: str) -> None:
+        self.name = name
+        self.description = description
+
+    def count(self) -> int:
+        """How many distinct stacks it holds now (0 for a recording)."""
+        return 0
+
+
+class Snapshot(Kind):
+    """What has been counted so far."""
+
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        take: Callable[[], Profile],
+        write: Callable[[Profile], str],
+        full_text: Callable[[], str] | None = None,
+    ) -> None:
+        super().__init__(name, description)
+        self._take = take
+        self._write = write
+        self._full_text = full_text
+
+    def take(self) -> Profile:
+        """The profile now. Its time is later than that of every one taken before, as scrapers require."""
+        profile = self._take()
+        profile.time_nanos = _next_time_ns()
+        return profile
+
+    def text(self, debug: int) -> str:
+        """The legacy form for `debug=1`; for `debug=2` and more the fullest text there is."""
+        if debug >= 2 and self._full_text is not None:
+            return self._full_text()
+        return self._write(self.take())
+
+    def count(self) -> int:
+        return len(self._take().samples)
+
+
+class Recording(Kind):
+    """What happens in the next seconds: `record(seconds, gone)` returns the file's bytes."""
+
+    def __init__(
+        self, name: str, description: str, record: Callable[[float, threading.Event], bytes]
+    ) -> None:
+        super().__init__(name, description)
+        self.record = record
+
+
+_clock = threading.Lock()
+_last_time_ns = 0
+
+
+def _next_time_ns() -> int:
+    global _last_time_ns
+    with _clock:
+        _last_time_ns = max(_last_time_ns + 1, time.time_ns())
+        return _last_time_ns

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conduit.collect.trace import Trace, region
+from conduit.errors import ProfilerBusyError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def busy(n: int) -> int:
+    return sum(range(n))
+
+
+def events(path: Path) -> list[dict[str, Any]]:
+    return list(json.loads(path.read_text())["traceEvents"])
+
+
+def test_calls_appear_with_name_and_duration(tmp_path: Path) -> None:
+    with Trace(tmp_path / "trace.out"):
+        busy(1000)
+    (call,) = [event for event in events(tmp_path / "trace.out") if event["name"].startswith("busy (")]
+    assert call["ph"] == "X"
+    assert call["dur"] > 0
+
+
+def test_regions_span_what_ran_inside_them(tmp_path: Path) -> None:
+    with Trace(tmp_path / "trace.out"), region("index"):
+        busy(1000)
+    found = {event["name"].split(" ")[0]: event for event in events(tmp_path / "trace.out")}
+    outer, inner = found["index"], found["busy"]
+    assert outer["ts"] <= inner["ts"]
+    assert inner["ts"] + inner["dur"] <= outer["ts"] + outer["dur"]
+
+
+def test_a_region_without_a_trace_does_nothing() -> None:
+    with region("nowhere") as entered:
+        assert entered.name == "nowhere"
+
+
+def test_collections_appear_as_spans_with_their_generation(tmp_path: Path) -> None:
+    with Trace(tmp_path / "trace.out"):
+        gc.collect()
+    names = [event["name"] for event in events(tmp_path / "trace.out") if event.get("cat") == "gc"]
+    assert "garbage collection, generation 2" in names
+
+
+def test_threads_and_tasks_have_tracks_of_their_own_with_their_names(tmp_path: Path) -> None:
+    async def main() -> None:
+        await asyncio.gather(asyncio.create_task(asyncio.sleep(0.001), name="napper"))
+
+    with Trace(tmp_path / "trace.out"):
+        thread = threading.Thread(target=busy, args=(10,), name="worker")
+        thread.start()
+        thread.join()
+        asyncio.run(main())
+    tracks = {e["args"]["name"] for e in events(tmp_path / "trace.out") if e["name"] == "thread_name"}
+    assert {"MainThread", "worker", "napper"} <= tracks
+
+
+def test_the_ring_keeps_the_newest_events_and_is_bounded(tmp_path: Path) -> None:
+    with Trace(tmp_path / "trace.out", max_events=100):
+        for n in range(1000):
+            busy(n)
+        with region("last"):
+            pass
+    kept = [event for event in events(tmp_path / "trace.out") if event["ph"] == "X"]
+    assert len(kept) <= 100
+    assert any(event["name"] == "last" for event in kept)
+
+
+def test_a_second_trace_is_refused_in_gos_words_and_leaves_the_first_running(tmp_path: Path) -> None:
+    with Trace(tmp_path / "first"):
+        with pytest.raises(ProfilerBusyError, match="execution tracer already enabled"):
+            Trace(tmp_path / "second").start()
+        busy(1)
+    assert any(event["name"].startswith("busy") for event in events(tmp_path / "first"))
+    assert not (tmp_path / "second").exists()
+
+
+def test_the_file_is_written_whole_when_the_block_fails_and_nothing_else_is_left(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), Trace(tmp_path / "trace.out"):
+        raise RuntimeError
+    assert events(tmp_path / "trace.out")
+    assert [path.name for path in tmp_path.iterdir()] == ["trace.out"]
+    assert not [hook for hook in gc.callbacks if "Collections" in repr(hook)]
