@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import CodeType, FrameType
 
-    from conduit.profile import Profile
+    from conduit.profile.builder import ProfileBuilder
+    from conduit.profile.model import Profile
 
 _TASKS_PER_SLICE = 500  # about 4 ms of interpreter lock
 
@@ -197,9 +198,7 @@ def profile() -> Profile:
     Sample type `goroutine/count`, as scrapers know it; labels `thread` or `task` (the name), `state` and,
     for a daemon thread, `daemon`.
     """
-    from conduit.profile import ProfileBuilder
-
-    builder = ProfileBuilder([("goroutine", "count")], period_type=("goroutine", "count"), period=1)
+    builder = _counting("goroutine")
     taken = dump()
     for thread in taken.threads:
         labels = {"thread": thread.name, "state": thread.state}
@@ -216,12 +215,17 @@ def profile() -> Profile:
 
 def thread_starts() -> Profile:
     """Go's threadcreate profile: for each thread the outermost frames, which say what it was started for."""
-    from conduit.profile import ProfileBuilder
-
-    builder = ProfileBuilder([("threadcreate", "count")], period_type=("threadcreate", "count"), period=1)
+    builder = _counting("threadcreate")
     for thread in dump().threads:
-        builder.add(thread.frames[-3:], [1], labels={"thread": thread.name})
+        builder.add(thread.frames[-4:], [1], labels={"thread": thread.name})
     return builder.build()
+
+
+def _counting(kind: str) -> ProfileBuilder:
+    from conduit.profile.builder import ProfileBuilder
+    from conduit.profile.model import ValueType
+
+    return ProfileBuilder([ValueType(kind, "count")], period_type=ValueType(kind, "count"), period=1)
 
 
 def text(taken: Dump | None = None) -> str:

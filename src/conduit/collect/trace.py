@@ -83,7 +83,7 @@ class Trace:
             _active = None
             if sys.version_info < (3, 12):
                 # Threads that run on keep the tracer's function, which finds it stopped; new ones must not get it.
-                threading.setprofile(None)  # type: ignore[arg-type]
+                threading.setprofile(None)
         self._write(tracer)
 
     def _write(self, tracer: VizTracer) -> None:

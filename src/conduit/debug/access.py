@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
+
+from conduit.loopback import LOCAL_NAMES, host_name, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conduit.debug.messages import Request
-
-LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Access:
 
     def refusal(self, request: Request) -> tuple[int, str] | None:
         """The status and the text to refuse a request with; None where it may pass."""
-        if not self.remote and not _is_loopback(request.peer):
+        if not self.remote and not is_loopback(request.peer):
             return 403, "permission denied: only this machine may ask (Access(remote=True) lets others in)"
         name = host_name(request.headers.get("host", ""))
         if "*" not in self.hosts and name not in LOCAL_NAMES and name not in self.hosts:
@@ -48,25 +47,6 @@ class Access:
         if self.authorize is not None and not self.authorize(request):
             return 403, "permission denied"
         return None
-
-
-def host_name(header: str) -> str:
-    """The name in a Host header, without port and brackets, in lower case."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0].lower()
-    name, colon, port = header.rpartition(":")
-    return (name if colon and port.isdigit() else header).lower()
-
-
-def _is_loopback(peer: str) -> bool:
-    if not peer:  # a Unix socket: its file permissions decide
-        return True
-    try:
-        address = ip_address(peer.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
 
 
 def _bears(request: Request, token: str) -> bool:

@@ -81,7 +81,7 @@ async def _live(receive: Receive, send: Send) -> None:
 
 def _path(scope: Scope) -> str:
     """The full path. Servers and frameworks differ in whether `path` includes the mount point."""
-    path, root = scope["path"], scope.get("root_path", "")
+    path, root = str(scope["path"]), str(scope.get("root_path", ""))
     return path if path.startswith(root) else root + path
 
 

@@ -11,17 +11,19 @@ import threading
 import time
 from html import escape
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote_plus
+from urllib.parse import parse_qs
 
 from conduit.debug import index, text
 from conduit.debug.access import Access
-from conduit.debug.kinds import KINDS, AlreadyRunning, Unavailable
+from conduit.debug.kinds import KINDS, Recording, Snapshot
 from conduit.debug.messages import Request, Response
+from conduit.debug.parameters import parse_integer
+from conduit.errors import ProfilerBusyError, ProfilerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from conduit.debug.kinds import Kind
+    from conduit.profile.model import Profile
 
 ROOT = "/debug/pprof"
 _PLAIN = "text/plain; charset=utf-8"
@@ -51,42 +53,42 @@ class Endpoint:
 
     def _answer(self, name: str, request: Request, gone: threading.Event) -> Response:
         parameters = _first_values(request.query)
+        if name == "":
+            return Response(200, _headers(_HTML), index.page().encode())
+        if name == "cmdline":
+            return Response(
+                200, _headers(_PLAIN), "\0".join(sys.orig_argv).encode("utf-8", "surrogateescape")
+            )
+        if name == "symbol":
+            return Response(200, _headers(_PLAIN), text.symbols(request.query).encode())
+        kind = KINDS.get(name)
         try:
-            match name:
-                case "":
-                    return Response(200, _headers(_HTML), index.page().encode())
-                case "cmdline":
-                    return Response(200, _headers(_PLAIN), "\0".join(sys.orig_argv).encode())
-                case "symbol":
-                    return Response(200, _headers(_PLAIN), text.symbols(request.query).encode())
-                case "profile" | "wall":
-                    return self._recorded(name, float(_whole_seconds(parameters) or 30), gone)
-                case "trace":
-                    return self._recorded(name, _fractional_seconds(parameters) or 1.0, gone)
-                case _ if name in KINDS:
-                    return self._snapshot(KINDS[name], parameters, gone)
-            return _error(404, "Unknown profile")
-        except AlreadyRunning as error:
+            if isinstance(kind, Snapshot):
+                return self._snapshot(kind, parameters, gone)
+            if isinstance(kind, Recording):
+                return self._recorded(kind, kind.seconds(parameters), gone)
+        except ProfilerBusyError as error:
             return _error(500, str(error))
-        except Unavailable as error:
+        except ProfilerUnavailableError as error:
             return _error(501, str(error))
+        return _error(404, "Unknown profile")
 
-    def _recorded(self, name: str, seconds: float, gone: threading.Event) -> Response:
+    def _recorded(self, kind: Recording, seconds: float, gone: threading.Event) -> Response:
         """A profile of the next seconds: CPU, wall or trace."""
         if seconds > self.access.max_seconds:
             return self._too_long(seconds)
         with self._place() as free:
             if not free:
                 return _too_many()
-            return _file(name, KINDS[name].record(seconds, gone))
+            return _file(kind.name, kind.record(seconds, gone))
 
-    def _snapshot(self, kind: Kind, parameters: Mapping[str, str], gone: threading.Event) -> Response:
+    def _snapshot(self, kind: Snapshot, parameters: Mapping[str, str], gone: threading.Event) -> Response:
         """A profile of what has been counted so far, or with `seconds` of what is added to it meanwhile."""
-        debug = _integer(parameters.get("debug", "")) or 0
+        debug = parse_integer(parameters.get("debug", "")) or 0
         given = parameters.get("seconds", "")
         if given:
             return self._delta(kind, given, debug, gone)
-        if kind.name == "heap" and (_integer(parameters.get("gc", "")) or 0) > 0:
+        if kind.name == "heap" and (parse_integer(parameters.get("gc", "")) or 0) > 0:
             import gc
 
             gc.collect()
@@ -94,8 +96,8 @@ class Endpoint:
             return Response(200, _headers(_PLAIN), kind.text(debug).encode())
         return _file(kind.name, _encoded(kind.take()))
 
-    def _delta(self, kind: Kind, given: str, debug: int, gone: threading.Event) -> Response:
-        seconds = _integer(given)
+    def _delta(self, kind: Snapshot, given: str, debug: int, gone: threading.Event) -> Response:
+        seconds = parse_integer(given)
         if seconds is None or seconds <= 0:
             return _error(400, 'invalid value for "seconds" - must be a positive integer')
         if debug:
@@ -143,42 +145,23 @@ def resource(path: str) -> str | None:
     return rest[1:]
 
 
-def _difference(kind: Kind, before: object, started: int) -> object:
-    from conduit.profile.merge import subtract
+def _difference(kind: Snapshot, before: Profile, started: int) -> Profile:
+    from conduit.profile.merge import merge, scale_values
 
     after = kind.take()
-    delta = subtract(after, before)  # type: ignore[arg-type]
+    delta = merge([after, scale_values(before, -1)])
     delta.time_nanos, delta.duration_nanos = after.time_nanos, time.monotonic_ns() - started
     return delta
 
 
-def _encoded(profile: object) -> bytes:
-    from conduit.profile import encode
+def _encoded(profile: Profile) -> bytes:
+    from conduit.profile.codec import encode
 
-    return encode(profile)  # type: ignore[arg-type]
+    return encode(profile)
 
 
 def _first_values(query: str) -> dict[str, str]:
     return {key: values[0] for key, values in parse_qs(query, keep_blank_values=True).items()}
-
-
-def _integer(text_: str) -> int | None:
-    """A whole number as Go's strconv reads it: digits with an optional sign, nothing else."""
-    digits = text_[1:] if text_[:1] in ("+", "-") else text_
-    return int(text_) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
-
-
-def _whole_seconds(parameters: Mapping[str, str]) -> int | None:
-    seconds = _integer(parameters.get("seconds", ""))
-    return seconds if seconds and seconds > 0 else None
-
-
-def _fractional_seconds(parameters: Mapping[str, str]) -> float | None:
-    try:
-        seconds = float(unquote_plus(parameters.get("seconds", "")))
-    except ValueError:
-        return None
-    return seconds if 0 < seconds < float("inf") else None
 
 
 # ── answers ──

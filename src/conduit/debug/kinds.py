@@ -10,14 +10,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from conduit.collect import threads
 from conduit.debug import text
+from conduit.debug.parameters import fractional_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from conduit.profile import Profile
-
-GC_DESCRIPTION = "You can specify the gc GET parameter to run GC before taking the heap sample."
+    from conduit.profile.model import Profile
 
 OTHER_PAGES = {
     "cmdline": "The command line invocation of the current program",
@@ -69,17 +69,26 @@ class Snapshot(Kind):
         return self._write(self.take())
 
     def count(self) -> int:
+        """How many distinct stacks it holds now."""
         return len(self._take().samples)
 
 
 class Recording(Kind):
-    """What happens in the next seconds: `record(seconds, gone)` returns the file's bytes."""
+    """What happens in the next seconds.
+
+    `record(seconds, gone)` returns the file's bytes, early where `gone` is set; `seconds(parameters)` reads how long.
+    """
 
     def __init__(
-        self, name: str, description: str, record: Callable[[float, threading.Event], bytes]
+        self,
+        name: str,
+        description: str,
+        record: Callable[[float, threading.Event], bytes],
+        seconds: Callable[[Mapping[str, str]], float],
     ) -> None:
         super().__init__(name, description)
         self.record = record
+        self.seconds = seconds
 
 
 _clock = threading.Lock()
@@ -91,3 +100,42 @@ def _next_time_ns() -> int:
     with _clock:
         _last_time_ns = max(_last_time_ns + 1, time.time_ns())
         return _last_time_ns
+
+
+def _trace(seconds: float, gone: threading.Event) -> bytes:
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from conduit.collect.trace import Trace
+
+    with TemporaryDirectory(prefix="conduit-") as folder:
+        path = Path(folder) / "trace"
+        with Trace(path):
+            gone.wait(seconds)
+        return path.read_bytes()
+
+
+_ALL: tuple[Kind, ...] = (
+    Snapshot(
+        "goroutine",
+        "Stack traces of all current threads and tasks. Use debug=2 as a query parameter to export them as "
+        "text with names and states.",
+        threads.profile,
+        text.counts,
+        threads.text,
+    ),
+    Snapshot(
+        "threadcreate",
+        "What each thread was started for",
+        threads.thread_starts,
+        text.counts,
+    ),
+    Recording(
+        "trace",
+        "A trace of execution of the current program. You can specify the duration in the seconds GET parameter. "
+        "After you get the trace file, use the conduit trace command to investigate the trace.",
+        _trace,
+        lambda parameters: fractional_seconds(parameters, 1.0),
+    ),
+)
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -15,9 +15,10 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conduit.debug.access import LOCAL_NAMES, Access
+from conduit.debug.access import Access
 from conduit.debug.endpoint import Endpoint
 from conduit.debug.messages import Request
+from conduit.loopback import LOCAL_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +132,7 @@ class _Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """A request that fails inside is reported by Python's hook for threads, not printed twice."""
         import sys
 
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
 
     def server_close(self) -> None:
         super().server_close()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from conduit.profile import Profile, Sample
+    from conduit.profile.model import Profile, Sample
 
 _TAB = 8
 
@@ -27,14 +27,18 @@ def counts(profile: Profile) -> str:
 
 def heap(profile: Profile) -> str:
     """`heap profile: objects: bytes [objects: bytes] @ heap/RATE`: in use, and in brackets ever allocated."""
-    rows = [(sample, *sample.values) for sample in profile.samples]
-    totals = [sum(row[column] for row in rows) for column in (3, 4, 1, 2)]
-    head = f"heap profile: {totals[0]}: {totals[1]} [{totals[2]}: {totals[3]}] @ heap/{profile.period}\n"
-    rows.sort(key=lambda row: -row[4])
-    return head + "".join(
-        f"{live}: {live_bytes} [{all_}: {all_bytes}] @{_addresses(sample)}\n{_places(sample)}\n"
-        for sample, all_, all_bytes, live, live_bytes in rows
+    totals = [sum(column) for column in zip(*(sample.values for sample in profile.samples), strict=True)] or [
+        0
+    ] * 4
+    samples = sorted(profile.samples, key=lambda sample: -sample.values[3])
+    return f"heap profile: {_heap_values(totals)} @ heap/{profile.period}\n" + "".join(
+        f"{_heap_values(sample.values)} @{_addresses(sample)}\n{_places(sample)}\n" for sample in samples
     )
+
+
+def _heap_values(values: Sequence[int]) -> str:
+    allocated, allocated_bytes, live, live_bytes = values
+    return f"{live}: {live_bytes} [{allocated}: {allocated_bytes}]"
 
 
 def contentions(profile: Profile, *, mutex: bool) -> str:

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from conduit.errors import ConduitError, ProfilerUnavailableError
-
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+from conduit.loopback import LOCAL_NAMES, host_name
 
 
 class TraceViewer:
@@ -97,8 +96,7 @@ class _Handler(SimpleHTTPRequestHandler):
         super().__init__(*arguments, **options)
 
     def do_GET(self) -> None:
-        name = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
-        if name not in _LOCAL_NAMES:
+        if host_name(self.headers.get("Host", "")) not in LOCAL_NAMES:
             self.send_error(403, "only local names are answered")
             return
         path = self.path.partition("?")[0]

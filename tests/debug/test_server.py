@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import http.client
+import random
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from conduit.debug import Access, Server, serve
+from conduit.debug.kinds import KINDS
+from conduit.profile.codec import decode
+
+
+def fetch(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=20) as response:
+        return bytes(response.read())
+
+
+def place(server: Server) -> tuple[str, int]:
+    host, _, port = server.address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def settle_at(threads: int) -> bool:
+    deadline = time.monotonic() + 20
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return threading.active_count() <= threads
+
+
+def test_the_index_and_a_profile_are_served_on_a_port_of_its_own() -> None:
+    with serve("localhost:0") as server:
+        assert b"full goroutine stack dump" in fetch(server.url)
+        decode(fetch(f"{server.url}goroutine")).check_valid()
+
+
+def test_a_taken_port_and_a_public_address_are_refused() -> None:
+    with serve("localhost:0") as server, pytest.raises(OSError, match="in use"):
+        serve(server.address)
+    with pytest.raises(ValueError, match="can be reached from other machines"):
+        serve("0.0.0.0:0")
+    with pytest.raises(ValueError, match="expected host:port"):
+        serve("localhost")
+
+
+def test_a_unix_socket_serves_and_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "debug.sock"
+    with serve(f"unix:{path}"), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(b"GET /debug/pprof/cmdline HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
+    assert not path.exists()
+
+
+def test_closing_during_a_profile_ends_it_and_leaves_no_thread() -> None:
+    before = threading.active_count()
+    server = serve("localhost:0")
+
+    def ask() -> None:
+        try:
+            fetch(f"{server.url}goroutine?seconds=60")
+        except (urllib.error.URLError, ConnectionError, http.client.HTTPException):
+            return  # a server that closes may cut the line instead of answering
+
+    client = threading.Thread(target=ask)
+    client.start()
+    while threading.active_count() < before + 3:
+        time.sleep(0.01)
+    server.close()
+    client.join(20)
+    assert not client.is_alive()
+    assert settle_at(before)
+
+
+def test_a_client_that_hangs_up_frees_its_thread() -> None:
+    with serve("localhost:0") as server:
+        before = threading.active_count()
+        with socket.create_connection(place(server)) as client:
+            client.sendall(b"GET /debug/pprof/goroutine?seconds=60 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            while threading.active_count() == before:
+                time.sleep(0.01)
+        assert settle_at(before)
+
+
+def test_connections_that_say_nothing_or_half_a_request_do_not_stop_the_others() -> None:
+    with serve("localhost:0") as server:
+        silent = [socket.create_connection(place(server)) for _ in range(5)]
+        silent[0].sendall(b"GET /debug/pp")
+        silent[1].shutdown(socket.SHUT_WR)
+        try:
+            assert fetch(f"{server.url}cmdline")
+        finally:
+            for connection in silent:
+                connection.close()
+
+
+def test_a_thousand_random_requests_are_all_answered_and_no_descriptor_leaks() -> None:
+    generator = random.Random(6060)
+    recordings = {"profile", "wall", "trace"}
+    names = [*(set(KINDS) - recordings), "", "cmdline", "symbol", "nosuch", "a/b", "%00"]
+    parameters = [
+        "",
+        "debug=1",
+        "debug=2",
+        "debug=x",
+        "seconds=0",
+        "seconds=-1",
+        "seconds=abc",
+        "gc=1",
+        "x=%ff",
+    ]
+    methods = ["GET", "GET", "GET", "HEAD", "POST", "DELETE"]
+    with serve("localhost:0") as server:
+        descriptors = len(list(Path("/proc/self/fd").iterdir()))
+        threads = threading.active_count()
+        for _ in range(1000):
+            connection = http.client.HTTPConnection(*place(server), timeout=20)
+            method, name, query = (generator.choice(options) for options in (methods, names, parameters))
+            connection.request(method, f"/debug/pprof/{name}?{query}", headers={"Host": "localhost"})
+            response = connection.getresponse()
+            assert response.status in (200, 400, 404, 405), (method, name, query)
+            response.read()
+            connection.close()
+        assert settle_at(threads)
+        assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors + 1
+
+
+def test_a_token_is_needed_where_one_is_set() -> None:
+    with serve("localhost:0", Access(token="secret")) as server:
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            fetch(server.url)
+        request = urllib.request.Request(server.url, headers={"Authorization": "Bearer secret"})
+        with urllib.request.urlopen(request, timeout=20) as response:
+            assert response.status == 200
