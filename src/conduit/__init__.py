@@ -15,16 +15,18 @@ TYPE_CHECKING = (
 if TYPE_CHECKING:
     from typing import Any
 
+    from conduit.collect import region
     from conduit.metadata.registry import Registry, get_registry, load, register
 
 _HOME_OF_NAME: dict[str, str] = {
     "Registry": "conduit.metadata.registry",
     "get_registry": "conduit.metadata.registry",
     "load": "conduit.metadata.registry",
+    "region": "conduit.collect",
     "register": "conduit.metadata.registry",
 }
 
-__all__ = ["ConduitError", "Registry", "__version__", "get_registry", "load", "register"]
+__all__ = ["ConduitError", "Registry", "__version__", "get_registry", "load", "region", "register"]
 
 
 def __getattr__(name: str) -> Any:

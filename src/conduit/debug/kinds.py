@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from conduit.collect import threads
 from conduit.debug import text
-from conduit.debug.parameters import fractional_seconds
+from conduit.debug.parameters import fractional_seconds, whole_seconds
+from conduit.errors import ProfilerBusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from conduit.collect.recording import Recording as Recording_
     from conduit.profile.model import Profile
 
 OTHER_PAGES = {
@@ -102,6 +104,35 @@ def _next_time_ns() -> int:
         return _last_time_ns
 
 
+def _cpu(seconds: float, gone: threading.Event) -> bytes:
+    from conduit.collect import cpu
+
+    return _recorded(cpu(), seconds, gone)
+
+
+def _wall(seconds: float, gone: threading.Event) -> bytes:
+    from conduit.collect import wall
+
+    return _recorded(wall(), seconds, gone)
+
+
+def _recorded(recording: Recording_, seconds: float, gone: threading.Event) -> bytes:
+    from conduit.profile.codec import encode
+
+    try:
+        recording.start()
+    except ProfilerBusyError:
+        kind = recording.kind
+        raise ProfilerBusyError(
+            f"Could not enable {kind} profiling: {kind.lower()} profiling already in use"
+        ) from None
+    try:
+        gone.wait(seconds)
+    finally:
+        profile = recording.stop()
+    return encode(profile, level=1)
+
+
 def _trace(seconds: float, gone: threading.Event) -> bytes:
     from pathlib import Path
     from tempfile import TemporaryDirectory
@@ -129,6 +160,19 @@ _ALL: tuple[Kind, ...] = (
         "What each thread was started for",
         threads.thread_starts,
         text.counts,
+    ),
+    Recording(
+        "profile",
+        "CPU profile. You can specify the duration in the seconds GET parameter. After you get the profile file, use "
+        "the conduit pprof command to investigate the profile.",
+        _cpu,
+        lambda parameters: whole_seconds(parameters, 30),
+    ),
+    Recording(
+        "wall",
+        "Wall clock profile: where all threads are, waiting included. It takes the same parameters as profile.",
+        _wall,
+        lambda parameters: whole_seconds(parameters, 30),
     ),
     Recording(
         "trace",
