@@ -11,12 +11,14 @@ static PyMethodDef *const METHOD_TABLES[] = {
     layout_methods,
     place_methods,
     packed_stack_methods,
+    wait_methods,
 };
 
 static int (*const ATTACHMENTS[])(void) = {
     attach_allocations,
     attach_cpu,
     attach_heap,
+    attach_waits,
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

@@ -31,5 +31,9 @@ extern PyMethodDef packed_stack_methods[];
 int attach_allocations(void);
 int attach_cpu(void);
 int attach_heap(void);
+extern PyMethodDef wait_methods[];
+int attach_allocations(void);
+int attach_cpu(void);
+int attach_waits(void);
 
 #endif
