@@ -84,11 +84,12 @@ def _threads() -> Iterator[ThreadStack]:
             thread.name if thread else "unknown (not started by threading)",
             bool(thread and thread.daemon),
             "running" if ident == current else _kernel_state(native_id),
-            tuple(_walk(frames[ident])),
+            tuple(frames_of(frames[ident])),
         )
 
 
-def _walk(frame: FrameType | None) -> Iterator[Frame]:
+def frames_of(frame: FrameType | None) -> Iterator[Frame]:
+    """A thread's frames from this one to the root."""
     while frame is not None:
         yield _frame_of(frame.f_code, frame.f_lineno)
         frame = frame.f_back
@@ -158,7 +159,8 @@ def _awaited_tasks(future: Any) -> Iterator[asyncio.Task[Any]]:
             yield candidate
 
 
-def _task_stack(task: asyncio.Task[Any], awaited_by: tuple[str, ...]) -> TaskStack:
+def coroutine_frames(task: asyncio.Task[Any]) -> tuple[tuple[Frame, ...], bool]:
+    """The chain of coroutines that a task is suspended in, innermost first, and whether it is running instead."""
     frames: list[Frame] = []
     running = False
     coroutine: Any = task.get_coro()
@@ -169,9 +171,14 @@ def _task_stack(task: asyncio.Task[Any], awaited_by: tuple[str, ...]) -> TaskSta
         running = running or bool(_attribute(coroutine, "running"))
         frames.append(_frame_of(frame.f_code, frame.f_lineno))
         coroutine = _attribute(coroutine, "await") or _attribute(coroutine, "yieldfrom")
+    return tuple(reversed(frames)), running
+
+
+def _task_stack(task: asyncio.Task[Any], awaited_by: tuple[str, ...]) -> TaskStack:
+    frames, running = coroutine_frames(task)
     waiting = getattr(task, "_fut_waiter", None) is not None
     state = "running" if running else "waiting" if waiting else "ready"
-    return TaskStack(task.get_name(), state, tuple(reversed(frames)), awaited_by)
+    return TaskStack(task.get_name(), state, frames, awaited_by)
 
 
 def _attribute(coroutine: Any, name: str) -> Any:

@@ -6,11 +6,12 @@ a difference. A *recording* looks at the next seconds (CPU, wall, trace), and on
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from conduit.collect import threads
+from conduit.collect import threads, waits
 from conduit.debug import text
 from conduit.debug.parameters import fractional_seconds, whole_seconds
 from conduit.errors import ProfilerBusyError
@@ -154,6 +155,24 @@ _ALL: tuple[Kind, ...] = (
         threads.profile,
         text.counts,
         threads.text,
+    ),
+    Snapshot(
+        "block",
+        "Stack traces that led to blocking on synchronization primitives, sleeps, sockets and awaits",
+        waits.block_profile,
+        functools.partial(text.contentions, mutex=False),
+    ),
+    Snapshot(
+        "mutex",
+        "Stack traces of holders of contended mutexes",
+        waits.mutex_profile,
+        functools.partial(text.contentions, mutex=True),
+    ),
+    Snapshot(
+        "gil",
+        "Stack traces of threads that waited for the interpreter's lock",
+        waits.gil_profile,
+        functools.partial(text.contentions, mutex=False),
     ),
     Snapshot(
         "threadcreate",

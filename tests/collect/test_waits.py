@@ -1,0 +1,350 @@
+"""Known waits come out with the known delays. The truth is the wall time around each wait, taken by the waiter itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import select
+import socket
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conduit import collect
+from conduit._native import available
+from conduit.collect import waits
+from conduit.errors import ProfilerBusyError
+from conduit.profile.codec import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conduit.profile.model import Profile, Sample
+
+pytestmark = pytest.mark.skipif(not available(), reason="the C extension is not built here")
+
+
+def names(sample: Sample) -> list[str]:
+    return [
+        line.function.name.rpartition(".")[2]
+        for place in sample.locations
+        for line in place.lines
+        if line.function
+    ]
+
+
+def total(profile: Profile, function: str, column: int = 1, **labels: str) -> int:
+    wanted = {name: [value] for name, value in labels.items()}
+    return sum(
+        sample.values[column]
+        for sample in profile.samples
+        if function in names(sample) and wanted.items() <= sample.labels.items()
+    )
+
+
+class Waiters:
+    """Runs waits in threads and measures each from outside."""
+
+    def __init__(self) -> None:
+        self.lock, self.reentrant = threading.Lock(), threading.RLock()
+        self.condition, self.event = threading.Condition(), threading.Event()
+        self.semaphore = threading.Semaphore(0)
+        self.queue: queue.Queue[int] = queue.Queue()
+        self.simple: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.left, self.right = socket.socketpair()
+        self.truth: dict[str, int] = {}
+
+    def wait_lock(self) -> None:
+        with self.lock:
+            pass
+
+    def wait_rlock(self) -> None:
+        with self.reentrant:
+            pass
+
+    def wait_condition(self) -> None:
+        with self.condition:
+            self.condition.wait(0.15)
+
+    def wait_event(self) -> None:
+        self.event.wait()
+
+    def wait_semaphore(self) -> None:
+        self.semaphore.acquire()
+
+    def wait_queue(self) -> None:
+        self.queue.get()
+
+    def wait_simple_queue(self) -> None:
+        self.simple.get()
+
+    def wait_socket(self) -> None:
+        self.left.recv(1)
+
+    def wait_select(self) -> None:
+        select.select([], [], [], 0.15)
+
+    def wait_sleep(self) -> None:
+        time.sleep(0.15)
+
+    def measured(self, wait: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            started = time.monotonic_ns()
+            wait()
+            self.truth[wait.__name__] = time.monotonic_ns() - started
+
+        return run
+
+    def run(self) -> None:
+        kinds = [getattr(self, name) for name in dir(self) if name.startswith("wait_")]
+        threads = [threading.Thread(target=self.measured(wait)) for wait in kinds]
+        with self.lock, self.reentrant:
+            for thread in threads:
+                thread.start()
+            time.sleep(0.2)
+        self.event.set()
+        self.semaphore.release()
+        self.queue.put(1)
+        self.simple.put(1)
+        self.right.send(b"x")
+        for thread in threads:
+            thread.join()
+        self.left.close()
+        self.right.close()
+
+
+@pytest.fixture(scope="module")
+def waited() -> tuple[Waiters, Profile]:
+    waiters = Waiters()  # its locks are older than the recording
+    with collect.block() as recording:
+        waiters.run()
+    assert recording.profile is not None
+    return waiters, recording.profile
+
+
+REASONS = {"wait_socket": "socket", "wait_select": "select", "wait_sleep": "sleep"}
+
+
+@pytest.mark.parametrize("name", [name for name in dir(Waiters) if name.startswith("wait_")])
+def test_every_kind_of_wait_has_its_known_delay_and_reason(
+    waited: tuple[Waiters, Profile], name: str
+) -> None:
+    waiters, profile = waited
+    # The scheduler adds to both alike; what differs is the way back through the interpreter's lock.
+    assert total(profile, name, wait=REASONS.get(name, "lock")) == pytest.approx(
+        waiters.truth[name], rel=0.05
+    )
+
+
+def test_a_joined_thread_is_waited_for() -> None:
+    thread = threading.Thread(target=time.sleep, args=(0.1,))
+
+    def wait_join() -> None:
+        thread.join()
+
+    with collect.block() as recording:
+        thread.start()
+        started = time.monotonic_ns()
+        wait_join()
+        truth = time.monotonic_ns() - started
+    assert recording.profile is not None
+    assert total(recording.profile, "wait_join") == pytest.approx(truth, rel=0.05)
+
+
+def test_contention_is_charged_to_the_place_that_held_the_lock_with_where_it_was_made() -> None:
+    def hold(lock: threading.Lock) -> None:
+        with lock:
+            entered.set()
+            time.sleep(0.1)
+
+    def want(lock: threading.Lock) -> None:
+        started = time.monotonic_ns()
+        with lock:
+            waited.append(time.monotonic_ns() - started)
+
+    waited: list[int] = []
+    entered = threading.Event()
+    with collect.mutex() as recording:
+        lock = threading.Lock()
+        made = sys._getframe().f_lineno - 1
+        threads = [threading.Thread(target=hold, args=(lock,))]
+        threads[0].start()
+        entered.wait()
+        threads += [threading.Thread(target=want, args=(lock,)) for _ in range(3)]
+        for thread in threads[1:]:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert recording.profile is not None
+    charged = sum(total(recording.profile, name, lock=f"{__file__}:{made}") for name in ("hold", "want"))
+    assert charged == pytest.approx(sum(waited), rel=0.05)
+    assert total(recording.profile, "hold", 0) == 1
+    assert total(recording.profile, "hold") > 0.8 * charged
+
+
+def test_waking_a_waiter_is_no_contention() -> None:
+    work: queue.Queue[int] = queue.Queue()
+    with collect.mutex() as recording:
+        thread = threading.Thread(target=work.get)
+        thread.start()
+        time.sleep(0.05)
+        work.put(1)
+        thread.join()
+    assert recording.profile is not None
+    assert [names(sample) for sample in recording.profile.samples if "notify" in names(sample)] == []
+
+
+def test_an_uncontended_lock_leaves_no_trace() -> None:
+    lock = threading.Lock()
+    with collect.mutex() as mutexes, collect.block() as blocks:
+        for _ in range(1000):
+            with lock:
+                pass
+    assert mutexes.profile is not None
+    assert blocks.profile is not None
+    here = sys._getframe().f_code.co_name
+    assert total(mutexes.profile, here, 0) == total(blocks.profile, here, 0, wait="lock") == 0
+
+
+def test_threads_that_spin_wait_for_the_interpreters_lock() -> None:
+    def spin() -> None:
+        until = time.monotonic() + 0.3
+        while time.monotonic() < until:
+            sum(range(100))
+
+    with collect.gil() as recording:
+        threads = [threading.Thread(target=spin) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert recording.profile is not None
+    # Three want it and one has it: of 0.9 s two thirds are waiting, less what the machine's other work takes.
+    assert 0.3e9 < total(recording.profile, "spin") < 0.9e9
+
+
+def test_awaits_are_charged_to_task_and_awaited_line() -> None:
+    async def slow() -> None:
+        await asyncio.sleep(0.1)
+
+    async def main() -> int:
+        started = time.monotonic_ns()
+        await asyncio.gather(asyncio.create_task(slow(), name="napper"))
+        return time.monotonic_ns() - started
+
+    with collect.block() as recording:
+        truth = asyncio.run(main())
+    assert recording.profile is not None
+    assert total(recording.profile, "slow", wait="await", task="napper") == pytest.approx(truth, rel=0.05)
+
+
+def test_a_contended_asyncio_lock_is_charged_to_its_holder() -> None:
+    async def holder(lock: asyncio.Lock) -> None:
+        async with lock:
+            await asyncio.sleep(0.1)
+
+    async def main() -> None:
+        lock = asyncio.Lock()
+        await asyncio.gather(*(holder(lock) for _ in range(3)))
+
+    with collect.mutex() as recording:
+        asyncio.run(main())
+    assert recording.profile is not None
+    # Two wait 0.1 s for the first, one of them 0.1 s for the second.
+    assert total(recording.profile, "holder", lock="asyncio") == pytest.approx(0.3e9, rel=0.05)
+
+
+def test_asyncio_is_as_it_was_afterwards() -> None:
+    before = [asyncio.Lock.acquire, asyncio.Lock.release, asyncio.events.Handle._run]
+    with collect.block():
+        assert [asyncio.Lock.acquire, asyncio.Lock.release, asyncio.events.Handle._run] != before
+    assert [asyncio.Lock.acquire, asyncio.Lock.release, asyncio.events.Handle._run] == before
+    assert "create_task" in vars(asyncio.base_events.BaseEventLoop)
+
+
+def test_a_rate_samples_short_waits_without_bias() -> None:
+    lock = threading.Lock()
+
+    def ping(count: int) -> None:
+        for _ in range(count):
+            with lock:
+                time.sleep(0.0005)
+
+    with collect.block(rate_ns=10_000_000) as recording:
+        threads = [threading.Thread(target=ping, args=(150,)) for _ in range(2)]
+        started = time.monotonic_ns()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        elapsed = time.monotonic_ns() - started
+    assert recording.profile is not None
+    # Both threads sleep or wait nearly all the time: one in twenty waits is seen, and stands for twenty.
+    assert total(recording.profile, "ping") == pytest.approx(2 * elapsed, rel=0.5)
+
+
+def test_profiles_are_cumulative_while_a_rate_is_set() -> None:
+    waits.set_block_profile_rate(1)
+    try:
+        time.sleep(0.01)
+        first = total(waits.block_profile(), sys._getframe().f_code.co_name)
+        time.sleep(0.01)
+        second = total(waits.block_profile(), sys._getframe().f_code.co_name)
+    finally:
+        waits.set_block_profile_rate(0)
+    assert 0 < first < second
+
+
+def test_two_recordings_of_a_kind_are_refused_and_of_two_kinds_work_together(tmp_path: Path) -> None:
+    with collect.block(tmp_path / "block.prof"), collect.mutex(tmp_path / "mutex.prof"):
+        with pytest.raises(ProfilerBusyError, match="block profile is being taken"):
+            collect.block().start()
+        time.sleep(0.01)
+    assert decode((tmp_path / "block.prof").read_bytes()).samples
+    assert decode((tmp_path / "mutex.prof").read_bytes()).sample_types[1].type == "delay"
+
+
+def test_recording_goes_on_after_a_fork_in_parent_and_child() -> None:
+    with collect.block():
+        child = os.fork()
+        if child == 0:
+            # Only plain system calls here: whatever fails must end this process, not the test run's.
+            code = 1
+            try:
+                before = len(waits.block_profile().samples)
+                thread = threading.Thread(target=time.sleep, args=(0.01,))
+                thread.start()
+                thread.join()
+                code = 0 if len(waits.block_profile().samples) > before else 2
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_many_starts_and_stops_under_contention_lose_no_thread() -> None:
+    lock, ended = threading.Lock(), threading.Event()
+
+    def contend() -> None:
+        while not ended.is_set():
+            with lock:
+                time.sleep(0)
+
+    threads = [threading.Thread(target=contend) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(300):
+        waits.set_block_profile_rate(number % 2)
+        waits.set_mutex_profile_fraction(number % 3)
+        waits.block_profile()
+    waits.set_block_profile_rate(0)
+    waits.set_mutex_profile_fraction(0)
+    ended.set()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
