@@ -109,6 +109,11 @@ class Recording:
             self.stop()
 
 
+def running(kind: str) -> Recording | None:
+    """The recording of a kind that runs in this process now."""
+    return _running.get(kind)
+
+
 def _write(path: str, profile: Profile) -> None:
     from conduit.files import write_file_whole
     from conduit.profile.codec import encode

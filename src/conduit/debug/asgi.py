@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from conduit.collect.heap import DEFAULT_RATE_BYTES
+from conduit.debug import heap
 from conduit.debug.endpoint import Endpoint, resource
 from conduit.debug.messages import Request
 
@@ -20,12 +22,18 @@ if TYPE_CHECKING:
     ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def asgi_app(app: ASGIApp | None = None, access: Access | None = None) -> ASGIApp:
+def asgi_app(
+    app: ASGIApp | None = None,
+    access: Access | None = None,
+    *,
+    heap_rate_bytes: int = DEFAULT_RATE_BYTES,
+) -> ASGIApp:
     """An ASGI application that answers `/debug/pprof` and hands all else to `app` (404 without one).
 
     Profiles are taken in a thread, so the event loop goes on; a client that disconnects frees the profiler.
     """
     endpoint = Endpoint(access)
+    heap.open_door(heap_rate_bytes)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         ours = scope["type"] == "http" and resource(_path(scope)) is not None

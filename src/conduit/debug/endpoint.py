@@ -13,7 +13,7 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from conduit.debug import index, text
+from conduit.debug import heap, index, text
 from conduit.debug.access import Access
 from conduit.debug.kinds import KINDS, Recording, Snapshot
 from conduit.debug.messages import Request, Response
@@ -89,9 +89,7 @@ class Endpoint:
         if given:
             return self._delta(kind, given, debug, gone)
         if kind.name == "heap" and (parse_integer(parameters.get("gc", "")) or 0) > 0:
-            import gc
-
-            gc.collect()
+            heap.collect_garbage()
         if debug:
             return Response(200, _headers(_PLAIN), kind.text(debug).encode())
         return _file(kind.name, _encoded(kind.take()))

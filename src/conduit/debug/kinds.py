@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from conduit.collect import threads, waits
-from conduit.debug import text
+from conduit.debug import heap, text
 from conduit.debug.parameters import fractional_seconds, whole_seconds
 from conduit.errors import ProfilerBusyError
 
@@ -155,6 +155,19 @@ _ALL: tuple[Kind, ...] = (
         threads.profile,
         text.counts,
         threads.text,
+    ),
+    Snapshot(
+        "allocs",
+        "A sampling of all past memory allocations",
+        heap.allocs_profile,
+        text.heap,
+    ),
+    Snapshot(
+        "heap",
+        "A sampling of memory allocations of live objects. You can specify the gc GET parameter to run GC before "
+        "taking the heap sample.",
+        heap.heap_profile,
+        text.heap,
     ),
     Snapshot(
         "block",

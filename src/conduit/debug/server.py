@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conduit.collect.heap import DEFAULT_RATE_BYTES
+from conduit.debug import heap
 from conduit.debug.access import Access
 from conduit.debug.endpoint import Endpoint
 from conduit.debug.messages import Request
@@ -32,8 +34,9 @@ _WATCH_INTERVAL_S = 0.1
 class Server:
     """A running endpoint. `address` is where it listens (`localhost:6060`, or the path of a Unix socket)."""
 
-    def __init__(self, address: str, access: Access) -> None:
+    def __init__(self, address: str, access: Access, heap_rate_bytes: int) -> None:
         self._listener = _listen(address, access)
+        heap.open_door(heap_rate_bytes)
         self.address = self._listener.shown_address
         self._thread = threading.Thread(
             target=self._listener.serve_forever,
@@ -55,6 +58,7 @@ class Server:
         self._listener.shutdown()
         self._listener.server_close()
         self._thread.join()
+        heap.close_door()
 
     def __enter__(self) -> Server:
         return self
@@ -63,13 +67,18 @@ class Server:
         self.close()
 
 
-def serve(address: str = "localhost:6060", access: Access | None = None) -> Server:
+def serve(
+    address: str = "localhost:6060",
+    access: Access | None = None,
+    *,
+    heap_rate_bytes: int = DEFAULT_RATE_BYTES,
+) -> Server:
     """Serves `/debug/pprof` at `host:port` or `unix:PATH` in a daemon thread, and returns at once.
 
-    An empty host means localhost; port 0 takes a free one (see `Server.address`). Raises `OSError` where the
+    The heap is sampled meanwhile, every `heap_rate_bytes` on average (0: not). An empty host means localhost; port 0 takes a free one (see `Server.address`). Raises `OSError` where the
     address is taken, and `ValueError` for a host that is not this machine's unless `access.remote` is set.
     """
-    return Server(address, access or Access())
+    return Server(address, access or Access(), heap_rate_bytes)
 
 
 class _Handler(BaseHTTPRequestHandler):

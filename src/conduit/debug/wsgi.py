@@ -5,6 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from conduit.collect.heap import DEFAULT_RATE_BYTES
+from conduit.debug import heap
 from conduit.debug.endpoint import Endpoint, resource
 from conduit.debug.messages import Request
 
@@ -17,12 +19,18 @@ if TYPE_CHECKING:
     WSGIApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
-def wsgi_app(app: WSGIApp | None = None, access: Access | None = None) -> WSGIApp:
+def wsgi_app(
+    app: WSGIApp | None = None,
+    access: Access | None = None,
+    *,
+    heap_rate_bytes: int = DEFAULT_RATE_BYTES,
+) -> WSGIApp:
     """A WSGI application that answers `/debug/pprof` and hands every other path to `app` (404 without one).
 
     A request holds its worker while its profile is taken: give the server more than one thread or worker.
     """
     endpoint = Endpoint(access)
+    heap.open_door(heap_rate_bytes)
 
     def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
