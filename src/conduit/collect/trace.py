@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conduit.collect.thread_names import ThreadNames
 from conduit.errors import ProfilerBusyError, ProfilerUnavailableError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Trace:
         self._max_events = max_events
         self._min_duration_us = min_duration_us
         self._collections = _Collections()
+        self._names = ThreadNames(threading.get_native_id)
         self._tracer: VizTracer | None = None
 
     def start(self) -> None:
@@ -69,6 +71,7 @@ class Trace:
             tracer = _new_tracer(self._max_events, self._min_duration_us)
             self._tracer = _active = tracer
             self._collections.watch(tracer)
+            self._names.watch()
             tracer.start()
 
     def stop(self) -> None:
@@ -80,6 +83,7 @@ class Trace:
                 return
             tracer.stop()
             self._collections.unwatch()
+            self._names.unwatch()
             _active = None
             if sys.version_info < (3, 12):
                 # Threads that run on keep the tracer's function, which finds it stopped; new ones must not get it.
@@ -89,11 +93,22 @@ class Trace:
     def _write(self, tracer: VizTracer) -> None:
         unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}.json")
         try:
+            tracer.parse()
+            self._name_threads(tracer.data["traceEvents"])
             tracer.save(str(unfinished), verbose=0)
             unfinished.replace(self.path)
         finally:
             unfinished.unlink(missing_ok=True)
             tracer.clear()
+
+    def _name_threads(self, events: list[dict[str, Any]]) -> None:
+        """Names the threads: viztracer asks when a thread is too young (3.12 and later) or gone to have a name."""
+        name_of = self._names.resolve()
+        for event in events:
+            if event["ph"] == "M" and event["name"] == "thread_name":
+                given = event["args"]["name"]
+                if given.startswith("Dummy-"):
+                    event["args"]["name"] = name_of(event["tid"], event["tid"])
 
     def __enter__(self) -> Trace:
         self.start()

@@ -201,7 +201,8 @@ class WaitRecording(Recording):
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         super().__init__(path)
         self._before: _Entries = {}
-        self._began_ns = 0
+        self._counted: _Entries = {}
+        self._began_ns = self._duration_ns = 0
         self._period = 1
 
     def _turn(self, on: bool) -> None:
@@ -216,11 +217,14 @@ class WaitRecording(Recording):
         self._before = type(self)._entries()
         self._began_ns = time.monotonic_ns()
 
-    def _end(self) -> Profile:
-        entries = type(self)._entries()
-        profile = _profile(entries, self._period, self._before)
-        profile.duration_nanos = time.monotonic_ns() - self._began_ns
+    def _halt(self) -> None:
+        self._counted = type(self)._entries()
+        self._duration_ns = time.monotonic_ns() - self._began_ns
         self._turn(False)
+
+    def _build(self) -> Profile:
+        profile = _profile(self._counted, self._period, self._before)
+        profile.duration_nanos = self._duration_ns
         return profile
 
 
