@@ -61,6 +61,17 @@ def test_verbose_prints_each_name_first_and_logs_before_the_result(run_bench: Co
     assert without_numbers(answer.stdout) == expected
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["raise SystemExit(3)", "raise GeneratorExit", "import asyncio; raise asyncio.CancelledError", "1 / 0"],
+)
+def test_whatever_a_benchmark_raises_is_its_own_failure(run_bench: Command, statement: str) -> None:
+    answer = run_bench("-benchtime=1x", bench_a=f"def bench_odd(b):\n    {statement}\n" + GOOD)
+    assert answer.returncode == 1
+    assert "--- FAIL: BenchmarkOdd\n    Traceback" in answer.stdout
+    assert RESULT.search(answer.stdout)
+
+
 def test_nothing_is_started_after_the_first_failure_when_that_is_asked(run_bench: Command) -> None:
     text = "def bench_fail(b):\n    b.fail()\n" + GOOD
     answer = run_bench("-failfast", "-benchtime=1x", bench_a=text, bench_b=GOOD)

@@ -384,6 +384,19 @@ def test_instructions_are_the_same_every_time_and_grow_with_the_operation() -> N
     assert count(51) == count(1) + 50 * per_turn
 
 
+def test_instructions_in_threads_are_counted_too_and_the_same_every_time() -> None:
+    def bench(b: Benchmark) -> None:
+        def work(worker: object) -> None:
+            for _ in worker:  # type: ignore[attr-defined]
+                sum([1, 2, 3])
+
+        b.run_parallel(work, threads=2)
+
+    counted = {count_instructions(Run("BenchmarkX", bench, Options(), threads=2)) for _ in range(4)}
+    assert len(counted) == 1
+    assert counted.pop() > 5
+
+
 def test_counting_instructions_leaves_no_trace_function_behind() -> None:
     import sys
 

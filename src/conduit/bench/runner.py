@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from conduit.bench.result import Measurement
 
 
+class RunTimedOut(BaseException):
+    """The whole run took longer than it may; raised in the main thread."""
+
+
 class Runner:
     """Runs benchmark functions by name, tells `emit` what happens, and remembers whether anything failed."""
 
@@ -164,7 +168,10 @@ def attempt(run: Run, work: Callable[[], object]) -> Literal["done", "failed", "
     except BenchmarkMisuseError as error:
         run.journal.append(f"    {error}")
         return "failed"
-    except (Exception, SystemExit) as error:
+    except (KeyboardInterrupt, RunTimedOut):
+        raise
+    except BaseException as error:
+        # Everything else is this benchmark's own: sys.exit, a cancelled task, another tool's way to skip.
         run.journal.extend(traceback_lines(error))
         return "failed"
     return "done"

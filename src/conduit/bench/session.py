@@ -19,7 +19,7 @@ from conduit.bench.machine import standing_doubts
 from conduit.bench.measure import Options
 from conduit.bench.names import NameFilter
 from conduit.bench.result import BenchmarkResult
-from conduit.bench.runner import Runner, traceback_lines
+from conduit.bench.runner import Runner, RunTimedOut, traceback_lines
 from conduit.units import format_duration
 
 if TYPE_CHECKING:
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from conduit.bench.loop import BenchmarkFunction
     from conduit.bench.result import Measurement
     from conduit.bench.transcript import Transcript
-
-
-class RunTimedOut(BaseException):
-    """The whole run took longer than it may; raised in the main thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +99,9 @@ class Session:
         for file in self._plan.files:
             try:
                 loaded.append((file, load(file)))
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 self._refuse(file, error)
         for path in self._plan.paths:
             # A folder of the command line without any benchmark file, as Go says it of a package.
