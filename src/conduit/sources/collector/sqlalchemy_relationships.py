@@ -68,6 +68,7 @@ class Relationships:
             if relationship.secondary is not None
             else "",
             nullable=direction == "MANYTOONE" and all(c.nullable for c in relationship.local_columns),
+            unique=direction == "MANYTOMANY" and not relationship.uselist,  # one of many, through a table
             cascade=sorted(relationship.cascade),
             inferred=[] if certain else ["line_number"],
             file_path=path if path != self.document.places.of_class(mapper.class_)[0] else "",
