@@ -10,14 +10,15 @@ from conduit.profile.measurement import percentage
 from conduit.report.division import quotient
 from conduit.report.frames import base_name
 from conduit.report.header import report_labels
-from conduit.report.nodelets import MAX_NODELETS, Tag, collapse_tags, sort_tags
+from conduit.report.nodelets import MAX_NODELETS, collapse_tags, sort_tags
 from conduit.report.trimming import sort_edges, trimmed_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from conduit.report.frames import Frame
     from conduit.report.graph import Edge, Node
+    from conduit.report.nodelets import Tag
     from conduit.report.view import Report
 
 # What may go from a function's name in a picture, and what stays of it (Go, Java, C++).
@@ -154,10 +155,8 @@ def _nodelet_lines(report: Report, node: Node, number: int) -> Iterator[str]:
     yield from _numeric_lines(report, numeric.get("", {}).values(), flat, f"N{number}")
 
 
-def _numeric_lines(report: Report, tags: object, flat: bool, source: str) -> Iterator[str]:
-    from typing import cast
-
-    for place, tag in enumerate(collapse_tags(cast("list[Tag]", tags), MAX_NODELETS, flat)):
+def _numeric_lines(report: Report, tags: Iterable[Tag], flat: bool, source: str) -> Iterator[str]:
+    for place, tag in enumerate(collapse_tags(tags, MAX_NODELETS, flat)):
         weight, style = tag.cum_value, ' style="dotted"'
         if flat or tag.flat_value == tag.cum_value:
             weight, style = tag.flat_value, ""

@@ -15,15 +15,16 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from conduit.report.division import quotient
+from conduit.report.nodelets import NodeTags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from conduit.profile.model import Location, Sample
     from conduit.report.frames import Frame, FrameTable
-    from conduit.report.nodelets import NodeTags
+    from conduit.report.nodelets import SampleTags
 
-    TagsOf = Callable[[Sample], "NodeTags"]
+    TagsOf = Callable[[Sample], "SampleTags"]
 
 _WORTH_IMPORTING = 1_000  # stacks from which on loading the C extension pays
 
@@ -266,11 +267,11 @@ class _Builder:
         if leaf >= 0:
             self._flat_divisors[leaf] += divisor
 
-    def _add_tags(self, tags: NodeTags, value: int, divisor: int, seen: set[int], leaf: int) -> None:
+    def _add_tags(self, tags: SampleTags, value: int, divisor: int, seen: set[int], leaf: int) -> None:
         for frame in seen:
             held = self._tags.get(frame)
             if held is None:
-                held = self._tags[frame] = tags.empty()
+                held = self._tags[frame] = NodeTags()
             held.add(tags, value, divisor, is_leaf=frame == leaf)
 
     def nodes(self) -> list[Node]:
@@ -348,8 +349,8 @@ def build_tree(
     return [node for node in nodes if node.cum or node.flat]
 
 
-def _tag_path(path: list[Node], tags: NodeTags, value: int, divisor: int) -> None:
+def _tag_path(path: list[Node], tags: SampleTags, value: int, divisor: int) -> None:
     for node in path:
         if node.tags is None:
-            node.tags = tags.empty()
+            node.tags = NodeTags()
         node.tags.add(tags, value, divisor, is_leaf=node is path[-1])

@@ -6,7 +6,7 @@ tag below it. A drawing shows at most four of each as boxes hanging off the node
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.profile.measurement import label, scale
 from conduit.report.division import quotient
@@ -52,6 +52,21 @@ class Tag:
             self.flat_divisor += divisor
 
 
+class NumericTag(NamedTuple):
+    """A number that a sample carries: as text, and with its unit."""
+
+    name: str
+    value: int
+    unit: str
+
+
+class SampleTags(NamedTuple):
+    """What one sample carries: its text labels as one name (empty for none), and its numbers, repeated ones too."""
+
+    text: str
+    numbers: list[NumericTag]
+
+
 class NodeTags:
     """The tags of a node: text tags by name, and numeric tags by name below the text tag they came with."""
 
@@ -61,21 +76,15 @@ class NodeTags:
         self.text: dict[str, Tag] = {}
         self.numeric: dict[str, dict[str, Tag]] = {}
 
-    def empty(self) -> NodeTags:
-        """A new, empty set."""
-        return NodeTags()
-
-    def add(self, tags: NodeTags, value: int, divisor: int, is_leaf: bool) -> None:
-        """Counts a sample's value under each of its tags."""
-        for name in tags.text:
-            self.text.setdefault(name, Tag(name)).add(value, divisor, is_leaf)
-        for text, numeric in tags.numeric.items():
+    def add(self, tags: SampleTags, value: int, divisor: int, is_leaf: bool) -> None:
+        """Counts a sample's value under each of its tags; under a number that it carries twice, twice."""
+        text = tags.text
+        if text:
+            self.text.setdefault(text, Tag(text)).add(value, divisor, is_leaf)
+        if tags.numbers:
             held = self.numeric.setdefault(text, {})
-            for name, tag in numeric.items():
-                found = held.setdefault(name, Tag(name, tag.unit, tag.value))
-                # A label given twice with one value counts twice, as its sample does in the original.
-                for _ in range(max(tag.cum, 1)):
-                    found.add(value, divisor, is_leaf)
+            for name, number, unit in tags.numbers:
+                held.setdefault(name, Tag(name, unit, number)).add(value, divisor, is_leaf)
 
     def trim(self, cutoff: int) -> None:
         """Forgets tags that weigh less than the cutoff."""
@@ -92,22 +101,16 @@ def _heavy(tags: dict[str, Tag], cutoff: int) -> dict[str, Tag]:
     return {name: tag for name, tag in tags.items() if abs(tag.flat) >= cutoff or abs(tag.cum) >= cutoff}
 
 
-def tags_of_samples(unit: str, format_tag: Callable[[int, str], str]) -> Callable[[Sample], NodeTags]:
+def tags_of_samples(unit: str, format_tag: Callable[[int, str], str]) -> Callable[[Sample], SampleTags]:
     """Returns the function that reads a sample's tags; `unit` is that of the `bytes` label."""
 
-    def tags_of(sample: Sample) -> NodeTags:
-        tags = NodeTags()
+    def tags_of(sample: Sample) -> SampleTags:
         texts = [
             f"{key}:{value}" for key, values in sample.labels.items() if key != BASE_LABEL for value in values
         ]
-        name = "\\n".join(sorted(texts))
-        if name:
-            tags.text[name] = Tag(name)
-        for value in sample.numeric_labels.get("bytes", ()):
-            held = tags.numeric.setdefault(name, {})
-            tag_name = format_tag(value, unit)
-            held.setdefault(tag_name, Tag(tag_name, unit, value)).cum += 1
-        return tags
+        sizes = sample.numeric_labels.get("bytes", ())
+        numbers = [NumericTag(format_tag(size, unit), size, unit) for size in sizes]
+        return SampleTags("\\n".join(sorted(texts)), numbers)
 
     return tags_of
 

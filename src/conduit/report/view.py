@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from conduit.profile.model import Profile, Sample
     from conduit.report.formats import Format
     from conduit.report.graph import Node, Values
-    from conduit.report.nodelets import NodeTags
+    from conduit.report.nodelets import SampleTags
     from conduit.report.options import Options
 
     Pattern = Callable[[str], object]
@@ -107,7 +107,7 @@ class Report:
         self.output_unit = unit or self.sample_unit
 
     @cached_property
-    def tags_of(self) -> Callable[[Sample], NodeTags]:
+    def tags_of(self) -> Callable[[Sample], SampleTags]:
         """Reads a sample's labels for a drawing."""
         return tags_of_samples(
             self.label_units.get("bytes", ""), lambda value, unit: scaled_label(value, unit, self.output_unit)
