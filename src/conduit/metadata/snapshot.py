@@ -123,7 +123,7 @@ class Snapshot:
         self._routes: dict[str | None, dict[str | None, tuple[Route, ...]]] = _UNBUILT
         self._routes_at: dict[str, dict[str | None, tuple[Route, ...]]] = {}
         self._routes_of: dict[str, dict[str, tuple[Route, ...]]] = {}
-        self._by_resource: dict[str | None, tuple[Route, ...]] = _UNBUILT
+        self._by_resource: dict[str | None, list[Route]] = _UNBUILT
         self._by_path: dict[str, list[Route]] = _UNBUILT
         self._relationships_to: dict[str, tuple[RelationshipReference, ...]] = _UNBUILT
         self._patterns: dict[str | None, tuple[Pattern, ...]] = _UNBUILT
@@ -185,7 +185,7 @@ class Snapshot:
                 self._build_by_resource()
             if resource not in self._by_resource:
                 return ()
-            self._routes[resource] = {None: self._by_resource[resource]}
+            self._routes[resource] = {None: tuple(self._by_resource[resource])}
         return _of_method(self._routes[resource], method)
 
     def _find_routes_at(self, method: str | None, path: str) -> tuple[Route, ...]:
@@ -219,12 +219,9 @@ class Snapshot:
         self._indexes.append("routes_by_method")
 
     def _build_by_resource(self) -> None:
-        by_resource: dict[str | None, tuple[Route, ...]] = {}
-        for resource, group in groupby(self.schema.routes, _resource_of):
-            routes = tuple(group)
-            by_resource[intern(resource)] = (
-                by_resource[resource] + routes if resource in by_resource else routes
-            )
+        by_resource: dict[str | None, list[Route]] = defaultdict(list)
+        for resource, group in groupby(self.schema.routes, _resource_of):  # as a rule they stand together
+            by_resource[intern(resource)].extend(group)
         self._by_resource = by_resource
         self._indexes.append("routes_by_resource")
 
