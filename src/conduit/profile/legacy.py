@@ -338,7 +338,7 @@ def _read_cpu_samples(data: bytes, width: int, order: str, stacks: _Stacks) -> P
     else:
         raise UnrecognizedError
     _strip_handler_frames(stacks.profile)
-    text = data[position * width :].decode("utf-8", "surrogateescape")
+    text = data[position * width :].decode("utf-8", "replace")
     return stacks.finish(text.split("\n"))
 
 
