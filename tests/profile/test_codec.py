@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from conduit.errors import MalformedProfileError
 from conduit.profile.codec import decode, encode, encode_uncompressed
 from conduit.profile.limits import Limits
-from conduit.profile.model import Profile
+from conduit.profile.model import Profile, Sample, ValueType
 from conduit.profile.wire import write_delimited, write_number, write_numbers
 from tests.profile.strategies import ANY_INT64, plain, profiles
 
@@ -186,6 +186,17 @@ def test_the_compressed_form_is_gzip_with_no_date_in_it() -> None:
     document = encode(decode(CPU + STRINGS))
     assert document[:8] == b"\x1f\x8b\x08\x00" + bytes(4)
     assert zlib.decompress(document, 31) == encode_uncompressed(decode(CPU + STRINGS))
+
+
+def test_labels_that_the_format_cannot_hold_leave_no_trace() -> None:
+    sample = Sample(
+        [], [1], {"task": ["", "a"], "none": [""]}, {"bytes": [0, 5], "rows": [0]}, {"rows": ["count"]}
+    )
+    written = encode_uncompressed(Profile([ValueType("n", "count")], [sample]))
+    (read,) = decode(written).samples
+    assert read.labels == {"task": ["a"]}
+    assert read.numeric_labels == {"bytes": [5], "rows": [0]}
+    assert encode_uncompressed(decode(written)) == written
 
 
 def test_a_number_beyond_64_bits_is_the_callers_fault() -> None:

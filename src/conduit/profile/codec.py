@@ -382,8 +382,8 @@ _FIELDS = {name: number for number, name in _TABLES.items()}
 def encode(profile: Profile, level: int = 6) -> bytes:
     """Writes a profile as gzipped `profile.proto`; `level` is gzip's, 1 (fast) to 9 (small).
 
-    Ids are written as they are. Raises `ValueError` for a number that does not fit into 64 bits. A numeric label of 0
-    without a unit is lost: the format cannot tell it from none.
+    Ids are written as they are. Raises `ValueError` for a number that does not fit into 64 bits. An empty text and a
+    0 without a unit are left out of labels: the format cannot tell them from nothing.
     """
     compressor = zlib.compressobj(level, zlib.DEFLATED, _GZIP_WINDOW)
     return compressor.compress(encode_uncompressed(profile)) + compressor.flush()
@@ -445,12 +445,14 @@ class _Encoder:
 
     def _labels(self, sample: Sample) -> Iterable[bytes]:
         for key in sorted(sample.labels):
-            for text in sample.labels[key]:
+            for text in filter(None, sample.labels[key]):
                 yield write_number(1, self._index(key)) + write_number(2, self._index(text))
         for key in sorted(sample.numeric_labels):
             numbers = sample.numeric_labels[key]
             units = sample.numeric_units.get(key) or [""] * len(numbers)
             for number, unit in zip(numbers, units, strict=True):
+                if not number and not unit:
+                    continue
                 yield (
                     write_number(1, self._index(key))
                     + write_number(3, number)
