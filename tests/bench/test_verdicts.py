@@ -163,3 +163,14 @@ def test_what_is_on_one_side_only_is_listed(tmp_path: Path) -> None:
     old = write(tmp_path / "old", spread(100), name="Gone")
     new = write(tmp_path / "new", spread(100), name="New")
     assert conduit.bench.compare(old, new).unpaired == [("Gone", "sec/op", "old"), ("New", "sec/op", "new")]
+
+
+@pytest.mark.parametrize(
+    "flags", [["-format=classic", "-filter=*"], ["-format=classic", "-gate"], ["-geomean"], ["-csv"]]
+)
+def test_a_flag_that_would_do_nothing_is_refused(
+    tmp_path: Path, conduit_command: Callable[..., subprocess.CompletedProcess[str]], flags: list[str]
+) -> None:
+    run = conduit_command("benchstat", *flags, str(write(tmp_path / "old", [1.0])))
+    assert run.returncode == 2
+    assert "-format classic" in run.stderr

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("conduit.cli.run", "run a program and write its CPU and memory profiles"),
     "record": ("conduit.cli.record", "take a CPU profile of a running process, from outside"),
     "doctor": ("conduit.cli.doctor", "say what this installation can measure, and what is missing"),
+    "hook": ("conduit.cli.hook", "the performance regression tests before every commit"),
     "benchstat": ("conduit.cli.benchstat", "benchmark results summarised, and old compared with new"),
     "trace": ("conduit.cli.trace", "open a timeline in an offline viewer"),
 }

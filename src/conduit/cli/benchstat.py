@@ -55,6 +55,7 @@ def _no_collection() -> Iterator[None]:
 
 def _run(parsed: Parsed) -> int:
     try:
+        _refuse_flags_of_other_formats(parsed)
         return _classic(parsed) if parsed["format"] == "classic" else _compare(parsed)
     except (UsageError, BenchmarkFileError) as error:
         return _wrong_call(f"benchstat: {error}\n")
@@ -94,6 +95,19 @@ def _level(text: str) -> float:
         return parse_float(text)
     except ValueError as error:
         raise ValueError("value out of range" if "range" in str(error) else "parse error") from None
+
+
+_CLASSIC_FLAGS = {"delta-test", "sort", "split", "geomean", "csv", "norange"}
+_OTHER_FLAGS = {"filter", "table", "row", "col", "ignore", "confidence", "gate"}
+
+
+def _refuse_flags_of_other_formats(parsed: Parsed) -> None:
+    """A flag that would silently do nothing is a mistake of the caller."""
+    is_classic = parsed["format"] == "classic"
+    useless = parsed.given.keys() & (_OTHER_FLAGS if is_classic else _CLASSIC_FLAGS)
+    if useless:
+        where = "is not for" if is_classic else "is for"
+        raise UsageError(f"-{min(useless)} {where} -format classic")
 
 
 def _options(parsed: Parsed) -> Options:
@@ -162,8 +176,6 @@ def _classic(parsed: Parsed) -> int:
     from conduit.bench import classic, classic_table
     from conduit.bench.format import Source
 
-    if parsed["gate"]:
-        raise UsageError("-gate needs -format text, csv, json or markdown: the classic table has no verdicts")
     order = parsed["sort"].removeprefix("-")
     test = _TESTS.get(parsed["delta-test"].lower())
     if test is None:

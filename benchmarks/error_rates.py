@@ -1,0 +1,284 @@
+"""How often comparisons are wrong: false alarms on identical code, and slowdowns found, at equal wall time.
+
+Every trial compares two checkouts of a small project. They are the same (a false alarm is a difference that is
+reported) or the new one does 3, 5 or 10 % more work (a detection is a difference in the right direction). Three
+workloads: `cpu` (calls, attributes, a dict), `alloc` (many objects, collector running) and `short` (some 100 ns).
+The methods, each given the same wall time for one comparison:
+
+    against    conduit bench --against: batches in turn, in pairs of processes
+    benchstat  two runs of conduit bench one after the other, compared by the U test (alpha 0.05)
+    pytest     pytest-benchmark's compare with `--benchmark-compare-fail=mean:5%`
+    pyperf     pyperf compare_to (t test)
+
+The last two are run where they are installed. Trials are in random order, so that a run that is cut short
+(`--minutes`) is balanced. Give the machine to it; it prints the load it ran under.
+
+    python benchmarks/error_rates.py --same 200 --slower 100          # all of it: many hours
+    python benchmarks/error_rates.py --minutes 10 --same 20 --slower 8
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import timeit
+from collections import defaultdict
+from pathlib import Path
+
+METHODS = ("against", "benchstat", "pytest", "pyperf")
+SLOWDOWNS = (0, 3, 5, 10)
+SIZES = {"cpu": 200, "alloc": 200, "short": 0}
+
+WORKLOADS = {
+    "cpu": """
+class Node:
+    __slots__ = ("key", "value")
+    def __init__(self, key, value):
+        self.key = key
+        self.value = value
+def unit(i, counts):
+    node = Node(i & 31, i)
+    counts[node.key] = counts.get(node.key, 0) + node.value
+    return len(str(i)) + (i * 7) % 13
+def work():
+    counts = {}
+    total = 0
+    for i in range(SIZE):
+        total += unit(i, counts)
+    return total
+""",
+    "alloc": """
+def work():
+    return [{"id": i, "name": str(i), "parts": [i, (i, i + 1)]} for i in range(SIZE)]
+""",
+    "short": """
+DATA = tuple(range(SIZE))
+def work(count=DATA.count):
+    return count(-1)
+""",
+}
+
+BENCHMARK = """
+from work import work
+def bench_work(b):
+    for _ in b:
+        work()
+"""
+PYTEST_BENCHMARK = """
+from work import work
+def test_work(benchmark):
+    benchmark(work)
+"""
+PYPERF = """
+import pyperf
+from work import work
+pyperf.Runner().bench_func("work", work)
+"""
+
+
+def size_for(workload: str, percent: int, short_sizes: dict[int, int]) -> int:
+    return short_sizes[percent] if workload == "short" else round(SIZES[workload] * (1 + percent / 100))
+
+
+def find_short_sizes() -> dict[int, int]:
+    """Lengths for the short workload: some 100 ns, and that much more, from a line through two measured costs."""
+
+    def cost(size: int) -> float:
+        count = tuple(range(size)).count
+        return min(timeit.repeat(lambda: count(-1), number=20_000, repeat=25)) / 20_000 * 1e9
+
+    few, many = cost(10), cost(210)
+    slope = (many - few) / 200
+    base = few - 10 * slope
+    first = max(round((120 - base) / slope), 20)
+    total = base + first * slope
+    return {percent: first + round(total * percent / 100 / slope) for percent in SLOWDOWNS}
+
+
+def write_project(folder: Path, workload: str, size: int) -> Path:
+    (folder / "benchmarks").mkdir(parents=True)
+    (folder / "pyproject.toml").write_text("")
+    (folder / "work.py").write_text(f"SIZE = {size}\n" + WORKLOADS[workload])
+    (folder / "benchmarks" / "bench_work.py").write_text(BENCHMARK)
+    (folder / "test_work.py").write_text(PYTEST_BENCHMARK)
+    (folder / "perf_work.py").write_text(PYPERF)
+    return folder
+
+
+def run(command: list[str], folder: Path) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    ).stdout
+
+
+def collector(workload: str) -> str:
+    return "on" if workload == "alloc" else "off"
+
+
+def with_against(old: Path, new: Path, workload: str, seconds: float) -> float:
+    """The reported difference as a share; 0 where none is reported, NaN where the row is unresolved."""
+    arguments = ["--against", f"{old}/", "--against-env=shared", f"--budget={seconds}s", "--format=json"]
+    output = run([sys.executable, "-m", "conduit", "bench", *arguments, f"--gc={collector(workload)}"], new)
+    row = next(row for row in json.loads(output)["rows"] if row["unit"] == "sec/op")
+    return {"different": row["delta"], "same": 0.0}.get(row["state"], math.nan)
+
+
+def with_benchstat(old: Path, new: Path, workload: str, seconds: float) -> float:
+    count = 10
+    each = max(seconds / 2 / count / 2, 0.01)  # ramping up takes about as long as the run that counts
+    texts = []
+    for folder in (old, new):
+        command = ["bench", f"-count={count}", f"-benchtime={each:.3f}s", f"--gc={collector(workload)}"]
+        texts.append(run([sys.executable, "-m", "conduit", *command], folder))
+    with tempfile.TemporaryDirectory() as place:
+        for name, text in zip(("old", "new"), texts, strict=True):
+            (Path(place) / name).write_text(text)
+        output = run(
+            [sys.executable, "-m", "conduit", "benchstat", "-format=json", "old", "new"], Path(place)
+        )
+    row = next(row for row in json.loads(output)["rows"] if row["unit"] == "sec/op")
+    return float(row["delta"]) if row["significant"] else 0.0
+
+
+def with_pytest(old: Path, new: Path, workload: str, seconds: float) -> float:
+    means = []
+    for index, folder in enumerate((old, new)):
+        target = folder / f"result{index}.json"
+        flags = [
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"--benchmark-json={target}",
+            f"--benchmark-max-time={seconds / 2 - 0.7}",
+        ]
+        run([sys.executable, "-m", "pytest", *flags, "--benchmark-min-rounds=5", "test_work.py"], folder)
+        means.append(json.loads(target.read_text())["benchmarks"][0]["stats"]["mean"])
+    difference = means[1] / means[0] - 1
+    return difference if abs(difference) > 0.05 else 0.0
+
+
+def with_pyperf(old: Path, new: Path, workload: str, seconds: float) -> float:
+    for index, folder in enumerate((old, new)):
+        flags = [
+            "-q",
+            "-p",
+            "4",
+            "-n",
+            "4",
+            "-w",
+            "1",
+            f"--min-time={seconds / 2 / 4 / 6:.3f}",
+            "-o",
+            f"result{index}.json",
+        ]
+        run([sys.executable, "perf_work.py", *flags], folder)
+    files = [str(old / "result0.json"), str(new / "result1.json")]
+    said = run([sys.executable, "-m", "pyperf", "compare_to", *files], new)
+    return 0.05 if "slower" in said else -0.05 if "faster" in said else 0.0
+
+
+RUNNERS = {"against": with_against, "benchstat": with_benchstat, "pytest": with_pytest, "pyperf": with_pyperf}
+
+
+def wilson(hits: int, trials: int) -> tuple[float, float]:
+    """The 95 % interval of a proportion."""
+    if not trials:
+        return 0.0, 1.0
+    z = 1.96
+    share = hits / trials
+    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / (1 + z * z / trials)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--same", type=int, default=200, help="comparisons of identical code, a method and workload"
+    )
+    parser.add_argument(
+        "--slower", type=int, default=50, help="comparisons for each slowdown, a method and workload"
+    )
+    parser.add_argument("--seconds", type=float, default=5.0, help="wall time of one comparison")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="stop after this time, with what there is"
+    )
+    parser.add_argument("--methods", default=",".join(METHODS))
+    parser.add_argument("--workloads", default=",".join(WORKLOADS))
+    parser.add_argument("--slowdowns", default=",".join(map(str, SLOWDOWNS)))
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    modules = {"pytest": "pytest_benchmark", "pyperf": "pyperf"}
+    methods = [
+        m for m in options.methods.split(",") if m not in modules or importlib.util.find_spec(modules[m])
+    ]
+    short_sizes = find_short_sizes()
+    trials = [
+        (method, workload, percent)
+        for method in methods
+        for workload in options.workloads.split(",")
+        for percent in map(int, options.slowdowns.split(","))
+        for _ in range(options.slower if percent else options.same)
+    ]
+    random.Random(options.seed).shuffle(trials)
+    outcomes: dict[tuple[str, str, int], list[float]] = defaultdict(list)
+    walls: dict[str, list[float]] = defaultdict(list)
+    load = [os.getloadavg()[0]]
+    end = time.monotonic() + options.minutes * 60
+    try:
+        for method, workload, percent in trials:
+            if time.monotonic() > end:
+                break
+            with tempfile.TemporaryDirectory() as place:
+                old = write_project(Path(place) / "old", workload, size_for(workload, 0, short_sizes))
+                new = write_project(Path(place) / "new", workload, size_for(workload, percent, short_sizes))
+                began = time.monotonic()
+                outcomes[method, workload, percent].append(
+                    RUNNERS[method](old, new, workload, options.seconds)
+                )
+                walls[method].append(time.monotonic() - began)
+            load.append(os.getloadavg()[0])
+    except KeyboardInterrupt:
+        print("interrupted; what there is:", file=sys.stderr)
+    report(outcomes, walls, load)
+    return 0
+
+
+def report(
+    outcomes: dict[tuple[str, str, int], list[float]], walls: dict[str, list[float]], load: list[float]
+) -> None:
+    print(f"load average {min(load):.1f} to {max(load):.1f} on {os.cpu_count()} processors")
+    for method, seconds in walls.items():
+        print(f"{method}: {sum(seconds) / len(seconds):.1f} s of wall time a comparison")
+    print(
+        f"\n{'method':<10} {'workload':<8} {'slower':>6}  {'reported':>9}  {'share':>6}  {'95 % interval':<15} unresolved"
+    )
+    for (method, workload, percent), deltas in sorted(outcomes.items()):
+        unresolved = sum(map(math.isnan, deltas))
+        hits = sum(delta > 0 for delta in deltas) if percent else sum(abs(delta) > 0 for delta in deltas)
+        low, high = wilson(hits, len(deltas))
+        name = f"+{percent} %" if percent else "same"
+        interval = f"{low:.1%} to {high:.1%}"
+        share = f"{hits / len(deltas):.0%}"
+        print(
+            f"{method:<10} {workload:<8} {name:>6}  {hits:>4}/{len(deltas):<4}  {share:>6}  {interval:<15} {unresolved}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
