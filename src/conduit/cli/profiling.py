@@ -14,8 +14,18 @@ if TYPE_CHECKING:
 
     from conduit.cli.flags import FlagSet, Parsed
     from conduit.collect.recording import Recording
+    from conduit.collect.trace import Trace
 
 DEFAULT_MEMORY_RATE = 512 * 1024
+_PROFILES = (
+    "cpuprofile",
+    "memprofile",
+    "wallprofile",
+    "blockprofile",
+    "mutexprofile",
+    "gilprofile",
+    "trace",
+)
 
 
 def add_profile_flags(found: FlagSet) -> None:
@@ -39,12 +49,34 @@ def add_profile_flags(found: FlagSet) -> None:
         parse=_positive,
         metavar="HZ",
     )
+    found.option("blockprofile", "write a profile of waits, by who waits, to this file", metavar="FILE")
+    found.option(
+        "blockprofilerate",
+        "count on average one wait for each so many nanoseconds waited (1: every wait)",
+        default=1,
+        parse=_positive,
+        metavar="NS",
+    )
+    found.option(
+        "mutexprofile", "write a profile of contended locks, by who held them, to this file", metavar="FILE"
+    )
+    found.option(
+        "mutexprofilefraction",
+        "count one contention in so many (1: all)",
+        default=1,
+        parse=_positive,
+        metavar="N",
+    )
+    found.option(
+        "gilprofile", "write a profile of waits for the interpreter's lock to this file", metavar="FILE"
+    )
+    found.option("trace", "write a timeline to this file, for `conduit trace`", metavar="FILE")
     found.switch("native", "in CPU profiles, show the C library or function that was running")
 
 
 def recordings(
     parsed: Parsed, is_harness: Callable[[str], bool], *, default_memory_type: str = ""
-) -> list[Recording]:
+) -> list[Recording | Trace]:
     """The recordings that a command line asks for, not started. Raises `UsageError`."""
     from conduit.collect.cpu import HIGHEST_RATE_HZ, CpuRecording
     from conduit.collect.heap import HeapRecording
@@ -53,7 +85,7 @@ def recordings(
     rate_hz = parsed["profilerate"]
     if rate_hz > HIGHEST_RATE_HZ:
         raise UsageError(f"-profilerate must be from 1 to {HIGHEST_RATE_HZ}, got {rate_hz}")
-    found: list[Recording] = []
+    found: list[Recording | Trace] = []
     # An empty path, as in Go, asks for nothing.
     if parsed["memprofile"]:
         rate = parsed["memprofilerate"]
@@ -73,7 +105,27 @@ def recordings(
                 parsed["cpuprofile"], rate_hz=rate_hz, native=parsed["native"], is_harness=is_harness
             )
         )
+    found += _waits(parsed, is_harness)
+    if parsed["trace"]:
+        from conduit.collect.trace import Trace
+
+        found.append(Trace(parsed["trace"]))
     return found
+
+
+def _waits(parsed: Parsed, is_harness: Callable[[str], bool]) -> Iterator[Recording]:
+    from conduit.collect.waits import BlockRecording, GilRecording, MutexRecording
+
+    if parsed["blockprofile"]:
+        yield BlockRecording(
+            parsed["blockprofile"], rate_ns=parsed["blockprofilerate"], is_harness=is_harness
+        )
+    if parsed["mutexprofile"]:
+        yield MutexRecording(
+            parsed["mutexprofile"], fraction=parsed["mutexprofilefraction"], is_harness=is_harness
+        )
+    if parsed["gilprofile"]:
+        yield GilRecording(parsed["gilprofile"], is_harness=is_harness)
 
 
 class Together:
@@ -82,7 +134,7 @@ class Together:
     Once they are over, what to know before believing them is told on standard error.
     """
 
-    def __init__(self, recordings: list[Recording]) -> None:
+    def __init__(self, recordings: list[Recording | Trace]) -> None:
         self._recordings = recordings
         self._stack = ExitStack()
 
@@ -106,7 +158,7 @@ class Together:
 
 def profile_flags_given(parsed: Parsed) -> Iterator[str]:
     """The flags among those given that ask for a profile."""
-    return (name for name in ("cpuprofile", "memprofile", "wallprofile") if parsed.values.get(name))
+    return (name for name in _PROFILES if parsed.values.get(name))
 
 
 def _positive(text: str) -> int:

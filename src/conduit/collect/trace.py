@@ -50,7 +50,9 @@ class Trace:
     ) -> None:
         if max_events < 1:
             raise ValueError(f"max_events must be at least 1, not {max_events}")
-        self.path = Path(path)
+        self.name = os.fspath(path)
+        self.path = Path(path).absolute()  # the program may change its folder
+        self.doubts: list[str] = []
         self._max_events = max_events
         self._min_duration_us = min_duration_us
         self._collections = _Collections()
@@ -74,13 +76,15 @@ class Trace:
             self._names.watch()
             tracer.start()
 
-    def stop(self) -> None:
-        """Ends the recording and writes the file. Does nothing when it was not started or has been stopped."""
+    def halt(self) -> None:
+        """Stops looking, and leaves the file for `stop` to write."""
         global _active
         with _lock:
-            tracer, self._tracer = self._tracer, None
+            tracer = self._tracer
             if tracer is None:
                 return
+            if _active is not tracer:
+                return  # halted already
             tracer.stop()
             self._collections.unwatch()
             self._names.unwatch()
@@ -88,7 +92,13 @@ class Trace:
             if sys.version_info < (3, 12):
                 # Threads that run on keep the tracer's function, which finds it stopped; new ones must not get it.
                 threading.setprofile(None)
-        self._write(tracer)
+
+    def stop(self) -> None:
+        """Ends the recording and writes the file. Does nothing when it was not started or has been stopped."""
+        self.halt()
+        tracer, self._tracer = self._tracer, None
+        if tracer is not None:
+            self._write(tracer)
 
     def _write(self, tracer: VizTracer) -> None:
         unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}.json")

@@ -21,6 +21,7 @@ import time
 from typing import TYPE_CHECKING, ClassVar
 
 from conduit._native import available, reason
+from conduit.collect.naming import trim_root
 from conduit.collect.recording import Recording
 from conduit.errors import ProfilerUnavailableError
 
@@ -167,7 +168,12 @@ def _place(made: tuple[NamedFrame, ...]) -> str:
     return f"{made[-1][1]}:{made[-1][2]}" if made else ""
 
 
-def _profile(entries: _Entries, period: int, before: _Entries | None = None) -> Profile:
+def _profile(
+    entries: _Entries,
+    period: int,
+    before: _Entries | None = None,
+    is_harness: Callable[[str], bool] | None = None,
+) -> Profile:
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import ValueType
 
@@ -179,8 +185,9 @@ def _profile(entries: _Entries, period: int, before: _Entries | None = None) -> 
         stack, labels = key
         old_count, old_waited = (before or {}).get(key, nothing)
         values = [round(count - old_count), round(waited - old_waited)]
-        if any(values):
-            builder.add(stack, values, dict(labels))
+        kept = trim_root(list(stack), is_harness)
+        if any(values) and kept:
+            builder.add(kept, values, dict(labels))
     return builder.build(time.time_ns())
 
 
@@ -194,12 +201,21 @@ def _not_negative(name: str, value: int) -> int:
 
 
 class WaitRecording(Recording):
-    """A block, mutex or gil profile, as a context manager or between `start()` and `stop()`."""
+    """A block, mutex or gil profile, as a context manager or between `start()` and `stop()`.
+
+    Frames at the root whose file `is_harness` accepts are left out, and so are waits that have no others.
+    """
 
     _entries: ClassVar[Callable[[], _Entries]]
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        is_harness: Callable[[str], bool] | None = None,
+    ) -> None:
         super().__init__(path)
+        self._is_harness = is_harness
         self._before: _Entries = {}
         self._counted: _Entries = {}
         self._began_ns = self._duration_ns = 0
@@ -223,7 +239,7 @@ class WaitRecording(Recording):
         self._turn(False)
 
     def _build(self) -> Profile:
-        profile = _profile(self._counted, self._period, self._before)
+        profile = _profile(self._counted, self._period, self._before, self._is_harness)
         profile.duration_nanos = self._duration_ns
         return profile
 
@@ -234,8 +250,14 @@ class BlockRecording(WaitRecording):
     kind: ClassVar[str] = "block"
     _entries = staticmethod(_block_entries)
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, *, rate_ns: int = 1) -> None:
-        super().__init__(path)
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        rate_ns: int = 1,
+        is_harness: Callable[[str], bool] | None = None,
+    ) -> None:
+        super().__init__(path, is_harness=is_harness)
         self._rate_ns = self._period = _not_negative("rate_ns", rate_ns) or 1
 
     def _turn(self, on: bool) -> None:
@@ -248,8 +270,14 @@ class MutexRecording(WaitRecording):
     kind: ClassVar[str] = "mutex"
     _entries = staticmethod(_mutex_entries)
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, *, fraction: int = 1) -> None:
-        super().__init__(path)
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        fraction: int = 1,
+        is_harness: Callable[[str], bool] | None = None,
+    ) -> None:
+        super().__init__(path, is_harness=is_harness)
         self._fraction = self._period = _not_negative("fraction", fraction) or 1
 
     def _turn(self, on: bool) -> None:
