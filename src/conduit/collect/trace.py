@@ -58,6 +58,7 @@ class Trace:
         self._collections = _Collections()
         self._names = ThreadNames(threading.get_native_id)
         self._tracer: VizTracer | None = None
+        self._is_halted = False
 
     def start(self) -> None:
         """Begins to record. Raises `ProfilerUnavailableError` without viztracer or where a profiler is set already."""
@@ -72,6 +73,7 @@ class Trace:
                 )
             tracer = _new_tracer(self._max_events, self._min_duration_us)
             self._tracer = _active = tracer
+            self._is_halted = False
             self._collections.watch(tracer)
             self._names.watch()
             tracer.start()
@@ -81,10 +83,9 @@ class Trace:
         global _active
         with _lock:
             tracer = self._tracer
-            if tracer is None:
+            if tracer is None or self._is_halted:
                 return
-            if _active is not tracer:
-                return  # halted already
+            self._is_halted = True
             tracer.stop()
             self._collections.unwatch()
             self._names.unwatch()
