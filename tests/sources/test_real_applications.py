@@ -290,7 +290,8 @@ def test_mappers_columns_and_relationships_are_those_of_sqlalchemy_both_ways(col
                     "direction": directions[r.type],
                     "secondary": r.through_table or None,
                     "target": collected.id_of_name[r.target_resource],
-                    "uselist": r.type in ("has_many", "has_many_through"),
+                    "uselist": r.type in ("has_many", "has_many_through")
+                    and not (r.details and r.details.unique),
                 }
                 for r in resource.relationships
                 if r.type in directions
