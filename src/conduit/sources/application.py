@@ -7,15 +7,8 @@ this process's standard error. The process is the leader of a session and is end
 
 from __future__ import annotations
 
-import json
 import os
-import select
-import signal
-import subprocess
 import sys
-import time
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,6 +16,8 @@ import msgspec
 from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
+    import subprocess
+
     from conduit.metadata.schema import Metadata
 
 TIME_LIMIT_S = 60.0
@@ -74,6 +69,8 @@ def collect_application(application: Application, time_limit_s: float = TIME_LIM
     Executes the application's code, as importing it does. Raises `CollectingError` when there is no document at all;
     a part that failed is an entry of the document's `errors`.
     """
+    import json
+
     from conduit.metadata.codec import decode
 
     body = _ask(application, time_limit_s)
@@ -103,6 +100,10 @@ def _ask(application: Application, time_limit_s: float) -> bytes:
 
 
 def _start(application: Application, writer: int) -> subprocess.Popen[bytes]:
+    import json
+    import subprocess
+    from pathlib import Path
+
     request = msgspec.structs.asdict(application) | {"result_fd": writer}
     collector = str(Path(__file__).resolve().parent / "collector")
     python = application.python or sys.executable
@@ -128,6 +129,9 @@ def _has_descriptor(stream: Any) -> bool:
 def _read_answer(
     process: subprocess.Popen[bytes], reader: int, application: Application, time_limit_s: float
 ) -> bytes:
+    import select
+    import time
+
     deadline = time.monotonic() + time_limit_s
     received = bytearray()
     while not _is_whole(received):
@@ -159,6 +163,10 @@ def _named(application: Application) -> str:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends the process and every child that it has left in its session."""
+    import signal
+    import subprocess
+    from contextlib import suppress
+
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=0.5)
     with suppress(ProcessLookupError):  # nobody may be left

@@ -8,10 +8,8 @@ of one place are put to the caller; nothing is guessed.
 
 from __future__ import annotations
 
-import ast
 import os
 import sys
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ from conduit.errors import ConduitError
 from conduit.sources.application import Application
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Callable, Mapping
 
 USUAL_FILES = (
@@ -110,6 +109,8 @@ def find_interpreter(root: Path, given: str = "") -> str:
 
 
 def _read_pyproject(root: Path) -> dict[str, Any]:
+    import tomllib
+
     path = root / "pyproject.toml"
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -176,6 +177,8 @@ def settings_of_manage(path: Path) -> str:
 
     Raises `DiscoveryError` where the file cannot be read or is not Python.
     """
+    import ast
+
     for node in ast.walk(_parse(path)):
         if (
             isinstance(node, ast.Call)
@@ -189,6 +192,8 @@ def settings_of_manage(path: Path) -> str:
 
 
 def _parse(path: Path) -> ast.Module:
+    import ast
+
     try:
         return ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError) as error:
@@ -208,6 +213,8 @@ def _from_usual_files(root: Path) -> dict[str, dict[str, Any]]:
 
 def _applications(module: ast.Module) -> list[str]:
     """Names that a module binds to an application; where there are none, those of its application factories."""
+    import ast
+
     made = [name for node in module.body for name in _bound_to_application(node)]
     if made:
         return [name for name in made if name in _NAMES] or made
@@ -219,6 +226,8 @@ def _applications(module: ast.Module) -> list[str]:
 
 
 def _bound_to_application(node: ast.stmt) -> list[str]:
+    import ast
+
     if isinstance(node, ast.Assign):
         targets, value = node.targets, node.value
     elif isinstance(node, ast.AnnAssign) and node.value is not None:

@@ -12,7 +12,7 @@ Snapshots live below `$XDG_CACHE_HOME/conduit` (`~/.cache/conduit`), never in th
 from __future__ import annotations
 
 import os
-from hashlib import sha256
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -45,6 +45,13 @@ class Snapshot(msgspec.Struct, frozen=True):
     """The file because of which an older document did not count any more."""
 
 
+class _Stamps(msgspec.Struct, frozen=True):
+    """What a kept document was made for, and from."""
+
+    asked: str
+    files: dict[str, Stamp]
+
+
 class CollectedWithErrorsError(Exception):
     """The document has errors, so it is not kept; `data` is it."""
 
@@ -63,10 +70,12 @@ def find_snapshot(application: Application) -> tuple[Snapshot | None, str]:
     """The kept document of the application, if nothing has changed since; else `None`, and the file that has changed."""
     path = _path(application)
     try:
-        stamps = msgspec.json.decode(path.with_suffix(".stamps").read_bytes(), type=dict[str, Stamp])
+        stamps = msgspec.json.decode(path.with_suffix(".stamps").read_bytes(), type=_Stamps)
     except (OSError, msgspec.DecodeError):
         return None, ""
-    changed = next((name for name, stamp in stamps.items() if _stamp(name) != stamp), "")
+    if stamps.asked != _asked(application):
+        return None, ""
+    changed = next((name for name, stamp in stamps.files.items() if _stamp(name) != stamp), "")
     if changed or not path.is_file():
         return None, changed
     return Snapshot(path, False), ""
@@ -88,16 +97,22 @@ def take_snapshot(
         raise CollectedWithErrorsError(data)
     path = _path(application)
     beside = [str(Path(application.root) / name) for name in PINS]
-    stamps = {name: _stamp(name) for name in [*beside, application.python] if name}
+    files = {name: _stamp(name) for name in [*beside, application.python] if name}
+    stamps = _Stamps(_asked(application), files | collected.files)
     _write_whole(path, data)
     # The stamps come last: without them the document does not count.
-    _write_whole(path.with_suffix(".stamps"), msgspec.json.encode(stamps | collected.files))
+    _write_whole(path.with_suffix(".stamps"), msgspec.json.encode(stamps))
     return Snapshot(path, True, changed)
 
 
 def _path(application: Application) -> Path:
-    asked = msgspec.json.encode([__version__, application])
-    return folder() / f"{sha256(asked).hexdigest()[:32]}.json"
+    # A check sum will do, and spares the start of a cryptographic library: what was asked for is compared too.
+    asked = _asked(application).encode()
+    return folder() / f"{zlib.crc32(asked):08x}{zlib.adler32(asked):08x}.json"
+
+
+def _asked(application: Application) -> str:
+    return msgspec.json.encode([__version__, application]).decode()
 
 
 def _stamp(name: str) -> Stamp:
