@@ -171,6 +171,46 @@ def test_generators_comprehensions_lambdas_and_coroutines_go_by_their_qualified_
     assert any(name.endswith("<locals>.<lambda>") for name in names)
 
 
+def test_a_sample_in_a_coroutine_names_its_task_also_with_several_loops() -> None:
+    import asyncio
+
+    async def leaf(cpu_seconds: float) -> None:
+        for _ in range(10):
+            burn(cpu_seconds / 10)
+            await asyncio.sleep(0)
+
+    async def work(cpu_seconds: float) -> None:
+        await leaf(cpu_seconds)
+
+    async def main(prefix: str) -> None:
+        first = asyncio.create_task(work(0.2), name=f"{prefix} first")
+        second = asyncio.create_task(work(0.4), name=f"{prefix} second")
+        await asyncio.gather(first, second, asyncio.create_task(work(0.1)))
+
+    with collect.cpu() as recording:
+        thread = threading.Thread(target=lambda: asyncio.run(main("other")))
+        thread.start()
+        asyncio.run(main("main"))
+        thread.join()
+        burn(0.1)
+    assert recording.profile is not None
+    seen: Counter[str] = Counter()
+    for sample in recording.profile.samples:
+        names = [
+            line.function.name for location in sample.locations for line in location.lines if line.function
+        ]
+        task = sample.labels.get("task", [""])[0]
+        if any(name.endswith(".leaf") for name in names):
+            seen[task] += sample.values[0]
+        elif "burn" in names:
+            assert task == ""
+    assert 15 <= seen["main first"] <= 27
+    assert 35 <= seen["main second"] <= 47
+    assert 35 <= seen["other second"] <= 47
+    assert sum(count for task, count in seen.items() if task.startswith("Task-")) >= 12
+    assert seen[""] <= 3
+
+
 def test_modules_are_told_apart_by_their_files(tmp_path: Path) -> None:
     program = tmp_path / "shop" / "models.py"
     program.parent.mkdir()

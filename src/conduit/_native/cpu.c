@@ -3,8 +3,9 @@
  * Who runs where:
  *   the handler      in the interrupted thread, with or without the GIL. Reads by safe_load, writes one slot of the
  *                    ring, and touches nothing else but atomics and thread-local integers.
- *   the collector    a thread of ours without the GIL and with all signals blocked. Ten times a second it moves
- *                    samples from the ring to the table; five times a second it looks for threads without a timer.
+ *   the collector    a thread of ours without the GIL and with all signals blocked. Five times a second it moves
+ *                    samples from the ring to the table (more often where they come faster), and half as often it
+ *                    looks for threads without a timer; those of `threading` are armed as they begin.
  *   start and stop   with the GIL, on any thread.
  *
  * Who owns what: the ring belongs to handlers until a sample is published, and then to whoever holds `table_lock`. Code
@@ -31,8 +32,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define DRAIN_PERIOD_NS 100000000
-#define LISTING_PERIOD_NS 200000000
+#define DRAIN_PERIOD_NS 200000000
+#define LISTING_PERIOD_NS 400000000
 #define SHORTEST_WAIT_NS 1000000
 #define QUIET_WAIT_NS INT64_C(5000000000)
 
@@ -114,7 +115,10 @@ static void take_sample(const siginfo_t *information, const ucontext_t *context)
     sample->task[0] = 0;
     PyThreadState *thread = PyGILState_GetThisThreadState();
     if (thread != NULL && thread->interp != interpreter) thread = NULL; /* a subinterpreter's code is not parked */
-    sample->depth = frames_walk_interrupted(thread, safe_load_method(&context->uc_sigmask), sample->frames, MAX_DEPTH);
+    LoadMethod method = safe_load_method(&context->uc_sigmask);
+    Coroutines coroutines;
+    sample->depth = frames_walk_interrupted(thread, method, sample->frames, MAX_DEPTH, &coroutines);
+    task_name_of(method, &coroutines, sample->task);
     atomic_fetch_add(&walked, 1);
     if (sample->depth < 0) atomic_fetch_add(&unreadable, (unsigned long long)weight);
     sample_ring_publish(sample);
@@ -123,12 +127,12 @@ static void take_sample(const siginfo_t *information, const ucontext_t *context)
 static void on_profile_signal(int Py_UNUSED(signal_number), siginfo_t *information, void *context) {
     int error = errno;
     struct timespec begin;
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
     atomic_fetch_add(&handlers, 1);
     if (atomic_load(&sampling)) {
         take_sample(information, context);
         atomic_fetch_add(&handler_calls, 1);
-        atomic_fetch_add(&handler_ns, (unsigned long long)since(&begin, CLOCK_MONOTONIC));
+        atomic_fetch_add(&handler_ns, (unsigned long long)since(&begin, CLOCK_THREAD_CPUTIME_ID));
     }
     atomic_fetch_sub(&handlers, 1);
     errno = error;
@@ -461,6 +465,7 @@ static PyObject *cpu_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignor
     stack_table_clear(&table);
     code_parking_end(quiet);
     safe_loads_end();
+    task_names_forget();
     active = stopping = false;
     if (samples == NULL) {
         Py_XDECREF(facts);

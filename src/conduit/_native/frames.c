@@ -87,10 +87,22 @@ static bool looks_like_code(LoadMethod method, const PyObject *object) {
     return head.ob_type == &PyCode_Type && head.ob_refcnt > 0 && head.ob_refcnt <= PLAUSIBLE_REFERENCES;
 }
 
+/* A generator's frame lies inside it. Of more than there is room for, the outermost stay. */
+static void note_coroutine(const _PyInterpreterFrame *frame, Coroutines *coroutines) {
+    int room = (int)(sizeof coroutines->addresses / sizeof coroutines->addresses[0]);
+    if (coroutines->count == room) {
+        memmove(&coroutines->addresses[0], &coroutines->addresses[1], sizeof coroutines->addresses - sizeof(uintptr_t));
+        coroutines->count--;
+    }
+    coroutines->addresses[coroutines->count++] = (uintptr_t)frame - offsetof(PyGenObject, gi_iframe);
+}
+
 /* Walks from `at` to the root, or to the first frame that cannot be believed; `broken` tells which. */
-static int walk_from(const _PyInterpreterFrame *at, LoadMethod method, Frame *frames, int capacity, bool *broken) {
+static int walk_from(const _PyInterpreterFrame *at, LoadMethod method, Frame *frames, int capacity,
+                     Coroutines *coroutines, bool *broken) {
     int depth = 0;
     *broken = false;
+    coroutines->count = 0;
     /* Shims take steps too: the bound keeps rubbish that points at itself from holding the handler forever. */
     for (int steps = 0; at != NULL && depth < capacity && steps < 2 * MAX_DEPTH; steps++) {
         FrameCopy copy;
@@ -98,6 +110,7 @@ static int walk_from(const _PyInterpreterFrame *at, LoadMethod method, Frame *fr
             *broken = true;
             return depth;
         }
+        if (copy.frame.owner == FRAME_OWNED_BY_GENERATOR) note_coroutine(at, coroutines);
         at = copy.frame.previous;
         if (is_entry_shim(&copy.frame)) continue;
         PyObject *executable = executable_of(&copy.frame);
@@ -113,11 +126,13 @@ static int walk_from(const _PyInterpreterFrame *at, LoadMethod method, Frame *fr
 }
 
 /* Returns the depth, 0 for a thread without Python frames, or -1 where the stack could not be read. */
-int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, Frame *frames, int capacity) {
+int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, Frame *frames, int capacity,
+                            Coroutines *coroutines) {
     bool broken;
+    coroutines->count = 0;
     if (thread == NULL) return 0;
 #if PY_VERSION_HEX >= 0x030D0000
-    int depth = walk_from(thread->current_frame, method, frames, capacity, &broken);
+    int depth = walk_from(thread->current_frame, method, frames, capacity, coroutines, &broken);
     return broken ? -1 : depth;
 #else
     /* Between `tstate->cframe = &cframe` and `cframe.current_frame = frame` the newest cframe is rubbish: the one
@@ -128,7 +143,7 @@ int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, Frame *fra
         _PyCFrame copy;
         if (!safe_load(method, words, cframe, sizeof words / sizeof words[0])) return -1;
         memcpy(&copy, words, sizeof copy);
-        int depth = walk_from(copy.current_frame, method, frames, capacity, &broken);
+        int depth = walk_from(copy.current_frame, method, frames, capacity, coroutines, &broken);
         if (!broken) return depth;
         cframe = copy.previous;
     }

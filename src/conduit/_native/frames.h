@@ -12,8 +12,15 @@ typedef struct {
     int32_t instruction; /* byte offset of the instruction, as `PyCode_Addr2Line` and `dis` count */
 } Frame;
 
+/* The outermost coroutines and generators on a stack, which is where a task's own coroutine is. */
+typedef struct {
+    uintptr_t addresses[16];
+    int count;
+} Coroutines;
+
 int frames_walk(PyThreadState *thread, Frame *frames, int capacity);
-int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, Frame *frames, int capacity);
+int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, Frame *frames, int capacity,
+                            Coroutines *coroutines);
 bool frame_is_complete(const Frame *frame);
 PyObject *frames_as_tuple(const Frame *frames, uint32_t depth);
 

@@ -10,6 +10,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     heap_methods,
     layout_methods,
     place_methods,
+    task_methods,
     packed_stack_methods,
     wait_methods,
 };

@@ -27,6 +27,7 @@ extern PyMethodDef cpu_methods[];
 extern PyMethodDef heap_methods[];
 extern PyMethodDef layout_methods[];
 extern PyMethodDef place_methods[];
+extern PyMethodDef task_methods[];
 extern PyMethodDef packed_stack_methods[];
 int attach_allocations(void);
 int attach_cpu(void);

@@ -2,9 +2,7 @@
 #ifndef CONDUIT_SAMPLE_RING_H
 #define CONDUIT_SAMPLE_RING_H
 
-#include "frames.h"
-
-#define TASK_NAME_BYTES 64
+#include "task_names.h"
 
 typedef struct {
     uint32_t thread; /* serial number of the thread within the session */

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from conduit._native import available, reason
 from conduit.collect.naming import NO_FRAMES, UNREADABLE, FrameNames, trim_root
 from conduit.collect.recording import Recording
+from conduit.collect.task_names import watch_tasks
 from conduit.collect.thread_names import ThreadNames
 from conduit.errors import ProfilerUnavailableError
 
@@ -76,6 +77,7 @@ class CpuRecording(Recording):
         from conduit._native import sampler
 
         self._began_ns = time.time_ns()
+        watch_tasks()
         try:
             sampler.start(self._period_ns, False, self.native)
         except RuntimeError as error:

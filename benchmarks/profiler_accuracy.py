@@ -1,0 +1,261 @@
+"""How right profilers are: shares that each shows of a program that measures its own (tests/collect/shares.py).
+
+    python benchmarks/profiler_accuracy.py [--seconds 8] [--tools PYTHON] [ENGINE…]
+
+Every engine runs in a process of its own. Printed are, for each function, the share shown and in brackets the true one of that same
+run (so what an engine changes about the program does not count against it), and the largest difference in percentage points.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.profiler_tools import PROJECT, environment, tools_python
+from tests.collect import shares
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+Seen = dict[str, float]
+
+
+def innermost(stacks: Iterable[tuple[list[str], float]]) -> Seen:
+    """Values by the innermost of the workload's functions on each stack (leaf first)."""
+    seen = dict.fromkeys(shares.FUNCTIONS, 0.0)
+    for stack, value in stacks:
+        name = next((name for name in stack if name in seen), None)
+        if name is not None:
+            seen[name] += value
+    return seen
+
+
+def of_profile(profile) -> Seen:
+    stacks = [
+        ([line.function.name for location in sample.locations for line in location.lines], sample.values[1])
+        for sample in profile.samples
+    ]
+    return innermost(stacks)
+
+
+def conduit_cpu(work, rate_hz=100):
+    from conduit import collect
+
+    with collect.cpu(rate_hz=rate_hz) as recording:
+        truth = work()
+    return truth, of_profile(recording.profile)
+
+
+def conduit_cpu_250(work):
+    return conduit_cpu(work, 250)
+
+
+def conduit_wall(work):
+    from conduit import collect
+
+    with collect.wall() as recording:
+        truth = work()
+    return truth, of_profile(recording.profile)
+
+
+def _outside(work, command: list[str]) -> tuple[dict[str, float], float]:
+    """Runs the work while another process looks at this one."""
+    watcher = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment()
+    )
+    time.sleep(0.5)
+    truth = work()
+    import signal
+
+    watcher.send_signal(signal.SIGINT)
+    watcher.wait(60)
+    return truth
+
+
+def conduit_record(work):
+    import os
+
+    from conduit.profile.codec import decode
+
+    file = tempfile.mktemp()
+    command = [sys.executable, "-m", "conduit", "record", "-pid", str(os.getpid()), "-o", file]
+    seconds = float(os.environ["SHARES_SECONDS"])
+    watcher = subprocess.Popen(
+        [*command, f"-seconds={seconds * 1.2}"], stderr=subprocess.DEVNULL, env=environment()
+    )
+    time.sleep(0.5)
+    truth = work()
+    watcher.wait(120)
+    return truth, of_profile(decode(Path(file).read_bytes()))
+
+
+def py_spy(work, *flags: str):
+    import os
+
+    file = tempfile.mktemp()
+    tool = str(Path(sys.executable).with_name("py-spy"))
+    command = [tool, "record", "-p", str(os.getpid()), "-r", "100", "-f", "raw", "-F", "-o", file, *flags]
+    truth = _outside(work, command)
+    stacks = []
+    for line in Path(file).read_text().splitlines():
+        frames, _, count = line.rpartition(" ")
+        names = [frame.partition(" (")[0] for frame in reversed(frames.split(";"))]
+        stacks.append((names, float(count)))
+    return truth, innermost(stacks)
+
+
+def py_spy_nonblocking(work):
+    return py_spy(work, "--nonblocking")
+
+
+def pyinstrument(work):
+    from pyinstrument import Profiler
+
+    profiler = Profiler(interval=0.001)
+    profiler.start()
+    truth = work()
+    profiler.stop()
+    seen = dict.fromkeys(shares.FUNCTIONS, 0.0)
+
+    def visit(frame, owner: str | None) -> None:
+        owner = frame.function if frame.function in seen else owner
+        if owner is not None:
+            seen[owner] += frame.total_self_time
+        for child in frame.children:
+            visit(child, owner)
+
+    visit(profiler.last_session.root_frame(), None)
+    return truth, seen
+
+
+def cprofile(work):
+    import cProfile
+    import pstats
+
+    profiler = cProfile.Profile()
+    truth = profiler.runcall(work)
+    stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
+    return truth, {
+        name: sum(row[3] for key, row in stats.items() if key[2] == name) for name in shares.FUNCTIONS
+    }
+
+
+def yappi(work):
+    import yappi as tool
+
+    tool.set_clock_type("cpu")
+    tool.start()
+    truth = work()
+    tool.stop()
+    stats = list(tool.get_func_stats())
+    return truth, {name: sum(s.ttot for s in stats if s.name == name) for name in shares.FUNCTIONS}
+
+
+def scalene(work):
+    raise NotImplementedError  # it runs the program itself: see run_scalene
+
+
+ENGINES: dict[str, Callable] = {
+    "conduit cpu, 100 Hz": conduit_cpu,
+    "conduit cpu, 250 Hz": conduit_cpu_250,
+    "conduit record (outside)": conduit_record,
+    "conduit wall": conduit_wall,
+    "py-spy": py_spy,
+    "py-spy --nonblocking": py_spy_nonblocking,
+    "pyinstrument, 1 ms": pyinstrument,
+    "cProfile": cprofile,
+    "yappi, CPU clock": yappi,
+    "scalene --cpu-only": scalene,
+}
+
+SCALENE_PROGRAM = """
+import json, sys
+sys.path.insert(0, {project!r})
+from tests.collect import shares
+truth = shares.run({seconds})
+open({file!r}, "w").write(json.dumps(truth))
+"""
+
+
+def run_scalene(python: str, seconds: float) -> dict[str, object]:
+    """Scalene wants to start the program, and reports lines: they are added up by function."""
+    import ast
+
+    folder = Path(tempfile.mkdtemp())
+    truth_file, program, report = folder / "truth.json", folder / "program.py", folder / "report.json"
+    program.write_text(SCALENE_PROGRAM.format(project=str(PROJECT), seconds=seconds, file=str(truth_file)))
+    source = PROJECT / "tests" / "collect" / "shares.py"
+    command = [python, "-m", "scalene", "run", "--cpu-only", "--profile-all", "-o", str(report), str(program)]
+    subprocess.run(command, check=True, capture_output=True, env=environment(), timeout=seconds * 30 + 60)
+    lines = next(
+        f for name, f in json.loads(report.read_text())["files"].items() if name.endswith("shares.py")
+    )["lines"]
+    seen = dict.fromkeys(shares.FUNCTIONS, 0.0)
+    for node in ast.parse(source.read_text()).body:
+        if isinstance(node, ast.FunctionDef) and node.name in seen:
+            for line in lines:
+                if node.lineno <= line["lineno"] <= node.end_lineno:
+                    seen[node.name] += (
+                        line["n_cpu_percent_python"] + line["n_cpu_percent_c"] + line["n_sys_percent"]
+                    )
+    return {"truth": json.loads(truth_file.read_text()), "seen": seen}
+
+
+def measure(engine: str, python: str, seconds: float) -> dict[str, dict[str, float]]:
+    if engine.startswith("scalene"):
+        return run_scalene(python, seconds)  # type: ignore[return-value]
+    command = [python, __file__, "--one", engine, "--seconds", str(seconds)]
+    answer = subprocess.run(
+        command, capture_output=True, text=True, env=environment(), timeout=seconds * 30 + 60
+    )
+    if answer.returncode:
+        raise RuntimeError(answer.stderr.strip().splitlines()[-1])
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def row(engine: str, result: dict[str, dict[str, float]]) -> str:
+    truth, seen = result["truth"], result["seen"]
+    true_sum, seen_sum = sum(truth.values()), sum(seen.values()) or 1
+    cells, errors = [], []
+    for name in shares.FUNCTIONS:
+        true, shown = 100 * truth[name] / true_sum, 100 * seen[name] / seen_sum
+        cells.append(f"{shown:.1f} ({true:.1f})")
+        errors.append(abs(shown - true))
+    return f"| {engine} | {max(errors):.1f} | " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("engines", nargs="*", default=list(ENGINES))
+    arguments.add_argument("--seconds", type=float, default=8, help="CPU seconds of the main thread")
+    arguments.add_argument("--tools", help="a Python that has the other profilers")
+    arguments.add_argument("--one", help=argparse.SUPPRESS)
+    given = arguments.parse_args()
+    if given.one:
+        import os
+
+        os.environ["SHARES_SECONDS"] = str(given.seconds)
+        truth, seen = ENGINES[given.one](lambda: shares.run(given.seconds))
+        print(json.dumps({"truth": truth, "seen": seen}))
+        return
+    python = tools_python(given.tools)
+    print("| profiler | largest error, points | " + " | ".join(shares.FUNCTIONS) + " |")
+    print("|---" * (len(shares.FUNCTIONS) + 2) + "|")
+    for engine in given.engines:
+        try:
+            print(row(engine, measure(engine, python, given.seconds)), flush=True)
+        except (RuntimeError, subprocess.SubprocessError, OSError, StopIteration, KeyError) as error:
+            print(f"| {engine} | did not run: {error} |" + " |" * len(shares.FUNCTIONS), flush=True)
+
+
+if __name__ == "__main__":
+    main()
