@@ -314,3 +314,35 @@ def test_hooks_of_the_repository_are_not_run(
         "bench", "--against", "HEAD", "--budget=1s", "-bench=Work", cwd=repository, env=environment
     )
     assert not (repository.parent / "hook-ran").exists()
+
+
+def test_the_self_test_says_what_can_be_resolved_here(
+    repository: Path, environment: dict[str, str], conduit_command: Command
+) -> None:
+    run = conduit_command(
+        "bench", "--self-test", "--budget=8s", "-bench=Work", cwd=repository, env=environment
+    )
+    assert run.returncode in (0, 1)
+    assert "8 comparisons of this checkout with itself, in 8 rounds" in run.stdout
+    assert "floors of identical code lie up to" in run.stdout
+    assert ("false alarms: 0" in run.stdout) == (run.returncode == 0)
+
+
+def test_a_lock_is_read_by_its_own_tool_and_said_not_to_be_where_that_is_missing(
+    repository: Path, environment: dict[str, str], conduit_command: Command
+) -> None:
+    (repository / "uv.lock").write_text("version = 1\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "with a lock")
+    tools = repository.parent / "tools"
+    tools.mkdir()
+    arguments = ["bench", "--against", "HEAD", "--budget=1s", "-bench=Work"]
+    git_only = {**environment, "PATH": f"{tools}:/usr/bin:/bin"}
+    missing = conduit_command(*arguments, cwd=repository, env=git_only)
+    assert "uv.lock is not used, because uv is not installed" in missing.stderr
+    (tools / "uv").write_text("#!/bin/sh\necho 'a-package-that-nobody-has==1.0'\n")
+    (tools / "uv").chmod(0o755)
+    environment_of_its_own = {**git_only, "XDG_CACHE_HOME": str(repository.parent / "another-cache")}
+    read = conduit_command(*arguments, cwd=repository, env=environment_of_its_own)
+    assert read.returncode == 1
+    assert "a-package-that-nobody-has" in read.stderr

@@ -24,7 +24,7 @@ def test_identical_code_is_hardly_ever_called_different_however_often_one_looks(
     alarms = 0
     for _ in range(300):
         pairs = noisy_pairs(chance, 20, 0.0)
-        alarms += any(decide(weigh(pairs[:k])) == "different" for k in range(8, 21))
+        alarms += any(decide(weigh(pairs[:k])) == "different" for k in range(6, 21))
     assert alarms <= 6
 
 
@@ -36,7 +36,7 @@ def test_a_slowdown_of_five_percent_is_found_through_thirty_percent_of_noise() -
 
 def test_few_pairs_decide_nothing() -> None:
     chance = random.Random(3)
-    evidence = weigh(noisy_pairs(chance, 7, 0.5, noise=0.0))
+    evidence = weigh(noisy_pairs(chance, 5, 0.5, noise=0.0))
     assert decide(evidence) == "unresolved"
     assert wants_more(evidence)
 

@@ -28,7 +28,7 @@ State = Literal["different", "same", "unresolved"]
 RESOLUTION = 0.025
 """Floors closer than this are the same: below it, alignment and hash seeds move floors of identical code."""
 CLEARLY_SAME = 0.015
-FEWEST_PAIRS = 8
+FEWEST_PAIRS = 6
 ENOUGH_PAIRS = 16
 ALPHA = 0.04
 

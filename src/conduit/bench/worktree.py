@@ -20,11 +20,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from conduit.errors import ConduitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     Environment = Literal["own", "shared"]
 
 _REQUIREMENTS = ("requirements.lock", "requirements.txt")
+# A lock → the command that prints it as requirements. The tool that wrote a lock is the one that can read it.
+_LOCKS = {
+    "uv.lock": ["uv", "export", "--quiet", "--frozen", "--no-emit-project", "--no-hashes"],
+    "poetry.lock": ["poetry", "export", "--without-hashes"],
+    "pdm.lock": ["pdm", "export", "--without-hashes", "--prod"],
+}
 _INSTALLABLE = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
@@ -94,16 +100,19 @@ def dirty_submodules(root: Path) -> list[str]:
 
 @contextmanager
 def revision_checked_out(
-    root: Path, revision: str, commit: str, environment: Environment
+    root: Path, revision: str, commit: str, environment: Environment, notify: Callable[[str], None]
 ) -> Iterator[Checkout]:
-    """Lends a checkout of a commit; gone when the block is left, however it is left. Raises `CheckoutError`."""
+    """Lends a checkout of a commit; gone when the block is left, however it is left. Raises `CheckoutError`.
+
+    `notify` is told what could not be done as it should be.
+    """
     holder = Path(tempfile.mkdtemp(prefix="conduit-against-"))
     tree = holder / root.name
     try:
         git(root, "worktree", "add", "--detach", "--quiet", str(tree), commit)
         if (tree / ".gitmodules").is_file():
             git(tree, "submodule", "update", "--init", "--recursive", "--quiet")
-        yield _checkout(f"{revision} ({commit[:10]})", tree, commit, environment)
+        yield _checkout(f"{revision} ({commit[:10]})", tree, commit, environment, notify)
     finally:
         _remove_worktree(root, tree)
         shutil.rmtree(holder, ignore_errors=True)
@@ -137,15 +146,33 @@ def source_folders(root: Path) -> tuple[str, ...]:
     return (str(source), str(root)) if source.is_dir() else (str(root),)
 
 
-def _checkout(name: str, tree: Path, commit: str, environment: Environment) -> Checkout:
+def _checkout(
+    name: str, tree: Path, commit: str, environment: Environment, notify: Callable[[str], None]
+) -> Checkout:
     installable = any((tree / file).is_file() for file in _INSTALLABLE)
-    requirements = [tree / file for file in _REQUIREMENTS if (tree / file).is_file()]
-    if environment == "shared" or not (installable or requirements):
+    locked = any((tree / file).is_file() for file in (*_LOCKS, *_REQUIREMENTS))
+    if environment == "shared" or not (installable or locked):
         return Checkout(name, tree, sys.executable, source_folders(tree))
     folder = cache_folder() / "environments" / f"{tree.name}-{commit[:16]}-{_interpreter_key()}"
     if not (folder / "bin" / "python").exists():
-        _install(folder, tree, requirements[:1], installable)
+        _install(folder, tree, _requirements(tree, notify), installable)
     return Checkout(name, tree, str(folder / "bin" / "python"), ())
+
+
+def _requirements(tree: Path, notify: Callable[[str], None]) -> Path | None:
+    """The revision's pinned versions as a file that pip reads; None where it has none that can be read here."""
+    for lock, command in _LOCKS.items():
+        if not (tree / lock).is_file():
+            continue
+        if shutil.which(command[0]) is None:
+            notify(
+                f"{lock} is not used, because {command[0]} is not installed: versions may differ from the lock's"
+            )
+            continue
+        exported = tree.parent / "requirements-of-the-lock.txt"
+        exported.write_text(_run(command, f"reading {lock}", folder=tree))
+        return exported
+    return next((tree / file for file in _REQUIREMENTS if (tree / file).is_file()), None)
 
 
 def cache_folder() -> Path:
@@ -159,7 +186,7 @@ def _interpreter_key() -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
 
-def _install(folder: Path, tree: Path, requirements: Sequence[Path], installable: bool) -> None:
+def _install(folder: Path, tree: Path, requirements: Path | None, installable: bool) -> None:
     """Makes an environment beside its place and moves it there when it is complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=folder.parent))
@@ -168,7 +195,7 @@ def _install(folder: Path, tree: Path, requirements: Sequence[Path], installable
         python = str(building / "bin" / "python")
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         if requirements:
-            _run([*pip, "--requirement", str(requirements[0])], f"installing {requirements[0].name}")
+            _run([*pip, "--requirement", str(requirements)], f"installing {requirements.name}")
         if installable:
             _run([*pip, *(["--no-deps"] if requirements else []), str(tree)], "installing the revision")
         # Its python is found by the folder's new name; the scripts beside it would not be, and are not used.
@@ -181,11 +208,14 @@ def _install(folder: Path, tree: Path, requirements: Sequence[Path], installable
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _run(command: list[str], doing: str) -> None:
-    run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+def _run(command: list[str], doing: str, folder: Path | None = None) -> str:
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, cwd=folder
+    )
     if run.returncode:
         said = "\n".join((run.stderr or run.stdout).strip().splitlines()[-5:])
         raise CheckoutError(
             f"{doing} failed (exit status {run.returncode}):\n{said}\n"
             "(--against-env=shared runs the revision's sources in this environment instead)"
         )
+    return run.stdout

@@ -109,7 +109,7 @@ def _other_side(parsed: Parsed, here: Path) -> Iterator[tuple[Path, Checkout]]:
     commit = worktree.resolve_revision(root, wanted)
     for submodule in worktree.dirty_submodules(root):
         _say(f"submodule {submodule} is not at its recorded commit: only the working copy has its content")
-    with worktree.revision_checked_out(root, wanted, commit, environment) as checkout:
+    with worktree.revision_checked_out(root, wanted, commit, environment, _say) as checkout:
         yield root, checkout
 
 
