@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from conduit.metadata.registry import Registry
 from conduit.metadata.schema import Metadata, Relationship
 from tests.sources.conftest import resource_of
 
@@ -22,6 +23,16 @@ def test_both_ends_of_a_relation_name_one_edge_and_the_key_is_on_one_side(shop: 
     assert view.details and view.details.inverse_name == "customer" and view.details.inverse
     assert view.on_delete == "" and view.details.database_on_delete == "cascade"
     assert "delete-orphan" in view.details.cascade
+
+
+def test_a_view_of_an_edge_is_no_edge_of_the_graph_so_two_ends_are_no_cycle(shop: Metadata) -> None:
+    registry = Registry(shop)
+    assert [(e.from_, e.to) for e in registry.dependencies("OrderLine", reverse=True).edges] == []
+    assert {e.to for e in registry.dependencies("OrderLine", depth=1).edges} == {"Order", "Product"}
+    assert [cycle.names for cycle in registry.cycles()] == [
+        ("Customer",),
+        ("Order",),
+    ]  # each refers to itself
 
 
 def test_a_backref_has_the_line_of_the_side_that_declares_it_and_says_so(shop: Metadata) -> None:

@@ -47,7 +47,7 @@ class Book(Stamped):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     title = models.CharField(max_length=200, db_index=True)
     isbn = models.CharField(max_length=13, unique=True, validators=[RegexValidator(r"^\d{13}$")])
-    binding = models.CharField(max_length=1, choices=Binding, default=Binding.PAPER)
+    binding = models.CharField(max_length=1, choices=Binding.choices, default=Binding.PAPER)
     copies = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(0)])
     shelf = models.CharField(max_length=20, null=True, blank=True)
     author = models.ForeignKey(Author, on_delete=models.PROTECT, related_name="books")

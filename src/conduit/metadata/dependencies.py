@@ -88,6 +88,15 @@ def is_owning(relationship: Relationship) -> bool:
     return relationship.type not in VIEW_TYPES and not (details is not None and details.inverse)
 
 
+def is_view(relationship: Relationship) -> bool:
+    """Whether the other side, which holds the key, declares the same edge: it is then no edge of its own.
+
+    Only a source that knows both sides says so; in the origin's documents every relationship is an edge.
+    """
+    details = relationship.details
+    return details is not None and details.inverse and not details.generic
+
+
 class Graph:
     """The graph of one document, grown where it is asked about."""
 
@@ -125,6 +134,8 @@ class Graph:
             for resource in self._resources:
                 name = resource.name
                 for relationship in resource.relationships:
+                    if relationship.details is not None and is_view(relationship):
+                        continue
                     try:
                         sources[relationship.target_resource].append((name, relationship))
                     except KeyError:
@@ -163,6 +174,8 @@ class Graph:
             if resource.middleware or resource.hooks:
                 uses = True
             for relationship in resource.relationships:
+                if relationship.details is not None and is_view(relationship):
+                    continue
                 target = relationship.target_resource
                 try:
                     other = vertices[target]
@@ -264,6 +277,7 @@ class Graph:
             DependencyEdge(resource.name, relationship.target_resource, relationship.type, 1)
             for resource in self._resources
             for relationship in resource.relationships
+            if not is_view(relationship)
         ]
         edges += [edge for edge in used if edge.relationship == "uses"]
         edges += [edge for edge in used if edge.relationship == "calls"]
@@ -273,8 +287,8 @@ class Graph:
 
     def _uses(self, vertex: Vertex) -> tuple[DependencyEdge, ...]:
         """The edges of a vertex that are no relationships; they come after those."""
-        relationships = sum([len(resource.relationships) for resource in self._declarations(vertex.name)])
-        return self.expand(vertex)[relationships:]
+        declared = [one for resource in self._declarations(vertex.name) for one in resource.relationships]
+        return self.expand(vertex)[sum([not is_view(relationship) for relationship in declared]) :]
 
     def complete(self) -> list[Vertex]:
         """Every resource's vertex in document order, all expanded."""

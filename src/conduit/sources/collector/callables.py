@@ -91,6 +91,10 @@ def code_name(layer: Any, places: Places) -> str:
     if code is None:
         return type(layer).__qualname__
     name = getattr(code, "co_qualname", None) or places.function_at(code.co_filename, code.co_firstlineno)
+    if not name and not hasattr(
+        layer, "__wrapped__"
+    ):  # then `functools.wraps` has not given it another's name
+        name = getattr(layer, "__qualname__", "")
     return name or code.co_name
 
 

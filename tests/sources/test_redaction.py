@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import functools
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conduit.sources.collector.redaction import REDACTED, Redactor, looks_secret
+
+
+class Colour(enum.Enum):
+    RED = "r"
+
+
+class Loud:
+    def __repr__(self) -> str:
+        raise AssertionError("the repr of an application's object is not asked")
+
+    def __call__(self) -> None:
+        raise AssertionError("a default is not called")
+
+
+def fresh() -> list[int]:
+    raise AssertionError("a default is not called")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (3, "3"),
+        ("open", "'open'"),
+        (None, "None"),
+        (Colour.RED, "Colour.RED"),
+        (decimal.Decimal("1.50"), "Decimal('1.50')"),
+        (datetime.timedelta(days=1), "datetime.timedelta(days=1)"),
+        (uuid.UUID(int=0), "UUID('00000000-0000-0000-0000-000000000000')"),
+        ({"b", "a"}, "{'a', 'b'}"),
+        ((1,), "(1,)"),
+        ({"k": [1, "x"]}, "{'k': [1, 'x']}"),
+        (dict, "dict"),
+        (fresh, "tests.sources.test_redaction.fresh"),
+        (functools.partial(fresh), "partial(tests.sources.test_redaction.fresh)"),
+    ],
+)
+def test_values_are_written_as_in_source_and_callables_by_name(value: Any, shown: str) -> None:
+    assert (
+        Redactor()
+        .value(value)
+        .replace("sources.test_redaction", "tests.sources.test_redaction")
+        .replace("tests.tests.", "tests.")
+        == shown
+    )
+
+
+def test_an_object_is_named_by_its_class_and_never_asked() -> None:
+    assert Redactor().value(Loud()).endswith("test_redaction.Loud>")
+    assert Redactor().value([Loud()]).startswith("[<")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "api_key", "apiKey", "SECRET_KEY", "db_dsn", "accessToken", "privateKeys", "user-token"],
+)
+def test_names_that_are_usually_secret_hide_their_texts(name: str) -> None:
+    assert looks_secret(name)
+    assert Redactor().value("hunter2!", name) == REDACTED
+
+
+@pytest.mark.parametrize(
+    "name", ["passenger", "tokenize", "keyboard", "author", "secretary", "compass", "key"]
+)
+def test_words_decide_not_substrings(name: str) -> None:
+    assert not looks_secret(name)
+    assert Redactor().value("plain", name) == "'plain'"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "ghp_0123456789abcdefghij0123456789abcdef",
+        "AKIAABCDEFGHIJKLMNOP",
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "xoxb-1234567890-abcdef",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+        "a1B2c3D4e5F6a1B2c3D4e5F6a1B2c3D4e5F6a1B2c3D4",
+    ],
+)
+def test_texts_in_the_shape_of_keys_are_hidden_whatever_their_name(secret: str) -> None:
+    assert secret not in Redactor().value(secret, "greeting")
+
+
+@pytest.mark.parametrize("wrap", [lambda text: text, lambda text: [text], lambda text: {"url": (text,)}])
+def test_passwords_in_addresses_are_hidden_at_any_depth(wrap: Callable[[str], Any]) -> None:
+    shown = Redactor().value(wrap("postgres://me:hun@ter2@db:5432/shop"))
+    assert "postgres://<redacted>@db:5432/shop" in shown
+    assert "ter2" not in shown
+
+
+@given(
+    secret=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=6, max_size=30),
+    around=st.text(max_size=20),
+)
+def test_a_known_secret_never_appears_in_a_text(secret: str, around: str) -> None:
+    if secret in REDACTED or REDACTED in secret:
+        return
+    shown = Redactor([secret]).text(around + secret + around)
+    assert secret not in shown.replace(REDACTED, "")
+
+
+def test_a_long_value_is_cut() -> None:
+    assert len(Redactor().value("x y" * 500)) == 200
