@@ -174,3 +174,14 @@ def test_a_flag_that_would_do_nothing_is_refused(
     run = conduit_command("benchstat", *flags, str(write(tmp_path / "old", [1.0])))
     assert run.returncode == 2
     assert "-format classic" in run.stderr
+
+
+def test_the_gate_names_what_has_no_counterpart_and_what_is_slower_without_closing_it(
+    tmp_path: Path, conduit_command: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    old, new = write(tmp_path / "old", spread(100)), write(tmp_path / "new", spread(110))
+    old.write_text(old.read_text() + "BenchmarkGone 1 1 ns/op\n")
+    run = conduit_command("benchstat", "--gate", str(old), str(new), cwd=tmp_path)
+    assert run.returncode == 0
+    assert "gate: A: sec/op: +10.00%: minor regression" in run.stderr
+    assert f"gate: Gone: sec/op: only in {old}" in run.stderr

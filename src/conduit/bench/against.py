@@ -93,6 +93,7 @@ class AgainstResult:
     lonely: list[tuple[str, str]]
     problems: list[Problem]
     interrupted: bool = False
+    notes: dict[str, str] = field(default_factory=dict)  # by side: what could not be counted there, and why
 
     def rows(self, gates: Gates) -> list[AgainstRow]:
         """Every benchmark's times and counts with their verdicts; the times are one family."""
@@ -293,6 +294,8 @@ class _Sampling:
             answer = side.ask({"name": benchmark.name, "count": list(self.plan.counts)})
             if "failed" in answer:
                 raise _BenchmarkFailedError(_LABELS[index], answer["failed"])
+            if answer["reason"]:
+                self.result.notes.setdefault(_LABELS[index], f"B/op and allocs/op: n/a, {answer['reason']}")
             counts.append(answer["counts"])
         benchmark.counts = {
             unit: (counts[0][unit], counts[1][unit]) for unit in counts[0] if unit in counts[1]

@@ -125,14 +125,15 @@ class _Side:
         from conduit.bench.allocations import unavailable_reason
 
         counts: dict[str, float] = {}
-        if "allocs/op" in units and unavailable_reason() is None:
+        reason = unavailable_reason() if "allocs/op" in units else None
+        if "allocs/op" in units and reason is None:
             counted, doubts = benchmark.count_allocations()
             if not doubts:
                 counts["B/op"] = counted.bytes // counted.n
                 counts["allocs/op"] = counted.allocations // counted.n
         if "bytecodes/op" in units:
             counts["bytecodes/op"] = benchmark.count_bytecodes()
-        return {"counts": counts}
+        return {"counts": counts, "reason": reason}
 
 
 if __name__ == "__main__":

@@ -160,6 +160,8 @@ class _Progress:
 def _print(result: AgainstResult, rows: list[AgainstRow], form: str) -> None:
     for problem in result.problems:
         _say(f"{problem.name} failed on the {problem.side} side:\n{problem.text}")
+    for side, note in result.notes.items():
+        _say(f"{side} side: {note}")
     if form == "json":
         sys.stdout.write(_json(result, rows))
         return
@@ -234,6 +236,7 @@ def _json(result: AgainstResult, rows: list[AgainstRow]) -> str:
         "rows": [row_object(row) for row in rows],
         "one_side_only": [{"name": name, "side": side} for name, side in result.lonely],
         "problems": [problem._asdict() for problem in result.problems],
+        "notes": result.notes,
         "interrupted": result.interrupted,
     }
     return json.dumps(document, indent=2) + "\n"

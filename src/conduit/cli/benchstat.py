@@ -146,7 +146,7 @@ def _compare(parsed: Parsed) -> int:
         return 0
     if not judged:
         raise UsageError("nothing to compare: the files have no benchmark and unit in common")
-    return report_gate(judged, parsed["gate"])
+    return report_gate(judged, comparison.unpaired, parsed["gate"])
 
 
 def _judges(parsed: Parsed) -> bool:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from conduit.cli.flags import FlagSet
 
 
+_WORTH_SAYING = ("minor", "moderate", "major", "verify")
+
+
 def declare_gate(flags: FlagSet) -> None:
     """Declares `-gate`, which may stand alone or say `strict`; its value is "", "on" or "strict"."""
     help = "exit 1 on regressions; -gate=strict: also where the evidence is too short to decide"
@@ -35,16 +38,19 @@ def gates_of_project() -> Gates:
     return read_gates(project_root(Path.cwd()) / "pyproject.toml")
 
 
-def report_gate(judged: Sequence[Judged], mode: str) -> int:
-    """Says on standard error what closes the gate and what is undecided; returns the exit status."""
+def report_gate(judged: Sequence[Judged], unpaired: Sequence[tuple[str, str, str]], mode: str) -> int:
+    """Says on standard error what got slower, what is undecided and what has no counterpart; returns the exit status."""
     from conduit.bench.exports import delta_text
     from conduit.bench.verdicts import outcome
 
     result = outcome(judged)
-    for row in result.closing:
-        _say(f"{row.row.name}: {row.row.unit}: {delta_text(row)}: {row.text}")
+    for row in judged:
+        if row.closes_gate or row.grade in _WORTH_SAYING:
+            _say(f"{row.row.name}: {row.row.unit}: {delta_text(row)}: {row.text}")
     for row in result.undecided:
         _say(f"{row.row.name}: {row.row.unit}: {row.text}")
+    for name, unit, column in unpaired:
+        _say(f"{name}: {unit}: only in {column}")
     status = result.status(strict=mode == "strict")
     if result.closing:
         _say(f"closed: {len(result.closing)} of {len(judged)} comparisons")
