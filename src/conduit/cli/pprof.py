@@ -47,8 +47,8 @@ def run(arguments: list[str]) -> int:
     try:
         parsed = _flags().parse(arguments)
     except HelpRequested:
-        if "-h" not in arguments:
-            # Only `-h` is the original's; the long form tells of what is ours as well.
+        if "--help" in arguments:
+            # `-h` and `-help` are the original's; the long form tells of what is ours as well.
             sys.stdout.write(usage() + own_usage())
             return 0
         say(usage())
@@ -70,7 +70,7 @@ def run(arguments: list[str]) -> int:
 def _flags() -> FlagSet:
     flags = FlagSet("conduit pprof")
     for name in ("diff_base", "base"):
-        flags.option(name, "Source of a profile to compare with", repeatable=True)
+        flags.option(name, "Source of a profile to compare with", default="")  # the last one counts
     for name in ("symbolize", "buildid", "add_comment", "http", "tls_cert", "tls_key", "tls_ca"):
         flags.option(name, "", default="")
     flags.option("tools", "", default=os.environ.get("PPROF_TOOLS", ""))
@@ -195,8 +195,8 @@ def _choose_sample_type(parsed: Parsed, options: Options) -> None:
 def _request(parsed: Parsed, sources: list[str], executable: str, options: Options) -> Request:
     from conduit.report.sources import Request
 
-    bases = [name for name in parsed["base"] if name]
-    diff_bases = [name for name in parsed["diff_base"] if name]
+    bases = [parsed["base"]] if parsed["base"] else []
+    diff_bases = [parsed["diff_base"]] if parsed["diff_base"] else []
     if bases and diff_bases:
         raise UsageError("-base and -diff_base flags cannot both be specified")
     if options.normalize and not bases and not diff_bases:

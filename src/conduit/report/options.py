@@ -287,6 +287,8 @@ OPTION_OF_CHOICE = {choice: option.name for option in OPTIONS.values() for choic
 def parse_integer(text: str) -> int:
     """Reads a whole number as Go's flags do (`12`, `-1`, `0x10`); `ValueError` in Go's words."""
     try:
+        if text != text.strip():
+            raise ValueError
         value = int(text, 0) if text[:1] not in ("0", "") or not text.isdigit() else int(text, 8)
     except ValueError:
         raise ValueError("parse error") from None
@@ -298,9 +300,9 @@ def parse_integer(text: str) -> int:
 def parse_number(text: str) -> float:
     """Reads a number with decimals; `ValueError` in Go's words."""
     try:
-        if text != text.strip():
+        if text != text.strip() or "_" in text:
             raise ValueError
-        return float(text)
+        return float.fromhex(text) if "0x" in text.lower() and "p" in text.lower() else float(text)
     except ValueError:
         raise ValueError("parse error") from None
 
