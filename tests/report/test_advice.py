@@ -74,3 +74,7 @@ def test_growth_between_two_heap_profiles_names_what_grew() -> None:
 def test_a_heap_profile_says_how_much_of_what_was_allocated_is_still_there() -> None:
     profile = profile_of([([("f", "f.py", 1)], [10, 100 << 20, 1, 5 << 20])], HEAP)
     assert "5MB of the 100MB allocated are still in use (5.0%)" in _advice(profile)
+
+
+def test_samples_without_a_stack_are_no_reason_to_fail() -> None:
+    assert "takes" not in _advice(profile_of([([], [1000, 10**10])]))

@@ -137,7 +137,7 @@ def _hot(report: Report, nodes: list[Node]) -> Iterator[Remark]:
             f"the function {node.name} alone takes {_share(report, node.flat)} ({report.amount(node.flat)} flat)",
             f"See which lines: conduit pprof -list='{_quoted(node)}'; and who calls it: -peek='{_quoted(node)}'.",
         )
-    if not hot:
+    if nodes and not hot:  # samples may have no stacks, or cancel out
         top = flat_order(nodes)[:5]
         together = sum(node.flat for node in top)
         yield Remark(
