@@ -104,6 +104,26 @@ def test_an_application_that_cannot_be_had_is_an_error_that_says_what_was_found(
     assert expected in errors[0].message
 
 
+def test_what_wraps_an_application_is_its_outermost_middleware(tmp_path: Path) -> None:
+    write_app(
+        tmp_path,
+        "from fastapi import FastAPI\n"
+        "class Timing:\n    def __init__(self, app): self.app = app\n"
+        "inner = FastAPI()\n@inner.get('/x')\ndef x(): ...\n"
+        "app = Timing(inner)\n",
+    )
+    found = collect(tmp_path)
+    assert found.middleware == ("Timing",)
+    assert "/x" in {route.path for route in found.routes}
+
+
+def test_wrappers_that_hold_each_other_are_an_error_and_no_endless_walk(tmp_path: Path) -> None:
+    write_app(tmp_path, "class W: pass\napp, other = W(), W()\napp.app, other.app = other, app\n")
+    found = collect(tmp_path)
+    assert found.middleware == ()
+    assert "expected a FastAPI, Starlette or Flask application" in found.errors[0].message
+
+
 def test_an_application_that_ends_the_process_is_no_document(tmp_path: Path) -> None:
     write_app(tmp_path, "import os\nos._exit(3)\n")
     with pytest.raises(CollectingError, match=r"ended its process \(status 3\)"):

@@ -5,6 +5,7 @@ The environments are made once, in `$CONDUIT_APPLICATIONS` (default: `build/appl
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ from conduit.metadata.codec import decode, encode
 from conduit.metadata.registry import Registry
 from conduit.metadata.schema import Field, Metadata, Relationship, Resource
 from conduit.sources.application import Application, collect_application
-from tests.conftest import PROJECT
+from tests.conftest import OWN_GOLDEN, PROJECT
 
 pytestmark = pytest.mark.slow
 
@@ -121,11 +122,9 @@ class Collected:
 
 
 @pytest.fixture(scope="module")
-def collected(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, shared_golden: Path
-) -> Collected:
+def collected(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Collected:
     home = tmp_path_factory.mktemp(request.param)
-    golden = json.loads((shared_golden / "sources" / f"{request.param}.json").read_text())
+    golden = json.loads(gzip.decompress((OWN_GOLDEN / "sources" / f"{request.param}.json.gz").read_bytes()))
     patch = pytest.MonkeyPatch()
     patch.setenv("HOME", str(home))  # zenml writes its configuration there
     request.addfinalizer(patch.undo)

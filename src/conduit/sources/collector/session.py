@@ -63,13 +63,16 @@ class Session:
         """Collects the models that are loaded, then the application's routes."""
         self.places.adopt(_module_of(app), _module_of(base))
         models = PydanticModels(open_pydantic(), self.document)
-        self._collect_django(urlconf)
-        self._collect_sqlalchemy(models, base)
+        with self._part("django"):
+            self._collect_django(urlconf)
+        with self._part("sqlalchemy"):
+            self._collect_sqlalchemy(models, base)
         if models.is_model(app):
             models.add_from(app)
             self._source("pydantic", name, models.api.version)
         elif app is not None:
-            self._collect_app(app, models, name)
+            with self._part(f"application {name or type(app).__name__}"):
+                self._collect_app(app, models, name)
         drop_implied_head(self.document.routes)
         unique_route_ids(self.document.routes)
 
@@ -108,6 +111,12 @@ class Session:
         from .flask_api import open_flask
 
         starlette, flask = open_starlette(), open_flask()
+
+        def is_known(thing: Any) -> bool:
+            asgi = starlette is not None and _is_asgi_router(thing, starlette)
+            return asgi or (flask is not None and isinstance(thing, flask.Flask))
+
+        app = self._unwrap(app, is_known)
         if starlette is not None and _is_asgi_router(app, starlette):
             from .fastapi_routes import AsgiRoutes
 
@@ -131,21 +140,29 @@ class Session:
         else:
             self._unknown_app(app, name)
 
+    def _unwrap(self, app: Any, is_known: Any) -> Any:
+        """The application below the middleware objects around it, whose names go to the document; else the app itself."""
+        names: list[str] = []
+        seen: dict[int, Any] = {}
+        found = app
+        while found is not None and id(found) not in seen:
+            if is_known(found):
+                self.document.middleware += names
+                return found
+            seen[id(found)] = found
+            names.append(type(found).__qualname__)
+            found = _inside(found)
+        return app
+
     def _unknown_app(self, app: Any, name: str) -> None:
-        inner = _inside(app)
-        if inner is not None:
-            models = PydanticModels(open_pydantic(), self.document)
-            self.document.middleware.append(type(app).__qualname__)
-            self._collect_app(inner, models, name)
-        elif (
-            type(app).__module__.partition(".")[0] != "django"
-        ):  # Django's handler says nothing that settings do not
-            kind = f"{type(app).__module__}.{type(app).__qualname__}"
-            self.document.add_error(
-                f"routes of {name}",
-                f"{name} is a {kind}; expected a FastAPI, Starlette or Flask application, or something that holds one "
-                "as .app, .wsgi_app or .application; name the inner application (module:attr.inner)",
-            )
+        if type(app).__module__.partition(".")[0] == "django":
+            return  # its handler says nothing that the settings do not
+        kind = f"{type(app).__module__}.{type(app).__qualname__}"
+        self.document.add_error(
+            f"routes of {name}",
+            f"{name} is a {kind}; expected a FastAPI, Starlette or Flask application, or something that holds one "
+            "as .app, .wsgi_app or .application; name the inner application (module:attr.inner)",
+        )
 
     def _source(self, kind: str, name: str, version: str) -> None:
         record = {"kind": kind, "name": name, "version": version}
