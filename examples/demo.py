@@ -1,7 +1,7 @@
 """Runs the main job on real input, each command printed before its output.
 
 An API's OpenAPI document becomes a metadata document; then it is asked what the API is made of. Everything is written
-to a folder that is gone afterwards. At the end the registry's own benchmarks run, and are held to their targets.
+to a folder that is gone afterwards. At the end the registry's own benchmarks run, and are held to their targets, and its CPU and memory profiles are shown.
 """
 
 from __future__ import annotations
@@ -30,6 +30,16 @@ SUITE = (
     " '-bench=RegistryInit$|SimpleQueries|ComplexQueries|MemoryEfficiency' benchmarks/bench_registry.py"
 )
 """The registry's own benchmarks, with the verdicts on `[tool.conduit.targets]`; run in the project's folder."""
+PROFILED = (
+    "conduit bench -bench=RegistryInit$ -benchtime=1s"
+    " -cpuprofile={folder}/cpu.prof -memprofile={folder}/mem.prof benchmarks/bench_registry.py"
+)
+PROFILES = (
+    PROFILED,
+    "conduit pprof -top -nodecount=5 {folder}/cpu.prof",
+    "conduit pprof -top -nodecount=5 {folder}/mem.prof",
+)
+"""Where the registry's own time and memory go."""
 SHOWN_LINES = 24
 """Longer answers are cut here, and it is said: the document has 191 resources."""
 
@@ -44,8 +54,21 @@ def main() -> int:
             if status:
                 return status
             print(flush=True)
-    print(f"$ {SUITE}", flush=True)
-    return run(SUITE, str(PROJECT), shown_lines=1_000)
+        print(f"$ {SUITE}", flush=True)
+        status = run(SUITE, str(PROJECT), shown_lines=1_000)
+        for command in PROFILES if has_profilers() else ():
+            print(f"\n$ {command.format(folder='.')}", flush=True)
+            status = run(command.format(folder=folder), str(PROJECT)) or status
+    return status
+
+
+def has_profilers() -> bool:
+    """Whether the C extension is there; says what is missing where it is not."""
+    from conduit import _native
+
+    if not _native.available():
+        print(f"\nno profiles: {_native.reason()}", flush=True)
+    return _native.available()
 
 
 def run(command: str, folder: str, shown_lines: int = SHOWN_LINES) -> int:

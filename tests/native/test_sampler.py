@@ -67,3 +67,13 @@ def test_three_hundred_starts_and_stops_under_threads_leave_the_process_alive() 
 @pytest.mark.slow
 def test_ten_thousand_starts_and_stops_under_threads_leave_the_process_alive() -> None:
     start_and_stop(10_000)
+
+
+def test_memory_may_run_out_at_every_point() -> None:
+    pytest.importorskip("_testcapi")
+    command = [sys.executable, "-m", "tests.native.starve"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=PROJECT)
+    assert answer.returncode == 0, answer.stderr
+    failures = [int(word) for word in answer.stdout.split()]
+    assert len(failures) == 5
+    assert all(count >= 200 for count in failures)

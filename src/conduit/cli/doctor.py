@@ -51,6 +51,10 @@ def examine() -> list[Finding]:
         Finding("platform", f"{sys.platform} {platform.machine()}"),
         Finding("C extension", _native.reason() or "loaded", _native.available()),
         Finding("B/op, allocs/op", _needing_extension("counted exactly"), _native.available()),
+        Finding(
+            "CPU profiles", _needing_extension("all threads, by their own CPU clocks"), _native.available()
+        ),
+        Finding("heap profiles", _heap_engine(), _native.available()),
     ]
 
 
@@ -58,3 +62,13 @@ def _needing_extension(what: str) -> str:
     from conduit import _native
 
     return what if _native.available() else "n/a: needs the C extension"
+
+
+def _heap_engine() -> str:
+    from conduit import _native
+
+    return (
+        "allocated and in use"
+        if _native.available()
+        else "in use only, by tracemalloc: needs the C extension"
+    )

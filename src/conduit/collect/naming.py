@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Frame = tuple[str, str, int, int]
 
 NO_FRAMES: Frame = ("[no Python frames]", "", 0, 0)
+_OWN_FOLDER = os.path.dirname(__file__) + os.sep  # noqa: PTH120
 _MODULE_RUNNER = "<frozen runpy>"
 UNREADABLE: Frame = ("[stack could not be read]", "", 0, 0)
 
@@ -65,9 +66,11 @@ class FrameNames:
 def trim_root(stack: list[Frame], is_harness: Callable[[str], bool] | None) -> list[Frame]:
     """The stack (leaf first) down to the innermost frame that is not the program's but its runner's, that one left out.
 
-    Empty where the runner itself was at work. What stands between a runner's own frames (a context manager of the
+    Empty where the runner itself was at work, or a recording of this room (its beginning and end, its own thread). What stands between a runner's own frames (a context manager of the
     standard library, say) goes with them.
     """
+    if any(frame[1].startswith(_OWN_FOLDER) for frame in stack):
+        return []
     if is_harness is None:
         return stack
     end = next((at for at, frame in enumerate(stack) if is_harness(frame[1])), len(stack))
