@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _LONGEST_LINE = 1 << 16
 _CHUNK = 1 << 20
+_LOOKED_AT = 8000  # a file with a zero byte at its beginning is no text; git looks as far
 # Python's split() also breaks at the four information separators; Go's does not.
 _SEPARATORS = re.compile("[\x1c-\x1f]").search
 _GO_SPACE = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
@@ -162,6 +163,8 @@ def _lines_of(file: TextIO, source: Source) -> Iterator[list[str]]:
     rest = ""
     count = 0
     while chunk := file.read(_CHUNK):
+        if not count and "\0" in chunk[:_LOOKED_AT]:
+            raise BenchmarkFileError(source.path, f"{source.path}: binary data: expected benchmark text")
         text = rest + chunk
         lines = text.split("\n")
         rest = lines.pop()
