@@ -214,7 +214,7 @@ def measure(engine: str, pairs: int) -> dict[str, tuple[float, float, float]]:
     return {name: interval(ratios(ENGINES[engine], work, pairs)) for name, work in WORKLOADS.items()}
 
 
-def direct_cost(seconds: float = 5) -> dict[str, float]:
+def direct_cost(seconds: float = 3) -> dict[str, float]:
     """CPU seconds that the sampler itself used (handlers and collector), for each second of the program's."""
     from conduit._native import sampler
 
