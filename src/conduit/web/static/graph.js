@@ -5,6 +5,7 @@ Conduit.page.views.graph = (() => {
   const { make, pick, selected } = Conduit.page;
   const SVG = "http://www.w3.org/2000/svg";
   const ALLOWED = new Set(["svg", "g", "title", "polygon", "polyline", "path", "ellipse", "rect", "text", "tspan", "line", "defs", "marker"]);
+  const SMALLEST = 0.5; // pixels for a unit of the drawing, below which its text cannot be read
   let frame, drawing, names, box;
 
   function shape(tag, attributes, ...children) {
@@ -97,6 +98,14 @@ Conduit.page.views.graph = (() => {
 
   function look() { drawing.setAttribute("viewBox", `${box.x} ${box.y} ${box.width} ${box.height}`); }
 
+  // All of it where that can be read; of a larger drawing the top, where the program starts.
+  function firstLook(view) {
+    const { clientWidth: width, clientHeight: height } = frame;
+    const scale = Math.min(width / view.width, height / view.height);
+    if (scale >= SMALLEST) return { x: view.x, y: view.y, width: view.width, height: view.height };
+    return { x: view.x + (view.width - width / SMALLEST) / 2, y: view.y, width: width / SMALLEST, height: height / SMALLEST };
+  }
+
   function zoom(factor, sx = 0.5, sy = 0.5) {
     const width = box.width / factor, height = box.height / factor;
     box = { x: box.x + (box.width - width) * sx, y: box.y + (box.height - height) * sy, width, height };
@@ -149,8 +158,8 @@ Conduit.page.views.graph = (() => {
     drawing.setAttribute("role", "group"); drawing.setAttribute("aria-label", "Call graph");
     frame = make("div", { className: "graph" }, drawing);
     main.append(make("p", { className: "explain" }, content.note, " An arrow leads from a function to what it called; a bigger box did more itself. Drag to move, scroll to zoom, click to select."), frame);
-    const view = drawing.viewBox.baseVal;
-    box = { x: view.x, y: view.y, width: view.width, height: view.height };
+    box = firstLook(drawing.viewBox.baseVal);
+    look();
     listen();
   }
 
