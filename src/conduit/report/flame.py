@@ -18,7 +18,7 @@ from conduit.report.frames import Detail, clean_path, detail_of, trim_path
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conduit.profile.model import Function, Line
+    from conduit.profile.model import Function, Line, Location
     from conduit.report.view import Report
 
 _COLORS = 1048576
@@ -70,17 +70,29 @@ class Flame:
         self.sources = [Source("root", ["root"])]
 
 
-def compute_flame(report: Report) -> Flame:
-    """The stacks of a report, one for each sample in the profile's order."""
+def begin_flame(report: Report) -> tuple[Flame, dict[Location, tuple[int, ...]]]:
+    """A flame graph without its stacks, and the sources of every location, the caller first."""
     factor, unit = scale(1, report.sample_unit, "default")
     if report.ratio > 0:
         factor *= report.ratio
     flame = Flame(report.total, factor, report.sample_type, "" if unit == "default" else unit)
     numbers = _Sources(report, flame.sources)
+    known: dict[Location, tuple[int, ...]] = {}
+    for sample in report.profile.samples:
+        # Sources are numbered as the stacks are read from the root.
+        for location in reversed(sample.locations):
+            if location not in known:
+                known[location] = tuple(numbers.of(location.lines))
+    return flame, known
+
+
+def compute_flame(report: Report) -> Flame:
+    """The stacks of a report, one for each sample in the profile's order."""
+    flame, sources_of = begin_flame(report)
     for sample in report.profile.samples:
         path = [0]
         for location in reversed(sample.locations):
-            path.extend(numbers.of(location.lines))
+            path.extend(sources_of[location])
         value, _ = report.values.of(sample)
         flame.sources[path[-1]].own += value
         flame.stacks.append(Stack(value, path))

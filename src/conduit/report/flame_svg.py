@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from conduit.profile.measurement import percentage, scaled_label
-from conduit.report.flame import compute_flame
 from conduit.report.flame_tree import build_flame_tree, flame_document
 from conduit.report.header import whole_labels
 
@@ -32,8 +31,7 @@ _XML_FORBIDDEN = {code: "\ufffd" for code in range(32) if code not in (9, 10, 13
 
 def print_flame_svg(report: Report) -> bytes:
     """The picture. Raises nothing for an empty profile: the picture says so."""
-    flame = compute_flame(report)
-    tree = build_flame_tree(flame)
+    flame, tree = build_flame_tree(report)
     document = flame_document(flame, tree)
     painter = _Painter(report, document["names"], document["modules"], tree)
     boxes = list(painter.boxes())

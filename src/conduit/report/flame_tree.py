@@ -7,23 +7,27 @@ holds less than `smallest_share` of the total is left out and counted, its value
 
 from __future__ import annotations
 
+from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from conduit.report.flame import Flame, begin_flame
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from conduit.report.flame import Flame, Stack
+    from conduit.report.view import Report
 
-# A box of this share is a third of a pixel wide on a wide screen; below so many nodes nothing is left out.
+# A box of this share is a third of a pixel wide on a wide screen; below so many frames nothing is left out.
 SMALLEST_SHARE = 1 / 6000
-KEEP_ALL_BELOW = 60_000
+KEEP_ALL_BELOW = 300_000
 
 
 class FlameTree(NamedTuple):
     """Columns, one entry a node; node 0 is the root and its own parent.
 
     `positive` and `negative` are what the samples that end there add and take away (a comparison has both; both
-    are at least 0). `omitted` nodes held less than `omitted_below` each.
+    are at least 0). `omitted` nodes, and all below them, held less than `omitted_below` each.
     """
 
     parents: list[int]
@@ -35,62 +39,55 @@ class FlameTree(NamedTuple):
 
 
 def build_flame_tree(
-    flame: Flame, *, smallest_share: float = SMALLEST_SHARE, keep_all_below: int = KEEP_ALL_BELOW
-) -> FlameTree:
-    """Joins the stacks of a flame graph and leaves out what cannot be seen."""
-    tree = _join(flame.stacks)
-    if len(tree.parents) <= keep_all_below:
-        return tree
-    total = sum(tree.positive) + sum(tree.negative)
-    return _prune(tree, max(1, int(total * smallest_share)))
+    report: Report, *, smallest_share: float = SMALLEST_SHARE, keep_all_below: int = KEEP_ALL_BELOW
+) -> tuple[Flame, FlameTree]:
+    """Joins the stacks of a report and leaves out what cannot be seen.
+
+    Works level by level from the root, and goes below a node only if it is large enough: the stacks of a profile
+    are mostly distinct near their leaves, where nothing is wide enough to draw.
+    """
+    flame, sources_of = begin_flame(report)
+    samples = report.profile.samples
+    values = [report.values.of(sample)[0] for sample in samples]
+    find = sources_of.__getitem__
+    paths = [list(chain.from_iterable(map(find, reversed(sample.locations)))) for sample in samples]
+    large = sum(map(len, paths)) > keep_all_below
+    cutoff = max(1, int(sum(map(abs, values)) * smallest_share)) if large else 0
+    return flame, _join(paths, values, cutoff)
 
 
-def _join(stacks: Sequence[Stack]) -> FlameTree:
+def _join(paths: Sequence[Sequence[int]], values: Sequence[int], cutoff: int) -> FlameTree:
     parents, sources, positive, negative = [0], [0], [0], [0]
-    children: list[dict[int, int]] = [{}]
-    for stack in stacks:
-        node = 0
-        for source in stack.sources[1:]:
-            known = children[node].get(source)
-            if known is None:
-                known = children[node][source] = len(parents)
-                parents.append(node)
-                sources.append(source)
-                positive.append(0)
-                negative.append(0)
-                children.append({})
-            node = known
-        if stack.value >= 0:
-            positive[node] += stack.value
-        else:
-            negative[node] -= stack.value
-    return FlameTree(parents, sources, positive, negative, 0, 0)
-
-
-def _prune(tree: FlameTree, cutoff: int) -> FlameTree:
-    parents, size = tree.parents, len(tree.parents)
-    weight = [up + down for up, down in zip(tree.positive, tree.negative, strict=True)]
-    for node in range(
-        size - 1, 0, -1
-    ):  # parents come first, so their sums are complete when they are reached
-        weight[parents[node]] += weight[node]
-    number, kept = [0] * size, FlameTree([0], [0], [tree.positive[0]], [tree.negative[0]], 0, cutoff)
     omitted = 0
-    for node in range(1, size):
-        parent = number[parents[node]]
-        if weight[node] < cutoff:
-            # The parent's number serves what lies below it too: its value ends up there.
-            number[node] = parent
-            kept.positive[parent] += tree.positive[node]
-            kept.negative[parent] += tree.negative[node]
-            omitted += 1
-            continue
-        number[node] = len(kept.parents)
-        kept.parents.append(parent)
-        kept.sources.append(tree.sources[node])
-        kept.positive.append(tree.positive[node])
-        kept.negative.append(tree.negative[node])
-    return kept._replace(omitted=omitted)
+    waiting: deque[tuple[int, int, Iterable[int]]] = deque([(0, 0, range(len(paths)))])
+    while waiting:
+        node, depth, members = waiting.popleft()
+        groups: dict[int, list[int]] = {}
+        for member in members:
+            path = paths[member]
+            if depth < len(path):
+                groups.setdefault(path[depth], []).append(member)
+            else:
+                _end(node, values[member], positive, negative)
+        for source, group in groups.items():
+            if cutoff and sum([abs(values[member]) for member in group]) < cutoff:
+                omitted += 1
+                for member in group:
+                    _end(node, values[member], positive, negative)
+                continue
+            waiting.append((len(parents), depth + 1, group))
+            parents.append(node)
+            sources.append(source)
+            positive.append(0)
+            negative.append(0)
+    return FlameTree(parents, sources, positive, negative, omitted, cutoff)
+
+
+def _end(node: int, value: int, positive: list[int], negative: list[int]) -> None:
+    if value >= 0:
+        positive[node] += value
+    else:
+        negative[node] -= value
 
 
 def flame_document(flame: Flame, tree: FlameTree, *, has_base: bool = False) -> dict[str, Any]:

@@ -153,15 +153,14 @@ class ProfileSession:
             raise ViewError(str(error)) from None
 
     def _flame_graph(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
-        from conduit.report.flame import compute_flame
         from conduit.report.flame_tree import build_flame_tree, flame_document
         from conduit.report.header import whole_labels
 
         options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
         report = prepare_report(self._profile, "top", options, warn)
-        flame = compute_flame(report)
+        flame, tree = build_flame_tree(report)
         has_base = any(BASE_LABEL in sample.labels for sample in report.profile.samples)
-        return report, flame_document(flame, build_flame_tree(flame), has_base=has_base), whole_labels(report)
+        return report, flame_document(flame, tree, has_base=has_base), whole_labels(report)
 
     def _top(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.top import compute_top

@@ -365,7 +365,7 @@ Conduit.page.views.flamegraph = (() => {
     const other = order === "heavy" ? ["recorded", "Order of the file"] : ["heavy", "Heaviest first"];
     text.append(make("a", { href: Conduit.page.address("flamegraph", { order: other[0] === "heavy" ? null : other[0] }) }, other[1]));
     if (content.pruned) {
-      text.append(make("span", { className: "pruned" }, ` ${content.pruned.nodes} boxes under ${percent(content.pruned.below, content.total)} are left out of this picture; focus on a function to see its own.`));
+      text.append(make("span", { className: "pruned" }, ` ${content.pruned.nodes} boxes under ${percent(content.pruned.below, content.total)}, and what stands below them, are left out of this picture; focus on a function to see its own.`));
     }
     return text;
   }
