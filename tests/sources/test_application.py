@@ -117,6 +117,26 @@ def test_what_wraps_an_application_is_its_outermost_middleware(tmp_path: Path) -
     assert "/x" in {route.path for route in found.routes}
 
 
+def test_an_expression_that_only_some_databases_can_write_is_named(tmp_path: Path) -> None:
+    write_app(
+        tmp_path,
+        "from sqlalchemy import CheckConstraint, Column, Index, Integer, MetaData, Table\n"
+        "from sqlalchemy.sql.functions import FunctionElement\n"
+        "class OnlyThere(FunctionElement): inherit_cache = True\n"
+        "metadata = MetaData()\n"
+        "Table('row', metadata, Column('id', Integer, server_default=OnlyThere()))\n",
+    )
+    found = collect(tmp_path, "", sqlalchemy="app:metadata")
+    assert found.errors == ()
+    details = found.resources[0].fields[0].details
+    assert details and details.server_default == "<OnlyThere>"
+
+
+def test_an_address_in_an_error_does_not_make_the_bytes_differ(tmp_path: Path) -> None:
+    write_app(tmp_path, "raise ValueError(f'{object()!r} is unexpected')\n")
+    assert encode(collect(tmp_path)) == encode(collect(tmp_path))
+
+
 def test_wrappers_that_hold_each_other_are_an_error_and_no_endless_walk(tmp_path: Path) -> None:
     write_app(tmp_path, "class W: pass\napp, other = W(), W()\napp.app, other.app = other, app\n")
     found = collect(tmp_path)

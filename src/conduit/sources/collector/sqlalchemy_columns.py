@@ -94,7 +94,7 @@ class Columns:
         if getattr(default, "is_callable", False):
             return self.document.redactor.value(_unwrapped(argument), name) + "()"
         if getattr(default, "is_clause_element", False):
-            return self.document.redactor.text(str(argument))
+            return self.document.redactor.text(sql_text(argument))
         return self.document.redactor.value(argument, name)
 
     def _server_default(self, column: Any, name: str) -> str:
@@ -102,17 +102,17 @@ class Columns:
         argument = getattr(default, "arg", None)
         if argument is None:
             return ""
-        value = self.document.redactor.value(str(argument), name)
+        value = self.document.redactor.value(sql_text(argument), name)
         return value[1:-1] if value[:1] in "'\"" and value[-1:] == value[:1] else value
 
     def _expression(self, column: Any) -> str:
         computed = getattr(column, "computed", None)
         if computed is not None:
-            return self.document.redactor.text(str(computed.sqltext))
+            return self.document.redactor.text(sql_text(computed.sqltext))
         if not hasattr(column, "table") or not hasattr(
             column, "nullable"
         ):  # column_property of an expression
-            return self.document.redactor.text(str(column))
+            return self.document.redactor.text(sql_text(column))
         return ""
 
     def constraints(self, table: Any) -> list[dict[str, Any]]:
@@ -123,7 +123,7 @@ class Columns:
             if isinstance(constraint, self.api.UniqueConstraint):
                 kind, condition = "unique", f"unique({', '.join(fields)})"
             elif isinstance(constraint, self.api.CheckConstraint):
-                kind, condition = "check", self.document.redactor.text(str(constraint.sqltext))
+                kind, condition = "check", self.document.redactor.text(sql_text(constraint.sqltext))
             elif isinstance(constraint, (self.api.PrimaryKeyConstraint, self.api.ForeignKeyConstraint)):
                 continue
             else:
@@ -150,6 +150,14 @@ class Columns:
         self.models.add_checks(record, cls)
 
 
+def sql_text(expression: Any) -> str:
+    """The expression as SQL; one that compiles for certain databases only, by the name of its class."""
+    try:
+        return str(expression)
+    except Exception:  # a construct of the application's own: its compiler may raise anything
+        return f"<{type(expression).__name__}>"
+
+
 def _constraint(name: str, kind: str, condition: str, fields: list[str]) -> dict[str, Any]:
     record = {
         "name": name,
@@ -168,7 +176,7 @@ def _name(constraint: Any) -> str:
 
 def index_record(index: Any) -> dict[str, Any]:
     """An index as a record; an indexed expression stands among the fields as its SQL."""
-    fields = [getattr(expression, "key", None) or str(expression) for expression in index.expressions]
+    fields = [getattr(expression, "key", None) or sql_text(expression) for expression in index.expressions]
     return put({}, name=str(index.name or ""), fields=fields, unique=bool(index.unique))
 
 

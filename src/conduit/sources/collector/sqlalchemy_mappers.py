@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .document import mark, put, resource, with_details
 from .pydantic_models import own_doc
-from .sqlalchemy_columns import Columns, index_record
+from .sqlalchemy_columns import Columns, index_record, sql_text
 from .sqlalchemy_events import add_events, add_validators
 from .sqlalchemy_relationships import Relationships
 
@@ -176,7 +176,7 @@ class Mappers:
 
 
 def _sorted(indexes: Any) -> list[Any]:
-    return sorted(indexes, key=lambda index: (str(index.name), [str(c) for c in index.expressions]))
+    return sorted(indexes, key=lambda index: (str(index.name), [sql_text(c) for c in index.expressions]))
 
 
 def _identity_text(mapper: Any, document: Document) -> str:
