@@ -85,7 +85,7 @@ class Watch:
 
 def standing_doubts() -> list[Doubt]:
     """What is wrong with the machine before anything runs: said once."""
-    governors = sorted(_governors())
+    governors = frequency_governors()
     if not governors or governors == ["performance"]:
         return []
     return [
@@ -158,9 +158,21 @@ def _thermal_events() -> int:
     return events
 
 
-def _governors() -> set[str]:
+def frequency_governors() -> list[str]:
+    """The frequency governors that are set, each once, by name; empty where the kernel shows none."""
     paths = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor")
-    return {text for path in paths if (text := _read(path).strip())}
+    return sorted({text for path in paths if (text := _read(path).strip())})
+
+
+def cpu_quota() -> float | None:
+    """How many processors' time the control group grants this process; None where it sets no limit."""
+    for folder in _cpu_control_groups():
+        quota = _read(folder / "cpu.max").split() or [
+            _read(folder / name).strip() for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        ]
+        if len(quota) == 2 and all(text.isdigit() for text in quota) and int(quota[1]):
+            return int(quota[0]) / int(quota[1])
+    return None
 
 
 def _read(path: str | Path) -> str:

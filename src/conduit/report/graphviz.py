@@ -50,13 +50,17 @@ def draw(source: bytes, image: str) -> bytes:
 
 def missing_message(image: str) -> str:
     """What is missing, how to get it, and what works without it."""
-    import shutil
-
-    command = next((words for tool, words in _INSTALL.items() if shutil.which(tool)), _INSTALL["apt-get"])
     return (
-        f"-{image} needs Graphviz's program dot, which is not on the PATH. Install it with `{command}`, "
+        f"-{image} needs Graphviz's program dot, which is not on the PATH. Install it with `{install_command()}`, "
         "or use -dot, which needs nothing."
     )
+
+
+def install_command() -> str:
+    """The command that installs Graphviz with this machine's package manager; apt-get's where none is known."""
+    import shutil
+
+    return next((words for tool, words in _INSTALL.items() if shutil.which(tool)), _INSTALL["apt-get"])
 
 
 def _fill_window(svg: bytes) -> bytes:

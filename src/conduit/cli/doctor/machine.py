@@ -1,0 +1,65 @@
+"""The machine: what it is, and what on it makes measurements noisy."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+
+from conduit.cli.doctor.finding import Finding
+
+_BUSY_SHARE = 0.3  # of the processors, already taken by others
+
+
+def examine() -> list[Finding]:
+    """The findings about platform, frequency and load."""
+    return [_platform(), _frequency(), *quota(), load()]
+
+
+def _platform() -> Finding:
+    from conduit.bench.machine import cpu_model, processors
+
+    count = processors()
+    parts = [f"{sys.platform} {platform.release()} {platform.machine()}", cpu_model()]
+    parts.append(f"{count} processor{'s' * (count != 1)}")
+    return Finding("platform", ", ".join(part for part in parts if part))
+
+
+def _frequency() -> Finding:
+    from conduit.bench.machine import frequency_governors, standing_doubts
+
+    for doubt in standing_doubts():
+        cost = "times of the same code differ from run to run by several percent"
+        return Finding("CPU governor", doubt.cause, "note", cost, doubt.remedy)
+    governors = frequency_governors()
+    hidden = "not visible, as in most virtual machines: nothing can be said about the frequency"
+    return Finding("CPU governor", ", ".join(governors) or hidden)
+
+
+def quota() -> list[Finding]:
+    """What the control group grants, where it sets a limit."""
+    from conduit.bench.machine import cpu_quota, processors
+
+    allowed = cpu_quota()
+    if allowed is None:
+        return []
+    found = f"the control group allows {allowed:.2g} of {processors()} processors"
+    if allowed >= processors():
+        return [Finding("CPU quota", found)]
+    cost = "a process that uses it up stands still for the rest of each period, which shows as outliers"
+    return [Finding("CPU quota", found, "note", cost, "raise the container's CPU limit while measuring")]
+
+
+def load() -> Finding:
+    """How busy the machine is with other work."""
+    from conduit.bench.machine import processors
+
+    if not hasattr(os, "getloadavg"):
+        return Finding("load", "not known on this system")
+    loads = os.getloadavg()
+    found = f"{loads[0]:.2f} in the last minute, {loads[1]:.2f} in the last five, of {processors()}"
+    if loads[0] <= _BUSY_SHARE * processors():
+        return Finding("load", found)
+    cost = "small differences drown: intervals widen, and comparisons stay unresolved"
+    remedy = "close other programs, pin with `taskset`, or compare with `conduit bench -against`, which takes turns"
+    return Finding("load", found, "note", cost, remedy)
