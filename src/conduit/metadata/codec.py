@@ -9,7 +9,7 @@ write for the same values, byte for byte: the order of the keys, what is left ou
 from __future__ import annotations
 
 import math
-from os import fspath
+from os import fspath, fstat
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +20,7 @@ from conduit.metadata.schema import EMPTY, ZERO_TIME, FrozenDict, Metadata
 
 if TYPE_CHECKING:
     import os
+    from typing import BinaryIO
 
     from conduit.metadata.schema import DependencyGraph, Pattern
 
@@ -165,7 +166,7 @@ def read_document(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMI
     where = fspath(path)
     try:
         with open(where, "rb") as file:  # noqa: PTH123 - pathlib takes 5 ms to import
-            data = file.read(limits.size_bytes + 1)
+            data = _read_at_most(file, limits.size_bytes + 1)
     except OSError as error:
         raise MetadataError(f"cannot read {where}: {error.strerror or error}") from error
     if len(data) > limits.size_bytes:
@@ -176,6 +177,21 @@ def read_document(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMI
 
 
 _FREE_SIZE_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 20
+
+
+def _read_at_most(file: BinaryIO, count: int) -> bytes:
+    """Up to `count` bytes. Asking for all of them at once would make room for all of them: a gigabyte a load."""
+    size = fstat(file.fileno()).st_size  # 0 for a pipe
+    data = file.read(min(count, size + 1))
+    if len(data) <= size:
+        return data
+    pieces = [data]
+    left = count - len(data)
+    while left and (piece := file.read(min(left, _PIECE_BYTES))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def _decompressed(data: bytes, where: str, limits: Limits) -> bytes:
