@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 NATIVE := $(wildcard src/conduit/_native/*.c src/conduit/_native/*.h)
 PYTEST := $(BIN)/pytest -n 2
 
-.PHONY: demo test test-all lint types architecture format clean
+.PHONY: demo docs reference test test-all lint types architecture format clean
 
 $(STAMP): pyproject.toml setup.py $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "conduit needs Python 3.11 or later; found %d.%d. Say which one with make PYTHON=python3.12" % sys.version_info[:2])'
@@ -32,6 +32,14 @@ types: $(STAMP)
 
 architecture: $(STAMP)
 	$(BIN)/lint-imports
+
+reference: $(STAMP) ## writes docs/reference/commands anew from each --help
+	$(BIN)/python docs/reference_pages.py
+
+docs: $(STAMP) ## builds the site into docs/_build/html
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -39,6 +39,10 @@ def test_a_block_that_is_never_closed_is_an_error() -> None:
         ("a\nb\nc\n", "a\n…\nc\n"),
         ("version 1.2.3 of it\n", "version … of it\n"),
         (f"{FOLDER}/x\n", f"{FOLDER}/x\n"),
+        (
+            "BenchmarkA-8   \t 12\t 1.5 ns/op\t 80 B/op\t 0 allocs/op\n--- WARN: BenchmarkA-8\n    busy\n",
+            "BenchmarkA-2 \t 7000\t 99 ns/op\t 96 B/op\t 0 allocs/op\n",
+        ),
     ],
 )
 def test_what_differs_from_run_to_run_is_compared_by_rule(printed: str, expected: str) -> None:
@@ -47,7 +51,15 @@ def test_what_differs_from_run_to_run_is_compared_by_rule(printed: str, expected
 
 @pytest.mark.parametrize(
     ("printed", "expected"),
-    [("7 routes\n", "8 routes\n"), ("a\nb\n", "a\n"), ("a\n", "a\nb\n"), ("a\n", ""), ("", "a\n")],
+    [
+        ("7 routes\n", "8 routes\n"),
+        ("BenchmarkA-2 \t 1\t 1 ns/op\t 8 B/op\n", "BenchmarkA-2 \t 1\t 1 ns/op\t 0 B/op\n"),
+        ("BenchmarkA-2 \t 1\t 1 ns/op\n", "BenchmarkB-2 \t 1\t 1 ns/op\n"),
+        ("a\nb\n", "a\n"),
+        ("a\n", "a\nb\n"),
+        ("a\n", ""),
+        ("", "a\n"),
+    ],
 )
 def test_any_other_difference_counts(printed: str, expected: str) -> None:
     assert not agrees(printed, expected, FOLDER)
