@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conduit.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conduit.cli.flags import FlagSet, Parsed
     from conduit.metadata.schema import Metadata
     from conduit.sources.application import Application
@@ -54,6 +55,8 @@ def is_named(parsed: Parsed) -> bool:
 
 def application_of(parsed: Parsed) -> Application:
     """The application that the flags name; without any, the one that the folder has, which is then printed."""
+    from pathlib import Path
+
     from conduit.sources.application import Application
     from conduit.sources.discovery import discover, find_interpreter
 
@@ -86,12 +89,16 @@ def application_of(parsed: Parsed) -> Application:
 
 def _python(parsed: Parsed) -> str:
     """The interpreter as given, made absolute when it is a path: the process starts in another folder."""
+    from pathlib import Path
+
     given = parsed["python"] or ""
     return str(Path(given).absolute()) if "/" in given else given
 
 
 def _settings(parsed: Parsed, root: Path) -> tuple[str, Path]:
     """Django's settings module and the project's folder; both come from `manage.py` where one was given."""
+    from pathlib import Path
+
     from conduit.sources.discovery import settings_of_manage
 
     given = parsed["django"] or ""
