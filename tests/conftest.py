@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -77,3 +78,21 @@ def go_pprof() -> Path:
     )
     assert built.returncode == 0, built.stderr
     return Path(built.stdout.strip())
+
+
+@pytest.fixture(autouse=True)
+def _no_event_loop_is_running(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests that run loops of their own may share a process with those that drive the browser, whose loop never ends."""
+    running = None if "browser" in request.fixturenames else asyncio._get_running_loop()
+    if running is None:
+        yield
+        return
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(running)
+
+
+def pytest_configure() -> None:
+    """A suite that was started in the background of a shell ignores Ctrl-C, and so would every program it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
-from examples.demo import COMMANDS, SUITE
+from examples.demo import COMMANDS, PROFILES, SUITE, has_profilers
 from tests.conftest import PROJECT
 
 
@@ -12,8 +13,9 @@ def test_the_demo_runs_every_command_on_a_real_document_and_shows_its_answer() -
         [sys.executable, "examples/demo.py"], cwd=PROJECT, capture_output=True, text=True, timeout=120
     )
     assert (done.returncode, done.stderr) == (0, "")
-    answers = done.stdout.split("$ ")[1:]
-    assert [answer.splitlines()[0] for answer in answers] == [*COMMANDS, SUITE]
+    answers = re.split(r"^\$ ", done.stdout, flags=re.MULTILINE)[1:]
+    profiles = [command.format(folder=".") for command in PROFILES] if has_profilers() else []
+    assert [answer.splitlines()[0] for answer in answers] == [*COMMANDS, SUITE, *profiles]
     expected = (
         "191 resources and 60 routes",
         "… and 168 more lines",
@@ -24,6 +26,7 @@ def test_the_demo_runs_every_command_on_a_real_document_and_shows_its_answer() -
         "settingsFlow",
         "8 of 9 fields `action`",
         "MemoryEfficiency/50              kept-B",
+        *(("BenchmarkRegistryInit", "Type: cpu", "Type: alloc_space") if profiles else ()),
     )
     for answer, text in zip(answers, expected, strict=True):
         assert text in answer

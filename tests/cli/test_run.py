@@ -117,7 +117,10 @@ def test_ctrl_c_writes_the_profile(folder: Path) -> None:
         assert process.stdout.readline() == b"ready\n"
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        try:
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "work" in names(read(folder / "cpu.prof"))
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NO_FRAMES: Frame = ("[no Python frames]", "", 0, 0)
 _OWN_FOLDER = os.path.dirname(__file__) + os.sep  # noqa: PTH120
+# Wrapped around every step of a task while waits are recorded: the program's own work runs below these frames.
+_ASYNCIO_PATCHES = _OWN_FOLDER + "awaits.py"
 _MODULE_RUNNER = "<frozen runpy>"
 UNREADABLE: Frame = ("[stack could not be read]", "", 0, 0)
 
@@ -70,7 +72,9 @@ def trim_root(stack: list[Frame], is_harness: Callable[[str], bool] | None) -> l
     standard library, say) goes with them.
     """
     if any(frame[1].startswith(_OWN_FOLDER) for frame in stack):
-        return []
+        stack = [frame for frame in stack if frame[1] != _ASYNCIO_PATCHES]
+        if any(frame[1].startswith(_OWN_FOLDER) for frame in stack):
+            return []
     if is_harness is None:
         return stack
     end = next((at for at, frame in enumerate(stack) if is_harness(frame[1])), len(stack))
