@@ -81,8 +81,8 @@ class CountingBenchmark(Benchmark):
         super().__init__(name, n, **settings)  # type: ignore[arg-type]
         self._read = read
         self._opened: Reading = (0, 0)
-        self.requests = 0
-        self.bytes = 0
+        self.requests: int = 0
+        self.bytes: int = 0
         self.turns: list[int] = []
 
     def __iter__(self) -> Iterator[None]:

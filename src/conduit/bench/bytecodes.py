@@ -130,7 +130,7 @@ class BytecodeBenchmark(Benchmark):
 
     def __init__(self, name: str, n: int, **settings: object) -> None:
         super().__init__(name, n, **settings)  # type: ignore[arg-type]
-        self.total = 0
+        self.total: int = 0
         self._counter: InstructionCounter | None = None
 
     def start_timer(self) -> None:

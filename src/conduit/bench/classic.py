@@ -43,11 +43,12 @@ class Metrics:
     __slots__ = ("kept", "maximum", "mean", "minimum", "unit", "values")
 
     def __init__(self, unit: str = "", mean: float = 0.0) -> None:
-        self.unit = unit
+        self.unit: str = unit
         self.values: list[float] = []
         self.kept: list[float] = []
-        self.minimum = self.maximum = 0.0
-        self.mean = mean
+        self.minimum: float = 0.0
+        self.maximum: float = 0.0
+        self.mean: float = mean
 
     def finish(self) -> None:
         """Drops the outliers and computes mean and extremes of the rest; NaN where nothing is left."""

@@ -50,8 +50,8 @@ class Configuration:
     __slots__ = ("file", "values")
 
     def __init__(self, file: str, values: dict[str, str]) -> None:
-        self.file = file
-        self.values = values  # in the order in which projections discover the keys
+        self.file: str = file
+        self.values: dict[str, str] = values  # in the order in which projections discover the keys
 
     def get(self, key: str) -> str:
         """The value for a key; `.file` is the file's label. Empty where there is none."""
@@ -73,13 +73,13 @@ class Result:
         path: str,
         line: int,
     ) -> None:
-        self.name = name  # without "Benchmark", with the "-8" behind it
-        self.iterations = iterations
-        self.columns = columns
-        self.values = values
-        self.configuration = configuration
-        self.path = path
-        self.line = line
+        self.name: str = name  # without "Benchmark", with the "-8" behind it
+        self.iterations: int = iterations
+        self.columns: tuple[Column, ...] = columns
+        self.values: list[float] = values
+        self.configuration: Configuration = configuration
+        self.path: str = path
+        self.line: int = line
 
 
 class Source(NamedTuple):

@@ -185,8 +185,8 @@ class Field:
     __slots__ = ("_first", "_fixed", "_order", "index", "name")
 
     def __init__(self, name: str, index: int, order: str, fixed: Sequence[str] = ()) -> None:
-        self.name = name
-        self.index = index
+        self.name: str = name
+        self.index: int = index
         self._order = order
         self._fixed = {value: place for place, value in enumerate(fixed)}
         self._first: dict[str, int] = {}

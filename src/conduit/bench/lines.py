@@ -93,7 +93,7 @@ class NameColumn:
         most = max(processor_list, default=1)
         self._extension = len(numbered("", most))
         lengths = [len(numbered(name, most)) + self._extension + 1 for name in top_level]
-        self.width = max(lengths, default=0)
+        self.width: int = max(lengths, default=0)
 
     def make_room(self, name: str) -> None:
         """Widens the column, with some slack against frequent jumps, for a name without its `-N`."""

@@ -112,16 +112,16 @@ class Benchmark:
         short: bool = False,
         grain: int = 1,
     ) -> None:
-        self.name = name
-        self.n = n
-        self.threads = threads
-        self.short = short
-        self.journal = [] if journal is None else journal
+        self.name: str = name
+        self.n: int = n
+        self.threads: int = threads
+        self.short: bool = short
+        self.journal: list[str] = [] if journal is None else journal
         self.metrics: dict[str, float] = {}
-        self.processed_bytes = 0
-        self.shows_allocations = False
-        self.has_children = False
-        self.is_parallel = False
+        self.processed_bytes: int = 0
+        self.shows_allocations: bool = False
+        self.has_children: bool = False
+        self.is_parallel: bool = False
         self._children = children
         self._grain = grain
         self._iterated = False

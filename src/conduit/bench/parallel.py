@@ -32,7 +32,7 @@ class Share:
     """The iterations that are left for all threads."""
 
     def __init__(self, n: int, grain: int) -> None:
-        self.left = n
+        self.left: int = n
         self.grain = grain
         self._lock = threading.Lock()
 
@@ -54,7 +54,7 @@ class Worker:
 
     def __init__(self, share: Share) -> None:
         self._share = share
-        self.unfinished = 0
+        self.unfinished: int = 0
 
     def __iter__(self) -> Iterator[None]:
         return itertools.chain.from_iterable(self._grains())

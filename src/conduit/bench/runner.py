@@ -49,8 +49,8 @@ class Runner:
         self.options = options
         self.names = names
         self.emit = emit
-        self.has_failed = False
-        self.has_measured = False
+        self.has_failed: bool = False
+        self.has_measured: bool = False
 
     def run_benchmark(self, name: str, function: BenchmarkFunction) -> bool:
         """Runs a top-level benchmark where the filter means it; returns False where it or a sub-benchmark failed."""

@@ -74,9 +74,9 @@ class Scaler:
     __slots__ = ("decimals", "factor", "prefix")
 
     def __init__(self, decimals: int, factor: float, prefix: str) -> None:
-        self.decimals = decimals
-        self.factor = factor
-        self.prefix = prefix
+        self.decimals: int = decimals
+        self.factor: float = factor
+        self.prefix: str = prefix
 
     def format(self, value: float) -> str:
         """Prints `value`, which is in base units."""

@@ -105,7 +105,7 @@ class CpuRecording(Recording):
         from conduit.profile.model import ValueType
 
         assert self.facts is not None
-        self.doubts = list(_doubts(self.facts, self._samples, self.rate_hz))
+        self.doubts: list[str] = list(_doubts(self.facts, self._samples, self.rate_hz))
         cpu = ValueType("cpu", "nanoseconds")
         builder = ProfileBuilder(
             [ValueType("samples", "count"), cpu], period_type=cpu, period=self._period_ns

@@ -102,7 +102,7 @@ class HeapRecording(Recording):
             period=self._engine.rate,
             default_sample_type=self._default_sample_type,
         )
-        self.doubts = self._engine.add_to(builder, self._is_harness)
+        self.doubts: list[str] = self._engine.add_to(builder, self._is_harness)
         return builder.build(time.time_ns(), comments=self.doubts)
 
 

@@ -38,7 +38,7 @@ class ProcessMemory:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self.folder = Path(f"/proc/{pid}")
+        self.folder: Path = Path(f"/proc/{pid}")
         try:
             self._file = os.open(self.folder / "mem", os.O_RDONLY)
         except FileNotFoundError:

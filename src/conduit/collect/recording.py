@@ -33,8 +33,8 @@ class Recording:
     kind: ClassVar[str]
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        self.name = self.kind if path is None else os.fspath(path)
-        self.path = None if path is None else os.path.abspath(path)  # noqa: PTH100 (the program may change its folder)
+        self.name: str = self.kind if path is None else os.fspath(path)
+        self.path: str | None = None if path is None else os.path.abspath(path)  # noqa: PTH100 (the program may change its folder)
         self.profile: Profile | None = None
         self.doubts: list[str] = []
         self._is_halted = False

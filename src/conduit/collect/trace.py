@@ -50,8 +50,8 @@ class Trace:
     ) -> None:
         if max_events < 1:
             raise ValueError(f"max_events must be at least 1, not {max_events}")
-        self.name = os.fspath(path)
-        self.path = Path(path).absolute()  # the program may change its folder
+        self.name: str = os.fspath(path)
+        self.path: Path = Path(path).absolute()  # the program may change its folder
         self.doubts: list[str] = []
         self._max_events = max_events
         self._min_duration_us = min_duration_us
@@ -144,7 +144,7 @@ class region:  # noqa: N801 (reads as a verb's object: `with region("index"):`)
     __slots__ = ("_start", "_tracer", "name")
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name: str = name
         self._tracer: VizTracer | None = None
         self._start = 0.0
 

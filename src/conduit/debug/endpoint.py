@@ -34,7 +34,7 @@ class Endpoint:
     """Answers requests under the rules of one `Access`."""
 
     def __init__(self, access: Access | None = None) -> None:
-        self.access = access or Access()
+        self.access: Access = access or Access()
         self._waiting = threading.BoundedSemaphore(self.access.max_waiting)
 
     def answer(self, request: Request, gone: threading.Event | None = None) -> Response:

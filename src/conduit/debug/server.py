@@ -37,7 +37,7 @@ class Server:
     def __init__(self, address: str, access: Access, heap_rate_bytes: int) -> None:
         self._listener = _listen(address, access)
         heap.open_door(heap_rate_bytes)
-        self.address = self._listener.shown_address
+        self.address: str = self._listener.shown_address
         self._thread = threading.Thread(
             target=self._listener.serve_forever,
             kwargs={"poll_interval": 0.2},

@@ -18,6 +18,43 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
+    from conduit.metadata.codec import DEFAULT_LIMITS, Limits, decode, encode, read_document
+    from conduit.metadata.dependencies import Cycle, Depth
+    from conduit.metadata.impact import Effect, Impact, Link
+    from conduit.metadata.patterns import PatternOptions, extract_patterns
+    from conduit.metadata.registry import Registry, get_registry, load, register, unregister
+    from conduit.metadata.schema import (
+        ComputedField,
+        Constraint,
+        DependencyEdge,
+        DependencyGraph,
+        DependencyNode,
+        Field,
+        FieldDetails,
+        FrozenDict,
+        Hook,
+        Index,
+        Metadata,
+        Mount,
+        Parameter,
+        Pattern,
+        PatternExample,
+        Relationship,
+        RelationshipDetails,
+        Resource,
+        ResourceDetails,
+        Response,
+        Route,
+        RouteDetails,
+        Scope,
+        Source,
+        SourceError,
+        Step,
+        Validation,
+    )
+    from conduit.metadata.snapshot import CacheStats, FieldReference, RelationshipReference, Snapshot
+    from conduit.metadata.warnings import DocumentWarning
+
 _HOME_OF_NAME = {
     "ComputedField": "schema",
     "Constraint": "schema",
@@ -70,7 +107,58 @@ _HOME_OF_NAME = {
     "DocumentWarning": "warnings",
 }
 
-__all__ = list(_HOME_OF_NAME)
+# Spelled out for type checkers, which take nothing else as what the package exports.
+__all__ = [
+    "DEFAULT_LIMITS",
+    "CacheStats",
+    "ComputedField",
+    "Constraint",
+    "Cycle",
+    "DependencyEdge",
+    "DependencyGraph",
+    "DependencyNode",
+    "Depth",
+    "DocumentWarning",
+    "Effect",
+    "Field",
+    "FieldDetails",
+    "FieldReference",
+    "FrozenDict",
+    "Hook",
+    "Impact",
+    "Index",
+    "Limits",
+    "Link",
+    "Metadata",
+    "Mount",
+    "Parameter",
+    "Pattern",
+    "PatternExample",
+    "PatternOptions",
+    "Registry",
+    "Relationship",
+    "RelationshipDetails",
+    "RelationshipReference",
+    "Resource",
+    "ResourceDetails",
+    "Response",
+    "Route",
+    "RouteDetails",
+    "Scope",
+    "Snapshot",
+    "Source",
+    "SourceError",
+    "Step",
+    "Validation",
+    "decode",
+    "encode",
+    "extract_patterns",
+    "get_registry",
+    "load",
+    "read_document",
+    "register",
+    "unregister",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -37,7 +37,7 @@ class Registry:
     __slots__ = ("__weakref__", "snapshot")
 
     def __init__(self, metadata: Metadata | None = None) -> None:
-        self.snapshot = Snapshot(freeze(Metadata() if metadata is None else metadata))
+        self.snapshot: Snapshot = Snapshot(freeze(Metadata() if metadata is None else metadata))
         """What answers now. Whoever loops takes it once and reads `snapshot.by_name[name]` and `snapshot.schema`."""
 
     @classmethod

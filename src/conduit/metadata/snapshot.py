@@ -112,11 +112,12 @@ class Snapshot:
     )
 
     def __init__(self, metadata: Metadata, document_bytes: bytes | None = None) -> None:
-        self.schema = metadata
-        self.resources = resources = metadata.resources
+        self.schema: Metadata = metadata
+        self.resources: tuple[Resource, ...] = metadata.resources
+        resources = self.resources
         self.by_name: Mapping[str, Resource] = {intern(resource.name): resource for resource in resources}
         """Name → resource; the last one where names are repeated. Not to be changed."""
-        self.reference = ref(self)
+        self.reference: ref[Snapshot] = ref(self)
         self._document_bytes = document_bytes
         self._lock = RLock()
         self._indexes: list[str] = []

@@ -50,16 +50,16 @@ class Filters:
         taghide: str = "",
         prune_from: str = "",
     ) -> None:
-        self.focus = focus
-        self.ignore = ignore
-        self.hide = hide
-        self.show = show
-        self.show_from = show_from
-        self.tagfocus = tagfocus
-        self.tagignore = tagignore
-        self.tagshow = tagshow
-        self.taghide = taghide
-        self.prune_from = prune_from
+        self.focus: str = focus
+        self.ignore: str = ignore
+        self.hide: str = hide
+        self.show: str = show
+        self.show_from: str = show_from
+        self.tagfocus: str = tagfocus
+        self.tagignore: str = tagignore
+        self.tagshow: str = tagshow
+        self.taghide: str = taghide
+        self.prune_from: str = prune_from
 
 
 def apply_filters(

@@ -13,9 +13,9 @@ class Unit:
     __slots__ = ("factor", "family", "name")
 
     def __init__(self, name: str, factor: float, family: UnitFamily) -> None:
-        self.name = name
-        self.factor = factor
-        self.family = family
+        self.name: str = name
+        self.factor: float = factor
+        self.family: UnitFamily = family
 
 
 class UnitFamily:

@@ -25,8 +25,8 @@ class ValueType:
     __slots__ = ("type", "unit")
 
     def __init__(self, type: str = "", unit: str = "") -> None:
-        self.type = type
-        self.unit = unit
+        self.type: str = type
+        self.unit: str = unit
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ValueType):
@@ -74,17 +74,17 @@ class Mapping:
         has_line_numbers: bool = False,
         has_inline_frames: bool = False,
     ) -> None:
-        self.id = id
-        self.start = start
-        self.limit = limit
-        self.offset = offset
-        self.filename = filename
-        self.build_id = build_id
-        self.has_functions = has_functions
-        self.has_filenames = has_filenames
-        self.has_line_numbers = has_line_numbers
-        self.has_inline_frames = has_inline_frames
-        self.unknown = b""
+        self.id: int = id
+        self.start: int = start
+        self.limit: int = limit
+        self.offset: int = offset
+        self.filename: str = filename
+        self.build_id: str = build_id
+        self.has_functions: bool = has_functions
+        self.has_filenames: bool = has_filenames
+        self.has_line_numbers: bool = has_line_numbers
+        self.has_inline_frames: bool = has_inline_frames
+        self.unknown: bytes = b""
 
     def __repr__(self) -> str:
         return f"Mapping({self.id}, {self.start:#x}, {self.limit:#x}, {self.offset:#x}, {self.filename!r})"
@@ -98,12 +98,12 @@ class Function:
     def __init__(
         self, id: int = 0, name: str = "", system_name: str = "", filename: str = "", start_line: int = 0
     ) -> None:
-        self.id = id
-        self.name = name
-        self.system_name = system_name
-        self.filename = filename
-        self.start_line = start_line
-        self.unknown = b""
+        self.id: int = id
+        self.name: str = name
+        self.system_name: str = system_name
+        self.filename: str = filename
+        self.start_line: int = start_line
+        self.unknown: bytes = b""
 
     def with_name(self, name: str) -> Function:
         """Returns the same function under another name."""
@@ -121,10 +121,10 @@ class Line:
     __slots__ = ("column", "function", "line", "unknown")
 
     def __init__(self, function: Function | None = None, line: int = 0, column: int = 0) -> None:
-        self.function = function
-        self.line = line
-        self.column = column
-        self.unknown = b""
+        self.function: Function | None = function
+        self.line: int = line
+        self.column: int = column
+        self.unknown: bytes = b""
 
     def with_function(self, function: Function) -> Line:
         """Returns the same place in another function."""
@@ -154,12 +154,12 @@ class Location:
         lines: list[Line] | None = None,
         is_folded: bool = False,
     ) -> None:
-        self.id = id
-        self.mapping = mapping
-        self.address = address
-        self.lines = [] if lines is None else lines
-        self.is_folded = is_folded
-        self.unknown = b""
+        self.id: int = id
+        self.mapping: Mapping | None = mapping
+        self.address: int = address
+        self.lines: list[Line] = [] if lines is None else lines
+        self.is_folded: bool = is_folded
+        self.unknown: bytes = b""
 
     def with_lines(self, lines: list[Line]) -> Location:
         """Returns the same location with other lines."""
@@ -187,12 +187,12 @@ class Sample:
         numeric_labels: dict[str, list[int]] | None = None,
         numeric_units: dict[str, list[str]] | None = None,
     ) -> None:
-        self.locations = locations
-        self.values = values
+        self.locations: list[Location] = locations
+        self.values: list[int] = values
         self.labels: dict[str, list[str]] = {} if labels is None else labels
         self.numeric_labels: dict[str, list[int]] = {} if numeric_labels is None else numeric_labels
         self.numeric_units: dict[str, list[str]] = {} if numeric_units is None else numeric_units
-        self.unknown = b""
+        self.unknown: bytes = b""
 
     def replaced(
         self,
@@ -266,16 +266,16 @@ class Profile:
         self.mappings: list[Mapping] = [] if mappings is None else mappings
         self.locations: list[Location] = [] if locations is None else locations
         self.functions: list[Function] = [] if functions is None else functions
-        self.default_sample_type = default_sample_type
-        self.drop_frames = drop_frames
-        self.keep_frames = keep_frames
-        self.time_nanos = time_nanos
-        self.duration_nanos = duration_nanos
-        self.period_type = period_type
-        self.period = period
+        self.default_sample_type: str = default_sample_type
+        self.drop_frames: str = drop_frames
+        self.keep_frames: str = keep_frames
+        self.time_nanos: int = time_nanos
+        self.duration_nanos: int = duration_nanos
+        self.period_type: ValueType | None = period_type
+        self.period: int = period
         self.comments: list[str] = [] if comments is None else comments
-        self.doc_url = doc_url
-        self.unknown = b""
+        self.doc_url: str = doc_url
+        self.unknown: bytes = b""
 
     def __repr__(self) -> str:
         types = " ".join(f"{kind.type}/{kind.unit}" for kind in self.sample_types)
@@ -345,9 +345,9 @@ class Fault:
     __slots__ = ("index", "reason", "table")
 
     def __init__(self, reason: str, table: str, index: int) -> None:
-        self.reason = reason
-        self.table = table
-        self.index = index
+        self.reason: str = reason
+        self.table: str = table
+        self.index: int = index
 
 
 def _id_fault(entries: Sequence[Mapping | Function | Location], kind: str, word: str) -> Fault | None:

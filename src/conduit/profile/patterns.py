@@ -37,7 +37,7 @@ class Pattern:
     __slots__ = ("_known", "_search", "text")
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text: str = text
         self._search = _compile(text).search
         self._known: dict[str, bool] = {}
 

@@ -45,8 +45,8 @@ class TagFilter:
     __slots__ = ("matches", "range_text")
 
     def __init__(self, matches: Callable[[Sample], bool], range_text: str | None = None) -> None:
-        self.matches = matches
-        self.range_text = range_text
+        self.matches: Callable[[Sample], bool] = matches
+        self.range_text: str | None = range_text
 
 
 def parse_tag_filter(option: str, text: str, units: dict[str, str]) -> TagFilter:
