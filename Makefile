@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 NATIVE := $(wildcard src/conduit/_native/*.c src/conduit/_native/*.h)
 PYTEST := $(BIN)/pytest -n 2
 
-.PHONY: demo docs reference test test-all lint types architecture format clean
+.PHONY: demo docs reference test test-all test-install lint types architecture format clean
 
 $(STAMP): pyproject.toml setup.py $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "conduit needs Python 3.11 or later; found %d.%d. Say which one with make PYTHON=python3.12" % sys.version_info[:2])'
@@ -22,6 +22,9 @@ test: lint types architecture ## format, lint, types, architecture, tests
 
 test-all: lint types architecture ## everything in `test`, and the slow tests
 	$(PYTEST) -m ''
+
+test-install: ## wheel and sdist into empty environments, on every supported Python found, with and without a compiler
+	$(PYTHON) .ci/test-install
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
