@@ -265,3 +265,12 @@ assert "memory in use only" in recording.doubts[0] and "CONDUIT_NATIVE=off" in r
     command = [sys.executable, "-c", script]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     assert answer.returncode == 0, answer.stderr
+
+
+def test_sampled_blocks_of_all_sizes_share_a_bounded_number_of_entries() -> None:
+    with collect.heap(rate=1024) as recording:
+        for size in range(2_000, 42_000, 4):
+            bytearray(size)
+    assert recording.profile is not None
+    sizes = {sample.numeric_labels["bytes"][0] for sample in recording.profile.samples}
+    assert len(sizes) < 120  # 10,000 sizes were allocated

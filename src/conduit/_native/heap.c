@@ -43,7 +43,7 @@ static double rate;
 static unsigned recording_number;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static StackTable table;         /* under `lock`, like all below; each size of one stack is an entry */
+static StackTable table;         /* under `lock`, like all below; each size (class) of one stack is an entry */
 static AddressMap live;          /* sampled blocks that are still there */
 static uint8_t filter[FILTER_SIZE];
 static uint64_t dropped;         /* samples for which there was no memory */
@@ -101,9 +101,18 @@ static int own_stack(Frame *frames) {
     return kept;
 }
 
+/* Sizes that share an entry when sampled: 16 bytes apart up to 1 KiB, then eight to an octave. A service that allocates
+ * all sizes would otherwise add entries for as long as it runs. */
+static size_t size_class(size_t size) {
+    if (exact || size == 0) return size;
+    size_t step = 16;
+    if (size > 1024) step = (size_t)1 << (60 - __builtin_clzll((unsigned long long)size));
+    return (size + step - 1) / step * step;
+}
+
 static uint32_t intern(Frame *frames, int depth, size_t size) {
     bool is_new;
-    frames[depth] = (Frame){(PyCodeObject *)(uintptr_t)size, MARK_SIZE};
+    frames[depth] = (Frame){(PyCodeObject *)(uintptr_t)size_class(size), MARK_SIZE};
     uint32_t number = stack_table_intern(&table, frames, depth + 1, &is_new);
     if (is_new)
         for (int i = 0; i < depth; i++) Py_INCREF(frames[i].code);

@@ -22,6 +22,8 @@ if available():
 class HeapEntry(NamedTuple):
     """The sampled blocks of one size from one stack: how many were allocated, how many are in use, not scaled.
 
+    `size` is exact in exact mode; sampled, it is the upper end of a size class (within an eighth).
+
     `stack` is code, instruction, code, instruction, …, leaf first.
     """
 

@@ -183,12 +183,12 @@ def scaled(entry: HeapEntry, rate: int) -> list[int]:
     """The four values with the unsampled blocks estimated: divided by the chance of being sampled, truncated.
 
     A block of n bytes is sampled with probability 1 - exp(-n / rate), as sample points are a Poisson process; at
-    rate 1 every block was counted (Go's `scaleHeapSample`).
+    rate 1 every block was counted (Go's `scaleHeapSample`). Blocks of one entry are nearly of one size: their mean serves.
     """
     values = list(entry[1:5])
-    if rate <= EXACT or entry.size == 0:
+    if rate <= EXACT or not entry.alloc_objects or not entry.alloc_space:
         return values
-    factor = 1 / -math.expm1(-entry.size / rate)
+    factor = 1 / -math.expm1(-entry.alloc_space / entry.alloc_objects / rate)
     return [int(value * factor) for value in values]
 
 
