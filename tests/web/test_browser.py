@@ -357,7 +357,7 @@ def test_printing_leaves_the_menus_out(serve: Serve, visitor: Visitor) -> None:
 def test_a_large_profile_is_drawn_pruned_and_says_so(serve: Serve, visitor: Visitor) -> None:
     generator = random.Random(8)
     builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
-    for number in range(20_000):
+    for number in range(30_000):
         path = [(f"f{int(generator.paretovariate(0.7))}", "/a.py", 1, 1) for _ in range(12)]
         builder.add([("leaf", "/a.py", number % 7, 1), *path], [10**7])
     page = visitor.open(f"{serve(builder.build())}/ui/flamegraph")

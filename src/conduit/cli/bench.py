@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from conduit.cli.against import declare_against, run_against_command, run_self_test
 from conduit.cli.flags import FlagSet
-from conduit.cli.profiling import add_profile_flags
+from conduit.cli.profiling import add_profile_flags, declare_page, profile_to_show, show_page
 from conduit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def flags() -> FlagSet:
     )
     found.switch("subtract-loop", "subtract what an empty loop costs here from ns/op")
     add_profile_flags(found)
+    declare_page(found)
     found.switch(
         "check", "compare with [tool.conduit.targets] in pyproject.toml; exit 1 where acceptable is missed"
     )
@@ -93,6 +94,7 @@ def run(arguments: list[str]) -> int:
     parsed = flags().parse(arguments, positionals="mixed")
     if parsed["against"] or parsed["self-test"]:
         return run_against_command(parsed) if parsed["against"] else run_self_test(parsed)
+    shown = profile_to_show(parsed)
     plan = read_plan(parsed)
 
     from conduit.bench.session import Session
@@ -111,6 +113,8 @@ def run(arguments: list[str]) -> int:
             from conduit.cli.files import write_file_whole
 
             write_file_whole(parsed["o"], results.copy())
+    if shown is not None:
+        show_page(shown, parsed)
     return 0 if passed else 1
 
 

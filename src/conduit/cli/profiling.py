@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from conduit.collect.trace import Trace
 
 DEFAULT_MEMORY_RATE = 512 * 1024
+_SHOWN_FIRST = ("cpuprofile", "memprofile", "wallprofile", "blockprofile", "mutexprofile", "gilprofile")
 _PROFILES = (
     "cpuprofile",
     "memprofile",
@@ -159,6 +160,39 @@ class Together:
 def profile_flags_given(parsed: Parsed) -> Iterator[str]:
     """The flags among those given that ask for a profile."""
     return (name for name in _PROFILES if parsed.values.get(name))
+
+
+def declare_page(found: FlagSet) -> None:
+    """Declares the flags that show a profile as soon as it is written."""
+    found.option("http", "then show the profile in a browser, served at this address", metavar="[HOST]:PORT")
+    found.switch("no_browser", "with -http, print the address and open nothing")
+
+
+def profile_to_show(parsed: Parsed) -> str | None:
+    """The file that `-http` shows: the first profile that was asked for. Raises `UsageError` where there is none."""
+    if not parsed["http"]:
+        if parsed["no_browser"]:
+            raise UsageError("-no_browser only makes sense with -http")
+        return None
+    for flag in _SHOWN_FIRST:
+        if parsed[flag]:
+            return str(parsed[flag])
+    raise UsageError("-http shows a profile: add -cpuprofile=FILE, or another profile flag")
+
+
+def show_page(path: str, parsed: Parsed) -> None:
+    """Serves the page of a profile that has just been written, until interrupted."""
+    from conduit.profile.codec import decode
+    from conduit.report.options import Options
+    from conduit.web import serve_profile
+
+    with open(path, "rb") as file:  # noqa: PTH123 (pathlib would slow the start)
+        profile = decode(file.read())
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    serve_profile(profile, Options(), parsed["http"], say, opens_browser=not parsed["no_browser"])
 
 
 def _positive(text: str) -> int:
