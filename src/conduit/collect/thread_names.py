@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 
 _METHOD = "_set_native_id"
 
+_lock = threading.Lock()
+_watching: list[ThreadNames] = []
+_original: Callable[[Any], None] | None = None
+
+
+def _announce(thread: threading.Thread) -> None:
+    """Stands for the method while anybody watches: recordings may end in another order than they began."""
+    assert _original is not None
+    _original(thread)
+    for names in tuple(_watching):
+        names.learn(thread)
+
 
 class ThreadNames:
     """Learns names from `watch` to `unwatch`; `began` is called in each new thread and returns its number."""
@@ -21,29 +33,32 @@ class ThreadNames:
     def __init__(self, began: Callable[[], int | None]) -> None:
         self._began = began
         self._by_number: dict[int, str] = {}
-        self._original: Callable[[Any], None] | None = None
-        self._wrapper: Callable[[Any], None] | None = None
 
     def watch(self) -> None:
         """Begins to learn."""
-        original = getattr(threading.Thread, _METHOD, None)
-        if original is None:
-            return
-
-        def announce(thread: threading.Thread) -> None:
-            original(thread)
-            number = self._began()
-            if number is not None:
-                self._by_number[number] = thread.name
-
-        self._original, self._wrapper = original, announce
-        setattr(threading.Thread, _METHOD, announce)
+        global _original
+        with _lock:
+            present = getattr(threading.Thread, _METHOD, None)
+            if present is None:
+                return
+            if not _watching and present is not _announce:
+                _original = present
+                setattr(threading.Thread, _METHOD, _announce)
+            _watching.append(self)
 
     def unwatch(self) -> None:
-        """Puts the method back, unless somebody else has wrapped it since (then ours only passes on)."""
-        if self._wrapper is not None and getattr(threading.Thread, _METHOD) is self._wrapper:
-            setattr(threading.Thread, _METHOD, self._original)
-        self._wrapper = None
+        """Puts the method back with the last one, unless somebody else has wrapped it since: ours then passes on."""
+        with _lock:
+            if self in _watching:
+                _watching.remove(self)
+            if not _watching and getattr(threading.Thread, _METHOD, None) is _announce:
+                setattr(threading.Thread, _METHOD, _original)
+
+    def learn(self, thread: threading.Thread) -> None:
+        """Takes down the name of the calling thread, which has just begun."""
+        number = self._began()
+        if number is not None:
+            self._by_number[number] = thread.name
 
     def resolve(self) -> Callable[[int, int], str]:
         """A function from (thread number, kernel number) to name; threads that live now go by their present name."""
