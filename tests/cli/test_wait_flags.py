@@ -41,7 +41,7 @@ def bench_contention(b):
 
     def contend():
         with lock:
-            time.sleep(0.002)
+            time.sleep(0.03)
 
     for _ in b:
         threads = [threading.Thread(target=contend) for _ in range(2)]

@@ -8,6 +8,7 @@
 #include "thread_timers.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -105,8 +106,13 @@ static bool arm(pid_t tid) {
         return true;
     }
     timer_t timer;
-    if (!make_room() || !create(tid, &timer)) {
+    if (!make_room()) {
         counts.refused++;
+        return false;
+    }
+    if (!create(tid, &timer)) {
+        /* A thread that ended since it was listed is none that was refused. */
+        if (errno == EAGAIN || errno == ENOMEM) counts.refused++;
         return false;
     }
     timers[timer_count++] = (ThreadTimer){tid, timer, true};

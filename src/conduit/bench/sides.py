@@ -31,7 +31,7 @@ class Side:
         self.checkout = checkout
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
         self._process = subprocess.Popen(
-            [checkout.python, "-P", "-u", str(_WORKER)],
+            [checkout.python, "-P", "-B", "-u", str(_WORKER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,

@@ -111,9 +111,11 @@ def _dispatch(words: list[str]) -> int:
         sys.stdout.write(str(request))
         return 0
     except UsageError as error:
+        sys.stdout.flush()
         print(f"conduit {command}: {error}", file=sys.stderr)
         return 2
     except ConduitError as error:
+        sys.stdout.flush()
         print(f"conduit: {error}", file=sys.stderr)
         return 1
 

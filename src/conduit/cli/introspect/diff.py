@@ -43,6 +43,7 @@ def run(question: Question) -> int:
     if not question.flags["gate"] or not found.lost_guards:
         return 0
     for lost in found.lost_guards:
+        sys.stdout.flush()  # what was found stands above what follows from it
         print(f"conduit: gate closed: {lost.route} lost {lost.guard}", file=sys.stderr)
     return 1
 
