@@ -60,7 +60,7 @@ def test_every_share_is_within_two_points_of_the_truth_and_a_sleeper_has_none() 
     truth: Counter[str] = Counter()
     seen: Counter[str] = Counter()
     # Sampling noise alone can exceed two points at 1,000 samples now and then: who is outside is looked at for longer.
-    for _ in range(3):
+    for _ in range(8):
         with collect.cpu(rate_hz=250) as recording:
             truth.update(shares.run(4))
         assert recording.profile is not None
@@ -204,9 +204,10 @@ def test_a_sample_in_a_coroutine_names_its_task_also_with_several_loops() -> Non
             seen[task] += sample.values[0]
         elif "burn" in names:
             assert task == ""
-    assert 15 <= seen["main first"] <= 27
-    assert 35 <= seen["main second"] <= 47
-    assert 35 <= seen["other second"] <= 47
+    # Of 20, 40, 40 and twice 10 periods; a step of 10 or 20 ms may lose or win one at each of its ends.
+    assert 12 <= seen["main first"] <= 28
+    assert 32 <= seen["main second"] <= 48
+    assert 32 <= seen["other second"] <= 48
     assert sum(count for task, count in seen.items() if task.startswith("Task-")) >= 12
     assert seen[""] <= 3
 
