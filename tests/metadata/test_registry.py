@@ -10,6 +10,7 @@ import sys
 import threading
 import weakref
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,11 +19,17 @@ from hypothesis import strategies as st
 import conduit
 from benchmarks.documents import chain_document, plain_document, rich_document, small_document
 from benchmarks.registry_speed import ask_everything
+from conduit._native import allocations
+from conduit._native import available as native_available
+from conduit._native import reason as native_reason
 from conduit.errors import MetadataError, NotFoundError, NotRegisteredError
 from conduit.metadata import Metadata, Pattern, Registry, Resource, Route, decode, encode, unregister
 from conduit.metadata.schema import Field, Relationship
 from conduit.metadata.snapshot import CACHED_ANSWERS
 from tests.conftest import OWN_GOLDEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAMES = st.sampled_from(["A", "B", "C", "Post", "Posts", "é", "[x]", "a*b"])
 METHODS = st.sampled_from(["GET", "get", "Post", "POST", "straße", "STRASSE", ""])
@@ -59,9 +66,9 @@ def test_routes_are_those_of_a_scan_for_every_combination_of_filters_in_any_orde
     registry = Registry(document)
     combinations = list(
         itertools.product(
-            [None, "GET", "get", "POST", "straße", "STRASSE", "nope"],
-            [None, "/a", "/b", "/nope"],
-            [None, "A", "Post", "é", "Nobody"],
+            [None, "", "GET", "get", "gEt", "POST", "straße", "STRASSE", "nope"],
+            [None, "", "/a", "/b", "/nope"],
+            [None, "", "A", "Post", "é", "Nobody"],
         )
     )
     for _ in range(2):  # once cold, once kept
@@ -70,9 +77,9 @@ def test_routes_are_those_of_a_scan_for_every_combination_of_filters_in_any_orde
             scan = tuple(
                 route
                 for route in document.routes
-                if (method is None or go_upper(route.method) == go_upper(method))
-                and (path is None or route.path == path)
-                and (resource is None or route.resource == resource)
+                if (not method or go_upper(route.method) == go_upper(method))
+                and (not path or route.path == path)
+                and (not resource or route.resource == resource)
             )
             assert registry.routes(method, path, resource) == scan, (method, path, resource)
             assert registry.routes(method or "", path or "", resource or "") == scan
@@ -241,6 +248,74 @@ def test_warm_queries_allocate_nothing() -> None:
     finally:
         gc.enable()
     assert least <= 2  # the counter's own number, and the loop's
+
+
+WARM_QUERIES = """
+resource('Post')
+get('Post')
+get('Nobody')
+resources()
+schema()
+routes()
+routes('GET')
+routes('GET', '/posts')
+routes('GET', None, 'Post')
+routes(None, '/posts', 'Post')
+routes(method='get')
+routes(path='/posts')
+routes(resource='Post')
+routes(method='GET', path='/posts')
+routes(method='GET', resource='Post')
+routes(path='/posts', resource='Post')
+routes(method='GET', path='/posts', resource='Post')
+patterns()
+patterns('hook')
+pattern('uuid-generation')
+relationships_to('User')
+relationships_from('Post')
+fields_by_type('uuid')
+resources_matching('P*')
+resources_matching('nothing*')
+dependencies('Post')
+dependencies('Post', 3)
+dependencies('Post', depth=3)
+dependencies('User', 0, True)
+dependencies('Post', reverse=True)
+dependencies('Post', types=('belongs_to',))
+dependency_depth('Post')
+count_dependents('User')
+count_dependencies('Post')
+cycles()
+impact('User')
+conventions()
+warnings
+snapshot.by_name['Post']
+snapshot.schema
+""".strip().splitlines()
+
+
+@pytest.mark.skipif(not native_available(), reason=native_reason())
+@pytest.mark.parametrize("query", WARM_QUERIES)
+def test_a_warm_query_asks_the_allocator_for_nothing(query: str) -> None:
+    turns = (None,) * 200
+    scope: dict[str, Any] = {"registry": Registry.from_json(small_document()).warm()}
+    exec(f"def ask(turns):\n    for _ in turns:\n        registry.{query}", scope)
+    exec("def turn(turns):\n    for _ in turns:\n        pass", scope)
+    for _ in range(3):
+        scope["ask"](turns)
+        scope["turn"](turns)
+    assert _requests_of(scope["ask"], turns) == _requests_of(scope["turn"], turns)
+
+
+def _requests_of(function: Callable[[tuple[None, ...]], None], turns: tuple[None, ...]) -> int:
+    allocations.start()
+    try:
+        before, _ = allocations.read()
+        function(turns)
+        after, _ = allocations.read()
+    finally:
+        allocations.stop()
+    return after - before
 
 
 def _blocks_of(registry: Registry) -> int:

@@ -97,19 +97,21 @@ class Registry:
         return self.snapshot.by_name.get(name)
 
     def routes(
-        self, method: str | None = None, path: str | None = None, resource: str | None = None
+        self, method: str | None = "", path: str | None = "", resource: str | None = None
     ) -> tuple[Route, ...]:
-        """The routes that meet all that is given, in document order; `""` is not given.
+        """The routes that meet all that is given, in document order; neither `""` nor None is given.
 
         `method` is compared without case, `path` and `resource` exactly.
         """
+        # The defaults are keys of the indexes: a dict whose keys are all text is quicker than one that also has None.
         try:
-            if path is None:
-                return self.snapshot._routes[resource][method]
             if resource is None:
                 return self.snapshot._routes_at[path][method]
-            if method is None:
-                return self.snapshot._routes_of[resource][path]
+            if path == "" or path is None:
+                return self.snapshot._routes_of[resource][method]
+            if method == "" or method is None:
+                return self.snapshot._routes_of_at[resource][path]
+            return self.snapshot._routes_like[resource][path][method]
         except KeyError:
             pass
         return self.snapshot.find_routes(method, path, resource)

@@ -101,9 +101,10 @@ class Snapshot:
         "_pattern_by_name",
         "_patterns",
         "_relationships_to",
-        "_routes",
         "_routes_at",
+        "_routes_like",
         "_routes_of",
+        "_routes_of_at",
         "_warnings",
         "by_name",
         "reference",
@@ -121,10 +122,11 @@ class Snapshot:
         self._document_bytes = document_bytes
         self._lock = RLock()
         self._indexes: list[str] = []
-        self._routes: dict[str | None, dict[str | None, tuple[Route, ...]]] = _UNBUILT
-        self._routes_at: dict[str, dict[str | None, tuple[Route, ...]]] = {}
-        self._routes_of: dict[str, dict[str, tuple[Route, ...]]] = {}
-        self._by_resource: dict[str | None, list[Route]] = _UNBUILT
+        self._routes_at: dict[str | None, dict[str | None, tuple[Route, ...]]] = {}
+        self._routes_of: dict[str, dict[str | None, tuple[Route, ...]]] = {}
+        self._routes_of_at: dict[str, dict[str, tuple[Route, ...]]] = {}
+        self._routes_like: dict[str, dict[str, dict[str, tuple[Route, ...]]]] = {}
+        self._by_resource: dict[str, list[Route]] = _UNBUILT
         self._by_path: dict[str, list[Route]] = _UNBUILT
         self._relationships_to: dict[str, tuple[RelationshipReference, ...]] = _UNBUILT
         self._patterns: dict[str | None, tuple[Pattern, ...]] = _UNBUILT
@@ -161,66 +163,67 @@ class Snapshot:
     def find_routes(self, method: str | None, path: str | None, resource: str | None) -> tuple[Route, ...]:
         """The slow way of `Registry.routes`: builds what is missing, then keeps the answer if there is one.
 
-        Only answers with routes in them are kept, so there are no more keys than the document has.
+        Only answers with routes in them are kept, under at most two spellings of each word: a method in upper or lower
+        case, what is not given as `""` or None. So there are not many more keys than the document has.
         """
-        method = upper_method(method) if method else None
-        path = path or None
-        resource = resource or None
         with self._lock:
-            if path is None:
-                return self._find_routes_of(method, resource)
-            if resource is None:
-                return self._find_routes_at(method, path)
-            here = tuple(
-                [route for route in self._find_routes_at(method, path) if route.resource == resource]
-            )
-            if here and method is None:
-                self._routes_of.setdefault(resource, {})[path] = here
-            return here
+            if path and resource:
+                return self._find_routes_of_at(method, path, resource)
+            index = self._find_routes_of(resource) if resource else self._find_routes_at(path or "")
+            found = _of_method(index, upper_method(method) if method else "")
+            if found and resource:
+                self._routes_of[resource][_kept_method(method)] = found
+            elif found and resource is None:
+                self._routes_at.setdefault(path, index)[_kept_method(method)] = found
+            return found
 
-    def _find_routes_of(self, method: str | None, resource: str | None) -> tuple[Route, ...]:
-        if self._routes is _UNBUILT:
-            self._build_routes()
-        if resource not in self._routes:
+    def _find_routes_of_at(self, method: str | None, path: str, resource: str) -> tuple[Route, ...]:
+        at_path = _of_method(self._find_routes_at(path), upper_method(method) if method else "")
+        found = tuple([route for route in at_path if route.resource == resource])
+        if found and not method:
+            self._routes_of_at.setdefault(resource, {})[path] = found
+        elif found and method:
+            self._routes_like.setdefault(resource, {}).setdefault(path, {})[_kept_method(method)] = found
+        return found
+
+    def _find_routes_of(self, resource: str) -> dict[str | None, tuple[Route, ...]]:
+        if resource not in self._routes_of:
             if self._by_resource is _UNBUILT:
                 self._build_by_resource()
             if resource not in self._by_resource:
-                return ()
-            self._routes[resource] = {None: tuple(self._by_resource[resource])}
-        return _of_method(self._routes[resource], method)
+                return {"": ()}
+            self._routes_of[resource] = {"": tuple(self._by_resource[resource])}
+        return self._routes_of[resource]
 
-    def _find_routes_at(self, method: str | None, path: str) -> tuple[Route, ...]:
-        if self._by_path is _UNBUILT:
-            self._build_by_path()
+    def _find_routes_at(self, path: str) -> dict[str | None, tuple[Route, ...]]:
         if path not in self._routes_at:
-            if path not in self._by_path:
-                return ()
-            self._routes_at[path] = {None: tuple(self._by_path[path])}
-        return _of_method(self._routes_at[path], method)
+            if not path:
+                self._build_by_method()
+            else:
+                if self._by_path is _UNBUILT:
+                    self._build_by_path()
+                if path not in self._by_path:
+                    return {"": ()}
+                self._routes_at[path] = {"": tuple(self._by_path[path])}
+        return self._routes_at[path]
 
-    def _build_routes(self) -> None:
-        routes = self.schema.routes
+    def _build_by_method(self) -> None:
         by_method: dict[str, list[Route]] = defaultdict(list)
-        for route in routes:
+        for route in self.schema.routes:
             by_method[route.method].append(route)
         if any(upper_method(method) != method for method in by_method):
-            return self._build_routes_of_any_case()
+            by_method = defaultdict(list)
+            for route in self.schema.routes:
+                by_method[upper_method(route.method)].append(route)
         index: dict[str | None, tuple[Route, ...]] = {
-            intern(key): tuple(group) for key, group in by_method.items()
+            intern(method): tuple(group) for method, group in by_method.items()
         }
-        index[None] = routes
-        self._routes = {None: index}
-        self._indexes.append("routes_by_method")
-        return None
-
-    def _build_routes_of_any_case(self) -> None:
-        index: dict[str | None, tuple[Route, ...]] = {None: self.schema.routes}
-        index.update(_grouped(self.schema.routes, lambda route: upper_method(route.method)))
-        self._routes = {None: index}
+        index[""] = self.schema.routes
+        self._routes_at[""] = index
         self._indexes.append("routes_by_method")
 
     def _build_by_resource(self) -> None:
-        by_resource: dict[str | None, list[Route]] = defaultdict(list)
+        by_resource: dict[str, list[Route]] = defaultdict(list)
         for resource, group in groupby(self.schema.routes, _resource_of):  # as a rule they stand together
             by_resource[intern(resource)].extend(group)
         self._by_resource = by_resource
@@ -464,8 +467,7 @@ class Snapshot:
     def warm(self) -> None:
         """Builds every index."""
         with self._lock:
-            if self._routes is _UNBUILT:
-                self._build_routes()
+            self._find_routes_at("")
             if self._by_resource is _UNBUILT:
                 self._build_by_resource()
             if self._by_path is _UNBUILT:
@@ -486,6 +488,14 @@ def upper_method(method: str) -> str:
     return "".join([each if len(each.upper()) > 1 else each.upper() for each in method])
 
 
+def _kept_method(method: str | None) -> Any:
+    """The spelling under which an answer about a method is kept: as it is in one case, else in upper case."""
+    if not method:
+        return method
+    upper = upper_method(method)
+    return method if method == upper.lower() else upper
+
+
 def matcher(pattern: str) -> Callable[[str], bool]:
     """Tells whether a name is `pattern` or matches it as a glob."""
     if not any(sign in pattern for sign in "*?["):
@@ -497,14 +507,11 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     return lambda name: fits(name) is not None or name == pattern
 
 
-def _of_method(by_method: dict[str | None, tuple[Route, ...]], method: str | None) -> tuple[Route, ...]:
-    """The routes of one method; kept where there are any, so that there are no more keys than in the document."""
-    if method not in by_method:
-        found = tuple([route for route in by_method[None] if upper_method(route.method) == method])
-        if not found:
-            return ()
-        by_method[method] = found
-    return by_method[method]
+def _of_method(by_method: dict[str | None, tuple[Route, ...]], method: str) -> tuple[Route, ...]:
+    """The routes of one method in upper case, or with `""` of all."""
+    if method in by_method:
+        return by_method[method]
+    return tuple([route for route in by_method[""] if upper_method(route.method) == method])
 
 
 def _grouped(items: Iterable[Any], key: Callable[[Any], str]) -> dict[str, tuple[Any, ...]]:
