@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import OWN_GOLDEN
 
 
@@ -38,9 +40,18 @@ def test_an_answer_about_one_resource_loads_only_what_it_needs() -> None:
         f"from conduit.cli import main; main(['introspect', 'resource', 'Post', '--metadata', {document!r}])"
     )
     heavy = {"argparse", "asyncio", "dataclasses", "difflib", "json", "logging", "pathlib", "socket", "yaml"}
-    assert not found & heavy
+    assert not found & (heavy | {"inspect", "typing_extensions"})
     unneeded = ("dependencies", "diagnosis", "impact", "patterns", "warnings")
     assert not found & {f"conduit.metadata.{name}" for name in unneeded}
+
+
+def test_what_an_answer_did_without_can_be_imported_after_it() -> None:
+    pytest.importorskip("typing_extensions")
+    found = imported_by(
+        "from conduit.cli import main; main(['introspect', 'stats', '--metadata', '/nowhere'])\n"
+        "import msgspec, typing_extensions; typing_extensions.TypedDict"
+    )
+    assert {"msgspec", "typing_extensions"} <= found
 
 
 def test_a_program_with_something_to_do_at_its_exit_still_does_it() -> None:
