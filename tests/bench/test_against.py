@@ -12,7 +12,7 @@ import pytest
 
 from conduit.bench.against import Plan, run_against
 from conduit.bench.verdicts import Gates
-from conduit.bench.worktree import current_checkout
+from conduit.bench.worktree import Checkout, current_checkout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -346,3 +346,41 @@ def test_a_lock_is_read_by_its_own_tool_and_said_not_to_be_where_that_is_missing
     read = conduit_command(*arguments, cwd=repository, env=environment_of_its_own)
     assert read.returncode == 1
     assert "a-package-that-nobody-has" in read.stderr
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="needs two processors and Linux",
+)
+def test_a_pair_that_computes_shares_one_core_and_one_that_waits_is_free(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    for side in ("old", "new"):
+        folder = tmp_path / side
+        folder.mkdir()
+        (folder / "bench_cores.py").write_text(f"""
+import os, time
+def note(name):
+    with open({str(seen)!r} + f"/{{name}}-{side}", "a") as file:
+        print(sorted(os.sched_getaffinity(0)), file=file)
+def bench_computes(b):
+    for _ in b:
+        sum(range(1000))
+    note("computes")
+def bench_waits(b):
+    for _ in b:
+        time.sleep(0.001)
+    note("waits")
+""")
+    sides = [Checkout(s, tmp_path / s, sys.executable, (str(tmp_path / s),)) for s in ("old", "new")]
+    result = run_against(sides[0], sides[1], Plan(("bench_cores.py",), budget_ns=2_000_000_000, counts=()))
+    assert not result.problems
+    everywhere = str(sorted(os.sched_getaffinity(0)))
+    lines = {file.name: file.read_text().splitlines() for file in seen.iterdir()}
+    # Loading and calibrating is free; every batch that counts is not.
+    pairs = {benchmark.name.partition(":")[2]: benchmark for benchmark in result.benchmarks}
+    counted = sum(len(pair.old) for pair in pairs["BenchmarkComputes"].pairs)
+    held = {side: [line for line in lines[f"computes-{side}"] if "," not in line] for side in ("old", "new")}
+    assert len(held["old"]) >= counted
+    assert held["old"] == held["new"]
+    assert set(lines["waits-old"] + lines["waits-new"]) == {everywhere}

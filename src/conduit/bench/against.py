@@ -3,13 +3,15 @@
 Two runs one after the other compare two stretches of time on a machine that never stands still; even identical code
 differs by more than most regressions. Here both sides live at the same time, in processes that are started in
 random order, and short batches of the same number of iterations alternate in random order, so that whatever the
-machine does, it does to both. Every pair of processes is one observation (see `decision`); pairs are added until
+machine does, it does to both. A pair stays on one core, a random one each time, because two cores are hardly ever
+equally busy (unless the benchmark waits or uses more than one core). Every pair of processes is one observation (see `decision`); pairs are added until
 every benchmark is decided or the time is used up. What is counted and does not vary (allocations, instructions) is
 counted once.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import time
@@ -67,6 +69,12 @@ class Measured:
     counts: dict[str, tuple[float, float]] = field(default_factory=dict)
     n: int = 0
     batches: int = MOST_BATCHES
+    busiest: float = 0.0  # the most processors that a batch kept busy
+
+    @property
+    def is_one_core(self) -> bool:
+        """Whether it computes, and in one thread at a time: what waits or runs in parallel may need other cores."""
+        return 0.5 <= self.busiest <= 1.1
 
 
 class AgainstRow(NamedTuple):
@@ -160,6 +168,10 @@ class _Sampling:
         self.open: dict[str, Measured] = {}
         self.family = 1
         self.pairs = 0
+        self.cores: Sequence[int] = (
+            sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        )
+        self.core: int | None = None
 
     def run(self) -> None:
         deadline = time.monotonic_ns() + self.plan.budget_ns
@@ -185,6 +197,7 @@ class _Sampling:
                 self._meet(found)
             names = list(self.open)
             self.chance.shuffle(names)
+            self.core = self.chance.choice(self.cores) if len(self.cores) > 1 else None
             for place, name in enumerate(names):
                 if self.pairs and time.monotonic_ns() > deadline:
                     return
@@ -237,9 +250,12 @@ class _Sampling:
     def _take_turn(self, sides: tuple[Side, Side], benchmark: Measured) -> bool:
         """Gives one benchmark its batches in this pair; returns whether the processes are still of use."""
         try:
+            self._hold_on(sides, self.cores)
             if self.pairs == 0:
                 self._count(sides, benchmark)
                 self._calibrate(sides, benchmark)
+            if benchmark.is_one_core and self.core is not None:
+                self._hold_on(sides, [self.core])
             pair = self._batches(sides, benchmark)
         except _BenchmarkFailedError as failure:
             self._give_up(benchmark, failure.side, failure.text)
@@ -249,6 +265,11 @@ class _Sampling:
             return False
         benchmark.pairs.append(pair)
         return True
+
+    def _hold_on(self, sides: tuple[Side, Side], cores: Sequence[int]) -> None:
+        if self.core is not None:
+            for side in sides:
+                side.hold_on(cores)
 
     def _give_up(self, benchmark: Measured, side: str, text: str) -> None:
         self.result.problems.append(Problem(side, benchmark.name, text))
@@ -272,7 +293,11 @@ class _Sampling:
         answer = sides[index].ask({"name": benchmark.name, "n": n})
         if "failed" in answer:
             raise _BenchmarkFailedError(_LABELS[index], answer["failed"])
-        return max(float(answer["elapsed_ns"]), 1.0)
+        elapsed = max(float(answer["elapsed_ns"]), 1.0)
+        if elapsed > BATCH_NS / 10:
+            # The most and not the mean: on a busy machine a batch waits for its turn, too.
+            benchmark.busiest = max(benchmark.busiest, answer["cpu_ns"] / elapsed)
+        return elapsed
 
     def _calibrate(self, sides: tuple[Side, Side], benchmark: Measured) -> None:
         """Finds the iterations of a batch, the same for both sides; long operations get fewer batches."""

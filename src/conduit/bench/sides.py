@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from conduit.bench.worktree import Checkout
@@ -62,6 +64,14 @@ class Side:
             process.kill()
             process.wait()
         self._words.close()
+
+    def hold_on(self, cores: Sequence[int]) -> None:
+        """Holds the process's main thread, and what it starts from now on, on some processors (Linux)."""
+        try:
+            os.sched_setaffinity(self._process.pid, cores)
+        except OSError:
+            # It has just ended, which the next request says better, or a container does not allow it.
+            return
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Sends a request and waits for its answer. Raises `SideBrokenError` where the process is gone."""
