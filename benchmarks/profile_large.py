@@ -1,10 +1,11 @@
 """Generates the large profile that speed is judged by, and times `conduit pprof -top` on it.
 
-    python benchmarks/profile_large.py generate large.pb.gz [--inlined]
+    python benchmarks/profile_large.py generate large.pb.gz [--inlined | --shared]
     python benchmarks/profile_large.py time large.pb.gz [--go PATH_OF_PPROF] [--rounds 3]
 
 The profile has 220,000 samples, 4.9 million frames, 6,000 functions, 30,000 locations and 1.5 million distinct calls.
-With `--inlined` every fifth location holds two lines. `time` runs whole processes, with and without Go's program
+With `--inlined` every fifth location holds two lines. With `--shared` the stacks are not random but a program's: deep,
+most of their frames in common, so that thousands of boxes of a flame graph are wide enough to be drawn. `time` runs whole processes, with and without Go's program
 in turns, and prints CPU seconds (the least of the rounds) and the most memory that any of them took.
 """
 
@@ -18,8 +19,12 @@ import sys
 import zlib
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from conduit.profile.wire import write_delimited, write_number, write_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SAMPLES = 220_000
 FUNCTIONS = 6_000
@@ -28,7 +33,7 @@ CALLEES = 270  # of each function: with this many calls drawn, 1.5 million disti
 DEPTHS = (5, 40)
 
 
-def generate(inlined: bool, samples: int = SAMPLES) -> bytes:
+def generate(inlined: bool, samples: int = SAMPLES, shared: bool = False) -> bytes:
     """The profile's bytes, always the same."""
     random = Random(4)
     strings = ["", "samples", "count", "cpu", "nanoseconds", "thread"]
@@ -41,7 +46,8 @@ def generate(inlined: bool, samples: int = SAMPLES) -> bytes:
         write_delimited(1, write_number(1, 1) + write_number(2, 2)),
         write_delimited(1, write_number(1, 3) + write_number(2, 4)),
     ]
-    parts += [write_delimited(2, _sample(random, 6 + 2 * FUNCTIONS)) for _ in range(samples)]
+    stacks = _shared_stacks(random, samples) if shared else (_stack(random) for _ in range(samples))
+    parts += [write_delimited(2, _sample(random, stack, 6 + 2 * FUNCTIONS)) for stack in stacks]
     flags = b"".join(write_number(field, 1) for field in (7, 8, 9, 10))
     strings.append("/srv/application/main.py")
     parts.append(
@@ -77,12 +83,34 @@ def _line(function: int, line: int) -> bytes:
     return write_delimited(4, write_number(1, function + 1) + write_number(2, line))
 
 
-def _sample(random: Random, first_worker: int) -> bytes:
+def _stack(random: Random) -> list[int]:
     function = int(random.random() ** 3 * 40)
     stack = []
     for _ in range(random.randint(*DEPTHS)):
         stack.append(1 + function * PLACES + int(random.random() * PLACES))
         function = (function * 7919 + int(random.random() * CALLEES) * 104_729 + 13) % FUNCTIONS
+    return stack
+
+
+def _shared_stacks(random: Random, samples: int) -> Iterator[list[int]]:
+    """Stacks of a program: wrappers that call one function, now and then a choice of several, the costly one most."""
+    waiting = [(samples, [1])]
+    while waiting:
+        count, stack = waiting.pop()
+        own = count if count < 12 or len(stack) > 80 else int(count * random.random() ** 6 / 3)
+        yield from [stack] * own
+        parts = 1 if random.random() < 0.7 else random.randint(2, 5)
+        weights = [random.random() ** 2 + 0.02 for _ in range(parts)]
+        left = count - own
+        for number, weight in enumerate(weights):
+            share = left if number == parts - 1 else int((count - own) * weight / sum(weights))
+            left -= share
+            if share:
+                function = ((stack[-1] - 1) // PLACES * 7919 + random.randrange(40) * 104_729 + 13) % FUNCTIONS
+                waiting.append((share, [*stack, 1 + function * PLACES + random.randrange(PLACES)]))
+
+
+def _sample(random: Random, stack: list[int], first_worker: int) -> bytes:
     count = 1 + int(random.expovariate(0.5))
     label = write_number(1, 5) + write_number(2, first_worker + random.randrange(8))
     return (
@@ -130,11 +158,12 @@ def main() -> None:
     parser.add_argument("action", choices=["generate", "time"])
     parser.add_argument("path")
     parser.add_argument("--inlined", action="store_true")
+    parser.add_argument("--shared", action="store_true")
     parser.add_argument("--go")
     parser.add_argument("--rounds", type=int, default=3)
     words = parser.parse_args()
     if words.action == "generate":
-        Path(words.path).write_bytes(generate(words.inlined))
+        Path(words.path).write_bytes(generate(words.inlined, shared=words.shared))
     else:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         time_processes(words.path, words.go, words.rounds)
