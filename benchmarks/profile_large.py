@@ -97,16 +97,21 @@ def _shared_stacks(random: Random, samples: int) -> Iterator[list[int]]:
     waiting = [(samples, [1])]
     while waiting:
         count, stack = waiting.pop()
-        own = count if count < 12 or len(stack) > 80 else int(count * random.random() ** 6 / 3)
+        if count < 12 or len(stack) > 90:
+            own = count
+        else:
+            own = int(count * random.random() / 4) if random.random() < 0.08 else 0
         yield from [stack] * own
-        parts = 1 if random.random() < 0.7 else random.randint(2, 5)
+        parts = 1 if random.random() < 0.85 else random.randint(2, 5)
         weights = [random.random() ** 2 + 0.02 for _ in range(parts)]
         left = count - own
         for number, weight in enumerate(weights):
             share = left if number == parts - 1 else int((count - own) * weight / sum(weights))
             left -= share
             if share:
-                function = ((stack[-1] - 1) // PLACES * 7919 + random.randrange(40) * 104_729 + 13) % FUNCTIONS
+                function = (
+                    (stack[-1] - 1) // PLACES * 7919 + random.randrange(40) * 104_729 + 13
+                ) % FUNCTIONS
                 waiting.append((share, [*stack, 1 + function * PLACES + random.randrange(PLACES)]))
 
 

@@ -46,6 +46,51 @@ def test_a_new_lock_file_makes_the_snapshot_stale(application: Application) -> N
     assert find_snapshot(application) == (None, str(lock))
 
 
+SCANNING = (
+    "import importlib, pkgutil, package\n"
+    "from sqlalchemy.orm import DeclarativeBase\n"
+    "class Base(DeclarativeBase): pass\n"
+    "for found in pkgutil.iter_modules(package.__path__): importlib.import_module('package.' + found.name)\n"
+)
+PICKED_UP = (
+    "import tables\nfrom sqlalchemy.orm import Mapped, mapped_column\n"
+    "class {name}(tables.Base):\n    __tablename__ = '{name}'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+)
+
+
+def test_a_new_file_that_is_picked_up_by_its_name_makes_the_snapshot_stale(application: Application) -> None:
+    root = Path(application.root)
+    (root / "tables.py").write_text(SCANNING)
+    (root / "package").mkdir()
+    (root / "package" / "__init__.py").touch()
+    (root / "package" / "orders.py").write_text(PICKED_UP.format(name="Order"))
+    take_snapshot(application)
+    new = root / "package" / "invoices.py"
+    new.write_text(PICKED_UP.format(name="Invoice"))
+    assert find_snapshot(application) == (None, str(new))
+    again = take_snapshot(application)
+    assert {r.name for r in decode(again.path.read_bytes()).resources} == {"Order", "Invoice"}
+    new.unlink()
+    assert find_snapshot(application) == (None, str(new))
+
+
+def test_a_new_package_beside_the_modules_makes_the_snapshot_stale(application: Application) -> None:
+    take_snapshot(application)
+    package = Path(application.root) / "billing"
+    package.mkdir()
+    assert find_snapshot(application) == (None, str(package))
+
+
+def test_what_cannot_be_imported_may_come_and_go_beside_the_modules(application: Application) -> None:
+    taken = take_snapshot(application)
+    for name in ("db.sqlite3-journal", ".tables.py.swp", "README.md"):
+        (Path(application.root) / name).touch()
+    (Path(application.root) / "__pycache__").mkdir()
+    (Path(application.root) / ".git").mkdir()
+    found, changed = find_snapshot(application)
+    assert (found is not None and found.path, changed) == (taken.path, "")
+
+
 def test_another_question_has_another_snapshot(application: Application) -> None:
     take_snapshot(application)
     other = Application(

@@ -2,8 +2,10 @@
 
 Loading an application takes seconds, answering from its document milliseconds. A snapshot is a document with a list of
 stamps: modification time and size of each of the project's own files that were loaded, of the files that pin its
-dependencies, and of the interpreter. While all of these are as they were, the snapshot is the answer; when one differs
-or is gone, the application is collected anew. What was asked for (which application, by which interpreter, by which
+dependencies, and of the interpreter; and of the names of what could be imported from the folders of those files, for a
+framework picks up files by their name (`models.py`, `admin.py`) that no loaded file mentions. While all of these are as
+they were, the snapshot is the answer; when one differs or is gone, the application is collected anew. A file in a folder
+from which nothing was loaded is not seen. What was asked for (which application, by which interpreter, by which
 version of Conduit) is the snapshot's name. A document with errors is not kept.
 
 Snapshots live below `$XDG_CACHE_HOME/conduit` (`~/.cache/conduit`), never in the project.
@@ -35,6 +37,15 @@ Stamp = tuple[int, int]
 """Modification time in nanoseconds, size in bytes; (0, 0) for a file that is not there."""
 
 
+class _Listing(msgspec.Struct, frozen=True):
+    """What could be imported from a folder."""
+
+    modified_ns: int
+    """The folder's own modification time, before it was listed: while it is the same, so are the names."""
+    names: tuple[str, ...]
+    """Its Python files, and its folders that may be packages, sorted."""
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """Where a document is kept, and whether it had to be collected for it to be there."""
 
@@ -42,7 +53,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     is_fresh: bool
     """True when the application was loaded just now."""
     changed: str = ""
-    """The file because of which an older document did not count any more."""
+    """The file or folder because of which an older document did not count any more."""
 
 
 class _Stamps(msgspec.Struct, frozen=True):
@@ -50,6 +61,7 @@ class _Stamps(msgspec.Struct, frozen=True):
 
     asked: str
     files: dict[str, Stamp]
+    folders: dict[str, _Listing]
 
 
 class CollectedWithErrorsError(Exception):
@@ -67,7 +79,7 @@ def folder() -> Path:
 
 
 def find_snapshot(application: Application) -> tuple[Snapshot | None, str]:
-    """The kept document of the application, if nothing has changed since; else `None`, and the file that has changed."""
+    """The kept document of the application, if nothing has changed since; else `None`, and the file or folder that has."""
     path = _path(application)
     try:
         stamps = msgspec.json.decode(path.with_suffix(".stamps").read_bytes(), type=_Stamps)
@@ -76,6 +88,7 @@ def find_snapshot(application: Application) -> tuple[Snapshot | None, str]:
     if stamps.asked != _asked(application):
         return None, ""
     changed = next((name for name, stamp in stamps.files.items() if _stamp(name) != stamp), "")
+    changed = changed or next(filter(None, (_came_or_went(*listed) for listed in stamps.folders.items())), "")
     if changed or not path.is_file():
         return None, changed
     return Snapshot(path, False), ""
@@ -98,7 +111,9 @@ def take_snapshot(
     path = _path(application)
     beside = [str(Path(application.root) / name) for name in PINS]
     files = {name: _stamp(name) for name in [*beside, application.python] if name}
-    stamps = _Stamps(_asked(application), files | collected.files)
+    own = {application.root, *map(os.path.dirname, collected.files)}
+    folders = {name: _listing(name) for name in sorted(own)}
+    stamps = _Stamps(_asked(application), files | collected.files, folders)
     _write_whole(path, data)
     # The stamps come last: without them the document does not count.
     _write_whole(path.with_suffix(".stamps"), msgspec.json.encode(stamps))
@@ -121,6 +136,34 @@ def _stamp(name: str) -> Stamp:
     except OSError:
         return 0, 0
     return status.st_mtime_ns, status.st_size
+
+
+def _listing(folder: str) -> _Listing:
+    modified_ns, _ = _stamp(folder)
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if _is_importable(entry)]
+    except OSError:
+        names = []
+    return _Listing(modified_ns, tuple(sorted(names)))
+
+
+def _is_importable(entry: os.DirEntry[str]) -> bool:
+    if entry.name.endswith(".py"):
+        return True
+    return entry.name.isidentifier() and entry.name != "__pycache__" and entry.is_dir()
+
+
+def _came_or_went(folder: str, listed: _Listing) -> str:
+    """What can be imported from a folder now and could not then, or the reverse; `""` if it is all the same.
+
+    A folder's own time is not enough: databases and editors keep making files beside the modules.
+    """
+    modified_ns, _ = _stamp(folder)
+    if modified_ns == listed.modified_ns:
+        return ""
+    different = set(_listing(folder).names).symmetric_difference(listed.names)
+    return os.path.join(folder, min(different)) if different else ""  # noqa: PTH118
 
 
 def _write_whole(path: Path, data: bytes) -> None:
