@@ -21,7 +21,7 @@ class CpuFacts(TypedDict):
 _HeapEntry = tuple[int, int, int, int, int, tuple[CodeType | int, ...]]
 _NamedFrame = tuple[str, str, int, int]
 _Wait = tuple[float, float, str, tuple[_NamedFrame, ...], tuple[_NamedFrame, ...]]
-_RawSample = tuple[int, int, int, str | None, int, tuple[CodeType | int, ...] | None]
+_RawSample = tuple[int, int, int, str | None, int, int, tuple[CodeType | int, ...] | None]
 
 def allocations_start() -> None: ...
 def allocations_read() -> Counts: ...

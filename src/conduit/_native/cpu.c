@@ -41,6 +41,10 @@
 enum { MARK_THREAD = -1000, MARK_COUNTER = -1001, MARK_TASK = -1002, MARK_UNREADABLE = -1003 };
 enum { MARKS = 4 };
 
+/* What is added up for a stack: the periods that its samples stand for, and how often it was really looked at. One look
+ * stands for several periods where the kernel's tick is longer than the period. */
+enum { WEIGHT, LOOKS };
+
 static atomic_bool sampling;
 static atomic_int handlers;
 static atomic_uint session, next_thread;
@@ -167,10 +171,12 @@ static void add_to_table(const Sample *sample) {
     if (task != NO_STACK) frames[depth++] = (Frame){(PyCodeObject *)(uintptr_t)task, MARK_TASK};
     bool is_new;
     uint32_t stack = stack_table_intern(&table, frames, depth, &is_new);
-    if (stack == NO_STACK)
+    if (stack == NO_STACK) {
         atomic_fetch_add(&lost, (unsigned long long)sample->weight);
-    else
-        table.stacks[stack].values[0] += sample->weight;
+    } else {
+        table.stacks[stack].values[WEIGHT] += sample->weight;
+        table.stacks[stack].values[LOOKS] += 1;
+    }
 }
 
 static double drain(void) {
@@ -392,7 +398,7 @@ static PyObject *cpu_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
 
 /* ---- stop ---- */
 
-/* Everything of one stack as (thread, tid, counter, task, weight, stack); the stack is (code, instruction, code, …),
+/* Everything of one stack as (thread, tid, counter, task, weight, looks, stack); the stack is (code, instruction, code, …),
  * or None where it could not be read. */
 static PyObject *build_sample(const Stack *stack) {
     unsigned long long thread = 0, counter = 0;
@@ -408,8 +414,8 @@ static PyObject *build_sample(const Stack *stack) {
     }
     PyObject *frames = is_readable ? frames_as_tuple(&table.frames[stack->first], depth) : Py_NewRef(Py_None);
     if (frames == NULL) return NULL;
-    return Py_BuildValue("(IIKzLN)", (unsigned)(thread >> 32), (unsigned)(thread & UINT32_MAX), counter, task,
-                         (long long)stack->values[0], frames);
+    return Py_BuildValue("(IIKzLLN)", (unsigned)(thread >> 32), (unsigned)(thread & UINT32_MAX), counter, task,
+                         (long long)stack->values[WEIGHT], (long long)stack->values[LOOKS], frames);
 }
 
 static PyObject *build_samples(void) {

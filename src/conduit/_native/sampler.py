@@ -33,9 +33,9 @@ if available():
 
 
 class RawSample(NamedTuple):
-    """What was seen `weight` times (in sampling periods): a stack of one thread.
+    """A stack of one thread, and how long it was seen: `weight` in sampling periods, of which one look may find several.
 
-    `thread` numbers the threads of one recording from 0, `tid` is the kernel's number; `counter` is the address of
+    `looks` counts the signals that found it, which is what chance goes by. `thread` numbers the threads of one recording from 0, `tid` is the kernel's number; `counter` is the address of
     the machine instruction where counters are kept, else 0; `task` is the asyncio task's name or None; `stack` is
     code, instruction, code, instruction, …, leaf first,
     or None where it could not be read.
@@ -46,6 +46,7 @@ class RawSample(NamedTuple):
     counter: int
     task: str | None
     weight: int
+    looks: int
     stack: tuple[CodeType | int, ...] | None
 
 
