@@ -23,6 +23,13 @@ static const Place PLACES[] = {
     {"interpreter.threads", offsetof(PyInterpreterState, threads.head)},
     {"thread.next", offsetof(PyThreadState, next)},
     {"thread.native_id", offsetof(PyThreadState, native_thread_id)},
+    /* Which frame a whole stack ends in: from 3.12 on one of the C stack, that holds no Python code. */
+#if PY_VERSION_HEX >= 0x030C0000
+    {"owner.of_root", FRAME_OWNED_BY_CSTACK},
+    {"owner.of_entry", FRAME_OWNED_BY_CSTACK},
+#else
+    {"owner.of_root", FRAME_OWNED_BY_THREAD},
+#endif
 #if PY_VERSION_HEX >= 0x030D0000
     {"thread.frame", offsetof(PyThreadState, current_frame)},
     {"frame.code", offsetof(_PyInterpreterFrame, f_executable)},
@@ -34,6 +41,7 @@ static const Place PLACES[] = {
     {"frame.instruction", offsetof(_PyInterpreterFrame, prev_instr)},
 #endif
     {"frame.previous", offsetof(_PyInterpreterFrame, previous)},
+    {"frame.owner", offsetof(_PyInterpreterFrame, owner)},
     {"frame.size", offsetof(_PyInterpreterFrame, localsplus)},
     {"object.type", offsetof(PyObject, ob_type)},
     {"code.filename", offsetof(PyCodeObject, co_filename)},

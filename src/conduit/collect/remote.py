@@ -3,7 +3,11 @@
 How it works: `rate_hz` times a second the stacks of the process's Python threads are read from its memory, as they are at
 that moment, and the CPU time that each thread has used since the last look (the kernel's own account) is given to the
 stack on which it is found running. A thread that worked and sleeps by now is not charged to where it sleeps: that time
-goes to `[ran between two looks]`. A stack that changed while it was read is recognised by its rubbish, and read again.
+goes to `[ran between two looks]`.
+
+The process does not hold still meanwhile, and a stack may be read half before a call and half after it; a generator that
+has just yielded is cut off from its callers altogether. So a stack counts only if it reaches the thread's outermost
+frame and its callers are all found unchanged when they are looked at again; else it is read anew.
 
 Limits: the process has to run the same minor version of CPython as this one, whose layout the C extension knows;
 shares are good to a few percentage points, less than those of a profile from inside (`cpu`); threads have no names.
@@ -32,7 +36,7 @@ BETWEEN: Frame = ("[ran between two looks]", "", 0, 0)
 UNREAD: Frame = ("[stack could not be read]", "", 0, 0)
 _MOST_FRAMES = 512
 _MOST_THREADS = 10_000
-_ATTEMPTS = 3
+_ATTEMPTS = 20
 _LONGEST_TEXT = 10_000
 _LONGEST_TABLE = 10_000_000
 _KIND_SHIFT = 2  # in a string's state: the bits before its width say whether it is interned
@@ -41,6 +45,16 @@ _SYMBOLS = {"_PyRuntime", "Py_Version", "PyCode_Type"}
 
 class _ChangedMeanwhileError(Exception):
     """What was read cannot be a stack."""
+
+
+class _RawFrame(NamedTuple):
+    """A frame as it lies in the other process: all addresses there."""
+
+    address: int
+    previous: int
+    code: int
+    instruction: int
+    owner: int
 
 
 class Interpreter:
@@ -96,33 +110,49 @@ class Interpreter:
     def _stack(self, thread: int) -> list[Frame] | None:
         for _ in range(_ATTEMPTS):
             try:
-                return list(self._walk(thread))
+                raw = self._whole_walk(thread)
+                places = [self._place(frame) for frame in raw]
             except (UnreadableMemoryError, _ChangedMeanwhileError, ValueError):
                 continue
+            return [place for place in places if place is not None]
         return None
 
-    def _walk(self, thread: int) -> Iterator[Frame]:
+    def _whole_walk(self, thread: int) -> list[_RawFrame]:
+        """The frames from the leaf to the root, all of one moment but for the leaf's instruction."""
         at = self._at
-        if "thread.frame" in at:
-            frame = self._memory.pointer(thread + at["thread.frame"])
-        else:
-            cframe = self._memory.pointer(thread + at["thread.cframe"])
-            frame = self._memory.pointer(cframe + at["cframe.frame"])
-        for _ in range(_MOST_FRAMES):
-            if not frame:
-                return
-            data = self._memory.read(frame, at["frame.size"])
-            place = self._place(_word(data, at["frame.code"]), _word(data, at["frame.instruction"]))
-            if place is not None:
-                yield place
-            frame = _word(data, at["frame.previous"])
+        frame = self._memory.pointer(thread + at["thread.frame" if "thread.frame" in at else "thread.cframe"])
+        if "cframe.frame" in at:
+            frame = self._memory.pointer(frame + at["cframe.frame"])
+        frames: list[_RawFrame] = []
+        while frame and len(frames) < _MOST_FRAMES:
+            frames.append(self._frame(frame))
+            frame = frames[-1].previous
+        if frames and not frame and frames[-1].owner != at["owner.of_root"]:
+            raise _ChangedMeanwhileError
+        # A caller stands at its call, so not even its instruction changes while the call goes on.
+        if any(self._frame(caller.address) != caller for caller in frames[1:]):
+            raise _ChangedMeanwhileError
+        return frames
 
-    def _place(self, address: int, counter: int) -> Frame | None:
+    def _frame(self, address: int) -> _RawFrame:
+        at = self._at
+        data = self._memory.read(address, at["frame.size"])
+        return _RawFrame(
+            address,
+            _word(data, at["frame.previous"]),
+            _word(data, at["frame.code"]),
+            _word(data, at["frame.instruction"]),
+            data[at["frame.owner"]],
+        )
+
+    def _place(self, frame: _RawFrame) -> Frame | None:
         """The place of a frame; None for one that is not Python's (the entry from C) or has not begun."""
-        if self._memory.pointer(address + self._at["object.type"]) != self._symbols["PyCode_Type"]:
+        if frame.owner == self._at.get("owner.of_entry"):
             return None
-        code, first_traceable = self._code(address)
-        instruction = counter - address - self._at["code.instructions"]
+        if self._memory.pointer(frame.code + self._at["object.type"]) != self._symbols["PyCode_Type"]:
+            raise _ChangedMeanwhileError
+        code, first_traceable = self._code(frame.code)
+        instruction = frame.instruction - frame.code - self._at["code.instructions"]
         if not -2 <= instruction < _LONGEST_TABLE:
             raise _ChangedMeanwhileError
         if instruction < first_traceable:
