@@ -1,8 +1,13 @@
 """Everything that makes a stack hard to read, at once, for some seconds: what a sampler has to survive.
 
 Code objects are made and dropped, coroutines, generators and exceptions fly, recursion is deep and unwinds, threads
-come and go, C code calls back into Python. Run as `python -m tests.native.churn SECONDS SIGNALS_PER_SECOND`, it samples all that by the
-wall clock (the only timers that are not held to the kernel's tick), and prints one line of JSON.
+come and go, C code calls back into Python. Run as `python -m tests.native.churn SECONDS SIGNALS_PER_SECOND`, it samples
+all that by the wall clock (the only timers that are not held to the kernel's tick), and prints how many signals each
+long-lived thread was really given, a row a thread, and then one line of JSON. The status is 1 where one of them got fewer.
+
+How the rate is reached on two processors: SIGPROF is not queued, so of signals that arrive while one is pending only one
+is delivered. The timers therefore run faster than asked. The long-lived threads are few, and each does all kinds of
+work in turn, so that each spends its time both with the interpreter's lock and waiting for it.
 """
 
 from __future__ import annotations
@@ -14,9 +19,12 @@ import json
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections import Counter
+from itertools import cycle
+from typing import TYPE_CHECKING, NamedTuple
 
 from conduit._native import _core
+from conduit._native.sampler import RawSample
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -106,6 +114,15 @@ def spawn(running: Callable[[], bool]) -> None:
     def short_life() -> None:
         exec("def gone(x):\n    return x + 1\nassert gone(1) == 2", {})
 
+    def short_life_under_fire() -> None:
+        _core.cpu_thread_began()
+        for _ in range(100):
+            short_life()
+
+    # Not all of them, since a timer of the wall clock outlives its thread until the sampler lists the threads again.
+    armed = threading.Thread(target=short_life_under_fire)
+    armed.start()
+    armed.join()
     while running():
         threads = [threading.Thread(target=short_life) for _ in range(4)]
         for thread in threads:
@@ -115,41 +132,89 @@ def spawn(running: Callable[[], bool]) -> None:
 
 
 WORKLOADS = (make_code, fly_coroutines, fly_exceptions, recurse, call_back_from_c, spawn)
+LONG_LIVED = ("main", "second", "third")
+SLICE_SECONDS = 0.05
+FASTER_THAN_ASKED = 2
 
 
-def churn(seconds: float, signals_per_second: int) -> dict[str, int]:
-    """Runs all workloads for so long, sampled so often; returns what the sampler says of itself."""
+def turn(first: int, end: float) -> None:
+    """Does every kind of work in turn until `end`, from the `first` on."""
+    for workload in cycle(WORKLOADS[first:] + WORKLOADS[:first]):
+        if time.monotonic() >= end:
+            return
+        until = time.monotonic() + SLICE_SECONDS
+        workload(lambda until=until: time.monotonic() < until)  # type: ignore[misc]
+
+
+class Rate(NamedTuple):
+    """Signals that one long-lived thread was given; each was walked, and its sample kept."""
+
+    thread: str
+    signals: int
+    per_second: int
+
+
+def churn(seconds: float, signals_per_second: int) -> tuple[list[Rate], dict[str, int]]:
+    """Does all work in all long-lived threads for so long, each interrupted so often or oftener.
+
+    Returns what each of them was given, and what the sampler says of itself.
+    """
     faulthandler.enable()  # a stranger's handler below ours, as under pytest
-    end = time.monotonic() + seconds
-
-    def running() -> bool:
-        return time.monotonic() < end
-
     failures: list[object] = []
     threading.excepthook = failures.append
-    _core.cpu_start(1_000_000_000 // signals_per_second, True, False)
-    threads = [threading.Thread(target=workload, args=(running,)) for workload in WORKLOADS]
+    _core.cpu_start(1_000_000_000 // (signals_per_second * FASTER_THAN_ASKED), True, False)
+    end = time.monotonic() + seconds
+    lives: dict[int | None, tuple[str, float]] = {}
+
+    def live(first: int) -> None:
+        number = _core.cpu_thread_began()
+        begin = time.monotonic()
+        turn(first, end)
+        lives[number] = LONG_LIVED[first], time.monotonic() - begin
+
+    threads = [threading.Thread(target=live, args=(first,)) for first in range(1, len(LONG_LIVED))]
     for thread in threads:
         thread.start()
+    live(0)
     for thread in threads:
         thread.join()
     gc.collect()
     assert not failures, failures
     samples, facts = _core.cpu_stop()
-    stacks = [stack for *_, stack in samples if stack is not None]
-    names = {code.co_name for stack in stacks for code in stack[0::2]}
+    raw = [RawSample(*sample) for sample in samples]
+    looks: Counter[int | None] = Counter()
+    for sample in raw:
+        looks[sample.thread] += sample.looks
+    rates = [Rate(name, looks[number], int(looks[number] / lived)) for number, (name, lived) in lives.items()]
+    stacks = [sample.stack for sample in raw if sample.stack is not None]
+    codes = {code for stack in stacks for code in stack[0::2] if not isinstance(code, int)}
     lines = [_core.line_of(stack[i], stack[i + 1]) for stack in stacks for i in range(0, len(stack), 2)]
-    return {
+    return rates, {
         "signals": facts["handler_calls"],
-        "lost": facts["lost"],
-        "collector_ms": facts["collector_ns"] // 1000000,
         "walked": facts["samples"],
+        "lost": facts["lost"],
         "unreadable": facts["unreadable"],
+        "threads": facts["threads"],
+        "threads_refused": facts["threads_refused"],
+        "slowest_per_second": min(rate.per_second for rate in rates),
+        "handler_ns": facts["handler_ns"] // max(facts["handler_calls"], 1),
+        "collector_ms": facts["collector_ns"] // 1_000_000,
         "stacks": len(samples),
-        "functions": len(names),
+        "functions": len({code.co_name for code in codes}),
         "lines_without_number": sum(line <= 0 for line in lines),
     }
 
 
+def main() -> int:
+    seconds, asked = float(sys.argv[1]), int(sys.argv[2])
+    rates, facts = churn(seconds, asked)
+    print(f"Python {sys.version.split()[0]}, {seconds:g} s, {asked} signals/s asked of each thread")
+    print(f"{'thread':<10}{'signals':>12}{'a second':>12}")
+    for rate in rates:
+        print(f"{rate.thread:<10}{rate.signals:>12}{rate.per_second:>12}")
+    print(json.dumps(facts))
+    return int(facts["slowest_per_second"] < asked)
+
+
 if __name__ == "__main__":
-    print(json.dumps(churn(float(sys.argv[1]), int(sys.argv[2]))))
+    sys.exit(main())
