@@ -91,3 +91,45 @@ def test_the_file_is_written_whole_when_the_block_fails_and_nothing_else_is_left
     assert events(tmp_path / "trace.out")
     assert [path.name for path in tmp_path.iterdir()] == ["trace.out"]
     assert not [hook for hook in gc.callbacks if "Collections" in repr(hook)]
+
+
+def test_the_sources_of_traced_functions_travel_with_the_trace(tmp_path: Path) -> None:
+    with Trace(tmp_path / "trace.out"):
+        busy(1)
+    sources = json.loads((tmp_path / "trace.out").read_text())["file_info"]
+    (name,) = [name for name in sources["functions"] if name.startswith("busy (")]
+    file, line = sources["functions"][name]
+    assert (file, line) == (__file__, busy.__code__.co_firstlineno)
+    assert sources["files"][file][0].splitlines()[line - 1].startswith("def busy")
+
+
+def test_files_with_odd_names_make_no_invalid_json(tmp_path: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(compile("def odd(): return 1", '/tmp/a "b"\\\n\té.py', "exec"), names)
+    with Trace(tmp_path / "trace.out"):
+        names["odd"]()
+    assert any(event["name"].startswith('odd (/tmp/a "b"') for event in events(tmp_path / "trace.out"))
+
+
+def test_a_discarded_trace_writes_nothing_and_makes_room_for_the_next(tmp_path: Path) -> None:
+    first = Trace(tmp_path / "first")
+    first.start()
+    first.discard()
+    with Trace(tmp_path / "second"):
+        busy(1)
+    assert [path.name for path in tmp_path.iterdir()] == ["second"]
+
+
+def test_what_a_trace_held_is_given_back_when_it_ends_without_a_collection(tmp_path: Path) -> None:
+    import weakref
+
+    recording = Trace(tmp_path / "trace.out")
+    recording.start()
+    held = weakref.ref(recording._tracer)  # type: ignore[arg-type]
+    busy(1)
+    gc.disable()
+    try:
+        recording.stop()
+        assert held() is None
+    finally:
+        gc.enable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import select
@@ -10,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +24,6 @@ from conduit.profile.codec import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conduit.profile.model import Profile, Sample
 
@@ -243,8 +244,9 @@ def test_awaits_are_charged_to_task_and_awaited_line() -> None:
     assert total(recording.profile, "slow", wait="await", task="napper") == pytest.approx(truth, rel=0.05)
 
 
-def test_a_contended_asyncio_lock_is_charged_to_its_holder() -> None:
+def test_a_contended_asyncio_lock_is_charged_to_its_holder_with_where_it_was_made() -> None:
     waited: list[int] = []
+    made = [0]
 
     async def holder(lock: asyncio.Lock) -> None:
         started = time.monotonic_ns()
@@ -253,21 +255,205 @@ def test_a_contended_asyncio_lock_is_charged_to_its_holder() -> None:
             await asyncio.sleep(0.1)
 
     async def main() -> None:
-        lock = asyncio.Lock()
+        lock, made[0] = asyncio.Lock(), sys._getframe().f_lineno
         await asyncio.gather(*(holder(lock) for _ in range(3)))
 
     with collect.mutex() as recording:
         asyncio.run(main())
     assert recording.profile is not None
     assert sum(waited) > 0.29e9  # two wait 0.1 s for the first, one of them 0.1 s for the second
-    assert total(recording.profile, "holder", lock="asyncio") == pytest.approx(sum(waited), rel=0.05)
+    assert total(recording.profile, "holder", lock=f"{__file__}:{made[0]}") == pytest.approx(
+        sum(waited), rel=0.05
+    )
+
+
+class Tasks:
+    """Waits of tasks, each measured by the waiter itself; `drive` ends those that need somebody."""
+
+    def __init__(self) -> None:
+        self.lock, self.semaphore = asyncio.Lock(), asyncio.BoundedSemaphore(1)
+        self.condition, self.event, self.barrier = asyncio.Condition(), asyncio.Event(), asyncio.Barrier(2)
+        self.empty: asyncio.Queue[int] = asyncio.Queue()
+        self.full: asyncio.Queue[int] = asyncio.Queue(1)
+        self.full.put_nowait(1)
+        self.truth: dict[str, int] = {}
+
+    async def await_lock(self) -> None:
+        async with self.lock:
+            pass
+
+    async def await_semaphore(self) -> None:
+        async with self.semaphore:
+            pass
+
+    async def await_condition(self) -> None:
+        async with self.condition:
+            await self.condition.wait()
+
+    async def await_event(self) -> None:
+        await self.event.wait()
+
+    async def await_barrier(self) -> None:
+        await self.barrier.wait()
+
+    async def await_get(self) -> None:
+        await self.empty.get()
+
+    async def await_put(self) -> None:
+        await self.full.put(2)
+
+    async def await_gather(self) -> None:
+        await asyncio.gather(asyncio.sleep(0.1), asyncio.sleep(0.15))
+
+    async def await_group(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(0.15))
+
+    async def await_timeout(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.never(), 0.15)
+
+    async def never(self) -> None:
+        await asyncio.Event().wait()
+
+    async def drive(self) -> None:
+        async with self.semaphore, self.lock:
+            await asyncio.sleep(0.2)
+            self.event.set()
+            self.empty.put_nowait(1)
+            self.full.get_nowait()
+        async with self.condition:
+            self.condition.notify_all()
+        await self.barrier.wait()
+
+    async def measured(self, name: str) -> None:
+        started = time.monotonic_ns()
+        await getattr(self, name)()
+        self.truth[name] = time.monotonic_ns() - started
+
+    async def run(self) -> None:
+        await asyncio.gather(self.drive(), *(self.measured(name) for name in AWAITS))
+
+
+AWAITS = [name for name in dir(Tasks) if name.startswith("await_")]
+
+
+@pytest.fixture(scope="module")
+def awaited() -> tuple[Tasks, Profile]:
+    async def main() -> tuple[Tasks, Profile]:
+        tasks = Tasks()  # its locks are older than the recording
+        with collect.block() as recording:
+            await tasks.run()
+        assert recording.profile is not None
+        return tasks, recording.profile
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", AWAITS)
+def test_every_kind_of_await_has_its_known_delay_and_its_line(
+    awaited: tuple[Tasks, Profile], name: str
+) -> None:
+    tasks, profile = awaited
+    assert total(profile, name, wait="await") == pytest.approx(tasks.truth[name], rel=0.05)
+    code = getattr(Tasks, name).__code__
+    lines = {line for *_, line in code.co_lines() if line}
+    seen = {
+        place.line
+        for sample in profile.samples
+        for location in sample.locations
+        for place in location.lines
+        if place.function and place.function.name == f"Tasks.{name}"
+    }
+    assert seen
+    assert seen <= lines - {code.co_firstlineno}
+
+
+async def _contended(hold: Callable[[], contextlib.AbstractAsyncContextManager[object]]) -> int:
+    """Three tasks one after the other; how long the later two have waited in all."""
+    waited: list[int] = []
+
+    async def user() -> None:
+        started = time.monotonic_ns()
+        async with hold():
+            waited.append(time.monotonic_ns() - started)
+            await asyncio.sleep(0.1)
+
+    await asyncio.gather(*(user() for _ in range(3)))
+    return sum(waited)
+
+
+@pytest.mark.parametrize("made_before", [True, False])
+@pytest.mark.parametrize(
+    "kind", [asyncio.Lock, asyncio.Condition, asyncio.Semaphore, asyncio.BoundedSemaphore]
+)
+def test_contention_of_every_lock_of_asyncio_is_charged_also_when_it_was_made_before(
+    kind: Callable[[], contextlib.AbstractAsyncContextManager[object]], made_before: bool
+) -> None:
+    async def main() -> tuple[int, int]:
+        lock = kind()
+        with collect.mutex() as recording:
+            if not made_before:
+                lock = kind()
+            truth = await _contended(lambda: lock)
+        assert recording.profile is not None
+        where = "asyncio" if made_before else f"{__file__}:{kind_line}"
+        return total(recording.profile, "user", lock=where), truth
+
+    kind_line = next(
+        number
+        for number, text in enumerate(Path(__file__).read_text().splitlines(), start=1)
+        if text == "                lock = kind()"
+    )
+    charged, truth = asyncio.run(main())
+    assert charged == pytest.approx(truth, rel=0.05)
+
+
+def test_an_asyncio_lock_that_nobody_waits_for_is_no_contention() -> None:
+    async def main() -> None:
+        lock = asyncio.Lock()
+        for _ in range(100):
+            async with lock:
+                await asyncio.sleep(0)
+
+    with collect.mutex() as recording:
+        asyncio.run(main())
+    assert recording.profile is not None
+    assert total(recording.profile, "main", 0) == 0
+
+
+def test_tasks_numbered_by_asyncio_and_a_thousand_names_do_not_grow_the_profile() -> None:
+    async def nap() -> None:
+        await asyncio.sleep(0.001)
+
+    async def main(names: bool) -> None:
+        tasks = [asyncio.create_task(nap(), name=f"request {n}" if names else None) for n in range(1500)]
+        await asyncio.gather(*tasks)
+
+    def task_labels(names: bool) -> set[str]:
+        with collect.block() as recording:
+            asyncio.run(main(names))
+        assert recording.profile is not None
+        naps = [sample for sample in recording.profile.samples if "nap" in names_of(sample)]
+        return {sample.labels["task"][0] for sample in naps if "task" in sample.labels}
+
+    names_of = names
+    here = sys._getframe().f_code.co_qualname
+    assert task_labels(names=False) == {f"{here}.<locals>.nap"}
+    named = task_labels(names=True)
+    assert "(other)" in named
+    assert len(named) <= 1001
 
 
 def test_asyncio_is_as_it_was_afterwards() -> None:
-    before = [asyncio.Lock.acquire, asyncio.Lock.release, asyncio.events.Handle._run]
+    def patched() -> list[object]:
+        kinds = (asyncio.Lock, asyncio.Semaphore, asyncio.events.Handle, asyncio.base_events.BaseEventLoop)
+        return [vars(kind) | {} for kind in kinds]
+
+    before = patched()
     with collect.block():
-        assert [asyncio.Lock.acquire, asyncio.Lock.release, asyncio.events.Handle._run] != before
-    assert [asyncio.Lock.acquire, asyncio.Lock.release, asyncio.events.Handle._run] == before
+        assert patched() != before
+    assert patched() == before
     assert "create_task" in vars(asyncio.base_events.BaseEventLoop)
 
 
@@ -302,6 +488,42 @@ def test_profiles_are_cumulative_while_a_rate_is_set() -> None:
     finally:
         waits.set_block_profile_rate(0)
     assert 0 < first < second
+
+
+def test_counters_do_not_fall_when_a_rate_is_set_to_nothing_and_back() -> None:
+    here = sys._getframe().f_code.co_name
+    counted = []
+    for _ in range(3):
+        waits.set_block_profile_rate(1)
+        time.sleep(0.01)
+        waits.set_block_profile_rate(0)
+        counted.append(total(waits.block_profile(), here, 0))
+    assert counted[0] > 0
+    assert counted == [counted[0], 2 * counted[0], 3 * counted[0]]
+
+
+def test_the_place_of_a_lock_is_the_right_one_after_thousands_have_come_and_gone() -> None:
+    def contended(lock: threading.Lock) -> None:
+        with lock:
+            thread = threading.Thread(target=lock.acquire)
+            thread.start()
+            time.sleep(0.01)
+        thread.join()
+
+    def made(profile: Profile) -> list[list[str]]:
+        return [sample.labels["lock"] for sample in profile.samples if "contended" in names(sample)]
+
+    with collect.mutex() as recording:
+        kept = [threading.Lock() for _ in range(3000)]
+        place = f"{__file__}:{sys._getframe().f_lineno - 1}"
+        del kept[::2]
+        kept += [threading.Lock() for _ in range(5000)]
+        del kept[1500:]
+        for lock in kept[::300]:
+            contended(lock)
+    assert recording.profile is not None
+    assert made(recording.profile) == [[place]]
+    assert total(recording.profile, "contended", 0) == 5
 
 
 def test_two_recordings_of_a_kind_are_refused_and_of_two_kinds_work_together(tmp_path: Path) -> None:

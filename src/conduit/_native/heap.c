@@ -51,7 +51,7 @@ static uint64_t dropped;         /* samples for which there was no memory */
 static THREAD_LOCAL int64_t until_sample; /* bytes that this thread may still ask for unsampled */
 static THREAD_LOCAL unsigned own_recording;
 static THREAD_LOCAL uint64_t random_state;
-static THREAD_LOCAL bool pausing; /* the recording's own objects are not the program's */
+static THREAD_LOCAL bool pausing; /* this thread makes objects of the recording, not of the program */
 
 /* ---- sample points ---- */
 
@@ -408,11 +408,20 @@ static bool require_recording(void) {
 
 static PyObject *heap_read(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     if (!require_recording()) return NULL;
+    bool was_pausing = pausing;
     pausing = true;
     PyObject *entries = build_entries();
-    pausing = false;
+    pausing = was_pausing;
     if (entries == NULL) return NULL;
     return Py_BuildValue("(NK)", entries, (unsigned long long)dropped);
+}
+
+static PyObject *heap_pause(PyObject *Py_UNUSED(module), PyObject *argument) {
+    int wanted = PyObject_IsTrue(argument);
+    if (wanted < 0) return NULL;
+    bool was_pausing = pausing;
+    pausing = wanted;
+    return PyBool_FromLong(was_pausing);
 }
 
 static void release_table(void) {
@@ -440,6 +449,7 @@ static PyObject *heap_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(igno
 PyMethodDef heap_methods[] = {
     {"heap_start", heap_start, METH_O, "heap_start(rate): begins to record; returns how, \"aligned\" or \"filtered\"."},
     {"heap_read", heap_read, METH_NOARGS, "What has been recorded so far, as (entries, samples dropped)."},
+    {"heap_pause", heap_pause, METH_O, "heap_pause(bool): whether this thread's blocks are left out; returns what held before."},
     {"heap_stop", heap_stop, METH_NOARGS, "Ends the recording, forgets it, and takes the hooks away."},
     {NULL, NULL, 0, NULL},
 };

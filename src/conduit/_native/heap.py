@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
 if available():
+    from conduit._native._core import heap_pause as pause
     from conduit._native._core import heap_read as read
     from conduit._native._core import heap_start as start
     from conduit._native._core import heap_stop as stop
@@ -35,4 +36,4 @@ class HeapEntry(NamedTuple):
     stack: tuple[CodeType | int, ...]
 
 
-__all__ = ["HeapEntry", "available", "line_of", "read", "reason", "start", "stop"]
+__all__ = ["HeapEntry", "available", "line_of", "pause", "read", "reason", "start", "stop"]

@@ -255,7 +255,24 @@ static bool grow_creations(void) {
     return true;
 }
 
-/* An address that is used again simply gets its new place of creation; those of locks that died stay until the end. */
+/* The lock is gone, and its entry with it: what stood there only because this place was taken moves up. */
+static void forget_creation(const sem_t *semaphore) {
+    pthread_mutex_lock(&guard);
+    size_t mask = creation_capacity - 1, hole = creation_capacity ? creation_place(semaphore) : 0;
+    if (creation_capacity && creations[hole].semaphore != NULL) {
+        for (size_t at = (hole + 1) & mask; creations[at].semaphore != NULL; at = (at + 1) & mask) {
+            size_t home = (size_t)mix(0, (uintptr_t)creations[at].semaphore) & mask;
+            if (((at - home) & mask) < ((at - hole) & mask)) continue;
+            creations[hole] = creations[at];
+            hole = at;
+        }
+        creations[hole].semaphore = NULL;
+        creation_count--;
+    }
+    pthread_mutex_unlock(&guard);
+}
+
+/* An address that is used again simply gets its new place of creation. */
 static void note_creation(const sem_t *semaphore) {
     Frame frames[KEPT_FRAMES];
     int depth = own_frames(frames);
@@ -393,6 +410,7 @@ static int (*real_sem_timedwait)(sem_t *, const struct timespec *);
 static int (*real_sem_clockwait)(sem_t *, clockid_t, const struct timespec *);
 static int (*real_sem_post)(sem_t *);
 static int (*real_sem_init)(sem_t *, int, unsigned);
+static int (*real_sem_destroy)(sem_t *);
 static int (*real_cond_timedwait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
 static int (*real_clock_nanosleep)(clockid_t, int, const struct timespec *, struct timespec *);
 static int (*real_poll)(struct pollfd *, nfds_t, int);
@@ -458,6 +476,11 @@ static int on_sem_init(sem_t *semaphore, int shared, unsigned value) {
     return real_sem_init(semaphore, shared, value);
 }
 
+static int on_sem_destroy(sem_t *semaphore) {
+    if (atomic_load_explicit(&mutex_fraction, memory_order_relaxed)) forget_creation(semaphore);
+    return real_sem_destroy(semaphore);
+}
+
 /* The interpreter waits for its own lock in steps of the switch interval; each step is a call. */
 static int on_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until) {
     if (!atomic_load_explicit(&records_gil, memory_order_relaxed) || inside)
@@ -514,6 +537,7 @@ static GotHook hooks[] = {
     HOOK(sem_clockwait, on_sem_clockwait, real_sem_clockwait, true),
     HOOK(sem_post, on_sem_post, real_sem_post, true),
     HOOK(sem_init, on_sem_init, real_sem_init, true),
+    HOOK(sem_destroy, on_sem_destroy, real_sem_destroy, true),
     HOOK(pthread_cond_timedwait, on_cond_timedwait, real_cond_timedwait, true),
     HOOK(clock_nanosleep, on_clock_nanosleep, real_clock_nanosleep, false),
     HOOK(poll, on_poll, real_poll, false),
@@ -544,26 +568,14 @@ static void after_fork_in_child(void) {
 
 /* ---- from Python ---- */
 
-static void forget_all(void) {
-    for (int profile = 0; profile < PROFILES; profile++) {
-        free(tables[profile].stacks);
-        free(tables[profile].buckets);
-        tables[profile] = (WaitTable){0};
-    }
-    for (uint32_t i = 0; i < name_count; i++) {
-        free(names[i].name_text);
-        free(names[i].file_text);
-    }
-    free(names);
-    free(name_buckets);
-    free(stack_frames);
+/* What was counted stays, for counters must not fall when a rate is set to 0 and back. Locks that were made and freed
+ * unseen meanwhile have left their addresses to others, though. */
+static void forget_creations(void) {
+    pthread_mutex_lock(&guard);
     free(creations);
-    names = NULL;
-    name_buckets = NULL;
-    stack_frames = NULL;
     creations = NULL;
-    name_count = name_capacity = name_bucket_count = 0;
-    stack_frame_count = stack_frame_capacity = creation_count = creation_capacity = 0;
+    creation_count = creation_capacity = 0;
+    pthread_mutex_unlock(&guard);
 }
 
 static PyObject *waits_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
@@ -571,10 +583,8 @@ static PyObject *waits_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
     unsigned fraction;
     int with_gil;
     if (!PyArg_ParseTuple(arguments, "KIp", &rate, &fraction, &with_gil)) return NULL;
+    if (fraction && !atomic_load(&mutex_fraction)) forget_creations();
     if (!atomic_load(&recording)) {
-        pthread_mutex_lock(&guard);
-        forget_all();
-        pthread_mutex_unlock(&guard);
         if (!got_patch(hooks, HOOK_COUNT) || hooks[0].places + hooks[1].places + hooks[2].places == 0) {
             got_restore();
             PyErr_SetString(PyExc_RuntimeError, "this interpreter's calls to its semaphores could not be intercepted");
@@ -602,7 +612,7 @@ typedef struct {
     WaitStack *stacks;
     uint32_t count;
     uint32_t *frames;
-    NamedFrame *names; /* texts are never freed while recording, and reading holds the GIL against a stop */
+    NamedFrame *names; /* texts are never freed */
 } Copy;
 
 static void *copy_of(const void *memory, size_t size) {

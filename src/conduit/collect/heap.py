@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from conduit._native import available, reason
@@ -24,7 +25,7 @@ from conduit.errors import ProfilerUnavailableError
 if TYPE_CHECKING:
     import os
     import tracemalloc
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import CodeType
 
     from conduit._native.heap import HeapEntry
@@ -230,6 +231,24 @@ class _Tracemalloc(_Engine):
             if kept:
                 builder.add(kept, [1, trace.size], numeric_labels={"bytes": trace.size})
         return [f"memory in use only, by file and line, from tracemalloc: {reason()}"]
+
+
+@contextmanager
+def unsampled() -> Iterator[None]:
+    """What this thread allocates inside is in no heap profile: for work that is not the program's own.
+
+    Without it a service that is asked for its profiles often would mostly see how those are made.
+    """
+    if not available():
+        yield
+        return
+    from conduit._native import heap
+
+    was_paused = heap.pause(True)
+    try:
+        yield
+    finally:
+        heap.pause(was_paused)
 
 
 def heap(

@@ -163,15 +163,21 @@ def coroutine_frames(task: asyncio.Task[Any]) -> tuple[tuple[Frame, ...], bool]:
     """The chain of coroutines that a task is suspended in, innermost first, and whether it is running instead."""
     frames: list[Frame] = []
     running = False
+    for coroutine, frame in awaited_coroutines(task):
+        running = running or bool(_attribute(coroutine, "running"))
+        frames.append(_frame_of(frame.f_code, frame.f_lineno))
+    return tuple(reversed(frames)), running
+
+
+def awaited_coroutines(task: asyncio.Task[Any]) -> Iterator[tuple[Any, FrameType]]:
+    """A task's coroutine with its frame, then what that one awaits, and so on down to the last that has a frame."""
     coroutine: Any = task.get_coro()
     while coroutine is not None:
         frame = _attribute(coroutine, "frame")
-        if frame is None:
-            break
-        running = running or bool(_attribute(coroutine, "running"))
-        frames.append(_frame_of(frame.f_code, frame.f_lineno))
+        if frame is None:  # a bare future, or it has just ended in another thread
+            return
+        yield coroutine, frame
         coroutine = _attribute(coroutine, "await") or _attribute(coroutine, "yieldfrom")
-    return tuple(reversed(frames)), running
 
 
 def _task_stack(task: asyncio.Task[Any], awaited_by: tuple[str, ...]) -> TaskStack:

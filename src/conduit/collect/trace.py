@@ -101,25 +101,29 @@ class Trace:
         if tracer is not None:
             self._write(tracer)
 
+    def discard(self) -> None:
+        """Ends the recording and writes nothing."""
+        self.halt()
+        tracer, self._tracer = self._tracer, None
+        if tracer is not None:
+            _release(tracer)
+
     def _write(self, tracer: VizTracer) -> None:
-        unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}.json")
+        from conduit.collect.trace_file import finish
+
+        name_of = self._names.resolve()
+        dumped, unfinished = (
+            self.path.with_name(f".{self.path.name}.{os.getpid()}.{n}") for n in ("dump", "json")
+        )
         try:
-            tracer.parse()
-            self._name_threads(tracer.data["traceEvents"])
-            tracer.save(str(unfinished), verbose=0)
+            tracer.dump(str(dumped))
+            # The tracer asks when a thread is too young (3.12 and later) or gone to have a name.
+            finish(dumped, unfinished, lambda thread: name_of(thread, thread))
             unfinished.replace(self.path)
         finally:
+            dumped.unlink(missing_ok=True)
             unfinished.unlink(missing_ok=True)
-            tracer.clear()
-
-    def _name_threads(self, events: list[dict[str, Any]]) -> None:
-        """Names the threads: viztracer asks when a thread is too young (3.12 and later) or gone to have a name."""
-        name_of = self._names.resolve()
-        for event in events:
-            if event["ph"] == "M" and event["name"] == "thread_name":
-                given = event["args"]["name"]
-                if given.startswith("Dummy-"):
-                    event["args"]["name"] = name_of(event["tid"], event["tid"])
+            _release(tracer)
 
     def __enter__(self) -> Trace:
         self.start()
@@ -194,6 +198,12 @@ def _add_span(
 ) -> None:
     span = {"ph": "X", "name": name, "cat": category, "ts": start, "dur": tracer.getts() - start}
     tracer.add_raw({**span, "args": dict(arguments)} if arguments else span)
+
+
+def _release(tracer: VizTracer) -> None:
+    """Gives the buffer back now: the tracer and its plug-ins hold each other, and would wait for a full collection."""
+    tracer.clear()
+    vars(tracer).clear()
 
 
 def _new_tracer(max_events: int, min_duration_us: float) -> VizTracer:

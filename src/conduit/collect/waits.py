@@ -67,6 +67,8 @@ class _Rates:
                 self.block_rate_ns, self.mutex_fraction, self.gil = 0, 0, False
                 raise ProfilerUnavailableError(f"waits cannot be recorded: {error}") from None
             self.watch = self.watch or AwaitWatch()
+            self.watch.counts_awaits = bool(self.block_rate_ns)
+            self.watch.counts_releases = bool(self.mutex_fraction)
             wanted = bool(self.block_rate_ns or self.mutex_fraction)
             if wanted and not self.watch.on:
                 self.watch.start()
@@ -126,7 +128,7 @@ def _block_entries() -> _Entries:
     for wait in _read("block"):
         _add(entries, wait.stack, {"wait": wait.reason}, wait.contentions, wait.delay_ns)
     for one in _rates.watch.awaits() if _rates.watch else ():
-        _add(entries, one.stack, {"wait": "await", "task": one.task}, one.contentions, one.delay_ns)
+        _add(entries, one.stack, {"wait": "await", "task": one.name}, one.contentions, one.delay_ns)
     return entries
 
 
@@ -136,7 +138,7 @@ def _mutex_entries() -> _Entries:
         if not _is_notification(wait.stack):
             _add(entries, wait.stack, {"lock": _place(wait.made)}, wait.contentions, wait.delay_ns)
     for one in _rates.watch.releases() if _rates.watch else ():
-        _add(entries, one.stack, {"lock": "asyncio"}, one.contentions, one.delay_ns)
+        _add(entries, one.stack, {"lock": one.name or "asyncio"}, one.contentions, one.delay_ns)
     return entries
 
 

@@ -13,6 +13,7 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from conduit.collect.heap import unsampled
 from conduit.debug import heap, index, text
 from conduit.debug.access import Access
 from conduit.debug.kinds import KINDS, Recording, Snapshot
@@ -49,7 +50,8 @@ class Endpoint:
             return _plain(405, "Method Not Allowed", ("Allow", "GET, HEAD"))
         if name == "" and not request.path.endswith("/"):
             return _redirect(request.path + "/")
-        return self._answer(name, request, gone or threading.Event())
+        with unsampled():
+            return self._answer(name, request, gone or threading.Event())
 
     def _answer(self, name: str, request: Request, gone: threading.Event) -> Response:
         parameters = _first_values(request.query)
@@ -80,7 +82,8 @@ class Endpoint:
         with self._place() as free:
             if not free:
                 return _too_many()
-            return _file(kind.name, kind.record(seconds, gone))
+            body = kind.record(seconds, gone)
+            return _file(kind.name, body) if body else _gone()
 
     def _snapshot(self, kind: Snapshot, parameters: Mapping[str, str], gone: threading.Event) -> Response:
         """A profile of what has been counted so far, or with `seconds` of what is added to it meanwhile."""
@@ -107,7 +110,7 @@ class Endpoint:
                 return _too_many()
             before, started = kind.take(), time.monotonic_ns()
             if gone.wait(seconds):
-                return _error(500, "the client went away")
+                return _gone()
             return _file(f"{kind.name}-delta", _encoded(_difference(kind, before, started)))
 
     def _too_long(self, seconds: float) -> Response:
@@ -185,6 +188,10 @@ def _error(status: int, message: str) -> Response:
 
 def _too_many() -> Response:
     return _error(503, "too many profiles are being taken; try again when they are done")
+
+
+def _gone() -> Response:
+    return _error(500, "the client went away")
 
 
 def _redirect(target: str) -> Response:

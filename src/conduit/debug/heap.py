@@ -1,7 +1,7 @@
 """The heap's sampling while a program serves its profiles: on from the first door that is opened until the last closes.
 
 Go samples the heap always; here it begins with the endpoint, so `alloc_*` counts from then on. A heap recording that the
-program started itself is read instead. Where the extension is missing nothing is sampled, and the profile is empty
+program started itself is read instead. Left out is what the answers themselves allocate. Where the extension is missing nothing is sampled, and the profile is empty
 and says why: tracemalloc would be far too slow to leave on.
 """
 

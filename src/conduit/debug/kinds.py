@@ -79,7 +79,8 @@ class Snapshot(Kind):
 class Recording(Kind):
     """What happens in the next seconds.
 
-    `record(seconds, gone)` returns the file's bytes, early where `gone` is set; `seconds(parameters)` reads how long.
+    `record(seconds, gone)` returns the file's bytes, or none, early, where `gone` is set; `seconds(parameters)` reads how
+    long.
     """
 
     def __init__(
@@ -128,10 +129,10 @@ def _recorded(recording: Recording_, seconds: float, gone: threading.Event) -> b
             f"Could not enable {kind} profiling: {kind.lower()} profiling already in use"
         ) from None
     try:
-        gone.wait(seconds)
+        has_gone = gone.wait(seconds)
     finally:
         profile = recording.stop()
-    return encode(profile, level=1)
+    return b"" if has_gone else encode(profile, level=1)
 
 
 def _trace(seconds: float, gone: threading.Event) -> bytes:
@@ -141,10 +142,15 @@ def _trace(seconds: float, gone: threading.Event) -> bytes:
     from conduit.collect.trace import Trace
 
     with TemporaryDirectory(prefix="conduit-") as folder:
-        path = Path(folder) / "trace"
-        with Trace(path):
-            gone.wait(seconds)
-        return path.read_bytes()
+        recording = Trace(Path(folder) / "trace")
+        recording.start()
+        try:
+            if gone.wait(seconds):
+                return b""
+            recording.stop()
+        finally:
+            recording.discard()
+        return recording.path.read_bytes()
 
 
 _ALL: tuple[Kind, ...] = (
