@@ -68,8 +68,7 @@ static pthread_mutex_t collector_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t collector_wakes;
 static int64_t collector_ns;
 
-static THREAD_LOCAL unsigned own_session;
-static THREAD_LOCAL uint32_t own_thread;
+static THREAD_LOCAL atomic_ullong own_number; /* the session above, the thread's number in it below */
 static THREAD_LOCAL pid_t own_tid;
 
 static int64_t since(const struct timespec *begin, clockid_t clock) {
@@ -80,13 +79,15 @@ static int64_t since(const struct timespec *begin, clockid_t clock) {
 
 /* ---- in the handler ---- */
 
-/* A number that, unlike the kernel's, is not given again to a later thread of this session. */
-static void number_own_thread(void) {
+/* The calling thread's number, that, unlike the kernel's, is not given again to a later thread of this session. A signal
+ * may come anywhere in here and do the same first: then the number that it drew stands. */
+static uint32_t number_own_thread(void) {
+    unsigned long long known = atomic_load(&own_number);
     unsigned current = atomic_load(&session);
-    if (own_session == current) return;
-    own_session = current;
-    own_thread = atomic_fetch_add(&next_thread, 1);
+    if (known >> 32 == current) return (uint32_t)known;
     own_tid = (pid_t)syscall(SYS_gettid);
+    unsigned long long drawn = (unsigned long long)current << 32 | atomic_fetch_add(&next_thread, 1);
+    return (uint32_t)(atomic_compare_exchange_strong(&own_number, &known, drawn) ? drawn : known);
 }
 
 static uintptr_t counter_of(const ucontext_t *context) {
@@ -106,13 +107,13 @@ static void take_sample(const siginfo_t *information, const ucontext_t *context)
         return;
     }
     int64_t weight = 1 + (information->si_overrun > 0 ? information->si_overrun : 0);
-    number_own_thread();
-    Sample *sample = sample_ring_claim(own_thread);
+    uint32_t thread_number = number_own_thread();
+    Sample *sample = sample_ring_claim(thread_number);
     if (sample == NULL) {
         atomic_fetch_add(&lost, (unsigned long long)weight);
         return;
     }
-    sample->thread = own_thread;
+    sample->thread = thread_number;
     sample->tid = own_tid;
     sample->weight = weight;
     sample->counter = counter_of(context);
@@ -495,9 +496,9 @@ static PyObject *cpu_after_fork_in_child(PyObject *Py_UNUSED(module), PyObject *
 /* In a thread that has just begun: arms it at once, without waiting to be found, and tells its number. */
 static PyObject *cpu_thread_began(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     if (!active || !sampling) Py_RETURN_NONE;
-    number_own_thread();
+    uint32_t number = number_own_thread();
     thread_timers_arm(own_tid);
-    return PyLong_FromUnsignedLong(own_thread);
+    return PyLong_FromUnsignedLong(number);
 }
 
 PyMethodDef cpu_methods[] = {

@@ -13,7 +13,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid /* glibc gives the field no public name */
@@ -140,6 +142,10 @@ bool thread_timers_arm(pid_t tid) {
     return armed;
 }
 
+/* A listing of /proc may miss living threads while others end, and a thread without a timer is not seen. So whoever was
+ * not listed is asked for. */
+static bool is_gone(pid_t tid) { return syscall(SYS_tgkill, (long)getpid(), (long)tid, 0L) != 0 && errno == ESRCH; }
+
 /* Gives every thread of the process but one its timer, and takes back those of threads that are gone. */
 void thread_timers_arm_all(pid_t except) {
     DIR *directory = opendir("/proc/self/task");
@@ -151,7 +157,7 @@ void thread_timers_arm_all(pid_t except) {
         if (tid > 0 && tid != except) arm(tid);
     }
     for (int i = timer_count - 1; i >= 0; i--)
-        if (!timers[i].seen) drop(i);
+        if (!timers[i].seen && (timers[i].tid == except || is_gone(timers[i].tid))) drop(i);
     pthread_mutex_unlock(&lock);
     closedir(directory);
 }
