@@ -75,13 +75,13 @@ def run(cpu_seconds: float) -> dict[str, float]:
     for thread in threads:
         thread.start()
     end = time.thread_time() + cpu_seconds
+    # In a new order each time: a program that repeats itself in step with the sampler would be seen in one place.
+    shuffle = random.Random(3).shuffle
+    steps: list[Callable[[], object]] = [half] * 5 + [third] * 5 + [in_c_with_the_lock, in_c_without_the_lock]
     while time.thread_time() < end:
-        for _ in range(5):
-            timed(half)
-        for _ in range(5):
-            timed(third)
-        timed(in_c_with_the_lock)
-        timed(in_c_without_the_lock)
+        shuffle(steps)
+        for step in steps:
+            timed(step)
     done.set()
     for thread in threads:
         thread.join()
