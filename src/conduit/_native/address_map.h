@@ -9,7 +9,7 @@
 typedef struct {
     uintptr_t address; /* 0: the slot is empty */
     size_t size;       /* bytes that were asked for */
-    uint32_t stack;    /* whose it is: an index that the owner of the map gives meaning to */
+    uint32_t site;     /* whose it is: an index that the owner of the map gives meaning to */
 } Block;
 
 typedef struct {

@@ -1,6 +1,6 @@
 /* The Python stack of a thread: the only file that knows how an interpreter lays out its frames.
  *
- * Both walks give code object and instruction, leaf first, and neither allocates, locks or takes a reference. The
+ * The walks give code object and instruction, leaf first, and neither allocates, locks or takes a reference. The
  * stack must be the calling thread's own. `frames_walk` is for a thread that is at rest in a call of ours (an
  * allocator hook, a wait): its frames are whole, and stay so even without the GIL, because nobody else pops them.
  * `frames_walk_interrupted` is for signal handlers, where any pointer may be rubbish: it loads through safe_load
@@ -61,21 +61,52 @@ static inline bool is_entry_shim(const _PyInterpreterFrame *frame) {
 #endif
 }
 
+static inline const _PyInterpreterFrame *newest_frame(const PyThreadState *thread) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return thread->current_frame;
+#else
+    return thread->cframe->current_frame;
+#endif
+}
+
 int frames_walk(PyThreadState *thread, Frame *frames, int capacity) {
     if (thread == NULL) return 0;
-#if PY_VERSION_HEX >= 0x030D0000
-    const _PyInterpreterFrame *frame = thread->current_frame;
-#else
-    const _PyInterpreterFrame *frame = thread->cframe->current_frame;
-#endif
     int depth = 0;
-    for (; frame != NULL && depth < capacity; frame = frame->previous) {
+    for (const _PyInterpreterFrame *frame = newest_frame(thread); frame != NULL && depth < capacity;
+         frame = frame->previous) {
         PyObject *executable = executable_of(frame);
         if (is_entry_shim(frame) || executable == NULL || !PyCode_Check(executable)) continue;
         PyCodeObject *code = (PyCodeObject *)executable;
         frames[depth++] = (Frame){code, instruction_of(frame, code)};
     }
     return depth;
+}
+
+/* As `frames_walk`, but what stands for a code object is not looked at, and may be another object or NULL. */
+int frames_walk_raw(PyThreadState *thread, Frame *frames, int capacity) {
+    if (thread == NULL) return 0;
+    int depth = 0;
+    for (const _PyInterpreterFrame *frame = newest_frame(thread); frame != NULL && depth < capacity;
+         frame = frame->previous) {
+        if (is_entry_shim(frame)) continue;
+        PyCodeObject *code = (PyCodeObject *)executable_of(frame);
+        frames[depth++] = (Frame){code, instruction_of(frame, code)};
+    }
+    return depth;
+}
+
+/* The state of the calling thread where it holds the GIL, else NULL. */
+PyThreadState *frames_own_thread(void) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyThreadState_GetUnchecked();
+#else
+    PyThreadState *thread = _PyThreadState_UncheckedGet();
+#if PY_VERSION_HEX < 0x030C0000
+    /* That is the state of whoever holds the GIL. */
+    if (thread != NULL && thread->thread_id != PyThread_get_thread_ident() && !PyGILState_Check()) return NULL;
+#endif
+    return thread;
+#endif
 }
 
 static bool looks_like_code(LoadMethod method, const PyObject *object) {

@@ -19,6 +19,8 @@ typedef struct {
 } Coroutines;
 
 int frames_walk(PyThreadState *thread, Frame *frames, int capacity);
+int frames_walk_raw(PyThreadState *thread, Frame *frames, int capacity);
+PyThreadState *frames_own_thread(void);
 int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, Frame *frames, int capacity,
                             Coroutines *coroutines);
 bool frame_is_complete(const Frame *frame);

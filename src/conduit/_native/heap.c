@@ -5,26 +5,29 @@
  *
  * Sampled mode: a sample point falls on average every `rate` bytes, at exponentially distributed distances, so that a
  * block of n bytes is sampled with probability 1 - exp(-n/rate), as in Go's runtime; the reader scales back. An ordinary
- * allocation costs one subtraction from a thread-local counter. Exact mode (rate 1): every block is a sample.
+ * allocation costs one subtraction from a thread-local counter. Exact mode (rate 1): every block is a sample, and the
+ * live ones are found by their addresses in page tables.
  *
  * How a free block is known to be a sampled one, for which the ordinary free must pay next to nothing:
  *   aligned    a sampled block comes from libc, aligned to the size of pymalloc's pools. pymalloc never gives out such an
  *              address (a pool begins with its header), so one AND sorts out the rest. Whoever frees the block later,
  *              even with the hooks gone, hands it to libc: pymalloc does that with every address outside its arenas.
  *   filtered   for allocators that would not (debug hooks, strangers): blocks stay where they are, and a small table of
- *              counters by address hash says "certainly not sampled". Exact mode always looks.
+ *              counters by address hash says "certainly not sampled". Exact mode uses these hooks, and always looks.
  *
  * Law: hooks run with the GIL (both domains require it), and what they keep is under `lock` all the same, for
- * interpreters with a GIL of their own and for fork. Under the lock only libc is called. A stack in the table owns a
- * reference to each of its code objects until the recording ends. */
+ * interpreters with a GIL of their own, which 3.12 brought: before, the one GIL is that lock. It spins, since with one GIL
+ * nobody waits for it. Under the lock only libc is called. */
 #define _GNU_SOURCE
 #include "address_map.h"
 #include "alloc_hook.h"
-#include "stack_table.h"
+#include "block_pages.h"
+#include "call_tree.h"
 
 #include <malloc.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -35,16 +38,16 @@
 #define STUCK 255 /* a counter that overflowed says "perhaps" for ever */
 
 enum { MARK_SIZE = -1000 };
-enum { ALLOC_OBJECTS, ALLOC_SPACE, INUSE_OBJECTS, INUSE_SPACE };
+enum { ALLOC_OBJECTS, ALLOC_SPACE, INUSE_OBJECTS, INUSE_SPACE }; /* each space after its objects */
 
 static atomic_bool recording;
 static bool exact;
 static double rate;
 static unsigned recording_number;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static StackTable table;         /* under `lock`, like all below; each size (class) of one stack is an entry */
-static AddressMap live;          /* sampled blocks that are still there */
+static CallTree tree;            /* under `lock`, like all below; its sites have the four sums */
+static AddressMap live;          /* sampled blocks that are still there, and their sites */
+static BlockPages exact_live;    /* all blocks that are still there, and their sites + 1 */
 static uint8_t filter[FILTER_SIZE];
 static uint64_t dropped;         /* samples for which there was no memory */
 
@@ -52,6 +55,20 @@ static THREAD_LOCAL int64_t until_sample; /* bytes that this thread may still as
 static THREAD_LOCAL unsigned own_recording;
 static THREAD_LOCAL uint64_t random_state;
 static THREAD_LOCAL bool pausing; /* this thread makes objects of the recording, not of the program */
+
+/* Held for some nanoseconds, twice for each block in exact mode, where it would cost as much as all the rest. */
+#if PY_VERSION_HEX >= 0x030C0000
+static atomic_flag lock = ATOMIC_FLAG_INIT;
+
+static inline void acquire(void) {
+    while (UNLIKELY(atomic_flag_test_and_set_explicit(&lock, memory_order_acquire))) sched_yield();
+}
+
+static inline void release(void) { atomic_flag_clear_explicit(&lock, memory_order_release); }
+#else
+static inline void acquire(void) {}
+static inline void release(void) {}
+#endif
 
 /* ---- sample points ---- */
 
@@ -92,15 +109,6 @@ static inline uint8_t *filter_of(const void *block) {
     return &filter[(((uintptr_t)block >> 4) * UINT64_C(0x9E3779B97F4A7C15)) >> 48];
 }
 
-/* The calling thread's stack. A code object that is dying just now (its weak references' callbacks allocate) is left out. */
-static int own_stack(Frame *frames) {
-    if (!PyGILState_Check()) return 0;
-    int depth = frames_walk(PyGILState_GetThisThreadState(), frames, MAX_DEPTH), kept = 0;
-    for (int i = 0; i < depth; i++)
-        if (Py_REFCNT(frames[i].code) > 0) frames[kept++] = frames[i];
-    return kept;
-}
-
 /* Sizes that share an entry when sampled: 16 bytes apart up to 1 KiB, then eight to an octave. A service that allocates
  * all sizes would otherwise add entries for as long as it runs. */
 static size_t size_class(size_t size) {
@@ -110,70 +118,91 @@ static size_t size_class(size_t size) {
     return (size + step - 1) / step * step;
 }
 
-static uint32_t intern(Frame *frames, int depth, size_t size) {
-    bool is_new;
-    frames[depth] = (Frame){(PyCodeObject *)(uintptr_t)size_class(size), MARK_SIZE};
-    uint32_t number = stack_table_intern(&table, frames, depth + 1, &is_new);
-    if (is_new)
-        for (int i = 0; i < depth; i++) Py_INCREF(frames[i].code);
-    return number;
+/* In exact mode all blocks of a site have its size, so that objects tell the space. */
+static inline void count(uint32_t site, int objects_at, int64_t objects, size_t size) {
+    int64_t *values = &tree.sites[site].values[objects_at];
+    values[0] += objects;
+    if (!exact) values[1] += objects * (int64_t)size;
 }
 
-static void enter(void *block, size_t size, uint32_t stack) {
-    if (stack == NO_STACK || !address_map_put(&live, (Block){(uintptr_t)block, size, stack})) {
-        dropped++;
-        return;
-    }
+static bool remember_sampled(void *block, size_t size, uint32_t site) {
+    if (!address_map_put(&live, (Block){(uintptr_t)block, size, site})) return false;
     uint8_t *counter = filter_of(block);
     if (*counter < STUCK) ++*counter;
-    int64_t *values = table.stacks[stack].values;
-    values[ALLOC_OBJECTS]++;
-    values[ALLOC_SPACE] += (int64_t)size;
-    values[INUSE_OBJECTS]++;
-    values[INUSE_SPACE] += (int64_t)size;
-}
-
-static bool leave(void *block, Block *known) {
-    if (!address_map_take(&live, (uintptr_t)block, known)) return false;
-    uint8_t *counter = filter_of(block);
-    if (*counter > 0 && *counter < STUCK) --*counter;
-    int64_t *values = table.stacks[known->stack].values;
-    values[INUSE_OBJECTS]--;
-    values[INUSE_SPACE] -= (int64_t)known->size;
     return true;
 }
 
-static void note_new(void *block, size_t size) {
-    Frame frames[MAX_DEPTH + 1];
-    if (block == NULL) return;
-    int depth = own_stack(frames);
-    pthread_mutex_lock(&lock);
-    enter(block, size, intern(frames, depth, size));
-    pthread_mutex_unlock(&lock);
+static inline bool remember_exact(void *block, uint32_t site) {
+    uint32_t *number = block_pages_find(&exact_live, (uintptr_t)block);
+    if (UNLIKELY(number == NULL)) number = block_pages_add(&exact_live, (uintptr_t)block);
+    if (UNLIKELY(number == NULL)) return false;
+    *number = site + 1;
+    return true;
+}
+
+/* In use from now on. False: for want of memory it will not be known. */
+static inline bool enter(void *block, size_t size, uint32_t site) {
+    if (LIKELY(site != NO_SITE && (exact ? remember_exact(block, site) : remember_sampled(block, size, site)))) {
+        count(site, INUSE_OBJECTS, 1, size);
+        return true;
+    }
+    dropped++;
+    return false;
+}
+
+static bool take_sampled(void *block, Block *known) {
+    if (!address_map_take(&live, (uintptr_t)block, known)) return false;
+    uint8_t *counter = filter_of(block);
+    if (*counter > 0 && *counter < STUCK) --*counter;
+    return true;
+}
+
+static inline bool take_exact(void *block, Block *known) {
+    uint32_t *number = block_pages_find(&exact_live, (uintptr_t)block);
+    if (number == NULL || *number == 0) return false;
+    *known = (Block){(uintptr_t)block, tree.sites[*number - 1].size, *number - 1};
+    *number = 0;
+    return true;
 }
 
 static bool note_gone(void *block, Block *known) {
-    pthread_mutex_lock(&lock);
-    bool was_known = leave(block, known);
-    pthread_mutex_unlock(&lock);
+    acquire();
+    bool was_known = exact ? take_exact(block, known) : take_sampled(block, known);
+    if (was_known) count(known->site, INUSE_OBJECTS, -1, known->size);
+    release();
     return was_known;
 }
 
-/* The block shrank where it is, or nearly: still the same allocation, with less in use. */
-static void note_shrunk(void *block, size_t size, const Block *known) {
-    pthread_mutex_lock(&lock);
-    const Stack *stack = &table.stacks[known->stack];
-    Frame frames[MAX_DEPTH + 1];
-    int depth = (int)stack->depth - 1;
-    memcpy(frames, &table.frames[stack->first], (size_t)depth * sizeof(Frame));
-    uint32_t number = intern(frames, depth, size);
-    enter(block, size, number);
-    if (number != NO_STACK) {
-        /* Counted as allocated once, at the larger size it had then. */
-        table.stacks[number].values[ALLOC_OBJECTS]--;
-        table.stacks[number].values[ALLOC_SPACE] -= (int64_t)size;
+/* What an ordinary free does in exact mode: nothing that needs the size. */
+static inline void exact_gone(void *block) {
+    acquire();
+    uint32_t *number = block_pages_find(&exact_live, (uintptr_t)block);
+    if (number != NULL && *number != 0) {
+        tree.sites[*number - 1].values[INUSE_OBJECTS]--;
+        *number = 0;
     }
-    pthread_mutex_unlock(&lock);
+    release();
+}
+
+static inline void note_new(void *block, size_t size) {
+    if (UNLIKELY(block == NULL)) return;
+    PyThreadState *thread = frames_own_thread();
+    if (UNLIKELY(thread == NULL)) { /* against the law of these domains, and the books cannot bear it */
+        dropped++;
+        return;
+    }
+    acquire();
+    uint32_t site = call_tree_site(&tree, call_tree_node(&tree, thread), size_class(size));
+    if (LIKELY(enter(block, size, site))) count(site, ALLOC_OBJECTS, 1, size);
+    release();
+}
+
+/* The block shrank where it is, or nearly: still the same allocation, with less in use. It stays counted as allocated
+ * at the larger size it had then. */
+static void note_shrunk(void *block, size_t size, const Block *known) {
+    acquire();
+    enter(block, size, call_tree_site(&tree, tree.sites[known->site].node, size_class(size)));
+    release();
 }
 
 /* ---- aligned hooks: sampled blocks live apart ---- */
@@ -226,9 +255,9 @@ static __attribute__((noinline)) void *realloc_diverted(const PyMemAllocatorEx *
 
 static bool find_diverted(const void *block, size_t *size) {
     Block known;
-    pthread_mutex_lock(&lock);
+    acquire();
     bool found = address_map_find(&live, (uintptr_t)block, &known);
-    pthread_mutex_unlock(&lock);
+    release();
     if (found) *size = known.size;
     return found;
 }
@@ -263,7 +292,7 @@ static inline bool draws_sample(size_t size) {
 }
 
 static inline bool may_be_known(const void *block) {
-    return block != NULL && *filter_of(block) != 0;
+    return exact ? block != NULL : block != NULL && *filter_of(block) != 0;
 }
 
 static inline void *filtered_malloc(const PyMemAllocatorEx *below, size_t size) {
@@ -280,7 +309,11 @@ static inline void *filtered_calloc(const PyMemAllocatorEx *below, size_t count,
 
 static inline void filtered_free(const PyMemAllocatorEx *below, void *block) {
     Block known;
-    if (may_be_known(block)) note_gone(block, &known);
+    if (LIKELY(exact)) {
+        exact_gone(block);
+    } else if (may_be_known(block)) {
+        note_gone(block, &known);
+    }
     below->free(below->ctx, block);
 }
 
@@ -358,46 +391,51 @@ static PyObject *heap_start(PyObject *Py_UNUSED(module), PyObject *argument) {
     return PyUnicode_FromString(aligned ? "aligned" : "filtered");
 }
 
-/* The stack's entry as (size, alloc_objects, alloc_space, inuse_objects, inuse_space, (code, instruction, …)). */
-static PyObject *build_entry(const StackTable *copy, const Stack *stack) {
-    const Frame *frames = &copy->frames[stack->first];
-    PyObject *places = frames_as_tuple(frames, stack->depth - 1);
+/* The site as (size, alloc_objects, alloc_space, inuse_objects, inuse_space, (code, instruction, …)). */
+static PyObject *build_entry(const CallTree *copy, const CallSite *site) {
+    Frame frames[MAX_DEPTH];
+    PyObject *places = frames_as_tuple(frames, call_node_stack(copy->nodes, site->node, frames));
     if (places == NULL) return NULL;
-    return Py_BuildValue("(KLLLLN)", (unsigned long long)(uintptr_t)frames[stack->depth - 1].code,
-                         (long long)stack->values[ALLOC_OBJECTS], (long long)stack->values[ALLOC_SPACE],
-                         (long long)stack->values[INUSE_OBJECTS], (long long)stack->values[INUSE_SPACE], places);
+    return Py_BuildValue("(KLLLLN)", (unsigned long long)site->size, (long long)site->values[ALLOC_OBJECTS],
+                         (long long)site->values[ALLOC_SPACE], (long long)site->values[INUSE_OBJECTS],
+                         (long long)site->values[INUSE_SPACE], places);
 }
 
-/* A copy, because building Python objects runs the program (collections, other threads), which changes the table. */
-static bool copy_table(StackTable *copy) {
-    pthread_mutex_lock(&lock);
-    *copy = (StackTable){.stack_count = table.stack_count, .frame_count = table.frame_count};
-    copy->stacks = malloc((table.stack_count + 1) * sizeof(Stack));
-    copy->frames = malloc((table.frame_count + 1) * sizeof(Frame));
-    bool copied = copy->stacks != NULL && copy->frames != NULL;
-    if (copied && table.stack_count > 0) {
-        memcpy(copy->stacks, table.stacks, table.stack_count * sizeof(Stack));
-        memcpy(copy->frames, table.frames, table.frame_count * sizeof(Frame));
+/* A copy, because building Python objects runs the program (collections, other threads), which changes the tree. */
+static bool copy_tree(CallTree *copy) {
+    acquire();
+    copy->site_count = tree.site_count;
+    copy->nodes = malloc((tree.node_count + 1) * sizeof(CallNode));
+    copy->sites = malloc((tree.site_count + 1) * sizeof(CallSite));
+    bool copied = copy->nodes != NULL && copy->sites != NULL;
+    if (copied && tree.site_count > 0) {
+        memcpy(copy->nodes, tree.nodes, tree.node_count * sizeof(CallNode));
+        memcpy(copy->sites, tree.sites, tree.site_count * sizeof(CallSite));
     }
-    pthread_mutex_unlock(&lock);
+    release();
+    for (uint32_t i = 0; copied && exact && i < copy->site_count; i++) {
+        CallSite *site = &copy->sites[i];
+        site->values[ALLOC_SPACE] = site->values[ALLOC_OBJECTS] * (int64_t)site->size;
+        site->values[INUSE_SPACE] = site->values[INUSE_OBJECTS] * (int64_t)site->size;
+    }
     return copied;
 }
 
 static PyObject *build_entries(void) {
-    StackTable copy;
+    CallTree copy;
     PyObject *entries = NULL;
-    if (copy_table(&copy)) {
+    if (copy_tree(&copy)) {
         entries = PyList_New(0);
-        for (uint32_t i = 0; entries != NULL && i < copy.stack_count; i++) {
-            PyObject *entry = build_entry(&copy, &copy.stacks[i]);
+        for (uint32_t i = 0; entries != NULL && i < copy.site_count; i++) {
+            PyObject *entry = build_entry(&copy, &copy.sites[i]);
             if (entry == NULL || PyList_Append(entries, entry) < 0) Py_CLEAR(entries);
             Py_XDECREF(entry);
         }
     } else {
         PyErr_NoMemory();
     }
-    free(copy.stacks);
-    free(copy.frames);
+    free(copy.nodes);
+    free(copy.sites);
     return entries;
 }
 
@@ -424,17 +462,15 @@ static PyObject *heap_pause(PyObject *Py_UNUSED(module), PyObject *argument) {
     return PyBool_FromLong(was_pausing);
 }
 
-static void release_table(void) {
-    StackTable old;
-    pthread_mutex_lock(&lock);
-    old = table;
-    table = (StackTable){0};
+static void forget_recording(void) {
+    acquire();
+    CallTree old = tree;
+    memset(&tree, 0, sizeof tree);
     address_map_clear(&live);
+    block_pages_clear(&exact_live);
     memset(filter, 0, sizeof filter);
-    pthread_mutex_unlock(&lock);
-    for (uint32_t i = 0; i < old.stack_count; i++)
-        for (uint32_t j = 0; j + 1 < old.stacks[i].depth; j++) Py_DECREF(old.frames[old.stacks[i].first + j].code);
-    stack_table_clear(&old);
+    release();
+    call_tree_release(&old);
 }
 
 static PyObject *heap_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
@@ -442,7 +478,7 @@ static PyObject *heap_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(igno
     recording = false;
     if (aligned_layer.installed) allocator_layer_remove(&aligned_layer);
     if (filtered_layer.installed) allocator_layer_remove(&filtered_layer);
-    release_table();
+    forget_recording();
     Py_RETURN_NONE;
 }
 
@@ -454,8 +490,8 @@ PyMethodDef heap_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static void before_fork(void) { pthread_mutex_lock(&lock); }
-static void after_fork(void) { pthread_mutex_unlock(&lock); }
+static void before_fork(void) { acquire(); }
+static void after_fork(void) { release(); }
 
 int attach_heap(void) {
     if (pthread_atfork(before_fork, after_fork, after_fork) == 0) return 0;
