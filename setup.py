@@ -12,7 +12,14 @@ setup(
             "conduit._native._core",
             sources=sources,
             depends=sorted(str(path) for path in Path("src/conduit/_native").glob("*.h")),
-            extra_compile_args=["-std=c11", "-O2", "-Wall", "-Wextra", "-fno-strict-aliasing", "-fvisibility=hidden"],
+            extra_compile_args=[
+                "-std=c11",
+                "-O2",
+                "-Wall",
+                "-Wextra",
+                "-fno-strict-aliasing",
+                "-fvisibility=hidden",
+            ],
             libraries=["m"],
             optional=True,
         )
