@@ -1,17 +1,22 @@
 """What profilers cost: paired runs of three workloads, with and without.
 
-    python benchmarks/profiler_overhead.py [--pairs 25] [--tools PYTHON] [ENGINE…]
+    python benchmarks/profiler_overhead.py [--minutes 15] [--workloads W,…] [--tools PYTHON] [ENGINE…]
 
 In one process, batches of some tens of milliseconds alternate: without, with, without. Each triple gives one ratio of CPU time (of
 all threads): with, over the mean of its two neighbours. Printed are the median ratio as a percentage of slowdown and its
-95 % bootstrap interval. `none` is the noise floor: the same without any engine. Engines that cannot be started and
-stopped inside a program (py-spy, scalene) are left out; py-spy is compared process against process at the end.
+95 % bootstrap interval. `none` is the noise floor: the same without any engine; its interval is what this run resolves, and
+figures of different runs are not to be compared. py-spy looks from outside at whole half-seconds of work, and scalene, which
+has to start a program itself, is compared process against process.
+
+The time is shared out evenly among engines and workloads; each takes as many pairs as fit, and three at least. An engine is
+named by any part of its name; `--list` prints them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import socket
 import statistics
@@ -21,13 +26,14 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.profiler_tools import environment, tools_python
+from benchmarks.profiler_tools import environment, missing, tools_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,10 +129,36 @@ def conduit_heap(rate: int) -> AbstractContextManager[object]:
     return recording()
 
 
-def memray(**options: bool) -> AbstractContextManager[object]:
+@contextmanager
+def conduit_waits() -> Iterator[None]:
+    from conduit._native import waits
+
+    waits.set_rates(1, 1, gil=False)
+    yield
+    waits.set_rates(0, 0, gil=False)
+
+
+@contextmanager
+def scratch_file() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield str(Path(folder) / "recording")
+
+
+@contextmanager
+def conduit_trace() -> Iterator[None]:
+    from conduit.collect.trace import Trace
+
+    # A small ring costs the same for each event, and is written sooner.
+    with scratch_file() as path, Trace(path, max_events=50_000):
+        yield
+
+
+@contextmanager
+def memray(**options: bool) -> Iterator[None]:
     import memray as tool
 
-    return tool.Tracker(tempfile.mktemp(), **options)
+    with scratch_file() as path, tool.Tracker(path, **options):
+        yield
 
 
 @contextmanager
@@ -172,6 +204,8 @@ ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "conduit cpu, 100 Hz": conduit_cpu,
     "conduit heap, 512 KiB": lambda: conduit_heap(512 * 1024),
     "conduit heap, exact": lambda: conduit_heap(1),
+    "conduit block + mutex": conduit_waits,
+    "conduit trace": conduit_trace,
     "pyinstrument, 1 ms": pyinstrument,
     "cProfile": cprofile,
     "yappi, CPU clock": yappi,
@@ -180,6 +214,13 @@ ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "tracemalloc, 1 frame": lambda: traced(1),
     "tracemalloc, 10 frames": lambda: traced(10),
 }
+FROM_OUTSIDE = ("py-spy", "py-spy --nonblocking", "scalene, CPU", "scalene, all")
+DIRECT = "direct cost of conduit cpu"
+# What has to be installed for an engine, by how its name begins.
+PACKAGE_OF = {name: name for name in ("pyinstrument", "yappi", "memray", "py-spy", "scalene")} | {
+    "conduit trace": "viztracer"
+}
+FEWEST_PAIRS = 3
 
 
 def batch(work: Callable[[], None], rounds: int) -> float:
@@ -189,19 +230,32 @@ def batch(work: Callable[[], None], rounds: int) -> float:
     return time.process_time() - begin
 
 
-def ratios(
-    engine: Callable[[], AbstractContextManager[object]], work: Callable[[], None], pairs: int
-) -> list[float]:
+def rounds_for(work: Callable[[], None], seconds: float) -> int:
     work()
-    rounds = max(1, round(0.04 / max(batch(work, 1), 1e-4)))
-    found = []
-    for _ in range(pairs):
-        before = batch(work, rounds)
-        with engine():
-            during = batch(work, rounds)
-        after = batch(work, rounds)
-        found.append(2 * during / (before + after))
+    return max(1, round(seconds / max(batch(work, 1), 1e-4)))
+
+
+def repeat(measure_pair: Callable[[], float], seconds: float) -> list[float]:
+    """As many pairs as fit into the time."""
+    end = time.monotonic() + seconds
+    found: list[float] = []
+    while len(found) < FEWEST_PAIRS or time.monotonic() < end:
+        found.append(measure_pair())
     return found
+
+
+def paired(engine: str, workload: str, seconds: float) -> list[float]:
+    """Ratios of CPU time with and without an engine that starts and stops inside the program."""
+    work = WORKLOADS[workload]
+    rounds = rounds_for(work, 0.04)
+
+    def measure_pair() -> float:
+        before = batch(work, rounds)
+        with ENGINES[engine]():
+            during = batch(work, rounds)
+        return 2 * during / (before + batch(work, rounds))
+
+    return repeat(measure_pair, seconds)
 
 
 def interval(values: list[float]) -> tuple[float, float, float]:
@@ -210,19 +264,16 @@ def interval(values: list[float]) -> tuple[float, float, float]:
     return statistics.median(values), medians[25], medians[974]
 
 
-def measure(engine: str, pairs: int) -> dict[str, tuple[float, float, float]]:
-    return {name: interval(ratios(ENGINES[engine], work, pairs)) for name, work in WORKLOADS.items()}
-
-
-def direct_cost(seconds: float = 3) -> dict[str, float]:
+def direct_cost(workloads: list[str], seconds: float) -> dict[str, float]:
     """CPU seconds that the sampler itself used (handlers and collector), for each second of the program's."""
     from conduit._native import sampler
 
     shares = {}
-    for name, work in WORKLOADS.items():
+    for name in workloads:
+        work = WORKLOADS[name]
         sampler.start(10_000_000, False, False)
         begin = time.process_time()
-        while time.process_time() - begin < seconds:
+        while time.process_time() - begin < seconds / len(workloads):
             work()
         used = time.process_time() - begin
         _, facts = sampler.stop()
@@ -230,79 +281,174 @@ def direct_cost(seconds: float = 3) -> dict[str, float]:
     return shares
 
 
-def py_spy(tools: str, pairs: int, nonblocking: bool) -> dict[str, tuple[float, float, float]]:
-    """py-spy looks from outside: whole seconds of work with and without it watching, alternating."""
-    import os
+def watched_by_py_spy(engine: str, workload: str, seconds: float) -> list[float]:
+    """py-spy looks from outside: half a second of work with it watching, between two without."""
+    work = WORKLOADS[workload]
+    rounds = rounds_for(work, 0.5)
+    tool = str(Path(sys.executable).with_name("py-spy"))
+    flags = engine.split()[1:]
 
-    tool = str(Path(tools).with_name("py-spy"))
-    found = {}
-    for name, work in WORKLOADS.items():
-        values = []
-        for _ in range(max(pairs // 5, 4)):
-            rounds = max(1, round(0.5 / max(batch(work, 1), 1e-4)))
-            before = batch(work, rounds)
-            command = [
-                tool,
-                "record",
-                "-p",
-                str(os.getpid()),
-                "-r",
-                "100",
-                "-d",
-                "60",
-                "-o",
-                tempfile.mktemp(),
-            ]
-            command += ["--nonblocking"] if nonblocking else []
+    def measure_pair() -> float:
+        before = batch(work, rounds)
+        with scratch_file() as path:
+            command = [tool, "record", "-p", str(os.getpid()), "-r", "100", "-d", "60", "-o", path, *flags]
             watcher = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(0.4)
             during = batch(work, rounds)
+            ended = watcher.poll()
             watcher.kill()
             watcher.wait()
-            values.append(2 * during / (before + batch(work, rounds)))
-        found[name] = interval(values)
-    return found
+        if ended is not None:
+            raise RuntimeError(f"py-spy ended with status {ended} before the work did")
+        return 2 * during / (before + batch(work, rounds))
+
+    return repeat(measure_pair, seconds)
 
 
-def row(engine: str, result: dict[str, tuple[float, float, float]]) -> str:
+def cpu_of_process(launcher: list[str], workload: str, rounds: int) -> float:
+    """CPU seconds of the work alone, in a process of its own, started as the launcher says."""
+    with scratch_file() as path:
+        asked = ["--plain", workload, "--rounds", str(rounds), "--answer", path]
+        answer = subprocess.run([*launcher, __file__, *asked], capture_output=True, text=True)
+        if not Path(path).exists():
+            raise RuntimeError(
+                f"{launcher[2]} gave no answer: {(answer.stderr or answer.stdout).strip()[-200:]}"
+            )
+        return float(Path(path).read_text())
+
+
+def started_by_scalene(engine: str, workload: str, seconds: float) -> list[float]:
+    """scalene has to start the program: whole processes, without, with, without."""
+    rounds = rounds_for(WORKLOADS[workload], 0.5)
+    plain = [sys.executable, "-u"]
+
+    def measure_pair() -> float:
+        before = cpu_of_process(plain, workload, rounds)
+        with scratch_file() as path:
+            flags = ["--cpu-only"] if engine.endswith("CPU") else []
+            launcher = [sys.executable, "-m", "scalene", "run", *flags, "--outfile", path]
+            during = cpu_of_process(launcher, workload, rounds)
+        return 2 * during / (before + cpu_of_process(plain, workload, rounds))
+
+    return repeat(measure_pair, seconds)
+
+
+def measure(engine: str, workloads: list[str], seconds: float) -> dict[str, tuple[float, float, float, int]]:
+    """Median, its interval, and the number of pairs, for each workload."""
+    way = paired
+    if engine.startswith("py-spy"):
+        way = watched_by_py_spy
+    elif engine.startswith("scalene"):
+        way = started_by_scalene
+    answers = {}
+    for name in workloads:
+        values = way(engine, name, seconds / len(workloads))
+        answers[name] = (*interval(values), len(values))
+    return answers
+
+
+def row(engine: str, result: dict[str, list[float]]) -> str:
     cells = [
-        f"{100 * m - 100:+.1f} [{100 * low - 100:+.1f}, {100 * high - 100:+.1f}]"
-        for m, low, high in result.values()
+        f"{100 * m - 100:+.1f} [{100 * low - 100:+.1f}, {100 * high - 100:+.1f}] ({pairs:.0f})"
+        for m, low, high, pairs in result.values()
     ]
     return f"| {engine} | " + " | ".join(cells) + " |"
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("engines", nargs="*", default=list(ENGINES))
-    arguments.add_argument("--pairs", type=int, default=25)
-    arguments.add_argument("--tools", help="a Python that has the other profilers")
-    arguments.add_argument("--one", help=argparse.SUPPRESS)
-    given = arguments.parse_args()
-    if given.one:
-        answers = {"direct": direct_cost} if given.one == "direct" else {}
-        print(json.dumps(answers[given.one]() if answers else measure(given.one, given.pairs)))
-        return
-    tools = tools_python(given.tools)
-    print("| profiler, % slowdown | " + " | ".join(WORKLOADS) + " |")
-    print("|---" * (len(WORKLOADS) + 1) + "|")
-    for engine in given.engines:
-        command = [tools, __file__, "--one", engine, "--pairs", str(given.pairs)]
-        answer = subprocess.run(command, capture_output=True, text=True, env=environment())
-        if answer.returncode:
-            print(f"| {engine} | did not run: {answer.stderr.strip().splitlines()[-1]} |", flush=True)
-        else:
-            print(row(engine, json.loads(answer.stdout.splitlines()[-1])), flush=True)
-    for nonblocking in (False, True):
-        print(
-            row("py-spy" + " --nonblocking" * nonblocking, py_spy(tools, given.pairs, nonblocking)),
-            flush=True,
-        )
-    answer = subprocess.run(
-        [tools, __file__, "--one", "direct"], capture_output=True, text=True, env=environment(), check=True
+def resolution(result: dict[str, list[float]]) -> str:
+    """What the row `none` says about this run."""
+    cells = [f"{name} {50 * (high - low):.1f} points" for name, (_, low, high, _) in result.items()]
+    return (
+        f"Without any engine the intervals are {', '.join(cells)} to either side: with as many pairs, less than that is "
+        "not resolved in this run. Figures of different runs are not to be compared."
     )
-    shares = ", ".join(f"{name} {100 * share:.3f} %" for name, share in json.loads(answer.stdout).items())
-    print(f"\nDirect cost of the CPU sampler at 100 Hz, of the program's CPU time: {shares}.")
+
+
+def ask(tools: str, engine: str, workloads: list[str], seconds: float) -> dict[str, list[float]]:
+    """One engine in a process of its own. Raises `RuntimeError` with its last words where it did not run."""
+    command = [
+        tools,
+        __file__,
+        "--one",
+        engine,
+        "--seconds",
+        str(seconds),
+        "--workloads",
+        ",".join(workloads),
+    ]
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment())
+    if answer.returncode:
+        raise RuntimeError((answer.stderr.strip().splitlines() or [f"status {answer.returncode}"])[-1])
+    found: dict[str, list[float]] = json.loads(answer.stdout.splitlines()[-1])
+    return found
+
+
+def print_table(tools: str, engines: list[str], workloads: list[str], minutes: float) -> None:
+    print("| profiler, % slowdown (pairs) | " + " | ".join(workloads) + " |")
+    print("|---" * (len(workloads) + 1) + "|", flush=True)
+    absent = missing(tools, set(PACKAGE_OF.values()))
+    notes = []
+    end = time.monotonic() + 60 * minutes
+    for position, engine in enumerate(engines):
+        package = next((package for name, package in PACKAGE_OF.items() if engine.startswith(name)), None)
+        if package in absent:
+            print(f"| {engine} | {package} is not installed |", flush=True)
+            continue
+        # What is left, shared evenly; a tenth of it goes to starting processes and to writing what was recorded.
+        seconds = max(0.9 * (end - time.monotonic()) / (len(engines) - position), 1)
+        try:
+            result = ask(tools, engine, workloads, seconds)
+        except RuntimeError as error:
+            print(f"| {engine} | did not run: {error} |", flush=True)
+            continue
+        if engine == DIRECT:
+            shares = ", ".join(f"{name} {100 * share:.3f} %" for name, share in result.items())
+            notes.append(f"Direct cost of the CPU sampler at 100 Hz, of the program's CPU time: {shares}.")
+            continue
+        print(row(engine, result), flush=True)
+        if engine == "none":
+            notes.append(resolution(result))
+    print("", *notes, sep="\n")
+
+
+def chosen(names: list[str], wanted: list[str], what: str) -> list[str]:
+    """The names that contain one of the wanted parts, in their own order; all where none is wanted."""
+    for part in wanted:
+        if not any(part.lower() in name.lower() for name in names):
+            raise SystemExit(f"no {what} is called {part!r}; there are: {', '.join(names)}")
+    if not wanted:
+        return names
+    return [name for name in names if any(part.lower() in name.lower() for part in wanted)]
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("engines", nargs="*", help="parts of their names; all where none is given")
+    arguments.add_argument("--minutes", type=float, default=15, help="for the whole table (default 15)")
+    arguments.add_argument("--workloads", default="", help="parts of their names, with commas between")
+    arguments.add_argument("--tools", help="a Python that has the other profilers")
+    arguments.add_argument("--list", action="store_true", help="print the engines and end")
+    for inner in ("--one", "--plain", "--answer"):
+        arguments.add_argument(inner, help=argparse.SUPPRESS)
+    arguments.add_argument("--seconds", type=float, help=argparse.SUPPRESS)
+    arguments.add_argument("--rounds", type=int, help=argparse.SUPPRESS)
+    given = arguments.parse_args()
+    workloads = chosen(list(WORKLOADS), [part for part in given.workloads.split(",") if part], "workload")
+    if given.plain:
+        WORKLOADS[given.plain]()
+        Path(given.answer).write_text(str(batch(WORKLOADS[given.plain], given.rounds)))
+        return
+    if given.one:
+        work = direct_cost if given.one == DIRECT else partial(measure, given.one)
+        print(json.dumps(work(workloads, given.seconds)))
+        return
+    engines = chosen([*ENGINES, *FROM_OUTSIDE, DIRECT], given.engines, "engine")
+    if given.list:
+        print(*engines, sep="\n")
+        return
+    print_table(tools_python(given.tools), engines, workloads, given.minutes)
 
 
 if __name__ == "__main__":

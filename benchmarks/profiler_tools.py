@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-PACKAGES = ("py-spy", "pyinstrument", "yappi", "scalene", "memray")
+PACKAGES = ("py-spy", "pyinstrument", "yappi", "scalene", "memray", "viztracer")
 
 
 def tools_python(given: str | None) -> str:
@@ -23,6 +23,14 @@ def tools_python(given: str | None) -> str:
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
         (folder / "complete").touch()
     return str(python)
+
+
+def missing(python: str, packages: set[str]) -> set[str]:
+    """Those of the packages that this Python has not."""
+    script = "import importlib.metadata; print(*(d.name for d in importlib.metadata.distributions()))"
+    answer = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True)
+    installed = {name.lower().replace("_", "-") for name in answer.stdout.split()}
+    return packages - installed
 
 
 def environment() -> dict[str, str]:
