@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     Action = Callable[[Page, list[list[float]]], None]
 
 COUNT_FRAMES = """() => {
-  window.frames_seen = [];
-  const tick = (now) => { if (!window.frames_seen) return; window.frames_seen.push(now); requestAnimationFrame(tick); };
+  const seen = window.frames_seen = [];
+  const tick = (now) => { if (window.frames_seen === seen) { seen.push(now); requestAnimationFrame(tick); } };
   requestAnimationFrame(tick);
 }"""
 TAKE_FRAMES = """() => { const seen = window.frames_seen; window.frames_seen = null; return seen; }"""

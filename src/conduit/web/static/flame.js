@@ -14,7 +14,8 @@ Conduit.page.views.flamegraph = (() => {
   const NARROWEST = 2.5; // pixels: a thinner box cannot be seen or hit
   const MOST_BOXES = 12000;
 
-  let tree, groups, order, pivot, zoom, boxes, pattern, picked, area, detail, hits;
+  let tree, groups, order, pivot, zoom, boxes, pattern, picked, area, detail, glow, separator, hits;
+  let drawn, spellings; // key of a box → its element; source → the ways to write its name, longest first
 
   // ── the tree ──
 
@@ -128,11 +129,13 @@ Conduit.page.views.flamegraph = (() => {
     return ((hash >>> 0) % 360);
   }
 
-  function label(name, pixels) {
+  function label(source, pixels) {
     const room = Math.floor((pixels - 8) / 6.6);
     if (room < 3) return "";
-    for (const text of shorter(name)) if (text.length <= room) return text;
-    return `${shorter(name).at(-1).slice(0, room - 1)}…`;
+    let texts = spellings.get(source);
+    if (!texts) spellings.set(source, (texts = shorter(nameOf(source))));
+    for (const text of texts) if (text.length <= room) return text;
+    return `${texts.at(-1).slice(0, room - 1)}…`;
   }
 
   // A long name loses its package first: `a.b.Class.method` → `Class.method` → `method`.
@@ -163,24 +166,38 @@ Conduit.page.views.flamegraph = (() => {
     return rest;
   }
 
+  // While the picture only moves, a box keeps its element: what a wheel's notch changes is where it stands.
   function drawBox(box, width, top) {
     const left = Math.max(0, (box.x - zoom.x) * zoom.scale), right = Math.min(1, (box.x + box.share - zoom.x) * zoom.scale);
     const pixels = (right - left) * width;
-    const name = nameOf(box.source);
+    const key = `${box.kind} ${box.row} ${box.nodes[0]}`;
+    const kept = drawn.get(key);
+    const element = kept || makeBox(box);
+    box.left = left * width; box.width = Math.max(1, pixels - 1); box.top = (box.row + top) * ROW;
+    element.style.left = `${box.left}px`;
+    element.style.width = `${box.width}px`;
+    element.style.top = `${box.top}px`;
+    write(element, label(box.source, pixels));
+    box.element = element;
+    element.box = box;
+    return [key, element];
+  }
+
+  function write(element, text) {
+    const span = element.querySelector(".text");
+    if (!text) span?.remove();
+    else if (!span) element.append(make("span", { className: "text" }, text));
+    else if (span.textContent !== text) span.textContent = text;
+  }
+
+  function makeBox(box) {
     const element = make("button", { type: "button", className: "box", tabIndex: -1 });
-    element.style.left = `${left * width}px`;
-    element.style.width = `${Math.max(1, pixels - 1)}px`;
-    element.style.top = `${(box.row + top) * ROW}px`;
-    element.setAttribute("aria-label", `${name}: ${describe(box)}`);
+    element.setAttribute("aria-label", `${nameOf(box.source)}: ${describe(box)}`);
     if (box.source === 0) element.classList.add("root");
     else if (differs()) element.classList.add("diff");
     else element.style.setProperty("--hue", hue(box.source));
     if (box.kind === "pivot") element.classList.add("pivot");
     if (differs() && box.source !== 0) element.append(drawDelta(box));
-    const text = label(name, pixels);
-    if (text) element.append(make("span", { className: "text" }, text));
-    box.element = element;
-    element.box = box;
     return element;
   }
 
@@ -191,23 +208,32 @@ Conduit.page.views.flamegraph = (() => {
     return delta;
   }
 
+  function clear() {
+    drawn = new Map();
+    area.replaceChildren(glow);
+  }
+
   function redraw() {
     const width = area.clientWidth;
     const laid = layOut();
     boxes = laid.boxes;
     const top = -laid.highest + (pivot === null ? 0 : 1);
-    const elements = boxes.map((box) => drawBox(box, width, box.row <= 0 && pivot !== null && box.kind !== "caller" ? top + 0 : box.kind === "caller" ? top - 1 : top));
+    const now = new Map(boxes.map((box) => drawBox(box, width, box.row <= 0 && pivot !== null && box.kind !== "caller" ? top + 0 : box.kind === "caller" ? top - 1 : top)));
+    for (const [key, element] of drawn) if (!now.has(key)) element.remove();
+    const elements = [...now].filter(([key]) => !drawn.has(key)).map(([, element]) => element);
+    drawn = now;
+    separator?.remove();
     if (pivot !== null) {
-      const line = make("div", { className: "separator" }, `${describe(boxes[0])} of ${amount(tree.total[0], tree.unit)} — callers above, callees below`);
-      line.style.top = `${(top - 1) * ROW}px`;
-      elements.push(line);
+      separator = make("div", { className: "separator" }, `${describe(boxes[0])} of ${amount(tree.total[0], tree.unit)} — callers above, callees below`);
+      separator.style.top = `${(top - 1) * ROW}px`;
+      elements.push(separator);
     }
     area.style.height = `${(laid.deepest + top + 1) * ROW}px`;
-    area.replaceChildren(...elements);
+    glow.before(...elements);
     if (boxes[0]) boxes[0].element.tabIndex = 0;
     area.dataset.cut = laid.cut ? "yes" : "";
     markHits();
-    showDetail(null);
+    point(null);
   }
 
   function showDetail(box) {
@@ -216,6 +242,12 @@ Conduit.page.views.flamegraph = (() => {
     detail.firstElementChild.textContent = nameOf(one.source) + (tree.files[one.source] ? `  ${tree.files[one.source]}` : "");
     const self = own(one);
     detail.lastElementChild.textContent = (self > 0 && !differs() ? `self ${amount(self, tree.unit)} │ ` : "") + describe(one);
+  }
+
+  // One sheet that moves over the box under the pointer. A box that changed itself would have thousands painted again.
+  function point(box) {
+    showDetail(box);
+    glow.style.transform = box ? `translate(${box.left}px, ${box.top}px) scaleX(${box.width})` : "scaleX(0)";
   }
 
   // ── search ──
@@ -254,6 +286,7 @@ Conduit.page.views.flamegraph = (() => {
 
   function pivotOn(source) {
     pivot = source === 0 ? null : source;
+    clear();
     zoom = { x: 0, scale: 1 };
     Conduit.page.note({ p: pivot === null ? null : Conduit.page.exactly([tree.names[source]]) });
     redraw();
@@ -309,8 +342,8 @@ Conduit.page.views.flamegraph = (() => {
   function listen() {
     area.addEventListener("click", (event) => { const box = boxAt(event); if (box) pivotOn(box.source); });
     area.addEventListener("contextmenu", (event) => openMenu(event, boxAt(event), event.clientX, event.clientY));
-    area.addEventListener("mouseover", (event) => showDetail(boxAt(event)));
-    area.addEventListener("mouseleave", () => showDetail(null));
+    area.addEventListener("mouseover", (event) => point(boxAt(event)));
+    area.addEventListener("mouseleave", () => point(null));
     area.addEventListener("focusin", (event) => showDetail(boxAt(event)));
     area.addEventListener("keydown", onKey);
     area.addEventListener("wheel", (event) => {
@@ -335,7 +368,10 @@ Conduit.page.views.flamegraph = (() => {
     picked = null; pattern = null; hits = new Uint8Array(tree.names.length);
     detail = make("div", { className: "detail" }, make("span", { className: "name" }), make("span", { className: "numbers" }));
     area = make("div", { className: "flame", role: "group", "aria-label": "Flame graph" });
+    glow = make("div", { className: "glow" });
     main.append(explain(content), detail, area);
+    spellings = new Map();
+    clear();
     listen();
     redraw();
     resize?.disconnect();
