@@ -15,6 +15,8 @@ What a page may say, and what is done with it:
 - Blocks in other languages (`sh` for installation, `json`, `text`) are not run; a `$ conduit …` line in one of them
   is an error, so that no example escapes.
 
+- Ports 6070 to 6099 in a page stand for free ones: other numbers are used when it runs, and put back in what it prints.
+
 What differs from run to run is compared by rule, on both sides: times (`1.5ms`, `0.03s`), addresses (`0x7f…`), process
 ids, the folder's own path, and in benchmark text the machine, the iterations, ns/op and every B/op and allocs/op but
 0 (Python versions differ there); warnings below benchmark results may come or not. A line that is only `…` or `...` stands for any number of lines; `…` inside a line for any text.
@@ -22,12 +24,45 @@ ids, the folder's own path, and in benchmark text the machine, the iterations, n
 
 from __future__ import annotations
 
+import contextlib
+import random
 import re
+import socket
 from pathlib import Path
 from typing import NamedTuple
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+|~~~+) *(?P<language>[\w+-]*)[^`]*$")
 _DIRECTIVE = re.compile(r"^\s*<!-- *(?P<name>files|file|exit|skip): *(?P<value>.*?) *-->\s*$")
+
+
+_PAGE_PORT = re.compile(r"\b60[7-9]\d\b")
+_PORTS = range(20_000, 32_000)  # the kernel gives those above to whoever asks for any
+
+
+class FreePorts:
+    """The free ports that the ports of one page stand for, so that pages can run at the same time, and beside services."""
+
+    def __init__(self) -> None:
+        self._free: dict[str, str] = {}
+
+    def put(self, text: str) -> str:
+        """A page's text as it is run."""
+        return _PAGE_PORT.sub(lambda port: self._of(port[0]), text)
+
+    def put_back(self, printed: str) -> str:
+        """What was printed as the page shows it."""
+        for port, free in self._free.items():
+            printed = re.sub(rf"\b{free}\b", port, printed)
+        return printed
+
+    def _of(self, port: str) -> str:
+        while port not in self._free:
+            candidate = random.choice(_PORTS)
+            with contextlib.suppress(OSError), socket.socket() as probe:
+                probe.bind(("", candidate))
+                if str(candidate) not in self._free.values():
+                    self._free[port] = str(candidate)
+        return self._free[port]
 
 
 class Block(NamedTuple):

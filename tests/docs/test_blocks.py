@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import agrees, read_blocks, read_commands
+from tests.docs.blocks import FreePorts, agrees, read_blocks, read_commands
 from tests.docs.test_pages import PageRun
 
 FOLDER = Path("/nowhere/at/all")
@@ -96,3 +99,29 @@ def test_a_page_whose_examples_are_right_passes(tmp_path: Path) -> None:
         run.block(
             block, output if number + 1 < len(blocks) and blocks[number + 1].language == "output" else None
         )
+
+
+def test_a_page_runs_on_free_ports_and_shows_its_own() -> None:
+    ports = FreePorts()
+    put = ports.put("serve :6071 and localhost:6072/x, again 6071; not 16071 or 8080")
+    first, second, again, *others = re.findall(r"\d+", put)
+    assert first == again != second
+    assert others == ["16071", "8080"]
+    assert first != "6071"
+    for port in (first, second):
+        with socket.socket() as free:
+            free.bind(("", int(port)))
+    assert ports.put_back(put) == "serve :6071 and localhost:6072/x, again 6071; not 16071 or 8080"
+
+
+def test_pages_that_run_at_the_same_time_have_ports_of_their_own(tmp_path: Path) -> None:
+    page = read_blocks(
+        "```python\nimport socket, time\nsocket.create_server(('', 6071)); time.sleep(1)\n```\n"
+    )
+    with ThreadPoolExecutor(2) as both:
+        list(both.map(lambda name: PageRun(Path(name), _made(tmp_path / name)).block(page[0], None), "ab"))
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

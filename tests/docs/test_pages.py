@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROJECT
-from tests.docs.blocks import Block, agrees, read_blocks, read_commands
+from tests.docs.blocks import Block, FreePorts, agrees, read_blocks, read_commands
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 TIME_LIMIT_S = 120
@@ -42,6 +42,7 @@ class PageRun:
     def __init__(self, page: Path, folder: Path) -> None:
         self.page = page
         self.folder = folder
+        self.ports = FreePorts()
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("CONDUIT", "COLUMNS"))},
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -60,7 +61,7 @@ class PageRun:
         elif "file" in block.directives:
             target = self.folder / block.directives["file"]
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(block.text, encoding="utf-8")
+            target.write_text(self.ports.put(block.text), encoding="utf-8")
         elif block.language == "console":
             self._console(block)
         elif block.language in ("python", "pycon"):
@@ -76,7 +77,7 @@ class PageRun:
     def _console(self, block: Block) -> None:
         commands = read_commands(block)
         for number, command in enumerate(commands):
-            done = self._run(["bash", "-c", command.words])
+            done = self._run(["bash", "-c", self.ports.put(command.words)])
             place = f"{self.page.name}:{command.line}: $ {command.words}"
             self._compare(place, done.stdout, command.expected)
             last = number == len(commands) - 1
@@ -91,7 +92,7 @@ class PageRun:
             self._session(block, place)
             return
         script = self.folder / f"_block_{block.line}.py"
-        script.write_text(block.text, encoding="utf-8")
+        script.write_text(self.ports.put(block.text), encoding="utf-8")
         done = self._run([sys.executable, str(script)])
         assert done.returncode == 0, f"{place}: the block failed\n{done.stdout}"
         self._compare(place, done.stdout, output or "")
@@ -123,5 +124,6 @@ class PageRun:
         )
 
     def _compare(self, place: str, printed: str, expected: str) -> None:
+        printed = self.ports.put_back(printed)
         if not agrees(printed, expected, self.folder):
             pytest.fail(f"{place}\n--- the page shows\n{expected}\n--- it prints\n{printed}", pytrace=False)
