@@ -208,7 +208,7 @@ def test_sample_types_granularities_and_tags_are_menus(serve: Serve, visitor: Vi
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/top")
     page.locator("#menu-sample > summary").click()
     page.get_by_role("link", name="samples").click()
-    assert page.title().endswith("samples")
+    page.wait_for_function("document.title.endsWith('samples')")
     page.locator("#menu-show > summary").click()
     page.get_by_role("link", name="lines").click()
     page.get_by_text("app.math.fib /app/mathx.py:7").wait_for()
