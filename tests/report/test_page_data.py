@@ -1,4 +1,7 @@
-"""What the page shows is what pprof's page shows: the data of its flame graph, top table, graph and peek views."""
+"""The flame graph's data are those of pprof's page: every stack, and every source with its names, places and colour.
+
+What the page makes of them, and its other views, are compared with the original's in tests/web/test_data.py.
+"""
 
 from __future__ import annotations
 
@@ -10,48 +13,29 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from conduit.profile.codec import decode
-from conduit.report.dot import compute_drawing
 from conduit.report.flame import Flame, compute_flame
 from conduit.report.header import whole_labels
 from conduit.report.options import OPTIONS, Options
-from conduit.report.pipeline import prepare_report, print_report
-from conduit.report.top import compute_top
+from conduit.report.pipeline import prepare_report
 from conduit.report.view import Report
 from tests.report.pprof_goldens import prepare
 
 BY_PARAMETER = {option.url_parameter: option.name for option in OPTIONS.values() if option.url_parameter}
-# What a view insists on, whatever its parameters say.
-VIEWS = {
-    "top": ("top", {"nodecount": 500}),
-    "flamegraph": ("collapsed", {"trim": False}),
-    "graph": ("svg", {}),
-    "peek": ("peek", {"granularity": "lines"}),
-}
 
 
-def _options(query: str, view: str, changes: dict[str, object]) -> Options:
+def _report(page: dict[str, object], golden: Path) -> tuple[Report, list[str]]:
     options = Options(source_path="src/app", trim_path="/app")  # as the goldens were made
-    for name, value in parse_qsl(query):
+    for name, value in parse_qsl(urlsplit(str(page["url"])).query):
         options.assign(BY_PARAMETER[name], value)
-    if view == "flamegraph" and not options.granularity:
-        options.granularity = "filefunctions"
-    return options.copy(**changes)
-
-
-def _rows(page: dict[str, object], golden: Path) -> tuple[Report, list[str], str]:
-    view = urlsplit(str(page["url"]))
-    name = view.path.removeprefix("/ui/")
-    format_name, changes = VIEWS[name]
-    options = _options(view.query, name, changes)
-    argument = options.focus if name == "peek" else ""
+    options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
     profile = decode((golden / "pprof" / "profiles" / f"{page['profile']}.pb.gz").read_bytes())
     warnings: list[str] = []
-    return prepare_report(profile, format_name, options, warnings.append, argument), warnings, name
+    return prepare_report(profile, "collapsed", options, warnings.append), warnings
 
 
-def _pages(shared_golden: Path, view: str) -> list[dict[str, object]]:
+def _pages(shared_golden: Path) -> list[dict[str, object]]:
     pages = json.loads((shared_golden / "pprof" / "web_pages.json").read_text(encoding="utf-8"))
-    return [page for page in pages if page["code"] == 200 and urlsplit(page["url"]).path == f"/ui/{view}"]
+    return [page for page in pages if page["code"] == 200 and urlsplit(page["url"]).path == "/ui/flamegraph"]
 
 
 def _unescaped(lines: object) -> list[str]:
@@ -65,10 +49,10 @@ def test_the_flame_graph_s_stacks_are_those_of_the_original(
     shared_golden: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare(shared_golden / "pprof", monkeypatch)
-    pages = _pages(shared_golden, "flamegraph")
+    pages = _pages(shared_golden)
     assert len(pages) > 10
     for page in pages:
-        report, warnings, _ = _rows(page, shared_golden)
+        report, warnings = _report(page, shared_golden)
         flame = compute_flame(report)
         assert _comparable(_as_document(flame)) == _comparable(page["stacks"]), page["url"]
         assert ["", *(source.full_name for source in flame.sources[1:])] == page["nodes"]
@@ -106,41 +90,3 @@ def _as_document(flame: Flame) -> dict[str, object]:
             for source in flame.sources
         ],
     }
-
-
-@pytest.mark.usefixtures("restore_zone")
-def test_the_top_table_s_rows_and_header_are_those_of_the_original(
-    shared_golden: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prepare(shared_golden / "pprof", monkeypatch)
-    pages = _pages(shared_golden, "top")
-    assert len(pages) > 10
-    for page in pages:
-        report, warnings, _ = _rows(page, shared_golden)
-        top = compute_top(report)
-        assert [row.name for row in top.rows] == (page.get("nodes") or []), page["url"]
-        assert top.labels == _unescaped(page["legend"]), page["url"]
-        assert warnings == page["errors"]
-
-
-@pytest.mark.usefixtures("restore_zone")
-def test_the_drawn_nodes_are_those_of_the_original(
-    shared_golden: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prepare(shared_golden / "pprof", monkeypatch)
-    pages = [page for page in _pages(shared_golden, "graph") if "calltree" not in str(page["url"])]
-    assert pages
-    for page in pages:
-        report, _, _ = _rows(page, shared_golden)
-        drawing = compute_drawing(report)
-        assert ["", *(node.name for node in drawing.nodes)] == page["nodes"], page["url"]
-
-
-@pytest.mark.usefixtures("restore_zone")
-def test_the_peek_view_s_text_is_that_of_the_original(
-    shared_golden: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prepare(shared_golden / "pprof", monkeypatch)
-    for page in _pages(shared_golden, "peek"):
-        report, _, _ = _rows(page, shared_golden)
-        assert print_report(report).decode().strip() == unescape(str(page["text"])).strip(), page["url"]
