@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from conduit.bench.keys import split_name
 from conduit.bench.query import parse_filter, parse_projection
-from conduit.bench.regexps import compile_go_regexp
 from conduit.errors import QuerySyntaxError
+from conduit.regexps import compile_pattern
 
 
 @given(st.text(alphabet="ab/=-09 ", max_size=20))
@@ -67,7 +67,7 @@ def test_any_text_is_a_filter_or_a_syntax_error(query: str) -> None:
 @given(st.text(alphabet=r"ab()[]{}*+?\|^$.-:,0129Qz<>i=!", max_size=15))
 def test_any_text_is_a_regular_expression_or_a_value_error(expression: str) -> None:
     try:
-        compile_go_regexp(expression)
+        compile_pattern(expression)
     except ValueError as error:
         assert str(error).startswith("error parsing regexp: ")
 
@@ -90,7 +90,7 @@ def test_any_text_is_a_regular_expression_or_a_value_error(expression: str) -> N
     ],
 )
 def test_regular_expressions_mean_what_they_mean_in_go(expression: str, text: str, matches: bool) -> None:
-    assert bool(compile_go_regexp(expression).search(text)) is matches
+    assert bool(compile_pattern(expression).matches(text)) is matches
 
 
 @pytest.mark.parametrize(
@@ -98,4 +98,4 @@ def test_regular_expressions_mean_what_they_mean_in_go(expression: str, text: st
 )
 def test_what_go_refuses_is_refused(expression: str) -> None:
     with pytest.raises(ValueError, match="error parsing regexp"):
-        compile_go_regexp(expression)
+        compile_pattern(expression)

@@ -10,9 +10,9 @@ from conduit.profile.demangle import simplify_names
 from conduit.profile.focus import Filters, apply_filters, filter_by_name
 from conduit.profile.merge import column_sums
 from conduit.profile.model import Function, Line, Location, Mapping, Profile, Sample, ValueType
-from conduit.profile.patterns import PatternError, compile_pattern
 from conduit.profile.prune import drop_frames, prune, simple_name
 from conduit.profile.tags import add_tag_frames, numeric_label_units
+from conduit.regexps import PatternError, compile_pattern
 from tests.profile.strategies import plain, plain_sample, profiles
 
 words = st.sampled_from(["main", "app", "json", "lambda", "^f", "zip", "nothing", "."])

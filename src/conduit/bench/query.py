@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from conduit.bench.regexps import compile_go_regexp
 from conduit.errors import QuerySyntaxError
+from conduit.regexps import Pattern, compile_pattern
 
 _OPERATORS = "():@,"
 _WORD = re.compile(r"[^\s():@,]*")
@@ -37,12 +37,12 @@ class Match(NamedTuple):
 
     key: str
     literal: str
-    pattern: re.Pattern[str] | None
+    pattern: Pattern | None
     offset: int
 
     def accepts(self, value: str) -> bool:
         """Whether a value passes."""
-        return value == self.literal if self.pattern is None else self.pattern.search(value) is not None
+        return value == self.literal if self.pattern is None else self.pattern.matches(value)
 
 
 class Operation(NamedTuple):
@@ -72,7 +72,7 @@ class _Token(NamedTuple):
     text: str
     offset: int
     end: int
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
 
 
 def parse_filter(query: str) -> Filter:
@@ -155,7 +155,7 @@ class _Parser:
         end = self.end_of_regexp(start + 1)
         text = self.query[start + 1 : end]
         try:
-            pattern = compile_go_regexp(text)
+            pattern = compile_pattern(text)
         except ValueError as error:
             raise self.fault(str(error), start) from None
         following = self.query[end + 1 : end + 2]

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conduit.profile.patterns import PatternError, compile_pattern
 from conduit.profile.prune import prune_from
 from conduit.profile.tags import filter_samples_by_tag, numeric_label_units, parse_tag_filter, select_tags
+from conduit.regexps import PatternError, compile_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conduit.profile.model import Line, Location, Profile, Sample
-    from conduit.profile.patterns import Pattern
     from conduit.profile.tags import TagFilter
+    from conduit.regexps import Pattern
 
 
 class Filters:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conduit.profile.patterns import compile_pattern
+from conduit.regexps import compile_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conduit.profile.model import Line, Location, Profile, Sample
-    from conduit.profile.patterns import Pattern
+    from conduit.regexps import Pattern
 
 # Brackets that belong to a C++ name and do not open its arguments.
 _RESERVED = ("(anonymous namespace)", "operator()")

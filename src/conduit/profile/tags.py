@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from conduit.profile.measurement import scale, scaled_label
 from conduit.profile.model import Function, Line, Location
-from conduit.profile.patterns import PatternError, compile_pattern
+from conduit.regexps import PatternError, compile_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from conduit.profile.model import Profile, Sample
-    from conduit.profile.patterns import Pattern
+    from conduit.regexps import Pattern
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _DIGITS = frozenset("0123456789")

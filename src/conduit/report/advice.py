@@ -151,7 +151,7 @@ def _widest(nodes: list[Node]) -> str:
 
 
 def _quoted(node: Node) -> str:
-    from conduit.profile.patterns import quote_pattern
+    from conduit.regexps import quote_pattern
 
     return f"^{quote_pattern(node.frame.name or node.name)}$"
 

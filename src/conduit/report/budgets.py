@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.profile.measurement import find_unit
-from conduit.profile.patterns import PatternError, compile_pattern
+from conduit.regexps import PatternError, compile_pattern
 from conduit.report.errors import ReportError
 
 if TYPE_CHECKING:

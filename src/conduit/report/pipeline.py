@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conduit.profile.focus import Filters, apply_filters
-from conduit.profile.patterns import PatternError, compile_pattern
 from conduit.profile.tags import add_tag_frames, numeric_label_units
+from conduit.regexps import PatternError, compile_pattern
 from conduit.report.errors import ReportError
 from conduit.report.formats import FORMATS
 from conduit.report.graph import Values

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from conduit.errors import ConduitError, MalformedProfileError
 from conduit.profile.merge import combine, difference
-from conduit.profile.patterns import PatternError
 from conduit.profile.prune import drop_frames
+from conduit.regexps import PatternError
 from conduit.report.errors import FetchError
 from conduit.report.saving import save_profile
 from conduit.report.symbols import add_missing_mapping, forget_url_mappings, symbolize

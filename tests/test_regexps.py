@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conduit.profile.patterns import PatternError, compile_pattern, quote_pattern
+from conduit.regexps import PatternError, compile_pattern, quote_pattern
 
 # What Go 1.27's regexp.Compile says.
 GO_ERRORS = {
@@ -46,6 +46,7 @@ def test_a_bad_pattern_is_refused_in_the_words_of_go(text: str) -> None:
         ("", "anything", True),
         ("é.", "xéy", True),
         ("b", "a\udcffb", True),
+        ("b", "a\ud800b", True),
     ],
 )
 def test_patterns_are_searched_for_as_go_does(text: str, name: str, matches: bool) -> None:

@@ -1,4 +1,4 @@
-"""Regular expressions as Go's tools understand them, on function, file and label names.
+"""Regular expressions as Go's tools understand them, on names of functions, files, labels and benchmarks.
 
 They run on RE2, whose time is linear in the text: what someone types into a shell or a page must not be able to
 hang the tool, which `re` with a pattern such as `(a*)*b` does. RE2's syntax is Go's; only the words of its errors
@@ -42,7 +42,7 @@ class Pattern:
         self._known: dict[str, bool] = {}
 
     def matches(self, name: str) -> bool:
-        """Says whether the pattern occurs in `name`. Names repeat in profiles, so each is searched once."""
+        """Says whether the pattern occurs in `name`. Names repeat in a file, so each is searched once."""
         known = self._known.get(name)
         if known is None:
             known = self._search(_encode(name)) is not None
@@ -90,5 +90,8 @@ def _go_message(error: Exception, text: str) -> str:
 
 
 def _encode(text: str) -> bytes:
-    """The bytes that the profile has: `decode` keeps what is not UTF-8 as surrogates."""
-    return text.encode("utf-8", "surrogateescape")
+    """The bytes that the file has: readers keep what is not UTF-8 as surrogates. JSON may have others."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
