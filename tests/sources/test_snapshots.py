@@ -78,6 +78,8 @@ def test_a_new_package_beside_the_modules_makes_the_snapshot_stale(application: 
     take_snapshot(application)
     package = Path(application.root) / "billing"
     package.mkdir()
+    assert find_snapshot(application)[0] is not None
+    (package / "__init__.py").touch()
     assert find_snapshot(application) == (None, str(package))
 
 
@@ -85,8 +87,10 @@ def test_what_cannot_be_imported_may_come_and_go_beside_the_modules(application:
     taken = take_snapshot(application)
     for name in ("db.sqlite3-journal", ".tables.py.swp", "README.md"):
         (Path(application.root) / name).touch()
-    (Path(application.root) / "__pycache__").mkdir()
-    (Path(application.root) / ".git").mkdir()
+    for name in ("__pycache__", ".git", "media"):
+        (Path(application.root) / name).mkdir()
+    (Path(application.root) / "media" / "photo.png").touch()
+    (Path(application.root) / "__pycache__" / "tables.py").touch()
     found, changed = find_snapshot(application)
     assert (found is not None and found.path, changed) == (taken.path, "")
 

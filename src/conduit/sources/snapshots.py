@@ -43,7 +43,7 @@ class _Listing(msgspec.Struct, frozen=True):
     modified_ns: int
     """The folder's own modification time, before it was listed: while it is the same, so are the names."""
     names: tuple[str, ...]
-    """Its Python files, and its folders that may be packages, sorted."""
+    """Its Python files, and its folders with Python files in them, sorted."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -151,7 +151,13 @@ def _listing(folder: str) -> _Listing:
 def _is_importable(entry: os.DirEntry[str]) -> bool:
     if entry.name.endswith(".py"):
         return True
-    return entry.name.isidentifier() and entry.name != "__pycache__" and entry.is_dir()
+    if not entry.name.isidentifier() or entry.name == "__pycache__" or not entry.is_dir():
+        return False
+    try:
+        with os.scandir(entry) as inside:
+            return any(each.name.endswith(".py") for each in inside)
+    except OSError:
+        return False
 
 
 def _came_or_went(folder: str, listed: _Listing) -> str:
