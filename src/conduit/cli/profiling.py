@@ -71,7 +71,11 @@ def add_profile_flags(found: FlagSet) -> None:
     found.option(
         "gilprofile", "write a profile of waits for the interpreter's lock to this file", metavar="FILE"
     )
-    found.option("trace", "write a timeline to this file, for `conduit trace`", metavar="FILE")
+    found.option(
+        "trace",
+        "write a timeline to this file, for `conduit trace`; each call then costs 0.1 to 0.2 µs more",
+        metavar="FILE",
+    )
     found.switch("native", "in CPU profiles, show the C library or function that was running")
 
 
