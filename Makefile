@@ -6,15 +6,19 @@ STAMP := $(VENV)/.installed
 NATIVE := $(wildcard src/conduit/_native/*.c src/conduit/_native/*.h)
 PYTEST := $(BIN)/pytest -n 2
 
-.PHONY: demo docs reference test test-all test-install lint types architecture format clean
+.PHONY: help demo docs reference test test-all test-install lint types architecture format clean
+
+help: ## what can be made
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name purpose; do printf '  make %-14s %s\n' "$$name" "$$purpose"; done
 
 $(STAMP): pyproject.toml setup.py $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "conduit needs Python 3.11 or later; found %d.%d. Say which one with make PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "making $(VENV) with everything for development: about a minute, and nothing is printed meanwhile"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-demo: $(STAMP) ## sets up and runs the main job
+demo: $(STAMP) ## sets up .venv, collects a real API and asks it a few questions
 	@$(BIN)/python examples/demo.py
 
 test: lint types architecture ## format, lint, types, architecture, tests
@@ -26,14 +30,14 @@ test-all: lint types architecture ## everything in `test`, and the slow tests
 test-install: ## wheel and sdist into empty environments, on every supported Python found, with and without a compiler
 	$(PYTHON) .ci/test-install
 
-lint: $(STAMP)
+lint: $(STAMP) ## ruff: format and rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(STAMP)
+types: $(STAMP) ## mypy, strictly
 	$(BIN)/mypy
 
-architecture: $(STAMP)
+architecture: $(STAMP) ## which package may import which
 	$(BIN)/lint-imports
 
 reference: $(STAMP) ## writes docs/reference/commands anew from each --help
@@ -44,9 +48,9 @@ docs: $(STAMP) ## builds the site into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-format: $(STAMP)
+format: $(STAMP) ## formats the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean:
+clean: ## removes $(VENV) and everything built
 	rm -rf $(VENV) build dist *.egg-info src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

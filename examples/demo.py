@@ -40,6 +40,10 @@ PROFILES = (
     "conduit pprof -top -nodecount=5 {folder}/mem.prof",
 )
 """Where the registry's own time and memory go."""
+NEXT = """To go on by yourself:
+  . .venv/bin/activate    # now `conduit` is a command of this terminal
+  conduit --help
+Then docs/tutorials/first-benchmark.md: from a slow function to its flame graph, in ten minutes."""
 SHOWN_LINES = 24
 """Longer answers are cut here, and it is said: the document has 191 resources."""
 
@@ -48,17 +52,19 @@ def main() -> int:
     """Runs every command; returns the first exit status that is not 0."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(DOCUMENT, folder)
+        print("In a folder of its own, gone afterwards, with a copy of examples/kratos.json:\n", flush=True)
         for command in COMMANDS:
             print(f"$ {command}", flush=True)
             status = run(command, folder)
             if status:
                 return status
             print(flush=True)
-        print(f"$ {SUITE}", flush=True)
+        print(f"In the project's folder, its own benchmarks:\n\n$ {SUITE}", flush=True)
         status = run(SUITE, str(PROJECT), shown_lines=1_000)
         for command in PROFILES if has_profilers() else ():
             print(f"\n$ {command.format(folder='.')}", flush=True)
             status = run(command.format(folder=folder), str(PROJECT)) or status
+    print(f"\n{NEXT}", flush=True)
     return status
 
 

@@ -290,6 +290,8 @@ def test_shuffling_prints_its_seed_and_the_seed_gives_the_order_again(run_bench:
         (["-benchtime=0x"], 'invalid value "0x" for flag -benchtime: invalid count'),
         (["-benchtime=abc"], 'invalid value "abc" for flag -benchtime: invalid duration'),
         (["-benchtime=-1s"], "invalid duration"),
+        (["-benchtime=20"], "invalid duration; 20x is so many iterations, 20s so many seconds"),
+        (["-benhtime=20x"], "flag provided but not defined: -benhtime; did you mean -benchtime?"),
         (["-count=many"], 'invalid value "many" for flag -count: parse error'),
         (["-cpu=0"], "expected at least 1"),
         (["-gc=maybe"], "expected off, on or collect"),
@@ -307,6 +309,31 @@ def test_a_wrong_call_is_explained_and_exits_with_2(
     assert answer.returncode == 2
     assert message in answer.stderr
     assert answer.stdout == ""
+
+
+@pytest.mark.parametrize("words", [["-bench=Nope"], ["-bench=Ok/Nope"], ["-skip=."]])
+def test_a_filter_that_leaves_nothing_is_told_and_changes_no_result(
+    run_bench: Command, words: list[str]
+) -> None:
+    answer = run_bench(*words, bench_a="def bench_ok(b):\n    b.run('x', lambda b: None)\n")
+    assert answer.returncode == 0
+    assert answer.stdout.startswith("PASS\nok  \t")
+    assert f"conduit bench: no benchmark is left by {words[0]}; -list=. prints" in answer.stderr
+
+
+def test_an_import_that_fails_is_shown_from_the_benchmarks_own_line_on(run_bench: Command) -> None:
+    answer = run_bench(bench_a="import nowhere_to_be_found\n")
+    assert answer.returncode == 1
+    assert "bench_a.py" in answer.stderr and "nowhere_to_be_found" in answer.stderr
+    assert "importlib" not in answer.stderr
+
+
+def test_without_a_path_and_without_the_usual_folder_the_command_says_which_one_it_means(
+    conduit_command: Command, tmp_path: Path
+) -> None:
+    answer = conduit_command("bench", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert "there is no folder benchmarks here, which is taken where no PATH is given" in answer.stderr
 
 
 def test_a_folder_without_benchmark_files_is_said_to_have_none(run_bench: Command) -> None:

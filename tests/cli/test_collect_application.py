@@ -96,5 +96,17 @@ def test_a_folder_without_an_application_exits_with_1_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_application_of_which_nothing_loads_does_not_replace_the_document(
+    conduit_command: Run, tmp_path: Path
+) -> None:
+    kept = tmp_path / "metadata.json"
+    kept.write_text("{}", encoding="utf-8")
+    done = conduit_command("collect", "--app=nowhere.main:app", "--root", str(tmp_path), "-o", str(kept))
+    assert done.returncode == 1
+    assert "there is no module 'nowhere'" in done.stderr
+    assert f"nothing was collected, so {kept} was not written" in done.stderr
+    assert kept.read_text(encoding="utf-8") == "{}"
+
+
 def test_help_says_that_loading_executes_the_applications_code(conduit_command: Run) -> None:
     assert "executes its code" in conduit_command("collect", "--help").stdout

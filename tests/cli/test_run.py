@@ -130,6 +130,7 @@ def test_ctrl_c_writes_the_profile(folder: Path) -> None:
     [
         ([], "needs a program"),
         (["-m"], "flag needs an argument: -m"),
+        (["-cpuprofile", "program.py"], "program.py was read as the value of -cpuprofile"),
         (["missing.py"], "cannot read missing.py"),
         (["-memprofilerate=0", "program.py"], "must be a number from 1"),
         (["-profilerate=5000", "-cpuprofile=c", "program.py"], "from 1 to 1000"),

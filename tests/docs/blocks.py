@@ -19,7 +19,8 @@ What a page may say, and what is done with it:
 
 What differs from run to run is compared by rule, on both sides: times (`1.5ms`, `0.03s`), addresses (`0x7f…`), process
 ids, the folder's own path, and in benchmark text the machine, the iterations, ns/op and every B/op and allocs/op but
-0 (Python versions differ there); warnings below benchmark results may come or not. A line that is only `…` or `...` stands for any number of lines; `…` inside a line for any text.
+0 (Python versions differ there); warnings below benchmark results may come or not. Of a table from a profile that was
+taken just now (it has a `Time:`, or lists the page's own files), the functions, lines and their order are compared, and no figures. A line that is only `…` or `...` stands for any number of lines; `…` inside a line for any text.
 """
 
 from __future__ import annotations
@@ -148,6 +149,17 @@ _BENCHMARK_MASKS: Masks = (
     (re.compile(r"\t *(?!0 )[\d.]+ (B|allocs)/op"), r" N \1/op"),
     (re.compile(r"^--- WARN: .*\n(?:    .*\n)*", re.MULTILINE), ""),
 )
+_FIGURE = r" *(?:TIME|-?[\d.]+\w*)"
+_FRESH_PROFILE_MASKS: Masks = (
+    (re.compile(r"^(File|Time|Duration|Total): .*", re.MULTILINE), r"\1: ANY"),
+    (re.compile(r"^(Dropped \d+ nodes|only \d+ samples).*\n", re.MULTILINE), ""),
+    (re.compile(r"^Showing nodes accounting for .*", re.MULTILINE), "Showing nodes"),
+    (re.compile(rf"^{_FIGURE}{_FIGURE}%{_FIGURE}%{_FIGURE}{_FIGURE}%  ", re.MULTILINE), "ROW "),
+    (re.compile(r"^ *\S+ +\S+ \(flat, cum\) .*", re.MULTILINE), "(flat, cum)"),
+    (re.compile(r"^ *\S+ +\S+ +(\d+):", re.MULTILINE), r"\1:"),
+)
+# A profile that was taken just now has a time; a listing from it names a file of the page's own folder.
+_FRESH_PROFILE = re.compile(r"^Time: |^ROUTINE =+ .* in FOLDER/", re.MULTILINE)
 
 
 def mask(text: str, folder: Path) -> str:
@@ -163,11 +175,11 @@ def _replaced(text: str, masks: Masks) -> str:
 
 def agrees(printed: str, expected: str, folder: Path) -> bool:
     """Whether an output is the one that a page shows, by the rules above."""
+    is_fresh = _FRESH_PROFILE.search(printed.replace(str(folder), "FOLDER"))
     printed, expected = mask(printed, folder), mask(expected, folder)
-    # A page that has its own `…` in benchmark text is compared as it stands; one that shows all of it, by the rules for it.
-    return _matches(printed, expected) or _matches(
-        _replaced(printed, _BENCHMARK_MASKS), _replaced(expected, _BENCHMARK_MASKS)
-    )
+    # A page that has its own `…` in a table is compared as it stands; one that shows all of it, by the rules for it.
+    rules = [(), _BENCHMARK_MASKS, *([_FRESH_PROFILE_MASKS] if is_fresh else [])]
+    return any(_matches(_replaced(printed, masks), _replaced(expected, masks)) for masks in rules)
 
 
 def _matches(printed: str, expected: str) -> bool:

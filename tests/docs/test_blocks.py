@@ -13,6 +13,8 @@ from tests.docs.blocks import FreePorts, agrees, read_blocks, read_commands
 from tests.docs.test_pages import PageRun
 
 FOLDER = Path("/nowhere/at/all")
+FRESH = "Type: cpu\nTime: 2026-11-23 00:38:45 UTC\n      flat  flat%   sum%        cum   cum%\n     {flat} {share} {share}      {flat} {share}  work\n"
+"""A table from a profile taken just now."""
 
 
 def test_a_command_keeps_the_output_that_follows_it_and_goes_on_after_a_backslash() -> None:
@@ -46,6 +48,11 @@ def test_a_block_that_is_never_closed_is_an_error() -> None:
             "BenchmarkA-8   \t 12\t 1.5 ns/op\t 80 B/op\t 0 allocs/op\n--- WARN: BenchmarkA-8\n    busy\n",
             "BenchmarkA-2 \t 7000\t 99 ns/op\t 96 B/op\t 0 allocs/op\n",
         ),
+        (FRESH.format(flat="0.90s", share="98.9%"), FRESH.format(flat="1.25s", share="100%")),
+        (
+            f"ROUTINE === work in {FOLDER}/a.py\n  10ms  20ms  4:  x\n",
+            "ROUTINE === work in …/a.py\n 1.10s 1.20s 4:  x\n",
+        ),
     ],
 )
 def test_what_differs_from_run_to_run_is_compared_by_rule(printed: str, expected: str) -> None:
@@ -59,6 +66,12 @@ def test_what_differs_from_run_to_run_is_compared_by_rule(printed: str, expected
         ("BenchmarkA-2 \t 1\t 1 ns/op\t 8 B/op\n", "BenchmarkA-2 \t 1\t 1 ns/op\t 0 B/op\n"),
         ("BenchmarkA-2 \t 1\t 1 ns/op\n", "BenchmarkB-2 \t 1\t 1 ns/op\n"),
         ("a\nb\n", "a\n"),
+        (
+            FRESH.format(flat="1.25s", share="100%"),
+            FRESH.format(flat="1.25s", share="100%").replace("work", "rest"),
+        ),
+        ("  10 5% 5% 10 5%  work\n", "  11 5% 5% 10 5%  work\n"),
+        ("ROUTINE === work in a.py\n  10  20  4:  x\n", "ROUTINE === work in a.py\n  11  20  4:  x\n"),
         ("a\n", "a\nb\n"),
         ("a\n", ""),
         ("", "a\n"),

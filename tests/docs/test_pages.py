@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,10 +24,13 @@ TIME_LIMIT_S = 120
 def test_every_example_of_the_page_runs_and_prints_what_the_page_shows(page: Path, tmp_path: Path) -> None:
     blocks = read_blocks(page.read_text(encoding="utf-8"))
     run = PageRun(page, tmp_path)
-    for number, block in enumerate(blocks):
-        following = blocks[number + 1] if number + 1 < len(blocks) else None
-        output = following.text if following is not None and following.language == "output" else None
-        run.block(block, output)
+    try:
+        for number, block in enumerate(blocks):
+            following = blocks[number + 1] if number + 1 < len(blocks) else None
+            output = following.text if following is not None and following.language == "output" else None
+            run.block(block, output)
+    finally:
+        end_what_runs_in(tmp_path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
@@ -34,6 +39,20 @@ def test_no_command_of_the_page_escapes_from_being_run(page: Path) -> None:
         if block.language != "console" and "file" not in block.directives and "skip" not in block.directives:
             strays = [line for line in block.text.splitlines() if line.lstrip().startswith("$ ")]
             assert not strays, f"{page.name}:{block.line}: {strays[0]!r} stands in a block that is not run"
+
+
+def end_what_runs_in(folder: Path) -> None:
+    """A page that fails half-way would leave its services, and their ports, to the next run."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if process.joinpath("cwd").readlink() == folder:
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+def test_a_service_that_a_page_leaves_running_is_ended(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"], cwd=tmp_path) as process:
+        end_what_runs_in(tmp_path)
+        assert process.wait(10) == -signal.SIGKILL
 
 
 class PageRun:

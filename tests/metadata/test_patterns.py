@@ -80,7 +80,7 @@ def test_fields_validations_and_hooks_have_conventions_too() -> None:
     assert found["slug_field"].outliers[0].code == "id: uuid!, email: string!, slug: text!"
     assert (
         found["email_unique_validation"].description
-        == "7 of 8 fields `email` are checked by `unique`; 1 does not"
+        == "7 of 8 fields `email` are checked by `unique`; 1 is not"
     )
     assert found["email_min_validation"].outliers == ()
     assert found["email_format_validation"].frequency == 7

@@ -174,7 +174,7 @@ def _irregular(common: AllocationCount, others: list[AllocationCount], turns: in
     more = sum(other.bytes - common.bytes for other in others)
     return Doubt(
         "irregular-allocations",
-        f"{len(others)} of {turns} iterations allocated otherwise ({more:+d} B in all), which is not in the numbers",
+        f"{len(others)} of {turns} iterations run only to count allocations had others ({more:+d} B in all), which are not in the numbers",
         "look for something that outlives the operation and grows, such as a cache or a list, or for random data",
     )
 

@@ -178,12 +178,16 @@ def attempt(run: Run, work: Callable[[], object]) -> Literal["done", "failed", "
 
 
 def traceback_lines(error: BaseException) -> list[str]:
-    """The error's traceback, without the harness's own frames at its top, indented as log lines are."""
+    """The error's traceback, without the frames of the harness and of importing at its top, indented as log lines are."""
     frames: TracebackType | None = error.__traceback__
-    while frames is not None and is_harness_file(frames.tb_frame.f_code.co_filename):
+    while frames is not None and _is_above_the_benchmark(frames.tb_frame.f_code.co_filename):
         frames = frames.tb_next
     text = "".join(traceback.format_exception(type(error), error, frames))
     return ["    " + line for line in text.rstrip("\n").split("\n")]
+
+
+def _is_above_the_benchmark(filename: str) -> bool:
+    return is_harness_file(filename) or filename.startswith("<frozen importlib")
 
 
 @contextmanager

@@ -60,6 +60,7 @@ class Session:
         self._measurements: list[tuple[str, Measurement]] = []
         self._running = ""
         self._passed = True
+        self._has_skipped = False
 
     def run(self, surroundings: Sequence[AbstractContextManager[object]] = ()) -> bool:
         """Runs everything; returns whether nothing failed.
@@ -93,6 +94,12 @@ class Session:
         for package, measurement in self._measurements:
             groups.setdefault((package, measurement.name, measurement.processors), []).append(measurement)
         return [BenchmarkResult(name, tuple(samples)) for (_, name, _), samples in groups.items()]
+
+    @property
+    def has_run_nothing(self) -> bool:
+        """Whether there were files, and no benchmark in them that the filters let through."""
+        ran = self._measurements or self._has_skipped
+        return bool(self._plan.files) and self._plan.listed is None and not ran
 
     def _load_all(self) -> list[tuple[BenchmarkFile, dict[str, BenchmarkFunction]]]:
         loaded = []
@@ -181,6 +188,8 @@ class Session:
             self._show_progress(event.name)
         elif isinstance(event, Measured):
             self._measurements.append((package, event.measurement))
+        elif isinstance(event, Ended) and event.outcome == "skipped":
+            self._has_skipped = True
         self._transcript.tell(event)
 
 

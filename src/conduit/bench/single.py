@@ -69,7 +69,9 @@ def read_benchtime(text: str) -> tuple[int, int | None]:
     try:
         time_ns = parse_duration_ns(text)
     except ValueError:
-        raise ValueError("invalid duration") from None
+        is_bare = text.isascii() and text.isdigit() and int(text) > 0
+        meant = f"; {text}x is so many iterations, {text}s so many seconds" if is_bare else ""
+        raise ValueError(f"invalid duration{meant}") from None
     if time_ns <= 0:
         raise ValueError("invalid duration")
     return time_ns, None

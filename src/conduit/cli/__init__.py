@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 # Name → (module, what it does). The one list of commands: help and completion are made from it.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "pprof": ("conduit.cli.pprof", "read profiles: top, call graph, annotated source, shell, web page"),
-    "bench": ("conduit.cli.bench", "run benchmarks as go test -bench does"),
-    "collect": ("conduit.cli.collect", "make the metadata document of an application"),
-    "introspect": ("conduit.cli.introspect", "ask what an application is made of"),
-    "completion": ("conduit.cli.completion", "print a completion script for bash, zsh or fish"),
+    "bench": ("conduit.cli.bench", "run benchmarks, as go test -bench does; compare with another version"),
+    "benchstat": ("conduit.cli.benchstat", "benchmark results summarised, and old compared with new"),
+    "hook": ("conduit.cli.hook", "the performance regression tests before every commit"),
     "run": ("conduit.cli.run", "run a program and write its CPU and memory profiles"),
     "record": ("conduit.cli.record", "take a CPU profile of a running process, from outside"),
-    "doctor": ("conduit.cli.doctor", "say what this installation can measure, and what is missing"),
-    "hook": ("conduit.cli.hook", "the performance regression tests before every commit"),
-    "benchstat": ("conduit.cli.benchstat", "benchmark results summarised, and old compared with new"),
+    "pprof": ("conduit.cli.pprof", "read profiles: top, call graph, annotated source, shell, web page"),
     "trace": ("conduit.cli.trace", "open a timeline in an offline viewer"),
+    "collect": ("conduit.cli.collect", "make the metadata document of an application"),
+    "introspect": ("conduit.cli.introspect", "ask what an application is made of"),
+    "doctor": ("conduit.cli.doctor", "say what this installation can measure, and what is missing"),
+    "completion": ("conduit.cli.completion", "print a completion script for bash, zsh or fish"),
 }
 
 # Commands that start no thread and leave no file open, so that nothing is to be done when they end.
@@ -49,7 +49,13 @@ _HEADER = """conduit: what a running Python application is made of, and where it
 usage: conduit COMMAND [ARGUMENTS]
 """
 _FOOTER = """
+Flags are written with one dash or two: -top is --top.
 `conduit COMMAND --help` describes a command; `conduit --version` prints the version.
+
+To begin:  conduit bench -benchmem .                              benchmarks in the bench_*.py files here
+           conduit run -cpuprofile=cpu.prof script.py             a profile of a program …
+           conduit pprof -http=:8080 cpu.prof                     … in the browser; -top in the terminal
+           conduit collect --openapi api.json && conduit introspect resources
 """
 
 
@@ -88,6 +94,10 @@ def _dispatch(words: list[str]) -> int:
         sys.stderr.write(_help())
         return 2
     command, rest = words[0], words[1:]
+    if command == "help" and rest[:1] and rest[0] in COMMANDS:
+        return _dispatch([rest[0], "--help"])
+    if command == "help" and rest:
+        return _unknown(rest[0])
     if command in ("-h", "-help", "--help", "help"):
         sys.stdout.write(_help())
         return 0

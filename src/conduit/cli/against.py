@@ -26,6 +26,13 @@ _INTERRUPTED = 130
 _ROUNDS = 8
 
 
+DEFAULT_FOLDER = "benchmarks"
+NO_DEFAULT_FOLDER = (
+    f"there is no folder {DEFAULT_FOLDER} here, which is taken where no PATH is given; "
+    "name a bench_*.py file, or a folder with some (`.` is this one and all below it)"
+)
+
+
 def declare_against(flags: FlagSet) -> None:
     """Declares the flags that belong to comparisons."""
     flags.option(
@@ -124,8 +131,10 @@ def _plan(parsed: Parsed, root: Path, here: Path) -> Plan:
     except ValueError as error:
         raise UsageError(str(error)) from None
     paths = []
-    for given in parsed.positionals or ["benchmarks"]:
+    for given in parsed.positionals or [DEFAULT_FOLDER]:
         path = (here / given).resolve()
+        if not path.exists() and not parsed.positionals:
+            raise UsageError(NO_DEFAULT_FOLDER)
         if not path.exists():
             raise UsageError(f"{given}: no such file or folder")
         if not path.is_relative_to(root):

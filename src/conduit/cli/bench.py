@@ -9,7 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from conduit.cli.against import declare_against, run_against_command, run_self_test
+from conduit.cli.against import (
+    DEFAULT_FOLDER,
+    NO_DEFAULT_FOLDER,
+    declare_against,
+    run_against_command,
+    run_self_test,
+)
 from conduit.cli.flags import FlagSet
 from conduit.cli.profiling import add_profile_flags, declare_page, profile_to_show, show_page
 from conduit.errors import UsageError
@@ -27,7 +33,6 @@ _USAGE = """usage: conduit bench [flags] [PATH…]
 Runs the benchmarks (functions bench_*(b)) of the bench_*.py files under each PATH (default: benchmarks) and
 prints their results as Go's benchmark text. What benchmarks print themselves goes to standard error."""
 
-DEFAULT_PATH = "benchmarks"
 ONE_SECOND = (1_000_000_000, None)
 
 
@@ -99,7 +104,7 @@ def run(arguments: list[str]) -> int:
 
     from conduit.bench.session import Session
     from conduit.bench.transcript import JsonSink, TextSink, Transcript
-    from conduit.cli.bench_output import Results, results_alone_on_stdout
+    from conduit.cli.results_output import Results, results_alone_on_stdout
 
     with results_alone_on_stdout() as stream:
         results = Results(stream, keeps_copy=parsed["o"] is not None)
@@ -107,6 +112,8 @@ def run(arguments: list[str]) -> int:
         transcript = Transcript(sink, verbose=parsed["v"])
         session = Session(plan, transcript, results.progress.show)
         passed = session.run(surroundings(parsed))
+        if passed and session.has_run_nothing:
+            _say_that_nothing_ran(parsed)
         if parsed["check"]:
             passed = _check(session, parsed, transcript) and passed
         if parsed["o"] is not None:
@@ -116,6 +123,15 @@ def run(arguments: list[str]) -> int:
     if shown is not None:
         show_page(shown, parsed)
     return 0 if passed else 1
+
+
+def _say_that_nothing_ran(parsed: Parsed) -> None:
+    """Go prints PASS and no more; a misspelt name would pass for a quick benchmark."""
+    import sys
+
+    asked = [f"-{name}={parsed[name]}" for name in ("bench", "skip") if name in parsed.given]
+    found = f"no benchmark is left by {' '.join(asked)}" if asked else "no functions named bench_… were found"
+    print(f"conduit bench: {found}; -list=. prints the names there are", file=sys.stderr)
 
 
 def surroundings(parsed: Parsed) -> list[AbstractContextManager[object]]:
@@ -149,11 +165,11 @@ def read_plan(parsed: Parsed) -> Plan:
         raise UsageError(str(error)) from None
     except re.error as error:
         raise UsageError(f'invalid regexp in -list ("{parsed["list"]}"): {error}') from None
-    paths = parsed.positionals or [DEFAULT_PATH]
+    paths = parsed.positionals or [DEFAULT_FOLDER]
     try:
         files = find_files(paths)
     except NoSuchPathError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(str(error) if parsed.positionals else NO_DEFAULT_FOLDER) from None
     return Plan(
         files=tuple(files),
         paths=tuple(paths),

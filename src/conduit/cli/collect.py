@@ -45,6 +45,8 @@ def run(arguments: list[str]) -> int:
             "--openapi is a source of its own; leave out --app, --django and --sqlalchemy, or collect twice"
         )
     metadata = complete(_collect_openapi(parsed["openapi"]) if parsed["openapi"] else collect_live(parsed))
+    if metadata.errors and not (metadata.resources or metadata.routes):
+        return _refuse_nothing(parsed["o"], metadata, parsed["verbose"])
     _write(parsed["o"], metadata)
     _report(parsed["o"], metadata, parsed["verbose"])
     if parsed["openapi"] or not metadata.errors:
@@ -86,7 +88,22 @@ def _write(path: str, metadata: Metadata) -> None:
     write_file_whole(path, data)
 
 
+def _refuse_nothing(path: str, metadata: Metadata, verbose: bool) -> int:
+    """An empty document would take the place of a good one, and every later question would be answered with "none"."""
+    _print_warnings(metadata, verbose)
+    kept = "standard output has nothing" if path == "-" else f"{os.path.normpath(path)} was not written"
+    print(f"conduit: nothing was collected, so {kept}; repair what is named above", file=sys.stderr)
+    return 1
+
+
 def _report(path: str, metadata: Metadata, verbose: bool) -> None:
+    _print_warnings(metadata, verbose)
+    where = "standard output" if path == "-" else os.path.normpath(path)
+    counts = f"{_count(len(metadata.resources), 'resource')} and {_count(len(metadata.routes), 'route')}"
+    print(f"conduit: wrote {where} with {counts}", file=sys.stderr)
+
+
+def _print_warnings(metadata: Metadata, verbose: bool) -> None:
     shown = metadata.errors if verbose else metadata.errors[:SHOWN_WARNINGS]
     for error in shown:
         place = f"{error.place}: " if error.place else ""
@@ -94,9 +111,6 @@ def _report(path: str, metadata: Metadata, verbose: bool) -> None:
     if len(shown) < len(metadata.errors):
         hidden = len(metadata.errors) - len(shown)
         print(f"conduit: {hidden} more warnings; --verbose shows them", file=sys.stderr)
-    where = "standard output" if path == "-" else os.path.normpath(path)
-    counts = f"{_count(len(metadata.resources), 'resource')} and {_count(len(metadata.routes), 'route')}"
-    print(f"conduit: wrote {where} with {counts}", file=sys.stderr)
 
 
 def _count(number: int, noun: str) -> str:

@@ -127,7 +127,7 @@ class FlagSet:
         if flag is None:
             if name in ("h", "help"):
                 raise HelpRequested(self.help())
-            raise UsageError(f"flag provided but not defined: -{name}")
+            raise UsageError(f"flag provided but not defined: -{name}{self._nearest(name)}")
         if not equals and flag.is_switch:
             text = "true"
         elif not equals:
@@ -137,6 +137,12 @@ class FlagSet:
             position += 1
         self._set(flag, text, parsed)
         return position
+
+    def _nearest(self, name: str) -> str:
+        from conduit.errors import near_names
+
+        near = near_names(name, tuple(self.flags), count=1)
+        return f"; did you mean -{near[0]}?" if near else ""
 
     def _set(self, flag: Flag, text: str, parsed: Parsed) -> None:
         try:
@@ -158,4 +164,4 @@ class FlagSet:
             rows.append((left, flag.help + shown))
         width = min(max((len(left) for left, _ in rows), default=0), 28)
         lines = [f"  {left:<{width}}  {text}" for left, text in rows]
-        return "\n".join([self.usage.rstrip(), "", "flags:", *lines]) + "\n"
+        return "\n".join([self.usage.rstrip(), "", "flags, with one dash or two:", *lines]) + "\n"

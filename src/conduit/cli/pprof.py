@@ -54,7 +54,8 @@ def run(arguments: list[str]) -> int:
         say(usage())
         return 0
     except UsageError as error:
-        say(f"{error}\n{usage()}")
+        say(usage())
+        say(str(error))  # last, where it is seen: the help is longer than a screen
         return 2
     if not parsed.positionals:
         say(usage())

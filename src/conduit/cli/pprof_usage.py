@@ -95,6 +95,15 @@ _OWN_FOOTER = """
 
   A source may also be - for standard input.
   Binaries are not read: -disasm, -tools and $PPROF_BINARY_PATH have no effect.
+
+Most used
+
+  conduit pprof -http=:8080 cpu.prof      flame graph and all else in the browser
+  conduit pprof -top cpu.prof             functions by their own time; -cum: with what they call
+  conduit pprof -list=REGEX cpu.prof      their source, line by line
+  conduit pprof -peek=REGEX cpu.prof      who calls them, and what they call
+  conduit pprof -http=:8080 -diff_base=old.prof new.prof
+  conduit pprof -top http://localhost:6060/debug/pprof/profile?seconds=10
 """
 
 

@@ -16,6 +16,8 @@ from conduit.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from conduit.cli.flags import Parsed
+
 _USAGE = """usage: conduit run [flags] script.py [arguments…]
        conduit run [flags] -m module [arguments…]
 
@@ -40,7 +42,7 @@ def run(arguments: list[str]) -> int:
     own, module, rest = split_arguments(arguments)
     parsed = flags().parse(own)
     if module is None and not parsed.positionals:
-        raise UsageError("needs a program: script.py, or -m module")
+        raise UsageError(f"needs a program: script.py, or -m module{_swallowed(parsed)}")
     words = rest if module is not None else [*parsed.positionals, *rest]
     program = _module_program(module, words) if module is not None else _script_program(words)
     asked = recordings(parsed, is_own_file)
@@ -65,6 +67,14 @@ def split_arguments(arguments: list[str]) -> tuple[list[str], str | None, list[s
             raise UsageError("flag needs an argument: -m")
         return arguments[:position], arguments[position + 1], arguments[position + 2 :]
     return arguments, None, []
+
+
+def _swallowed(parsed: Parsed) -> str:
+    """Names the program that a flag without `=` has taken for its value: `-cpuprofile script.py`."""
+    for name, value in parsed.given.items():
+        if isinstance(value, str) and value.endswith(".py"):
+            return f"; {value} was read as the value of -{name}: write -{name}=FILE before it"
+    return ""
 
 
 def is_own_file(filename: str) -> bool:

@@ -224,6 +224,6 @@ def _new_tracer(max_events: int) -> VizTracer:
         from viztracer import VizTracer
     except ModuleNotFoundError:
         raise ProfilerUnavailableError(
-            "a trace needs viztracer: install it with pip install 'conduit-runtime[trace]'"
+            "a trace needs viztracer: install it with `pip install viztracer`"
         ) from None
     return VizTracer(tracer_entries=max_events, verbose=0, log_async=True, register_global=False)

@@ -377,7 +377,8 @@ def _sentence(followers: list[_Place], others: list[_Place], noun: str, plural_v
     total = len(followers) + len(others)
     if not others:
         return f"all {total} {_plural(noun)} {plural_verb}"
-    rest = "1 does not" if len(others) == 1 else f"{len(others)} do not"
+    one, many = ("is", "are") if plural_verb.startswith("are ") else ("does", "do")
+    rest = f"1 {one} not" if len(others) == 1 else f"{len(others)} {many} not"
     return (
         f"{len(followers)} of {total} {_plural(noun)} {verb if len(followers) == 1 else plural_verb}; {rest}"
     )

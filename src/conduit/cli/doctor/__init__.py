@@ -32,7 +32,8 @@ def run(arguments: list[str]) -> int:
     if parsed["self-test"]:
         from conduit.cli.doctor.self_test import run_self_test
 
-        print(flush=True)
+        # Before the test, not after: whoever waits for it should know for what.
+        print(f"\nself-test: identical code measured against itself for {parsed['budget']}", flush=True)
         print(run_self_test(parsed["budget"]))
     return 1 if any(finding.state == "lost" for finding in findings) else 0
 

@@ -17,8 +17,8 @@ _FEWEST_SAMPLES = 5  # of the 20 that the trial should give; a slow kernel tick 
 
 # What is worth having beyond the package: distribution → (extra, what it is for).
 _EXTRAS = {
-    "PyYAML": ("yaml", "OpenAPI documents in YAML and -format yaml"),
-    "viztracer": ("trace", "execution traces (-trace) and `conduit trace`"),
+    "PyYAML": "OpenAPI documents in YAML and -format yaml",
+    "viztracer": "execution traces (-trace) and `conduit trace`",
 }
 
 
@@ -31,7 +31,7 @@ def examine() -> list[Finding]:
         _timers(),
         _clock(),
         other_processes(),
-        *(_extra(name, *facts) for name, facts in _EXTRAS.items()),
+        *(_extra(name, purpose) for name, purpose in _EXTRAS.items()),
         graphviz(),
         _browser(),
         _git(),
@@ -198,14 +198,13 @@ def _kernel_text(path: str) -> str:
         return ""
 
 
-def _extra(distribution: str, extra: str, purpose: str) -> Finding:
+def _extra(distribution: str, purpose: str) -> Finding:
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         return Finding(distribution, version(distribution))
     except PackageNotFoundError:
-        remedy = f"pip install 'conduit-runtime[{extra}]'"
-        return Finding(distribution, "not installed", "note", f"no {purpose}", remedy)
+        return Finding(distribution, "not installed", "note", f"no {purpose}", f"pip install {distribution}")
 
 
 def graphviz() -> Finding:

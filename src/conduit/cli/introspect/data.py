@@ -38,9 +38,7 @@ def _yaml(value: Any) -> bytes:
     except ImportError:
         from conduit.errors import ConduitError
 
-        raise ConduitError(
-            "--format yaml needs PyYAML: install it with `pip install 'conduit-runtime[yaml]'`"
-        ) from None
+        raise ConduitError("--format yaml needs PyYAML: install it with `pip install PyYAML`") from None
     # Through JSON, so that both forms have the same keys and values.
     plain = msgspec.json.decode(msgspec.json.encode(value))
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100).encode()

@@ -27,9 +27,7 @@ def import_yaml(purpose: str) -> Any:
     try:
         import yaml
     except ImportError:
-        raise MissingExtraError(
-            f"{purpose} needs PyYAML: install it with `pip install 'conduit-runtime[yaml]'`"
-        ) from None
+        raise MissingExtraError(f"{purpose} needs PyYAML: install it with `pip install PyYAML`") from None
     return yaml
 
 
