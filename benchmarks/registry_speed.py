@@ -144,6 +144,7 @@ def hot_rows() -> list[Row]:
         "routes(path)": ("r.routes(path='/posts')", 6.8, 8),
         "routes(method, resource)": ("r.routes(method='GET', resource='Post')", 6.8, 8),
         "routes(method, path)": ("r.routes(method='GET', path='/posts')", 6.8, 8),
+        "routes(path, resource)": ("r.routes(path='/posts', resource='Post')", 6.8, 8),
         "patterns()": ("r.patterns()", 3.8, 5),
         "patterns(category)": ("r.patterns('hook')", 3.8, 5),
         "relationships_to(name)": ("r.relationships_to('User')", 3.8, 5),
