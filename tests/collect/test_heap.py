@@ -3,10 +3,12 @@ from __future__ import annotations
 import gc
 import math
 import os
+import random
 import subprocess
 import sys
 import threading
 import tracemalloc
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -274,3 +276,53 @@ def test_sampled_blocks_of_all_sizes_share_a_bounded_number_of_entries() -> None
     assert recording.profile is not None
     sizes = {sample.numeric_labels["bytes"][0] for sample in recording.profile.samples}
     assert len(sizes) < 120  # 10,000 sizes were allocated
+
+
+def nested(turns: str, made: list[bytearray]) -> None:
+    """Goes down by the left or the right call for each letter, and allocates once at the end."""
+    if not turns:
+        made.append(bytearray(54_321))
+    elif turns[0] == "l":
+        nested(turns[1:], made)
+    else:
+        nested(turns[1:], made)
+
+
+def test_the_exact_mode_tells_every_way_to_a_line_apart_in_any_order() -> None:
+    chance = random.Random(7)
+    ways = ["".join(chance.choices("lr", k=chance.randrange(9))) for _ in range(60)]
+    order = chance.choices(ways, k=1500)
+    first = nested.__code__.co_firstlineno
+    with collect.heap(rate=1) as recording:
+        for way in order:
+            nested(way, [])
+    assert recording.profile is not None
+    found: Counter[str] = Counter()
+    for sample in recording.profile.samples:
+        if sample.numeric_labels.get("bytes") != [54_322]:
+            continue
+        calls = [location.lines[0] for location in sample.locations]
+        lines = [
+            call.line - first for call in calls if call.function and call.function.name.endswith("nested")
+        ]
+        assert lines[0] == 3
+        way = "".join({5: "l", 7: "r"}[line] for line in reversed(lines[1:]))
+        found[way] += sample.values[0]
+        assert sample.values == [sample.values[0], sample.values[0] * 54_322, 0, 0]
+    assert found == Counter(order)
+
+
+def test_of_a_stack_that_is_too_deep_the_innermost_calls_are_kept() -> None:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + 1000)
+    try:
+        with collect.heap(rate=1) as recording:
+            for depth in (700, 701, 3, 700):
+                nested("l" * depth, [])
+    finally:
+        sys.setrecursionlimit(limit)
+    assert recording.profile is not None
+    found = [s for s in recording.profile.samples if s.numeric_labels.get("bytes") == [54_322]]
+    deep = [sample for sample in found if len(sample.locations) == 512]
+    assert sum(sample.values[0] for sample in deep) == 3
+    assert sum(sample.values[0] for sample in found) == 4

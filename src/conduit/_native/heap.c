@@ -49,7 +49,7 @@ static CallTree tree;            /* under `lock`, like all below; its sites have
 static AddressMap live;          /* sampled blocks that are still there, and their sites */
 static BlockPages exact_live;    /* all blocks that are still there, and their sites + 1 */
 static uint8_t filter[FILTER_SIZE];
-static uint64_t dropped;         /* samples for which there was no memory */
+static uint64_t dropped;         /* samples for which there was no memory, or no GIL */
 
 static THREAD_LOCAL int64_t until_sample; /* bytes that this thread may still ask for unsampled */
 static THREAD_LOCAL unsigned own_recording;

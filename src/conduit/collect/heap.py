@@ -177,7 +177,11 @@ class _Hooks(_Engine):
                 continue
             builder.add(kept or [NO_FRAMES], scaled(entry, self.rate), numeric_labels={"bytes": entry.size})
         self._entries = []
-        return [f"{self._dropped} samples were dropped for want of memory"] if self._dropped else []
+        if not self._dropped:
+            return []
+        return [
+            f"{self._dropped} samples were dropped: no memory to note them, or asked for without the interpreter's lock"
+        ]
 
 
 def scaled(entry: HeapEntry, rate: int) -> list[int]:
