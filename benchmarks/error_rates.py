@@ -13,8 +13,8 @@ The methods, each given the same wall time for one comparison:
 The last two are run where they are installed. Trials are in random order, so that a run that is cut short
 (`--minutes`) is balanced. Give the machine to it; it prints the load it ran under.
 
-    python benchmarks/error_rates.py --same 200 --slower 100          # all of it: many hours
-    python benchmarks/error_rates.py --minutes 10 --same 20 --slower 8
+    python benchmarks/error_rates.py                                             # all of it: ten hours
+    python benchmarks/error_rates.py --same 70 --slower 34 --beside 10 --others 0.3      # 40 minutes
 """
 
 from __future__ import annotations
@@ -208,7 +208,13 @@ def arguments() -> argparse.Namespace:
         "--same", type=int, default=200, help="comparisons of identical code, a method and workload"
     )
     parser.add_argument(
-        "--slower", type=int, default=50, help="comparisons for each slowdown, a method and workload"
+        "--slower", type=int, default=100, help="comparisons for 5 %% slower code, a method and workload"
+    )
+    parser.add_argument(
+        "--beside", type=int, default=50, help="comparisons for each other slowdown, a method and workload"
+    )
+    parser.add_argument(
+        "--others", type=float, default=1.0, help="the share of these that other methods than `against` get"
     )
     parser.add_argument("--seconds", type=float, default=5.0, help="wall time of one comparison")
     parser.add_argument(
@@ -228,12 +234,16 @@ def main() -> int:
         m for m in options.methods.split(",") if m not in modules or importlib.util.find_spec(modules[m])
     ]
     short_sizes = find_short_sizes()
+
+    def wanted(percent: int) -> int:
+        return {0: options.same, 5: options.slower}.get(percent, options.beside)
+
     trials = [
         (method, workload, percent)
         for method in methods
         for workload in options.workloads.split(",")
         for percent in map(int, options.slowdowns.split(","))
-        for _ in range(options.slower if percent else options.same)
+        for _ in range(round(wanted(percent) * (1.0 if method == "against" else options.others)))
     ]
     random.Random(options.seed).shuffle(trials)
     outcomes: dict[tuple[str, str, int], list[float]] = defaultdict(list)
@@ -268,13 +278,16 @@ def report(
     print(
         f"\n{'method':<10} {'workload':<8} {'slower':>6}  {'reported':>9}  {'share':>6}  {'95 % interval':<15} unresolved"
     )
-    for (method, workload, percent), deltas in sorted(outcomes.items()):
+    together: dict[tuple[str, str, int], list[float]] = defaultdict(list)
+    for (method, _, percent), deltas in outcomes.items():
+        together[method, "all", percent] += deltas
+    for (method, workload, percent), deltas in [*sorted(outcomes.items()), *sorted(together.items())]:
         unresolved = sum(map(math.isnan, deltas))
         hits = sum(delta > 0 for delta in deltas) if percent else sum(abs(delta) > 0 for delta in deltas)
         low, high = wilson(hits, len(deltas))
         name = f"+{percent} %" if percent else "same"
         interval = f"{low:.1%} to {high:.1%}"
-        share = f"{hits / len(deltas):.0%}"
+        share = f"{hits / len(deltas):.1%}"
         print(
             f"{method:<10} {workload:<8} {name:>6}  {hits:>4}/{len(deltas):<4}  {share:>6}  {interval:<15} {unresolved}"
         )
