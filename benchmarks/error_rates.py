@@ -129,7 +129,8 @@ def with_against(old: Path, new: Path, workload: str, seconds: float) -> float:
     arguments = ["--against", f"{old}/", "--against-env=shared", f"--budget={seconds}s", "--format=json"]
     output = run([sys.executable, "-m", "conduit", "bench", *arguments, f"--gc={collector(workload)}"], new)
     row = next(row for row in json.loads(output)["rows"] if row["unit"] == "sec/op")
-    return {"different": row["delta"], "same": 0.0}.get(row["state"], math.nan)
+    deltas = {"different": float(row["delta"]), "same": 0.0}
+    return deltas.get(row["state"], math.nan)
 
 
 def with_benchstat(old: Path, new: Path, workload: str, seconds: float) -> float:
@@ -236,7 +237,8 @@ def main() -> int:
     short_sizes = find_short_sizes()
 
     def wanted(percent: int) -> int:
-        return {0: options.same, 5: options.slower}.get(percent, options.beside)
+        trials: int = {0: options.same, 5: options.slower}.get(percent, options.beside)
+        return trials
 
     trials = [
         (method, workload, percent)
