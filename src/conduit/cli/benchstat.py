@@ -67,7 +67,7 @@ def _wrong_call(text: str) -> int:
 
 
 def _flags() -> FlagSet:
-    flags = FlagSet(_USAGE)
+    flags = FlagSet(_USAGE, verbatim=True)
     flags.option("filter", "use only results that match QUERY", default="*", metavar="QUERY")
     flags.option("table", "one table for each distinct value", default=".config", metavar="KEYS")
     flags.option("row", "one row for each distinct value", default=".fullname", metavar="KEYS")

@@ -68,12 +68,16 @@ class Parsed:
 
 
 class FlagSet:
-    """The flags of one command, in the order of its help."""
+    """The flags of one command, in the order of its help.
 
-    __slots__ = ("flags", "usage")
+    `verbatim` is for the commands that print what Go's programs print: no word is added to a message.
+    """
 
-    def __init__(self, usage: str) -> None:
+    __slots__ = ("flags", "usage", "verbatim")
+
+    def __init__(self, usage: str, *, verbatim: bool = False) -> None:
         self.usage = usage
+        self.verbatim = verbatim
         self.flags: dict[str, Flag] = {}
 
     def switch(self, name: str, help: str, *, default: bool = False) -> None:
@@ -141,7 +145,7 @@ class FlagSet:
     def _nearest(self, name: str) -> str:
         from conduit.errors import near_names
 
-        near = near_names(name, tuple(self.flags), count=1)
+        near = () if self.verbatim else near_names(name, tuple(self.flags), count=1)
         return f"; did you mean -{near[0]}?" if near else ""
 
     def _set(self, flag: Flag, text: str, parsed: Parsed) -> None:

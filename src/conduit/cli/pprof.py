@@ -54,8 +54,7 @@ def run(arguments: list[str]) -> int:
         say(usage())
         return 0
     except UsageError as error:
-        say(usage())
-        say(str(error))  # last, where it is seen: the help is longer than a screen
+        say(f"{error}\n{usage()}")
         return 2
     if not parsed.positionals:
         say(usage())
@@ -69,7 +68,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _flags() -> FlagSet:
-    flags = FlagSet("conduit pprof")
+    flags = FlagSet("conduit pprof", verbatim=True)
     for name in ("diff_base", "base"):
         flags.option(name, "Source of a profile to compare with", default="")  # the last one counts
     for name in ("symbolize", "buildid", "add_comment", "http", "tls_cert", "tls_key", "tls_ca"):
