@@ -11,7 +11,7 @@ from .annotations import type_text
 from .callables import innermost, qualified_name
 from .django_fields import Fields
 from .django_relationships import Relationships
-from .document import put, resource, with_details
+from .document import constraint_record, put, resource, with_details
 from .pydantic_models import own_doc
 
 if TYPE_CHECKING:
@@ -90,13 +90,13 @@ class Models:
     def _constraints(self, model: Any) -> list[dict[str, Any]]:
         found = [self._constraint(constraint) for constraint in model._meta.constraints]
         for names in model._meta.unique_together:
-            found.append(_constraint("", "unique", f"unique({', '.join(names)})", list(names)))
+            found.append(constraint_record("", "unique", f"unique({', '.join(names)})", list(names)))
         for field in model._meta.local_fields:
             for period in ("date", "month", "year"):
                 other = getattr(field, f"unique_for_{period}", None)
                 if other:
                     condition = f"unique({field.name}) for each {period} of {other}"
-                    found.append(_constraint("", "unique_for", condition, [field.name, other]))
+                    found.append(constraint_record("", "unique_for", condition, [field.name, other]))
         return found
 
     def _constraint(self, constraint: Any) -> dict[str, Any]:
@@ -105,10 +105,10 @@ class Models:
         shown = self.document.redactor.text(_expression(condition)) if condition is not None else ""
         if isinstance(constraint, self.api.UniqueConstraint):
             named = [*fields, *(_expression(e) for e in getattr(constraint, "expressions", ()))]
-            record = _constraint(constraint.name, "unique", f"unique({', '.join(named)})", fields)
+            record = constraint_record(constraint.name, "unique", f"unique({', '.join(named)})", fields)
             return put(record, when=shown)
         kind = "check" if isinstance(constraint, self.api.CheckConstraint) else type(constraint).__name__
-        return _constraint(constraint.name, kind, shown, fields)
+        return constraint_record(constraint.name, kind, shown, fields)
 
     def _index(self, index: Any) -> dict[str, Any]:
         fields = [str(name) for name in index.fields] or [_expression(e) for e in index.expressions]
@@ -174,17 +174,6 @@ class Models:
             and self.document.places.origin(cls.__module__) != "framework"
             and self.document.places.of_class(cls)[1]
         ]
-
-
-def _constraint(name: str, kind: str, condition: str, fields: list[str]) -> dict[str, Any]:
-    record = {
-        "name": name,
-        "operations": ["create", "update"],
-        "condition": condition,
-        "error": "",
-        "line_number": 0,
-    }
-    return put(record, kind=kind, fields=fields)
 
 
 def _beside_parents(model: Any) -> list[Any]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from .callables import closure, code_name, decorators, innermost, layers, qualified_name, short_name
 from .django_rest import RestView
-from .document import mark, put, with_details
-from .handlers import decorator_step, named_resources, step
+from .document import put
+from .handlers import decorator_step, step, tie_to_resource
 
 if TYPE_CHECKING:
     from .document import Document
@@ -169,18 +169,7 @@ class View:
         elif method not in _READING:
             form = getattr(self.cls, "form_class", None)
             put(record, request_body=form.__name__ if isinstance(form, type) else "")
-        touched = named_resources(self.document, self._subject())
-        identity = self.document.id_of(model)
-        if identity:
-            record["resource"] = identity
-        elif len(touched) == 1:
-            record["resource"] = touched[0]
-            mark(record, "inferred", "resource")
-        else:
-            mark(record, "unknown", "resource")
-        if touched:
-            with_details(record, resources=touched)
-            mark(record, "inferred", "resources")
+        tie_to_resource(self.document, record, self.document.id_of(model), self._subject())
 
     def _declared_model(self) -> Any:
         options = {

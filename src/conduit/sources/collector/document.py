@@ -44,6 +44,18 @@ def mark(record: dict[str, Any], certainty: str, *keys: str) -> None:
     details[certainty] = sorted({*details.get(certainty, ()), *keys})
 
 
+def constraint_record(name: str, kind: str, condition: str, fields: list[str]) -> dict[str, Any]:
+    """A rule that the database holds for every row, whichever operation writes it."""
+    record = {
+        "name": name,
+        "operations": ["create", "update"],
+        "condition": condition,
+        "error": "",
+        "line_number": 0,
+    }
+    return put(record, kind=kind, fields=fields)
+
+
 class Document:
     """What has been found so far, and what could not be."""
 

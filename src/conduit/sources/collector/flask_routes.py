@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .callables import innermost, own_name, qualified_name, short_name
 from .document import mark, put, with_details
-from .handlers import decorator_steps, named_resources, step, step_text
+from .handlers import decorator_steps, step, step_text, tie_to_resource
 
 if TYPE_CHECKING:
     from .document import Document
@@ -126,17 +126,7 @@ class FlaskRoutes:
         bound = innermost(view).__self__ if isinstance(innermost(view), types.MethodType) else None
         model = getattr(getattr(bound, "datamodel", None), "obj", None)
         declared = self.document.id_of(model)
-        touched = named_resources(self.document, subject)
-        if declared:
-            record["resource"] = declared
-        elif len(touched) == 1:
-            record["resource"] = touched[0]
-            mark(record, "inferred", "resource")
-        else:
-            mark(record, "unknown", "resource")
-        if touched:
-            with_details(record, resources=touched)
-            mark(record, "inferred", "resources")
+        tie_to_resource(self.document, record, declared, subject)
 
 
 def _subject(view: Any) -> Any:

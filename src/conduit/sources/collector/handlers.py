@@ -6,7 +6,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from .callables import decorator_name, decorators, innermost, qualified_name
-from .document import put
+from .document import mark, put, with_details
 
 if TYPE_CHECKING:
     from .document import Document
@@ -51,6 +51,21 @@ def named_resources(document: Document, handler: Any) -> list[str]:
             if identity and document.resources[identity].get("details", {}).get("role") == "table":
                 found[identity] = None
     return list(found)
+
+
+def tie_to_resource(document: Document, record: dict[str, Any], declared: str, subject: Any) -> None:
+    """Ties a route to the resource (its id) that its handler declares, else to the one that the handler's code names."""
+    touched = named_resources(document, subject)
+    if declared:
+        record["resource"] = declared
+    elif len(touched) == 1:
+        record["resource"] = touched[0]
+        mark(record, "inferred", "resource")
+    else:
+        mark(record, "unknown", "resource")
+    if touched:
+        with_details(record, resources=touched)
+        mark(record, "inferred", "resources")
 
 
 def _functions(handler: Any) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .document import put, with_details
+from .document import constraint_record, put, with_details
 
 if TYPE_CHECKING:
     from .document import Document
@@ -128,7 +128,7 @@ class Columns:
                 continue
             else:
                 kind, condition = type(constraint).__name__, ""
-            record = _constraint(_name(constraint), kind, condition, fields)
+            record = constraint_record(_name(constraint), kind, condition, fields)
             found.append(record)
         return sorted(
             found, key=lambda c: (c["name"], c.get("kind", ""), c["condition"], c.get("fields", []))
@@ -156,17 +156,6 @@ def sql_text(expression: Any) -> str:
         return str(expression)
     except Exception:  # a construct of the application's own: its compiler may raise anything
         return f"<{type(expression).__name__}>"
-
-
-def _constraint(name: str, kind: str, condition: str, fields: list[str]) -> dict[str, Any]:
-    record = {
-        "name": name,
-        "operations": ["create", "update"],
-        "condition": condition,
-        "error": "",
-        "line_number": 0,
-    }
-    return put(record, kind=kind, fields=fields)
 
 
 def _name(constraint: Any) -> str:
