@@ -162,24 +162,62 @@ static bool add_frame(Sums *sums, PyObject *number, Py_ssize_t stack, int64_t va
     return !__builtin_add_overflow(sums->cum[frame], value, &sums->cum[frame]);
 }
 
-/* Adds one stack, leaf first. False with an exception for bad arguments, without one where a sum overflows. */
-static bool add_stack(Sums *sums, PyObject *locations, PyObject *frames_of, Py_ssize_t stack, int64_t value) {
+/* The tuple of numbers that stands for location `i` of a stack, owned; NULL with an exception. */
+static PyObject *numbers_at(PyObject *locations, Py_ssize_t i, PyObject *numbers_of) {
+    PyObject *location = Py_NewRef(PyList_GET_ITEM(locations, i));
+    PyObject *numbers = PyDict_GetItemWithError(numbers_of, location);
+    Py_XINCREF(numbers);
+    if (numbers == NULL && !PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, location);
+    Py_DECREF(location);
+    if (numbers == NULL || PyTuple_Check(numbers)) return numbers;
+    PyErr_SetString(PyExc_TypeError, "what stands for a location is a tuple of numbers");
+    Py_DECREF(numbers);
+    return NULL;
+}
+
+typedef struct CallTable CallTable;
+
+/* What the stacks are added to. */
+typedef struct {
+    Sums *sums;
+    CallTable *table;
+    PyObject *numbers_of;
+} Totals;
+
+/* Adds one stack, counted from 1. False with an exception for bad arguments, without one where a sum overflows. */
+typedef bool (*AddStack)(const Totals *totals, PyObject *locations, Py_ssize_t stack, int64_t value);
+
+static bool add_each(const Totals *totals, PyObject *stacks, PyObject *values, AddStack add) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stacks) && i < PyList_GET_SIZE(values); i++) {
+        int overflow;
+        PyObject *number = Py_NewRef(PyList_GET_ITEM(values, i));
+        int64_t value = PyLong_AsLongLongAndOverflow(number, &overflow);
+        Py_DECREF(number);
+        if (overflow || (value == -1 && PyErr_Occurred())) return false;
+        PyObject *stack = Py_NewRef(PyList_GET_ITEM(stacks, i));
+        bool good = PyList_Check(stack);
+        if (!good)
+            PyErr_SetString(PyExc_TypeError, "a stack is a list of locations");
+        else
+            good = add(totals, stack, i + 1, value);
+        Py_DECREF(stack);
+        if (!good) return false;
+    }
+    return true;
+}
+
+/* Leaf first. */
+static bool add_stack(const Totals *totals, PyObject *locations, Py_ssize_t stack, int64_t value) {
     bool is_leaf = true;
     /* The size is read anew each time: looking a location up may run code that changes the list. */
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(locations); i++) {
-        PyObject *location = Py_NewRef(PyList_GET_ITEM(locations, i));
-        PyObject *frames = PyDict_GetItemWithError(frames_of, location);
-        Py_XINCREF(frames);
-        if (frames == NULL && !PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, location);
-        Py_DECREF(location);
-        if (frames == NULL) return false;
-        bool good = PyTuple_Check(frames);
-        if (!good) PyErr_SetString(PyExc_TypeError, "a location's frames are a tuple of numbers");
+        PyObject *frames = numbers_at(locations, i, totals->numbers_of);
+        bool good = frames != NULL;
         for (Py_ssize_t k = 0; good && k < PyTuple_GET_SIZE(frames); k++) {
-            good = add_frame(sums, PyTuple_GET_ITEM(frames, k), stack, value, is_leaf);
+            good = add_frame(totals->sums, PyTuple_GET_ITEM(frames, k), stack, value, is_leaf);
             is_leaf = false;
         }
-        Py_DECREF(frames);
+        Py_XDECREF(frames);
         if (!good) return false;
     }
     return true;
@@ -197,25 +235,6 @@ static PyObject *list_of(const int64_t *numbers, Py_ssize_t count) {
     return list;
 }
 
-static bool add_stacks(Sums *sums, PyObject *stacks, PyObject *values, PyObject *frames_of) {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stacks) && i < PyList_GET_SIZE(values); i++) {
-        int overflow;
-        PyObject *number = Py_NewRef(PyList_GET_ITEM(values, i));
-        int64_t value = PyLong_AsLongLongAndOverflow(number, &overflow);
-        Py_DECREF(number);
-        if (overflow || (value == -1 && PyErr_Occurred())) return false;
-        PyObject *stack = Py_NewRef(PyList_GET_ITEM(stacks, i));
-        bool good = PyList_Check(stack);
-        if (!good)
-            PyErr_SetString(PyExc_TypeError, "a stack is a list of locations");
-        else
-            good = add_stack(sums, stack, frames_of, i + 1, value);
-        Py_DECREF(stack);
-        if (!good) return false;
-    }
-    return true;
-}
-
 static PyObject *sum_stacks(PyObject *module, PyObject *arguments) {
     (void)module;
     PyObject *stacks, *values, *frames_of;
@@ -230,7 +249,7 @@ static PyObject *sum_stacks(PyObject *module, PyObject *arguments) {
     Sums sums;
     PyObject *result = NULL;
     if (make_sums(&sums, count)) {
-        if (add_stacks(&sums, stacks, values, frames_of))
+        if (add_each(&(Totals){&sums, NULL, frames_of}, stacks, values, add_stack))
             result = Py_BuildValue("(NN)", list_of(sums.flat, count), list_of(sums.cum, count));
         else if (!PyErr_Occurred())
             result = Py_NewRef(Py_None);
@@ -249,12 +268,12 @@ typedef struct {
 } Call;
 
 /* Calls in order of first use, and an open table of their places (0 is free), at most half full. */
-typedef struct {
+struct CallTable {
     Call *calls;
     size_t count;
     size_t *places;
     size_t mask;
-} CallTable;
+};
 
 static size_t place_of(const CallTable *table, uint64_t key) {
     uint64_t mixed = key * UINT64_C(0x9E3779B97F4A7C15);
@@ -334,43 +353,21 @@ static bool take_step(CallTable *table, Sums *sums, Walk *walk, PyObject *number
     return true;
 }
 
-static bool walk_stack(CallTable *table, Sums *sums, PyObject *locations, PyObject *steps_of, Walk walk) {
+/* The root first. */
+static bool walk_stack(const Totals *totals, PyObject *locations, Py_ssize_t stack, int64_t value) {
+    Walk walk = {stack, value, -1, false};
     for (Py_ssize_t i = PyList_GET_SIZE(locations); i-- > 0;) {
         if (i >= PyList_GET_SIZE(locations)) continue; /* it shrank while a location was looked up */
-        PyObject *location = Py_NewRef(PyList_GET_ITEM(locations, i));
-        PyObject *steps = PyDict_GetItemWithError(steps_of, location);
-        Py_XINCREF(steps);
-        if (steps == NULL && !PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, location);
-        Py_DECREF(location);
-        if (steps == NULL) return false;
-        bool good = PyTuple_Check(steps);
-        if (!good) PyErr_SetString(PyExc_TypeError, "a location's steps are a tuple of numbers");
+        PyObject *steps = numbers_at(locations, i, totals->numbers_of);
+        bool good = steps != NULL;
         for (Py_ssize_t k = 0; good && k < PyTuple_GET_SIZE(steps); k++)
-            good = take_step(table, sums, &walk, PyTuple_GET_ITEM(steps, k));
-        Py_DECREF(steps);
+            good = take_step(totals->table, totals->sums, &walk, PyTuple_GET_ITEM(steps, k));
+        Py_XDECREF(steps);
         if (!good) return false;
     }
     if (walk.residual || walk.parent < 0) return true; /* a leaf that is left out gives its value to nobody */
-    return !__builtin_add_overflow(sums->flat[walk.parent], walk.value, &sums->flat[walk.parent]);
-}
-
-static bool walk_stacks(CallTable *table, Sums *sums, PyObject *stacks, PyObject *values, PyObject *steps_of) {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stacks) && i < PyList_GET_SIZE(values); i++) {
-        int overflow;
-        PyObject *number = Py_NewRef(PyList_GET_ITEM(values, i));
-        int64_t value = PyLong_AsLongLongAndOverflow(number, &overflow);
-        Py_DECREF(number);
-        if (overflow || (value == -1 && PyErr_Occurred())) return false;
-        PyObject *stack = Py_NewRef(PyList_GET_ITEM(stacks, i));
-        bool good = PyList_Check(stack);
-        if (!good)
-            PyErr_SetString(PyExc_TypeError, "a stack is a list of locations");
-        else
-            good = walk_stack(table, sums, stack, steps_of, (Walk){i + 1, value, -1, false});
-        Py_DECREF(stack);
-        if (!good) return false;
-    }
-    return true;
+    int64_t *flat = &totals->sums->flat[walk.parent];
+    return !__builtin_add_overflow(*flat, value, flat);
 }
 
 static PyObject *list_of_calls(const CallTable *table) {
@@ -402,7 +399,7 @@ static PyObject *sum_calls(PyObject *module, PyObject *arguments) {
     CallTable table = {0};
     PyObject *result = NULL;
     if (make_sums(&sums, count) && resize(&table, 1024)) {
-        if (walk_stacks(&table, &sums, stacks, values, steps_of))
+        if (add_each(&(Totals){&sums, &table, steps_of}, stacks, values, walk_stack))
             result = Py_BuildValue("(NNN)", list_of(sums.flat, count), list_of(sums.cum, count), list_of_calls(&table));
         else if (!PyErr_Occurred())
             result = Py_NewRef(Py_None);

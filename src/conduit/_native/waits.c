@@ -119,18 +119,21 @@ static char *copy_text(PyObject *text) {
     return copy;
 }
 
-static bool rehash_names(void) {
-    uint32_t count = name_bucket_count ? name_bucket_count * 2 : 512;
-    uint32_t *buckets = calloc(count, sizeof *buckets);
-    if (buckets == NULL) return false;
-    for (uint32_t number = 0; number < name_count; number++) {
-        uint32_t at = (uint32_t)names[number].hash & (count - 1);
-        while (buckets[at]) at = (at + 1) & (count - 1);
-        buckets[at] = number + 1;
+/* Doubles an open table of numbers (0: empty) of `count` entries, whose hashes lie `stride` bytes apart. */
+static bool double_buckets(uint32_t **buckets, uint32_t *bucket_count, const uint64_t *hash, size_t stride,
+                           uint32_t count) {
+    uint32_t doubled = *bucket_count ? *bucket_count * 2 : 512;
+    uint32_t *made = calloc(doubled, sizeof *made);
+    if (made == NULL) return false;
+    for (uint32_t number = 1; number <= count; number++) {
+        uint32_t at = (uint32_t)*hash & (doubled - 1);
+        while (made[at]) at = (at + 1) & (doubled - 1);
+        made[at] = number;
+        hash = (const uint64_t *)((const char *)hash + stride);
     }
-    free(name_buckets);
-    name_buckets = buckets;
-    name_bucket_count = count;
+    free(*buckets);
+    *buckets = made;
+    *bucket_count = doubled;
     return true;
 }
 
@@ -154,7 +157,9 @@ static uint32_t number_of(const Frame *frame) {
     size_t capacity = name_capacity;
     if (!make_room((void **)&names, (size_t)name_count + 1, &capacity, sizeof *names)) return NONE;
     name_capacity = (uint32_t)capacity;
-    if (2 * (name_count + 1) > name_bucket_count && !rehash_names()) return NONE;
+    if (2 * (name_count + 1) > name_bucket_count &&
+        !double_buckets(&name_buckets, &name_bucket_count, &names->hash, sizeof *names, name_count))
+        return NONE;
     NamedFrame made = {
         .code = code, .name = code->co_qualname, .file = code->co_filename, .instruction = frame->instruction,
         .first_line = code->co_firstlineno, .hash = hash,
@@ -174,21 +179,6 @@ static uint32_t number_of(const Frame *frame) {
 
 /* ---- stacks with what was waited ---- */
 
-static bool rehash_stacks(WaitTable *table) {
-    uint32_t count = table->bucket_count ? table->bucket_count * 2 : 512;
-    uint32_t *buckets = calloc(count, sizeof *buckets);
-    if (buckets == NULL) return false;
-    for (uint32_t number = 0; number < table->count; number++) {
-        uint32_t at = (uint32_t)table->stacks[number].hash & (count - 1);
-        while (buckets[at]) at = (at + 1) & (count - 1);
-        buckets[at] = number + 1;
-    }
-    free(table->buckets);
-    table->buckets = buckets;
-    table->bucket_count = count;
-    return true;
-}
-
 static WaitStack *find_stack(WaitTable *table, const uint32_t *frames, uint32_t depth, uint32_t creation, Reason reason) {
     uint64_t hash = mix(mix(depth, creation), reason);
     for (uint32_t i = 0; i < depth; i++) hash = mix(hash, frames[i]);
@@ -207,7 +197,9 @@ static WaitStack *find_stack(WaitTable *table, const uint32_t *frames, uint32_t 
     table->capacity = (uint32_t)capacity;
     if (!make_room((void **)&stack_frames, stack_frame_count + depth, &stack_frame_capacity, sizeof *stack_frames))
         return NULL;
-    if (2 * (table->count + 1) > table->bucket_count && !rehash_stacks(table)) return NULL;
+    if (2 * (table->count + 1) > table->bucket_count &&
+        !double_buckets(&table->buckets, &table->bucket_count, &table->stacks->hash, sizeof *table->stacks, table->count))
+        return NULL;
     uint32_t at = (uint32_t)hash & (table->bucket_count - 1);
     while (table->buckets[at]) at = (at + 1) & (table->bucket_count - 1);
     WaitStack *made = &table->stacks[table->count];
