@@ -468,6 +468,7 @@ static PyObject *cpu_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignor
     bool kept_signal = end_signals();
     bool quiet = wait_until_quiet();
     drain();
+    sample_ring_release();
     PyObject *facts = build_facts(kept_signal);
     PyObject *samples = facts == NULL ? NULL : build_samples();
     stack_table_clear(&table);

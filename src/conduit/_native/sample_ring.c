@@ -2,8 +2,9 @@
  *
  * Law: a slot goes free → claimed → published → free. A handler claims by compare-and-swap and never waits: where the
  * few slots it tries are taken, its sample is lost, and the caller counts it. Only the reader frees. The states lie
- * apart from the slots, so that looking for published ones touches eight kilobytes and not seventeen megabytes. The memory is
- * mapped once and kept for the life of the process, because a handler that comes late may still look at it. */
+ * apart from the slots, so that looking for published ones touches eight kilobytes and not seventeen megabytes. The address
+ * space is mapped once and kept for the life of the process, because a handler that comes late may still look at it; its
+ * memory goes back after each recording. */
 #define _GNU_SOURCE
 #include "sample_ring.h"
 
@@ -60,3 +61,7 @@ double sample_ring_drain(SampleReader read) {
 void sample_ring_reset(void) {
     for (unsigned slot = 0; slot < SLOTS; slot++) atomic_store(&states[slot], FREE);
 }
+
+/* Gives the memory back, since new threads begin at other slots: a recording now and then would touch them all in time. A
+ * handler that is late sees zeros, and what it writes is never read. */
+void sample_ring_release(void) { madvise(slots, SLOTS * sizeof(Sample), MADV_DONTNEED); }

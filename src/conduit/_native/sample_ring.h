@@ -21,5 +21,6 @@ Sample *sample_ring_claim(uint32_t writer);
 void sample_ring_publish(Sample *sample);
 double sample_ring_drain(SampleReader read);
 void sample_ring_reset(void);
+void sample_ring_release(void);
 
 #endif
