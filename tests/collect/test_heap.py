@@ -95,7 +95,8 @@ def test_the_exact_mode_counts_every_byte_to_the_line_that_asked() -> None:
 
 
 def test_the_exact_modes_counts_are_the_same_every_time() -> None:
-    record(1)  # fills the free lists
+    for _ in range(3):
+        record(1)  # fills the free lists, and makes what 3.13 keeps once a function has become hot
     assert record(1)["drop"] == record(1)["drop"]
 
 
