@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from conduit.profile.measurement import scale
@@ -70,8 +71,8 @@ class Flame:
         self.sources = [Source("root", ["root"])]
 
 
-def begin_flame(report: Report) -> tuple[Flame, dict[Location, tuple[int, ...]]]:
-    """A flame graph without its stacks, and the sources of every location, the caller first."""
+def begin_flame(report: Report) -> tuple[Flame, list[list[int]]]:
+    """A flame graph without its stacks, and every sample's sources below the root, the caller first."""
     factor, unit = scale(1, report.sample_unit, "default")
     if report.ratio > 0:
         factor *= report.ratio
@@ -83,20 +84,19 @@ def begin_flame(report: Report) -> tuple[Flame, dict[Location, tuple[int, ...]]]
         for location in reversed(sample.locations):
             if location not in known:
                 known[location] = tuple(numbers.of(location.lines))
-    return flame, known
+    find = known.__getitem__
+    samples = report.profile.samples
+    return flame, [list(chain.from_iterable(map(find, reversed(sample.locations)))) for sample in samples]
 
 
 def compute_flame(report: Report) -> Flame:
     """The stacks of a report, one for each sample in the profile's order."""
-    flame, sources_of = begin_flame(report)
-    for sample in report.profile.samples:
-        path = [0]
-        for location in reversed(sample.locations):
-            path.extend(sources_of[location])
+    flame, paths = begin_flame(report)
+    for sample, path in zip(report.profile.samples, paths, strict=True):
         value, _ = report.values.of(sample)
-        flame.sources[path[-1]].own += value
-        flame.stacks.append(Stack(value, path))
+        flame.stacks.append(Stack(value, [0, *path]))
     for number, stack in enumerate(flame.stacks):
+        flame.sources[stack.sources[-1]].own += stack.value
         seen: set[int] = set()
         for position, source in enumerate(stack.sources):
             if source not in seen:

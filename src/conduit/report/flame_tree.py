@@ -8,7 +8,6 @@ holds less than `smallest_share` of the total is left out and counted, its value
 from __future__ import annotations
 
 from collections import deque
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conduit.report.flame import Flame, begin_flame
@@ -46,11 +45,8 @@ def build_flame_tree(
     Works level by level from the root, and goes below a node only if it is large enough: the stacks of a profile
     are mostly distinct near their leaves, where nothing is wide enough to draw.
     """
-    flame, sources_of = begin_flame(report)
-    samples = report.profile.samples
-    values = [report.values.of(sample)[0] for sample in samples]
-    find = sources_of.__getitem__
-    paths = [list(chain.from_iterable(map(find, reversed(sample.locations)))) for sample in samples]
+    flame, paths = begin_flame(report)
+    values = [report.values.of(sample)[0] for sample in report.profile.samples]
     large = sum(map(len, paths)) > keep_all_below
     cutoff = max(1, int(sum(map(abs, values)) * smallest_share)) if large else 0
     return flame, _join(paths, values, cutoff)
