@@ -218,7 +218,7 @@ Conduit.page.views.flamegraph = (() => {
     const laid = layOut();
     boxes = laid.boxes;
     const top = -laid.highest + (pivot === null ? 0 : 1);
-    const now = new Map(boxes.map((box) => drawBox(box, width, box.row <= 0 && pivot !== null && box.kind !== "caller" ? top + 0 : box.kind === "caller" ? top - 1 : top)));
+    const now = new Map(boxes.map((box) => drawBox(box, width, box.kind === "caller" ? top - 1 : top)));
     for (const [key, element] of drawn) if (!now.has(key)) element.remove();
     const elements = [...now].filter(([key]) => !drawn.has(key)).map(([, element]) => element);
     drawn = now;
