@@ -4,9 +4,9 @@ Two runs one after the other compare two stretches of time on a machine that nev
 differs by more than most regressions. Here both sides live at the same time, in processes that are started in
 random order, and short batches of the same number of iterations alternate in random order, so that whatever the
 machine does, it does to both. A pair stays on one core, a random one each time, because two cores are hardly ever
-equally busy (unless the benchmark waits or uses more than one core). Every pair of processes is one observation (see `decision`); pairs are added until
-every benchmark is decided or the time is used up. What is counted and does not vary (allocations, instructions) is
-counted once.
+equally busy (unless the benchmark waits or uses more than one core). Every pair of processes is one observation (see
+`decision`); pairs are added until every benchmark is decided or the time is used up. What is counted and does not vary
+(allocations, instructions) is counted once.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ the signed-rank test on the pairs: were both sides the same code, each pair coul
 round, since the order within a pair is random.
 
 The sides differ where both views point the same way, together lie beyond the resolution, and the test says that this
-is not chance; they are the same where both lie within it. All else is unresolved, which is not "no difference": the
+is not chance; they are the same where their mean lies within it and neither is far outside. All else is unresolved, which is not "no difference": the
 quickest runs and most runs tell different stories, or there is too little evidence.
 """
 
@@ -29,6 +29,8 @@ State = Literal["different", "same", "unresolved"]
 
 RESOLUTION = 0.025
 """Differences below this are the same: alignment and hash seeds move identical code by about as much."""
+FAR_OUTSIDE = 1.6 * RESOLUTION
+"""One view alone at this distance speaks against "the same": nearly opposite views have a small mean, too."""
 CLEARLY_SAME = 0.01
 CLEARLY_DIFFERENT = 0.1
 FEWEST_PAIRS = 6
@@ -127,8 +129,7 @@ def decide(evidence: Evidence, family: int = 1) -> State:
     if abs(evidence.delta) > RESOLUTION:
         agree = floor * typical > 0 and min(abs(floor), abs(typical)) > RESOLUTION / 2
         return "different" if agree and evidence.typical_p * family <= ALPHA else "unresolved"
-    # Nearly opposite views have a small mean, too.
-    return "same" if max(abs(floor), abs(typical)) <= 1.6 * RESOLUTION else "unresolved"
+    return "same" if max(abs(floor), abs(typical)) <= FAR_OUTSIDE else "unresolved"
 
 
 def wants_more(evidence: Evidence, family: int = 1) -> bool:
