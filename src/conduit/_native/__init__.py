@@ -1,4 +1,5 @@
-"""The one C extension, `conduit._native._core`, and whether it is here: counts allocations, samples stacks and heap.
+"""The one C extension, `conduit._native._core`, and whether it is here: counts allocations, samples stacks and
+heap, answers a registry's questions.
 
 Built by the ordinary installation for CPython 3.11 to 3.13 on Linux; where there is no compiler the
 installation succeeds without it. Nothing else in the package imports `_core` directly: the modules beside this
@@ -10,7 +11,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 
 
 def _find_reason() -> str:
@@ -21,7 +21,7 @@ def _find_reason() -> str:
     if os.environ.get("CONDUIT_NATIVE") == "off":
         return "the C extension is turned off by CONDUIT_NATIVE=off in the environment"
     try:
-        import_module("conduit._native._core")
+        import conduit._native._core  # noqa: F401
     except ModuleNotFoundError:
         return (
             "the C extension conduit._native._core was not built when conduit was installed: "

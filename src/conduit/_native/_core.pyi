@@ -23,6 +23,15 @@ _NamedFrame = tuple[str, str, int, int]
 _Wait = tuple[float, float, str, tuple[_NamedFrame, ...], tuple[_NamedFrame, ...]]
 _RawSample = tuple[int, int, int, str | None, int, int, tuple[CodeType | int, ...] | None]
 
+class Tables:
+    schema: Any
+    resources: Any
+    by_name: Any
+
+class Questions:
+    @property
+    def snapshot(self) -> Tables: ...
+
 def allocations_start() -> None: ...
 def allocations_read() -> Counts: ...
 def allocations_read_all_threads() -> Counts: ...

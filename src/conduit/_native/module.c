@@ -27,7 +27,7 @@ static int (*const ATTACHMENTS[])(void) = {
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "conduit._native._core",
-    .m_doc = "Counts allocations and samples stacks and heap; see the Python modules beside it.",
+    .m_doc = "Counts allocations, samples stacks and heap, answers a registry's questions; see the Python modules beside it.",
     .m_size = -1,
 };
 
@@ -37,9 +37,10 @@ PyMODINIT_FUNC PyInit__core(void) {
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL) return NULL;
     for (size_t i = 0; i < COUNT_OF(METHOD_TABLES); i++)
-        if (PyModule_AddFunctions(module, METHOD_TABLES[i]) < 0) {
-            Py_DECREF(module);
-            return NULL;
-        }
+        if (PyModule_AddFunctions(module, METHOD_TABLES[i]) < 0) goto failed;
+    if (add_questions(module) < 0) goto failed;
     return module;
+failed:
+    Py_DECREF(module);
+    return NULL;
 }

@@ -21,7 +21,8 @@
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
-/* One table a file; module.c adds them all. `attach` functions run once, when the module is made. */
+/* One table a file; module.c adds them all. `attach` functions run once, when the module is made, and `add` functions
+ * put types into it. */
 extern PyMethodDef allocation_methods[];
 extern PyMethodDef cpu_methods[];
 extern PyMethodDef heap_methods[];
@@ -29,12 +30,11 @@ extern PyMethodDef layout_methods[];
 extern PyMethodDef place_methods[];
 extern PyMethodDef task_methods[];
 extern PyMethodDef packed_stack_methods[];
-int attach_allocations(void);
-int attach_cpu(void);
-int attach_heap(void);
 extern PyMethodDef wait_methods[];
 int attach_allocations(void);
 int attach_cpu(void);
+int attach_heap(void);
 int attach_waits(void);
+int add_questions(PyObject *module);
 
 #endif

@@ -5,7 +5,7 @@ the snapshot's lock, into locals, and published with one store, so readers need 
 come from the caller are kept too, at most 1,000 of a kind, the oldest making room. Since they are kept in the snapshot,
 none can outlive the document that it is about.
 
-The hot lookups are in `registry`; here are the slow ways that they fall back on.
+The hot lookups are in `questions`; here are the slow ways that they fall back on.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from operator import attrgetter
 from sys import intern
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from conduit._native import available as native_available
 from conduit.errors import NotFoundError
 from conduit.metadata.schema import Field, FrozenDict, Record, Relationship
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable
 
     from conduit.metadata.dependencies import Cycle, Depth, Graph
     from conduit.metadata.impact import Impact
@@ -64,6 +65,11 @@ class CacheStats(Record, frozen=True):
     """The indexes built so far, in the order in which they were built."""
 
 
+if TYPE_CHECKING or not native_available():
+    from conduit.metadata.questions import Tables
+else:
+    from conduit._native.questions import Tables
+
 _UNBUILT: Any = FrozenDict()
 """Stands where an index is not built yet: finds nothing, so that a query falls through to its slow way."""
 
@@ -71,16 +77,13 @@ _UNBUILT: Any = FrozenDict()
 _resource_of = attrgetter("resource")
 
 
-class Snapshot:
+class Snapshot(Tables):
     """One document and all that is known about it; made whole, then only read."""
 
     __slots__ = (
         "__weakref__",
-        "_backward",
-        "_backward_of_types",
         "_by_path",
         "_by_resource",
-        "_conventions",
         "_cycles",
         "_depths",
         "_document_bytes",
@@ -89,58 +92,42 @@ class Snapshot:
         "_evictions",
         "_field_positions",
         "_field_references",
-        "_fields_by_type",
-        "_forward",
-        "_forward_of_types",
         "_graph",
-        "_impacts",
         "_indexes",
         "_lock",
-        "_matching",
         "_misses",
-        "_pattern_by_name",
-        "_patterns",
-        "_relationships_to",
-        "_routes_at",
-        "_routes_like",
-        "_routes_of",
-        "_routes_of_at",
         "_warnings",
-        "by_name",
         "reference",
-        "resources",
-        "schema",
     )
 
     def __init__(self, metadata: Metadata, document_bytes: bytes | None = None) -> None:
-        self.schema: Metadata = metadata
-        self.resources: tuple[Resource, ...] = metadata.resources
+        self.schema = metadata
+        self.resources = metadata.resources
         resources = self.resources
-        self.by_name: Mapping[str, Resource] = {intern(resource.name): resource for resource in resources}
-        """Name → resource; the last one where names are repeated. Not to be changed."""
+        self.by_name = {intern(resource.name): resource for resource in resources}
         self.reference: ref[Snapshot] = ref(self)
         self._document_bytes = document_bytes
         self._lock = RLock()
         self._indexes: list[str] = []
-        self._routes_at: dict[str | None, dict[str | None, tuple[Route, ...]]] = {}
-        self._routes_of: dict[str, dict[str | None, tuple[Route, ...]]] = {}
-        self._routes_of_at: dict[str, dict[str, tuple[Route, ...]]] = {}
-        self._routes_like: dict[str, dict[str, dict[str, tuple[Route, ...]]]] = {}
+        self._routes_at = {}
+        self._routes_of = {}
+        self._routes_of_at = {}
+        self._routes_like = {}
         self._by_resource: dict[str, list[Route]] = _UNBUILT
         self._by_path: dict[str, list[Route]] = _UNBUILT
-        self._relationships_to: dict[str, tuple[RelationshipReference, ...]] = _UNBUILT
-        self._patterns: dict[str | None, tuple[Pattern, ...]] = _UNBUILT
-        self._pattern_by_name: dict[str, Pattern] = _UNBUILT
+        self._relationships_to = _UNBUILT
+        self._patterns = _UNBUILT
+        self._pattern_by_name = _UNBUILT
         self._field_references: tuple[FieldReference, ...] = ()
         self._field_positions: dict[str, list[int]] = _UNBUILT
-        self._fields_by_type: dict[str, tuple[FieldReference, ...]] = {}
-        self._matching: dict[str, tuple[Resource, ...]] = {}
-        self._forward: dict[str, dict[int, DependencyGraph]] = {}
-        self._backward: dict[str, dict[int, DependencyGraph]] = {}
-        self._forward_of_types: dict[Any, dict[str, dict[int, DependencyGraph]]] = {}
-        self._backward_of_types: dict[Any, dict[str, dict[int, DependencyGraph]]] = {}
-        self._conventions: dict[Any, tuple[Pattern, ...]] = {}
-        self._impacts: dict[str, Impact] = {}
+        self._fields_by_type = {}
+        self._matching = {}
+        self._forward = {}
+        self._backward = {}
+        self._forward_of_types = {}
+        self._backward_of_types = {}
+        self._conventions = {}
+        self._impacts = {}
         self._edge_types: frozenset[str] | None = None
         self._graph: Graph | None = None
         self._depths: dict[str, Depth] | None = None
