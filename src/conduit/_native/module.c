@@ -12,6 +12,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     place_methods,
     task_methods,
     packed_stack_methods,
+    record_methods,
     wait_methods,
 };
 

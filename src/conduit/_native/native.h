@@ -30,6 +30,7 @@ extern PyMethodDef layout_methods[];
 extern PyMethodDef place_methods[];
 extern PyMethodDef task_methods[];
 extern PyMethodDef packed_stack_methods[];
+extern PyMethodDef record_methods[];
 extern PyMethodDef wait_methods[];
 int attach_allocations(void);
 int attach_cpu(void);

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import force_setattr, replace
 
+from conduit._native import available as native_available
 from conduit.errors import MetadataError
 from conduit.metadata.schema import EMPTY, ZERO_TIME, FrozenDict, Metadata
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from conduit.metadata.schema import DependencyGraph, Pattern
+
+if TYPE_CHECKING or not native_available():
+    from conduit.metadata.record_loops import replace_none
+else:
+    from conduit._native.registry import replace_none
 
 GO_DEPTH = 10_000
 """How deep Go's decoder goes before it refuses; also our default."""
@@ -80,6 +86,9 @@ def _decode_slowly(data: bytes, strict: bool, limits: Limits) -> Metadata:
     return freeze(decode_slowly(data, strict=strict, depth=limits.depth))
 
 
+_LISTS = ("fields", "relationships", "hooks", "validations", "constraints")
+
+
 def freeze(metadata: Metadata) -> Metadata:
     """The same document, its maps `FrozenDict`s and its lists tuples where the decoder or a caller left others.
 
@@ -88,25 +97,14 @@ def freeze(metadata: Metadata) -> Metadata:
     for key in ("resources", "routes", "patterns"):
         if getattr(metadata, key) is None:
             force_setattr(metadata, key, ())
-    for resource in metadata.resources:  # one loop without calls: this is a twentieth of loading
+    replace_none(metadata.resources, _LISTS, ())
+    for resource in metadata.resources:
         if not resource.name:
             raise _nameless(metadata)
-        if resource.fields is None:
-            force_setattr(resource, "fields", ())
-        if resource.relationships is None:
-            force_setattr(resource, "relationships", ())
-        if resource.hooks is None:
-            force_setattr(resource, "hooks", ())
-        if resource.validations is None:
-            force_setattr(resource, "validations", ())
-        if resource.constraints is None:
-            force_setattr(resource, "constraints", ())
         middleware = resource.middleware
         if middleware is not EMPTY and (type(middleware) is not FrozenDict or not middleware):
             force_setattr(resource, "middleware", FrozenDict(middleware) if middleware else EMPTY)
-    for pattern in metadata.patterns:
-        if pattern.examples is None:
-            force_setattr(pattern, "examples", ())
+    replace_none(metadata.patterns, ("examples",), ())
     _freeze_graph(metadata.dependencies)
     return metadata
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING or not native_available():
     from conduit.metadata.questions import Questions
 else:
-    from conduit._native.questions import Questions
+    from conduit._native.registry import Questions
 
 
 class Registry(Questions):

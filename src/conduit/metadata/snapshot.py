@@ -13,8 +13,6 @@ from __future__ import annotations
 from _thread import RLock
 from _weakref import ref
 from collections import defaultdict
-from itertools import groupby
-from operator import attrgetter
 from sys import intern
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -67,14 +65,12 @@ class CacheStats(Record, frozen=True):
 
 if TYPE_CHECKING or not native_available():
     from conduit.metadata.questions import Tables
+    from conduit.metadata.record_loops import group_by
 else:
-    from conduit._native.questions import Tables
+    from conduit._native.registry import Tables, group_by
 
 _UNBUILT: Any = FrozenDict()
 """Stands where an index is not built yet: finds nothing, so that a query falls through to its slow way."""
-
-
-_resource_of = attrgetter("resource")
 
 
 class Snapshot(Tables):
@@ -195,13 +191,11 @@ class Snapshot(Tables):
         return self._routes_at[path]
 
     def _build_by_method(self) -> None:
-        by_method: dict[str, list[Route]] = defaultdict(list)
-        for route in self.schema.routes:
-            by_method[route.method].append(route)
+        by_method = group_by(self.schema.routes, "method")
         if any(upper_method(method) != method for method in by_method):
-            by_method = defaultdict(list)
+            by_method = {}
             for route in self.schema.routes:
-                by_method[upper_method(route.method)].append(route)
+                by_method.setdefault(upper_method(route.method), []).append(route)
         index: dict[str | None, tuple[Route, ...]] = {
             intern(method): tuple(group) for method, group in by_method.items()
         }
@@ -210,17 +204,11 @@ class Snapshot(Tables):
         self._indexes.append("routes_by_method")
 
     def _build_by_resource(self) -> None:
-        by_resource: dict[str, list[Route]] = defaultdict(list)
-        for resource, group in groupby(self.schema.routes, _resource_of):  # as a rule they stand together
-            by_resource[intern(resource)].extend(group)
-        self._by_resource = by_resource
+        self._by_resource = group_by(self.schema.routes, "resource")
         self._indexes.append("routes_by_resource")
 
     def _build_by_path(self) -> None:
-        by_path: dict[str, list[Route]] = defaultdict(list)
-        for route in self.schema.routes:
-            by_path[route.path].append(route)
-        self._by_path = by_path
+        self._by_path = group_by(self.schema.routes, "path")
         self._indexes.append("routes_by_path")
 
     # --- relationships, fields, patterns, names
@@ -255,14 +243,11 @@ class Snapshot(Tables):
             return self._keep(self._fields_by_type, prefix, tuple([references[place] for place in positions]))
 
     def _build_field_positions(self) -> None:
-        references = [
-            FieldReference(resource.name, field) for resource in self.resources for field in resource.fields
-        ]
-        positions: dict[str, list[int]] = defaultdict(list)
-        for position, reference in enumerate(references):
-            positions[reference.field.type].append(position)
-        self._field_references = tuple(references)
-        self._field_positions = positions
+        fields = [field for resource in self.resources for field in resource.fields]
+        self._field_references = tuple(
+            [FieldReference(resource.name, field) for resource in self.resources for field in resource.fields]
+        )
+        self._field_positions = group_by(fields, "type", True)
         self._indexes.append("fields_by_type")
 
     def find_patterns(self, category: str | None) -> tuple[Pattern, ...]:

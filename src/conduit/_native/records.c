@@ -1,0 +1,125 @@
+/* Loops over the records of a document, for the indexes that are built when it is loaded.
+ *
+ * Law: what these do, `conduit.metadata.record_loops` says in Python, and does where this extension is not. Attributes of a
+ * type with slots are read and written where they lie in memory, as the interpreter's own inline caches do; of any other
+ * by their name. A record's attribute may be replaced by the program while keys are compared, so keys are owned. */
+#include "native.h"
+
+#include <stdbool.h>
+#include <structmember.h>
+#include <string.h>
+
+/* Where the records of one type have an attribute. `offset` 0: ask by name. */
+typedef struct {
+    PyTypeObject *type;
+    Py_ssize_t offset;
+} Place;
+
+static void find_place(Place *place, PyTypeObject *type, PyObject *attribute) {
+    PyObject *descriptor = _PyType_Lookup(type, attribute);
+    place->type = type;
+    place->offset = 0;
+    if (descriptor == NULL || !Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) return;
+    PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
+    if (member->type == T_OBJECT_EX) place->offset = member->offset;
+}
+
+static inline PyObject **slot_of(PyObject *record, PyObject *attribute, Place *place) {
+    if (UNLIKELY(Py_TYPE(record) != place->type)) find_place(place, Py_TYPE(record), attribute);
+    return place->offset == 0 ? NULL : (PyObject **)((char *)record + place->offset);
+}
+
+/* The attribute as a reference of the caller's. */
+static inline PyObject *attribute_of(PyObject *record, PyObject *attribute, Place *place) {
+    PyObject **slot = slot_of(record, attribute, place);
+    if (UNLIKELY(slot == NULL || *slot == NULL)) return PyObject_GetAttr(record, attribute);
+    return Py_NewRef(*slot);
+}
+
+/* Neighbours often have the same key; comparing two texts costs less than hashing one. */
+static inline bool same_text(PyObject *one, PyObject *other) {
+    if (!PyUnicode_CheckExact(one) || !PyUnicode_CheckExact(other)) return false;
+    Py_ssize_t length = PyUnicode_GET_LENGTH(one);
+    return length == PyUnicode_GET_LENGTH(other) && PyUnicode_KIND(one) == PyUnicode_KIND(other) &&
+           memcmp(PyUnicode_DATA(one), PyUnicode_DATA(other), (size_t)length * PyUnicode_KIND(one)) == 0;
+}
+
+/* The group of a key, borrowed from `groups`, where it is made if it is new. */
+static PyObject *group_of(PyObject *groups, PyObject *key) {
+    PyObject *group = PyDict_GetItemWithError(groups, key);
+    if (group != NULL || PyErr_Occurred()) return group;
+    PyObject *made = PyList_New(0);
+    if (made == NULL) return NULL;
+    int status = PyDict_SetItem(groups, key, made);
+    Py_DECREF(made);
+    return status < 0 ? NULL : made;
+}
+
+static bool add_to_groups(PyObject *groups, PyObject *records, PyObject *attribute, bool by_position) {
+    Place place = {NULL, 0};
+    PyObject *key = NULL, *group = NULL;
+    bool added = true;
+    for (Py_ssize_t i = 0; added && i < PyTuple_GET_SIZE(records); i++) {
+        PyObject *record = PyTuple_GET_ITEM(records, i), *next = attribute_of(record, attribute, &place);
+        bool same = next != NULL && key != NULL && same_text(key, next);
+        Py_XDECREF(key);
+        key = next;
+        if (!same) group = key == NULL ? NULL : group_of(groups, key);
+        PyObject *member = group == NULL ? NULL : by_position ? PyLong_FromSsize_t(i) : Py_NewRef(record);
+        added = member != NULL && PyList_Append(group, member) == 0;
+        Py_XDECREF(member);
+    }
+    Py_XDECREF(key);
+    return added;
+}
+
+static PyObject *group_by(PyObject *Py_UNUSED(module), PyObject *arguments) {
+    PyObject *records, *attribute;
+    int by_position = false;
+    if (!PyArg_ParseTuple(arguments, "OU|p", &records, &attribute, &by_position)) return NULL;
+    records = PySequence_Tuple(records); /* itself, where it is one */
+    if (records == NULL) return NULL;
+    PyObject *groups = PyDict_New();
+    if (groups != NULL && !add_to_groups(groups, records, attribute, by_position)) Py_CLEAR(groups);
+    Py_DECREF(records);
+    return groups;
+}
+
+/* ---- what Go writes as null ---- */
+
+/* Only records whose slots are plain memory are changed: a type that wants more would have to be asked. */
+static bool replace_in(PyObject *records, PyObject *attribute, PyObject *value) {
+    Place place = {NULL, 0};
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(records); i++) {
+        PyObject *record = PyTuple_GET_ITEM(records, i);
+        PyObject **slot = slot_of(record, attribute, &place);
+        if (slot == NULL) {
+            PyErr_Format(PyExc_TypeError, "%.100s has no slot %R", Py_TYPE(record)->tp_name, attribute);
+            return false;
+        }
+        if (*slot != Py_None) continue;
+        *slot = Py_NewRef(value);
+        Py_DECREF(Py_None);
+    }
+    return true;
+}
+
+static PyObject *replace_none(PyObject *Py_UNUSED(module), PyObject *arguments) {
+    PyObject *records, *attributes, *value;
+    if (!PyArg_ParseTuple(arguments, "OO!O", &records, &PyTuple_Type, &attributes, &value)) return NULL;
+    records = PySequence_Tuple(records);
+    bool replaced = records != NULL;
+    for (Py_ssize_t i = 0; replaced && i < PyTuple_GET_SIZE(attributes); i++)
+        replaced = replace_in(records, PyTuple_GET_ITEM(attributes, i), value);
+    Py_XDECREF(records);
+    if (!replaced) return NULL;
+    Py_RETURN_NONE;
+}
+
+PyMethodDef record_methods[] = {
+    {"group_by", group_by, METH_VARARGS,
+     "group_by(records, attribute, by_position=False): {value: [record, …]}, or [position, …], in document order."},
+    {"replace_none", replace_none, METH_VARARGS,
+     "replace_none(records, attributes, value): puts the value wherever one of the attributes is None."},
+    {NULL, NULL, 0, NULL},
+};
