@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import inspect
 import os
 import subprocess
 import sys
 import weakref
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.documents import chain_document, plain_document, small_document
+from benchmarks.registry_speed import ask_everything
 from conduit._native import available as native_available
 from conduit._native import reason as native_reason
 from conduit.errors import NotFoundError
-from conduit.metadata import Registry
+from conduit.metadata import Registry, Route, record_loops
 from conduit.metadata import questions as in_python
 from tests.metadata.test_registry import METHODS, NAMES, PATHS, documents
 
@@ -156,6 +159,72 @@ def test_a_registry_and_its_snapshot_in_a_ring_are_collected() -> None:
     del registry
     gc.collect()
     assert gone() is None
+
+
+def test_questions_leave_the_references_of_what_they_touch_as_they_were() -> None:
+    registry = Registry.from_json(small_document()).warm()
+    ask_everything(registry, 1)
+    post, types = registry.resource("Post"), ["belongs_to"]
+    touched: list[Any] = [
+        post,
+        registry.snapshot,
+        registry.routes(),
+        registry.dependencies("Post"),
+        None,
+        types,
+    ]
+    before = [sys.getrefcount(each) for each in touched]
+    for _ in range(1000):
+        ask_everything(registry, 1)
+        for question in ("resource", "pattern", "dependencies", "impact"):
+            with contextlib.suppress(NotFoundError):
+                getattr(registry, question)("Pots")
+        with contextlib.suppress(TypeError):
+            registry.routes(types)  # type: ignore[arg-type]
+        registry.dependencies(name="Post", types=types)
+    after = [sys.getrefcount(each) for each in touched]
+    assert all(abs(late - early) < 100 for early, late in zip(before, after, strict=True)), (before, after)
+
+
+@needs_native
+@given(documents())
+@settings(max_examples=60, deadline=None)
+def test_the_loops_in_c_group_and_fill_as_those_in_python_do(document: Metadata) -> None:
+    from conduit._native import registry as in_c
+
+    fields = [field for resource in document.resources for field in resource.fields]
+    groupings = [
+        (document.routes, "method"),
+        (document.routes, "path"),
+        (document.resources, "name"),
+        (fields, "type"),
+    ]
+    for records, attribute in groupings:
+        for by_position in (False, True):
+            expected = record_loops.group_by(records, attribute, by_position)
+            found = in_c.group_by(records, attribute, by_position)
+            assert list(found.items()) == list(expected.items())
+    for loop in (in_c.replace_none, record_loops.replace_none):
+        routes = [Route(route.method, route.path, middleware=None) for route in document.routes]  # type: ignore[arg-type]
+        loop(routes, ("middleware", "path"), ())
+        assert [(route.middleware, route.path) for route in routes] == [
+            ((), route.path) for route in document.routes
+        ]
+
+
+@needs_native
+def test_the_loops_in_c_refuse_what_has_no_such_attribute() -> None:
+    from conduit._native import registry as in_c
+
+    with pytest.raises(AttributeError, match="nothing"):
+        in_c.group_by((Route("GET", "/"),), "nothing")
+    with pytest.raises(TypeError, match="has no slot 'nothing'"):
+        in_c.replace_none((Route("GET", "/"),), ("nothing",), ())
+    with pytest.raises(TypeError):
+        in_c.group_by(7, "method")
+    assert in_c.group_by([SimpleNamespace(key=[]), SimpleNamespace(key=[])][:0], "key") == {}
+    with pytest.raises(TypeError, match="unhashable"):
+        in_c.group_by([SimpleNamespace(key=[])], "key")
 
 
 def test_without_the_extension_everything_is_answered_alike() -> None:
