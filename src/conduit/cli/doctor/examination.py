@@ -71,7 +71,7 @@ def extension() -> Finding:
         _native.reason(),
         "lost",
         "B/op and allocs/op are n/a; no CPU, block, mutex and GIL profiles, no `conduit record`; heap profiles come from "
-        "tracemalloc (memory in use only, slower). Wall-clock profiles, ns/op, comparisons and all reports work",
+        "tracemalloc (memory in use only, slower); the registry takes longer to answer. Wall-clock profiles, ns/op, comparisons and all reports work",
         _extension_remedy(),
     )
 
