@@ -122,10 +122,7 @@ class NotFoundError(ConduitError, LookupError):
 
     def __str__(self) -> str:
         available = self.available
-        near = near_names(self.name, available)
-        text = f"{self.kind} not found: {self.name!r}"
-        if near:
-            text += f"; did you mean {' or '.join(near)}?"
+        text = f"{self.kind} not found: {self.name!r}{suggestion(self.name, available)}"
         if not available:
             return f"{text}; there are none"
         shown = ", ".join(sorted(available)[:10])
@@ -170,6 +167,12 @@ def near_names(name: str, names: tuple[str, ...], count: int = 3) -> tuple[str, 
         ]
         spellings = {each: spellings[each] for each in nearest}
     return tuple([spellings[each] for each in get_close_matches(lower, spellings, count)])
+
+
+def suggestion(name: str, names: tuple[str, ...], count: int = 3, sign: str = "") -> str:
+    """What follows on a name that is not there: `; did you mean A or B?`, each behind `sign`; nothing if none is near."""
+    near = " or ".join([sign + each for each in near_names(name, names, count)])
+    return f"; did you mean {near}?" if near else ""
 
 
 _COMPARED_NAMES = 200

@@ -202,10 +202,9 @@ def _classic(parsed: Parsed) -> int:
 def _check_format(name: str) -> None:
     if name in _FORMATS:
         return
-    from difflib import get_close_matches
+    from conduit.errors import suggestion
 
-    near = get_close_matches(name, _FORMATS, n=1)
-    raise UsageError("-format must be text or csv" + (f"; did you mean {near[0]}?" if near else ""))
+    raise UsageError("-format must be text or csv" + suggestion(name, tuple(_FORMATS), 1))
 
 
 def _print(comparison: Comparison, judged: Sequence[Judged], parsed: Parsed) -> None:

@@ -143,10 +143,9 @@ class FlagSet:
         return position
 
     def _nearest(self, name: str) -> str:
-        from conduit.errors import near_names
+        from conduit.errors import suggestion
 
-        near = () if self.verbatim else near_names(name, tuple(self.flags), count=1)
-        return f"; did you mean -{near[0]}?" if near else ""
+        return "" if self.verbatim else suggestion(name, tuple(self.flags), 1, "-")
 
     def _set(self, flag: Flag, text: str, parsed: Parsed) -> None:
         try:

@@ -135,10 +135,8 @@ def require_known(name: str, known: Iterable[str], what: str) -> None:
     names = tuple(dict.fromkeys(known))
     if name in names:
         return
-    from conduit.errors import near_names
+    from conduit.errors import suggestion
 
-    near = near_names(name, names)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     there_are = f" (there are {len(names)}: {shown})" if names else "; there are none"
-    raise UnknownNameError(f"{what} not found: {name!r}{hint}{there_are}")
+    raise UnknownNameError(f"{what} not found: {name!r}{suggestion(name, names)}{there_are}")
