@@ -10,28 +10,45 @@
 
 static const PyMemAllocatorDomain DOMAINS[DOMAIN_COUNT] = {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ};
 
+static bool has_hooks(const PyMemAllocatorEx *hooks) {
+    return hooks->malloc != NULL || hooks->calloc != NULL || hooks->realloc != NULL || hooks->free != NULL;
+}
+
+/* What stands in the domain while the layer is on top: its functions, and the original ones where it has none. */
+static PyMemAllocatorEx merged(const AllocatorLayer *layer, int domain) {
+    const PyMemAllocatorEx *hooks = &layer->hooks[domain];
+    PyMemAllocatorEx allocator = layer->originals[domain];
+    if (hooks->malloc != NULL) allocator.malloc = hooks->malloc;
+    if (hooks->calloc != NULL) allocator.calloc = hooks->calloc;
+    if (hooks->realloc != NULL) allocator.realloc = hooks->realloc;
+    if (hooks->free != NULL) allocator.free = hooks->free;
+    return allocator;
+}
+
+static bool is_on_top(const AllocatorLayer *layer, int domain) {
+    PyMemAllocatorEx current, own = merged(layer, domain);
+    PyMem_GetAllocator(DOMAINS[domain], &current);
+    return current.ctx == own.ctx && current.malloc == own.malloc && current.calloc == own.calloc &&
+           current.realloc == own.realloc && current.free == own.free;
+}
+
 /* Puts the layer on top, unless it is still in the chain. The GIL is held. */
 void allocator_layer_install(AllocatorLayer *layer) {
     if (layer->installed) return;
     for (int domain = 0; domain < DOMAIN_COUNT; domain++) {
-        if (layer->hooks[domain].malloc == NULL) continue;
+        if (!has_hooks(&layer->hooks[domain])) continue;
         PyMem_GetAllocator(DOMAINS[domain], &layer->originals[domain]);
-        PyMemAllocatorEx hook = layer->hooks[domain];
-        hook.ctx = layer->originals[domain].ctx;
-        PyMem_SetAllocator(DOMAINS[domain], &hook);
+        PyMemAllocatorEx allocator = merged(layer, domain);
+        PyMem_SetAllocator(DOMAINS[domain], &allocator);
     }
     layer->installed = true;
 }
 
 /* Takes the layer out if it is on top in every domain; else it stays and must pass calls on. The GIL is held. */
 void allocator_layer_remove(AllocatorLayer *layer) {
-    PyMemAllocatorEx current;
-    for (int domain = 0; domain < DOMAIN_COUNT; domain++) {
-        if (layer->hooks[domain].malloc == NULL) continue;
-        PyMem_GetAllocator(DOMAINS[domain], &current);
-        if (current.malloc != layer->hooks[domain].malloc) return;
-    }
     for (int domain = 0; domain < DOMAIN_COUNT; domain++)
-        if (layer->hooks[domain].malloc != NULL) PyMem_SetAllocator(DOMAINS[domain], &layer->originals[domain]);
+        if (has_hooks(&layer->hooks[domain]) && !is_on_top(layer, domain)) return;
+    for (int domain = 0; domain < DOMAIN_COUNT; domain++)
+        if (has_hooks(&layer->hooks[domain])) PyMem_SetAllocator(DOMAINS[domain], &layer->originals[domain]);
     layer->installed = false;
 }

@@ -9,7 +9,7 @@
 enum { DOMAIN_RAW, DOMAIN_MEM, DOMAIN_OBJ, DOMAIN_COUNT };
 
 typedef struct {
-    const PyMemAllocatorEx hooks[DOMAIN_COUNT]; /* `ctx` is ignored; no `malloc`: the domain is left alone */
+    const PyMemAllocatorEx hooks[DOMAIN_COUNT]; /* `ctx` is ignored; a function that is missing stays the original */
     PyMemAllocatorEx originals[DOMAIN_COUNT];   /* whom each hook calls */
     bool installed;                             /* still in the chain, perhaps below a stranger's hook */
 } AllocatorLayer;

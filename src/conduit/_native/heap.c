@@ -10,14 +10,18 @@
  *
  * How a free block is known to be a sampled one, for which the ordinary free must pay next to nothing:
  *   aligned    a sampled block comes from libc, aligned to the size of pymalloc's pools. pymalloc never gives out such an
- *              address (a pool begins with its header), so one AND sorts out the rest. Whoever frees the block later,
- *              even with the hooks gone, hands it to libc: pymalloc does that with every address outside its arenas.
+ *              address (a pool begins with its header), so one AND sorts out the rest.
+ *              Under pymalloc the ordinary free is not hooked at all: pymalloc hands every block outside its arenas to
+ *              the raw domain, whose free is hooked instead. A sampled block is asked of it on the same way, as one too
+ *              large for its pools, so that its own count of blocks (sys.getallocatedblocks) stays right. Whoever frees
+ *              the block later, even with the hooks gone, gives it back to libc.
+ *              With PYTHONMALLOC=malloc, where nothing lies between the object domain and libc, its free is hooked.
  *   filtered   for allocators that would not (debug hooks, strangers): blocks stay where they are, and a small table of
  *              counters by address hash says "certainly not sampled". Exact mode uses these hooks, and always looks.
  *
- * Law: hooks run with the GIL (both domains require it), and what they keep is under `lock` all the same, for
- * interpreters with a GIL of their own, which 3.12 brought: before, the one GIL is that lock. It spins, since with one GIL
- * nobody waits for it. Under the lock only libc is called. */
+ * Law: the hooks of the object and mem domains run with the GIL (both require it), those of the raw domain without, and
+ * interpreters may have a GIL of their own (3.12 brought that). What the hooks keep is therefore under `lock`, which
+ * spins, since hardly anybody ever waits for it. Under the lock only libc is called. */
 #define _GNU_SOURCE
 #include "address_map.h"
 #include "alloc_hook.h"
@@ -56,19 +60,37 @@ static THREAD_LOCAL unsigned own_recording;
 static THREAD_LOCAL uint64_t random_state;
 static THREAD_LOCAL bool pausing; /* this thread makes objects of the recording, not of the program */
 
-/* Held for some nanoseconds, twice for each block in exact mode, where it would cost as much as all the rest. */
-#if PY_VERSION_HEX >= 0x030C0000
+static THREAD_LOCAL size_t apart_size; /* the sampled block that this thread is asking pymalloc for; 0: none */
+
 static atomic_flag lock = ATOMIC_FLAG_INIT;
 
-static inline void acquire(void) {
-    while (UNLIKELY(atomic_flag_test_and_set_explicit(&lock, memory_order_acquire))) sched_yield();
+/* Whoever holds the lock may be of lower priority than we are, and needs the processor to give it back. */
+static __attribute__((noinline)) void wait_for_lock(void) {
+    for (int tries = 0; atomic_flag_test_and_set_explicit(&lock, memory_order_acquire); tries++) {
+        if (tries < 100)
+            sched_yield();
+        else
+            nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    }
 }
 
-static inline void release(void) { atomic_flag_clear_explicit(&lock, memory_order_release); }
-#else
-static inline void acquire(void) {}
-static inline void release(void) {}
-#endif
+static inline void lock_books(void) {
+    if (UNLIKELY(atomic_flag_test_and_set_explicit(&lock, memory_order_acquire))) wait_for_lock();
+}
+
+static inline void unlock_books(void) { atomic_flag_clear_explicit(&lock, memory_order_release); }
+
+/* For whoever has the GIL. In exact mode the raw domain is not hooked, so that up to 3.11 the one GIL is the lock, and
+ * another, twice for each block, would cost as much as all the rest. */
+#define GIL_IS_LOCK (PY_VERSION_HEX < 0x030C0000 && exact)
+
+static inline void acquire(void) {
+    if (!GIL_IS_LOCK) lock_books();
+}
+
+static inline void release(void) {
+    if (!GIL_IS_LOCK) unlock_books();
+}
 
 /* ---- sample points ---- */
 
@@ -150,7 +172,7 @@ static inline bool enter(void *block, size_t size, uint32_t site) {
     return false;
 }
 
-static bool take_sampled(void *block, Block *known) {
+static bool take_sampled(const void *block, Block *known) {
     if (!address_map_take(&live, (uintptr_t)block, known)) return false;
     uint8_t *counter = filter_of(block);
     if (*counter > 0 && *counter < STUCK) --*counter;
@@ -207,49 +229,58 @@ static void note_shrunk(void *block, size_t size, const Block *known) {
 
 /* ---- aligned hooks: sampled blocks live apart ---- */
 
-#define MAY_BE_DIVERTED(block) UNLIKELY(((uintptr_t)(block) & (POOL_SIZE - 1)) == 0)
+#define POOLED_MOST 512 /* bytes; pymalloc gets larger blocks from the raw domain */
+#define MAY_BE_APART(block) (((uintptr_t)(block) & (POOL_SIZE - 1)) == 0)
+
+static AllocatorLayer pymalloc_layer, libc_layer, filtered_layer; /* at most one of them is installed */
+
+/* Through pymalloc, which asks the raw domain, whose hook answers with what `apart_size` says. */
+static void *take_through_pymalloc(const PyMemAllocatorEx *below, size_t size) {
+    apart_size = size;
+    void *block = below->malloc(below->ctx, size > POOLED_MOST ? size : POOLED_MOST + 1);
+    apart_size = 0;
+    if (LIKELY(block == NULL || MAY_BE_APART(block))) return block;
+    below->free(below->ctx, block); /* a stranger's hook stands before ours, and answered otherwise */
+    dropped++;
+    return NULL;
+}
+
+static void *take_apart(const PyMemAllocatorEx *below, size_t size) {
+    if (size == 0) size = 1;
+    return pymalloc_layer.installed ? take_through_pymalloc(below, size) : memalign(POOL_SIZE, size);
+}
 
 static __attribute__((noinline)) void *divert(const PyMemAllocatorEx *below, size_t size) {
-    void *block = is_sample(size) ? memalign(POOL_SIZE, size ? size : 1) : NULL;
+    void *block = is_sample(size) ? take_apart(below, size) : NULL;
     if (block == NULL) return below->malloc(below->ctx, size);
     note_new(block, size);
     return block;
 }
 
-static inline void *aligned_malloc(const PyMemAllocatorEx *below, size_t size) {
+/* What lies below is pymalloc or libc, which ignore the context: ours is passed on rather than theirs looked up. */
+static inline void *aligned_malloc(const PyMemAllocatorEx *below, void *context, size_t size) {
     until_sample -= (int64_t)size;
     if (UNLIKELY(until_sample < 0)) return divert(below, size);
-    return below->malloc(below->ctx, size);
+    return below->malloc(context, size);
 }
 
-static inline void *aligned_calloc(const PyMemAllocatorEx *below, size_t count, size_t size) {
+static inline void *aligned_calloc(const PyMemAllocatorEx *below, void *context, size_t count, size_t size) {
     until_sample -= (int64_t)(count * size);
-    if (LIKELY(until_sample >= 0)) return below->calloc(below->ctx, count, size);
+    if (LIKELY(until_sample >= 0)) return below->calloc(context, count, size);
     void *block = divert(below, count * size);
     if (block != NULL) memset(block, 0, count * size);
     return block;
 }
 
-/* A diverted block is let go by libc, whom it came from. False: it only looked like one. */
-static __attribute__((noinline)) bool free_diverted(void *block) {
-    Block known;
-    if (block == NULL || !note_gone(block, &known)) return false;
-    free(block);
-    return true;
-}
-
-static inline void aligned_free(const PyMemAllocatorEx *below, void *block) {
-    if (MAY_BE_DIVERTED(block) && free_diverted(block)) return;
-    below->free(below->ctx, block);
-}
-
 /* A diverted block moves into whatever the new size draws. */
 static __attribute__((noinline)) void *realloc_diverted(const PyMemAllocatorEx *below, void *old, size_t old_size,
                                                         size_t size) {
-    void *block = aligned_malloc(below, size);
+    Block known;
+    void *block = aligned_malloc(below, below->ctx, size);
     if (block == NULL) return NULL;
     memcpy(block, old, old_size < size ? old_size : size);
-    free_diverted(old);
+    note_gone(old, &known);
+    below->free(below->ctx, old);
     return block;
 }
 
@@ -266,7 +297,7 @@ static bool find_diverted(const void *block, size_t *size) {
 static __attribute__((noinline)) void *realloc_into_sample(const PyMemAllocatorEx *below, void *old, size_t size) {
     void *grown = below->realloc(below->ctx, old, size);
     if (grown == NULL || !is_sample(size)) return grown;
-    void *block = memalign(POOL_SIZE, size ? size : 1);
+    void *block = take_apart(below, size);
     if (block == NULL) return grown;
     memcpy(block, grown, size);
     below->free(below->ctx, grown);
@@ -274,13 +305,41 @@ static __attribute__((noinline)) void *realloc_into_sample(const PyMemAllocatorE
     return block;
 }
 
-static inline void *aligned_realloc(const PyMemAllocatorEx *below, void *old, size_t size) {
+static __attribute__((noinline)) void *realloc_perhaps_diverted(const PyMemAllocatorEx *below, void *old, size_t size) {
     size_t old_size;
-    if (old == NULL) return aligned_malloc(below, size);
-    if (MAY_BE_DIVERTED(old) && find_diverted(old, &old_size)) return realloc_diverted(below, old, old_size, size);
+    if (find_diverted(old, &old_size)) return realloc_diverted(below, old, old_size, size);
+    until_sample -= (int64_t)size;
+    return until_sample < 0 ? realloc_into_sample(below, old, size) : below->realloc(below->ctx, old, size);
+}
+
+static inline void *aligned_realloc(const PyMemAllocatorEx *below, void *context, void *old, size_t size) {
+    if (UNLIKELY(MAY_BE_APART(old))) /* NULL too */
+        return old == NULL ? aligned_malloc(below, context, size) : realloc_perhaps_diverted(below, old, size);
     until_sample -= (int64_t)size;
     if (UNLIKELY(until_sample < 0)) return realloc_into_sample(below, old, size);
-    return below->realloc(below->ctx, old, size);
+    return below->realloc(context, old, size);
+}
+
+/* Perhaps without the GIL, perhaps by a thread that entered the hook before the recording ended. */
+static __attribute__((noinline)) void note_freed(const void *block) {
+    Block known;
+    if (block == NULL) return;
+    lock_books();
+    if (take_sampled(block, &known)) count(known.site, INUSE_OBJECTS, -1, known.size);
+    unlock_books();
+}
+
+static inline void aligned_free(const PyMemAllocatorEx *below, void *context, void *block) {
+    if (UNLIKELY(MAY_BE_APART(block))) note_freed(block);
+    below->free(context, block);
+}
+
+/* pymalloc's own request for a sampled block, or an ordinary one. */
+static inline void *raw_malloc(const PyMemAllocatorEx *below, void *context, size_t size) {
+    size_t wanted = apart_size;
+    if (LIKELY(wanted == 0)) return below->malloc(context, size);
+    apart_size = 0;
+    return memalign(POOL_SIZE, wanted);
 }
 
 /* ---- filtered hooks: sampled blocks stay where they are ---- */
@@ -332,38 +391,75 @@ static inline void *filtered_realloc(const PyMemAllocatorEx *below, void *old, s
     return block;
 }
 
-/* The context is ignored (see alloc_hook.c), so each domain has functions of its own. */
-static AllocatorLayer aligned_layer, filtered_layer;
-#define HOOKS_OF(way, domain)                                                                                 \
-    static void *way##_##domain##_malloc(void *Py_UNUSED(ctx), size_t size) {                                 \
-        return way##_malloc(&way##_layer.originals[domain], size);                                            \
+/* Each layer finds the functions below it in static memory (see alloc_hook.c), so each domain has hooks of its own. */
+#define ALIGNED_HOOKS_OF(layer, domain)                                                                       \
+    static void *layer##_##domain##_malloc(void *context, size_t size) {                                      \
+        return aligned_malloc(&layer.originals[domain], context, size);                                       \
     }                                                                                                         \
-    static void *way##_##domain##_calloc(void *Py_UNUSED(ctx), size_t count, size_t size) {                   \
-        return way##_calloc(&way##_layer.originals[domain], count, size);                                     \
+    static void *layer##_##domain##_calloc(void *context, size_t count, size_t size) {                        \
+        return aligned_calloc(&layer.originals[domain], context, count, size);                                \
     }                                                                                                         \
-    static void *way##_##domain##_realloc(void *Py_UNUSED(ctx), void *block, size_t size) {                   \
-        return way##_realloc(&way##_layer.originals[domain], block, size);                                    \
-    }                                                                                                         \
-    static void way##_##domain##_free(void *Py_UNUSED(ctx), void *block) {                                    \
-        way##_free(&way##_layer.originals[domain], block);                                                    \
+    static void *layer##_##domain##_realloc(void *context, void *block, size_t size) {                        \
+        return aligned_realloc(&layer.originals[domain], context, block, size);                               \
     }
-HOOKS_OF(aligned, DOMAIN_MEM)
-HOOKS_OF(aligned, DOMAIN_OBJ)
-HOOKS_OF(filtered, DOMAIN_MEM)
-HOOKS_OF(filtered, DOMAIN_OBJ)
-#define ENTRY_OF(way, domain)                                                                                 \
-    [domain] = {NULL, way##_##domain##_malloc, way##_##domain##_calloc, way##_##domain##_realloc, way##_##domain##_free}
-static AllocatorLayer aligned_layer = {.hooks = {ENTRY_OF(aligned, DOMAIN_MEM), ENTRY_OF(aligned, DOMAIN_OBJ)}};
-static AllocatorLayer filtered_layer = {.hooks = {ENTRY_OF(filtered, DOMAIN_MEM), ENTRY_OF(filtered, DOMAIN_OBJ)}};
+#define ALIGNED_FREE_OF(layer, domain)                                                                        \
+    static void layer##_##domain##_free(void *context, void *block) {                                         \
+        aligned_free(&layer.originals[domain], context, block);                                               \
+    }
+#define FILTERED_HOOKS_OF(domain)                                                                             \
+    static void *filtered_layer_##domain##_malloc(void *Py_UNUSED(ctx), size_t size) {                        \
+        return filtered_malloc(&filtered_layer.originals[domain], size);                                      \
+    }                                                                                                         \
+    static void *filtered_layer_##domain##_calloc(void *Py_UNUSED(ctx), size_t count, size_t size) {          \
+        return filtered_calloc(&filtered_layer.originals[domain], count, size);                               \
+    }                                                                                                         \
+    static void *filtered_layer_##domain##_realloc(void *Py_UNUSED(ctx), void *block, size_t size) {          \
+        return filtered_realloc(&filtered_layer.originals[domain], block, size);                              \
+    }                                                                                                         \
+    static void filtered_layer_##domain##_free(void *Py_UNUSED(ctx), void *block) {                           \
+        filtered_free(&filtered_layer.originals[domain], block);                                              \
+    }
+static void *pymalloc_layer_DOMAIN_RAW_malloc(void *context, size_t size) {
+    return raw_malloc(&pymalloc_layer.originals[DOMAIN_RAW], context, size);
+}
+ALIGNED_FREE_OF(pymalloc_layer, DOMAIN_RAW)
+ALIGNED_HOOKS_OF(pymalloc_layer, DOMAIN_MEM)
+ALIGNED_HOOKS_OF(pymalloc_layer, DOMAIN_OBJ)
+ALIGNED_HOOKS_OF(libc_layer, DOMAIN_MEM)
+ALIGNED_HOOKS_OF(libc_layer, DOMAIN_OBJ)
+ALIGNED_FREE_OF(libc_layer, DOMAIN_MEM)
+ALIGNED_FREE_OF(libc_layer, DOMAIN_OBJ)
+FILTERED_HOOKS_OF(DOMAIN_MEM)
+FILTERED_HOOKS_OF(DOMAIN_OBJ)
+#define GIVERS_OF(layer, domain)                                                                              \
+    .malloc = layer##_##domain##_malloc, .calloc = layer##_##domain##_calloc, .realloc = layer##_##domain##_realloc
+/* realloc of the raw domain may be left alone: pymalloc is not asked to resize a sampled block, but to make another. */
+static AllocatorLayer pymalloc_layer = {
+    .hooks = {[DOMAIN_RAW] = {.malloc = pymalloc_layer_DOMAIN_RAW_malloc, .free = pymalloc_layer_DOMAIN_RAW_free},
+              [DOMAIN_MEM] = {GIVERS_OF(pymalloc_layer, DOMAIN_MEM)},
+              [DOMAIN_OBJ] = {GIVERS_OF(pymalloc_layer, DOMAIN_OBJ)}}};
+static AllocatorLayer libc_layer = {
+    .hooks = {[DOMAIN_MEM] = {GIVERS_OF(libc_layer, DOMAIN_MEM), .free = libc_layer_DOMAIN_MEM_free},
+              [DOMAIN_OBJ] = {GIVERS_OF(libc_layer, DOMAIN_OBJ), .free = libc_layer_DOMAIN_OBJ_free}}};
+static AllocatorLayer filtered_layer = {
+    .hooks = {[DOMAIN_MEM] = {GIVERS_OF(filtered_layer, DOMAIN_MEM), .free = filtered_layer_DOMAIN_MEM_free},
+              [DOMAIN_OBJ] = {GIVERS_OF(filtered_layer, DOMAIN_OBJ), .free = filtered_layer_DOMAIN_OBJ_free}}};
+static AllocatorLayer *const LAYERS[] = {&pymalloc_layer, &libc_layer, &filtered_layer};
+enum { LAYER_COUNT = sizeof LAYERS / sizeof *LAYERS };
 
 /* ---- start, read, stop ---- */
 
 /* Exported by CPython 3.11 to 3.13, and declared in its internal headers only. NULL: somebody's hooks are installed. */
 extern const char *_PyMem_GetCurrentAllocatorName(void);
 
-static bool libc_frees_strangers(void) {
+/* The layer that fits the interpreter's allocators; one that had to stay, under a stranger's, fits still. */
+static AllocatorLayer *choose_layer(bool for_exact) {
+    for (int i = 0; i < LAYER_COUNT; i++)
+        if (LAYERS[i]->installed) return LAYERS[i];
     const char *name = _PyMem_GetCurrentAllocatorName();
-    return name != NULL && (strcmp(name, "pymalloc") == 0 || strcmp(name, "malloc") == 0);
+    if (for_exact || name == NULL) return &filtered_layer;
+    if (strcmp(name, "pymalloc") == 0) return &pymalloc_layer;
+    return strcmp(name, "malloc") == 0 ? &libc_layer : &filtered_layer;
 }
 
 static PyObject *heap_start(PyObject *Py_UNUSED(module), PyObject *argument) {
@@ -375,7 +471,8 @@ static PyObject *heap_start(PyObject *Py_UNUSED(module), PyObject *argument) {
                                             "another");
         return NULL;
     }
-    if (bytes == 1 && aligned_layer.installed) {
+    AllocatorLayer *layer = choose_layer(bytes == 1);
+    if (bytes == 1 && layer != &filtered_layer) {
         PyErr_SetString(PyExc_RuntimeError, "an exact heap profile needs hooks of another kind than those of the last "
                                             "recording, which lie under another tracer's (tracemalloc?): stop that first");
         return NULL;
@@ -384,11 +481,10 @@ static PyObject *heap_start(PyObject *Py_UNUSED(module), PyObject *argument) {
     exact = bytes == 1;
     dropped = 0;
     recording_number++;
-    bool aligned = aligned_layer.installed || (!exact && !filtered_layer.installed && libc_frees_strangers());
-    allocator_layer_install(aligned ? &aligned_layer : &filtered_layer);
+    allocator_layer_install(layer);
     recording = true;
     until_sample = -1; /* this thread's turn to draw its first distance comes with its next block */
-    return PyUnicode_FromString(aligned ? "aligned" : "filtered");
+    return PyUnicode_FromString(layer == &filtered_layer ? "filtered" : "aligned");
 }
 
 /* The site as (size, alloc_objects, alloc_space, inuse_objects, inuse_space, (code, instruction, …)). */
@@ -463,21 +559,21 @@ static PyObject *heap_pause(PyObject *Py_UNUSED(module), PyObject *argument) {
 }
 
 static void forget_recording(void) {
-    acquire();
+    lock_books();
     CallTree old = tree;
     memset(&tree, 0, sizeof tree);
     address_map_clear(&live);
     block_pages_clear(&exact_live);
     memset(filter, 0, sizeof filter);
-    release();
+    unlock_books();
     call_tree_release(&old);
 }
 
 static PyObject *heap_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     if (!require_recording()) return NULL;
     recording = false;
-    if (aligned_layer.installed) allocator_layer_remove(&aligned_layer);
-    if (filtered_layer.installed) allocator_layer_remove(&filtered_layer);
+    for (int i = 0; i < LAYER_COUNT; i++)
+        if (LAYERS[i]->installed) allocator_layer_remove(LAYERS[i]);
     forget_recording();
     Py_RETURN_NONE;
 }
@@ -490,8 +586,8 @@ PyMethodDef heap_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static void before_fork(void) { acquire(); }
-static void after_fork(void) { release(); }
+static void before_fork(void) { lock_books(); }
+static void after_fork(void) { unlock_books(); }
 
 int attach_heap(void) {
     if (pthread_atfork(before_fork, after_fork, after_fork) == 0) return 0;
