@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 
 import pytest
 
+from conduit import collect
+from conduit._native import available
 from conduit.debug import Access
 from conduit.debug.endpoint import Endpoint
 from conduit.debug.kinds import KINDS, Snapshot
 from conduit.debug.messages import Request, Response
+from conduit.profile.builder import ProfileBuilder
 from conduit.profile.codec import decode
 
 
@@ -146,3 +150,48 @@ def test_columns_of_the_text_form_are_aligned_by_tabs() -> None:
         if line.startswith("#\t")
     }
     assert len(starts) == 1
+
+
+def index_counts() -> dict[str, int]:
+    page = get("/debug/pprof/").body.decode()
+    return {
+        name: int(number)
+        for number, name in re.findall(r"<tr><td>(\d+)</td><td><a href='(\w+)\?debug=1'>", page)
+    }
+
+
+def test_the_index_counts_threads_and_tasks_as_they_are() -> None:
+    async def main() -> dict[str, int]:
+        tasks = [asyncio.create_task(asyncio.sleep(60)) for _ in range(7)]
+        await asyncio.sleep(0)
+        counts = index_counts()
+        for task in tasks:
+            task.cancel()
+        return counts
+
+    with_tasks = asyncio.run(main())
+    release = threading.Event()
+    workers = [threading.Thread(target=release.wait) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    with_threads = index_counts()
+    release.set()
+    for worker in workers:
+        worker.join()
+    assert with_tasks["goroutine"] - with_tasks["threadcreate"] == 8  # with the one that asks
+    assert with_threads["goroutine"] == with_threads["threadcreate"] >= 4
+
+
+@pytest.mark.skipif(not available(), reason="the C extension is not built here")
+def test_the_index_counts_waits_and_heap_sites_without_making_a_profile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with collect.block() as waiting, collect.heap(rate=1) as recording:
+        time.sleep(0.001)
+        assert recording.profile is None
+        with monkeypatch.context() as patched:
+            patched.setattr(ProfileBuilder, "__init__", None)  # calling it fails
+            counts = index_counts()
+    assert counts["heap"] == counts["allocs"] > 0
+    assert waiting.profile is not None
+    assert counts["block"] >= len(waiting.profile.samples) > 0

@@ -73,6 +73,12 @@ class HeapRecording(Recording):
         self._look()
         return self._build()
 
+    def count_sites(self) -> int:
+        """How many entries the profile is made of, without making it. Raises `RuntimeError` where it is not running."""
+        if not self.is_running:
+            raise RuntimeError("this heap profile is not being taken: start() comes first")
+        return self._engine.count_sites()
+
     def _begin(self) -> None:
         self._engine.start()
 
@@ -120,6 +126,10 @@ class _Engine:
         """Notes what has been recorded so far."""
         raise NotImplementedError
 
+    def count_sites(self) -> int:
+        """How many entries there are now."""
+        raise NotImplementedError
+
     def stop(self) -> None:
         raise NotImplementedError
 
@@ -156,6 +166,12 @@ class _Hooks(_Engine):
 
         entries, self._dropped = heap.read()
         self._entries = [heap.HeapEntry(*entry) for entry in entries]
+
+    def count_sites(self) -> int:
+        from conduit._native import heap
+
+        entries, _ = heap.read()
+        return len(entries)
 
     def stop(self) -> None:
         from conduit._native import heap
@@ -218,6 +234,11 @@ class _Tracemalloc(_Engine):
         import tracemalloc
 
         self._traces = tracemalloc.take_snapshot().traces
+
+    def count_sites(self) -> int:
+        import tracemalloc
+
+        return len(tracemalloc.take_snapshot().traces)
 
     def stop(self) -> None:
         import tracemalloc

@@ -63,6 +63,16 @@ class Dump(NamedTuple):
     tasks: tuple[TaskStack, ...]
 
 
+def count() -> int:
+    """How many threads and unfinished tasks there are, without reading a stack."""
+    return count_threads() + sum(1 for _ in _unfinished_tasks())
+
+
+def count_threads() -> int:
+    """How many threads there are that run Python."""
+    return len(sys._current_frames())
+
+
 def dump() -> Dump:
     """Reads every stack of this process once. Safe from any thread, at any time, also after a fork."""
     return Dump(tuple(_threads()), tuple(_tasks()))

@@ -109,6 +109,21 @@ def gil_profile() -> Profile:
     return _profile(_gil_entries(), 1)
 
 
+def count_blocks() -> int:
+    """How many distinct stacks have waited."""
+    return len(_block_entries())
+
+
+def count_mutexes() -> int:
+    """How many distinct stacks have released a contended lock."""
+    return len(_mutex_entries())
+
+
+def count_gil_waits() -> int:
+    """How many distinct stacks have waited for the interpreter's lock."""
+    return len(_gil_entries())
+
+
 # ── what was counted, in one form ──
 
 # (stack, labels) → [count, delay]

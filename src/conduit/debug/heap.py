@@ -67,6 +67,12 @@ def allocs_profile() -> Profile:
     return _profile("alloc_space")
 
 
+def count_sites() -> int:
+    """How many sites are sampled: a stack and a size of block each."""
+    recording = running("heap")
+    return recording.count_sites() if isinstance(recording, HeapRecording) and available() else 0
+
+
 def collect_garbage() -> None:
     """What `heap?gc=1` asks for."""
     gc.collect()

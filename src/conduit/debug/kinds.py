@@ -39,7 +39,7 @@ class Kind:
         self.description = description
 
     def count(self) -> int:
-        """How many distinct stacks it holds now (0 for a recording)."""
+        """How many entries it holds now (0 for a recording): read from its tables, no profile is made for it."""
         return 0
 
 
@@ -52,11 +52,13 @@ class Snapshot(Kind):
         description: str,
         take: Callable[[], Profile],
         write: Callable[[Profile], str],
+        count: Callable[[], int],
         full_text: Callable[[], str] | None = None,
     ) -> None:
         super().__init__(name, description)
         self._take = take
         self._write = write
+        self._count = count
         self._full_text = full_text
 
     def take(self) -> Profile:
@@ -72,8 +74,8 @@ class Snapshot(Kind):
         return self._write(self.take())
 
     def count(self) -> int:
-        """How many distinct stacks it holds now."""
-        return len(self._take().samples)
+        """Threads and tasks, threads, sampled sites, or distinct stacks."""
+        return self._count()
 
 
 class Recording(Kind):
@@ -163,6 +165,7 @@ _ALL: tuple[Kind, ...] = (
         "text with names and states.",
         threads.profile,
         text.counts,
+        threads.count,
         threads.text,
     ),
     Snapshot(
@@ -170,6 +173,7 @@ _ALL: tuple[Kind, ...] = (
         "A sampling of all past memory allocations",
         heap.allocs_profile,
         text.heap,
+        heap.count_sites,
     ),
     Snapshot(
         "heap",
@@ -177,30 +181,35 @@ _ALL: tuple[Kind, ...] = (
         "taking the heap sample.",
         heap.heap_profile,
         text.heap,
+        heap.count_sites,
     ),
     Snapshot(
         "block",
         "Stack traces that led to blocking on synchronization primitives, sleeps, sockets and awaits",
         waits.block_profile,
         functools.partial(text.contentions, mutex=False),
+        waits.count_blocks,
     ),
     Snapshot(
         "mutex",
         "Stack traces of holders of contended mutexes",
         waits.mutex_profile,
         functools.partial(text.contentions, mutex=True),
+        waits.count_mutexes,
     ),
     Snapshot(
         "gil",
         "Stack traces of threads that waited for the interpreter's lock",
         waits.gil_profile,
         functools.partial(text.contentions, mutex=False),
+        waits.count_gil_waits,
     ),
     Snapshot(
         "threadcreate",
         "What each thread was started for",
         threads.thread_starts,
         text.counts,
+        threads.count_threads,
     ),
     Recording(
         "profile",
