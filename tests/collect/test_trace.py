@@ -147,3 +147,38 @@ print("done")
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
     late = {e["tid"] for e in events(tmp_path / "t") if e["ph"] == "M" and e["args"]["name"] == "late"}
     assert "builtins.len" in {event["name"] for event in events(tmp_path / "t") if event["tid"] in late}
+
+
+def test_a_trace_names_the_threads_that_it_saw_and_none_of_an_earlier_trace(tmp_path: Path) -> None:
+    def run(name: str) -> None:
+        thread = threading.Thread(target=busy, args=(10,), name=name)
+        thread.start()
+        thread.join()
+
+    for turn in ("first", "second"):
+        with Trace(tmp_path / turn):
+            for n in range(50):
+                run(f"{turn} {n}")
+    tracks = {e["args"]["name"] for e in events(tmp_path / "second") if e["name"] == "thread_name"}
+    assert {f"second {n}" for n in range(50)} <= tracks
+    assert not [name for name in tracks if name.startswith("first")]
+
+
+@pytest.mark.parametrize("name", ['report "7" of C:\\new', "C:\\new", "été \\u00e9"])
+def test_a_name_with_quotes_and_backslashes_arrives_as_it_is(tmp_path: Path, name: str) -> None:
+    async def main() -> None:
+        await asyncio.gather(asyncio.create_task(asyncio.sleep(0.001), name=name))
+
+    with Trace(tmp_path / "trace.out"):
+        thread = threading.Thread(target=busy, args=(10,), name=f"{name}, by a thread")
+        thread.start()
+        thread.join()
+        asyncio.run(main())
+    tracks = {e["args"]["name"] for e in events(tmp_path / "trace.out") if e["name"] == "thread_name"}
+    assert {name, f"{name}, by a thread"} <= tracks
+
+
+def test_a_trace_of_nothing_is_a_whole_file(tmp_path: Path) -> None:
+    with Trace(tmp_path / "trace.out", min_duration_us=1e9):
+        busy(1)
+    assert [event["name"] for event in events(tmp_path / "trace.out") if event["ph"] == "X"] == []

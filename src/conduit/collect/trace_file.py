@@ -2,8 +2,9 @@
 
 How it works: the events of a trace as Python objects would take half a gigabyte of the traced program's own memory, and
 what is left of it in pieces afterwards. So the tracer writes them out itself, and its text is copied here block by block:
-placeholders of thread names are replaced, functions are noted, and control characters, which the tracer leaves in names
-of files though JSON forbids them, become spaces.
+functions are noted, and control characters, which the tracer leaves in names of files though JSON forbids them,
+become spaces. The tracer names every thread that it has seen in any recording; those names come last here, for threads with
+events alone, with placeholders replaced and with the quotes that it leaves in names of tasks.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import importlib.util
 import json
 import linecache
 import re
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 1 << 20
 _SPACES = bytes(byte if byte >= 0x20 else 0x20 for byte in range(256))
-_PLACEHOLDER = re.compile(rb'("tid":(\d+),"name":"thread_name","args":\{"name":)"Dummy-[^"]*"')
+_NAME_ROW = re.compile(
+    rb'(\{"ph":"M","pid":\d+,"tid":(\d+),"name":"(?:process|thread)_name","args":\{"name":")(.*?)"\}\}(?:,|(?=\]))'
+)
+_TRACK = re.compile(rb'"tid":(\d+)')
+_PLACEHOLDER = b"Dummy-"
+# A task's track is its address, and Linux numbers threads below this. The tracer writes its name without escapes.
+_LEAST_TASK = 1 << 22
+_END_OF_EVENTS = b'], "viztracer_metadata"'
 _FUNCTION = re.compile(
     rb'"name":"([^"]+\))"'
 )  # `name (file:line)`; a file with a quote in its name has no source here
@@ -32,30 +40,60 @@ _FROZEN = re.compile(r"<frozen ([\w.]+)>")
 def finish(dumped: Path, finished: Path, name_of: Callable[[int], str]) -> None:
     """Copies the tracer's dump, with `name_of(native thread id)` for threads it had no name for, and with sources."""
     functions: set[bytes] = set()
+    tracks: set[bytes] = set()
+    rows: list[_NameRow] = []
     with dumped.open("rb") as source, finished.open("wb") as target:
         last = b""
         for block in _blocks(source):
             target.write(last)
-            functions.update(_FUNCTION.findall(block))
-            last = _PLACEHOLDER.sub(lambda found: _named(found, name_of), block)
-        end = last.rindex(b"}")
-        target.write(last[:end] + b', "file_info": ' + json.dumps(_sources(functions)).encode() + last[end:])
+            rows += (_NameRow(*found) for found in _NAME_ROW.findall(block))
+            last = _NAME_ROW.sub(b"", block)
+            functions.update(_FUNCTION.findall(last))
+            tracks.update(_TRACK.findall(last))
+        events, rest = _parted(last)
+        target.write(events)
+        target.write(b",".join(row.text(name_of) for row in rows if row.is_process or row.track in tracks))
+        end = rest.rindex(b"}")
+        target.write(rest[:end] + b', "file_info": ' + json.dumps(_sources(functions)).encode() + rest[end:])
+
+
+class _NameRow(NamedTuple):
+    """The event that names a track: a process, a thread, or a task."""
+
+    head: bytes
+    track: bytes
+    name: bytes
+
+    @property
+    def is_process(self) -> bool:
+        return b'"process_name"' in self.head
+
+    def text(self, name_of: Callable[[int], str]) -> bytes:
+        name = self.name.decode(errors="replace")
+        if self.name.startswith(_PLACEHOLDER):
+            name = name_of(int(self.track))
+        elif int(self.track) < _LEAST_TASK:
+            name = json.loads(f'"{name}"')
+        return self.head[:-1] + json.dumps(name).encode() + b"}}"
+
+
+def _parted(last: bytes) -> tuple[bytes, bytes]:
+    """The last events, ready for more to follow them, and what comes after the events."""
+    end = last.rindex(_END_OF_EVENTS)
+    events = last[:end]
+    return events + b"," if events.endswith(b"}") else events, last[end:]
 
 
 def _blocks(source: BinaryIO) -> Iterator[bytes]:
-    """The text in blocks that end between two events, the last one with all that follows them."""
+    """The text in blocks that end before an event, the last one with all that follows the events."""
     rest = b""
     while more := source.read(_BLOCK_BYTES):
         text = rest + more.translate(_SPACES)
-        end = text.rfind(b"},{") + 1
-        if end:
+        end = text.rfind(b"},{") + 2
+        if end > 1:
             yield text[:end]
-        rest = text[end:]
+        rest = text[end:] if end > 1 else text
     yield rest
-
-
-def _named(placeholder: re.Match[bytes], name_of: Callable[[int], str]) -> bytes:
-    return placeholder[1] + json.dumps(name_of(int(placeholder[2]))).encode()
 
 
 def _sources(functions: set[bytes]) -> dict[str, dict[str, list[str | int]]]:
