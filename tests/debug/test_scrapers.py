@@ -101,26 +101,36 @@ def base() -> Iterator[str]:
     """A service that computes, allocates and waits, so that no profile is empty for want of something to show."""
     ended, lock = threading.Event(), threading.Lock()
     kept: list[bytes] = []
+    turns = [threading.Semaphore(0) for _ in range(2)]
 
-    def work() -> None:
+    def work(turn: threading.Semaphore) -> None:
         while not ended.is_set():
             with lock:
                 kept.append(bytes(2000) * (sum(range(5000)) % 3 + 50))
                 del kept[:-50]
                 time.sleep(0.001)
+            turn.release()
 
     waits.set_mutex_profile_fraction(1)
     waits.set_block_profile_rate(1)
-    workers = [threading.Thread(target=work) for _ in range(2)]
+    workers = [threading.Thread(target=work, args=(turn,)) for turn in turns]
     for worker in workers:
         worker.start()
-    with serve("localhost:0", Access(token="a secret")) as server:
-        yield f"http://{server.address}"
-    ended.set()
-    for worker in workers:
-        worker.join()
-    waits.set_mutex_profile_fraction(0)
-    waits.set_block_profile_rate(0)
+    try:
+        with serve("localhost:0", Access(token="a secret")) as server:
+            # Sampled one byte in 512 KiB: that 64 MiB leave no sample has a chance of e^-128.
+            blocks = [bytes(1 << 20) for _ in range(64)]
+            for turn in turns:  # each has slept while the other waited for its lock
+                for _ in range(10):
+                    turn.acquire()
+            yield f"http://{server.address}"
+            del blocks
+    finally:
+        ended.set()
+        for worker in workers:
+            worker.join()
+        waits.set_mutex_profile_fraction(0)
+        waits.set_block_profile_rate(0)
 
 
 def scrape(base: str, target: Target, agent: str) -> Answer:
