@@ -25,10 +25,9 @@ _SPACES = bytes(byte if byte >= 0x20 else 0x20 for byte in range(256))
 _NAME_ROW = re.compile(
     rb'(\{"ph":"M","pid":\d+,"tid":(\d+),"name":"(?:process|thread)_name","args":\{"name":")(.*?)"\}\}(?:,|(?=\]))'
 )
-_TRACK = re.compile(rb'"tid":(\d+)')
+_TRACK = re.compile(rb'"tid": ?(\d+)')
 _PLACEHOLDER = b"Dummy-"
-# A task's track is its address, and Linux numbers threads below this. The tracer writes its name without escapes.
-_LEAST_TASK = 1 << 22
+_TIMED = re.compile(rb'"ts": ?\d')
 _END_OF_EVENTS = b'], "viztracer_metadata"'
 _FUNCTION = re.compile(
     rb'"name":"([^"]+\))"'
@@ -46,7 +45,7 @@ def finish(dumped: Path, finished: Path, name_of: Callable[[int], str]) -> None:
         last = b""
         for block in _blocks(source):
             target.write(last)
-            rows += (_NameRow(*found) for found in _NAME_ROW.findall(block))
+            rows += _name_rows(block, after_events=bool(tracks))
             last = _NAME_ROW.sub(b"", block)
             functions.update(_FUNCTION.findall(last))
             tracks.update(_TRACK.findall(last))
@@ -63,6 +62,7 @@ class _NameRow(NamedTuple):
     head: bytes
     track: bytes
     name: bytes
+    is_task: bool
 
     @property
     def is_process(self) -> bool:
@@ -72,9 +72,17 @@ class _NameRow(NamedTuple):
         name = self.name.decode(errors="replace")
         if self.name.startswith(_PLACEHOLDER):
             name = name_of(int(self.track))
-        elif int(self.track) < _LEAST_TASK:
+        elif not self.is_task:  # the tracer writes a task's name without escapes
             name = json.loads(f'"{name}"')
         return self.head[:-1] + json.dumps(name).encode() + b"}}"
+
+
+def _name_rows(block: bytes, after_events: bool) -> Iterator[_NameRow]:
+    """Threads' rows come before all events, tasks' after them."""
+    first = None if after_events else _TIMED.search(block)
+    tasks_from = first.start() if first else 0 if after_events else len(block)
+    for found in _NAME_ROW.finditer(block):
+        yield _NameRow(found[1], found[2], found[3], found.start() >= tasks_from)
 
 
 def _parted(last: bytes) -> tuple[bytes, bytes]:
