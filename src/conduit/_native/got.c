@@ -1,8 +1,8 @@
-/* Puts our functions into the global offset tables of the interpreter and of the modules that wait for it.
+/* Puts our functions into the global offset tables of the interpreter and of its extensions.
  *
  * A call from a shared object to another goes through a slot of its own table; writing another address there
- * changes the calls of that object alone. Patched are the interpreter (libpython, or the program where it is linked in)
- * and the modules select, _socket, _ssl and time. Slots that the linker made read-only are written through a page
+ * changes the calls of that object alone. The interpreter is libpython, or the program where that is linked in; its modules
+ * that wait are select, _socket, _ssl and time. Slots that the linker made read-only are written through a page
  * opened for that moment.
  *
  * Law: patched and restored with the GIL, under no lock. A thread that is inside a replacement when the slot is restored
@@ -18,6 +18,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define REACH(reach) (1u << (reach))
+
 #if defined(__x86_64__)
 #define IS_CALL(type) ((type) == R_X86_64_JUMP_SLOT || (type) == R_X86_64_GLOB_DAT)
 #elif defined(__aarch64__)
@@ -26,17 +28,16 @@
 #define IS_CALL(type) ((void)(type), 0)
 #endif
 
-typedef struct {
+typedef struct GotSlot {
     void **slot;
     void *original, *replacement;
-} Patched;
-
-static Patched *patched;
-static size_t patched_count, patched_capacity;
+} GotSlot;
 
 typedef struct {
+    GotPatches *patches;
     GotHook *hooks;
     int count;
+    size_t position; /* of the object, in the order of loading */
     bool failed;
 } Patching;
 
@@ -49,19 +50,19 @@ static bool write_slot(void **slot, void *value) {
     return true;
 }
 
-static bool patch_slot(void **slot, GotHook *hook) {
+static bool patch_slot(GotPatches *patches, void **slot, GotHook *hook) {
     if (*slot == hook->replacement) return true;
-    if (patched_count == patched_capacity) {
-        size_t capacity = patched_capacity ? patched_capacity * 2 : 64;
-        Patched *moved = realloc(patched, capacity * sizeof *patched);
+    if (patches->count == patches->capacity) {
+        size_t capacity = patches->capacity ? patches->capacity * 2 : 64;
+        GotSlot *moved = realloc(patches->slots, capacity * sizeof *moved);
         if (moved == NULL) return false;
-        patched = moved;
-        patched_capacity = capacity;
+        patches->slots = moved;
+        patches->capacity = capacity;
     }
     /* A slot that was not bound yet would bring the linker's stub; restoring it would undo nothing worse than that. */
-    patched[patched_count] = (Patched){slot, *slot, hook->replacement};
+    patches->slots[patches->count] = (GotSlot){slot, *slot, hook->replacement};
     if (!write_slot(slot, hook->replacement)) return false;
-    patched_count++;
+    patches->count++;
     hook->places++;
     return true;
 }
@@ -73,14 +74,14 @@ static void *address_in(const struct dl_phdr_info *object, ElfW(Addr) value) {
 
 static void patch_relocations(
     const struct dl_phdr_info *object, const ElfW(Rela) *table, size_t count, const ElfW(Sym) *symbols,
-    const char *names, bool interpreter, Patching *patching) {
+    const char *names, unsigned reaches, Patching *patching) {
     for (size_t i = 0; table != NULL && i < count; i++) {
         if (!IS_CALL(ELF64_R_TYPE(table[i].r_info))) continue;
         const char *name = names + symbols[ELF64_R_SYM(table[i].r_info)].st_name;
         for (int k = 0; k < patching->count; k++) {
             GotHook *hook = &patching->hooks[k];
-            if ((hook->interpreter_only && !interpreter) || strcmp(name, hook->name) != 0) continue;
-            if (!patch_slot((void **)(object->dlpi_addr + table[i].r_offset), hook)) patching->failed = true;
+            if (!(reaches & REACH(hook->reach)) || strcmp(name, hook->name) != 0) continue;
+            if (!patch_slot(patching->patches, (void **)(object->dlpi_addr + table[i].r_offset), hook)) patching->failed = true;
         }
     }
 }
@@ -91,13 +92,30 @@ static bool ends_in_module(const char *path, const char *module) {
     return base != NULL && strncmp(base + 1, module, length) == 0 && base[1 + length] == '.';
 }
 
+/* Of which reach the object is, a bit each. */
+static unsigned reaches_of(const char *path) {
+    if (*path == '\0' || strstr(path, "libpython") != NULL) return REACH(GOT_INTERPRETER) | REACH(GOT_WAITING);
+    bool waits = ends_in_module(path, "select") || ends_in_module(path, "_socket") || ends_in_module(path, "_ssl") ||
+                 ends_in_module(path, "time");
+    return REACH(GOT_EXTENSIONS) | (waits ? REACH(GOT_WAITING) : 0);
+}
+
+static bool concerns_any(const Patching *patching, unsigned reaches) {
+    for (int k = 0; k < patching->count; k++)
+        if (reaches & REACH(patching->hooks[k].reach)) return true;
+    return false;
+}
+
 static int patch_object(struct dl_phdr_info *object, size_t size, void *argument) {
     (void)size;
-    const char *path = object->dlpi_name ? object->dlpi_name : "";
-    bool interpreter = *path == '\0' || strstr(path, "libpython") != NULL;
-    if (!interpreter && !ends_in_module(path, "select") && !ends_in_module(path, "_socket") &&
-        !ends_in_module(path, "_ssl") && !ends_in_module(path, "time"))
-        return 0;
+    Patching *patching = argument;
+    GotPatches *patches = patching->patches;
+    if (patching->position++ == 0 && patches->objects_gone != object->dlpi_subs) {
+        patches->objects_gone = object->dlpi_subs;
+        patches->objects_seen = 0; /* the later ones have moved up */
+    }
+    unsigned reaches = reaches_of(object->dlpi_name ? object->dlpi_name : "");
+    if (patching->position <= patches->objects_seen || !concerns_any(patching, reaches)) return 0;
     const ElfW(Dyn) *entry = NULL;
     for (int i = 0; i < object->dlpi_phnum; i++)
         if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
@@ -118,29 +136,38 @@ static int patch_object(struct dl_phdr_info *object, size_t size, void *argument
         }
     }
     if (symbols == NULL || names == NULL) return 0;
-    patch_relocations(object, calls, call_count, symbols, names, interpreter, argument);
-    patch_relocations(object, others, other_count, symbols, names, interpreter, argument);
+    patch_relocations(object, calls, call_count, symbols, names, reaches, patching);
+    patch_relocations(object, others, other_count, symbols, names, reaches, patching);
     return 0;
 }
 
-/* Leads the calls to the replacements; false where a table could not be written or there is no room to remember it. */
-bool got_patch(GotHook *hooks, int count) {
+/* Leads the calls of objects that were not there the last time to the replacements. False: a table could not be written,
+ * or there is no room to remember it. */
+bool got_patch_newly_loaded(GotPatches *patches, GotHook *hooks, int count) {
+    Patching patching = {patches, hooks, count, 0, false};
+    dl_iterate_phdr(patch_object, &patching);
+    patches->objects_seen = patching.position;
+    return !patching.failed;
+}
+
+/* Leads the calls to the replacements; where that fails, all is as before. */
+bool got_patch(GotPatches *patches, GotHook *hooks, int count) {
     for (int k = 0; k < count; k++) {
         hooks[k].places = 0;
         if (*hooks[k].original == NULL) *hooks[k].original = dlsym(RTLD_DEFAULT, hooks[k].name);
         if (*hooks[k].original == NULL) return false;
     }
-    Patching patching = {hooks, count, false};
-    dl_iterate_phdr(patch_object, &patching);
-    if (patching.failed) got_restore();
-    return !patching.failed;
+    if (got_patch_newly_loaded(patches, hooks, count)) return true;
+    got_restore(patches);
+    return false;
 }
 
 /* Puts the tables back, but for slots that somebody else has changed since. */
-void got_restore(void) {
-    for (size_t i = 0; i < patched_count; i++)
-        if (*patched[i].slot == patched[i].replacement) write_slot(patched[i].slot, patched[i].original);
-    free(patched);
-    patched = NULL;
-    patched_count = patched_capacity = 0;
+void got_restore(GotPatches *patches) {
+    for (size_t i = 0; i < patches->count; i++) {
+        const GotSlot *patched = &patches->slots[i];
+        if (*patched->slot == patched->replacement) write_slot(patched->slot, patched->original);
+    }
+    free(patches->slots);
+    *patches = (GotPatches){0};
 }

@@ -1,7 +1,8 @@
 /* The heap profiler: who asked for memory (alloc_*), and whose is still there (inuse_*).
  *
- * Seen is what passes the interpreter's object and mem allocators, in the requested size. Not seen: what C libraries
- * and C extensions (numpy's arrays among them) take from malloc themselves, and blocks older than the recording.
+ * Seen is what passes the interpreter's object and mem allocators, in the requested size, and what extensions report to
+ * tracemalloc (reported_blocks.c: the contents of numpy's arrays). Not seen: what C libraries and other extensions take
+ * from malloc themselves, and blocks older than the recording.
  *
  * Sampled mode: a sample point falls on average every `rate` bytes, at exponentially distributed distances, so that a
  * block of n bytes is sampled with probability 1 - exp(-n/rate), as in Go's runtime; the reader scales back. An ordinary
@@ -27,6 +28,7 @@
 #include "alloc_hook.h"
 #include "block_pages.h"
 #include "call_tree.h"
+#include "reported_blocks.h"
 
 #include <malloc.h>
 #include <math.h>
@@ -179,7 +181,7 @@ static bool take_sampled(const void *block, Block *known) {
     return true;
 }
 
-static inline bool take_exact(void *block, Block *known) {
+static inline bool take_exact(const void *block, Block *known) {
     uint32_t *number = block_pages_find(&exact_live, (uintptr_t)block);
     if (number == NULL || *number == 0) return false;
     *known = (Block){(uintptr_t)block, tree.sites[*number - 1].size, *number - 1};
@@ -187,7 +189,7 @@ static inline bool take_exact(void *block, Block *known) {
     return true;
 }
 
-static bool note_gone(void *block, Block *known) {
+static bool note_gone(const void *block, Block *known) {
     acquire();
     bool was_known = exact ? take_exact(block, known) : take_sampled(block, known);
     if (was_known) count(known->site, INUSE_OBJECTS, -1, known->size);
@@ -391,6 +393,32 @@ static inline void *filtered_realloc(const PyMemAllocatorEx *below, void *old, s
     return block;
 }
 
+/* ---- blocks from elsewhere: they too stay where they are ---- */
+
+/* Up to 3.11 the books of the exact mode are not to be touched without the GIL, which no reporter is bound to hold. */
+static bool can_note(void) {
+    if (!atomic_load_explicit(&recording, memory_order_relaxed)) return false;
+    if (!GIL_IS_LOCK || frames_own_thread() != NULL) return true;
+    dropped++;
+    return false;
+}
+
+/* A block of an allocator that is hooked already (an extension may report those, too) is not counted twice. Otherwise one
+ * whose address is known was resized where it is, which counts as allocated anew. */
+void heap_block_reported(void *block, size_t size) {
+    Block known;
+    if (block == NULL || !can_note()) return;
+    if (may_be_known(block) && note_gone(block, &known) && known.size == size)
+        note_shrunk(block, size, &known);
+    else if (draws_sample(size))
+        note_new(block, size);
+}
+
+void heap_block_withdrawn(const void *block) {
+    Block known;
+    if (can_note() && may_be_known(block)) note_gone(block, &known);
+}
+
 /* Each layer finds the functions below it in static memory (see alloc_hook.c), so each domain has hooks of its own. */
 #define ALIGNED_HOOKS_OF(layer, domain)                                                                       \
     static void *layer##_##domain##_malloc(void *context, size_t size) {                                      \
@@ -475,6 +503,10 @@ static PyObject *heap_start(PyObject *Py_UNUSED(module), PyObject *argument) {
     if (bytes == 1 && layer != &filtered_layer) {
         PyErr_SetString(PyExc_RuntimeError, "an exact heap profile needs hooks of another kind than those of the last "
                                             "recording, which lie under another tracer's (tracemalloc?): stop that first");
+        return NULL;
+    }
+    if (!reported_blocks_begin()) {
+        PyErr_SetString(PyExc_RuntimeError, "the calls by which extensions report their memory could not be intercepted");
         return NULL;
     }
     rate = (double)bytes;
@@ -572,6 +604,7 @@ static void forget_recording(void) {
 static PyObject *heap_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     if (!require_recording()) return NULL;
     recording = false;
+    reported_blocks_end();
     for (int i = 0; i < LAYER_COUNT; i++)
         if (LAYERS[i]->installed) allocator_layer_remove(LAYERS[i]);
     forget_recording();
@@ -586,8 +619,15 @@ PyMethodDef heap_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static void before_fork(void) { lock_books(); }
-static void after_fork(void) { unlock_books(); }
+static void before_fork(void) {
+    reported_blocks_before_fork();
+    lock_books();
+}
+
+static void after_fork(void) {
+    unlock_books();
+    reported_blocks_after_fork();
+}
 
 int attach_heap(void) {
     if (pthread_atfork(before_fork, after_fork, after_fork) == 0) return 0;

@@ -521,25 +521,26 @@ static int on_connect(int socket, const struct sockaddr *to, socklen_t length) {
     TIMED(int, ON_SOCKET, NOT_A_WAIT_NS, real_connect(socket, to, length));
 }
 
-#define HOOK(name, hook, real, interpreter_only) {#name, (void *)(uintptr_t)(hook), (void **)(void *)&(real), interpreter_only, 0}
+#define HOOK(name, hook, real, reach) {#name, (void *)(uintptr_t)(hook), (void **)(void *)&(real), reach, 0}
 
+static GotPatches patches;
 static GotHook hooks[] = {
-    HOOK(sem_wait, on_sem_wait, real_sem_wait, true),
-    HOOK(sem_timedwait, on_sem_timedwait, real_sem_timedwait, true),
-    HOOK(sem_clockwait, on_sem_clockwait, real_sem_clockwait, true),
-    HOOK(sem_post, on_sem_post, real_sem_post, true),
-    HOOK(sem_init, on_sem_init, real_sem_init, true),
-    HOOK(sem_destroy, on_sem_destroy, real_sem_destroy, true),
-    HOOK(pthread_cond_timedwait, on_cond_timedwait, real_cond_timedwait, true),
-    HOOK(clock_nanosleep, on_clock_nanosleep, real_clock_nanosleep, false),
-    HOOK(poll, on_poll, real_poll, false),
-    HOOK(select, on_select, real_select, false),
-    HOOK(epoll_wait, on_epoll_wait, real_epoll_wait, false),
-    HOOK(recv, on_recv, real_recv, false),
-    HOOK(recvfrom, on_recvfrom, real_recvfrom, false),
-    HOOK(send, on_send, real_send, false),
-    HOOK(accept4, on_accept4, real_accept4, false),
-    HOOK(connect, on_connect, real_connect, false),
+    HOOK(sem_wait, on_sem_wait, real_sem_wait, GOT_INTERPRETER),
+    HOOK(sem_timedwait, on_sem_timedwait, real_sem_timedwait, GOT_INTERPRETER),
+    HOOK(sem_clockwait, on_sem_clockwait, real_sem_clockwait, GOT_INTERPRETER),
+    HOOK(sem_post, on_sem_post, real_sem_post, GOT_INTERPRETER),
+    HOOK(sem_init, on_sem_init, real_sem_init, GOT_INTERPRETER),
+    HOOK(sem_destroy, on_sem_destroy, real_sem_destroy, GOT_INTERPRETER),
+    HOOK(pthread_cond_timedwait, on_cond_timedwait, real_cond_timedwait, GOT_INTERPRETER),
+    HOOK(clock_nanosleep, on_clock_nanosleep, real_clock_nanosleep, GOT_WAITING),
+    HOOK(poll, on_poll, real_poll, GOT_WAITING),
+    HOOK(select, on_select, real_select, GOT_WAITING),
+    HOOK(epoll_wait, on_epoll_wait, real_epoll_wait, GOT_WAITING),
+    HOOK(recv, on_recv, real_recv, GOT_WAITING),
+    HOOK(recvfrom, on_recvfrom, real_recvfrom, GOT_WAITING),
+    HOOK(send, on_send, real_send, GOT_WAITING),
+    HOOK(accept4, on_accept4, real_accept4, GOT_WAITING),
+    HOOK(connect, on_connect, real_connect, GOT_WAITING),
 };
 #define HOOK_COUNT ((int)(sizeof hooks / sizeof hooks[0]))
 
@@ -577,8 +578,8 @@ static PyObject *waits_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
     if (!PyArg_ParseTuple(arguments, "KIp", &rate, &fraction, &with_gil)) return NULL;
     if (fraction && !atomic_load(&mutex_fraction)) forget_creations();
     if (!atomic_load(&recording)) {
-        if (!got_patch(hooks, HOOK_COUNT) || hooks[0].places + hooks[1].places + hooks[2].places == 0) {
-            got_restore();
+        if (!got_patch(&patches, hooks, HOOK_COUNT) || hooks[0].places + hooks[1].places + hooks[2].places == 0) {
+            got_restore(&patches);
             PyErr_SetString(PyExc_RuntimeError, "this interpreter's calls to its semaphores could not be intercepted");
             return NULL;
         }
@@ -594,7 +595,7 @@ static PyObject *waits_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(not
     atomic_store(&block_rate_ns, 0);
     atomic_store(&mutex_fraction, 0);
     atomic_store(&records_gil, false);
-    got_restore();
+    got_restore(&patches);
     atomic_store(&recording, false);
     Py_RETURN_NONE;
 }

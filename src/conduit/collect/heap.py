@@ -4,8 +4,8 @@ How it works: the C extension sits before the interpreter's allocators. *Sampled
 every 512 KiB, and the values are scaled back by the probability that a block of that size is sampled, as Go's runtime does;
 that is cheap enough to leave on. *Exact* (`rate=1`), every block is counted: for benchmarks and short programs.
 
-Seen is what Python objects and the interpreter itself ask for, from the start of the recording on. Not seen: memory that C
-libraries and extensions take from the system directly, the contents of numpy arrays among them.
+Seen is what Python objects and the interpreter itself ask for, from the start of the recording on, and what extensions report
+to tracemalloc: the contents of numpy's arrays. Not seen: memory that C libraries and other extensions take from the system.
 
 Where the extension is missing, tracemalloc answers instead: memory in use only, many times slower, and the profile says so.
 """
