@@ -16,6 +16,7 @@
 #include "address_map.h"
 #include "code_parking.h"
 #include "native.h"
+#include "registers.h"
 #include "sample_ring.h"
 #include "stack_table.h"
 #include "thread_timers.h"
@@ -90,17 +91,6 @@ static uint32_t number_own_thread(void) {
     return (uint32_t)(atomic_compare_exchange_strong(&own_number, &known, drawn) ? drawn : known);
 }
 
-static uintptr_t counter_of(const ucontext_t *context) {
-#if defined(__x86_64__)
-    return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
-#elif defined(__aarch64__)
-    return (uintptr_t)context->uc_mcontext.pc;
-#else
-    (void)context;
-    return 0;
-#endif
-}
-
 static void take_sample(const siginfo_t *information, const ucontext_t *context) {
     if (information->si_code != SI_TIMER || !thread_timers_is_ours(information->si_value.sival_ptr)) {
         atomic_fetch_add(&foreign, 1);
@@ -122,7 +112,7 @@ static void take_sample(const siginfo_t *information, const ucontext_t *context)
     if (thread != NULL && thread->interp != interpreter) thread = NULL; /* a subinterpreter's code is not parked */
     LoadMethod method = safe_load_method(&context->uc_sigmask);
     Coroutines coroutines;
-    sample->depth = frames_walk_interrupted(thread, method, sample->frames, MAX_DEPTH, &coroutines);
+    sample->depth = frames_walk_interrupted(thread, method, context, sample->frames, MAX_DEPTH, &coroutines);
     task_name_of(method, &coroutines, sample->task);
     atomic_fetch_add(&walked, 1);
     if (sample->depth < 0) atomic_fetch_add(&unreadable, (unsigned long long)weight);

@@ -12,6 +12,7 @@
 #define Py_BUILD_CORE 1
 #endif
 #include "frames.h"
+#include "registers.h"
 
 #include <internal/pycore_frame.h>
 #include <stddef.h>
@@ -26,6 +27,7 @@
 
 #define WORDS_OF(bytes) (((bytes) + sizeof(uintptr_t) - 1) / sizeof(uintptr_t))
 #define FRAME_WORDS WORDS_OF(offsetof(_PyInterpreterFrame, localsplus))
+#define LARGEST_STACK ((uintptr_t)1 << 30)
 #define PLAUSIBLE_REFERENCES ((Py_ssize_t)1 << 32) /* more is a free list's pointer, less than one is a dead object */
 
 /* Room for a frame's fixed part; the values on its stack are not copied. */
@@ -156,27 +158,69 @@ static int walk_from(const _PyInterpreterFrame *at, LoadMethod method, Frame *fr
     return depth;
 }
 
-/* Returns the depth, 0 for a thread without Python frames, or -1 where the stack could not be read. */
-int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, Frame *frames, int capacity,
-                            Coroutines *coroutines) {
+#if PY_VERSION_HEX < 0x030D0000
+static bool load_cframe(LoadMethod method, _PyCFrame *copy, const _PyCFrame *from) {
+    uintptr_t words[WORDS_OF(sizeof(_PyCFrame))];
+    if (((uintptr_t)from & 7) != 0 || !safe_load(method, words, from, sizeof words / sizeof words[0])) return false;
+    memcpy(copy, words, sizeof *copy);
+    return true;
+}
+
+/* A cframe lies on the C stack above all newer ones, and only the oldest is in the thread's own state. */
+static bool may_be_older(const PyThreadState *thread, uintptr_t candidate, uintptr_t newer) {
+    if (candidate == (uintptr_t)&thread->root_cframe) return true;
+    return candidate > newer && candidate - newer < LARGEST_STACK;
+}
+
+/* The cframe below the newest, of which nothing has been written yet, its link to this one included. But it will be:
+ * so the address is in a register. The nearest one from which a stack can be walked; NULL: none. */
+static const _PyCFrame *find_cframe_below(const PyThreadState *thread, LoadMethod method, const ucontext_t *context,
+                                          const _PyCFrame *newest) {
+    uintptr_t words[MOST_REGISTERS];
+    const _PyCFrame *found = NULL;
+    int count = registers_of(context, words);
+    for (int i = 0; i < count; i++) {
+        const _PyCFrame *candidate = (const _PyCFrame *)words[i];
+        _PyCFrame copy;
+        Frame leaf;
+        Coroutines ignored;
+        bool broken;
+        if (!may_be_older(thread, words[i], (uintptr_t)newest) || !load_cframe(method, &copy, candidate)) continue;
+        if (candidate != &thread->root_cframe && !may_be_older(thread, (uintptr_t)copy.previous, words[i])) continue;
+        walk_from(copy.current_frame, method, &leaf, 1, &ignored, &broken);
+        bool is_nearer = candidate != &thread->root_cframe && (found == &thread->root_cframe || candidate < found);
+        if (!broken && (found == NULL || is_nearer)) found = candidate;
+    }
+    return found;
+}
+#endif
+
+/* Returns the depth, 0 for a thread without Python frames, or -1 where the stack could not be read. `context` is what the
+ * signal interrupted. */
+int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, const ucontext_t *context, Frame *frames,
+                            int capacity, Coroutines *coroutines) {
     bool broken;
     coroutines->count = 0;
     if (thread == NULL) return 0;
 #if PY_VERSION_HEX >= 0x030D0000
+    (void)context;
     int depth = walk_from(thread->current_frame, method, frames, capacity, coroutines, &broken);
     return broken ? -1 : depth;
 #else
     /* Between `tstate->cframe = &cframe` and `cframe.current_frame = frame` the newest cframe is rubbish: the one
-     * below it is then the truth, one call short. */
-    _PyCFrame *cframe = thread->cframe;
-    for (int attempt = 0; attempt < 2 && cframe != NULL; attempt++) {
-        uintptr_t words[WORDS_OF(sizeof(_PyCFrame))];
-        _PyCFrame copy;
-        if (!safe_load(method, words, cframe, sizeof words / sizeof words[0])) return -1;
-        memcpy(&copy, words, sizeof copy);
-        int depth = walk_from(copy.current_frame, method, frames, capacity, coroutines, &broken);
-        if (!broken) return depth;
-        cframe = copy.previous;
+     * below it is then the truth, one call short. `cframe.previous` may be written before or with the other. */
+    const _PyCFrame *newest = thread->cframe;
+    _PyCFrame copy;
+    if (newest == NULL || !load_cframe(method, &copy, newest)) return -1;
+    int depth = walk_from(copy.current_frame, method, frames, capacity, coroutines, &broken);
+    if (!broken) return depth;
+    const _PyCFrame *below = copy.previous;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        if (below != NULL && load_cframe(method, &copy, below)) {
+            depth = walk_from(copy.current_frame, method, frames, capacity, coroutines, &broken);
+            if (!broken) return depth;
+        }
+        below = find_cframe_below(thread, method, context, newest);
     }
     return -1;
 #endif

@@ -5,6 +5,8 @@
 #include "native.h"
 #include "safe_load.h"
 
+#include <ucontext.h>
+
 #define MAX_DEPTH 512 /* frames kept of one stack, from the leaf; deeper ones lose their root */
 
 typedef struct {
@@ -21,8 +23,8 @@ typedef struct {
 int frames_walk(PyThreadState *thread, Frame *frames, int capacity);
 int frames_walk_raw(PyThreadState *thread, Frame *frames, int capacity);
 PyThreadState *frames_own_thread(void);
-int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, Frame *frames, int capacity,
-                            Coroutines *coroutines);
+int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, const ucontext_t *context, Frame *frames,
+                            int capacity, Coroutines *coroutines);
 bool frame_is_complete(const Frame *frame);
 PyObject *frames_as_tuple(const Frame *frames, uint32_t depth);
 

@@ -1,0 +1,42 @@
+/* What an interrupted thread had in its registers, from the context that the kernel gives a signal handler. */
+#ifndef CONDUIT_REGISTERS_H
+#define CONDUIT_REGISTERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <ucontext.h>
+
+#define MOST_REGISTERS 48
+
+/* Where it was: an instruction's address; 0 on a processor that is not known here. */
+static inline uintptr_t counter_of(const ucontext_t *context) {
+#if defined(__x86_64__)
+    return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    return (uintptr_t)context->uc_mcontext.pc;
+#else
+    (void)context;
+    return 0;
+#endif
+}
+
+/* The words in registers that may hold an address, into room for MOST_REGISTERS of them; returns how many. A compiler keeps
+ * pairs of pointers in vector registers too, on their way to memory. */
+static inline int registers_of(const ucontext_t *context, uintptr_t *words) {
+    int count = 0;
+#if defined(__x86_64__)
+    for (int i = REG_R8; i <= REG_RSP; i++) words[count++] = (uintptr_t)context->uc_mcontext.gregs[i];
+    if (context->uc_mcontext.fpregs == NULL) return count;
+    for (int i = 0; i < 16; i++, count += 2)
+        memcpy(&words[count], &context->uc_mcontext.fpregs->_xmm[i], 2 * sizeof *words);
+#elif defined(__aarch64__)
+    for (int i = 0; i < 31; i++) words[count++] = (uintptr_t)context->uc_mcontext.regs[i];
+#else
+    (void)context;
+    (void)words;
+#endif
+    return count;
+}
+
+#endif
