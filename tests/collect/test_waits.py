@@ -445,6 +445,52 @@ def test_tasks_numbered_by_asyncio_and_a_thousand_names_do_not_grow_the_profile(
     assert len(named) <= 1001
 
 
+def test_uvloops_awaits_and_locks_are_charged_as_asyncios_and_it_is_as_it_was_afterwards() -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def hold(lock: asyncio.Lock, seconds: float) -> int:
+        async with lock:
+            started = time.monotonic_ns()
+            await asyncio.sleep(seconds)
+            return time.monotonic_ns() - started
+
+    async def read() -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port[0])
+        started = time.monotonic_ns()
+        await reader.read()
+        elapsed = time.monotonic_ns() - started
+        writer.close()
+        return elapsed
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.15)
+        writer.close()
+
+    async def main() -> list[int]:
+        lock = asyncio.Lock()
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port[0] = server.sockets[0].getsockname()[1]
+            return await asyncio.gather(
+                asyncio.create_task(hold(lock, 0.2), name="first"),
+                asyncio.create_task(hold(lock, 0.1), name="second"),
+                asyncio.create_task(read(), name="reader"),
+            )
+
+    port, before = [0], dict(vars(uvloop.Loop))
+    with collect.block() as waits, collect.mutex() as contention:
+        first, second, reader = uvloop.run(main())
+    assert dict(vars(uvloop.Loop)) == before
+    assert waits.profile is not None
+    assert contention.profile is not None
+    assert total(waits.profile, "hold", wait="await", task="first") == pytest.approx(first, rel=0.05)
+    assert total(waits.profile, "acquire", wait="await", task="second") == pytest.approx(first, rel=0.05)
+    assert total(waits.profile, "hold", wait="await", task="second") == pytest.approx(
+        first + second, rel=0.05
+    )
+    assert total(waits.profile, "read", wait="await", task="reader") == pytest.approx(reader, rel=0.05)
+    assert total(contention.profile, "hold") == pytest.approx(first, rel=0.05)
+
+
 def test_asyncio_is_as_it_was_afterwards() -> None:
     def patched() -> list[object]:
         kinds = (asyncio.Lock, asyncio.Semaphore, asyncio.events.Handle, asyncio.base_events.BaseEventLoop)

@@ -5,8 +5,9 @@ ran and whether it is suspended afterwards; when its next step comes, the time b
 coroutines it was suspended in. A chain that ends in the `acquire` of a `Lock` or `Semaphore` (a `Condition` has a lock
 inside, a `BoundedSemaphore` is a semaphore) waits for that lock, and whoever releases it is charged with what all
 its waiters have waited since the last release. So locks made before the recording are seen, and an acquire that need
-not wait costs nothing more. All of it is Python patched into asyncio while recording, and taken out again; a loop that is
-not asyncio's own (uvloop) runs its callbacks past it and is not seen.
+not wait costs nothing more. All of it is Python patched into asyncio while recording, and taken out again. uvloop runs
+its callbacks without asyncio's handles, so there each is wrapped when it is handed over; one that was handed over before,
+or a loop that is neither's, is not seen.
 
 Kept are sums, one for each stack and task name. Tasks that asyncio numbered go by their coroutine, and of given names
 only so many are told apart: a service that names a task for each request would otherwise grow for as long as it runs.
@@ -94,6 +95,10 @@ class AwaitWatch:
         """Begins to count."""
         self._patch(asyncio.events.Handle, "_run", self._around_step)
         self._patch(asyncio.base_events.BaseEventLoop, "create_task", self._around_create_task)
+        uvloop = sys.modules.get("uvloop")
+        if uvloop is not None:
+            self._patch(uvloop.Loop, "call_soon", self._around_call_soon)
+            self._patch(uvloop.Loop, "create_task", self._around_create_task)
         for kind, wake in ((asyncio.Lock, "_wake_up_first"), (asyncio.Semaphore, "_wake_up_next")):
             self._patch(kind, "__init__", self._around_init)
             self._patch(kind, wake, self._around_wake)
@@ -145,6 +150,21 @@ class AwaitWatch:
             self._note_suspended(task)
 
         return _run
+
+    def _around_call_soon(self, call_soon: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(loop: Any, callback: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+            task = _task_of(callback)
+            if task is None:
+                return call_soon(loop, callback, *arguments, **options)
+
+            def step(*results: Any) -> None:
+                self._note_resumed(task)
+                callback(*results)
+                self._note_suspended(task)
+
+            return call_soon(loop, step, *arguments, **options)
+
+        return watched
 
     def _around_create_task(self, create: Callable[..., Any]) -> Callable[..., Any]:
         def create_task(loop: Any, *arguments: Any, **options: Any) -> Any:
