@@ -23,13 +23,16 @@ def test_the_viewer_serves_its_page_and_the_trace_and_nothing_to_strangers(tmp_p
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         url = process.stderr.readline().split(" on ")[1].split()[0]
-        page = urllib.request.urlopen(url).read()
+        with urllib.request.urlopen(url) as answer:
+            page, policy = answer.read(), answer.headers["Content-Security-Policy"]
         trace = json.load(urllib.request.urlopen(f"{url}localtrace"))
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(urllib.request.Request(url, headers={"Host": "evil.example"}))
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
     assert b"Perfetto" in page
+    assert "http" not in policy  # the page as shipped names its maker's servers
+    assert policy.startswith("default-src 'self' ")
     assert trace["traceEvents"]
 
 

@@ -42,6 +42,27 @@ def test_regions_span_what_ran_inside_them(tmp_path: Path) -> None:
     assert inner["ts"] + inner["dur"] <= outer["ts"] + outer["dur"]
 
 
+def test_a_region_that_awaits_is_a_span_of_its_own_with_the_name_of_its_task(tmp_path: Path) -> None:
+    async def visit(n: int) -> None:
+        with region("visit"):
+            await asyncio.sleep(0.001 * n)
+
+    async def main() -> None:
+        await asyncio.gather(*(asyncio.create_task(visit(n), name=f"visitor {n}") for n in (1, 2)))
+
+    with Trace(tmp_path / "trace.out"):
+        asyncio.run(main())
+    spans: dict[str, list[dict[str, Any]]] = {}
+    for event in events(tmp_path / "trace.out"):
+        if event.get("cat") == "region":
+            spans.setdefault(event["id2"]["local"], []).append(event)
+    assert sorted(begin["args"]["task"] for begin, _ in spans.values()) == ["visitor 1", "visitor 2"]
+    for begin, end in spans.values():
+        assert (begin["ph"], end["ph"]) == ("b", "e")
+        assert begin["name"] == end["name"] == "visit"
+        assert end["ts"] - begin["ts"] >= 1000
+
+
 def test_a_region_without_a_trace_does_nothing() -> None:
     with region("nowhere") as entered:
         assert entered.name == "nowhere"

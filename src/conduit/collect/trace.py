@@ -12,6 +12,7 @@ version can set a profile function only for the calling thread and for threads t
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import sys
 import threading
@@ -149,19 +150,24 @@ def trace(
 
 
 class region:  # noqa: N801 (reads as a verb's object: `with region("index"):`)
-    """Names a stretch of the program's work in the trace; without a running trace it does next to nothing."""
+    """Names a stretch of the program's work in the trace; without a running trace it does next to nothing.
 
-    __slots__ = ("_start", "_tracer", "name")
+    It stands among the calls of its thread. In an asyncio task, which others interrupt, it has a track of its own name.
+    """
+
+    __slots__ = ("_start", "_task", "_tracer", "name")
 
     def __init__(self, name: str) -> None:
         self.name: str = name
         self._tracer: VizTracer | None = None
+        self._task: str | None = None
         self._start = 0.0
 
     def __enter__(self) -> region:
         tracer = _active
         if tracer is not None:
             self._tracer = tracer
+            self._task = _current_task_name()
             self._start = tracer.getts()
         return self
 
@@ -169,8 +175,12 @@ class region:  # noqa: N801 (reads as a verb's object: `with region("index"):`)
         tracer = self._tracer
         if tracer is not None:
             self._tracer = None
-            if tracer is _active:
+            if tracer is not _active:
+                return
+            if self._task is None:
                 _add_span(tracer, self.name, "region", self._start)
+            else:
+                _add_span_of_task(tracer, self.name, self._task, self._start)
 
 
 class _Collections:
@@ -204,6 +214,25 @@ def _add_span(
 ) -> None:
     span = {"ph": "X", "name": name, "cat": category, "ts": start, "dur": tracer.getts() - start}
     tracer.add_raw({**span, "args": dict(arguments)} if arguments else span)
+
+
+_task_spans = itertools.count(1)
+
+
+def _add_span_of_task(tracer: VizTracer, name: str, task: str, start: float) -> None:
+    """An asynchronous span: begin and end are told apart by its number, so it need not nest in the calls of a thread."""
+    span = {"name": name, "cat": "region", "id2": {"local": str(next(_task_spans))}}
+    tracer.add_raw({**span, "ph": "b", "ts": start, "args": {"task": task}})
+    tracer.add_raw({**span, "ph": "e", "ts": tracer.getts()})
+
+
+def _current_task_name() -> str | None:
+    """The task that runs in this thread; none of asyncio is loaded to find out."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None or asyncio._get_running_loop() is None:
+        return None
+    task = asyncio.current_task()
+    return None if task is None else str(task.get_name())
 
 
 def _tracer(max_events: int, min_duration_us: float) -> VizTracer:

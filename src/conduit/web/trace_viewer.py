@@ -17,6 +17,8 @@ from typing import Any
 from conduit.errors import ConduitError, ProfilerUnavailableError
 from conduit.loopback import LOCAL_NAMES, host_name
 
+_ONLY_FROM_HERE = "default-src 'self' blob: data: 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval'"
+
 
 class TraceViewer:
     """A server for one trace file; `url` opens it. `serve()` blocks until `close()` is called from elsewhere."""
@@ -108,6 +110,11 @@ class _Handler(SimpleHTTPRequestHandler):
             self._send("application/json", self._viewer.trace)
         else:
             super().do_GET()
+
+    def end_headers(self) -> None:
+        """Adds what keeps the page here: as shipped it loads its maker's analytics, and sends them what is done with it."""
+        self.send_header("Content-Security-Policy", _ONLY_FROM_HERE)
+        super().end_headers()
 
     def _send(self, content_type: str, body: bytes) -> None:
         self.send_response(200)
