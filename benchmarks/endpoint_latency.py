@@ -3,7 +3,8 @@
     python benchmarks/endpoint_latency.py [seconds] [rounds]
 
 Needs `wrk` and uvicorn. A FastAPI application runs in uvicorn with `/debug/pprof` in three states, in turns: not
-mounted, mounted with nobody asking, and while a CPU profile of the whole time is taken. Printed are medians over the rounds.
+mounted, mounted with nobody asking, and while a CPU profile of the whole time is taken. Printed are medians over the rounds,
+and in brackets the least and the greatest round.
 """
 
 from __future__ import annotations
@@ -111,10 +112,14 @@ def main() -> None:
     for _ in range(rounds):
         for state in generator.sample(states, len(states)):
             taken[state].append(measure(state, seconds))
-    print(f"{'state':10} {'p50 ms':>8} {'p99 ms':>8} {'requests/s':>11}   ({rounds} rounds of {seconds} s)")
+    print(f"{'state':10} {'p50 ms':>22} {'p99 ms':>22} {'requests/s':>22}   ({rounds} rounds of {seconds} s)")
     for state, results in taken.items():
-        row = {key: statistics.median(result[key] for result in results) for key in results[0]}
-        print(f"{state:10} {row['p50 ms']:8.2f} {row['p99 ms']:8.2f} {row['requests/s']:11.0f}")
+        cells = [interval([result[key] for result in results]) for key in results[0]]
+        print(f"{state:10} " + " ".join(f"{cell:>22}" for cell in cells))
+
+
+def interval(values: list[float]) -> str:
+    return f"{statistics.median(values):.4g} [{min(values):.4g}, {max(values):.4g}]"
 
 
 if __name__ == "__main__":
