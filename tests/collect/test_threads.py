@@ -72,6 +72,35 @@ def test_a_waiting_task_shows_its_chain_of_coroutines_down_to_what_it_awaits() -
     assert stack.state == "waiting"
 
 
+def test_tasks_name_the_tasks_that_await_them_in_a_group_and_in_asyncios_own_functions() -> None:
+    async def rest() -> None:
+        await asyncio.sleep(60)
+
+    async def group() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(rest(), name="of group")
+
+    async def several() -> None:
+        await asyncio.wait([asyncio.create_task(rest(), name="of several")])
+
+    async def timed() -> None:
+        await asyncio.wait_for(asyncio.create_task(rest(), name="of timed"), 60)
+
+    async def main() -> dict[str, tuple[str, ...]]:
+        tasks = [asyncio.create_task(wait(), name=wait.__name__) for wait in (group, several, timed)]
+        for _ in range(4):
+            await asyncio.sleep(0)
+        found = {stack.name: stack.awaited_by for stack in threads.dump().tasks}
+        for task in tasks:
+            task.cancel()
+        return found
+
+    found = asyncio.run(main())
+    for name in ("group", "several", "timed"):
+        assert found[f"of {name}"] == (name,)
+        assert found[name] == ()
+
+
 def test_tasks_name_the_tasks_that_await_them_also_through_gather() -> None:
     async def inner(event: asyncio.Event) -> None:
         await event.wait()

@@ -10,6 +10,7 @@ interpreter lock back in between.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -18,11 +19,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import CodeType, FrameType
 
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import Profile
+
+    _Chain = list[tuple[Any, FrameType]]
 
 _TASKS_PER_SLICE = 500  # about 4 ms of interpreter lock
 
@@ -130,14 +133,18 @@ def _kernel_state(native_id: int | None) -> str:
 def _tasks() -> list[TaskStack]:
     tasks = list(_unfinished_tasks())
     awaiters: dict[int, list[str]] = {}
-    for task in tasks:
-        for awaited in _awaited_tasks(getattr(task, "_fut_waiter", None)):
-            awaiters.setdefault(id(awaited), []).append(task.get_name())
-    stacks = []
+    found = []
     for position, task in enumerate(tasks, start=1):
-        stacks.append(_task_stack(task, tuple(sorted(awaiters.get(id(task), ())))))
+        chain = list(awaited_coroutines(task))
+        found.append(_task_stack(task, chain))
+        for awaited in _awaited_tasks(task, chain):
+            awaiters.setdefault(id(awaited), []).append(task.get_name())
         if position % _TASKS_PER_SLICE == 0:
             time.sleep(0)
+    stacks = [
+        stack._replace(awaited_by=tuple(sorted(awaiters[id(task)]))) if id(task) in awaiters else stack
+        for task, stack in zip(tasks, found, strict=True)
+    ]
     stacks.sort(key=lambda stack: (_numbers_last(stack.name), stack.frames))
     return stacks
 
@@ -163,17 +170,47 @@ def _stable_list(members: Iterable[Any]) -> list[Any]:
     return []
 
 
-def _awaited_tasks(future: Any) -> Iterator[asyncio.Task[Any]]:
-    for candidate in (future, *getattr(future, "_children", ())):  # the children are what gather() waits for
-        if hasattr(candidate, "get_coro"):  # a task, not a bare future
-            yield candidate
+def _awaited_tasks(task: asyncio.Task[Any], chain: _Chain) -> list[asyncio.Task[Any]]:
+    """The tasks that one waits for: itself, through `gather`, or in one of asyncio's functions that wait for several."""
+    future: Any = getattr(task, "_fut_waiter", None)
+    if future is None:
+        return []
+    candidates = [future, *getattr(future, "_children", ()), *_watched_futures(chain)]
+    # A task, not a bare future.
+    return list({id(one): one for one in candidates if hasattr(one, "get_coro")}.values())
+
+
+# The functions of asyncio that wait for a future of their own until others are done, and where they keep those.
+_WATCHED: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("taskgroups.py", "__aexit__"): lambda variables: variables["self"]._tasks,
+    ("taskgroups.py", "_aexit"): lambda variables: variables["self"]._tasks,
+    ("tasks.py", "_wait"): lambda variables: variables["fs"],
+    ("tasks.py", "wait_for"): lambda variables: (variables["fut"],),
+}
+
+
+def _watched_futures(chain: _Chain) -> list[Any]:
+    if not chain:
+        return []
+    frame = chain[-1][1]
+    folder, _, file = frame.f_code.co_filename.rpartition("asyncio" + os.sep)
+    if not folder or (file, frame.f_code.co_name) not in _WATCHED:
+        return []
+    try:
+        return _stable_list(_WATCHED[file, frame.f_code.co_name](frame.f_locals))
+    except (KeyError, AttributeError):  # another version of asyncio names them otherwise
+        return []
 
 
 def coroutine_frames(task: asyncio.Task[Any]) -> tuple[tuple[Frame, ...], bool]:
     """The chain of coroutines that a task is suspended in, innermost first, and whether it is running instead."""
+    return _chain_frames(awaited_coroutines(task))
+
+
+def _chain_frames(chain: Iterable[tuple[Any, FrameType]]) -> tuple[tuple[Frame, ...], bool]:
     frames: list[Frame] = []
     running = False
-    for coroutine, frame in awaited_coroutines(task):
+    for coroutine, frame in chain:
         running = running or bool(_attribute(coroutine, "running"))
         frames.append(_frame_of(frame.f_code, frame.f_lineno))
     return tuple(reversed(frames)), running
@@ -190,11 +227,11 @@ def awaited_coroutines(task: asyncio.Task[Any]) -> Iterator[tuple[Any, FrameType
         coroutine = _attribute(coroutine, "await") or _attribute(coroutine, "yieldfrom")
 
 
-def _task_stack(task: asyncio.Task[Any], awaited_by: tuple[str, ...]) -> TaskStack:
-    frames, running = coroutine_frames(task)
+def _task_stack(task: asyncio.Task[Any], chain: _Chain) -> TaskStack:
+    frames, running = _chain_frames(chain)
     waiting = getattr(task, "_fut_waiter", None) is not None
     state = "running" if running else "waiting" if waiting else "ready"
-    return TaskStack(task.get_name(), state, frames, awaited_by)
+    return TaskStack(task.get_name(), state, frames, ())
 
 
 def _attribute(coroutine: Any, name: str) -> Any:
