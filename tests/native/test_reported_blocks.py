@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -186,3 +188,29 @@ def test_the_sampled_mode_is_right_about_numpys_arrays_within_a_twentieth(order:
     assert sums["keep", 0][3] == pytest.approx(200_000_000, rel=0.05)
     assert sums["drop", 0][1] == pytest.approx(200_016_000, rel=0.05)
     assert sums["drop", 0][3] == 0
+
+
+NO_PATCHING = "#include <stddef.h>\nint mprotect(void *at, size_t size, int how) { return -1; }\n"
+RECORDING = """
+from conduit.collect import heap
+kept = []
+with heap(rate=1) as recording:
+    for _ in range(100): kept.append(bytes(50_000))
+print(sum(s.values[3] for s in recording.profile.samples) >= 5_000_000, recording.doubts)
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler to make a system without mprotect")
+def test_where_calls_cannot_be_intercepted_the_rest_is_recorded_and_the_lack_is_told(tmp_path: Path) -> None:
+    source, library = tmp_path / "hardened.c", tmp_path / "hardened.so"
+    source.write_text(NO_PATCHING)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", RECORDING],
+        env=os.environ | {"LD_PRELOAD": str(library)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("True [\"the contents of numpy's arrays are missing"), done.stdout

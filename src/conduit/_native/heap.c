@@ -50,6 +50,7 @@ static atomic_bool recording;
 static bool exact;
 static double rate;
 static unsigned recording_number;
+static bool reports_heard; /* of memory that extensions take from elsewhere */
 
 static CallTree tree;            /* under `lock`, like all below; its sites have the four sums */
 static AddressMap live;          /* sampled blocks that are still there, and their sites */
@@ -505,10 +506,7 @@ static PyObject *heap_start(PyObject *Py_UNUSED(module), PyObject *argument) {
                                             "recording, which lie under another tracer's (tracemalloc?): stop that first");
         return NULL;
     }
-    if (!reported_blocks_begin()) {
-        PyErr_SetString(PyExc_RuntimeError, "the calls by which extensions report their memory could not be intercepted");
-        return NULL;
-    }
+    reports_heard = reported_blocks_begin();
     rate = (double)bytes;
     exact = bytes == 1;
     dropped = 0;
@@ -579,7 +577,7 @@ static PyObject *heap_read(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(igno
     PyObject *entries = build_entries();
     pausing = was_pausing;
     if (entries == NULL) return NULL;
-    return Py_BuildValue("(NK)", entries, (unsigned long long)dropped);
+    return Py_BuildValue("(NKO)", entries, (unsigned long long)dropped, reports_heard ? Py_True : Py_False);
 }
 
 static PyObject *heap_pause(PyObject *Py_UNUSED(module), PyObject *argument) {
@@ -613,7 +611,7 @@ static PyObject *heap_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(igno
 
 PyMethodDef heap_methods[] = {
     {"heap_start", heap_start, METH_O, "heap_start(rate): begins to record; returns how, \"aligned\" or \"filtered\"."},
-    {"heap_read", heap_read, METH_NOARGS, "What has been recorded so far, as (entries, samples dropped)."},
+    {"heap_read", heap_read, METH_NOARGS, "What has been recorded so far, as (entries, samples dropped, whether extensions' reports are heard)."},
     {"heap_pause", heap_pause, METH_O, "heap_pause(bool): whether this thread's blocks are left out; returns what held before."},
     {"heap_stop", heap_stop, METH_NOARGS, "Ends the recording, forgets it, and takes the hooks away."},
     {NULL, NULL, 0, NULL},

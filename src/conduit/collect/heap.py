@@ -152,6 +152,7 @@ class _Hooks(_Engine):
         self.rate = rate
         self._entries: list[HeapEntry] = []
         self._dropped = 0
+        self._reports_heard = True
 
     def start(self) -> None:
         from conduit._native import heap
@@ -164,14 +165,13 @@ class _Hooks(_Engine):
     def look(self) -> None:
         from conduit._native import heap
 
-        entries, self._dropped = heap.read()
+        entries, self._dropped, self._reports_heard = heap.read()
         self._entries = [heap.HeapEntry(*entry) for entry in entries]
 
     def count_sites(self) -> int:
         from conduit._native import heap
 
-        entries, _ = heap.read()
-        return len(entries)
+        return len(heap.read()[0])
 
     def stop(self) -> None:
         from conduit._native import heap
@@ -193,11 +193,16 @@ class _Hooks(_Engine):
                 continue
             builder.add(kept or [NO_FRAMES], scaled(entry, self.rate), numeric_labels={"bytes": entry.size})
         self._entries = []
-        if not self._dropped:
-            return []
-        return [
-            f"{self._dropped} samples were dropped: no memory to note them, or asked for without the interpreter's lock"
-        ]
+        doubts = []
+        if self._dropped:
+            doubts.append(
+                f"{self._dropped} samples were dropped: no memory to note them, or asked for without the interpreter's lock"
+            )
+        if not self._reports_heard:
+            doubts.append(
+                "the contents of numpy's arrays are missing: this system does not let the calls that report them be intercepted"
+            )
+        return doubts
 
 
 def scaled(entry: HeapEntry, rate: int) -> list[int]:
