@@ -294,11 +294,14 @@ class Snapshot(Tables):
             raise self.not_found("resource", name)
         if not isinstance(depth, int) or depth < 0:
             raise ValueError(f"depth is a number of edges, 0 for all that can be reached; got {depth!r}")
-        asked, wanted = _asked_types(types)
+        asked, wanted = (None, None) if types is None else _asked_types(types)
         with self._lock:
-            if wanted is not None:
+            if wanted is None:
+                answers = self._backward if reverse else self._forward
+            else:
                 self._check_types(wanted)
-            kept = self._answers(reverse, wanted).get(name, {}).get(depth)
+                answers = (self._backward_of_types if reverse else self._forward_of_types).get(wanted, {})
+            kept = answers[name].get(depth) if name in answers else None
             if kept is None:
                 kept = self.graph().traverse(name, depth, bool(reverse), wanted)
                 self._misses += 1
@@ -306,12 +309,6 @@ class Snapshot(Tables):
             if asked is not None and asked is not wanted:
                 self._keep_dependencies(reverse, asked, name, depth, kept)
             return kept
-
-    def _answers(self, reverse: bool, types: Any) -> dict[str, dict[int, DependencyGraph]]:
-        if types is None:
-            return self._backward if reverse else self._forward
-        of_types = self._backward_of_types if reverse else self._forward_of_types
-        return of_types.get(types, {})
 
     def _check_types(self, types: Collection[str]) -> None:
         from conduit.metadata.dependencies import EDGE_TYPES
@@ -495,8 +492,6 @@ def _grouped(items: Iterable[Any], key: Callable[[Any], str]) -> dict[str, tuple
 
 def _asked_types(types: Any) -> tuple[Any, frozenset[str] | None]:
     """The types as they were asked for, if they can be a key, and as a set; no types at all are None."""
-    if types is None:
-        return None, None
     if isinstance(types, str):
         return types, frozenset((types,))
     asked = types if isinstance(types, tuple | frozenset) else None
