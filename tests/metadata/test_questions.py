@@ -204,6 +204,8 @@ def test_the_loops_in_c_group_and_fill_as_those_in_python_do(document: Metadata)
             expected = record_loops.group_by(records, attribute, by_position)
             found = in_c.group_by(records, attribute, by_position)
             assert list(found.items()) == list(expected.items())
+    indexes = [loops.index_by(document.resources, "name") for loops in (in_c, record_loops)]
+    assert list(indexes[0].items()) == list(indexes[1].items())
     for loop in (in_c.replace_none, record_loops.replace_none):
         routes = [Route(route.method, route.path, middleware=None) for route in document.routes]  # type: ignore[arg-type]
         loop(routes, ("middleware", "path"), ())

@@ -85,6 +85,30 @@ static PyObject *group_by(PyObject *Py_UNUSED(module), PyObject *arguments) {
     return groups;
 }
 
+/* Names are interned, so that a lookup by a literal compares two addresses and no text. */
+static bool index_records(PyObject *index, PyObject *records, PyObject *attribute) {
+    Place place = {NULL, 0};
+    bool added = true;
+    for (Py_ssize_t i = 0; added && i < PyTuple_GET_SIZE(records); i++) {
+        PyObject *record = PyTuple_GET_ITEM(records, i), *key = attribute_of(record, attribute, &place);
+        if (key != NULL && PyUnicode_CheckExact(key)) PyUnicode_InternInPlace(&key);
+        added = key != NULL && PyDict_SetItem(index, key, record) == 0;
+        Py_XDECREF(key);
+    }
+    return added;
+}
+
+static PyObject *index_by(PyObject *Py_UNUSED(module), PyObject *arguments) {
+    PyObject *records, *attribute;
+    if (!PyArg_ParseTuple(arguments, "OU", &records, &attribute)) return NULL;
+    records = PySequence_Tuple(records);
+    if (records == NULL) return NULL;
+    PyObject *index = PyDict_New();
+    if (index != NULL && !index_records(index, records, attribute)) Py_CLEAR(index);
+    Py_DECREF(records);
+    return index;
+}
+
 /* ---- what Go writes as null ---- */
 
 /* Only records whose slots are plain memory are changed: a type that wants more would have to be asked. */
@@ -119,6 +143,7 @@ static PyObject *replace_none(PyObject *Py_UNUSED(module), PyObject *arguments) 
 PyMethodDef record_methods[] = {
     {"group_by", group_by, METH_VARARGS,
      "group_by(records, attribute, by_position=False): {value: [record, …]}, or [position, …], in document order."},
+    {"index_by", index_by, METH_VARARGS, "index_by(records, attribute): {value: record}, the last one of each value."},
     {"replace_none", replace_none, METH_VARARGS,
      "replace_none(records, attributes, value): puts the value wherever one of the attributes is None."},
     {NULL, NULL, 0, NULL},

@@ -4,6 +4,6 @@ What each means, and the same in Python, is in `conduit.metadata.questions` and 
 this raises ImportError where the extension is not loaded; see `conduit._native.reason`.
 """
 
-from conduit._native._core import Questions, Tables, group_by, replace_none
+from conduit._native._core import Questions, Tables, group_by, index_by, replace_none
 
-__all__ = ["Questions", "Tables", "group_by", "replace_none"]
+__all__ = ["Questions", "Tables", "group_by", "index_by", "replace_none"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from msgspec.structs import force_setattr
@@ -26,6 +27,11 @@ def group_by(records: Sequence[Any], attribute: str, by_position: bool = False, 
     for position, record in enumerate(records):
         groups.setdefault(getattr(record, attribute), []).append(position if by_position else record)
     return groups
+
+
+def index_by(records: Sequence[T], attribute: str, /) -> dict[str, T]:
+    """The records by an attribute that is text, the last one of each value; the keys are interned."""
+    return {intern(getattr(record, attribute)): record for record in records}
 
 
 def replace_none(records: Sequence[Any], attributes: tuple[str, ...], value: object, /) -> None:

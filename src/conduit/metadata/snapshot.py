@@ -65,9 +65,9 @@ class CacheStats(Record, frozen=True):
 
 if TYPE_CHECKING or not native_available():
     from conduit.metadata.questions import Tables
-    from conduit.metadata.record_loops import group_by
+    from conduit.metadata.record_loops import group_by, index_by
 else:
-    from conduit._native.registry import Tables, group_by
+    from conduit._native.registry import Tables, group_by, index_by
 
 _UNBUILT: Any = FrozenDict()
 """Stands where an index is not built yet: finds nothing, so that a query falls through to its slow way."""
@@ -99,8 +99,7 @@ class Snapshot(Tables):
     def __init__(self, metadata: Metadata, document_bytes: bytes | None = None) -> None:
         self.schema = metadata
         self.resources = metadata.resources
-        resources = self.resources
-        self.by_name = {intern(resource.name): resource for resource in resources}
+        self.by_name = index_by(metadata.resources, "name")
         self.reference: ref[Snapshot] = ref(self)
         self._document_bytes = document_bytes
         self._lock = RLock()
@@ -276,7 +275,7 @@ class Snapshot(Tables):
 
     def _build_pattern_by_name(self) -> None:
         if self._pattern_by_name is _UNBUILT:
-            self._pattern_by_name = {intern(pattern.name): pattern for pattern in self.schema.patterns}
+            self._pattern_by_name = index_by(self.schema.patterns, "name")
             self._indexes.append("patterns_by_name")
 
     def find_matching(self, pattern: str) -> tuple[Resource, ...]:
