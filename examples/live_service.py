@@ -28,7 +28,7 @@ cache_lock = threading.Lock()
 
 
 def score(number: int) -> int:
-    """The expensive part: most of the CPU time is here."""
+    """The expensive part of a page that is not in the cache."""
     return sum(n * n % 7 for n in range(3000 + number % 50))
 
 

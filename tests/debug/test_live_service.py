@@ -60,7 +60,8 @@ def test_pprof_fetches_from_the_address_itself(
     import os
 
     environment = {**os.environ, "PPROF_TMPDIR": str(tmp_path)}
-    done = conduit_command("pprof", "-top", "-seconds=1", f"{profiles}profile", env=environment)
+    # A sixth of the service's time is in `score`: of the 40 samples that 4 s on a crowded machine give, some.
+    done = conduit_command("pprof", "-top", "-seconds=4", f"{profiles}profile", env=environment)
     assert done.returncode == 0, done.stderr
     assert "score" in done.stdout
     assert "Saved profile in" in done.stderr
