@@ -242,11 +242,11 @@ class Snapshot(Tables):
             return self._keep(self._fields_by_type, prefix, tuple([references[place] for place in positions]))
 
     def _build_field_positions(self) -> None:
-        fields = [field for resource in self.resources for field in resource.fields]
-        self._field_references = tuple(
-            [FieldReference(resource.name, field) for resource in self.resources for field in resource.fields]
-        )
-        self._field_positions = group_by(fields, "type", True)
+        references = [
+            FieldReference(resource.name, field) for resource in self.resources for field in resource.fields
+        ]
+        self._field_references = tuple(references)
+        self._field_positions = group_by([reference.field for reference in references], "type", True)
         self._indexes.append("fields_by_type")
 
     def find_patterns(self, category: str | None) -> tuple[Pattern, ...]:
