@@ -21,7 +21,7 @@ from conduit.metadata import Metadata, Registry, decode
 
 if TYPE_CHECKING:
     from conduit.bench import Benchmark
-    from conduit.bench.parallel import Worker
+    from conduit.bench.run.parallel import Worker
 
 SIZES = (50, 500, 5_000, 50_000)
 LARGEST_SHORT = 500

@@ -1,4 +1,4 @@
-"""How right profilers are: shares that each shows of a program that measures its own (tests/collect/shares.py).
+"""How right profilers are: shares that each shows of a program that measures its own (tests/record/shares.py).
 
     python benchmarks/profiler_accuracy.py [--seconds 8] [--tools PYTHON] [ENGINE…]
 
@@ -21,7 +21,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.profiler_tools import PROJECT, environment, tools_python
-from tests.collect import shares
+from tests.record import shares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,9 +48,9 @@ def of_profile(profile) -> Seen:
 
 
 def conduit_cpu(work, rate_hz=100):
-    from conduit import collect
+    from conduit import record
 
-    with collect.cpu(rate_hz=rate_hz) as recording:
+    with record.cpu(rate_hz=rate_hz) as recording:
         truth = work()
     return truth, of_profile(recording.profile)
 
@@ -60,9 +60,9 @@ def conduit_cpu_250(work):
 
 
 def conduit_wall(work):
-    from conduit import collect
+    from conduit import record
 
-    with collect.wall() as recording:
+    with record.wall() as recording:
         truth = work()
     return truth, of_profile(recording.profile)
 
@@ -180,7 +180,7 @@ ENGINES: dict[str, Callable] = {
 SCALENE_PROGRAM = """
 import json, sys
 sys.path.insert(0, {project!r})
-from tests.collect import shares
+from tests.record import shares
 truth = shares.run({seconds})
 open({file!r}, "w").write(json.dumps(truth))
 """

@@ -146,7 +146,7 @@ def scratch_file() -> Iterator[str]:
 
 @contextmanager
 def conduit_trace() -> Iterator[None]:
-    from conduit.collect.trace import Trace
+    from conduit.record.trace import Trace
 
     # A small ring costs the same for each event, and is written sooner.
     with scratch_file() as path, Trace(path, max_events=50_000):

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conduit.collect.trace import Trace, region
+from conduit.record.trace import Trace, region
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ import sys
 
 CHILD = """
 import json, queue, sys, threading, time
-from conduit.collect import waits
+from conduit.record import waits
 
 if sys.argv[1] == "on":
     waits.set_block_profile_rate(1)

@@ -10,7 +10,7 @@ import inspect
 import re
 from typing import Any
 
-MODULES = ("conduit", "conduit.metadata", "conduit.bench", "conduit.collect", "conduit.debug")
+MODULES = ("conduit", "conduit.metadata", "conduit.bench", "conduit.record", "conduit.debug")
 _PLACE = re.compile(r"^<!-- api: ([\w.]+) -->$", re.MULTILINE)
 
 _TIDYING = (

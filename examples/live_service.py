@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import conduit.debug
-from conduit.collect.waits import set_block_profile_rate, set_mutex_profile_fraction
+from conduit.record.waits import set_block_profile_rate, set_mutex_profile_fraction
 
 cache: dict[int, bytes] = {}
 cache_lock = threading.Lock()

@@ -102,7 +102,7 @@ def test_a_benchmark_file_that_does_not_import_is_an_error_of_its_collection(run
 
 def test_a_run_without_benchmarks_shows_nothing_of_the_plugin(run_pytest: Pytest) -> None:
     answer = run_pytest(
-        test_a="import sys\ndef test_x():\n    assert 'conduit.bench.runner' not in sys.modules\n"
+        test_a="import sys\ndef test_x():\n    assert 'conduit.bench.run.runner' not in sys.modules\n"
     )
     assert answer.returncode == 0, answer.stdout
     assert "= benchmarks =" not in answer.stdout

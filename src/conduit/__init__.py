@@ -15,14 +15,14 @@ TYPE_CHECKING = (
 if TYPE_CHECKING:
     from typing import Any
 
-    from conduit.collect import region
     from conduit.metadata.registry import Registry, get_registry, load, register
+    from conduit.record import region
 
 _HOME_OF_NAME: dict[str, str] = {
     "Registry": "conduit.metadata.registry",
     "get_registry": "conduit.metadata.registry",
     "load": "conduit.metadata.registry",
-    "region": "conduit.collect",
+    "region": "conduit.record",
     "register": "conduit.metadata.registry",
 }
 

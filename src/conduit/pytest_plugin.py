@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conduit.bench.loop import BenchmarkFunction
     from conduit.bench.result import BenchmarkResult, Measurement
+    from conduit.bench.run.loop import BenchmarkFunction
 
 PROPERTY = "benchmark"
 TEST_BENCHTIME = "100ms"
@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuses a wrong `--benchtime` before anything is collected."""
     text = config.getoption("--benchtime")
     if text is not None:
-        from conduit.bench.single import read_benchtime
+        from conduit.bench.api import read_benchtime
 
         try:
             read_benchtime(text)
@@ -56,8 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def bench(request: pytest.FixtureRequest) -> Callable[..., BenchmarkResult]:
     """Measures a function inside a test: `bench(function, …)` takes what `conduit.bench.benchmark` takes."""
+    from conduit.bench.api import benchmark
     from conduit.bench.names import UniqueNames, go_name
-    from conduit.bench.single import benchmark
 
     names = UniqueNames()
     default_time = request.config.getoption("--benchtime") or TEST_BENCHTIME
@@ -75,7 +75,7 @@ def bench(request: pytest.FixtureRequest) -> Callable[..., BenchmarkResult]:
 
 
 def _record(item: pytest.Item, measurement: Measurement) -> None:
-    from conduit.bench.lines import format_measurement
+    from conduit.bench.text.writer import format_measurement
 
     line = format_measurement(measurement, 0)
     item.user_properties.append((PROPERTY, line))
@@ -96,7 +96,7 @@ class BenchmarkModule(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """An item for each benchmark function; an import that fails is the file's own error."""
-        from conduit.bench.discover import find_files, load
+        from conduit.bench.run.discover import find_files, load
 
         [file] = find_files([self.path])
         for name, function in load(file).items():
@@ -112,9 +112,9 @@ class BenchmarkItem(pytest.Item):
 
     def runtest(self) -> None:
         """Runs the benchmark; fails or is skipped as it is."""
-        from conduit.bench.events import Ended, Event, Measured
         from conduit.bench.names import NameFilter
-        from conduit.bench.runner import Runner
+        from conduit.bench.run.events import Ended, Event, Measured
+        from conduit.bench.run.runner import Runner
 
         events: list[Event] = []
         Runner(self._options(), NameFilter(), events.append).run_benchmark(self.name, self._function)
@@ -131,8 +131,8 @@ class BenchmarkItem(pytest.Item):
                 _record(self, measurement)
 
     def _options(self) -> Any:
-        from conduit.bench.measure import Options
-        from conduit.bench.single import read_benchtime
+        from conduit.bench.api import read_benchtime
+        from conduit.bench.run.measure import Options
 
         if not self.config.getoption("--bench"):
             return Options(iterations=1, short=True)
@@ -161,7 +161,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     lines = [value for report in reports for name, value in report.user_properties if name == PROPERTY]
     if not lines:
         return
-    from conduit.bench.lines import align_lines
+    from conduit.bench.text.writer import align_lines
 
     terminalreporter.write_sep("=", "benchmarks")
     for line in align_lines(lines):

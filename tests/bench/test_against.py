@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conduit.bench.against import Plan, run_against
-from conduit.bench.verdicts import Gates
-from conduit.bench.worktree import Checkout, current_checkout
+from conduit.bench.against.interleaved import Plan, run_against
+from conduit.bench.against.worktree import Checkout, current_checkout
+from conduit.bench.compare.verdicts import Gates
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conduit.bench.decision import ALPHA, Evidence, PairTimes, decide, signed_rank_p, wants_more, weigh
+from conduit.bench.statistics.paired import (
+    ALPHA,
+    Evidence,
+    PairTimes,
+    decide,
+    signed_rank_p,
+    wants_more,
+    weigh,
+)
 
 
 def noisy_pairs(chance: random.Random, count: int, slowdown: float, noise: float = 1.0) -> list[PairTimes]:

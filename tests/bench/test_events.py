@@ -5,7 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conduit.bench.events import (
+from conduit.bench.result import AllocationCount, Doubt, Measurement
+from conduit.bench.run.events import (
     Doubted,
     Ended,
     Event,
@@ -15,7 +16,6 @@ from conduit.bench.events import (
     decode_event,
     encode_event,
 )
-from conduit.bench.result import AllocationCount, Doubt, Measurement
 
 texts = st.text(max_size=20)
 counts = st.integers(0, 2**60)

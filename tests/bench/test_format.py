@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conduit.bench.format import Result, Source, name_sources, read_benchmarks
-from conduit.bench.numbers import format_shortest, parse_float, parse_int
-from conduit.bench.scale import common_scaler, is_binary, tidy_unit
-from conduit.bench.units import UnitTable
+from conduit.bench.text.numbers import format_shortest, parse_float, parse_int
+from conduit.bench.text.reader import Result, Source, name_sources, read_benchmarks
+from conduit.bench.text.unit_metadata import UnitTable
+from conduit.bench.text.units import common_scaler, is_binary, tidy_unit
 from conduit.errors import BenchmarkFileError, BenchmarkSyntaxError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conduit.bench.keys import split_name
-from conduit.bench.query import parse_filter, parse_projection
+from conduit.bench.compare.keys import split_name
+from conduit.bench.compare.query import parse_filter, parse_projection
 from conduit.errors import QuerySyntaxError
 from conduit.regexps import compile_pattern
 

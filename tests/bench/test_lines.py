@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from conduit.bench.lines import NameColumn, format_measurement, format_value, trim_log
 from conduit.bench.names import NameFilter
 from conduit.bench.result import AllocationCount, Measurement
+from conduit.bench.text.writer import NameColumn, format_measurement, format_value, trim_log
 from tests.bench.gotest import VALUE, Case, case, cases
 
 WITH_RESULTS = [case for case in cases() if case.results() and not case.name.startswith("json")]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conduit.bench import machine
-from conduit.bench.machine import Watch, config_lines, cpu_model, standing_doubts
+from conduit.bench.run import machine
+from conduit.bench.run.machine import Watch, config_lines, cpu_model, standing_doubts
 
 SECOND = 1_000_000_000
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conduit._native import available
-from conduit.bench.loop import Benchmark, BenchmarkMisuseError
-from conduit.bench.measure import (
+from conduit.bench.result import Measurement
+from conduit.bench.run.loop import Benchmark, BenchmarkMisuseError
+from conduit.bench.run.measure import (
     MOST_ITERATIONS,
     Options,
     Run,
@@ -21,7 +22,6 @@ from conduit.bench.measure import (
     next_n,
     spread_doubt,
 )
-from conduit.bench.result import Measurement
 from tests.native.operations import EXPECTED
 
 
@@ -134,7 +134,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("conduit.bench.loop.perf_counter_ns", clock)
+    monkeypatch.setattr("conduit.bench.run.loop.perf_counter_ns", clock)
     return clock
 
 
@@ -242,7 +242,7 @@ def test_the_collector_is_what_was_asked_for_while_measuring_and_as_before_after
 def test_collecting_at_the_end_of_a_run_is_part_of_its_time(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("conduit.bench.measure.gc.collect", lambda: clock.pass_ns(1_000))
+    monkeypatch.setattr("conduit.bench.run.measure.gc.collect", lambda: clock.pass_ns(1_000))
     bench = looping(lambda: clock.pass_ns(1))
     assert ran(bench, 10, collector="collect").elapsed_ns == 1_010
     assert ran(bench, 10, collector="off").elapsed_ns == 10

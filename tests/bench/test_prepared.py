@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from conduit.bench.discover import NoSuchPathError, find_files, load
-from conduit.bench.loop import Benchmark, BenchmarkMisuseError
-from conduit.bench.measure import Options
+from conduit.bench.against.batches import Prepared, prepare
 from conduit.bench.names import NameFilter
-from conduit.bench.prepared import Prepared, prepare
+from conduit.bench.run.discover import NoSuchPathError, find_files, load
+from conduit.bench.run.loop import Benchmark, BenchmarkMisuseError
+from conduit.bench.run.measure import Options
 
 calls: list[tuple[str, int]] = []
 

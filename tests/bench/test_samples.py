@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conduit.bench import samples
-from conduit.bench.elementary import exp, log
+from conduit.bench.statistics import samples
+from conduit.bench.statistics.go_math import exp, log
 
 few_values = st.lists(st.integers(0, 4).map(float), min_size=1, max_size=5)
 

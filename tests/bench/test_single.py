@@ -5,7 +5,7 @@ import pytest
 import conduit.bench
 from conduit._native import available
 from conduit.bench import Benchmark, BenchmarkFailedError, benchmark
-from conduit.bench.loop import BenchmarkMisuseError
+from conduit.bench.run.loop import BenchmarkMisuseError
 
 
 def list_of(length: int) -> list[int]:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conduit.bench.format import name_sources, read_benchmarks
 from conduit.bench.result import AllocationCount, BenchmarkResult, Measurement
-from conduit.bench.targets import Target, TargetsError, format_amount, judge, parse_amount, read_targets
-from conduit.bench.units import UnitTable
+from conduit.bench.run.targets import Target, TargetsError, format_amount, judge, parse_amount, read_targets
+from conduit.bench.text.reader import name_sources, read_benchmarks
+from conduit.bench.text.unit_metadata import UnitTable
 from tests.bench.commands import GOOD, Command
 
 

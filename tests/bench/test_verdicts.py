@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import conduit.bench
-from conduit.bench.verdicts import Gates, Levels, correct_by_holm, grade_of, judge, read_gates, worsening
+from conduit.bench.compare.verdicts import (
+    Gates,
+    Levels,
+    correct_by_holm,
+    grade_of,
+    judge,
+    read_gates,
+    worsening,
+)
 from conduit.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,7 +35,7 @@ def spread(center: float, n: int = 10) -> list[float]:
 
 
 def grades(old: Path, new: Path, gates: Gates | None = None) -> list[str]:
-    return [row.grade for row in judge(conduit.bench.compare(old, new).rows, gates or Gates())]
+    return [row.grade for row in judge(conduit.bench.compare_benchmarks(old, new).rows, gates or Gates())]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +170,10 @@ def test_who_wants_a_verdict_on_nothing_is_told_so(
 def test_what_is_on_one_side_only_is_listed(tmp_path: Path) -> None:
     old = write(tmp_path / "old", spread(100), name="Gone")
     new = write(tmp_path / "new", spread(100), name="New")
-    assert conduit.bench.compare(old, new).unpaired == [("Gone", "sec/op", "old"), ("New", "sec/op", "new")]
+    assert conduit.bench.compare_benchmarks(old, new).unpaired == [
+        ("Gone", "sec/op", "old"),
+        ("New", "sec/op", "new"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_without_compiler_and_headers_the_remedy_names_both(
 
 
 def test_a_loaded_machine_is_noted_and_an_idle_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    from conduit.bench import machine as measured
+    from conduit.bench.run import machine as measured
 
     monkeypatch.setattr(measured, "processors", lambda: 4)
     for load, state in ((0.4, "ok"), (3.9, "note")):
@@ -125,7 +125,7 @@ def test_a_loaded_machine_is_noted_and_an_idle_one_is_not(monkeypatch: pytest.Mo
 def test_a_control_groups_quota_below_the_processors_is_noted(
     monkeypatch: pytest.MonkeyPatch, line: str, quota: float | None, state: str | None
 ) -> None:
-    from conduit.bench import machine as measured
+    from conduit.bench.run import machine as measured
 
     monkeypatch.setattr(measured, "processors", lambda: 4)
     monkeypatch.setattr(measured, "_cpu_control_groups", lambda: [Path("/group")])

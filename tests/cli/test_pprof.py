@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conduit.cli.pprof_shell import Shell
+from conduit.cli.pprof.shell import Shell
 from conduit.profile.codec import decode
 from conduit.report.options import Options
 from tests.conftest import OWN_GOLDEN

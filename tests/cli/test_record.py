@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from conduit._native import available, reason
-from conduit.collect.process_memory import ProcessMemory
-from conduit.collect.remote import Interpreter
 from conduit.errors import ProfilerUnavailableError
 from conduit.profile.codec import decode
+from conduit.record.process_memory import ProcessMemory
+from conduit.record.remote import Interpreter
 
 pytestmark = pytest.mark.skipif(not available(), reason=reason())
 

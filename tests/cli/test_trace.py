@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conduit.cli import main
-from conduit.collect.trace import Trace
+from conduit.record.trace import Trace
 
 if TYPE_CHECKING:
     from pathlib import Path

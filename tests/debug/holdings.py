@@ -21,9 +21,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conduit.collect import waits
 from conduit.debug import serve
 from conduit.debug.kinds import KINDS, Recording
+from conduit.record import waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

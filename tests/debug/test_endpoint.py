@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conduit import collect
+from conduit import record
 from conduit._native import available
 from conduit.debug import Access
 from conduit.debug.endpoint import Endpoint
@@ -186,7 +186,7 @@ def test_the_index_counts_threads_and_tasks_as_they_are() -> None:
 def test_the_index_counts_waits_and_heap_sites_without_making_a_profile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with collect.block() as waiting, collect.heap(rate=1) as recording:
+    with record.block() as waiting, record.heap(rate=1) as recording:
         time.sleep(0.001)
         assert recording.profile is None
         with monkeypatch.context() as patched:

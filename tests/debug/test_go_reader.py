@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conduit._native import available
-from conduit.collect import waits
 from conduit.debug import serve
+from conduit.record import waits
 
 if TYPE_CHECKING:
     from pathlib import Path

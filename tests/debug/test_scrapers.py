@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from conduit._native import available
-from conduit.collect import waits
 from conduit.debug import Access, serve
 from conduit.profile.codec import decode
+from conduit.record import waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

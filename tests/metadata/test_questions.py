@@ -21,7 +21,8 @@ from benchmarks.registry_speed import ask_everything
 from conduit._native import available as native_available
 from conduit._native import reason as native_reason
 from conduit.errors import NotFoundError
-from conduit.metadata import Registry, Route, record_loops
+from conduit.metadata import Registry, Route
+from conduit.metadata import indexing as record_loops
 from conduit.metadata import questions as in_python
 from tests.metadata.test_registry import METHODS, NAMES, PATHS, documents
 

@@ -124,8 +124,8 @@ import sys
 order, rate = sys.argv[1], int(sys.argv[2])
 if order == "before":
     import numpy
-from conduit import collect
-recording = collect.heap(rate=rate)
+from conduit import record
+recording = record.heap(rate=rate)
 recording.start()
 import numpy
 
@@ -192,7 +192,7 @@ def test_the_sampled_mode_is_right_about_numpys_arrays_within_a_twentieth(order:
 
 NO_PATCHING = "#include <stddef.h>\nint mprotect(void *at, size_t size, int how) { return -1; }\n"
 RECORDING = """
-from conduit.collect import heap
+from conduit.record import heap
 kept = []
 with heap(rate=1) as recording:
     for _ in range(100): kept.append(bytes(50_000))

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.documents import plain_document, small_document
 from conduit._native import available
 from conduit.bench import BenchmarkResult
-from conduit.bench.targets import Target, format_amount, read_targets
+from conduit.bench.run.targets import Target, format_amount, read_targets
 from conduit.metadata import Registry, decode
 from tests.conftest import PROJECT
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from conduit.profile.codec import decode
 from conduit.profile.model import Profile
-from conduit.report.collapsed import compute_collapsed
+from conduit.report.commands import FORMATS
 from conduit.report.errors import ReportError
-from conduit.report.flame import compute_flame
-from conduit.report.formats import FORMATS
+from conduit.report.formats.collapsed import compute_collapsed
+from conduit.report.formats.flame import compute_flame
 from conduit.report.graph import Node, Values, build_graph, build_tree, sum_frames
 from conduit.report.options import GRANULARITIES, Options
 from conduit.report.pipeline import prepare_report, print_report
@@ -142,7 +142,7 @@ def test_collapsed_stacks_and_flames_weigh_what_the_samples_weigh(profile: Profi
 def test_every_format_prints_every_valid_profile(
     profile: Profile, name: str, granularity: str, noinlines: bool, call_tree: bool
 ) -> None:
-    from conduit.report.weblist import print_weblist
+    from conduit.report.formats.weblist import print_weblist
 
     options = Options(granularity=granularity, noinlines=noinlines, call_tree=call_tree, nodecount=3)
     argument = "a" if FORMATS[name].parameter else ""

@@ -10,10 +10,10 @@ import pytest
 
 from conduit.profile.model import Profile
 from conduit.report.errors import NoMatchError
-from conduit.report.listing import Listing, compute_listings
+from conduit.report.formats.listing import Listing, compute_listings
 from conduit.report.options import Options
 from conduit.report.pipeline import prepare_report, print_report
-from conduit.report.sourcefiles import SourceFiles, SourceUnavailableError
+from conduit.report.source_files import SourceFiles, SourceUnavailableError
 from tests.report.making import MILLISECOND, profile_of
 
 SOURCE = "".join(f"line {number}\n" for number in range(1, 21))
@@ -115,7 +115,7 @@ def test_what_cannot_be_read_is_said_in_the_listing_and_the_others_are_still_lis
 
 
 def test_the_page_of_listings_quotes_what_the_source_says(tmp_path: Path) -> None:
-    from conduit.report.weblist import print_weblist
+    from conduit.report.formats.weblist import print_weblist
 
     file = str(tmp_path / "x.py")
     Path(file).write_text("<script>alert('x')</script> & more\n", encoding="utf-8")

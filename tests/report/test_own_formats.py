@@ -10,7 +10,7 @@ import pytest
 
 from conduit.profile.codec import decode
 from conduit.profile.model import Profile, ValueType
-from conduit.report.graphviz import GraphvizMissingError, draw
+from conduit.report.formats.graphviz import GraphvizMissingError, draw
 from conduit.report.options import Options
 from conduit.report.pipeline import prepare_report, print_report
 from tests.report.making import CPU, MILLISECOND, profile_of

@@ -13,11 +13,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from conduit.profile.codec import decode
-from conduit.report.flame import Flame, compute_flame
+from conduit.report.formats.flame import Flame, compute_flame
 from conduit.report.header import whole_labels
 from conduit.report.options import OPTIONS, Options
 from conduit.report.pipeline import prepare_report
-from conduit.report.view import Report
+from conduit.report.report import Report
 from tests.report.pprof_goldens import prepare
 
 BY_PARAMETER = {option.url_parameter: option.name for option in OPTIONS.values() if option.url_parameter}

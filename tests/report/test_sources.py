@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from conduit.fetch.download import profile_url
+from conduit.fetch.inputs import Request, fetch_profile, is_executable
 from conduit.profile.codec import decode, encode
-from conduit.report.download import profile_url
 from conduit.report.errors import FetchError
-from conduit.report.sources import Request, fetch_profile, is_executable
 from tests.report.making import HEAP, MILLISECOND, profile_of
 
 STACK = [("main", "/srv/app/main.py", 3), ("work", "/srv/app/work.py", 7)]

@@ -7,7 +7,7 @@ import pytest
 
 from conduit.metadata.codec import decode
 from conduit.sources.application import Application
-from conduit.sources.snapshots import CollectedWithErrorsError, find_snapshot, take_snapshot
+from conduit.sources.document_cache import CollectedWithErrorsError, find_snapshot, take_snapshot
 
 TABLE = (
     "from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\n"

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from conduit.profile.codec import decode
-from conduit.report.flame_tree import build_flame_tree
+from conduit.report.formats.flame_tree import build_flame_tree
 from conduit.report.options import Options
 from conduit.report.pipeline import prepare_report
 from conduit.web.application import ViewError

@@ -1,6 +1,6 @@
 /* Loops over the records of a document, for the indexes that are built when it is loaded.
  *
- * Law: what these do, `conduit.metadata.record_loops` says in Python, and does where this extension is not. Attributes of a
+ * Law: what these do, `conduit.metadata.indexing` says in Python, and does where this extension is not. Attributes of a
  * type with slots are read and written where they lie in memory, as the interpreter's own inline caches do; of any other
  * by their name. A record's attribute may be replaced by the program while keys are compared, so keys are owned. */
 #include "native.h"

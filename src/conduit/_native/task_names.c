@@ -6,7 +6,7 @@
  * matches; its name is copied at once, because the task may be gone when the sample is looked at.
  *
  * Where a task keeps its coroutine and its name is not public: Python finds the two offsets on a task of its own making
- * (conduit/collect/task_names.py) and tells them here, with the dictionary, which it keeps alive. */
+ * (conduit/record/task_names.py) and tells them here, with the dictionary, which it keeps alive. */
 #ifndef Py_BUILD_CORE
 #define Py_BUILD_CORE 1
 #endif

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-    from conduit.bench.comparison import Comparison, Options, compare
-    from conduit.bench.loop import Benchmark
+    from conduit.bench.api import benchmark
+    from conduit.bench.compare.comparison import Comparison, Options, compare_benchmarks
     from conduit.bench.result import BenchmarkFailedError, BenchmarkResult
-    from conduit.bench.single import benchmark
+    from conduit.bench.run.loop import Benchmark
 
 _HOME_OF_NAME = {
-    "Benchmark": "conduit.bench.loop",
+    "Benchmark": "conduit.bench.run.loop",
     "BenchmarkFailedError": "conduit.bench.result",
     "BenchmarkResult": "conduit.bench.result",
-    "Comparison": "conduit.bench.comparison",
-    "Options": "conduit.bench.comparison",
-    "benchmark": "conduit.bench.single",
-    "compare": "conduit.bench.comparison",
+    "Comparison": "conduit.bench.compare.comparison",
+    "Options": "conduit.bench.compare.comparison",
+    "benchmark": "conduit.bench.api",
+    "compare_benchmarks": "conduit.bench.compare.comparison",
 }
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "Comparison",
     "Options",
     "benchmark",
-    "compare",
+    "compare_benchmarks",
 ]
 
 

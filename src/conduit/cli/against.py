@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from conduit.bench.against import AgainstResult, AgainstRow, Plan
-    from conduit.bench.worktree import Checkout
+    from conduit.bench.against.interleaved import AgainstResult, AgainstRow, Plan
+    from conduit.bench.against.worktree import Checkout
     from conduit.cli.flags import FlagSet, Parsed
 
 _FORMATS = ("text", "json", "markdown")
@@ -68,8 +68,8 @@ def _format(text: str) -> str:
 
 def run_against_command(parsed: Parsed) -> int:
     """Compares, prints and gates; returns the exit status."""
-    from conduit.bench.against import run_against
-    from conduit.bench.worktree import current_checkout
+    from conduit.bench.against.interleaved import run_against
+    from conduit.bench.against.worktree import current_checkout
 
     gates = gates_of_project()
     here = Path.cwd()
@@ -104,8 +104,8 @@ def _ended_by_signals() -> Iterator[None]:
 @contextmanager
 def _other_side(parsed: Parsed, here: Path) -> Iterator[tuple[Path, Checkout]]:
     """The root of this side, and the other side, ready to run."""
-    from conduit.bench import worktree
-    from conduit.bench.discover import project_root
+    from conduit.bench.against import worktree
+    from conduit.bench.run.discover import project_root
 
     wanted, environment = parsed["against"], parsed["against-env"]
     folder = Path(wanted)
@@ -121,7 +121,7 @@ def _other_side(parsed: Parsed, here: Path) -> Iterator[tuple[Path, Checkout]]:
 
 
 def _plan(parsed: Parsed, root: Path, here: Path) -> Plan:
-    from conduit.bench.against import Plan
+    from conduit.bench.against.interleaved import Plan
     from conduit.bench.names import NameFilter
     from conduit.units import parse_duration_ns
 
@@ -190,7 +190,7 @@ _HEADER = ["benchmark", "unit", "old", "new", "floor", "typical", "p", "pairs", 
 
 
 def _cells(row: AgainstRow) -> list[str]:
-    from conduit.bench.scale import common_scaler, is_binary
+    from conduit.bench.text.units import common_scaler, is_binary
 
     scaler = common_scaler([row.old, row.new], is_binary(row.unit))
     evidence = row.evidence
@@ -216,7 +216,7 @@ def _percent(share: float) -> str:
 
 
 def _verdict(row: AgainstRow) -> str:
-    from conduit.bench.verdicts import WORDS
+    from conduit.bench.compare.verdicts import WORDS
 
     return "unresolved" if row.state == "unresolved" else WORDS[row.grade]
 
@@ -272,9 +272,9 @@ def run_self_test(parsed: Parsed) -> int:
     """Compares the checkout with itself again and again, and says what this machine can tell apart."""
     from dataclasses import replace
 
-    from conduit.bench.against import run_against
-    from conduit.bench.discover import project_root
-    from conduit.bench.worktree import current_checkout
+    from conduit.bench.against.interleaved import run_against
+    from conduit.bench.against.worktree import current_checkout
+    from conduit.bench.run.discover import project_root
 
     here = Path.cwd()
     root = project_root(here)

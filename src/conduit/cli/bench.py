@@ -23,9 +23,9 @@ from conduit.errors import UsageError
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from conduit.bench.measure import Options
-    from conduit.bench.session import Plan, Session
-    from conduit.bench.transcript import Transcript
+    from conduit.bench.run.measure import Options
+    from conduit.bench.run.session import Plan, Session
+    from conduit.bench.run.transcript import Transcript
     from conduit.cli.flags import Parsed
 
 _USAGE = """usage: conduit bench [flags] [PATH…]
@@ -102,8 +102,8 @@ def run(arguments: list[str]) -> int:
     shown = profile_to_show(parsed)
     plan = read_plan(parsed)
 
-    from conduit.bench.session import Session
-    from conduit.bench.transcript import JsonSink, TextSink, Transcript
+    from conduit.bench.run.session import Session
+    from conduit.bench.run.transcript import JsonSink, TextSink, Transcript
     from conduit.cli.results_output import Results, results_alone_on_stdout
 
     with results_alone_on_stdout() as stream:
@@ -136,7 +136,7 @@ def _say_that_nothing_ran(parsed: Parsed) -> None:
 
 def surroundings(parsed: Parsed) -> list[AbstractContextManager[object]]:
     """What is entered before the first benchmark and left after the last: calibration is inside, imports are not."""
-    from conduit.bench.loop import is_harness_file
+    from conduit.bench.run.loop import is_harness_file
     from conduit.cli.profiling import Together, profile_flags_given, recordings
 
     for flag in profile_flags_given(parsed):
@@ -154,9 +154,9 @@ def surroundings(parsed: Parsed) -> list[AbstractContextManager[object]]:
 
 def read_plan(parsed: Parsed) -> Plan:
     """What a command line means. Raises `UsageError`."""
-    from conduit.bench.discover import NoSuchPathError, find_files
     from conduit.bench.names import NameFilter
-    from conduit.bench.session import Plan
+    from conduit.bench.run.discover import NoSuchPathError, find_files
+    from conduit.bench.run.session import Plan
 
     try:
         NameFilter(parsed["bench"], parsed["skip"])
@@ -184,7 +184,7 @@ def read_plan(parsed: Parsed) -> Plan:
 
 
 def _options(parsed: Parsed) -> Options:
-    from conduit.bench.measure import Options
+    from conduit.bench.run.measure import Options
 
     time_ns, iterations = parsed["benchtime"] or ONE_SECOND
     warm_up_ns, warm_up_iterations = parsed["warmup"] or (0, None)
@@ -208,9 +208,9 @@ def _options(parsed: Parsed) -> Options:
 def _check(session: Session, parsed: Parsed, transcript: Transcript) -> bool:
     from pathlib import Path
 
-    from conduit.bench.allocations import unavailable_reason
-    from conduit.bench.discover import project_root
-    from conduit.bench.targets import VERDICT_HEADER, TargetsError, judge, read_targets, verdict_row
+    from conduit.bench.run.allocations import unavailable_reason
+    from conduit.bench.run.discover import project_root
+    from conduit.bench.run.targets import VERDICT_HEADER, TargetsError, judge, read_targets, verdict_row
 
     path = project_root(Path.cwd()) / "pyproject.toml"
     targets = read_targets(path)
@@ -240,7 +240,7 @@ def print_table(transcript: Transcript, header: list[str], rows: list[list[str]]
 
 
 def _benchtime(text: str) -> tuple[int, int | None]:
-    from conduit.bench.single import read_benchtime
+    from conduit.bench.api import read_benchtime
 
     return read_benchtime(text)
 

@@ -14,8 +14,8 @@ from conduit.errors import BenchmarkFileError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from conduit.bench.comparison import Comparison, Options
-    from conduit.bench.verdicts import Judged
+    from conduit.bench.compare.comparison import Comparison, Options
+    from conduit.bench.compare.verdicts import Judged
     from conduit.cli.flags import Parsed
 
 _USAGE = """usage: conduit benchstat [flags] OLD [NEW ...]
@@ -89,7 +89,7 @@ def _flags() -> FlagSet:
 
 
 def _level(text: str) -> float:
-    from conduit.bench.numbers import parse_float
+    from conduit.bench.text.numbers import parse_float
 
     try:
         return parse_float(text)
@@ -111,7 +111,7 @@ def _refuse_flags_of_other_formats(parsed: Parsed) -> None:
 
 
 def _options(parsed: Parsed) -> Options:
-    from conduit.bench.comparison import Options
+    from conduit.bench.compare.comparison import Options
 
     return Options(
         table=parsed["table"],
@@ -125,7 +125,7 @@ def _options(parsed: Parsed) -> Options:
 
 
 def _compare(parsed: Parsed) -> int:
-    from conduit.bench.comparison import Builder, compare_files
+    from conduit.bench.compare.comparison import Builder, compare_files
 
     options = _options(parsed)
     Builder(options)  # a wrong query is told before a wrong format, and before any file is read
@@ -138,7 +138,7 @@ def _compare(parsed: Parsed) -> int:
     if not _judges(parsed):
         _print(comparison, [], parsed)
         return 0
-    from conduit.bench.verdicts import judge
+    from conduit.bench.compare.verdicts import judge
 
     judged = judge(comparison.rows, gates_of_project())
     _print(comparison, judged, parsed)
@@ -173,8 +173,8 @@ _TESTS = {"none": "none", "u": "utest", "u-test": "utest", "utest": "utest"} | d
 
 
 def _classic(parsed: Parsed) -> int:
-    from conduit.bench import classic, classic_table
-    from conduit.bench.format import Source
+    from conduit.bench.compare import classic, classic_table
+    from conduit.bench.text.reader import Source
 
     order = parsed["sort"].removeprefix("-")
     test = _TESTS.get(parsed["delta-test"].lower())
@@ -208,7 +208,7 @@ def _check_format(name: str) -> None:
 
 
 def _print(comparison: Comparison, judged: Sequence[Judged], parsed: Parsed) -> None:
-    from conduit.bench import exports, table
+    from conduit.bench.compare import exports, table
 
     if parsed["format"] == "csv":
         text, warnings = table.format_csv(comparison)

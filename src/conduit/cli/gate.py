@@ -11,7 +11,7 @@ from conduit.cli.flags import Flag, parse_bool
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conduit.bench.verdicts import Gates, Judged
+    from conduit.bench.compare.verdicts import Gates, Judged
     from conduit.cli.flags import FlagSet
 
 
@@ -32,16 +32,16 @@ def _parse_gate(text: str) -> str:
 
 def gates_of_project() -> Gates:
     """The levels in the `pyproject.toml` of the project around the current folder, or the guide's."""
-    from conduit.bench.discover import project_root
-    from conduit.bench.verdicts import read_gates
+    from conduit.bench.compare.verdicts import read_gates
+    from conduit.bench.run.discover import project_root
 
     return read_gates(project_root(Path.cwd()) / "pyproject.toml")
 
 
 def report_gate(judged: Sequence[Judged], unpaired: Sequence[tuple[str, str, str]], mode: str) -> int:
     """Says on standard error what got slower, what is undecided and what has no counterpart; returns the exit status."""
-    from conduit.bench.exports import delta_text
-    from conduit.bench.verdicts import outcome
+    from conduit.bench.compare.exports import delta_text
+    from conduit.bench.compare.verdicts import outcome
 
     result = outcome(judged)
     for row in judged:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from conduit.cli.flags import FlagSet, Parsed
-    from conduit.collect.recording import Recording
-    from conduit.collect.trace import Trace
+    from conduit.record.recording import Recording
+    from conduit.record.trace import Trace
 
 DEFAULT_MEMORY_RATE = 512 * 1024
 _SHOWN_FIRST = ("cpuprofile", "memprofile", "wallprofile", "blockprofile", "mutexprofile", "gilprofile")
@@ -83,9 +83,9 @@ def recordings(
     parsed: Parsed, is_harness: Callable[[str], bool], *, default_memory_type: str = ""
 ) -> list[Recording | Trace]:
     """The recordings that a command line asks for, not started. Raises `UsageError`."""
-    from conduit.collect.cpu import HIGHEST_RATE_HZ, CpuRecording
-    from conduit.collect.heap import HeapRecording
-    from conduit.collect.wall import WallRecording
+    from conduit.record.cpu import HIGHEST_RATE_HZ, CpuRecording
+    from conduit.record.heap import HeapRecording
+    from conduit.record.wall import WallRecording
 
     rate_hz = parsed["profilerate"]
     if rate_hz > HIGHEST_RATE_HZ:
@@ -112,14 +112,14 @@ def recordings(
         )
     found += _waits(parsed, is_harness)
     if parsed["trace"]:
-        from conduit.collect.trace import Trace
+        from conduit.record.trace import Trace
 
         found.append(Trace(parsed["trace"]))
     return found
 
 
 def _waits(parsed: Parsed, is_harness: Callable[[str], bool]) -> Iterator[Recording]:
-    from conduit.collect.waits import BlockRecording, GilRecording, MutexRecording
+    from conduit.record.waits import BlockRecording, GilRecording, MutexRecording
 
     if parsed["blockprofile"]:
         yield BlockRecording(

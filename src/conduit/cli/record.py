@@ -32,9 +32,9 @@ def run(arguments: list[str]) -> int:
     if parsed["rate"] > 1000:
         raise UsageError(f"-rate must be from 1 to 1000, got {parsed['rate']}")
 
-    from conduit.collect.remote import record
     from conduit.files import write_file_whole
     from conduit.profile.codec import encode
+    from conduit.record.remote import record
 
     profile = record(parsed["pid"], parsed["seconds"], parsed["rate"])
     write_file_whole(parsed["o"], encode(profile, level=1))

@@ -10,7 +10,7 @@ from conduit.errors import UsageError
 
 _USAGE = """usage: conduit trace [flags] TRACE
 
-Opens a timeline that `conduit run -trace=FILE`, `conduit bench -trace=FILE`, `conduit.collect.trace(FILE)` or
+Opens a timeline that `conduit run -trace=FILE`, `conduit bench -trace=FILE`, `conduit.record.trace(FILE)` or
 `/debug/pprof/trace` wrote, in Perfetto's page, served from this machine; nothing is sent anywhere."""
 
 

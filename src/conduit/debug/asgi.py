@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from conduit.collect.heap import DEFAULT_RATE_BYTES
 from conduit.debug import heap
 from conduit.debug.endpoint import Endpoint, resource
 from conduit.debug.messages import Request
+from conduit.record.heap import DEFAULT_RATE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping

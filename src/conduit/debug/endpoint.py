@@ -13,13 +13,13 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from conduit.collect.heap import unsampled
 from conduit.debug import heap, index, text
 from conduit.debug.access import Access
 from conduit.debug.kinds import KINDS, Recording, Snapshot
 from conduit.debug.messages import Request, Response
 from conduit.debug.parameters import parse_integer
 from conduit.errors import ProfilerBusyError, ProfilerUnavailableError
+from conduit.record.heap import unsampled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from conduit._native import available, reason
-from conduit.collect.heap import DEFAULT_RATE_BYTES, HeapRecording
-from conduit.collect.recording import running
 from conduit.errors import ProfilerBusyError
+from conduit.record.heap import DEFAULT_RATE_BYTES, HeapRecording
+from conduit.record.recording import running
 
 if TYPE_CHECKING:
     from conduit.profile.model import Profile

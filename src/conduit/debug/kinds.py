@@ -11,16 +11,16 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from conduit.collect import threads, waits
 from conduit.debug import heap, text
 from conduit.debug.parameters import fractional_seconds, whole_seconds
 from conduit.errors import ProfilerBusyError
+from conduit.record import threads, waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from conduit.collect.recording import Recording as Recording_
     from conduit.profile.model import Profile
+    from conduit.record.recording import Recording as Recording_
 
 OTHER_PAGES = {
     "cmdline": "The command line invocation of the current program",
@@ -112,13 +112,13 @@ def _next_time_ns() -> int:
 
 
 def _cpu(seconds: float, gone: threading.Event) -> bytes:
-    from conduit.collect import cpu
+    from conduit.record import cpu
 
     return _recorded(cpu(), seconds, gone)
 
 
 def _wall(seconds: float, gone: threading.Event) -> bytes:
-    from conduit.collect import wall
+    from conduit.record import wall
 
     return _recorded(wall(), seconds, gone)
 
@@ -144,7 +144,7 @@ def _trace(seconds: float, gone: threading.Event) -> bytes:
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
-    from conduit.collect.trace import Trace
+    from conduit.record.trace import Trace
 
     with TemporaryDirectory(prefix="conduit-") as folder:
         recording = Trace(Path(folder) / "trace", max_events=_TRACE_EVENTS)

@@ -15,12 +15,12 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conduit.collect.heap import DEFAULT_RATE_BYTES
 from conduit.debug import heap
 from conduit.debug.access import Access
 from conduit.debug.endpoint import Endpoint
 from conduit.debug.messages import Request
 from conduit.loopback import LOCAL_NAMES
+from conduit.record.heap import DEFAULT_RATE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

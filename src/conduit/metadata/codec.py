@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from conduit.metadata.schema import DependencyGraph, Pattern
 
 if TYPE_CHECKING or not native_available():
-    from conduit.metadata.record_loops import replace_none
+    from conduit.metadata.indexing import replace_none
 else:
     from conduit._native.registry import replace_none
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import inspect
 
 from conduit.errors import MetadataError
-from conduit.metadata.compiler_shape import is_compiler_shape, registry_shape
+from conduit.metadata.compiler_format import is_compiler_shape, registry_shape
 from conduit.metadata.schema import Metadata, Resource, canonical_timestamp
 
 if TYPE_CHECKING:

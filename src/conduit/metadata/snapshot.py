@@ -64,8 +64,8 @@ class CacheStats(Record, frozen=True):
 
 
 if TYPE_CHECKING or not native_available():
+    from conduit.metadata.indexing import group_by, index_by
     from conduit.metadata.questions import Tables
-    from conduit.metadata.record_loops import group_by, index_by
 else:
     from conduit._native.registry import Tables, group_by, index_by
 

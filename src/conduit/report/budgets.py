@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conduit.profile.model import Profile
     from conduit.report.graph import Node
     from conduit.report.options import Options
-    from conduit.report.view import Report
+    from conduit.report.report import Report
 
 _LIMITS = ("max_flat", "max_cum", "max_total")
 _KEYS = ("match", "sample_type", *_LIMITS)

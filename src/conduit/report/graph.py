@@ -15,14 +15,14 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from conduit.report.division import quotient
-from conduit.report.nodelets import NodeTags
+from conduit.report.node_tags import NodeTags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from conduit.profile.model import Location, Sample
     from conduit.report.frames import Frame, FrameTable
-    from conduit.report.nodelets import SampleTags
+    from conduit.report.node_tags import SampleTags
 
     TagsOf = Callable[[Sample], "SampleTags"]
 

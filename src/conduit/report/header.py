@@ -9,8 +9,8 @@ from conduit.profile.measurement import label, percentage, scale
 from conduit.report.frames import base_name
 
 if TYPE_CHECKING:
+    from conduit.report.report import Report
     from conduit.report.trimming import TrimmedGraph
-    from conduit.report.view import Report
 
 _FILTERS = ("focus", "ignore", "hide", "show", "show_from", "tagfocus", "tagignore", "tagshow", "taghide")
 _FILTER_LIMIT = 80  # bytes of a filter that are shown

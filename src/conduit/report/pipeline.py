@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from conduit.profile.focus import Filters, apply_filters
 from conduit.profile.tags import add_tag_frames, numeric_label_units
 from conduit.regexps import PatternError, compile_pattern
+from conduit.report.commands import FORMATS
 from conduit.report.errors import ReportError
-from conduit.report.formats import FORMATS
 from conduit.report.graph import Values
-from conduit.report.view import Report, total_of
+from conduit.report.report import Report, total_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from conduit.profile.model import Profile
-    from conduit.report.formats import Format
+    from conduit.report.commands import Format
     from conduit.report.options import Options
 
     Warn = Callable[[str], None]
@@ -35,7 +35,7 @@ _PRINTERS = {
     "disasm": ("disassembly", "print_disassembly"),
     "dot": ("dot", "print_dot"),
     "flame": ("flame_svg", "print_flame_svg"),
-    "json": ("rows", "print_rows"),
+    "json": ("json", "print_rows"),
     "listing": ("listing", "print_listing"),
     "proto": ("proto", "print_proto"),
     "raw": ("raw", "print_raw"),
@@ -175,7 +175,9 @@ def print_report(report: Report) -> bytes:
     from importlib import import_module
 
     module, function = _PRINTERS[report.format.kind]
-    printed: bytes | Iterable[str] = getattr(import_module(f"conduit.report.{module}"), function)(report)
+    printed: bytes | Iterable[str] = getattr(import_module(f"conduit.report.formats.{module}"), function)(
+        report
+    )
     if isinstance(printed, bytes):
         return printed
     return "".join(f"{line}\n" for line in printed).encode("utf-8", "surrogateescape")

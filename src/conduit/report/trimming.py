@@ -12,12 +12,12 @@ from math import log2, nan
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.report.graph import Edge, Node, build_graph, build_tree, sum_frames
-from conduit.report.nodelets import MAX_NODELETS
+from conduit.report.node_tags import MAX_NODELETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from conduit.report.view import Report
+    from conduit.report.report import Report
 
 
 _TWO_63 = 1 << 63

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-    from conduit.sources.inside import collect as collect
+    from conduit.sources.in_process import collect as collect
 
 __all__ = ["collect"]
 
@@ -23,6 +23,6 @@ __all__ = ["collect"]
 def __getattr__(name: str) -> Any:
     if name != "collect":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from conduit.sources.inside import collect
+    from conduit.sources.in_process import collect
 
     return collect

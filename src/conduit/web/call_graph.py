@@ -6,12 +6,12 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from conduit.report.dot import compute_drawing, shorten_name, write_dot
+from conduit.report.formats.dot import compute_drawing, shorten_name, write_dot
 from conduit.report.trimming import sort_edges
 
 if TYPE_CHECKING:
-    from conduit.report.dot import Drawing
-    from conduit.report.view import Report
+    from conduit.report.formats.dot import Drawing
+    from conduit.report.report import Report
 
 _TIMEOUT_S = 30
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from conduit.report.errors import NoMatchError, ReportError
-from conduit.report.listing import compute_listings
-from conduit.report.nodelets import BASE_LABEL
+from conduit.report.formats.listing import compute_listings
+from conduit.report.node_tags import BASE_LABEL
 from conduit.report.options import OPTIONS, Options
 from conduit.report.pipeline import prepare_report, sample_index
 from conduit.web.application import VIEWS, ViewError
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from conduit.profile.model import Profile
-    from conduit.report.listing import Listing
-    from conduit.report.view import Report
+    from conduit.report.formats.listing import Listing
+    from conduit.report.report import Report
     from conduit.web.configs import SavedConfigs
 
     # The report, the data of the view, the header's lines.
@@ -153,7 +153,7 @@ class ProfileSession:
             raise ViewError(str(error)) from None
 
     def _flame_graph(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
-        from conduit.report.flame_tree import build_flame_tree, flame_document
+        from conduit.report.formats.flame_tree import build_flame_tree, flame_document
         from conduit.report.header import whole_labels
 
         options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
@@ -163,7 +163,7 @@ class ProfileSession:
         return report, flame_document(flame, tree, has_base=has_base), whole_labels(report)
 
     def _top(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
-        from conduit.report.top import compute_top
+        from conduit.report.formats.top import compute_top
 
         report = prepare_report(self._profile, "top", options.copy(nodecount=TOP_ROWS), warn)
         top = compute_top(report)
@@ -226,7 +226,7 @@ class ProfileSession:
 
     def _tags(self, options: Options) -> list[dict[str, Any]]:
         from conduit.profile.measurement import percentage
-        from conduit.report.tags import compute_tags
+        from conduit.report.formats.tags import compute_tags
 
         report = prepare_report(self._profile, "tags", options, lambda _: None)
         numeric = {key for sample in report.profile.samples for key in sample.numeric_labels}

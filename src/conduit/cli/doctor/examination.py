@@ -103,7 +103,7 @@ def _timers() -> Finding:
     name = "CPU timers"
     if not _native.available():
         return Finding(name, "not tried: the C extension is missing", "lost", "no CPU profiles")
-    from conduit.collect.cpu import CpuRecording
+    from conduit.record.cpu import CpuRecording
 
     recording = CpuRecording(rate_hz=_TRIAL_RATE_HZ)
     try:
@@ -212,7 +212,7 @@ def graphviz() -> Finding:
     program = shutil.which("dot")
     if program:
         return Finding("Graphviz", f"{_version_of(program, '-V')} ({program})")
-    from conduit.report.graphviz import install_command
+    from conduit.report.formats.graphviz import install_command
 
     cost = "no -svg, -png, -pdf, -ps and -gif; -dot, the web page and all other reports need nothing"
     return Finding("Graphviz", "no program dot on the PATH", "note", cost, install_command())

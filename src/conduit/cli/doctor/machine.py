@@ -17,7 +17,7 @@ def examine() -> list[Finding]:
 
 
 def _platform() -> Finding:
-    from conduit.bench.machine import cpu_model, processors
+    from conduit.bench.run.machine import cpu_model, processors
 
     count = processors()
     parts = [f"{sys.platform} {platform.release()} {platform.machine()}", cpu_model()]
@@ -26,7 +26,7 @@ def _platform() -> Finding:
 
 
 def _frequency() -> Finding:
-    from conduit.bench.machine import frequency_governors, standing_doubts
+    from conduit.bench.run.machine import frequency_governors, standing_doubts
 
     for doubt in standing_doubts():
         cost = "times of the same code differ from run to run by several percent"
@@ -38,7 +38,7 @@ def _frequency() -> Finding:
 
 def quota() -> list[Finding]:
     """What the control group grants, where it sets a limit."""
-    from conduit.bench.machine import cpu_quota, processors
+    from conduit.bench.run.machine import cpu_quota, processors
 
     allowed = cpu_quota()
     if allowed is None:
@@ -52,7 +52,7 @@ def quota() -> list[Finding]:
 
 def load() -> Finding:
     """How busy the machine is with other work."""
-    from conduit.bench.machine import processors
+    from conduit.bench.run.machine import processors
 
     if not hasattr(os, "getloadavg"):
         return Finding("load", "not known on this system")

@@ -22,7 +22,7 @@ def live_registry(parsed: Parsed) -> Registry:
     """The registry of the application that the flags name; collected again when one of its files has changed."""
     from conduit.cli.collect_application import application_of, time_limit_s
     from conduit.metadata.registry import Registry, load
-    from conduit.sources.snapshots import CollectedWithErrorsError, find_snapshot, take_snapshot
+    from conduit.sources.document_cache import CollectedWithErrorsError, find_snapshot, take_snapshot
 
     application = application_of(parsed)
     kept, changed = (None, "") if parsed["fresh"] else find_snapshot(application)

@@ -15,8 +15,8 @@ from typing import Any
 from .document import Document, drop_implied_head, unique_route_ids
 from .loading import LoadingError, load
 from .places import Places
-from .pydantic_api import open_pydantic
-from .pydantic_models import PydanticModels
+from .pydantic.api import open_pydantic
+from .pydantic.models import PydanticModels
 from .redaction import Redactor, looks_secret
 
 _DECISIVE = ("app", "factory", "django", "urlconf", "sqlalchemy", "lifespan")
@@ -54,7 +54,7 @@ class Session:
         return self.document.attempt(name)
 
     def _django(self, request: dict[str, Any]) -> None:
-        from .django_api import set_up
+        from .django.api import set_up
 
         with self._part("django.setup() with " + request["django"]):
             set_up(request["django"])
@@ -77,12 +77,12 @@ class Session:
         unique_route_ids(self.document.routes)
 
     def _collect_django(self, urlconf: str | None) -> None:
-        from .django_api import open_django
+        from .django.api import open_django
 
         api = open_django()
         if api is None:
             return
-        from .django_source import collect_django
+        from .django.source import collect_django
 
         self._source("django", api.settings_module, api.version)
         if api.rest is not None:
@@ -91,12 +91,12 @@ class Session:
         collect_django(api, self.document, urlconf)
 
     def _collect_sqlalchemy(self, models: PydanticModels, base: Any) -> None:
-        from .sqlalchemy_api import open_sqlalchemy
+        from .sqlalchemy.api import open_sqlalchemy
 
         api = open_sqlalchemy()
         if api is None:
             return
-        from .sqlalchemy_mappers import collect_sqlalchemy
+        from .sqlalchemy.mappers import collect_sqlalchemy
 
         before = len(self.document.resources)
         with self._part("sqlalchemy"):
@@ -107,8 +107,8 @@ class Session:
                 self._source("sqlmodel", "", api.sqlmodel_version)
 
     def _collect_app(self, app: Any, models: PydanticModels, name: str) -> None:
-        from .fastapi_api import open_fastapi, open_starlette
-        from .flask_api import open_flask
+        from .asgi.api import open_fastapi, open_starlette
+        from .flask.api import open_flask
 
         starlette, flask = open_starlette(), open_flask()
 
@@ -118,7 +118,7 @@ class Session:
 
         app = self._unwrap(app, is_known)
         if starlette is not None and _is_asgi_router(app, starlette):
-            from .fastapi_routes import AsgiRoutes
+            from .asgi.routes import AsgiRoutes
 
             fastapi = open_fastapi()
             is_fastapi = fastapi is not None and isinstance(app, fastapi.FastAPI)
@@ -132,7 +132,7 @@ class Session:
                     "the application has hardly any routes; if it adds them at start-up, use --lifespan"
                 )
         elif flask is not None and isinstance(app, flask.Flask):
-            from .flask_routes import FlaskRoutes
+            from .flask.routes import FlaskRoutes
 
             self._source("flask", name, flask.version)
             with self._part("routes of " + (name or type(app).__name__)):

@@ -1,0 +1,1 @@
+"""Two revisions measured in turn, in pairs of processes, so that drift of the machine cancels."""

@@ -1,0 +1,172 @@
+"""Single benchmarks, ready to run batch by batch: what a process does that measures in turn with another.
+
+`prepare` runs every benchmark once, which finds the sub-benchmarks and warms them up. A `Prepared` then runs its
+benchmark as often as wanted, n iterations a batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from conduit.bench.names import UniqueNames
+from conduit.bench.run.events import Ended
+from conduit.bench.run.loop import Benchmark, BenchmarkMisuseError
+from conduit.bench.run.machine import processors
+from conduit.bench.run.measure import Options, Run, call, count_allocations, count_instructions
+from conduit.bench.run.runner import attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from conduit.bench.names import NameFilter
+    from conduit.bench.result import AllocationCount, Doubt
+    from conduit.bench.run.loop import BenchmarkFunction, ChildRunner
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTiming:
+    """What one batch took: `n` iterations, wall time and the process's CPU time in nanoseconds."""
+
+    n: int
+    elapsed_ns: int
+    cpu_ns: int
+    metrics: Mapping[str, float]
+
+    @property
+    def ns_per_op(self) -> float:
+        """Wall nanoseconds an iteration."""
+        return self.elapsed_ns / self.n
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One benchmark without sub-benchmarks. `name` is full and without `-N`; `path` are the names from the top."""
+
+    name: str
+    path: tuple[str, ...]
+    function: BenchmarkFunction
+    options: Options
+
+    def run_batch(self, n: int) -> BatchTiming:
+        """Runs n iterations, with the set-up around them (of its parents, too), and returns what the n took.
+
+        Raises what the benchmark raises, `b.skip` and `b.fail` included.
+        """
+        finished = self._reach(lambda run: call(run, _new(run, n)))
+        return BatchTiming(n, finished.elapsed_ns, finished.cpu_ns, dict(finished.metrics))
+
+    def count_allocations(self) -> tuple[AllocationCount, tuple[Doubt, ...]]:
+        """Counts one operation's allocations; `allocations.unavailable_reason()` has to be None."""
+        return self._reach(lambda run: count_allocations(run, call(run, _new(run, 1))))
+
+    def count_bytecodes(self) -> int:
+        """Counts one operation's instructions."""
+        return self._reach(count_instructions)
+
+    def _reach(self, work: Callable[[Run], _Answer]) -> _Answer:
+        run = Run(self.path[0], self.function, self.options, threads=self.options.threads or processors())
+        if len(self.path) == 1:
+            return work(run)
+        descent = _Descent(self.path, run, work)
+        call(run, _new(run, 1, descent))
+        return cast("_Answer", descent.answer())
+
+
+class _Descent:
+    """Leads from a parent to one of its sub-benchmarks, and does the work there; the others are passed by."""
+
+    def __init__(self, path: tuple[str, ...], run: Run, work: Callable[[Run], object]) -> None:
+        self._path = path
+        self._run = run
+        self._work = work
+        self._names = UniqueNames()
+        self._answers: list[object] = []
+        self._failure: BaseException | None = None
+
+    def run_child(self, parent: Benchmark, name: str, function: BenchmarkFunction) -> bool:
+        full_name = self._names.claim(parent.name, name)
+        if full_name == self._path[1]:
+            try:
+                self._enter(replace(self._run, name=full_name, function=function))
+            except BaseException as failure:
+                # Kept, because the parent between us and the caller may handle exceptions of its own.
+                self._failure = failure
+        return True
+
+    def _enter(self, run: Run) -> None:
+        if len(self._path) == 2:
+            self._answers.append(self._work(run))
+            return
+        descent = _Descent(self._path[1:], run, self._work)
+        call(run, _new(run, 1, descent))
+        self._answers.append(descent.answer())
+
+    def answer(self) -> object:
+        """What the work returned; raises what it raised, and `BenchmarkMisuseError` where it was not reached."""
+        if self._failure is not None:
+            raise self._failure
+        if not self._answers:
+            raise BenchmarkMisuseError(
+                f"{self._path[1]}: its parent did not start it this time; "
+                "the sub-benchmarks of a benchmark have to be the same in every run"
+            )
+        return self._answers[0]
+
+
+def prepare(
+    functions: Mapping[str, BenchmarkFunction], names: NameFilter, options: Options
+) -> tuple[list[Prepared], list[Ended]]:
+    """Runs every benchmark that the filter means once; returns the measurable ones, and what failed or skipped.
+
+    `functions` is what `discover.load` returns.
+    """
+    ready: list[Prepared] = []
+    ended: list[Ended] = []
+    for name, function in functions.items():
+        finder = _Finder(names, function, options, (), ready, ended)
+        finder.visit(name, function)
+    return ready, ended
+
+
+class _Finder:
+    def __init__(
+        self,
+        names: NameFilter,
+        top: BenchmarkFunction,
+        options: Options,
+        above: tuple[str, ...],
+        ready: list[Prepared],
+        ended: list[Ended],
+    ) -> None:
+        self._names = names
+        self._top = top
+        self._options = options
+        self._above = above
+        self._ready = ready
+        self._ended = ended
+        self._unique = UniqueNames()
+
+    def run_child(self, parent: Benchmark, name: str, function: BenchmarkFunction) -> bool:
+        return self.visit(self._unique.claim(parent.name, name), function)
+
+    def visit(self, name: str, function: BenchmarkFunction) -> bool:
+        match = self._names.match(name)
+        if not match.matches:
+            return True
+        run = Run(name, function, self._options, threads=self._options.threads or processors())
+        path = (*self._above, name)
+        below = _Finder(self._names, self._top, self._options, path, self._ready, self._ended)
+        first = _new(run, 1, below)
+        outcome = attempt(run, lambda: call(run, first))
+        if outcome != "done":
+            self._ended.append(Ended(name, outcome, tuple(run.journal)))
+        elif not first.has_children and not match.is_partial:
+            self._ready.append(Prepared(name, path, self._top, self._options))
+        return outcome != "failed"
+
+
+def _new(run: Run, n: int, children: ChildRunner | None = None) -> Benchmark:
+    return Benchmark(run.name, n, children=children, **run.settings())  # type: ignore[arg-type]

@@ -1,0 +1,108 @@
+"""The processes of a comparison, seen from the comparing side: started, asked, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conduit.errors import ConduitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from conduit.bench.against.worktree import Checkout
+
+_WORKER = Path(__file__).with_name("worker.py")
+_HARNESS = str(Path(__file__).parents[3])
+_PATIENCE_SECONDS = 5.0
+
+
+class SideBrokenError(ConduitError):
+    """A side's process ended, or could not begin; the text has its last words."""
+
+
+class Side:
+    """One process that runs a checkout's benchmarks. Use it in a `with` block: the process ends there."""
+
+    def __init__(self, checkout: Checkout, setup: dict[str, Any]) -> None:
+        self.checkout = checkout
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
+        self._process = subprocess.Popen(
+            [checkout.python, "-P", "-B", "-u", str(_WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._words,
+            text=True,
+            encoding="utf-8",
+        )
+        where = {"root": str(checkout.root), "import_from": list(checkout.import_from), "harness": _HARNESS}
+        self._send({**setup, **where})
+
+    def __enter__(self) -> Side:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        process = self._process
+        if kind is not None:
+            process.kill()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    continue  # it is gone already
+        try:
+            process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._words.close()
+
+    def hold_on(self, cores: Sequence[int]) -> None:
+        """Holds the process's main thread, and what it starts from now on, on some processors (Linux)."""
+        try:
+            os.sched_setaffinity(self._process.pid, cores)
+        except OSError:
+            # It has just ended, which the next request says better, or a container does not allow it.
+            return
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Sends a request and waits for its answer. Raises `SideBrokenError` where the process is gone."""
+        self._send(request)
+        return self.receive()
+
+    def receive(self) -> dict[str, Any]:
+        """Waits for an answer; the first one, without a request, says which benchmarks there are."""
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            raise SideBrokenError(f"{self.checkout.name}: the process ended ({self._ending()})")
+        answer: dict[str, Any] = json.loads(line)
+        if "broken" in answer:
+            raise SideBrokenError(f"{self.checkout.name}: {answer['broken']}")
+        return answer
+
+    def _send(self, request: dict[str, Any]) -> None:
+        if self._process.stdin is None:
+            return
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise SideBrokenError(f"{self.checkout.name}: the process ended ({self._ending()})") from None
+
+    def _ending(self) -> str:
+        try:
+            status = self._process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return "its output is closed"
+        self._words.seek(0)
+        words = self._words.read().decode("utf-8", "replace").strip().splitlines()[-8:]
+        ending = f"signal {-status}" if status < 0 else f"exit status {status}"
+        return "\n".join([ending, *words])

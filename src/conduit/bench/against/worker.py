@@ -1,0 +1,140 @@
+"""One side of a comparison: a process that runs batches of benchmarks when it is told to.
+
+This file is run as a program (`python -P worker.py`), possibly by an interpreter in whose environment nobody has
+installed this package. It measures with the side's own `conduit` where there is one, so that a checkout of this
+project is measured by itself, and else with the one that the comparing process has: found by name, without putting
+the folder around it, and everything else in there, on the path.
+
+It reads one JSON request a line and answers each with one JSON line, over file descriptors that the benchmarks do
+not know; what they print goes to standard error.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+
+
+class _FallBackOn:
+    """Finds the top-level package `conduit` in a given folder, and nothing else."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: object = None
+    ) -> ModuleSpec | None:
+        """Called after all ordinary places have been searched."""
+        return PathFinder.find_spec(name, [self.folder]) if name == "conduit" else None
+
+
+def main() -> None:
+    """Serves requests until the other side closes the pipe."""
+    requests, answers = _own_streams()
+    # Ctrl-C goes to the whole group; the comparing process decides when this one ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    setup = json.loads(requests.readline())
+    sys.path[:0] = setup["import_from"]
+    sys.meta_path.append(_FallBackOn(setup["harness"]))
+    os.chdir(setup["root"])
+    try:
+        side = _Side(setup)
+        answer = side.found()
+        # Every batch begins with a full collection; it need not look through all modules each time.
+        gc.collect()
+        gc.freeze()
+    except Exception as error:
+        answers.write(json.dumps({"broken": _describe(error)}) + "\n")
+        return
+    _answer(answers, answer)
+    for line in requests:
+        _answer(answers, side.serve(json.loads(line)))
+
+
+def _own_streams() -> tuple[IO[str], IO[str]]:
+    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    return requests, answers
+
+
+def _answer(stream: IO[str], answer: dict[str, Any]) -> None:
+    stream.write(json.dumps(answer) + "\n")
+    stream.flush()
+
+
+def _describe(error: BaseException) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(error)).rstrip("\n")
+
+
+class _Side:
+    """The benchmarks of one checkout, prepared."""
+
+    def __init__(self, setup: dict[str, Any]) -> None:
+        from conduit.bench.against.batches import prepare
+        from conduit.bench.names import NameFilter
+        from conduit.bench.run.discover import find_files, load
+        from conduit.bench.run.measure import Options
+
+        self.ready: dict[str, Any] = {}
+        self.problems: list[dict[str, str]] = []
+        names = NameFilter(setup["bench"], setup["skip"])
+        options = Options(collector=setup["gc"], short=setup["short"])
+        for file in find_files([path for path in setup["paths"] if Path(path).exists()]):
+            try:
+                functions = load(file)
+            except Exception as error:
+                self.problems.append({"name": file.package, "text": _describe(error)})
+                continue
+            ready, ended = prepare(functions, names, options)
+            self.ready.update({f"{file.package}:{benchmark.name}": benchmark for benchmark in ready})
+            for end in ended:
+                if end.outcome == "failed":
+                    self.problems.append({"name": f"{file.package}:{end.name}", "text": "\n".join(end.log)})
+
+    def found(self) -> dict[str, Any]:
+        return {"ready": list(self.ready), "problems": self.problems}
+
+    def serve(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One batch, or one count of what never varies; an exception of the benchmark is an answer, too."""
+        benchmark = self.ready[request["name"]]
+        try:
+            if "n" in request:
+                batch = benchmark.run_batch(request["n"])
+                return {"elapsed_ns": batch.elapsed_ns, "cpu_ns": batch.cpu_ns}
+            return self._counts(benchmark, request["count"])
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            return {"failed": _describe(error)}
+
+    def _counts(self, benchmark: Any, units: list[str]) -> dict[str, Any]:
+        from conduit.bench.run.allocations import unavailable_reason
+
+        counts: dict[str, float] = {}
+        reason = unavailable_reason() if "allocs/op" in units else None
+        if "allocs/op" in units and reason is None:
+            counted, doubts = benchmark.count_allocations()
+            if not doubts:
+                counts["B/op"] = counted.bytes // counted.n
+                counts["allocs/op"] = counted.allocations // counted.n
+        if "bytecodes/op" in units:
+            counts["bytecodes/op"] = benchmark.count_bytecodes()
+        return {"counts": counts, "reason": reason}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,344 @@
+"""A comparison as benchstat prints it: aligned text, or comma-separated values.
+
+Text: every column of the comparison takes three columns of the page (centre, interval, footnotes), and every
+column but the first three more (difference, p and n, footnotes). Headers span several. Columns are first as wide
+as their single cells; then the spans, narrowest first, widen what they cover: the widest of the columns first,
+each to the average that is still missing, and never the columns between the outer two of a group, so that `±`,
+`%` and the brackets stay in line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from conduit.bench.text.numbers import format_fixed, format_shortest
+from conduit.bench.text.units import common_scaler, is_binary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from conduit.bench.compare.comparison import Cell, Comparison, Table
+    from conduit.bench.text.units import Scaler
+
+_CENTER_COLUMNS = 3
+_DELTA_COLUMNS = 3
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def format_text(comparison: Comparison) -> str:
+    """The tables as text for people; empty where nothing was measured."""
+    pieces = []
+    for heading, table in _with_headings(comparison.tables):
+        pieces += [line + "\n" for line in heading]
+        pieces.append(_text_of(table))
+    return "".join(pieces)
+
+
+def _with_headings(tables: list[Table]) -> Iterator[tuple[list[str], Table]]:
+    """Each table with the lines above it: a blank one, and the configuration that changed."""
+    before: dict[str, str] | None = None
+    for table in tables:
+        lines = [] if before is None else [""]
+        for name, value in table.configuration:
+            if before is None or value != before[name]:
+                lines.append(f"{name}: {value}")
+        before = dict(table.configuration)
+        yield lines, table
+
+
+class _PageCell(NamedTuple):
+    row: int
+    column: int
+    span: int
+    text: str
+    margin: str
+    align: str
+
+
+class _Page:
+    """Cells at places; laid out by `render`."""
+
+    def __init__(self) -> None:
+        self.cells: list[_PageCell] = []
+        self.shrunk: set[int] = set()
+        self.row = 0
+        self.column = 0
+        self.width = 0
+
+    def next_row(self) -> None:
+        if self.cells:
+            self.row += 1
+        self.column = 0
+
+    def put(self, text: str, *, span: int = 1, margin: str | None = None, align: str = "left") -> None:
+        """Places a text at the current column. The margin stands left of it; by default one blank, or none."""
+        if margin is None:
+            margin = " " if text and self.column else ""
+        self.cells.append(_PageCell(self.row, self.column, span, text, margin, align))
+        self.column += span
+        self.width = max(self.width, self.column)
+
+    def render(self) -> str:
+        margins = [0] * self.width
+        for cell in self.cells:
+            margins[cell.column] = max(margins[cell.column], len(cell.margin))
+        offsets = [0]
+        for width in self._widths(margins):
+            offsets.append(offsets[-1] + width)
+        lines: list[list[str]] = [[] for _ in range(self.row + 1)]
+        ends = [0] * (self.row + 1)
+        last = 0
+        for cell in self.cells:
+            if not cell.text.strip() and not cell.margin.strip():
+                continue
+            margin = margins[cell.column]
+            # What was wider than its columns pushes the next cell away by as much as it sticks out: so does benchstat.
+            gap = abs(offsets[cell.column] - ends[cell.row])
+            room = offsets[cell.column + cell.span] - offsets[cell.column] - margin
+            text = _aligned(cell.text, cell.align, room)
+            lines[cell.row].append(" " * gap + cell.margin.rjust(margin) + text)
+            ends[cell.row] = offsets[cell.column] + margin + len(text)
+            last = cell.row
+        return "".join("".join(pieces) + "\n" for pieces in lines[: last + 1]) if self.cells else ""
+
+    def _widths(self, margins: list[int]) -> list[int]:
+        widths = [0] * self.width
+        spanning = []
+        for cell in self.cells:
+            need = len(cell.text) + margins[cell.column]
+            if cell.span > 1:
+                spanning.append((cell.span, cell.column, need))
+            elif need > widths[cell.column]:
+                widths[cell.column] = need
+        for span, column, need in sorted(spanning, key=lambda entry: entry[0]):
+            self._widen(widths, range(column, column + span), need)
+        return widths
+
+    def _widen(self, widths: list[int], columns: range, need: int) -> None:
+        if sum(widths[column] for column in columns) >= need:
+            return
+        need -= sum(widths[column] for column in columns if column in self.shrunk)
+        growing = sorted(
+            (column for column in columns if column not in self.shrunk), key=lambda column: -widths[column]
+        )
+        for place, column in enumerate(growing):
+            left = len(growing) - place
+            widths[column] = max(widths[column], -(-need // left))
+            need -= widths[column]
+
+
+def _aligned(text: str, align: str, room: int) -> str:
+    if align == "right":
+        return text.rjust(room)
+    if align == "center":
+        return " " * max((room - len(text)) // 2, 0) + text
+    return text
+
+
+def _first_column(index: int) -> int:
+    """Where the columns of the page begin that show column `index` of the comparison."""
+    return 1 if index == 0 else 1 + _CENTER_COLUMNS + (index - 1) * (_CENTER_COLUMNS + _DELTA_COLUMNS)
+
+
+class _Footnotes:
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+
+    def marks(self, *warnings: Iterable[str]) -> str:
+        return " ".join(self.mark(text) for group in warnings for text in group)
+
+    def mark(self, text: str) -> str:
+        return _superscript(self.numbers.setdefault(text, len(self.numbers) + 1))
+
+
+def _superscript(number: int) -> str:
+    return str(number).translate(_SUPERSCRIPTS)
+
+
+def _text_of(table: Table) -> str:
+    page = _Page()
+    notes = _Footnotes()
+    edge = _first_column(len(table.columns) + 1)
+    _put_header(page, table, edge)
+    binary = is_binary(table.unit)
+    for row, label in zip(table.rows, table.row_labels, strict=True):
+        page.next_row()
+        page.put(label)
+        cells = [table.cells.get((row, column)) for column in table.columns]
+        scaler = common_scaler([cell.summary.center for cell in cells if cell], binary)
+        for index, cell in enumerate(cells):
+            if cell:
+                page.column = _first_column(index)
+                _put_cell(page, cell, scaler, notes)
+    if len(table.rows) > 1:
+        _put_summaries(page, table, notes, binary)
+    footer = "".join(f"{_superscript(number)} {text}\n" for text, number in notes.numbers.items())
+    return page.render() + footer
+
+
+def _put_header(page: _Page, table: Table, edge: int) -> None:
+    groups = [(0, len(table.columns))]
+    for level in range(len(table.column_labels[0])):
+        page.next_row()
+        groups = [part for group in groups for part in _split_group(table, group, level)]
+        for start, end in groups:
+            page.column = _first_column(start)
+            span = _first_column(end) - page.column
+            page.put(table.column_labels[start][level], span=span, align="center", margin=" │ ")
+        page.column = edge
+        page.put("", margin=" │")
+    page.next_row()
+    for index in range(len(table.columns)):
+        first = page.column = _first_column(index)
+        page.put(table.unit, span=_CENTER_COLUMNS, align="center", margin=" │ ")
+        if index:
+            page.put("vs base", span=_DELTA_COLUMNS, margin="  ")
+        page.shrunk.update(range(first + 1, page.column))
+    page.column = edge
+    page.put("", margin=" │")
+
+
+def _split_group(table: Table, group: tuple[int, int], level: int) -> Iterator[tuple[int, int]]:
+    """Splits columns that stand under one heading into runs with the same heading on this level."""
+    start, end = group
+    for index in range(start + 1, end):
+        if table.column_labels[index][level] != table.column_labels[start][level]:
+            yield start, index
+            start = index
+    yield start, end
+
+
+def _put_cell(page: _Page, cell: Cell, scaler: Scaler, notes: _Footnotes) -> None:
+    summary = cell.summary
+    page.put(scaler.format(summary.center), align="right")
+    page.put(summary.range_text, align="right", margin=" ± ")
+    page.put(notes.marks(cell.warnings, summary.warnings))
+    if cell.test is not None and cell.baseline is not None:
+        page.put(cell.test.delta_text(cell.baseline.summary.center, summary.center), align="right")
+        page.put(f"({cell.test.text})")
+        page.put(notes.marks(cell.test.warnings))
+
+
+def _put_summaries(page: _Page, table: Table, notes: _Footnotes, binary: bool) -> None:
+    page.next_row()
+    page.put("geomean")
+    for index, summary in enumerate(table.summaries):
+        start = page.column = _first_column(index)
+        if summary.center is not None:
+            page.put(common_scaler([summary.center], binary).format(summary.center), align="right")
+        if index:
+            page.column = start + _CENTER_COLUMNS
+            if summary.ratio is None:
+                page.put("?")
+            else:
+                page.put(_percent(summary.ratio), align="right")
+        page.column = _first_column(index + 1) - 1
+        page.put(notes.marks(summary.warnings))
+
+
+def _percent(ratio: float) -> str:
+    return format_fixed((ratio - 1) * 100, 2, plus=True) + "%"
+
+
+def format_csv(comparison: Comparison) -> tuple[str, str]:
+    """The tables as comma-separated values, and the warnings with the cells they belong to (`B6: …`)."""
+    lines: list[str] = []
+    warnings: list[str] = []
+    for heading, table in _with_headings(comparison.tables):
+        lines += [csv_line([text]) for text in heading]
+        _CsvTable(table, lines, warnings).write()
+    return "".join(line + "\n" for line in lines), "".join(line + "\n" for line in warnings)
+
+
+class _CsvTable:
+    """Writes one table behind the lines that are there already; warnings name cells of the whole sheet."""
+
+    def __init__(self, table: Table, lines: list[str], warnings: list[str]) -> None:
+        self.table = table
+        self.lines = lines
+        self.warnings = warnings
+        self.row: list[str] = []
+
+    def write(self) -> None:
+        table = self.table
+        count = len(table.columns)
+        for level in range(len(table.column_labels[0])):
+            self._each(lambda index, level=level: self.row.append(table.column_labels[index][level]))  # type: ignore[misc]
+        self._each(self._unit_header, fill=False)
+        for row, label in zip(table.rows, table.row_labels, strict=True):
+            self.row = [label]
+            for index, column in enumerate(table.columns):
+                cell = table.cells.get((row, column))
+                if cell is not None:
+                    self._clear_to(self._start(index))
+                    self._cell(cell)
+            self._emit()
+        self.row = ["geomean"]
+        for index in range(count):
+            self._clear_to(self._start(index))
+            self._summary(index)
+        self._clear_to(self._start(count))
+        self._emit()
+
+    @staticmethod
+    def _start(index: int) -> int:
+        return 1 if index == 0 else 3 + (index - 1) * 4
+
+    def _each(self, put: Callable[[int], None], *, fill: bool = True) -> None:
+        for index in range(len(self.table.columns)):
+            self._clear_to(self._start(index))
+            put(index)
+        if fill:
+            self._clear_to(self._start(len(self.table.columns)))
+        self._emit()
+
+    def _unit_header(self, index: int) -> None:
+        self.row += [self.table.unit, "CI", *(["vs base", "P"] if index else [])]
+
+    def _cell(self, cell: Cell) -> None:
+        summary = cell.summary
+        self._warn(cell.warnings)
+        self._warn(summary.warnings)
+        self.row += [format_shortest(summary.center), summary.range_text]
+        if cell.test is not None and cell.baseline is not None:
+            self._warn(cell.test.warnings)
+            self.row += [cell.test.delta_text(cell.baseline.summary.center, summary.center), cell.test.text]
+
+    def _summary(self, index: int) -> None:
+        summary = self.table.summaries[index]
+        self._warn(summary.warnings)
+        if summary.center is not None:
+            self.row.append(format_shortest(summary.center))
+        if index:
+            self._clear_to(self._start(index) + 2)
+            self.row.append("?" if summary.ratio is None else _percent(summary.ratio))
+
+    def _clear_to(self, column: int) -> None:
+        self.row += [""] * (column - len(self.row))
+
+    def _emit(self) -> None:
+        self.lines.append(csv_line(self.row))
+        self.row = []
+
+    def _warn(self, warnings: Iterable[str]) -> None:
+        place = f"{_sheet_column(len(self.row))}{len(self.lines) + 1}"
+        self.warnings += [f"{place}: {text}" for text in warnings]
+
+
+def _sheet_column(index: int) -> str:
+    """The letters of a column. From the 27th on they are benchstat's, not a spreadsheet's: BA follows Z."""
+    letters = ""
+    while index:
+        index, digit = divmod(index, 26)
+        letters = chr(ord("A") + digit) + letters
+    return letters or "A"
+
+
+def csv_line(fields: Iterable[str]) -> str:
+    """One line of comma-separated values, quoted where it must be."""
+    return ",".join([_csv_field(field) for field in fields])
+
+
+def _csv_field(field: str) -> str:
+    quoted = field == "\\." or field[:1].isspace() or any(character in field for character in ',"\r\n')
+    return '"' + field.replace('"', '""') + '"' if quoted else field

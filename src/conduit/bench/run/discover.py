@@ -1,0 +1,113 @@
+"""Finding benchmark files and loading them: `bench_*.py`, functions `bench_*(b)` in the order they are written."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conduit.bench.names import UniqueNames, go_name
+from conduit.errors import ConduitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
+
+    from conduit.bench.run.loop import BenchmarkFunction
+
+PATTERN = "bench_*.py"
+FUNCTION_PREFIX = "bench_"
+_SKIPPED_FOLDERS = {"__pycache__", "node_modules", "build", "dist"}
+
+
+class NoSuchPathError(ConduitError):
+    """A path that was named holds no file or folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkFile:
+    """A file with benchmarks. `package` is its path from the project's root without `.py`: the `pkg:` of results."""
+
+    path: Path
+    root: Path
+    package: str
+
+
+def find_files(paths: Iterable[str | Path]) -> list[BenchmarkFile]:
+    """The benchmark files under each path, sorted within a folder; a file named itself is taken whatever its name.
+
+    Hidden folders and folders that no benchmark lives in (`__pycache__`, `build`, …) are not entered. Raises
+    `NoSuchPathError`.
+    """
+    found: dict[Path, BenchmarkFile] = {}
+    for given in paths:
+        path = Path(given)
+        if not path.exists():
+            raise NoSuchPathError(
+                f"{given}: no such file or folder; give a {PATTERN} file or a folder with some"
+            )
+        for file in [path] if path.is_file() else _walk(path):
+            resolved = file.resolve()
+            found.setdefault(resolved, _describe(resolved))
+    return list(found.values())
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    yield from sorted(path for path in folder.glob(PATTERN) if path.is_file())
+    for child in sorted(folder.iterdir()):
+        hidden = child.name.startswith(".") or child.name in _SKIPPED_FOLDERS
+        if child.is_dir() and not hidden and not (child / "pyvenv.cfg").exists():
+            yield from _walk(child)
+
+
+def _describe(path: Path) -> BenchmarkFile:
+    root = project_root(path.parent)
+    return BenchmarkFile(path, root, path.relative_to(root).with_suffix("").as_posix())
+
+
+def project_root(folder: Path) -> Path:
+    """The nearest folder upwards with a `pyproject.toml` or a `.git`; the current folder where there is none."""
+    for candidate in (folder, *folder.parents):
+        if (candidate / "pyproject.toml").is_file() or (candidate / ".git").exists():
+            return candidate
+    here = Path.cwd()
+    return here if folder.is_relative_to(here) else folder
+
+
+def load(file: BenchmarkFile) -> dict[str, BenchmarkFunction]:
+    """Imports the file and returns its benchmark functions by Go's name, in the order of the file.
+
+    The file's folder and the project's root are put before `sys.path`, and stay there: benchmarks import when
+    they run, too. Raises what the import raises.
+    """
+    module = _import(file)
+    names = UniqueNames()
+    functions: dict[str, BenchmarkFunction] = {}
+    for attribute, value in vars(module).items():
+        if attribute.startswith(FUNCTION_PREFIX) and callable(value) and not isinstance(value, type):
+            functions[names.claim("", go_name(attribute)).removeprefix("/")] = value
+    return functions
+
+
+def _import(file: BenchmarkFile) -> ModuleType:
+    for folder in (file.root, file.path.parent):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    name = file.path.stem
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) != str(file.path):
+        # Two files of one name: the second is known by its whole path.
+        name = file.package.replace("/", ".")
+    specification = importlib.util.spec_from_file_location(name, file.path)
+    if specification is None or specification.loader is None:
+        raise ImportError(f"{file.path}: expected a Python source file (.py)")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module

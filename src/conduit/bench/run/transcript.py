@@ -1,0 +1,213 @@
+"""What a run of benchmarks prints, as Go's `go test -bench` prints it: text, or the JSON events of `test2json`.
+
+A `Transcript` turns events into lines; a sink writes each line, either as it is or as a JSON object. Doubts are
+printed below the result as `--- WARN: name` blocks, which readers of the format pass over, and ride as data on
+the JSON event of the line (`Result` and `Warnings`, keys that Go's readers ignore).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from conduit.bench.names import numbered
+from conduit.bench.run.events import Doubted, Ended, Measured, Measuring, Started
+from conduit.bench.run.machine import config_lines
+from conduit.bench.text.writer import (
+    NameColumn,
+    format_block,
+    format_doubts,
+    format_measurement,
+    trim_log,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from conduit.bench.result import Doubt, Measurement
+    from conduit.bench.run.events import Event
+
+
+_NOTHING: Mapping[str, object] = {}
+
+
+class TextSink:
+    """Plain text: the output as it is. `test` is the benchmark that a line is about, empty for the package's own."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+
+    def package(self, name: str) -> None:
+        """A package begins."""
+
+    def action(self, action: str, test: str = "", data: Mapping[str, object] = _NOTHING) -> None:
+        """Text has no actions."""
+
+    def output(
+        self, text: str, test: str = "", is_frame: bool = False, data: Mapping[str, object] = _NOTHING
+    ) -> None:
+        """Writes the text, but not the `=== RUN` frames, which only the event stream has."""
+        if not text.startswith("=== RUN"):
+            self._write(text)
+
+
+class JsonSink:
+    """One JSON object a line, with the keys of Go's `test2json`; additional ones hold results as data."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+        self._package = ""
+
+    def package(self, name: str) -> None:
+        """A package begins."""
+        self._package = name
+
+    def action(self, action: str, test: str = "", data: Mapping[str, object] = _NOTHING) -> None:
+        """Writes an event without output."""
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        event: dict[str, object] = {"Time": now, "Action": action, "Package": self._package}
+        if test:
+            event["Test"] = test
+        self._write(json.dumps(event | dict(data), ensure_ascii=False) + "\n")
+
+    def output(
+        self, text: str, test: str = "", is_frame: bool = False, data: Mapping[str, object] = _NOTHING
+    ) -> None:
+        """Writes an event with output."""
+        frame = {"OutputType": "frame"} if is_frame else {}
+        self.action("output", test, {"Output": text, **frame, **data})
+
+
+def result_data(measurement: Measurement) -> dict[str, object]:
+    """A measurement as data: its name, n, every value by its unit (None: not available), and the doubts."""
+    values: dict[str, float | None] = dict(measurement.values())
+    if any(doubt.code == "no-allocations" for doubt in measurement.doubts):
+        values |= {"B/op": None, "allocs/op": None}
+    return {
+        "Name": measurement.name,
+        "Processors": measurement.processors,
+        "N": measurement.n,
+        "ElapsedNs": measurement.elapsed_ns,
+        "Values": values,
+        "Warnings": [asdict(doubt) for doubt in measurement.doubts],
+    }
+
+
+class Transcript:
+    """Prints what happens, package by package."""
+
+    def __init__(self, sink: TextSink | JsonSink, *, verbose: bool = False) -> None:
+        self._sink = sink
+        self._is_verbose = verbose or isinstance(sink, JsonSink)
+        self._package = ""
+        self._labels_are_printed = False
+        self._column = NameColumn([], [])
+
+    def begin_package(self, package: str, top_level: Sequence[str], processor_list: Sequence[int]) -> None:
+        """A file's benchmarks begin; `top_level` are the names of those that the filter means."""
+        self._package = package
+        self._labels_are_printed = False
+        self._column = NameColumn(top_level, processor_list)
+        self._sink.package(package)
+        self._sink.action("start")
+
+    def end_package(self, passed: bool, elapsed_s: float) -> None:
+        """A file's benchmarks are done."""
+        if passed:
+            self._sink.output("PASS\n", is_frame=True)
+            self._sink.output(f"ok  \t{self._package}\t{elapsed_s:.3f}s\n")
+        else:
+            self._sink.output("FAIL\n", is_frame=True)
+            self._sink.output("exit status 1\n")
+            self._sink.output(f"FAIL\t{self._package}\t{elapsed_s:.3f}s\n", is_frame=True)
+        self._sink.action("pass" if passed else "fail", data={"Elapsed": round(elapsed_s, 3)})
+
+    def interrupt_package(self, why: str, elapsed_s: float) -> None:
+        """The run was ended from outside; `why` is a line that says so."""
+        self._sink.output(f"{why}\n")
+        self._sink.output(f"FAIL\t{self._package}\t{elapsed_s:.3f}s\n", is_frame=True)
+        self._sink.action("fail", data={"Elapsed": round(elapsed_s, 3)})
+
+    def refuse_package(self, package: str, why: str) -> None:
+        """A file whose benchmarks could not even be loaded."""
+        self._sink.package(package)
+        self._sink.action("start")
+        self._sink.output(f"FAIL\t{package} [{why}]\n", is_frame=True)
+        self._sink.action("fail", data={"Elapsed": 0})
+
+    def list_names(self, names: Sequence[str], elapsed_s: float) -> None:
+        """Only the names, for `-list`."""
+        for name in names:
+            self._sink.output(f"{name}\n")
+        self._sink.output(f"ok  \t{self._package}\t{elapsed_s:.3f}s\n")
+        self._sink.action("pass", data={"Elapsed": round(elapsed_s, 3)})
+
+    def line(self, text: str, data: Mapping[str, object] = _NOTHING) -> None:
+        """A line outside any benchmark."""
+        self._sink.output(f"{text}\n", data=data)
+
+    def warn(self, doubts: Sequence[Doubt]) -> None:
+        """Doubts about the machine."""
+        if doubts:
+            data = {"Warnings": [asdict(doubt) for doubt in doubts]}
+            self._sink.output(format_doubts("machine", doubts), data=data)
+
+    def tell(self, event: Event) -> None:
+        """Prints one event."""
+        if isinstance(event, Started):
+            self._start(event)
+        elif isinstance(event, Measuring):
+            self._print_labels()
+        elif isinstance(event, Measured):
+            self._measured(event.measurement)
+        elif isinstance(event, Doubted):
+            name = numbered(event.name, event.processors)
+            self._warn_about(event.name, name, [event.doubt])
+        else:
+            self._end(event)
+
+    def _start(self, event: Started) -> None:
+        self._column.make_room(event.name)
+        if self._is_verbose:
+            self._print_labels()
+            self._sink.action("run", event.name)
+            self._sink.output(f"=== RUN   {event.name}\n", event.name, is_frame=True)
+            self._sink.output(f"{event.name}\n", event.name)
+
+    def _print_labels(self) -> None:
+        if not self._labels_are_printed:
+            self._labels_are_printed = True
+            for line in config_lines(self._package):
+                self._sink.output(f"{line}\n")
+
+    def _measured(self, measurement: Measurement) -> None:
+        name = numbered(measurement.name, measurement.processors)
+        if self._is_verbose:
+            self._print_log(measurement.name, measurement.log)
+        line = format_measurement(measurement, self._column.width)
+        self._sink.output(f"{line}\n", measurement.name, data={"Result": result_data(measurement)})
+        if measurement.log and not self._is_verbose:
+            self._sink.output(format_block("BENCH", name, trim_log(measurement.log)), measurement.name)
+        if measurement.doubts:
+            self._warn_about(measurement.name, name, measurement.doubts)
+
+    def _warn_about(self, test: str, name: str, doubts: Sequence[Doubt]) -> None:
+        data = {"Warnings": [asdict(doubt) for doubt in doubts]}
+        self._sink.output(format_doubts(name, doubts), test, data=data)
+
+    def _end(self, event: Ended) -> None:
+        tag = {"failed": "FAIL", "skipped": "SKIP"}.get(event.outcome)
+        name = numbered(event.name, event.processors or 1)
+        if self._is_verbose:
+            self._print_log(event.name, event.log)
+        if tag is None or (tag == "SKIP" and not self._is_verbose):
+            return
+        log = () if self._is_verbose else event.log
+        self._sink.output(format_block(tag, name, log), event.name, is_frame=True)
+        self._sink.action("fail" if tag == "FAIL" else "skip", event.name)
+
+    def _print_log(self, test: str, log: Sequence[str]) -> None:
+        for line in log:
+            self._sink.output(f"{line}\n", test)

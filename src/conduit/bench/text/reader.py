@@ -1,0 +1,351 @@
+"""Go's benchmark text, read line by line into records (golang.org/design/14313-benchmark-format).
+
+A line is one of: `key: value`, which holds for the results below it until it is set again or emptied; a result,
+`BenchmarkName  N  value unit  value unit …`; `Unit unit key=value …`, which says how a unit is to be understood;
+or anything else, which is passed over, because such text is usually mixed with a program's output. A wrong line
+is a record like the others, so that one bad line costs one line.
+
+Values are tidied while they are read: `ns` becomes `sec`, `MB` becomes `B` (see `scale`). Results that follow
+each other share one `Configuration` until it changes, and results with the same columns share one tuple of
+units; readers that keep something per configuration or per column can key it by these.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from conduit.bench.text.numbers import parse_float, parse_int
+from conduit.bench.text.units import tidy_unit
+from conduit.errors import BenchmarkFileError, BenchmarkSyntaxError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import TextIO
+
+    from conduit.bench.text.unit_metadata import UnitTable
+
+_LONGEST_LINE = 1 << 16
+_CHUNK = 1 << 20
+_LOOKED_AT = 8000  # a file with a zero byte at its beginning is no text; git looks as far
+# Python's split() also breaks at the four information separators; Go's does not.
+_SEPARATORS = re.compile("[\x1c-\x1f]").search
+_GO_SPACE = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+
+
+class Column(NamedTuple):
+    """One measured unit of a result line."""
+
+    unit: str  # tidied: "sec/op"
+    written: str  # as in the text: "ns/op"
+    factor: float  # tidied value = written value * factor
+
+
+class Configuration:
+    """The `key: value` lines in force for a result, and the label of the file it came from."""
+
+    __slots__ = ("file", "values")
+
+    def __init__(self, file: str, values: dict[str, str]) -> None:
+        self.file: str = file
+        self.values: dict[str, str] = values  # in the order in which projections discover the keys
+
+    def get(self, key: str) -> str:
+        """The value for a key; `.file` is the file's label. Empty where there is none."""
+        return self.file if key == ".file" else self.values.get(key, "")
+
+
+class Result:
+    """One result line: `values[i]` is in the tidied unit `columns[i].unit`."""
+
+    __slots__ = ("columns", "configuration", "iterations", "line", "name", "path", "values")
+
+    def __init__(
+        self,
+        name: str,
+        iterations: int,
+        columns: tuple[Column, ...],
+        values: list[float],
+        configuration: Configuration,
+        path: str,
+        line: int,
+    ) -> None:
+        self.name: str = name  # without "Benchmark", with the "-8" behind it
+        self.iterations: int = iterations
+        self.columns: tuple[Column, ...] = columns
+        self.values: list[float] = values
+        self.configuration: Configuration = configuration
+        self.path: str = path
+        self.line: int = line
+
+
+class Source(NamedTuple):
+    """A file to read: where it is (`-` is standard input) and what its results are called."""
+
+    path: str
+    label: str
+
+
+def name_sources(arguments: Sequence[str]) -> list[Source]:
+    """Reads the files of a command line, each `path` or `label=path`.
+
+    A path given more than once without a label is numbered (`a.txt#0`, `a.txt#1`), so that its columns can be
+    told apart; equal labels are left as they are, and their results are pooled.
+    """
+    split = [argument.partition("=") for argument in arguments]
+    bare = [path for path, equals, _ in split if not equals]
+    sources = []
+    seen: dict[str, int] = {}
+    for first, equals, rest in split:
+        if equals:
+            sources.append(Source(rest, first))
+        elif bare.count(first) == 1:
+            sources.append(Source(first, first))
+        else:
+            sources.append(Source(first, f"{first}#{seen.get(first, 0)}"))
+            seen[first] = seen.get(first, 0) + 1
+    return sources
+
+
+def read_benchmarks(source: Source, units: UnitTable) -> Iterator[Result | BenchmarkSyntaxError]:
+    """Yields the records of one file in order; what its `Unit` lines say is added to `units`.
+
+    Raises `BenchmarkFileError` when the file cannot be opened or read, or is not text.
+    """
+    reader = _Reader(source, units)
+    for number, line in enumerate(lines_of_file(source), start=1):
+        if line.startswith("Benchmark"):
+            record = reader.result(line, number)
+            if record is not None:
+                yield record
+        elif line:
+            yield from reader.other(line, number)
+
+
+def lines_of_file(source: Source) -> Iterator[str]:
+    """Yields the lines of a file without their ends; raises `BenchmarkFileError` as `read_benchmarks` does."""
+    if source.path == "-":
+        yield from _lines(_standard_input(), source)
+        return
+    try:
+        file = Path(source.path).open(encoding="utf-8", errors="surrogateescape", newline="\n")  # noqa: SIM115
+    except OSError as error:
+        raise BenchmarkFileError(source.path, f"open {source.path}: {_reason(error)}") from None
+    with file:
+        yield from _lines(file, source)
+
+
+def _standard_input() -> TextIO:
+    reconfigure = getattr(sys.stdin, "reconfigure", None)
+    if reconfigure:
+        reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
+    return sys.stdin
+
+
+def _reason(error: OSError) -> str:
+    text = os.strerror(error.errno) if error.errno else str(error)
+    return text[:1].lower() + text[1:]
+
+
+def _lines(file: TextIO, source: Source) -> Iterator[str]:
+    try:
+        for lines in _lines_of(file, source):
+            yield from lines
+    except OSError as error:
+        raise BenchmarkFileError(source.path, f"read {source.path}: {_reason(error)}") from None
+
+
+def _lines_of(file: TextIO, source: Source) -> Iterator[list[str]]:
+    """Yields the lines in large groups, without their ends; memory stays bounded whatever the file is."""
+    rest = ""
+    count = 0
+    while chunk := file.read(_CHUNK):
+        if not count and "\0" in chunk[:_LOOKED_AT]:
+            raise BenchmarkFileError(source.path, f"{source.path}: binary data: expected benchmark text")
+        text = rest + chunk
+        lines = text.split("\n")
+        rest = lines.pop()
+        if "\r" in text:
+            lines = [line.removesuffix("\r") for line in lines]
+        count += len(lines)
+        yield lines
+        if len(rest) > _LONGEST_LINE:
+            raise BenchmarkFileError(
+                source.path,
+                f"{source.path}:{count + 1}: the line is longer than {_LONGEST_LINE} characters: "
+                "expected benchmark text, found something else",
+            )
+    if rest:
+        yield [rest.removesuffix("\r")]
+
+
+def split_fields(line: str) -> list[str]:
+    """Splits a line at what Go takes for white space."""
+    if _SEPARATORS(line):
+        return [field for field in _GO_SPACE.split(line) if field]
+    return line.split()
+
+
+class _Reader:
+    """The state while one file is read: the configuration in force, and what has been met before."""
+
+    def __init__(self, source: Source, units: UnitTable) -> None:
+        self.source = source
+        self.units = units
+        self.keys: dict[str, str] = {}
+        self.configuration: Configuration | None = None
+        self.known_configurations: dict[tuple[tuple[str, str], ...], Configuration] = {}
+        self.known_columns: dict[tuple[str, ...], tuple[Column, ...]] = {}
+        # B/op and allocs/op repeat; ns/op does not, and is not remembered.
+        self.known_numbers: dict[str, float] = {}
+
+    def error(self, number: int, message: str) -> BenchmarkSyntaxError:
+        return BenchmarkSyntaxError(self.source.path, number, message)
+
+    def result(self, line: str, number: int) -> Result | BenchmarkSyntaxError | None:
+        """Reads a line that starts with `Benchmark`; `None` for a bare name, which `go test -v` prints first."""
+        fields = split_fields(line)
+        if len(fields) == 1 and line == fields[0]:
+            return None
+        try:
+            iterations = self.iterations(fields)
+            values, columns = self.measurements(fields)
+        except ValueError as error:
+            return self.error(number, str(error))
+        configuration = self.configuration or self.snapshot()
+        return Result(fields[0][9:], iterations, columns, values, configuration, self.source.path, number)
+
+    def iterations(self, fields: list[str]) -> int:
+        if len(fields) == 1:
+            raise ValueError("missing iteration count")
+        text = fields[1]
+        if text.isdigit() and text.isascii() and len(text) < 19:
+            return int(text)
+        try:
+            return parse_int(text)
+        except ValueError as error:
+            raise ValueError(f"parsing iteration count: {error}") from None
+
+    def measurements(self, fields: list[str]) -> tuple[list[float], tuple[Column, ...]]:
+        written = tuple(fields[3::2])
+        columns = self.known_columns.get(written) or self.columns(written)
+        texts = fields[2::2]
+        if len(texts) != len(columns) or not texts:
+            for text in texts:
+                self.number(text)
+            raise ValueError("missing units" if texts else "missing measurements")
+        known = self.known_numbers
+        return [
+            (known[text] if text in known else self.number(text)) * column.factor
+            for text, column in zip(texts, columns, strict=True)
+        ], columns
+
+    def columns(self, written: tuple[str, ...]) -> tuple[Column, ...]:
+        columns = tuple(
+            [Column(tidied, unit, factor) for unit in written for tidied, factor in [tidy_unit(unit)]]
+        )
+        self.known_columns[written] = columns
+        return columns
+
+    def number(self, text: str) -> float:
+        try:
+            value = parse_float(text)
+        except ValueError as error:
+            raise ValueError(f"parsing measurement: {error}") from None
+        if len(self.known_numbers) < 4096:
+            self.known_numbers[text] = value
+        return value
+
+    def other(self, line: str, number: int) -> Iterator[BenchmarkSyntaxError]:
+        """Reads any line but a result: `Unit …`, `key: value`, or nothing of ours."""
+        if line.startswith("Unit"):
+            fields = split_fields(line)
+            if fields[0] == "Unit":
+                yield from self.unit_line(fields[1:], number)
+                return
+        pair = key_and_value(line)
+        if pair is not None:
+            self.set(*pair)
+
+    def unit_line(self, fields: list[str], number: int) -> Iterator[BenchmarkSyntaxError]:
+        if not fields:
+            yield self.error(number, "missing unit")
+            return
+        unit = fields[0]
+        for field in fields[1:]:
+            key, equals, value = field.partition("=")
+            if not key or not equals:
+                yield self.error(number, "expected key=value")
+                continue
+            before = self.units.add(unit, key, value)
+            if before != value:
+                yield self.error(number, f"metadata {key} of unit {unit} already set to {before}")
+
+    def set(self, key: str, value: str) -> None:
+        keys = self.keys
+        if keys.get(key, "") == value:
+            return
+        self.configuration = None
+        if value:
+            keys[key] = value
+            return
+        # The last key takes the place of the one that goes; the order in which keys are discovered depends on it.
+        items = list(keys.items())
+        place = list(keys).index(key)
+        items[place] = items[-1]
+        self.keys = dict(items[:-1])
+
+    def snapshot(self) -> Configuration:
+        values = tuple(self.keys.items())
+        known = self.known_configurations.get(values)
+        if known is None:
+            known = self.known_configurations[values] = Configuration(self.source.label, dict(values))
+        self.configuration = known
+        return known
+
+
+def key_and_value(line: str) -> tuple[str, str] | None:
+    """Reads `key: value`: the key starts with a lower-case letter and has neither space nor upper case."""
+    if not line[0].islower():
+        return None
+    key, colon, rest = line.partition(":")
+    if not colon or any(character.isspace() or character.isupper() for character in key):
+        return None
+    if not rest:
+        return key, ""
+    value = rest.lstrip(" \t")
+    # Without a blank behind the colon it is something else, such as a URL.
+    return (key, value) if value != rest else None
+
+
+def file_records(
+    sources: Sequence[Source], units: UnitTable, on_error: Callable[[BenchmarkSyntaxError], None]
+) -> Iterator[Result]:
+    """Yields the results of several files, handing the lines that are wrong to `on_error`."""
+    for source in sources:
+        for record in read_benchmarks(source, units):
+            if isinstance(record, Result):
+                yield record
+            else:
+                on_error(record)
+
+
+def name_parts_as_labels(name: str) -> dict[str, str]:
+    """The parts of a name by key: `name`, `gomaxprocs`, each `/key=value`, and `sub1`, `sub2`, … for the others."""
+    labels = {}
+    before, dash, after = name.rpartition("-")
+    if dash:
+        try:
+            parse_int(after)
+        except ValueError:
+            pass
+        else:
+            labels["gomaxprocs"], name = after, before
+    labels["name"], *parts = name.split("/")
+    for place, part in enumerate(parts, start=1):
+        key, equals, value = part.partition("=")
+        labels[key if equals else f"sub{place}"] = value if equals else part
+    return labels

@@ -1,0 +1,237 @@
+"""`conduit pprof`: reads profiles as `go tool pprof` does, flag for flag.
+
+Without a format it opens a shell (`pprof_shell`), with `-http` a page in the browser. Messages and exit statuses
+are the original's: 2 for whatever goes wrong. Of our own are the formats `-collapsed`, `-speedscope`, `-json` and
+`-advice`, and `-check`, which exits with 1 where a profile is over its budgets.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from conduit.cli.flags import FlagSet, HelpRequested
+from conduit.cli.pprof.usage import own_usage, usage
+from conduit.errors import ConduitError, UsageError
+from conduit.report.commands import FORMATS
+from conduit.report.options import OPTIONS, Options, parse_integer, parse_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conduit.cli.flags import Parsed
+    from conduit.fetch.inputs import Request
+    from conduit.profile.model import Profile
+
+# Flag → (sample type, whether it shows means). The first one given wins, in this order.
+_SAMPLE_FLAGS = {
+    "total_delay": "delay",
+    "mean_delay": "delay",
+    "contentions": "contentions",
+    "inuse_space": "inuse_space",
+    "inuse_objects": "inuse_objects",
+    "alloc_space": "alloc_space",
+    "alloc_objects": "alloc_objects",
+}
+
+
+def say(text: str) -> None:
+    """Prints a message, which is never data, on standard error."""
+    sys.stderr.write(text if text.endswith("\n") else f"{text}\n")
+
+
+def run(arguments: list[str]) -> int:
+    """Runs `conduit pprof`; returns 0, 1 where a budget is exceeded, 2 for any error."""
+    try:
+        parsed = _flags().parse(arguments)
+    except HelpRequested:
+        if "--help" in arguments:
+            # `-h` and `-help` are the original's; the long form tells of what is ours as well.
+            sys.stdout.write(usage() + own_usage())
+            return 0
+        say(usage())
+        return 0
+    except UsageError as error:
+        say(f"{error}\n{usage()}")
+        return 2
+    if not parsed.positionals:
+        say(usage())
+        say("no profile source specified")
+        return 2
+    try:
+        return _run(parsed)
+    except ConduitError as error:
+        say(str(error))
+        return 2
+
+
+def _flags() -> FlagSet:
+    flags = FlagSet("conduit pprof", verbatim=True)
+    for name in ("diff_base", "base"):
+        flags.option(name, "Source of a profile to compare with", default="")  # the last one counts
+    for name in ("symbolize", "buildid", "add_comment", "http", "tls_cert", "tls_key", "tls_ca"):
+        flags.option(name, "", default="")
+    flags.option("tools", "", default=os.environ.get("PPROF_TOOLS", ""))
+    for name in ("timeout", "seconds"):
+        flags.option(name, "", default=-1, parse=parse_integer)
+    for name in ("all_frames", "no_browser", *_SAMPLE_FLAGS):
+        flags.switch(name, "")
+    for format in FORMATS.values():
+        if format.parameter:
+            flags.option(format.name, format.description, default="")
+        else:
+            flags.switch(format.name, format.description)
+    flags.option("check", "", repeatable=True)
+    _add_options(flags)
+    return flags
+
+
+def _add_options(flags: FlagSet) -> None:
+    for option in OPTIONS.values():
+        if option.choices:
+            for choice in option.choices:
+                flags.switch(choice, "")
+        elif isinstance(option.default, bool):
+            flags.switch(option.name, option.help, default=option.default)
+        else:
+            flags.option(option.name, option.help, default=option.default, parse=_parser(option.default))
+
+
+def _parser(default: object) -> Callable[[str], object]:
+    if isinstance(default, int):
+        return parse_integer
+    return parse_number if isinstance(default, float) else str
+
+
+def _run(parsed: Parsed) -> int:
+    sources, executable = _sources(parsed.positionals)
+    options = _options(parsed)
+    command = _command(parsed)
+    address = parsed["http"]
+    if command and address:
+        raise UsageError("-http is not compatible with an output format on the command line")
+    if parsed["no_browser"] and not address:
+        raise UsageError("-no_browser only makes sense with -http")
+    _choose_sample_type(parsed, options)
+    request = _request(parsed, sources, executable, options)
+
+    from conduit.fetch.inputs import fetch_profile
+
+    profile = fetch_profile(request, say)
+    if parsed["check"]:
+        return _check(profile, parsed["check"], options)
+    if command:
+        _write_once(profile, command, options, compared=bool(request.bases))
+        return 0
+    if address:
+        return _serve(request, profile, address, options, opens_browser=not parsed["no_browser"])
+    from conduit.cli.pprof.shell import Shell
+
+    return Shell(profile, options, say, compared=bool(request.bases)).run()
+
+
+def _write_once(profile: Profile, command: tuple[str, str], options: Options, *, compared: bool) -> None:
+    from conduit.cli.pprof.output import write_report
+
+    # The process ends after this report: to search a large profile's millions of records for cyclic garbage
+    # again and again would take a third of its time.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        write_report(profile, command[0], command[1], options, say, compared=compared)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _sources(positionals: list[str]) -> tuple[list[str], str]:
+    """The sources, and the program's binary if that is what the first of several names."""
+    from conduit.fetch.inputs import is_executable
+
+    if len(positionals) > 1 and is_executable(positionals[0]):
+        return positionals[1:], positionals[0]
+    return positionals, ""
+
+
+def _options(parsed: Parsed) -> Options:
+    options = Options()
+    for option in OPTIONS.values():
+        if not option.choices:
+            setattr(options, option.name, parsed[option.name])
+            continue
+        chosen = [choice for choice in option.choices if parsed[choice]]
+        if len(chosen) > 1:
+            raise UsageError(f"conflicting options set: [{' '.join(chosen)}]")
+        if chosen:
+            setattr(options, option.name, chosen[0])
+    return options
+
+
+def _command(parsed: Parsed) -> tuple[str, str] | None:
+    """The format asked for and its argument; None for the shell."""
+    chosen = [name for name in FORMATS if parsed[name]]
+    if len(chosen) > 1:
+        raise UsageError("must set at most one output format")
+    if not chosen:
+        return None
+    name = chosen[0]
+    return name, parsed[name] if FORMATS[name].parameter else ""
+
+
+def _choose_sample_type(parsed: Parsed, options: Options) -> None:
+    for flag, sample_type in _SAMPLE_FLAGS.items():
+        if not parsed[flag]:
+            continue
+        if options.sample_index:
+            say(f"Multiple value selections, ignoring -{flag}")
+        else:
+            options.sample_index = sample_type
+    if parsed["mean_delay"]:
+        options.mean = True
+
+
+def _request(parsed: Parsed, sources: list[str], executable: str, options: Options) -> Request:
+    from conduit.fetch.inputs import Request
+
+    bases = [parsed["base"]] if parsed["base"] else []
+    diff_bases = [parsed["diff_base"]] if parsed["diff_base"] else []
+    if bases and diff_bases:
+        raise UsageError("-base and -diff_base flags cannot both be specified")
+    if options.normalize and not bases and not diff_bases:
+        raise UsageError("must have base profile to normalize by")
+    return Request(
+        sources,
+        bases or diff_bases,
+        diff_base=bool(diff_bases),
+        normalize=options.normalize,
+        seconds=parsed["seconds"],
+        timeout=parsed["timeout"],
+        symbolize=parsed["symbolize"],
+        executable=executable,
+        build_id=parsed["buildid"],
+        comment=parsed["add_comment"],
+        all_frames=parsed["all_frames"],
+        tls=(parsed["tls_cert"], parsed["tls_key"], parsed["tls_ca"]),
+    )
+
+
+def _check(profile: Profile, texts: list[str], options: Options) -> int:
+    from conduit.cli.pprof.check import check_budgets
+
+    return check_budgets(profile, texts, options, say)
+
+
+def _serve(request: Request, profile: Profile, address: str, options: Options, *, opens_browser: bool) -> int:
+    from conduit.fetch.inputs import fetch_profile, is_local
+    from conduit.web import serve_profile
+
+    def fetch_again() -> Profile:
+        return fetch_profile(request, say)
+
+    live = any(not is_local(name) for name in request.sources)
+    serve_profile(
+        profile, options, address, say, opens_browser=opens_browser, fetch=fetch_again if live else None
+    )
+    return 0

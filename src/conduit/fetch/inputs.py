@@ -1,0 +1,227 @@
+"""Sources: files, standard input and URLs, read, merged, compared with a base, and made ready for reports.
+
+A source that exists as a file is a file; `-` is standard input; anything else is a URL, `http://` being
+understood. What comes over the network is saved, so that nothing measured is lost with the shell. One source
+that fails is a warning, unless none is left.
+"""
+
+# pathlib would slow the start of a small report.
+# ruff: noqa: PTH110, PTH123
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from conduit.errors import ConduitError, MalformedProfileError
+from conduit.fetch.saving import save_profile
+from conduit.fetch.symbols import add_missing_mapping, forget_url_mappings, symbolize
+from conduit.profile.merge import combine, difference
+from conduit.profile.prune import drop_frames
+from conduit.regexps import PatternError
+from conduit.report.errors import FetchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from conduit.profile.model import Profile
+
+    Say = Callable[[str], None]
+
+_AT_ONCE = 128  # sources fetched and merged at a time, so that many of them need not all fit into memory
+
+
+class Request:
+    """What to read: the sources, the base they are compared with, and how they are fetched.
+
+    `seconds` asks a server to measure that long; `timeout` (seconds; 0 or less: chosen) is how long to wait for it.
+    With `diff_base`, percentages are of the base. `executable` and `build_id` name the program where the profile
+    does not.
+    """
+
+    __slots__ = (
+        "all_frames", "bases", "build_id", "comment", "diff_base", "executable", "normalize", "seconds",
+        "sources", "symbolize", "timeout", "tls",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sources: Sequence[str],
+        bases: Sequence[str] = (),
+        *,
+        diff_base: bool = False,
+        normalize: bool = False,
+        seconds: int = -1,
+        timeout: int = -1,
+        symbolize: str = "",
+        executable: str = "",
+        build_id: str = "",
+        comment: str = "",
+        all_frames: bool = False,
+        tls: tuple[str, str, str] = ("", "", ""),
+    ) -> None:
+        self.sources = sources
+        self.bases = bases
+        self.diff_base = diff_base
+        self.normalize = normalize
+        self.seconds = seconds
+        self.timeout = timeout
+        self.symbolize = symbolize
+        self.executable = executable
+        self.build_id = build_id
+        self.comment = comment
+        self.all_frames = all_frames
+        self.tls = tls  # files: certificate, key, authorities
+
+
+class _Grabbed:
+    """What several sources gave: their sum (None for nothing), how many of them, and whether any was remote."""
+
+    def __init__(self) -> None:
+        self.profile: Profile | None = None
+        self.count = 0
+        self.remote = False
+
+
+def fetch_profile(request: Request, say: Say) -> Profile:
+    """The one profile that a request describes. `say` gets a line for whatever the user should know.
+
+    Raises `FetchError` where there is none, and `ConduitError` where profiles cannot be added up.
+    """
+    sources = _grab(request, request.sources, say, "source")
+    bases = _grab(request, request.bases, say, "base")
+    for grabbed, wanted, kind in ((sources, request.sources, "source"), (bases, request.bases, "base")):
+        if not grabbed.count and wanted:
+            raise FetchError(f"failed to fetch any {kind} profiles")
+    for grabbed, wanted, kind in ((sources, request.sources, "source"), (bases, request.bases, "base")):
+        if grabbed.count != len(wanted):
+            say(f"Fetched {grabbed.count} {kind} profiles out of {len(wanted)}")
+    profile = sources.profile
+    assert profile is not None, "some source was read"
+    if bases.profile is not None:
+        profile = difference(profile, bases.profile, mark_base=request.diff_base, normalize=request.normalize)
+    return _finish(request, profile, say, save=sources.remote or bases.remote)
+
+
+def _finish(request: Request, profile: Profile, say: Say, *, save: bool) -> Profile:
+    if request.all_frames:
+        profile = profile.replaced(drop_frames="", keep_frames="")
+    profile = symbolize(profile, request.symbolize, say)
+    try:
+        profile = drop_frames(profile)
+    except PatternError as error:
+        say(f"the profile's drop_frames or keep_frames is not used: {error}")
+    forget_url_mappings(profile)
+    if request.comment:
+        profile = profile.replaced(comments=[*profile.comments, request.comment])
+    if save:
+        save_profile(profile, say)
+    profile.check_valid()
+    return profile
+
+
+def _grab(request: Request, names: Sequence[str], say: Say, kind: str) -> _Grabbed:
+    grabbed = _Grabbed()
+    for start in range(0, len(names), _AT_ONCE):
+        found = _grab_chunk(request, names[start : start + _AT_ONCE], say, grabbed)
+        grabbed.count += len(found)
+        if not found:
+            continue
+        if grabbed.profile is not None:
+            found.insert(0, grabbed.profile)
+        try:
+            grabbed.profile = combine(found)
+        except ConduitError as error:
+            comma = "," if kind == "base" else ""
+            raise FetchError(f"problem fetching {kind} profiles: {error}{comma}") from None
+    return grabbed
+
+
+def _grab_chunk(request: Request, names: Sequence[str], say: Say, grabbed: _Grabbed) -> list[Profile]:
+    found = []
+    for name, outcome in zip(names, _read_all(request, names, say), strict=True):
+        if isinstance(outcome, Exception):
+            say(f"{name}: {outcome}")
+            continue
+        profile, url = outcome
+        add_missing_mapping(profile, url, request.executable, request.build_id)
+        grabbed.remote = grabbed.remote or bool(url)
+        found.append(profile)
+    return found
+
+
+def _read_all(request: Request, names: Sequence[str], say: Say) -> list[tuple[Profile, str] | ConduitError]:
+    """Each source's profile and URL, or what went wrong with it; those from the network all at the same time."""
+
+    def read(name: str) -> tuple[Profile, str] | ConduitError:
+        try:
+            return _read(request, name, say)
+        except (FetchError, MalformedProfileError) as error:
+            return error
+
+    if len(names) < 2 or all(is_local(name) for name in names):
+        return [read(name) for name in names]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=len(names)) as pool:
+        return list(pool.map(read, names))
+
+
+def is_local(name: str) -> bool:
+    """Whether a source is a file or standard input, which a second look would find the same."""
+    return name == "-" or os.path.exists(name)
+
+
+def _read(request: Request, name: str, say: Say) -> tuple[Profile, str]:
+    from conduit.profile.codec import decode
+
+    if os.path.exists(name):
+        return decode(_read_file(name)), ""
+    if name == "-":
+        return decode(_read_input()), ""
+    from conduit.fetch.download import Certificates, download, profile_url
+
+    target = profile_url(name, request.seconds, request.timeout)
+    if target is None:
+        raise FetchError(f"stat {name}: no such file or directory")
+    say(f"Fetching profile over HTTP from {target.url}")
+    if request.seconds > 0:
+        from conduit.report.formats.raw import go_duration
+
+        say(f"Please wait... ({go_duration(request.seconds * 10**9)})")
+    return decode(download(target, Certificates(*request.tls))), target.url
+
+
+def _read_file(name: str) -> bytes:
+    try:
+        with open(name, "rb") as file:
+            return file.read()
+    except IsADirectoryError:
+        raise FetchError(f"read {name}: is a directory") from None
+    except OSError as error:
+        raise FetchError(f"open {name}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _read_input() -> bytes:
+    import sys
+
+    return sys.stdin.buffer.read()
+
+
+_OBJECT_FILES = (
+    b"\x7fELF",
+    b"MZ",
+    b"\xfe\xed\xfa\xce",
+    b"\xfe\xed\xfa\xcf",
+    b"\xce\xfa\xed\xfe",
+    b"\xcf\xfa\xed\xfe",
+)
+
+
+def is_executable(path: str) -> bool:
+    """Whether a path names a program's binary, by its first bytes; it is then no profile but names the program."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(4).startswith(_OBJECT_FILES)
+    except OSError:
+        return False

@@ -1,0 +1,258 @@
+"""A timeline of what a program did: calls, tasks, garbage collections, and the user's own regions.
+
+How it works: viztracer (the extra `conduit-runtime[trace]`) records every call and return of Python and C
+functions in a ring of `max_events` entries, the newest kept; this file adds the collector's pauses and the
+user's regions to it and writes the file whole. System calls and lock waits are seen as the C functions that
+make them (`socket.recv`, `lock.acquire`). It is a tracer and costs like one: some 0.2 µs a call of
+Python and 0.1 µs a call of C (`benchmarks/trace_overhead.py`), so that programs run two to three times slower and those
+that only call functions seven times. On Python 3.11 threads that ran before the start are not seen, since that
+version can set a profile function only for the calling thread and for threads that start later.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conduit.errors import ProfilerBusyError, ProfilerUnavailableError
+from conduit.record.thread_names import ThreadNames
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from viztracer import VizTracer
+
+DEFAULT_EVENTS = 1_000_000
+
+_lock = threading.Lock()
+_active: VizTracer | None = None
+_tracers: dict[int, VizTracer] = {}
+
+
+def available() -> bool:
+    """Whether viztracer is installed."""
+    from importlib.util import find_spec
+
+    return find_spec("viztracer") is not None
+
+
+class Trace:
+    """A recording, as a context manager or between `start()` and `stop()`; the file appears at the end, whole.
+
+    `path` gets Chrome's trace event JSON, which `conduit trace`, Perfetto and `vizviewer` open. Calls shorter than
+    `min_duration_us` are left out. The ring (100 bytes an event) stays for the next recording of that size. One recording at a time: a second raises `ProfilerBusyError`.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, max_events: int = DEFAULT_EVENTS, min_duration_us: float = 0
+    ) -> None:
+        if max_events < 1:
+            raise ValueError(f"max_events must be at least 1, not {max_events}")
+        self.name: str = os.fspath(path)
+        self.path: Path = Path(path).absolute()  # the program may change its folder
+        self.doubts: list[str] = []
+        self._max_events = max_events
+        self._min_duration_us = min_duration_us
+        self._collections = _Collections()
+        self._names = ThreadNames(threading.get_native_id)
+        self._tracer: VizTracer | None = None
+        self._is_halted = False
+
+    def start(self) -> None:
+        """Begins to record. Raises `ProfilerUnavailableError` without viztracer or where a profiler is set already."""
+        global _active
+        with _lock:
+            if _active is not None:
+                raise ProfilerBusyError("Could not enable tracing: execution tracer already enabled")
+            foreign = sys.getprofile()
+            if foreign is not None and not any(foreign is tracer for tracer in _tracers.values()):
+                raise ProfilerUnavailableError(
+                    f"cannot trace: this thread already has a profile function ({foreign!r}). Stop it first."
+                )
+            tracer = _tracer(self._max_events, self._min_duration_us)
+            self._tracer = _active = tracer
+            self._is_halted = False
+            self._collections.watch(tracer)
+            self._names.watch()
+            if sys.version_info < (3, 12):
+                threading.setprofile(
+                    tracer.threadtracefunc
+                )  # for threads to come; later versions have one for all
+            tracer.start()
+
+    def halt(self) -> None:
+        """Stops looking, and leaves the file for `stop` to write."""
+        global _active
+        with _lock:
+            tracer = self._tracer
+            if tracer is None or self._is_halted:
+                return
+            self._is_halted = True
+            tracer.stop()
+            self._collections.unwatch()
+            self._names.unwatch()
+            _active = None
+            if sys.version_info < (3, 12):
+                # Threads that run on keep the tracer's function, which finds it stopped; new ones must not get it.
+                threading.setprofile(None)
+
+    def stop(self) -> None:
+        """Ends the recording and writes the file. Does nothing when it was not started or has been stopped."""
+        self.halt()
+        tracer, self._tracer = self._tracer, None
+        if tracer is not None:
+            self._write(tracer)
+
+    def discard(self) -> None:
+        """Ends the recording and writes nothing."""
+        self.halt()
+        tracer, self._tracer = self._tracer, None
+        if tracer is not None:
+            tracer.clear()
+
+    def _write(self, tracer: VizTracer) -> None:
+        from conduit.record.trace_file import finish
+
+        name_of = self._names.resolve()
+        dumped, unfinished = (
+            self.path.with_name(f".{self.path.name}.{os.getpid()}.{n}") for n in ("dump", "json")
+        )
+        try:
+            tracer.dump(str(dumped))
+            # The tracer asks when a thread is too young (3.12 and later) or gone to have a name.
+            finish(dumped, unfinished, lambda thread: name_of(thread, thread))
+            unfinished.replace(self.path)
+        finally:
+            dumped.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
+            tracer.clear()
+
+    def __enter__(self) -> Trace:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def trace(
+    path: str | os.PathLike[str], *, max_events: int = DEFAULT_EVENTS, min_duration_us: float = 0
+) -> Trace:
+    """A recording into `path`: `with conduit.record.trace("trace.out"): …`. See `Trace`."""
+    return Trace(path, max_events=max_events, min_duration_us=min_duration_us)
+
+
+class region:  # noqa: N801 (reads as a verb's object: `with region("index"):`)
+    """Names a stretch of the program's work in the trace; without a running trace it does next to nothing.
+
+    It stands among the calls of its thread. In an asyncio task, which others interrupt, it has a track of its own name.
+    """
+
+    __slots__ = ("_start", "_task", "_tracer", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name: str = name
+        self._tracer: VizTracer | None = None
+        self._task: str | None = None
+        self._start = 0.0
+
+    def __enter__(self) -> region:
+        tracer = _active
+        if tracer is not None:
+            self._tracer = tracer
+            self._task = _current_task_name()
+            self._start = tracer.getts()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        tracer = self._tracer
+        if tracer is not None:
+            self._tracer = None
+            if tracer is not _active:
+                return
+            if self._task is None:
+                _add_span(tracer, self.name, "region", self._start)
+            else:
+                _add_span_of_task(tracer, self.name, self._task, self._start)
+
+
+class _Collections:
+    """Turns the collector's start and stop into spans, with the generation and what was collected."""
+
+    def __init__(self) -> None:
+        self._tracer: VizTracer | None = None
+        self._start = 0.0
+
+    def watch(self, tracer: VizTracer) -> None:
+        self._tracer = tracer
+        gc.callbacks.append(self._note)
+
+    def unwatch(self) -> None:
+        gc.callbacks.remove(self._note)
+        self._tracer = None
+
+    def _note(self, phase: str, info: dict[str, Any]) -> None:
+        tracer = self._tracer
+        if tracer is None:
+            return
+        if phase == "start":
+            self._start = tracer.getts()
+        elif self._start:
+            _add_span(tracer, f"garbage collection, generation {info['generation']}", "gc", self._start, info)
+            self._start = 0.0
+
+
+def _add_span(
+    tracer: VizTracer, name: str, category: str, start: float, arguments: dict[str, Any] | None = None
+) -> None:
+    span = {"ph": "X", "name": name, "cat": category, "ts": start, "dur": tracer.getts() - start}
+    tracer.add_raw({**span, "args": dict(arguments)} if arguments else span)
+
+
+_task_spans = itertools.count(1)
+
+
+def _add_span_of_task(tracer: VizTracer, name: str, task: str, start: float) -> None:
+    """An asynchronous span: begin and end are told apart by its number, so it need not nest in the calls of a thread."""
+    span = {"name": name, "cat": "region", "id2": {"local": str(next(_task_spans))}}
+    tracer.add_raw({**span, "ph": "b", "ts": start, "args": {"task": task}})
+    tracer.add_raw({**span, "ph": "e", "ts": tracer.getts()})
+
+
+def _current_task_name() -> str | None:
+    """The task that runs in this thread; none of asyncio is loaded to find out."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None or asyncio._get_running_loop() is None:
+        return None
+    task = asyncio.current_task()
+    return None if task is None else str(task.get_name())
+
+
+def _tracer(max_events: int, min_duration_us: float) -> VizTracer:
+    """The process's tracer with a ring of this size.
+
+    It is made once and never freed: threads that it has seen write into it when they end (viztracer 1.1), which may be long
+    after the recording, and each one made takes one of the process's 1,024 places for thread-local values.
+    """
+    tracer = _tracers.get(max_events)
+    if tracer is None:
+        tracer = _tracers[max_events] = _new_tracer(max_events)
+    tracer.min_duration = min_duration_us
+    return tracer
+
+
+def _new_tracer(max_events: int) -> VizTracer:
+    try:
+        from viztracer import VizTracer
+    except ModuleNotFoundError:
+        raise ProfilerUnavailableError(
+            "a trace needs viztracer: install it with `pip install viztracer`"
+        ) from None
+    return VizTracer(tracer_entries=max_events, verbose=0, log_async=True, register_global=False)

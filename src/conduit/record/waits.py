@@ -1,0 +1,326 @@
+"""Block, mutex and gil profiles: what threads and tasks wait for, who makes them wait, and the interpreter's lock.
+
+*block* charges the time to the place that waits: lock acquires, conditions, events, queues, joins, sleeps, selects,
+sockets and awaits. *mutex* charges it to the place that releases a lock while others wait for it, as Go does.
+*gil* is the time that threads wait for the interpreter's lock. Values are `contentions/count` and
+`delay/nanoseconds`.
+
+The waits of threads are seen by the C extension at the semaphores under every CPython lock (`_native/waits.c`): locks
+made before the recording, SimpleQueue, RLock and join included; an uncontended acquire does not come there. Awaits are
+seen by `awaits`. Waking a waiter through a Condition is no contention and is left out of *mutex*; a
+SimpleQueue's put that wakes a reader cannot be told from a release and is in it.
+
+Without the extension these kinds refuse: a wrapper of `threading.Lock` would miss every lock that exists already, and
+cost most what it measures.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from conduit._native import available, reason
+from conduit.errors import ProfilerUnavailableError
+from conduit.record.naming import trim_root
+from conduit.record.recording import Recording
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from conduit._native.waits import NamedFrame, Wait
+    from conduit.profile.builder import ProfileBuilder
+    from conduit.profile.model import Profile
+    from conduit.record.awaits import AwaitWatch
+
+_MACHINERY = ("threading.py", "queue.py", "asyncio/", "concurrent/futures/")
+
+
+class _Rates:
+    """The rates of all three kinds together: the extension and asyncio are patched once for all of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.block_rate_ns = 0
+        self.mutex_fraction = 0
+        self.gil = False
+        self.watch: AwaitWatch | None = None
+
+    def change(
+        self, *, block_rate_ns: int | None = None, mutex_fraction: int | None = None, gil: bool | None = None
+    ) -> None:
+        if not available():
+            raise ProfilerUnavailableError(
+                f"waits cannot be recorded: {reason()}. conduit.record.wall shows where threads stand without it"
+            )
+        from conduit._native import waits
+        from conduit.record.awaits import AwaitWatch
+
+        with self._lock:
+            self.block_rate_ns = self.block_rate_ns if block_rate_ns is None else block_rate_ns
+            self.mutex_fraction = self.mutex_fraction if mutex_fraction is None else mutex_fraction
+            self.gil = self.gil if gil is None else gil
+            try:
+                waits.set_rates(self.block_rate_ns, self.mutex_fraction, gil=self.gil)
+            except RuntimeError as error:
+                self.block_rate_ns, self.mutex_fraction, self.gil = 0, 0, False
+                raise ProfilerUnavailableError(f"waits cannot be recorded: {error}") from None
+            self.watch = self.watch or AwaitWatch()
+            self.watch.counts_awaits = bool(self.block_rate_ns)
+            self.watch.counts_releases = bool(self.mutex_fraction)
+            wanted = bool(self.block_rate_ns or self.mutex_fraction)
+            if wanted and not self.watch.on:
+                self.watch.start()
+            elif not wanted and self.watch.on:
+                self.watch.stop()
+
+
+_rates = _Rates()
+
+
+def set_block_profile_rate(rate_ns: int) -> None:
+    """Go's `runtime.SetBlockProfileRate`: on average one event for each `rate_ns` blocked; 1 takes all, 0 stops."""
+    _rates.change(block_rate_ns=_not_negative("rate_ns", rate_ns))
+
+
+def set_mutex_profile_fraction(fraction: int) -> None:
+    """Go's `runtime.SetMutexProfileFraction`: one contention in `fraction` is counted, for all; 0 stops."""
+    _rates.change(mutex_fraction=_not_negative("fraction", fraction))
+
+
+def set_gil_profile(on: bool) -> None:
+    """Turns the recording of waits for the interpreter's lock on or off."""
+    _rates.change(gil=on)
+
+
+def block_profile() -> Profile:
+    """All waits counted since the rate was set, also after it was set back to 0."""
+    return _profile(_block_entries(), _rates.block_rate_ns or 1)
+
+
+def mutex_profile() -> Profile:
+    """All contention counted since the fraction was set, by the places that released the locks."""
+    return _profile(_mutex_entries(), _rates.mutex_fraction or 1)
+
+
+def gil_profile() -> Profile:
+    """All waits for the interpreter's lock since it was turned on."""
+    return _profile(_gil_entries(), 1)
+
+
+def count_blocks() -> int:
+    """How many distinct stacks have waited."""
+    return len(_block_entries())
+
+
+def count_mutexes() -> int:
+    """How many distinct stacks have released a contended lock."""
+    return len(_mutex_entries())
+
+
+def count_gil_waits() -> int:
+    """How many distinct stacks have waited for the interpreter's lock."""
+    return len(_gil_entries())
+
+
+# ── what was counted, in one form ──
+
+# (stack, labels) → [count, delay]
+_Entries = dict[tuple[tuple["NamedFrame", ...], tuple[tuple[str, str], ...]], list[float]]
+
+
+def _read(kind: str) -> list[Wait]:
+    if not available():
+        return []
+    from conduit._native import waits
+
+    return waits.read({"block": waits.BLOCK, "mutex": waits.MUTEX, "gil": waits.GIL}[kind])
+
+
+def _block_entries() -> _Entries:
+    entries: _Entries = {}
+    for wait in _read("block"):
+        _add(entries, wait.stack, {"wait": wait.reason}, wait.contentions, wait.delay_ns)
+    for one in _rates.watch.awaits() if _rates.watch else ():
+        _add(entries, one.stack, {"wait": "await", "task": one.name}, one.contentions, one.delay_ns)
+    return entries
+
+
+def _mutex_entries() -> _Entries:
+    entries: _Entries = {}
+    for wait in _read("mutex"):
+        if not _is_notification(wait.stack):
+            _add(entries, wait.stack, {"lock": _place(wait.made)}, wait.contentions, wait.delay_ns)
+    for one in _rates.watch.releases() if _rates.watch else ():
+        _add(entries, one.stack, {"lock": one.name or "asyncio"}, one.contentions, one.delay_ns)
+    return entries
+
+
+def _gil_entries() -> _Entries:
+    entries: _Entries = {}
+    for wait in _read("gil"):
+        _add(entries, wait.stack, {}, wait.contentions, wait.delay_ns)
+    return entries
+
+
+def _add(
+    entries: _Entries, stack: tuple[NamedFrame, ...], labels: dict[str, str], count: float, delay_ns: float
+) -> None:
+    sums = entries.setdefault((stack, tuple(labels.items())), [0.0, 0.0])
+    sums[0] += count
+    sums[1] += delay_ns
+
+
+def _is_notification(stack: tuple[NamedFrame, ...]) -> bool:
+    function, file, _, _ = stack[0]
+    return function == "Condition.notify" and file.endswith("threading.py")
+
+
+def _place(made: tuple[NamedFrame, ...]) -> str:
+    """Where a lock was made, in the program rather than in threading's or queue's own code; empty if not known."""
+    for _, file, line, _ in made:
+        if not any(part in file for part in _MACHINERY):
+            return f"{file}:{line}"
+    return f"{made[-1][1]}:{made[-1][2]}" if made else ""
+
+
+def _profile(
+    entries: _Entries,
+    period: int,
+    before: _Entries | None = None,
+    is_harness: Callable[[str], bool] | None = None,
+) -> Profile:
+    from conduit.profile.builder import ProfileBuilder
+    from conduit.profile.model import ValueType
+
+    contentions = ValueType("contentions", "count")
+    delay = ValueType("delay", "nanoseconds")
+    builder: ProfileBuilder = ProfileBuilder([contentions, delay], period_type=contentions, period=period)
+    nothing = [0.0, 0.0]
+    for key, (count, waited) in entries.items():
+        stack, labels = key
+        old_count, old_waited = (before or {}).get(key, nothing)
+        values = [round(count - old_count), round(waited - old_waited)]
+        kept = trim_root(list(stack), is_harness)
+        if any(values) and kept:
+            builder.add(kept, values, dict(labels))
+    return builder.build(time.time_ns())
+
+
+def _not_negative(name: str, value: int) -> int:
+    if value < 0:
+        raise ValueError(f"{name} must not be negative, got {value}")
+    return value
+
+
+# ── recordings ──
+
+
+class WaitRecording(Recording):
+    """A block, mutex or gil profile, as a context manager or between `start()` and `stop()`.
+
+    Frames at the root whose file `is_harness` accepts are left out, and so are waits that have no others.
+    """
+
+    _entries: ClassVar[Callable[[], _Entries]]
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        is_harness: Callable[[str], bool] | None = None,
+    ) -> None:
+        super().__init__(path)
+        self._is_harness = is_harness
+        self._before: _Entries = {}
+        self._counted: _Entries = {}
+        self._began_ns = self._duration_ns = 0
+        self._period = 1
+
+    def _turn(self, on: bool) -> None:
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        self._turn(True)
+        self._before = type(self)._entries()
+        self._began_ns = time.monotonic_ns()
+
+    def _continue_in_child(self) -> None:
+        self._before = type(self)._entries()
+        self._began_ns = time.monotonic_ns()
+
+    def _halt(self) -> None:
+        self._counted = type(self)._entries()
+        self._duration_ns = time.monotonic_ns() - self._began_ns
+        self._turn(False)
+
+    def _build(self) -> Profile:
+        profile = _profile(self._counted, self._period, self._before, self._is_harness)
+        profile.duration_nanos = self._duration_ns
+        return profile
+
+
+class BlockRecording(WaitRecording):
+    """Where threads and tasks waited; see `set_block_profile_rate` for `rate_ns`."""
+
+    kind: ClassVar[str] = "block"
+    _entries = staticmethod(_block_entries)
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        rate_ns: int = 1,
+        is_harness: Callable[[str], bool] | None = None,
+    ) -> None:
+        super().__init__(path, is_harness=is_harness)
+        self._rate_ns = self._period = _not_negative("rate_ns", rate_ns) or 1
+
+    def _turn(self, on: bool) -> None:
+        set_block_profile_rate(self._rate_ns if on else 0)
+
+
+class MutexRecording(WaitRecording):
+    """Who held locks that others waited for; see `set_mutex_profile_fraction` for `fraction`."""
+
+    kind: ClassVar[str] = "mutex"
+    _entries = staticmethod(_mutex_entries)
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        fraction: int = 1,
+        is_harness: Callable[[str], bool] | None = None,
+    ) -> None:
+        super().__init__(path, is_harness=is_harness)
+        self._fraction = self._period = _not_negative("fraction", fraction) or 1
+
+    def _turn(self, on: bool) -> None:
+        set_mutex_profile_fraction(self._fraction if on else 0)
+
+
+class GilRecording(WaitRecording):
+    """Who waited for the interpreter's lock."""
+
+    kind: ClassVar[str] = "gil"
+    _entries = staticmethod(_gil_entries)
+
+    def _turn(self, on: bool) -> None:
+        set_gil_profile(on)
+
+
+def block(path: str | os.PathLike[str] | None = None, *, rate_ns: int = 1) -> BlockRecording:
+    """A block profile into `path`: `with conduit.record.block("block.prof"): …`."""
+    return BlockRecording(path, rate_ns=rate_ns)
+
+
+def mutex(path: str | os.PathLike[str] | None = None, *, fraction: int = 1) -> MutexRecording:
+    """A mutex profile into `path`: `with conduit.record.mutex("mutex.prof"): …`."""
+    return MutexRecording(path, fraction=fraction)
+
+
+def gil(path: str | os.PathLike[str] | None = None) -> GilRecording:
+    """A profile of waits for the interpreter's lock into `path`."""
+    return GilRecording(path)

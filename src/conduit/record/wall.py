@@ -1,0 +1,150 @@
+"""Wall-clock profiles: where a program's threads are, waiting included, whether they run or not.
+
+How it works: a thread of pure Python wakes `rate_hz` times a second and notes where every other thread is
+(`sys._current_frames`); each look stands for the time since the last one. It can only look when the interpreter's lock is free
+for it, that is, when the running thread gives it up: right for programs that wait (for sockets, locks, databases), and biased
+for those that compute, for which there is the CPU profile. It needs no extension.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from conduit.record.naming import FrameNames, trim_root
+from conduit.record.recording import Recording
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+
+    from conduit.profile.model import Profile
+    from conduit.record.naming import Frame
+
+DEFAULT_RATE_HZ = 100
+HIGHEST_RATE_HZ = 1000
+_THREAD_NAME = "conduit wall profile"
+
+
+class WallRecording(Recording):
+    """A profile of the wall clock, as a context manager or between `start()` and `stop()`.
+
+    `rate_hz` is how often a second the threads are looked at (1 to 1000). Values are looks and nanoseconds, so
+    that one thread's total is the time it lived. Of each stack only what lies above the
+    innermost frame whose file `is_harness` accepts is kept.
+    """
+
+    kind: ClassVar[str] = "wall"
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        rate_hz: int = DEFAULT_RATE_HZ,
+        is_harness: Callable[[str], bool] | None = None,
+    ) -> None:
+        super().__init__(path)
+        if not 1 <= rate_hz <= HIGHEST_RATE_HZ:
+            raise ValueError(f"the rate must be from 1 to {HIGHEST_RATE_HZ} looks a second, got {rate_hz}")
+        self.rate_hz = rate_hz
+        self._is_harness = is_harness
+        self._period_ns = round(1e9 / rate_hz)
+        self._began_ns = self._ended_ns = 0
+        self._done = threading.Event()
+        self._looker: threading.Thread | None = None
+        self._seen: dict[tuple[str, tuple[int, ...]], _Seen] = {}
+
+    def _begin(self) -> None:
+        self._began_ns = time.time_ns()
+        self._seen = {}
+        self._done = threading.Event()
+        self._looker = threading.Thread(target=self._look_until_done, name=_THREAD_NAME, daemon=True)
+        self._looker.start()
+
+    def _continue_in_child(self) -> None:
+        self._begin()
+
+    def _halt(self) -> None:
+        assert self._looker is not None
+        self._done.set()
+        self._looker.join()
+        self._looker = None
+        self._ended_ns = time.time_ns()
+
+    def _look_until_done(self) -> None:
+        own = threading.get_ident()
+        last_ns = time.perf_counter_ns()
+        next_ns = last_ns + self._period_ns
+        while not self._done.wait(max(next_ns - time.perf_counter_ns(), 0) / 1e9):
+            now_ns = time.perf_counter_ns()
+            self._look(own, now_ns - last_ns)
+            last_ns = now_ns
+            # A look that came late is not made up for by a hurried one: it already stands for the longer time.
+            next_ns = max(next_ns + self._period_ns, now_ns)
+        self._look(own, time.perf_counter_ns() - last_ns)
+
+    def _look(self, own: int, elapsed_ns: int) -> None:
+        names = {thread.ident: thread.name for thread in threading.enumerate()}
+        for ident, top in sys._current_frames().items():
+            if ident == own:
+                continue
+            name = names.get(ident) or f"thread {ident}"
+            key, places = _places(top)
+            seen = self._seen.get((name, key))
+            if seen is None:
+                seen = self._seen[name, key] = _Seen(places)
+            seen.looks += 1
+            seen.elapsed_ns += elapsed_ns
+
+    def _build(self) -> Profile:
+        from conduit.profile.builder import ProfileBuilder
+        from conduit.profile.model import ValueType
+
+        wall = ValueType("wall", "nanoseconds")
+        builder = ProfileBuilder(
+            [ValueType("samples", "count"), wall], period_type=wall, period=self._period_ns
+        )
+        names = FrameNames(lambda _, line: line)
+        for (thread, _), seen in self._seen.items():
+            frames: list[Frame] = [names.frame(code, line) for code, line in seen.places]
+            kept = trim_root(frames, self._is_harness)
+            if kept:
+                builder.add(kept, [seen.looks, seen.elapsed_ns], {"thread": thread})
+        self._seen = {}
+        return builder.build(self._began_ns, self._ended_ns - self._began_ns)
+
+
+class _Seen:
+    """One thread's stack, how often it was seen, and the time that this stands for."""
+
+    __slots__ = ("elapsed_ns", "looks", "places")
+
+    def __init__(self, places: list[tuple[CodeType, int]]) -> None:
+        self.places = places
+        self.looks = 0
+        self.elapsed_ns = 0
+
+
+def _places(frame: FrameType | None) -> tuple[tuple[int, ...], list[tuple[CodeType, int]]]:
+    """Code and line of every frame, leaf first; and before them a key by identity, as hashing code is slow."""
+    key: list[int] = []
+    places = []
+    while frame is not None:
+        code, line = frame.f_code, frame.f_lineno or 0
+        key += (id(code), line)
+        places.append((code, line))
+        frame = frame.f_back
+    return tuple(key), places
+
+
+def wall(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    rate_hz: int = DEFAULT_RATE_HZ,
+    is_harness: Callable[[str], bool] | None = None,
+) -> WallRecording:
+    """A wall-clock profile into `path`: `with conduit.record.wall("wall.prof"): …`. See `WallRecording`."""
+    return WallRecording(path, rate_hz=rate_hz, is_harness=is_harness)

@@ -1,0 +1,201 @@
+"""`-advice`: says in words what an experienced reader of profiles would notice first.
+
+Each remark has a reason in numbers and something to do about it. The thresholds are those that the project's own
+profiling guide gives for a healthy program.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from conduit.profile.measurement import find_unit, label, percentage
+from conduit.report.trimming import cum_order, flat_order, whole_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conduit.report.graph import Node
+    from conduit.report.report import Report
+
+_HOT_CPU, _HOT_MEMORY = 0.20, 0.50  # share of the total from which one function stands out
+_FEW_SAMPLES = 100  # below this a share is uncertain by ten points and more
+_SHORT_NANOS = 1_000_000_000
+_GROWTH = 0.10  # share of the base's bytes above which a heap has grown
+
+
+class Remark(NamedTuple):
+    """Something that stands out, and what may be done about it."""
+
+    finding: str
+    suggestion: str
+
+
+class _Kind(NamedTuple):
+    """Functions that do one kind of work, and the share from which there is too much of it."""
+
+    pattern: re.Pattern[str]
+    share: float
+    finding: str
+    suggestion: str
+
+
+_KINDS = (
+    _Kind(
+        re.compile(r"^(?:testing\.|conduit\.bench\b|_pytest\.|pluggy\.|pytest_benchmark\.|timeit\b|unittest\.)"),
+        0.30,
+        "the harness itself takes {share}",
+        "Give each iteration more work, or profile only the code in question.",
+    ),
+    _Kind(
+        re.compile(r"^(?:reflect\.|inspect\.|typing\.|copy\.(?:deepcopy|_reconstruct)|dataclasses\.)"),
+        0.30,
+        "reflection and copying take {share}",
+        "Compute once what depends on types only, and share objects instead of copying them.",
+    ),
+    _Kind(
+        re.compile(r"^(?:runtime\.(?:mallocgc|gcBgMarkWorker|scanobject)|gc\.|GC\b|<gc>)"),
+        0.30,
+        "allocating and collecting garbage takes {share}",
+        "Look at the allocations: conduit pprof -alloc_space of a heap profile.",
+    ),
+    _Kind(
+        re.compile(r"^(?:<frozen importlib|importlib\.|_bootstrap|marshal\.)"),
+        0.20,
+        "importing modules takes {share}",
+        "Warm the program up before the profile starts, or import less at start-up.",
+    ),
+    _Kind(
+        re.compile(r"^(?:re\._compile|re\._parser|re\._compiler|sre_|_sre\.compile)"),
+        0.10,
+        "compiling regular expressions takes {share}",
+        "Compile them once, at import time.",
+    ),
+)  # fmt: skip
+
+
+def compute_advice(report: Report) -> list[Remark]:
+    """The remarks about a profile, the most fundamental first; none where nothing stands out."""
+    if not report.total:
+        return [
+            Remark(
+                f"the profile has no {report.sample_type} samples",
+                "Let the program run longer, or choose another sample type with -sample_index.",
+            )
+        ]
+    nodes = whole_graph(report)
+    if report.compared:
+        return list(_growth(report, nodes))
+    return [*_too_short(report), *_kinds(report, nodes), *_hot(report, nodes), *_retained(report)]
+
+
+def _too_short(report: Report) -> Iterator[Remark]:
+    profile = report.profile
+    count = _sample_count(report)
+    if count is not None and count < _FEW_SAMPLES:
+        yield Remark(
+            f"there are only {count} samples, so shares are uncertain by {100 / max(count, 1) ** 0.5:.0f}% of themselves or more",
+            "Measure longer (-benchtime=10s, seconds=30) before drawing conclusions.",
+        )
+    elif _is_time(report) and 0 < profile.duration_nanos < _SHORT_NANOS:
+        yield Remark(
+            f"the profile covers only {label(profile.duration_nanos, 'nanoseconds')}",
+            "Measure longer (-benchtime=10s, seconds=30) before drawing conclusions.",
+        )
+
+
+def _sample_count(report: Report) -> int | None:
+    """How often the program was sampled; None for profiles that count events."""
+    for index, kind in enumerate(report.profile.sample_types):
+        if kind.type == "samples":
+            return sum(sample.values[index] for sample in report.profile.samples)
+    return None
+
+
+def _is_time(report: Report) -> bool:
+    unit = find_unit(report.sample_unit)
+    return unit is not None and unit.family.default.name == "s"
+
+
+def _is_memory(report: Report) -> bool:
+    unit = find_unit(report.sample_unit)
+    return unit is not None and unit.family.default.name == "B"
+
+
+def _kinds(report: Report, nodes: list[Node]) -> Iterator[Remark]:
+    for kind in _KINDS:
+        flat = sum(node.flat for node in nodes if kind.pattern.search(node.frame.name))
+        if flat >= kind.share * report.total:
+            yield Remark(kind.finding.format(share=_share(report, flat)), kind.suggestion)
+
+
+def _hot(report: Report, nodes: list[Node]) -> Iterator[Remark]:
+    threshold = (_HOT_MEMORY if _is_memory(report) else _HOT_CPU) * report.total
+    hot = [node for node in flat_order(nodes) if node.flat >= threshold]
+    for node in hot[:3]:
+        yield Remark(
+            f"the function {node.name} alone takes {_share(report, node.flat)} ({report.amount(node.flat)} flat)",
+            f"See which lines: conduit pprof -list='{_quoted(node)}'; and who calls it: -peek='{_quoted(node)}'.",
+        )
+    if nodes and not hot:  # samples may have no stacks, or cancel out
+        top = flat_order(nodes)[:5]
+        together = sum(node.flat for node in top)
+        yield Remark(
+            f"no function takes {threshold / report.total:.0%} by itself; the five heaviest take {_share(report, together)} together",
+            f"Look for what they have in common: -cum shows that {_widest(nodes)} and what it calls are behind most of it.",
+        )
+
+
+def _widest(nodes: list[Node]) -> str:
+    return cum_order(nodes)[0].name
+
+
+def _quoted(node: Node) -> str:
+    from conduit.regexps import quote_pattern
+
+    return f"^{quote_pattern(node.frame.name or node.name)}$"
+
+
+def _retained(report: Report) -> Iterator[Remark]:
+    """How much of what was allocated is still there, in a heap profile."""
+    sums = {
+        kind.type: sum(sample.values[index] for sample in report.profile.samples)
+        for index, kind in enumerate(report.profile.sample_types)
+    }
+    allocated, in_use = sums.get("alloc_space", 0), sums.get("inuse_space", 0)
+    if allocated > 0:
+        yield Remark(
+            f"{label(in_use, 'bytes')} of the {label(allocated, 'bytes')} allocated are still in use ({in_use / allocated:.1%})",
+            "A leak shows as growth between two heap profiles: conduit pprof -advice -base=earlier later.",
+        )
+
+
+def _growth(report: Report, nodes: list[Node]) -> Iterator[Remark]:
+    net = sum(sample.values[report.values.index] for sample in report.profile.samples)
+    if net > _GROWTH * report.total:
+        yield Remark(
+            f"the program's {report.sample_type} has grown by {report.amount(net)} since the base",
+            "Take a third profile: what leaks grows again by as much, what is cached does not.",
+        )
+    else:
+        yield Remark(
+            f"the program's {report.sample_type} has not grown: the net change is {report.amount(net)}",
+            "Nothing needs doing.",
+        )
+    for node in [node for node in flat_order(nodes) if node.flat > _GROWTH * report.total][:3]:
+        yield Remark(
+            f"the function {node.name} has {report.amount(node.flat)} more than in the base",
+            f"See where: -list='{_quoted(node)}'.",
+        )
+
+
+def _share(report: Report, value: int) -> str:
+    return percentage(value, report.total).strip()
+
+
+def print_advice(report: Report) -> Iterator[str]:
+    """The remarks, each with its suggestion below it."""
+    report.output_unit = "auto" if report.output_unit == "minimum" else report.output_unit
+    for remark in compute_advice(report):
+        yield f"- {remark.finding[0].upper()}{remark.finding[1:]}."
+        yield f"  {remark.suggestion}"

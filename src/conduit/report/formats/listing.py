@@ -1,0 +1,129 @@
+"""`-list`: the source of the functions that match, each line with what it took."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from conduit.profile.measurement import percentage
+from conduit.report.errors import NoMatchError
+from conduit.report.frames import frames_of_stack
+from conduit.report.source_files import SourceFiles, SourceUnavailableError
+from conduit.report.trimming import whole_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conduit.report.graph import Node
+    from conduit.report.report import Report
+
+_MARGIN = (
+    5  # lines shown after the last one with samples, and before the first if the function's start is unknown
+)
+
+
+class ListedLine(NamedTuple):
+    """A source line with its values, 0 where no sample fell."""
+
+    number: int
+    text: str
+    flat: int
+    cum: int
+
+
+class Listing(NamedTuple):
+    """One function in one file. `cum` counts a sample once, however often the function recurs in it.
+
+    `lines` is empty where the source cannot be had; `error` then says why.
+    """
+
+    function: str
+    file: str
+    flat: int
+    cum: int
+    lines: list[ListedLine]
+    error: str
+
+
+def compute_listings(report: Report) -> list[Listing]:
+    """The listings of all functions whose name matches, by name and then by file. Raises `NoMatchError` for none.
+
+    A function without any source file has one listing with an empty `file`.
+    """
+    matches = report.matches
+    assert matches is not None, "a listing needs a regular expression"
+    by_name: dict[str, list[Node]] = {}
+    for node in whole_graph(report):
+        if matches(node.frame.name):
+            by_name.setdefault(node.frame.name, []).append(node)
+    if not by_name:
+        raise NoMatchError(f"no matches found for regexp: {report.argument}")
+    cums = _cums(report, set(by_name))
+    files = SourceFiles(report.options.source_path, report.options.trim_path)
+    return [listing for name in sorted(by_name) for listing in _of_function(name, by_name[name], cums, files)]
+
+
+def _cums(report: Report, names: set[str]) -> dict[tuple[str, str], int]:
+    """The values of the samples that contain each function (name, file), each sample once."""
+    frames, cums = report.table.frames, dict[tuple[str, str], int]()
+    wanted = {number for number, frame in enumerate(frames) if frame.name in names}
+    for sample, value, _ in report.values.weighted(report.profile.samples):
+        on_stack = wanted.intersection(frames_of_stack(report.table, sample.locations))
+        for key in {(frames[number].name, frames[number].file) for number in on_stack}:
+            cums[key] = cums.get(key, 0) + value
+    return cums
+
+
+def _of_function(
+    name: str, nodes: list[Node], cums: dict[tuple[str, str], int], files: SourceFiles
+) -> Iterator[Listing]:
+    by_file: dict[str, list[Node]] = {}
+    for node in nodes:
+        if node.frame.file:
+            by_file.setdefault(node.frame.file, []).append(node)
+    if not by_file:
+        yield Listing(name, "", 0, 0, [], f"No source information for {name}")
+    for file in sorted(by_file):
+        flat = sum(node.flat for node in by_file[file])
+        lines, error = _annotated(files, file, by_file[file])
+        yield Listing(name, file, flat, cums.get((name, file), 0), lines, error)
+
+
+def _annotated(files: SourceFiles, file: str, nodes: list[Node]) -> tuple[list[ListedLine], str]:
+    flat: dict[int, int] = {}
+    cum: dict[int, int] = {}
+    for node in nodes:
+        line = node.frame.line
+        flat[line] = flat.get(line, 0) + node.flat
+        cum[line] = cum.get(line, 0) + node.cum
+    first = max(1, min(node.frame.start_line or node.frame.line - _MARGIN for node in nodes))
+    last = max(node.frame.line for node in nodes) + _MARGIN
+    if first > last:
+        return [], ""  # lines before the function's start: nothing to show, and so nothing to miss
+    try:
+        source = files.lines(file)
+    except SourceUnavailableError as error:
+        return [], str(error)
+    return [
+        ListedLine(number, source[number - 1], flat.get(number, 0), cum.get(number, 0))
+        for number in range(first, min(last, len(source)) + 1)
+    ], ""
+
+
+def print_listing(report: Report) -> Iterator[str]:
+    """The report's lines."""
+    listings = compute_listings(report)
+    yield f"Total: {report.amount(report.total)}"
+    for listing in listings:
+        if not listing.file:
+            yield listing.error
+            continue
+        yield f"ROUTINE ======================== {listing.function} in {listing.file}"
+        yield (
+            f"{report.amount(listing.flat):>10} {report.amount(listing.cum):>10} (flat, cum)"
+            f" {percentage(listing.cum, report.total)} of Total"
+        )
+        if listing.error:
+            yield f" Error: {listing.error}"
+        for line in listing.lines:
+            flat, cum = report.amount_or_dot(line.flat), report.amount_or_dot(line.cum)
+            yield f"{flat:>10} {cum:>10} {line.number:6d}:{line.text}"

@@ -1,0 +1,132 @@
+"""`-raw`: the whole profile as text, table by table."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conduit.profile.model import Location, Mapping, Profile, Sample
+    from conduit.report.report import Report
+
+_LABEL_INDENT = " " * 16
+_LINE_INDENT = " " * 13
+
+
+def print_raw(report: Report) -> Iterator[str]:
+    """The report's lines."""
+    from conduit.report.formats.proto import reported_profile
+
+    profile = reported_profile(report)
+    yield from _header(profile)
+    yield "Samples:"
+    yield " ".join(
+        f"{kind.type}/{kind.unit}{'[dflt]' if kind.type == profile.default_sample_type else ''}"
+        for kind in profile.sample_types
+    ).strip()
+    for sample in profile.samples:
+        yield from _sample_lines(sample)
+    yield "Locations"
+    for location in profile.locations:
+        yield from _location_lines(location)
+    yield "Mappings"
+    yield from map(_mapping_line, profile.mappings)
+
+
+def _header(profile: Profile) -> Iterator[str]:
+    yield from (f"Comment: {comment}" for comment in profile.comments)
+    if profile.doc_url:
+        yield f"Doc: {profile.doc_url}"
+    if profile.period_type is not None:
+        yield f"PeriodType: {profile.period_type.type} {profile.period_type.unit}"
+    yield f"Period: {profile.period}"
+    if profile.time_nanos:
+        yield f"Time: {_moment(profile.time_nanos)}"
+    if profile.duration_nanos:
+        # Four characters of it: what the original's format string makes of a duration.
+        yield f"Duration: {go_duration(profile.duration_nanos)[:4]}"
+
+
+def _moment(nanos: int) -> str:
+    seconds, rest = divmod(nanos, 10**9)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    moment = time.localtime(seconds)
+    return time.strftime("%Y-%m-%d %H:%M:%S", moment) + fraction + time.strftime(" %z %Z", moment)
+
+
+def go_duration(nanos: int) -> str:
+    """A duration in Go's notation: `2.345678912s`, `1h0m0s`, `450ms`."""
+    if nanos < 0:
+        return "-" + go_duration(-nanos)
+    for unit, factor in (("ns", 1), ("µs", 10**3), ("ms", 10**6)):
+        if nanos < factor * 1000 and nanos < 10**9:
+            return _decimal(nanos, factor) + unit
+    minutes, rest = divmod(nanos, 60 * 10**9)
+    hours, minutes = divmod(minutes, 60)
+    text = _decimal(rest, 10**9) + "s"
+    if hours:
+        return f"{hours}h{minutes}m{text}"
+    return f"{minutes}m{text}" if minutes else text
+
+
+def _decimal(value: int, factor: int) -> str:
+    whole, rest = divmod(value, factor)
+    if not rest:
+        return str(whole)
+    digits = len(str(factor)) - 1
+    return f"{whole}.{rest:0{digits}d}".rstrip("0")
+
+
+def _sample_lines(sample: Sample) -> Iterator[str]:
+    values = "".join(f" {value:10d}" for value in sample.values)
+    yield f"{values}: " + "".join(f"{location.id} " for location in sample.locations)
+    if sample.labels:
+        yield _LABEL_INDENT + " ".join(
+            sorted(f"{key}:[{' '.join(values)}]" for key, values in sample.labels.items())
+        )
+    if sample.numeric_labels:
+        yield _LABEL_INDENT + " ".join(
+            sorted(
+                f"{key}:[{' '.join(_with_units(numbers, sample.numeric_units.get(key, [])))}]"
+                for key, numbers in sample.numeric_labels.items()
+            )
+        )
+
+
+def _with_units(numbers: list[int], units: list[str]) -> list[str]:
+    if len(units) != len(numbers):
+        return [str(number) for number in numbers]
+    return [f"{number} {unit}" for number, unit in zip(numbers, units, strict=True)]
+
+
+def _location_lines(location: Location) -> Iterator[str]:
+    start = f"{location.id:6d}: {location.address:#x} "
+    if location.mapping is not None:
+        start += f"M={location.mapping.id} "
+    if location.is_folded:
+        start += "[F] "
+    if not location.lines:
+        yield start
+    for line in location.lines:
+        function = line.function
+        if function is None:
+            yield start + "??"
+        else:
+            text = f"{function.name} {function.filename}:{line.line}:{line.column} s={function.start_line}"
+            other = f"({function.system_name})" if function.name != function.system_name else ""
+            yield start + text + other
+        start = _LINE_INDENT
+
+
+def _mapping_line(mapping: Mapping) -> str:
+    flags = (
+        ("[FN]", mapping.has_functions),
+        ("[FL]", mapping.has_filenames),
+        ("[LN]", mapping.has_line_numbers),
+        ("[IN]", mapping.has_inline_frames),
+    )
+    known = "".join(mark for mark, is_set in flags if is_set)
+    place = f"{mapping.start:#x}/{mapping.limit:#x}/{mapping.offset:#x}"
+    return f"{mapping.id}: {place} {mapping.filename} {mapping.build_id} {known}"

@@ -1,0 +1,69 @@
+"""`-top`: a row for each function, heaviest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from conduit.profile.measurement import percentage
+from conduit.report.header import report_labels
+from conduit.report.trimming import trimmed_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conduit.report.graph import Node
+    from conduit.report.report import Report
+
+
+class TopRow(NamedTuple):
+    """One function: raw values in the profile's unit, and as printed; `inline` is a remark or empty."""
+
+    name: str
+    inline: str
+    flat: int
+    cum: int
+    flat_text: str
+    cum_text: str
+
+
+class Top(NamedTuple):
+    """The header lines and the rows, in order."""
+
+    labels: list[str]
+    rows: list[TopRow]
+
+
+def compute_top(report: Report) -> Top:
+    """The rows of a flat report."""
+    graph = trimmed_graph(report)
+    report.choose_unit(graph.nodes)
+    return Top(report_labels(report, graph), [_row(report, node) for node in graph.nodes])
+
+
+def _row(report: Report, node: Node) -> TopRow:
+    flat, cum = node.flat_value, node.cum_value
+    return TopRow(node.name, _inline(node), flat, cum, report.amount(flat), report.amount(cum))
+
+
+def _inline(node: Node) -> str:
+    """Whether the calls to a node were compiled into their callers: all, some, or none."""
+    kinds = {edge.inline for edge in node.incoming.values()}
+    if True not in kinds:
+        return ""
+    return "(partial-inline)" if False in kinds else "(inline)"
+
+
+def print_top(report: Report) -> Iterator[str]:
+    """The report's lines."""
+    top = compute_top(report)
+    total = report.total
+    yield from top.labels
+    yield "      flat  flat%   sum%        cum   cum%"
+    running = 0
+    for row in top.rows:
+        running += row.flat
+        remark = f" {row.inline}" if row.inline else ""
+        yield (
+            f"{row.flat_text:>10} {percentage(row.flat, total)} {percentage(running, total)}"
+            f" {row.cum_text:>10} {percentage(row.cum, total)}  {row.name}{remark}"
+        )

@@ -1,0 +1,129 @@
+"""A report in the making: a profile with its filters applied, the options, and what follows from both.
+
+Every format reads this. It knows which column of values is shown, how amounts are printed, the total that
+percentages refer to, and the frames; it prints nothing itself.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from conduit.profile.measurement import scale, scaled_label
+from conduit.report.division import quotient
+from conduit.report.frames import FrameTable, base_name, detail_of
+from conduit.report.node_tags import BASE_LABEL, tags_of_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from conduit.profile.model import Profile, Sample
+    from conduit.report.commands import Format
+    from conduit.report.graph import Node, Values
+    from conduit.report.node_tags import SampleTags
+    from conduit.report.options import Options
+
+    Pattern = Callable[[str], object]
+
+
+class Report:
+    """What a format needs to know. `total` is that of the whole profile, unless percentages are relative.
+
+    `output_unit` is the unit of printed amounts; `choose_unit` replaces `minimum` in it by a real one.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        format: Format,
+        options: Options,
+        values: Values,
+        total: int,
+        label_units: dict[str, str],
+        argument: str = "",
+        matches: Pattern | None = None,
+    ) -> None:
+        self.profile = profile
+        self.format = format
+        self.options = options
+        self.values = values
+        self.total = total
+        self.label_units = label_units
+        self.argument = argument
+        self.matches = matches
+        self.compared = False  # whether a base has been subtracted
+        kind = profile.sample_types[values.index]
+        self.sample_type = f"mean_{kind.type}" if values.mean else kind.type
+        self.sample_unit = kind.unit
+        self.output_unit = options.unit
+        self.ratio = 1 / options.divide_by
+
+    @cached_property
+    def table(self) -> FrameTable:
+        """The frames of the profile's locations, at the report's granularity."""
+        options = self.options
+        detail = detail_of(
+            options.granularity,
+            inlined=not options.noinlines,
+            columns=options.showcolumns,
+            object_files=self.format.object_files,
+        )
+        return FrameTable(self.profile, detail, options.trim_path, options.source_path)
+
+    @property
+    def title(self) -> str:
+        """The program's file name, or nothing."""
+        mappings = self.profile.mappings
+        return base_name(mappings[0].filename) if mappings and mappings[0].filename else ""
+
+    def divided(self, value: int) -> int:
+        """The value after `divide_by`."""
+        return int(value * self.ratio) if self.ratio > 0 and self.ratio != 1 else value
+
+    def amount(self, value: int) -> str:
+        """The value as printed: divided, scaled to the report's unit, with it."""
+        return scaled_label(self.divided(value), self.sample_unit, self.output_unit)
+
+    def amount_or_dot(self, value: int) -> str:
+        """The value as printed, or `.` for nothing."""
+        return self.amount(value) if value else "."
+
+    def scaled(self, value: int) -> int:
+        """The value in whole units of the report, undivided, for formats that hold numbers only."""
+        return int(scale(value, self.sample_unit, self.output_unit)[0])
+
+    def choose_unit(self, nodes: Iterable[Node]) -> None:
+        """Picks one unit for all amounts where the option says `minimum`: what suits the smallest, within reason."""
+        amounts = [abs(node.flat_value) or abs(node.cum_value) for node in nodes]
+        if self.options.unit != "minimum" or not amounts:
+            return
+        largest = self.divided(self.total)
+        smallest = self.divided(min((amount for amount in amounts if amount), default=self.total))
+        _, unit = scale(smallest, self.sample_unit, "minimum")
+        _, largest_unit = scale(largest, self.sample_unit, "minimum")
+        if unit != largest_unit and smallest * 100 < largest and self.format.kind != "callgrind":
+            # Two decimals are printed, so the smallest amount may be as little as 0.01 of the unit.
+            _, unit = scale(100 * smallest, self.sample_unit, "minimum")
+        self.output_unit = unit or self.sample_unit
+
+    @cached_property
+    def tags_of(self) -> Callable[[Sample], SampleTags]:
+        """Reads a sample's labels for a drawing."""
+        return tags_of_samples(
+            self.label_units.get("bytes", ""), lambda value, unit: scaled_label(value, unit, self.output_unit)
+        )
+
+
+def total_of(profile: Profile, values: Values) -> int:
+    """The sum of the samples' absolute values; of the base's samples only, in a comparison that marks them."""
+    total = divisors = base_total = base_divisors = 0
+    for sample in profile.samples:
+        value, divisor = values.of(sample)
+        total += abs(value)
+        divisors += divisor
+        if BASE_LABEL in sample.labels and "true" in sample.labels[BASE_LABEL]:
+            base_total += abs(value)
+            base_divisors += divisor
+    if base_total > 0:
+        total, divisors = base_total, base_divisors
+    return quotient(total, divisors)

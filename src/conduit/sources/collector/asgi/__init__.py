@@ -1,0 +1,1 @@
+"""FastAPI and Starlette: routes in the order in which they are matched."""

@@ -1,0 +1,104 @@
+"""Who listens to a model's signals, and to the project's own.
+
+Django has no public list of receivers: `Signal.receivers` holds tuples whose length has changed (2 items before 5.0, 3
+since, 4 in 6.0), so only what has stayed is used: the first item is a key that ends in the sender's id, the second is the
+receiver or a weak reference to it. What is found is `observed`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from ..callables import qualified_name
+from ..document import mark, put
+
+if TYPE_CHECKING:
+    from ..document import Document
+
+_EVERYONE = "*"
+
+
+class Hooks:
+    """Ties receivers to the models that send."""
+
+    def __init__(self, api: Any, document: Document, models: list[Any]) -> None:
+        self.api = api
+        self.document = document
+        self.models = models
+        self._senders: dict[int, Any] = {id(model): model for model in models}
+        for model in models:
+            for field in model._meta.local_many_to_many:
+                through = getattr(field.remote_field, "through", None)
+                if through is not None:
+                    self._senders.setdefault(id(through), model)
+
+    def add(self) -> None:
+        """Adds every receiver of the model signals to its models, and those of the project's own signals to the document."""
+        for name, signal in self.api.signals.items():
+            self._add_signal(name, signal)
+        for name, signal in self._own_signals():
+            for _, receiver in _receivers(signal):
+                self.document.hooks.append(self._hook(f"signal:{name}", receiver, ""))
+
+    def _add_signal(self, name: str, signal: Any) -> None:
+        try:
+            found = _receivers(signal)
+        except (AttributeError, TypeError, IndexError):
+            for model in self.models:
+                mark(self.document.resources[model._meta.label], "unknown", "hooks")
+            return
+        for sender, receiver in found:
+            if sender == id(None):
+                for model in self.models:
+                    self._attach(model, self._hook(_moment(name), receiver, _EVERYONE))
+            elif sender in self._senders:
+                self._attach(self._senders[sender], self._hook(_moment(name), receiver, ""))
+
+    def _attach(self, model: Any, hook: dict[str, Any]) -> None:
+        record = self.document.resources[model._meta.label]
+        if hook.get("file_path") == record["file_path"]:
+            del hook["file_path"]
+        record["hooks"].append(hook)
+
+    def _hook(self, kind: str, receiver: Any, sender: str) -> dict[str, Any]:
+        path, line = self.document.places.of_function(receiver)
+        module = getattr(receiver, "__module__", None) or type(receiver).__module__
+        waits = inspect.iscoroutinefunction(receiver)
+        hook = {"type": kind, "transaction": False, "async": waits, "line_number": line}
+        origin = self.document.places.origin(module)
+        return put(
+            hook,
+            handler=qualified_name(receiver),
+            file_path=path,
+            sender=sender,
+            origin=origin,
+            certainty="observed",
+        )
+
+    def _own_signals(self) -> list[tuple[str, Any]]:
+        found: dict[int, tuple[str, Any]] = {}
+        for module_name, module in sorted(sys.modules.items()):
+            if self.document.places.origin(module_name) == "project":
+                for name, value in sorted(getattr(module, "__dict__", {}).items()):
+                    if isinstance(value, self.api.Signal) and value not in self.api.signals.values():
+                        found.setdefault(id(value), (name, value))
+        return list(found.values())
+
+
+def _receivers(signal: Any) -> list[tuple[int, Any]]:
+    found = []
+    for entry in signal.receivers:
+        sender = entry[0][1]
+        receiver = entry[1]
+        if isinstance(receiver, (weakref.ReferenceType, weakref.WeakMethod)):
+            receiver = receiver()
+        if receiver is not None:
+            found.append((sender, receiver))
+    return found
+
+
+def _moment(name: str) -> str:
+    return name.replace("pre_", "before_").replace("post_", "after_")

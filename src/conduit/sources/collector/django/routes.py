@@ -1,0 +1,72 @@
+"""Django's URL patterns in the order in which they are tried, one route for each method that the view answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..document import mark, put, with_details
+from ..handlers import step_text
+from ..url_patterns import readable
+from .views import Views
+
+if TYPE_CHECKING:
+    from ..document import Document
+
+
+class Routes:
+    """Walks a URLconf."""
+
+    def __init__(self, api: Any, document: Document) -> None:
+        self.api = api
+        self.document = document
+        self.views = Views(api, document)
+        self._position = 0
+
+    def collect(self, urlconf: str) -> None:
+        """Adds every pattern of the URLconf; one that cannot be imported is an error, the others stay."""
+        with self.document.attempt(f"django urlconf {urlconf}"):
+            self._walk(self.api.get_resolver(urlconf), "", "", [])
+
+    def _walk(self, resolver: Any, pattern: str, path: str, namespaces: list[str]) -> None:
+        for entry in resolver.url_patterns:
+            written = str(entry.pattern)
+            shown = readable(written) if hasattr(entry.pattern, "_regex") else written
+            with self.document.attempt(f"django url {pattern}{written}"):
+                if isinstance(entry, self.api.URLResolver):
+                    inner = [*namespaces, entry.namespace] if entry.namespace else namespaces
+                    self._walk(entry, pattern + written, path + shown, inner)
+                elif isinstance(entry, self.api.URLPattern):
+                    self._position += 1
+                    self._add(entry, pattern + written, path + shown, namespaces)
+
+    def _add(self, entry: Any, pattern: str, path: str, namespaces: list[str]) -> None:
+        view = self.views.view(entry.callback)
+        full_name = ":".join([*namespaces, entry.name]) if isinstance(entry.name, str) else ""
+        for method, action in view.methods:
+            record: dict[str, Any] = {
+                "method": method,
+                "path": "/" + path,
+                "handler": view.handler(action),
+                "operation": action or (entry.name if isinstance(entry.name, str) else ""),
+            }
+            chain = view.chain()
+            file_path, line = view.place(action)
+            put(record, middleware=[step_text(found) for found in chain], line_number=line)
+            with_details(
+                record,
+                name=full_name,
+                origin=self.document.places.origin(view.module),
+                module=view.module,
+                file_path=file_path,
+                chain=chain,
+                pattern=pattern if pattern != path else "",
+                position=self._position,
+            )
+            if method == "ANY":
+                mark(record, "unknown", "method")
+            if any(found.get("certainty") == "observed" for found in chain):
+                mark(record, "observed", "middleware")
+            if any(found.get("certainty") == "unknown" for found in chain):
+                mark(record, "unknown", "middleware")
+            view.add_resources(record, method, action)
+            self.document.routes.append(record)

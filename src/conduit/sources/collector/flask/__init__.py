@@ -1,0 +1,1 @@
+"""Flask: the rules of its URL map and what runs before each view."""

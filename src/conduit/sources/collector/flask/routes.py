@@ -1,0 +1,156 @@
+"""Flask's rules in the order of its map, with what runs before each view: the application's functions, the blueprint's,
+then the decorators around the view."""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any
+
+from ..callables import innermost, own_name, qualified_name, short_name
+from ..document import mark, put, with_details
+from ..handlers import decorator_steps, step, step_text, tie_to_resource
+
+if TYPE_CHECKING:
+    from ..document import Document
+
+_AROUND = (
+    ("before_request_funcs", "before_request"),
+    ("after_request_funcs", "after_request"),
+    ("teardown_request_funcs", "teardown_request"),
+    ("url_value_preprocessors", "url_value_preprocessor"),
+)
+
+
+class FlaskRoutes:
+    """Walks one Flask application."""
+
+    def __init__(self, api: Any, document: Document) -> None:
+        self.api = api
+        self.document = document
+
+    def collect(self, app: Any) -> None:
+        """Adds the application's rules, and what surrounds every request."""
+        self.document.redactor.add(_secret_settings(app.config))
+        self.document.middleware += [own_name(f) for f in self._functions(app, "before_request_funcs", None)]
+        self._add_wrappers(app)
+        self._add_hooks(app)
+        for position, rule in enumerate(app.url_map.iter_rules(), start=1):
+            with self.document.attempt(f"flask rule {rule.rule}"):
+                self._add(app, rule, position)
+
+    def _functions(self, app: Any, group: str, blueprint: Any) -> list[Any]:
+        return list(getattr(app, group, {}).get(blueprint, ()))
+
+    def _add_wrappers(self, app: Any) -> None:
+        """What was put around `app.wsgi_app`, outermost first, as far as each says what it wraps."""
+        outer: Any = app.__dict__.get("wsgi_app")
+        names: list[str] = []
+        while outer is not None and not isinstance(outer, types.MethodType) and len(names) < 50:
+            names.append(short_name(outer))
+            held = getattr(outer, "__dict__", {})
+            outer = next(
+                (held[key] for key in ("app", "wsgi_app", "application", "__wrapped__") if key in held), None
+            )
+        self.document.middleware[:0] = names
+
+    def _add_hooks(self, app: Any) -> None:
+        for group, kind in _AROUND:
+            for blueprint, functions in getattr(app, group, {}).items():
+                for function in functions:
+                    self._add_hook(function, kind, blueprint)
+        for blueprint, by_code in app.error_handler_spec.items():
+            for code, by_class in by_code.items():
+                for cls, function in by_class.items():
+                    self._add_hook(function, f"on_error({code or cls.__name__})", blueprint)
+
+    def _add_hook(self, function: Any, kind: str, blueprint: Any) -> None:
+        path, line = self.document.places.of_function(innermost(function))
+        hook = {"type": kind, "transaction": False, "async": False, "line_number": line}
+        origin = self.document.places.origin(getattr(function, "__module__", "") or "")
+        put(hook, handler=qualified_name(function), file_path=path, sender=blueprint or "", origin=origin)
+        self.document.hooks.append(hook)
+
+    def _add(self, app: Any, rule: Any, position: int) -> None:
+        view = app.view_functions.get(rule.endpoint)
+        if view is None:
+            return  # a rule that only builds addresses answers nothing
+        subject = _subject(view)
+        chain = self._chain(app, rule, view)
+        path, line = self.document.places.of_function(subject) if not isinstance(subject, type) else ("", 0)
+        if isinstance(subject, type):
+            path, line = self.document.places.of_nearest_class(subject)
+        for method in _methods(rule):
+            record: dict[str, Any] = {
+                "method": method,
+                "path": rule.rule,
+                "handler": qualified_name(subject),
+                "operation": rule.endpoint,
+            }
+            put(record, middleware=[step_text(found) for found in chain], line_number=line)
+            module = getattr(subject, "__module__", "") or ""
+            with_details(
+                record,
+                name=rule.endpoint,
+                kind="static"
+                if rule.endpoint.rpartition(".")[2] == "static" and app.has_static_folder
+                else "",
+                origin=self.document.places.origin(module),
+                module=module,
+                file_path=path,
+                host=rule.host or rule.subdomain or "",
+                chain=chain,
+                position=position,
+            )
+            if any(found.get("certainty") == "observed" for found in chain):
+                mark(record, "observed", "middleware")
+            if method == "ANY":
+                mark(record, "unknown", "method")
+            self._link(record, view, subject)
+            self.document.routes.append(record)
+
+    def _chain(self, app: Any, rule: Any, view: Any) -> list[dict[str, Any]]:
+        steps = []
+        for blueprint in _blueprints(rule.endpoint):
+            for function in self._functions(app, "before_request_funcs", blueprint):
+                steps.append(step(self.document, function, own_name(function), "middleware"))
+        steps += decorator_steps(self.document, view)
+        cls = getattr(view, "view_class", None)
+        seen = {found["name"] for found in steps}
+        for decorator in reversed(getattr(cls, "decorators", None) or ()):
+            name = short_name(decorator).replace("(…)", "")
+            if name not in seen:  # it left no trace in the view, but the class declares it
+                steps.append(step(self.document, decorator, name, "decorator"))
+        return steps
+
+    def _link(self, record: dict[str, Any], view: Any, subject: Any) -> None:
+        bound = innermost(view).__self__ if isinstance(innermost(view), types.MethodType) else None
+        model = getattr(getattr(bound, "datamodel", None), "obj", None)
+        declared = self.document.id_of(model)
+        tie_to_resource(self.document, record, declared, subject)
+
+
+def _subject(view: Any) -> Any:
+    """What a person would open: the class of a class-based view, else the function below the decorators."""
+    cls = getattr(view, "view_class", None)
+    return cls if isinstance(cls, type) else innermost(view)
+
+
+def _methods(rule: Any) -> list[str]:
+    methods = set(rule.methods or ()) - {"OPTIONS"}
+    if "GET" in methods:
+        methods.discard("HEAD")
+    if not methods:
+        return ["OPTIONS"] if rule.methods else ["WEBSOCKET" if rule.websocket else "ANY"]
+    return sorted(methods)
+
+
+def _blueprints(endpoint: str) -> list[str]:
+    """The endpoint's blueprints, the outermost first: `a.b.view` is in `a` and in `a.b`."""
+    names = endpoint.split(".")[:-1]
+    return [".".join(names[: length + 1]) for length in range(len(names))]
+
+
+def _secret_settings(config: Any) -> list[str]:
+    from ..redaction import looks_secret
+
+    return [value for key, value in config.items() if isinstance(value, str) and looks_secret(str(key))]

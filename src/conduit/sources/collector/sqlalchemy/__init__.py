@@ -1,0 +1,1 @@
+"""SQLAlchemy: mapped classes, their tables, relationships and events."""

@@ -1,0 +1,62 @@
+"""Validators and event listeners of mapped classes.
+
+SQLAlchemy has no public list of listeners. Its dispatcher can be iterated (seen the same from 1.4 to 2.1), and what that
+gives is marked `observed`; where a release changes it, the events are reported as unknown rather than as none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..callables import closure, qualified_name
+from ..document import mark, put
+
+if TYPE_CHECKING:
+    from ..document import Document
+
+_EVENTS = (
+    "before_insert",
+    "after_insert",
+    "before_update",
+    "after_update",
+    "before_delete",
+    "after_delete",
+)
+
+
+def add_validators(record: dict[str, Any], mapper: Any, document: Document) -> None:
+    """Adds the functions declared with `@validates`."""
+    for name, (function, options) in sorted(mapper.validators.items()):
+        path, line = document.places.of_function(function)
+        check = {"field": name, "type": "validates", "line_number": line}
+        put(check, handler=qualified_name(function), file_path=path if path != record["file_path"] else "")
+        if options.get("include_removes"):
+            check["value"] = "include_removes"
+        record["validations"].append(check)
+
+
+def _given(listener: Any) -> Any:
+    """The function that was given: SQLAlchemy wraps one that wants instances rather than states."""
+    inner = dict(closure(listener)).get("fn")
+    return inner if callable(inner) and qualified_name(listener).startswith("sqlalchemy.") else listener
+
+
+def add_events(record: dict[str, Any], mapper: Any, document: Document) -> None:
+    """Adds the listeners to the mapper's row events, in the order in which they are called."""
+    for event in _EVENTS:
+        try:
+            listeners = list(getattr(mapper.dispatch, event))
+        except (AttributeError, TypeError):
+            mark(record, "unknown", "hooks")
+            return
+        for listener in map(_given, listeners):
+            path, line = document.places.of_function(listener)
+            module = getattr(listener, "__module__", "") or ""
+            hook = {"type": event, "transaction": True, "async": False, "line_number": line}
+            put(
+                hook,
+                handler=qualified_name(listener),
+                origin=document.places.origin(module),
+                certainty="observed",
+            )
+            record["hooks"].append(put(hook, file_path=path if path != record["file_path"] else ""))

@@ -1,0 +1,186 @@
+"""SQLAlchemy's mapped classes, in every registry of the process, and the tables that no class stands for.
+
+Registries are found through the classes themselves: whichever of the loaded classes is mapped leads to its registry,
+and that to all of its mappers. Nothing is imported to find more; a class that nobody imported is not there.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..document import mark, put, resource, with_details
+from ..pydantic.models import own_doc
+from .columns import Columns, index_record, sql_text
+from .events import add_events, add_validators
+from .relationships import Relationships
+
+if TYPE_CHECKING:
+    from ..document import Document
+    from ..pydantic.models import PydanticModels
+
+
+def collect_sqlalchemy(api: Any, document: Document, models: PydanticModels, given: Any = None) -> None:
+    """Adds every mapped class and table to the document. `given` is a base class, registry, mapped class or MetaData."""
+    with document.attempt("sqlalchemy: configuring the mappers"):
+        api.configure_mappers()
+    registries = _registries(api, given)
+    mappers = [mapper for registry in registries for mapper in registry.mappers]
+    mappers.sort(key=lambda mapper: (mapper.class_.__module__, mapper.class_.__qualname__))
+    identities = {mapper: _identity(mapper, mappers) for mapper in mappers}
+    collector = Mappers(api, document, models, identities)
+    collector.collect(_metadatas(api, registries, given))
+
+
+def _registries(api: Any, given: Any) -> list[Any]:
+    seeds = [given] if given is not None else _loaded_classes()
+    found: dict[Any, None] = {}
+    for seed in seeds:
+        registry = seed if isinstance(seed, api.registry) else _registry_of(api, seed)
+        if registry is not None:
+            found[registry] = None
+    return list(found)
+
+
+def _registry_of(api: Any, seed: Any) -> Any:
+    if not isinstance(seed, type):
+        return None
+    mapper = api.inspect(seed, raiseerr=False)
+    if isinstance(mapper, api.Mapper):
+        return mapper.registry
+    base = seed.__dict__.get("registry") or seed.__dict__.get("_sa_registry")
+    return base if isinstance(base, api.registry) else None
+
+
+def _loaded_classes() -> list[Any]:
+    found: dict[int, Any] = {}
+    for _, module in sorted(sys.modules.items(), key=lambda item: item[0]):
+        for value in list(getattr(module, "__dict__", None) or ()):
+            thing = module.__dict__.get(value)
+            if (isinstance(thing, type) and "__mapper__" in getattr(thing, "__dict__", {})) or (
+                isinstance(thing, type) and ("registry" in thing.__dict__ or "_sa_registry" in thing.__dict__)
+            ):
+                found[id(thing)] = thing
+    return list(found.values())
+
+
+def _identity(mapper: Any, mappers: list[Any]) -> str:
+    cls = mapper.class_
+    twins = [
+        m
+        for m in mappers
+        if (m.class_.__module__, m.class_.__qualname__) == (cls.__module__, cls.__qualname__)
+    ]
+    identity = f"{cls.__module__}:{cls.__qualname__}"
+    if len(twins) == 1:
+        return identity
+    ordered = sorted(twins, key=lambda m: str(m.local_table))
+    number = ordered.index(mapper)
+    return identity if number == 0 else f"{identity}#{number + 1}"
+
+
+def _metadatas(api: Any, registries: list[Any], given: Any) -> list[Any]:
+    found = {id(registry.metadata): registry.metadata for registry in registries}
+    if isinstance(given, api.MetaData):
+        found[id(given)] = given
+    return list(found.values())
+
+
+class Mappers:
+    """Turns mappers into resources; `identities` gives each its id."""
+
+    def __init__(
+        self, api: Any, document: Document, models: PydanticModels, identities: dict[Any, str]
+    ) -> None:
+        self.api = api
+        self.document = document
+        self.identities = identities
+        self.columns = Columns(api, document, models)
+        self.relationships = Relationships(api, document, identities)
+
+    def collect(self, metadatas: list[Any]) -> None:
+        """Adds the mapped classes, then their relationships (which name each other), then the tables without a class."""
+        for mapper, identity in self.identities.items():
+            with self.document.attempt(f"sqlalchemy mapper {identity}"):
+                self._add(mapper, identity)
+        for mapper, identity in self.identities.items():
+            record = self.document.resources.get(identity)
+            if record is not None:
+                with self.document.attempt(f"sqlalchemy relationships of {identity}"):
+                    self.relationships.add(record, mapper)
+                with self.document.attempt(f"sqlalchemy events of {identity}"):
+                    add_validators(record, mapper, self.document)
+                    add_events(record, mapper, self.document)
+        mapped = {table for mapper in self.identities for table in mapper.tables}
+        for metadata in metadatas:
+            for key in sorted(metadata.tables):
+                if metadata.tables[key] not in mapped:
+                    with self.document.attempt(f"sqlalchemy table {key}"):
+                        self._add_table(metadata.tables[key])
+
+    def _add(self, mapper: Any, identity: str) -> None:
+        cls = mapper.class_
+        record = resource(identity, cls.__name__, "sqlalchemy_mapper")
+        path, line = self.document.places.of_class(cls)
+        record["file_path"] = path
+        put(record, documentation=self.document.redactor.text(own_doc(cls)), line_number=line)
+        put(record, origin=self.document.places.origin(cls.__module__))
+        self.document.add_resource(record, cls)
+        table = mapper.local_table
+        with_details(
+            record,
+            module=cls.__module__,
+            qualname=cls.__qualname__,
+            role="table",
+            table=getattr(table, "name", None) or "",
+            table_schema=getattr(table, "schema", None) or "",
+            bases=[self.identities[m] for m in [mapper.inherits] if m in self.identities],
+            indexes=[index_record(index) for index in _sorted(getattr(table, "indexes", ()))],
+            polymorphic_on=getattr(mapper.polymorphic_on, "name", None) or "",
+            polymorphic_identity=_identity_text(mapper, self.document),
+        )
+        record["fields"] = [self.columns.field(mapper, attribute) for attribute in mapper.column_attrs]
+        record["constraints"] = self.columns.constraints(table)
+        self.columns.add_model_side(record, cls)
+        self._add_computed(record, mapper)
+
+    def _add_computed(self, record: dict[str, Any], mapper: Any) -> None:
+        for name, descriptor in sorted(mapper.all_orm_descriptors.items()):
+            if isinstance(descriptor, self.api.hybrid_property):
+                line = self.document.places.of_function(descriptor.fget)[1]
+                computed = {"name": name, "type": "", "expression": "hybrid_property", "line_number": line}
+            elif isinstance(descriptor, self.api.AssociationProxy):
+                line = self.document.places.of_attribute(mapper.class_, name)[1]
+                target = f"{descriptor.target_collection}.{descriptor.value_attr}"
+                computed = {
+                    "name": name,
+                    "type": "",
+                    "expression": f"association_proxy({target})",
+                    "line_number": line,
+                }
+            else:
+                continue
+            record.setdefault("computed_fields", []).append(computed)
+
+    def _add_table(self, table: Any) -> None:
+        identity = f"table:{table.fullname}"
+        record = resource(identity, table.name, "table")
+        with_details(record, role="table", table=table.name, table_schema=table.schema or "")
+        with_details(record, indexes=[index_record(index) for index in _sorted(table.indexes)])
+        put(record, documentation=self.document.redactor.text(table.comment or ""))
+        record["fields"] = [self.columns.plain_field(column) for column in table.columns]
+        record["constraints"] = self.columns.constraints(table)
+        self.document.add_resource(record)
+        self.relationships.add_keys(record, table, {})
+        mark(record, "unknown", "file_path")
+
+
+def _sorted(indexes: Any) -> list[Any]:
+    return sorted(indexes, key=lambda index: (str(index.name), [sql_text(c) for c in index.expressions]))
+
+
+def _identity_text(mapper: Any, document: Document) -> str:
+    identity = mapper.polymorphic_identity
+    if identity is None:
+        return ""
+    return identity if isinstance(identity, str) else document.redactor.value(identity)
