@@ -17,6 +17,7 @@ from conduit.cli.against import (
     run_self_test,
 )
 from conduit.cli.flags import FlagSet
+from conduit.cli.history_flags import declare_save, save_run
 from conduit.cli.profiling import add_profile_flags, declare_page, profile_to_show, show_page
 from conduit.errors import UsageError
 
@@ -91,6 +92,7 @@ def flags() -> FlagSet:
         "check", "compare with [tool.conduit.targets] in pyproject.toml; exit 1 where acceptable is missed"
     )
     declare_against(found)
+    declare_save(found)
     return found
 
 
@@ -107,7 +109,7 @@ def run(arguments: list[str]) -> int:
     from conduit.cli.results_output import Results, results_alone_on_stdout
 
     with results_alone_on_stdout() as stream:
-        results = Results(stream, keeps_copy=parsed["o"] is not None)
+        results = Results(stream, keeps_copy=parsed["o"] is not None or bool(parsed["save"]))
         sink = JsonSink(results.write) if parsed["json"] else TextSink(results.write)
         transcript = Transcript(sink, verbose=parsed["v"])
         session = Session(plan, transcript, results.progress.show)
@@ -120,6 +122,8 @@ def run(arguments: list[str]) -> int:
             from conduit.cli.files import write_file_whole
 
             write_file_whole(parsed["o"], results.copy())
+        if parsed["save"] and session.results():
+            save_run(parsed["save"], results.copy())
     if shown is not None:
         show_page(shown, parsed)
     return 0 if passed else 1

@@ -1,0 +1,121 @@
+"""`conduit history` and `conduit bench -save`, as real processes in real repositories."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Command = Callable[..., subprocess.CompletedProcess[str]]
+
+BENCHMARK = """
+import shop
+
+def bench_total(b):
+    for _ in b:
+        shop.total()
+"""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=n", "-c", "user.email=n@example.org", "-c", "commit.gpgsign=false"]
+    return subprocess.run(
+        ["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def commit(folder: Path, objects: int) -> str:
+    (folder / "shop.py").write_text(f"def total():\n    return [object() for _ in range({objects})]\n")
+    git(folder, "add", "shop.py", "benchmarks")
+    git(folder, "commit", "--quiet", "--allow-empty", "-m", f"{objects} objects")
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "bench_shop.py").write_text(BENCHMARK)
+    git(tmp_path, "init", "--quiet")
+    return tmp_path
+
+
+def test_saved_runs_show_the_commit_that_allocates_more(project: Path, conduit_command: Command) -> None:
+    commits = []
+    for objects in (10, 10, 20, 20):
+        commits.append(commit(project, objects))
+        saved = conduit_command("bench", "-save", "-benchmem", "-benchtime=5x", cwd=project)
+        assert saved.returncode == 0, saved.stderr
+        assert "kept as .conduit/bench/" in saved.stderr
+    document = json.loads(conduit_command("history", "show", "-format=json", cwd=project).stdout)
+    (step,) = [step for step in document["steps"] if step["unit"] == "allocs/op"]
+    assert (step["after_commit"], step["first_commit"]) == (commits[1], commits[2])
+    assert step["direction"] == "worse"
+    shown = conduit_command("history", "show", "-steps", "-unit=allocs/op", "Total", cwd=project)
+    assert f"{commits[1][:10]}..{commits[2][:10]}" in shown.stdout
+    assert "exact" in shown.stdout
+    listed = conduit_command("history", "list", cwd=project).stdout.splitlines()
+    assert [line.split()[1] for line in listed[1:]] == [one[:10] for one in commits]
+
+
+def test_prune_says_what_it_would_remove_and_then_removes_it(project: Path, conduit_command: Command) -> None:
+    commit(project, 1)
+    for _ in range(3):
+        conduit_command("bench", "-save=runs", "-benchtime=1x", cwd=project)
+    assert len(list((project / "runs").iterdir())) == 3
+    asked = conduit_command("history", "prune", "-store=runs", "-keep=1", "-n", cwd=project)
+    assert asked.stderr == "2 of 3 runs would be removed\n"
+    assert len(list((project / "runs").iterdir())) == 3
+    done = conduit_command("history", "prune", "-store=runs", "-keep=1", cwd=project)
+    assert done.stdout == asked.stdout
+    assert len(list((project / "runs").iterdir())) == 1
+
+
+def test_a_run_kept_as_a_note_is_listed_with_its_commit(project: Path, conduit_command: Command) -> None:
+    first = commit(project, 1)
+    git(project, "config", "user.name", "n")
+    git(project, "config", "user.email", "n@example.org")
+    saved = conduit_command("bench", "-save=notes", "-benchtime=1x", cwd=project)
+    assert f"kept as note of {first}" in saved.stderr
+    assert first[:10] in conduit_command("history", "list", "-store=notes", cwd=project).stdout
+    assert git(project, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "expected list, show or prune first, found nothing"),
+        (["shwo"], "expected list, show or prune first, found 'shwo'"),
+        (["show"], "there is no folder .conduit/bench with runs"),
+        (["show", "-store=here", "("], "invalid REGEX '('"),
+        (["show", "-store=here", "-unit=B/s"], "no series is left; there are 1, in the units sec/op"),
+        (["show", "-store=here", "-keep=1"], "-keep has no effect on `history show`"),
+        (["prune", "-store=here"], "say what to remove"),
+        (["prune", "-store=here", "-keep=0"], 'invalid value "0" for flag -keep'),
+    ],
+)
+def test_a_wrong_call_says_what_was_found_and_exits_with_2(
+    arguments: list[str], said: str, tmp_path: Path, conduit_command: Command
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "a.txt").write_text("commit: abc\nBenchmarkA 1 1 ns/op\n")
+    answer = conduit_command("history", *arguments, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_damaged_file_is_named_and_the_rest_is_shown(tmp_path: Path, conduit_command: Command) -> None:
+    folder = tmp_path / ".conduit" / "bench"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_text("commit: abc\nBenchmarkA 1 1 ns/op\n")
+    (folder / "b.txt").write_bytes(bytes(100))
+    answer = conduit_command("history", "show", cwd=tmp_path)
+    assert answer.returncode == 0
+    assert "b.txt: binary data" in answer.stderr
+    assert "A" in answer.stdout
