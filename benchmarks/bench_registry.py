@@ -3,8 +3,8 @@
     conduit bench -benchmem benchmarks/bench_registry.py
     conduit bench --check
 
-Documents are generated once for each size. A cold query is the first question to a snapshot that nobody has asked:
-making the snapshot and the part of the graph that the answer needs are in it, as they are in the original, which
+Documents are generated once for each size. A cold query is the first question to a document that nobody has asked:
+making the document and the part of the graph that the answer needs are in it, as they are in the original, which
 builds its graph anew for each cold query.
 """
 
@@ -54,7 +54,7 @@ def bench_registry_init_warm(b: Benchmark) -> None:
     """With every index, which an application else builds when it first asks."""
     document = plain(50)
     for _ in b:
-        Registry.from_json(document).snapshot.warm()
+        Registry.from_json(document).document.warm()
 
 
 def bench_registry_init_rich(b: Benchmark) -> None:
@@ -260,7 +260,7 @@ def _load_and_weigh(size: int, b: Benchmark) -> None:
     document = plain(size)
     kept = kept_bytes(document)
     for _ in b:
-        Registry.from_json(document).snapshot.warm()
+        Registry.from_json(document).document.warm()
     b.report_metric(kept, "kept-B")
     b.report_metric(kept / size, "kept-B/resource")
 
@@ -268,13 +268,13 @@ def _load_and_weigh(size: int, b: Benchmark) -> None:
 @functools.cache
 def kept_bytes(document: bytes) -> int:
     """Bytes that one warm registry of the document keeps alive, counted by the interpreter's own allocators."""
-    Registry.from_json(document).snapshot.warm()
+    Registry.from_json(document).document.warm()
     gc.collect()
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
         registry = Registry.from_json(document)
-        registry.snapshot.warm()
+        registry.document.warm()
         gc.collect()
         after, _ = tracemalloc.get_traced_memory()
         del registry

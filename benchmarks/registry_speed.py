@@ -130,14 +130,14 @@ def hot_rows() -> list[Row]:
     registry = Registry.from_json(small_document()).warm()
     names = {
         "r": registry,
-        "s": registry.snapshot,
-        "d": dict(registry.snapshot.by_name),
+        "s": registry.document,
+        "d": dict(registry.document.by_name),
         "NotFound": NotFoundError,
     }
     cases = {
         "resource(name)": ("r.resource('Post')", 3.6, 4.5),
-        "snapshot.by_name[name]": ("s.by_name['Post']", 1.3, 1.6),
-        "snapshot.schema": ("s.schema", 0.45, 0.6),
+        "document.by_name[name]": ("s.by_name['Post']", 1.3, 1.6),
+        "document.schema": ("s.schema", 0.45, 0.6),
         "routes()": ("r.routes()", 6.8, 8),
         "routes(method)": ("r.routes(method='GET')", 6.8, 8),
         "routes(resource)": ("r.routes(resource='Post')", 6.8, 8),
@@ -206,26 +206,26 @@ def _cold_row(figure: str, seconds: float, size: int, fixed_us: float, each_us: 
 
 def _again(data: bytes, name: str, depth: int, reverse: bool) -> tuple[int, float]:
     """The size of an answer, and the time to find it anew in a graph whose nodes are there."""
-    snapshot = Registry.from_json(data).snapshot
-    answer = snapshot.find_dependencies(name, depth, reverse, None)
-    kept = snapshot._backward if reverse else snapshot._forward
+    document = Registry.from_json(data).document
+    answer = document.compute_dependencies(name, depth, reverse, None)
+    kept = document._backward if reverse else document._forward
     least = float("inf")
     for _ in range(2_000 if len(answer.edges) < 100 else 50):
         kept.clear()
-        snapshot._entries = 0
+        document._entries = 0
         start = time.thread_time()
-        snapshot.find_dependencies(name, depth, reverse, None)
+        document.compute_dependencies(name, depth, reverse, None)
         least = min(least, time.thread_time() - start)
     return len(answer.nodes) + len(answer.edges), least
 
 
 def _first(data: bytes, name: str, depth: int) -> float:
-    """The time of the first question to a snapshot whose graph has no nodes yet."""
+    """The time of the first question to a document whose graph has no nodes yet."""
     registry = Registry.from_json(data)
     least = float("inf")
     for _ in range(300):
-        registry.snapshot._graph = None
-        registry.snapshot._forward.clear()
+        registry.document._graph = None
+        registry.document._forward.clear()
         start = time.thread_time()
         registry.dependencies(name, depth)
         least = min(least, time.thread_time() - start)
@@ -288,7 +288,7 @@ def five_indexes(registry: Registry) -> Registry:
 
 def all_indexes(registry: Registry) -> Registry:
     """Every index and the whole graph; the warnings are no index."""
-    registry.snapshot.warm()
+    registry.document.warm()
     return registry
 
 

@@ -40,15 +40,14 @@ class ProfilerUnavailableError(ConduitError):
 class MetadataError(ConduitError):
     """A metadata document that cannot be used.
 
-    `problems` are the faults found, each with its place in front (`resources[3].fields[0].type: expected str, got int`);
-    `place` is the first one's path in the document, empty where the fault is not in a value; `offset` the byte, from 0,
-    where reading stopped, or None.
+    `problems`: the faults, each after its path (`resources[3].fields[0].type: expected str, got int`). `path`: the path of
+    the first fault, empty when the fault is not in a value. `offset`: the byte, from 0, where reading stopped, or None.
     """
 
-    def __init__(self, *problems: str, place: str = "", offset: int | None = None) -> None:
+    def __init__(self, *problems: str, path: str = "", offset: int | None = None) -> None:
         super().__init__(*problems)
         self.problems = problems
-        self.place = place
+        self.path = path
         self.offset = offset
 
     def __str__(self) -> str:
@@ -109,11 +108,11 @@ class NotFoundError(ConduitError, LookupError):
     @property
     def available(self) -> tuple[str, ...]:
         """The names that are there; empty when the registry itself is gone."""
-        place = self.args[2]
-        if isinstance(place, tuple):
-            return place
-        directory = place()
-        return () if directory is None else directory.names(self.kind)
+        searched = self.args[2]
+        if isinstance(searched, tuple):
+            return searched
+        document = searched()
+        return () if document is None else document.names(self.kind)
 
     @property
     def near(self) -> tuple[str, ...]:

@@ -364,7 +364,7 @@ def test_an_unknown_name_gets_suggestions_on_standard_error_and_exit_status_1(
     ("words", "message"),
     [
         ([], "expected a verb: resources, resource, routes"),
-        (["resorces"], "Did you mean 'resources'?"),
+        (["resorces"], "did you mean resources?"),
         (["resource"], "resource: expected NAME, got 0 arguments"),
         (["resources", "x"], "resources: expected no argument, got 1"),
         (["deps", "session", "--depth", "-1"], "expected a number from 0"),

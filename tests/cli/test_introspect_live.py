@@ -18,7 +18,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def cached(tmp_path: Path) -> dict[str, str]:
-    """An environment whose snapshots are the test's own."""
+    """An environment whose cached documents are the test's own."""
     return {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 

@@ -173,7 +173,7 @@ def test_every_wrong_value_is_named_with_its_place() -> None:
     )
     with pytest.raises(MetadataError) as caught:
         decode(data)
-    assert caught.value.place == "version"
+    assert caught.value.path == "version"
     assert caught.value.problems == (
         "version: expected str, got int",
         "resources[0].fields[0].type: expected str, got int",

@@ -56,8 +56,8 @@ def _registry(path: Path) -> Registry:
 
 
 def _indices(items: tuple[Any, ...], all_items: tuple[Any, ...]) -> list[int]:
-    places = {id(item): index for index, item in enumerate(all_items)}
-    return [places[id(item)] for item in items]
+    indexes = {id(item): index for index, item in enumerate(all_items)}
+    return [indexes[id(item)] for item in items]
 
 
 def _json(record: Any) -> Any:

@@ -22,8 +22,8 @@ from conduit._native import available as native_available
 from conduit._native import reason as native_reason
 from conduit.errors import NotFoundError
 from conduit.metadata import Registry, Route
-from conduit.metadata import indexing as record_loops
 from conduit.metadata import questions as in_python
+from conduit.metadata import tables as record_loops
 from tests.metadata.test_registry import METHODS, NAMES, PATHS, documents
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def test_c_and_python_give_the_same_answers_and_errors_to_any_call_cold_and_kept
     document: Metadata, asked: list[tuple[str, list[Any], dict[str, Any]]]
 ) -> None:
     registry, other = Registry(document), in_python.Questions()
-    other._point_at(Registry(document).snapshot)
+    other._point_at(Registry(document).document)
     for _ in range(2):
         for call in asked:
             assert outcome(registry, call) == outcome(other, call), call
@@ -140,12 +140,12 @@ def test_a_document_that_is_replaced_during_a_question_still_answers_it(question
 @needs_native
 def test_a_registry_points_at_nothing_but_a_snapshot() -> None:
     registry = Registry.from_json(small_document())
-    before = registry.snapshot
-    with pytest.raises(TypeError, match="expected a snapshot, got dict"):
+    before = registry.document
+    with pytest.raises(TypeError, match="expected a document, got dict"):
         registry._point_at({})  # type: ignore[arg-type]
     with pytest.raises(AttributeError):
-        registry.snapshot = before
-    assert registry.snapshot is before
+        registry.document = before
+    assert registry.document is before
     with pytest.raises(AttributeError):
         Registry.__new__(Registry).resource("Post")
 
@@ -156,7 +156,7 @@ def test_a_registry_and_its_snapshot_in_a_ring_are_collected() -> None:
 
     registry = Own()
     registry.itself = registry
-    gone = weakref.ref(registry.snapshot)
+    gone = weakref.ref(registry.document)
     del registry
     gc.collect()
     assert gone() is None
@@ -168,7 +168,7 @@ def test_questions_leave_the_references_of_what_they_touch_as_they_were() -> Non
     post, types = registry.resource("Post"), ["belongs_to"]
     touched: list[Any] = [
         post,
-        registry.snapshot,
+        registry.document,
         registry.routes(),
         registry.dependencies("Post"),
         None,

@@ -24,8 +24,8 @@ from conduit._native import available as native_available
 from conduit._native import reason as native_reason
 from conduit.errors import MetadataError, NotFoundError, NotRegisteredError
 from conduit.metadata import Metadata, Pattern, Registry, Resource, Route, decode, encode, unregister
+from conduit.metadata.loaded_document import CACHED_ANSWERS
 from conduit.metadata.schema import Field, Relationship
-from conduit.metadata.snapshot import CACHED_ANSWERS
 from tests.conftest import OWN_GOLDEN
 
 if TYPE_CHECKING:
@@ -171,14 +171,14 @@ def test_near_names_are_found_among_fifty_thousand_without_a_wait() -> None:
 
 def test_a_stored_error_does_not_keep_the_registry_alive() -> None:
     registry = Registry.from_json(small_document())
-    snapshot = weakref.ref(registry.snapshot)
+    document = weakref.ref(registry.document)
     try:
         registry.resource("Psot")
     except NotFoundError as error:
         kept = error.with_traceback(None)
     del registry
     gc.collect()
-    assert snapshot() is None
+    assert document() is None
     assert str(kept) == "resource not found: 'Psot'; there are none"
 
 
@@ -289,8 +289,8 @@ cycles()
 impact('User')
 conventions()
 warnings
-snapshot.by_name['Post']
-snapshot.schema
+document.by_name['Post']
+document.schema
 """.strip().splitlines()
 
 
@@ -328,7 +328,7 @@ def _blocks_of(registry: Registry) -> int:
 
 
 def _doubts(document: bytes) -> list[str]:
-    return [str(doubt) for doubt in Registry.from_json(document).warnings]
+    return [str(warning) for warning in Registry.from_json(document).warnings]
 
 
 def test_a_document_without_doubts_has_no_warnings() -> None:
@@ -338,7 +338,7 @@ def test_a_document_without_doubts_has_no_warnings() -> None:
 
 def test_doubts_are_told_with_their_place() -> None:
     assert _doubts(b'{"version":"99.7-future"}') == [
-        "version: unknown version '99.7-future'; read as 1.0, of which keys may be missed"
+        "version: unknown version '99.7-future'; read as 1.0, so keys may be missed"
     ]
     assert _doubts(b'{"resources":[{"name":"A"},{"name":"B"},{"name":"A"}]}') == [
         "resources[2].name: 'A' is also resources[0]; the last of a name is found"
@@ -355,19 +355,19 @@ def test_a_key_that_is_there_twice_is_a_warning_and_the_last_value_stands() -> N
     registry = Registry.from_json(data)
     assert registry.schema().version == "1.0"
     assert registry.resource("A").fields[0].name == "y"
-    assert [doubt.place for doubt in registry.warnings] == ["version", "resources[0].fields[0].name"]
-    assert all("more than once" in doubt.message for doubt in registry.warnings)
+    assert [warning.path for warning in registry.warnings] == ["version", "resources[0].fields[0].name"]
+    assert all("more than once" in warning.message for warning in registry.warnings)
     deep = b'{"x":' + b'{"a":' * 3000 + b"1" + b"}" * 3000 + b',"version":"1","version":"1"}'
-    assert [doubt.place for doubt in Registry.from_json(deep).warnings] == ["version"]
+    assert [warning.path for warning in Registry.from_json(deep).warnings] == ["version"]
 
 
 def test_a_graph_in_the_document_that_its_resources_do_not_give_is_a_warning() -> None:
     data = json.loads(small_document())
     data["dependencies"]["edges"][0]["to"] = "Comment"
-    doubts = _doubts(json.dumps(data).encode())
-    assert len(doubts) == 2
-    assert "has 1 of the edges other than the resources say, such as Post → Comment" in doubts[0]
-    assert "lacks 1 of the edges other than the resources say, such as Post → User" in doubts[1]
+    warnings = _doubts(json.dumps(data).encode())
+    assert len(warnings) == 2
+    assert "has 1 of the edges other than the resources say, such as Post → Comment" in warnings[0]
+    assert "lacks 1 of the edges other than the resources say, such as Post → User" in warnings[1]
 
 
 # --- the registry of the process
@@ -433,7 +433,7 @@ def test_a_file_s_faults_are_told_with_its_name(tmp_path: Path) -> None:
         MetadataError, match=r"bad\.json: resources\[0\]\.name: expected str, got int"
     ) as caught:
         conduit.load(tmp_path / "bad.json")
-    assert caught.value.place == "resources[0].name"
+    assert caught.value.path == "resources[0].name"
 
 
 # --- threads
@@ -488,9 +488,9 @@ def test_eight_threads_read_during_continuous_registration_and_never_see_a_mixtu
             answer()
 
     def answer() -> None:
-        snapshot = registry.snapshot
-        label = snapshot.schema.version.removeprefix("1.")
-        assert snapshot.by_name["Same"].fields[0].name == f"g{label}"
+        document = registry.document
+        label = document.schema.version.removeprefix("1.")
+        assert document.by_name["Same"].fields[0].name == f"g{label}"
         seen = {
             frozenset(route.handler for route in registry.routes("GET", "/same")),
             frozenset(route.handler for route in registry.routes(resource=None)),

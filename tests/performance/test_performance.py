@@ -79,7 +79,7 @@ class TestPerformance:
     @counts
     def test_memory(self, bench: Bench) -> None:
         document = plain_document(50)
-        result = bench(lambda: Registry.from_json(document).snapshot.warm(), benchtime="10x")
+        result = bench(lambda: Registry.from_json(document).document.warm(), benchtime="10x")
         assert_acceptable("MemoryEfficiency/50", "B/op", result.bytes_per_op)
 
     @counts

@@ -79,7 +79,7 @@ def test_a_part_that_fails_is_an_error_with_its_place_and_the_rest_is_kept(tmp_p
     )
     found = collect(tmp_path)
     assert [resource.name for resource in found.resources] == ["Row"]
-    assert [(e.source, e.message, e.place) for e in found.errors] == [
+    assert [(e.source, e.message, e.location) for e in found.errors] == [
         ("loading app:app", "RuntimeError: postgres://<redacted>@db/shop is away", "app.py:3")
     ]
 

@@ -14,7 +14,7 @@ APP = "from fastapi import FastAPI\nother = 3\napp = FastAPI()\n"
 def found(root: Path, **environment: str) -> tuple[str, str]:
     chosen = discover(root, environment)
     application = chosen.application
-    return application.app or application.django, chosen.place
+    return application.app or application.django, chosen.named_by
 
 
 def test_the_projects_own_section_comes_before_everything_else(tmp_path: Path) -> None:

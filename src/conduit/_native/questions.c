@@ -1,12 +1,12 @@
-/* The questions to a loaded registry whose answers are kept: one to four dict lookups each.
+/* Registry queries: one to four dict lookups when the answer is cached.
  *
- * `Tables` is where a snapshot keeps its answers; `Questions` points at one and asks it. Both say what the Python classes
- * of the same names in conduit.metadata.questions say, which stand in where this extension is not; tests hold the two
- * against each other.
+ * `Tables` holds the cached answers of a loaded document; `Questions` points at one document and queries it. Both behave as
+ * the Python classes of the same names in conduit.metadata.tables and conduit.metadata.questions, which replace them where
+ * this extension is not loaded; tests compare the two.
  *
- * Law: a kept answer is found, given a reference and returned: no lock, no allocation. What is not in a table is asked of
- * the snapshot's own method (`find_…`), which computes it and keeps it. Comparing keys may run the program (a str with an
- * __eq__ of its own), and the program may replace the document, so whatever is being looked into is owned meanwhile. */
+ * A cached answer is found, given a reference and returned, without a lock or an allocation. For an answer in no table the
+ * document's `compute_…` method is called, which computes and caches it. Comparing keys may run Python code (a str with its
+ * own __eq__), and that code may replace the document, so everything being searched is owned during the search. */
 #include "native.h"
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 
 enum {
     SCHEMA, RESOURCES, BY_NAME,
-    ROUTES_AT, ROUTES_OF, ROUTES_OF_AT, ROUTES_LIKE,
+    BY_PATH_METHOD, BY_RESOURCE_METHOD, BY_RESOURCE_PATH, BY_RESOURCE_PATH_METHOD,
     PATTERNS, PATTERN_BY_NAME, CONVENTIONS,
     RELATIONSHIPS_TO, FIELDS_BY_TYPE, MATCHING, IMPACTS,
     FORWARD, BACKWARD, FORWARD_OF_TYPES, BACKWARD_OF_TYPES,
@@ -29,7 +29,7 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    Tables *snapshot;
+    Tables *document;
 } Questions;
 
 /* ---- arguments: by position or by name, as a Python function takes them ---- */
@@ -106,14 +106,14 @@ static inline PyObject *look_up_again(PyObject *found, PyObject *key) {
     return value;
 }
 
-/* The snapshot that answers this question from first to last, owned. */
-static inline Tables *current_snapshot(Questions *self) {
-    if (UNLIKELY(self->snapshot == NULL)) {
-        PyErr_SetString(PyExc_AttributeError, "snapshot");
+/* The document that answers this question from first to last, owned. */
+static inline Tables *current_document(Questions *self) {
+    if (UNLIKELY(self->document == NULL)) {
+        PyErr_SetString(PyExc_AttributeError, "document");
         return NULL;
     }
-    Py_INCREF(self->snapshot);
-    return self->snapshot;
+    Py_INCREF(self->document);
+    return self->document;
 }
 
 static inline bool is_missing(const PyObject *answer) { return UNLIKELY(answer == NULL) && !PyErr_Occurred(); }
@@ -127,22 +127,22 @@ static inline bool is_given(PyObject *argument) {
 
 /* ---- questions of one word ---- */
 
-static PyObject *ask_of(Questions *self, int table, PyObject *key, PyObject *slow_way) {
-    Tables *snapshot = current_snapshot(self);
-    if (snapshot == NULL) return NULL;
-    PyObject *answer = look_up(snapshot->tables[table], key);
-    if (is_missing(answer)) answer = PyObject_CallMethodOneArg((PyObject *)snapshot, slow_way, key);
-    Py_DECREF(snapshot);
+static PyObject *ask_of(Questions *self, int table, PyObject *key, PyObject *compute) {
+    Tables *document = current_document(self);
+    if (document == NULL) return NULL;
+    PyObject *answer = look_up(document->tables[table], key);
+    if (is_missing(answer)) answer = PyObject_CallMethodOneArg((PyObject *)document, compute, key);
+    Py_DECREF(document);
     return answer;
 }
 
 #define QUESTION_OF_ONE(question, table, needs, parameter)                                                            \
     static Signature question##_signature = {#question, needs, 1, {parameter}, {NULL}};                               \
-    static PyObject *question##_slow_way;                                                                             \
+    static PyObject *compute_##question;                                                                             \
     static PyObject *question(Questions *self, PyObject *const *values, Py_ssize_t count, PyObject *names) {          \
         PyObject *key;                                                                                                \
         if (!bind(&question##_signature, values, count, names, &key)) return NULL;                                    \
-        return ask_of(self, table, key == NULL ? Py_None : key, question##_slow_way);                                 \
+        return ask_of(self, table, key == NULL ? Py_None : key, compute_##question);                                 \
     }
 
 QUESTION_OF_ONE(patterns, PATTERNS, 0, "category")
@@ -157,8 +157,8 @@ static Signature resource_signature = {"resource", 1, 1, {"name"}, {NULL}};
 static Signature get_signature = {"get", 1, 1, {"name"}, {NULL}};
 static PyObject *not_found, *resource_kind;
 
-static void raise_not_found(Tables *snapshot, PyObject *name) {
-    PyObject *arguments[] = {(PyObject *)snapshot, resource_kind, name};
+static void raise_not_found(Tables *document, PyObject *name) {
+    PyObject *arguments[] = {(PyObject *)document, resource_kind, name};
     PyObject *error = PyObject_VectorcallMethod(not_found, arguments, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     if (error == NULL) return;
     PyErr_SetObject((PyObject *)Py_TYPE(error), error);
@@ -168,33 +168,33 @@ static void raise_not_found(Tables *snapshot, PyObject *name) {
 static PyObject *resource(Questions *self, PyObject *const *values, Py_ssize_t count, PyObject *names) {
     PyObject *name;
     if (!bind(&resource_signature, values, count, names, &name)) return NULL;
-    Tables *snapshot = current_snapshot(self);
-    if (snapshot == NULL) return NULL;
-    PyObject *answer = look_up(snapshot->tables[BY_NAME], name);
-    if (is_missing(answer)) raise_not_found(snapshot, name);
-    Py_DECREF(snapshot);
+    Tables *document = current_document(self);
+    if (document == NULL) return NULL;
+    PyObject *answer = look_up(document->tables[BY_NAME], name);
+    if (is_missing(answer)) raise_not_found(document, name);
+    Py_DECREF(document);
     return answer;
 }
 
 static PyObject *get(Questions *self, PyObject *const *values, Py_ssize_t count, PyObject *names) {
     PyObject *name;
     if (!bind(&get_signature, values, count, names, &name)) return NULL;
-    Tables *snapshot = current_snapshot(self);
-    if (snapshot == NULL) return NULL;
-    PyObject *answer = look_up(snapshot->tables[BY_NAME], name);
+    Tables *document = current_document(self);
+    if (document == NULL) return NULL;
+    PyObject *answer = look_up(document->tables[BY_NAME], name);
     if (is_missing(answer)) answer = Py_NewRef(Py_None);
-    Py_DECREF(snapshot);
+    Py_DECREF(document);
     return answer;
 }
 
 /* ---- questions of none ---- */
 
 static PyObject *whole(Questions *self, int table) {
-    Tables *snapshot = current_snapshot(self);
-    if (snapshot == NULL) return NULL;
-    PyObject *answer = Py_XNewRef(snapshot->tables[table]);
-    Py_DECREF(snapshot);
-    if (answer == NULL) PyErr_SetString(PyExc_AttributeError, "the snapshot was not made whole");
+    Tables *document = current_document(self);
+    if (document == NULL) return NULL;
+    PyObject *answer = Py_XNewRef(document->tables[table]);
+    Py_DECREF(document);
+    if (answer == NULL) PyErr_SetString(PyExc_AttributeError, "the document was not made whole");
     return answer;
 }
 
@@ -205,38 +205,38 @@ static PyObject *resources(Questions *self, PyObject *Py_UNUSED(ignored)) { retu
 
 static Signature routes_signature = {"routes", 0, 3, {"method", "path", "resource"}, {NULL}};
 static Signature dependencies_signature = {"dependencies", 1, 4, {"name", "depth", "reverse", "types"}, {NULL}};
-static PyObject *find_routes, *find_dependencies;
+static PyObject *compute_routes, *compute_dependencies;
 
-static PyObject *look_up_routes(const Tables *snapshot, PyObject *method, PyObject *path, PyObject *resource) {
-    if (resource == Py_None) return look_up_again(look_up(snapshot->tables[ROUTES_AT], path), method);
-    if (!is_given(path)) return look_up_again(look_up(snapshot->tables[ROUTES_OF], resource), method);
-    if (!is_given(method)) return look_up_again(look_up(snapshot->tables[ROUTES_OF_AT], resource), path);
-    return look_up_again(look_up_again(look_up(snapshot->tables[ROUTES_LIKE], resource), path), method);
+static PyObject *look_up_routes(const Tables *document, PyObject *method, PyObject *path, PyObject *resource) {
+    if (resource == Py_None) return look_up_again(look_up(document->tables[BY_PATH_METHOD], path), method);
+    if (!is_given(path)) return look_up_again(look_up(document->tables[BY_RESOURCE_METHOD], resource), method);
+    if (!is_given(method)) return look_up_again(look_up(document->tables[BY_RESOURCE_PATH], resource), path);
+    return look_up_again(look_up_again(look_up(document->tables[BY_RESOURCE_PATH_METHOD], resource), path), method);
 }
 
 static PyObject *routes(Questions *self, PyObject *const *values, Py_ssize_t count, PyObject *names) {
     PyObject *given[3];
     if (!bind(&routes_signature, values, count, names, given)) return NULL;
-    Tables *snapshot = current_snapshot(self);
-    if (snapshot == NULL) return NULL;
+    Tables *document = current_document(self);
+    if (document == NULL) return NULL;
     PyObject *method = given[0] == NULL ? empty_text : given[0], *path = given[1] == NULL ? empty_text : given[1];
     PyObject *resource = given[2] == NULL ? Py_None : given[2];
-    PyObject *answer = look_up_routes(snapshot, method, path, resource);
+    PyObject *answer = look_up_routes(document, method, path, resource);
     if (is_missing(answer)) {
-        PyObject *arguments[] = {(PyObject *)snapshot, method, path, resource};
-        answer = PyObject_VectorcallMethod(find_routes, arguments, 4 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        PyObject *arguments[] = {(PyObject *)document, method, path, resource};
+        answer = PyObject_VectorcallMethod(compute_routes, arguments, 4 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     }
-    Py_DECREF(snapshot);
+    Py_DECREF(document);
     return answer;
 }
 
-static PyObject *look_up_dependencies(const Tables *snapshot, PyObject *name, PyObject *depth, bool reverse,
+static PyObject *look_up_dependencies(const Tables *document, PyObject *name, PyObject *depth, bool reverse,
                                       PyObject *types) {
     PyObject *of_name;
     if (types == Py_None)
-        of_name = look_up(snapshot->tables[reverse ? BACKWARD : FORWARD], name);
+        of_name = look_up(document->tables[reverse ? BACKWARD : FORWARD], name);
     else
-        of_name = look_up_again(look_up(snapshot->tables[reverse ? BACKWARD_OF_TYPES : FORWARD_OF_TYPES], types), name);
+        of_name = look_up_again(look_up(document->tables[reverse ? BACKWARD_OF_TYPES : FORWARD_OF_TYPES], types), name);
     return look_up_again(of_name, depth);
 }
 
@@ -246,15 +246,15 @@ static PyObject *dependencies(Questions *self, PyObject *const *values, Py_ssize
     PyObject *depth = given[1] == NULL ? zero : given[1], *types = given[3] == NULL ? Py_None : given[3];
     int reverse = given[2] == NULL ? false : PyObject_IsTrue(given[2]);
     if (reverse < 0) return NULL;
-    Tables *snapshot = current_snapshot(self);
-    if (snapshot == NULL) return NULL;
-    PyObject *answer = look_up_dependencies(snapshot, given[0], depth, reverse, types);
+    Tables *document = current_document(self);
+    if (document == NULL) return NULL;
+    PyObject *answer = look_up_dependencies(document, given[0], depth, reverse, types);
     if (UNLIKELY(answer == NULL) && PyErr_ExceptionMatches(PyExc_TypeError)) PyErr_Clear(); /* a list is no key */
     if (is_missing(answer)) {
-        PyObject *arguments[] = {(PyObject *)snapshot, given[0], depth, reverse ? Py_True : Py_False, types};
-        answer = PyObject_VectorcallMethod(find_dependencies, arguments, 5 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        PyObject *arguments[] = {(PyObject *)document, given[0], depth, reverse ? Py_True : Py_False, types};
+        answer = PyObject_VectorcallMethod(compute_dependencies, arguments, 5 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     }
-    Py_DECREF(snapshot);
+    Py_DECREF(document);
     return answer;
 }
 
@@ -282,10 +282,10 @@ static PyMemberDef table_members[] = {
     TABLE("schema", SCHEMA),
     TABLE("resources", RESOURCES),
     TABLE("by_name", BY_NAME),
-    TABLE("_routes_at", ROUTES_AT),
-    TABLE("_routes_of", ROUTES_OF),
-    TABLE("_routes_of_at", ROUTES_OF_AT),
-    TABLE("_routes_like", ROUTES_LIKE),
+    TABLE("_by_path_method", BY_PATH_METHOD),
+    TABLE("_by_resource_method", BY_RESOURCE_METHOD),
+    TABLE("_by_resource_path", BY_RESOURCE_PATH),
+    TABLE("_by_resource_path_method", BY_RESOURCE_PATH_METHOD),
     TABLE("_patterns", PATTERNS),
     TABLE("_pattern_by_name", PATTERN_BY_NAME),
     TABLE("_conventions", CONVENTIONS),
@@ -303,7 +303,7 @@ static PyMemberDef table_members[] = {
 static PyTypeObject tables_type = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "conduit._native._core.Tables",
-    .tp_doc = "Where a snapshot keeps its answers.",
+    .tp_doc = "The cached answers of a loaded document.",
     .tp_basicsize = sizeof(Tables),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_new = PyType_GenericNew,
@@ -313,22 +313,22 @@ static PyTypeObject tables_type = {
     .tp_members = table_members,
 };
 
-static PyObject *point_at(Questions *self, PyObject *snapshot) {
-    if (!PyObject_TypeCheck(snapshot, &tables_type))
-        return PyErr_Format(PyExc_TypeError, "expected a snapshot, got %.100s", Py_TYPE(snapshot)->tp_name);
-    Tables *before = self->snapshot;
-    self->snapshot = (Tables *)Py_NewRef(snapshot);
+static PyObject *point_at(Questions *self, PyObject *document) {
+    if (!PyObject_TypeCheck(document, &tables_type))
+        return PyErr_Format(PyExc_TypeError, "expected a document, got %.100s", Py_TYPE(document)->tp_name);
+    Tables *before = self->document;
+    self->document = (Tables *)Py_NewRef(document);
     Py_XDECREF(before);
     Py_RETURN_NONE;
 }
 
 static int questions_traverse(Questions *self, visitproc visit, void *arg) {
-    Py_VISIT(self->snapshot);
+    Py_VISIT(self->document);
     return 0;
 }
 
 static int questions_clear(Questions *self) {
-    Py_CLEAR(self->snapshot);
+    Py_CLEAR(self->document);
     return 0;
 }
 
@@ -339,8 +339,8 @@ static void questions_dealloc(Questions *self) {
 }
 
 static PyMemberDef questions_members[] = {
-    {"snapshot", T_OBJECT_EX, offsetof(Questions, snapshot), READONLY,
-     "What answers now. Whoever loops takes it once and reads `snapshot.by_name[name]` and `snapshot.schema`."},
+    {"document", T_OBJECT_EX, offsetof(Questions, document), READONLY,
+     "The current document. In a loop, read it once and use `document.by_name[name]` and `document.schema`."},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -348,46 +348,46 @@ static PyMemberDef questions_members[] = {
     {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL | METH_KEYWORDS, #name parameters "\n--\n\n" doc}
 
 static PyMethodDef questions_methods[] = {
-    {"_point_at", (PyCFunction)point_at, METH_O, "_point_at($self, snapshot, /)\n--\n\nAnswers from another snapshot from now on."},
-    {"schema", (PyCFunction)schema, METH_NOARGS, "schema($self)\n--\n\nThe whole document."},
+    {"_point_at", (PyCFunction)point_at, METH_O, "_point_at($self, document, /)\n--\n\nSwitch to another document."},
+    {"schema", (PyCFunction)schema, METH_NOARGS, "schema($self)\n--\n\nReturn the whole document."},
     {"resources", (PyCFunction)resources, METH_NOARGS,
-     "resources($self)\n--\n\nAll resources in document order, also those whose name is repeated."},
+     "resources($self)\n--\n\nReturn all resources in document order, including those with repeated names."},
     FAST(resource, "($self, name)",
-         "The resource of exactly this name, the last one where it is repeated; `NotFoundError` with near names."),
+         "Return the resource with this exact name, the last one if it is repeated; raise `NotFoundError` if none."),
     FAST(get, "($self, name)",
-         "The resource of exactly this name, or None: ten times cheaper than an error where misses are common."),
+         "Return the resource with this exact name, or None; ten times cheaper than `resource` when it is missing."),
     FAST(routes, "($self, method='', path='', resource=None)",
-         "The routes that meet all that is given, in document order; neither `\"\"` nor None is given.\n\n"
-         "`method` is compared without case, `path` and `resource` exactly."),
+         "Return the routes that match every given filter, in document order; `\"\"` and None mean no filter.\n\n"
+         "`method` is compared case-insensitively, `path` and `resource` exactly."),
     FAST(patterns, "($self, category=None)",
-         "The document's own patterns of exactly this category, or all of them; what `conventions` finds is apart."),
+         "Return the patterns written in the document, all or of one exact category; see also `conventions`."),
     FAST(pattern, "($self, name)",
-         "The document's pattern of exactly this name, the last one where it is repeated; `NotFoundError` if none."),
+         "Return the pattern with this exact name, the last one if it is repeated; raise `NotFoundError` if none."),
     FAST(conventions, "($self, options=None)",
-         "What the application does again and again: middleware, validation, hook and field conventions with outliers."),
+         "Return the conventions found in the application (middleware, validations, hooks, fields) with their outliers."),
     FAST(relationships_to, "($self, name)",
-         "Every relationship whose target is `name`, in document order; none for a name that nobody points at."),
+         "Return every relationship whose target is `name`, in document order; empty if there are none."),
     FAST(resources_matching, "($self, pattern)",
-         "The resources whose name is `pattern` or matches it as a glob, in document order.\n\n"
-         "`*` is any text, also none; `?` is one character; `[abc]`, `[a-z]` and `[!a]` are one character of a set. Case\n"
-         "matters, and the whole name has to match."),
+         "Return the resources whose name equals `pattern` or matches it as a glob, in document order.\n\n"
+         "`*` matches any text, including none; `?` one character; `[abc]`, `[a-z]` and `[!a]` one character of a set. The\n"
+         "match is case-sensitive and covers the whole name."),
     FAST(fields_by_type, "($self, type)",
-         "The fields whose type begins with `type` (`string` finds `string!`), with their resources, in document order."),
+         "Return the fields whose type starts with `type` (`string` finds `string!`), in document order."),
     FAST(dependencies, "($self, name, depth=0, reverse=False, types=None)",
-         "What a resource depends on, or with `reverse` what depends on it, breadth first.\n\n"
-         "`depth` 1 gives its own edges and their ends, `d` the edges of everything nearer than `d`, 0 all that can be\n"
-         "reached. Edges keep their own direction also in reverse. `types` keeps to relationship types, `uses`\n"
-         "(middleware) and `calls` (functions); a tuple is found fastest. Raises `NotFoundError` for an unknown resource,\n"
-         "`ValueError` for a negative depth or a type that neither the format nor the document knows."),
+         "Return the dependencies of a resource, or with `reverse` its dependents, breadth first.\n\n"
+         "`depth` 1 gives its own edges and their ends, `d` the edges of all nodes nearer than `d`, 0 everything reachable.\n"
+         "Edges keep their direction in reverse. `types` selects relationship types, `uses` (middleware) and `calls`\n"
+         "(functions); pass a tuple for the fastest lookup. Raises `NotFoundError` for an unknown resource, `ValueError`\n"
+         "for a negative depth or a type that neither the format nor the document has."),
     FAST(impact, "($self, name)",
-         "What breaks when a row of the resource is deleted, transitively, each effect with its chain."),
+         "Return what deleting a row of the resource affects, transitively; each effect has its chain."),
     {NULL, NULL, 0, NULL},
 };
 
 static PyTypeObject questions_type = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "conduit._native._core.Questions",
-    .tp_doc = "Asks a snapshot's tables.",
+    .tp_doc = "Query methods over the current document.",
     .tp_basicsize = sizeof(Questions),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_new = PyType_GenericNew,
@@ -402,15 +402,15 @@ static const struct { PyObject **text; const char *is; } TEXTS[] = {
     {&empty_text, ""},
     {&resource_kind, "resource"},
     {&not_found, "not_found"},
-    {&find_routes, "find_routes"},
-    {&find_dependencies, "find_dependencies"},
-    {&patterns_slow_way, "find_patterns"},
-    {&pattern_slow_way, "find_pattern"},
-    {&conventions_slow_way, "find_conventions"},
-    {&relationships_to_slow_way, "find_relationships_to"},
-    {&resources_matching_slow_way, "find_matching"},
-    {&fields_by_type_slow_way, "find_fields_by_type"},
-    {&impact_slow_way, "find_impact"},
+    {&compute_routes, "compute_routes"},
+    {&compute_dependencies, "compute_dependencies"},
+    {&compute_patterns, "compute_patterns"},
+    {&compute_pattern, "compute_pattern"},
+    {&compute_conventions, "compute_conventions"},
+    {&compute_relationships_to, "compute_relationships_to"},
+    {&compute_resources_matching, "compute_matching"},
+    {&compute_fields_by_type, "compute_fields_by_type"},
+    {&compute_impact, "compute_impact"},
 };
 
 static Signature *const SIGNATURES[] = {

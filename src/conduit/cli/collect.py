@@ -89,7 +89,7 @@ def _write(path: str, metadata: Metadata) -> None:
 
 
 def _refuse_nothing(path: str, metadata: Metadata, verbose: bool) -> int:
-    """An empty document would take the place of a good one, and every later question would be answered with "none"."""
+    """An empty document would take the location of a good one, and every later question would be answered with "none"."""
     _print_warnings(metadata, verbose)
     kept = "standard output has nothing" if path == "-" else f"{os.path.normpath(path)} was not written"
     print(f"conduit: nothing was collected, so {kept}; repair what is named above", file=sys.stderr)
@@ -106,8 +106,8 @@ def _report(path: str, metadata: Metadata, verbose: bool) -> None:
 def _print_warnings(metadata: Metadata, verbose: bool) -> None:
     shown = metadata.errors if verbose else metadata.errors[:SHOWN_WARNINGS]
     for error in shown:
-        place = f"{error.place}: " if error.place else ""
-        print(f"conduit: warning: {error.source}: {place}{error.message}", file=sys.stderr)
+        location = f"{error.location}: " if error.location else ""
+        print(f"conduit: warning: {error.source}: {location}{error.message}", file=sys.stderr)
     if len(shown) < len(metadata.errors):
         hidden = len(metadata.errors) - len(shown)
         print(f"conduit: {hidden} more warnings; --verbose shows them", file=sys.stderr)

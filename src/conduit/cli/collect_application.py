@@ -79,7 +79,7 @@ def application_of(parsed: Parsed) -> Application:
     if alone:
         raise UsageError(f"--{alone[0]} needs --app, --django or --sqlalchemy beside it")
     found = discover(root)
-    _print_choice(found.application, found.place)
+    _print_choice(found.application, found.named_by)
     if parsed["python"]:
         from msgspec.structs import replace
 
@@ -113,11 +113,11 @@ def _settings(parsed: Parsed, root: Path) -> tuple[str, Path]:
     return settings, path.resolve().parent if "root" not in parsed.given else root
 
 
-def _print_choice(application: Application, place: str) -> None:
+def _print_choice(application: Application, named_by: str) -> None:
     named = " ".join(
         f"--{name} {getattr(application, name)}" for name in NAMING if getattr(application, name)
     )
-    print(f"conduit: collecting {named} (from {place}) with {application.python}", file=sys.stderr)
+    print(f"conduit: collecting {named} (from {named_by}) with {application.python}", file=sys.stderr)
 
 
 def collect_live(parsed: Parsed) -> Metadata:

@@ -1,14 +1,14 @@
-"""WHAT THE APP IS: its resources, routes and patterns, who leans on whom, and the answers to questions about them.
+"""The metadata registry: resources, routes, patterns and dependencies of an application, and queries over them.
 
-The document is the JSON format of the Go framework's `runtime/metadata` package, key for key; keys of our own come
-after the original's and are left out when empty, so that either reader accepts what the other writes. `schema` holds
-the records, `codec` turns records into bytes and back and tells bad input apart, `registry` loads a document once and
-answers from the indexes of its `snapshot`, `dependencies` walks the graph of who needs whom, `impact` follows deletions
-through it, `patterns` finds what an application does again and again, `warnings` says what is doubtful about a document.
-The JSON Schema for other programs is `document.schema.json`, beside this file. Used by `conduit.sources` (which makes
-documents), by the command line and by applications.
+The document is the JSON format of the Go framework's `runtime/metadata` package, key for key. Our own keys come after
+the original ones and are omitted when empty, so either reader accepts the other's documents. `schema` defines the records,
+`codec` encodes and decodes them and reports bad input, `registry` loads a document once and answers queries from the
+indexes of a `loaded_document`, `dependencies` walks the dependency graph, `impact` follows deletions through it,
+`patterns` finds recurring conventions, `warnings` lists problems that do not prevent loading. The JSON Schema for other
+programs is `document.schema.json` in this package. Used by `conduit.sources`, which produces documents, by the command
+line and by applications.
 
-Every name below is imported when it is first asked for: whoever only reads a document loads no graph code.
+Names are imported on first access, so reading a document loads no graph code.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from conduit.metadata.codec import DEFAULT_LIMITS, Limits, decode, encode, read_document
     from conduit.metadata.dependencies import Cycle, Depth
     from conduit.metadata.impact import Effect, Impact, Link
+    from conduit.metadata.loaded_document import CacheStats, LoadedDocument
     from conduit.metadata.patterns import PatternOptions, extract_patterns
     from conduit.metadata.registry import Registry, get_registry, load, register, unregister
     from conduit.metadata.schema import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         DependencyNode,
         Field,
         FieldDetails,
+        FieldReference,
         FrozenDict,
         Hook,
         Index,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         PatternExample,
         Relationship,
         RelationshipDetails,
+        RelationshipReference,
         Resource,
         ResourceDetails,
         Response,
@@ -52,7 +55,6 @@ if TYPE_CHECKING:
         Step,
         Validation,
     )
-    from conduit.metadata.snapshot import CacheStats, FieldReference, RelationshipReference, Snapshot
     from conduit.metadata.warnings import DocumentWarning
 
 _HOME_OF_NAME = {
@@ -88,11 +90,11 @@ _HOME_OF_NAME = {
     "decode": "codec",
     "encode": "codec",
     "read_document": "codec",
-    "CacheStats": "snapshot",
-    "FieldReference": "snapshot",
+    "CacheStats": "loaded_document",
+    "FieldReference": "loaded_document",
     "Registry": "registry",
-    "RelationshipReference": "snapshot",
-    "Snapshot": "snapshot",
+    "RelationshipReference": "loaded_document",
+    "LoadedDocument": "loaded_document",
     "get_registry": "registry",
     "load": "registry",
     "register": "registry",
@@ -129,6 +131,7 @@ __all__ = [
     "Index",
     "Limits",
     "Link",
+    "LoadedDocument",
     "Metadata",
     "Mount",
     "Parameter",
@@ -145,7 +148,6 @@ __all__ = [
     "Route",
     "RouteDetails",
     "Scope",
-    "Snapshot",
     "Source",
     "SourceError",
     "Step",

@@ -1,9 +1,8 @@
-"""Records ⇄ JSON bytes, and files of them; where bad input is told apart.
+"""Encoding and decoding of documents, and reading them from files.
 
-Decoding has one fast way and one slow one. The fast way is msgspec's typed decoder, which takes what Go and we write.
-What it refuses goes the slow way (`diagnosis`): read without types, brought into shape where it is another program's
-shape or only `null`s, or else refused with every place that is wrong. Encoding writes what Go's `encoding/json` would
-write for the same values, byte for byte: the order of the keys, what is left out, escapes, numbers.
+The fast decoder is msgspec's typed one, which accepts what Go and this package write. What it refuses goes to the slow
+decoder (`diagnosis`), which normalises the compiler's format and `null`s, or reports every fault with its path. Encoding
+writes exactly the bytes of Go's `encoding/json`: key order, omitted keys, escapes, numbers.
 """
 
 from __future__ import annotations
@@ -26,23 +25,23 @@ if TYPE_CHECKING:
     from conduit.metadata.schema import DependencyGraph, Pattern
 
 if TYPE_CHECKING or not native_available():
-    from conduit.metadata.indexing import replace_none
+    from conduit.metadata.tables import replace_none
 else:
     from conduit._native.registry import replace_none
 
 GO_DEPTH = 10_000
-"""How deep Go's decoder goes before it refuses; also our default."""
+"""The nesting depth that Go's decoder refuses beyond; our default too."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much a document may ask for before it is refused."""
+    """Limits beyond which a document is refused."""
 
     size_bytes: int = 1 << 30
-    """Of the JSON text, after decompression."""
+    """Maximum size of the JSON text, after decompression."""
     depth: int = GO_DEPTH
-    """Objects and lists within each other."""
+    """Maximum nesting of objects and lists."""
     compression: int = 200
-    """How many times larger a compressed document may become, once it is larger than 1 MiB."""
+    """Maximum expansion factor of a compressed document larger than 1 MiB."""
 
 
 DEFAULT_LIMITS = Limits()
@@ -54,11 +53,11 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 def decode(
     data: bytes | bytearray | memoryview | str, *, strict: bool = False, limits: Limits = DEFAULT_LIMITS
 ) -> Metadata:
-    """The document in `data` (UTF-8 JSON), checked whole.
+    """Decode and validate a document in UTF-8 JSON.
 
     Missing keys and `null` are the empty value of their type. Unknown keys are ignored; with `strict` they are errors.
-    The shape that the origin's compiler writes is brought into this one. Raises `MetadataError` with the place of every
-    fault, or with the byte where reading stopped.
+    The compiler's variant of the format is converted. Raises `MetadataError` with the path of every fault, or with the
+    byte offset where reading stopped.
     """
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
@@ -90,9 +89,9 @@ _LISTS = ("fields", "relationships", "hooks", "validations", "constraints")
 
 
 def freeze(metadata: Metadata) -> Metadata:
-    """The same document, its maps `FrozenDict`s and its lists tuples where the decoder or a caller left others.
+    """Make a document's maps `FrozenDict`s and its lists tuples, in place, and return it.
 
-    Works in place: what changes is equal to what it replaces. Raises `MetadataError` for a resource without a name.
+    Raises `MetadataError` for a resource without a name.
     """
     for key in ("resources", "routes", "patterns"):
         if getattr(metadata, key) is None:
@@ -111,8 +110,8 @@ def freeze(metadata: Metadata) -> Metadata:
 
 def _nameless(metadata: Metadata) -> MetadataError:
     index = next(index for index, resource in enumerate(metadata.resources) if not resource.name)
-    place = f"resources[{index}].name"
-    return MetadataError(f"{place}: every resource needs a name, and this one has none", place=place)
+    path = f"resources[{index}].name"
+    return MetadataError(f"{path}: every resource needs a name, and this one has none", path=path)
 
 
 def _freeze_graph(graph: DependencyGraph) -> None:
@@ -123,7 +122,7 @@ def _freeze_graph(graph: DependencyGraph) -> None:
 
 
 def encode(metadata: Metadata, *, indent: int = 0) -> bytes:
-    """The document as Go writes it: compact and without a final newline, or with `indent` spaces a level.
+    """Encode a document as Go does: compact and without a final newline, or with `indent` spaces per level.
 
     Equal documents give equal bytes. Raises `MetadataError` for a resource without a name, and `ValueError` for what
     JSON cannot say (a confidence that is not finite, a lone surrogate).
@@ -137,12 +136,12 @@ def encode(metadata: Metadata, *, indent: int = 0) -> bytes:
 
 
 def _wire_pattern(pattern: Pattern) -> Pattern:
-    """The pattern with its confidence as Go spells the number; a negative zero, being equal to zero, as `0`."""
+    """Return the pattern with its confidence spelled as in Go; negative zero becomes `0`."""
     return replace(pattern, confidence=msgspec.Raw(go_float(pattern.confidence + 0.0).encode()))
 
 
 def go_float(value: float) -> str:
-    """The shortest decimal that reads back as `value`, spelled as Go's `encoding/json` does."""
+    """Return the shortest decimal that reads back as `value`, spelled as by Go's `encoding/json`."""
     if not math.isfinite(value):
         raise ValueError(f"JSON has no number for {value!r}")
     mantissa, _, exponent = f"{value!r}".partition("e")
@@ -156,7 +155,7 @@ def go_float(value: float) -> str:
 
 
 def read_document(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> bytes:
-    """The JSON text in a file, decompressed where it is gzip (by its first bytes, whatever its name).
+    """Read the JSON text of a file, decompressing gzip (recognised by its first bytes).
 
     Never holds more than the limits allow. Raises `MetadataError` for a file that cannot be read, is too large, becomes
     too large, or ends early.
@@ -179,7 +178,7 @@ _PIECE_BYTES = 1 << 20
 
 
 def _read_at_most(file: BinaryIO, count: int) -> bytes:
-    """Up to `count` bytes. Asking for all of them at once would make room for all of them: a gigabyte a load."""
+    """Read up to `count` bytes in pieces; a single `read(count)` would allocate `count` bytes first."""
     size = fstat(file.fileno()).st_size  # 0 for a pipe
     data = file.read(min(count, size + 1))
     if len(data) <= size:

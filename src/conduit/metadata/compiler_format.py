@@ -1,9 +1,9 @@
-"""The second shape of the format: what the origin's compiler writes, brought into the shape that its registry reads.
+"""The compiler's variant of the format, converted to the one that its registry reads.
 
-There a relationship has its target in `type` and its type in `kind`; a hook has `timing` and `event`, `has_transaction`
-and `has_async`; a resource's `middleware` is one list for all operations; a pattern counts `occurrences`; places are
-called `line`; `required` is not written, but follows from `nullable`. Works on values as JSON gives them and leaves
-anything that it does not expect as it is, for the examination after it to judge.
+In it a relationship's target is `type` and its type is `kind`; a hook has `timing` and `event`, `has_transaction` and
+`has_async`; a resource's `middleware` is one list for all operations; a pattern counts `occurrences`; line numbers are
+`line`; `required` is absent and follows from `nullable`. Works on decoded JSON values and leaves anything unexpected
+unchanged, for the validation that follows.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 ALL_OPERATIONS = "*"
-"""The operation under which a chain stands that holds for all operations."""
+"""The operation name of a chain that applies to all operations."""
 
 
 def is_compiler_shape(document: dict[str, Any]) -> bool:
-    """Whether a document is in the compiler's shape: it lacks what Go always writes, and has a key that only that shape has."""
+    """Return whether a document is in the compiler's format: it has keys that only that format has."""
     if "generated" in document or "dependencies" in document:
         return any(_is_compiler_resource(resource) for resource in _objects(document.get("resources")))
     return any(
@@ -36,7 +36,7 @@ def _is_compiler_resource(resource: dict[str, Any]) -> bool:
 
 
 def registry_shape(document: dict[str, Any]) -> dict[str, Any]:
-    """The same document in the registry's shape."""
+    """Return the document in the registry's format."""
     return {
         **document,
         "resources": _each(document.get("resources"), _resource),

@@ -1,15 +1,15 @@
-"""Who leans on whom: the graph of an application, built from its resources, and walks through it.
+"""The dependency graph of an application: building it from resources, and walking it.
 
-A vertex is a resource, the target of a relationship (also where no such resource exists), a middleware, or a function
-called in a hook's source. An edge goes from who depends to what is depended on. A vertex gets its edges the first time
-that a walk reaches it and keeps them, so a question about one resource never pays for the whole application; the whole
-graph is made for questions about all of it. Nothing but resources has edges that leave it.
+A vertex is a resource, the target of a relationship (even if there is no such resource), a middleware, or a function
+called in a hook's source. An edge points from the dependant to its dependency. Only resources have outgoing edges. A
+vertex gets its edges the first time a walk reaches it and keeps them, so a query about one resource does not pay for the
+whole application; queries about everything build the whole graph.
 
-Walks are breadth first over prebuilt tuples, a list per level, with the answer's own dict as the set of what was seen.
-Components come from Tarjan's algorithm with an explicit stack: linear, and without a recursion limit. Tarjan emits
-components after everything they reach, so longest paths fall out of the same pass.
+Walks are breadth-first over prebuilt tuples, one list per level; the answer's own dict is the set of seen nodes.
+Components come from Tarjan's algorithm with an explicit stack: linear, without a recursion limit. Tarjan emits each
+component after everything it reaches, so longest paths come from the same pass.
 
-Callers hold the snapshot's lock around everything here that builds.
+Callers hold the document's lock around everything here that builds.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ VIEW_TYPES = frozenset(("has_one", "has_many", "has_many_through", "many_to_many
 
 
 class Vertex(Struct, eq=False):
-    """A node with its edges and the vertices at their other ends; None until somebody asked for them."""
+    """A node with its edges and the vertices at their other ends; edges are None until first requested."""
 
     name: str
     node: DependencyNode
@@ -56,18 +56,18 @@ class Vertex(Struct, eq=False):
 
 
 class Cycle(Record, frozen=True):
-    """Resources that need each other: a strongly connected component over owning relationships."""
+    """Resources that depend on one another: a strongly connected component over owning relationships."""
 
     names: tuple[str, ...]
     """Sorted."""
     path: tuple[str, ...]
-    """One shortest way round from the first name, which is also the last."""
+    """A shortest cycle from the first name back to it."""
     edges: tuple[DependencyEdge, ...]
     """Every owning edge among the names, in document order."""
 
 
 class Depth(int):
-    """A number of edges, which also tells whether the paths that it counts lead through a cycle."""
+    """A number of edges, with `cyclic`: whether the counted paths contain a cycle."""
 
     cyclic: bool
 
@@ -78,27 +78,27 @@ class Depth(int):
 
 
 def called_functions(source_code: str) -> list[str]:
-    """The functions that a hook's source calls, once per call: `Namespace.function(`, the namespace capitalised."""
+    """Return the functions called in a hook's source, once per call: `Namespace.function(`, namespace capitalised."""
     return _CALL.findall(source_code)
 
 
 def is_owning(relationship: Relationship) -> bool:
-    """Whether the resource that declares the relationship holds its key, and so needs the target."""
+    """Return whether the declaring resource holds the foreign key, and so depends on the target."""
     details = relationship.details
     return relationship.type not in VIEW_TYPES and not (details is not None and details.inverse)
 
 
 def is_view(relationship: Relationship) -> bool:
-    """Whether the other side, which holds the key, declares the same edge: it is then no edge of its own.
+    """Return whether the relationship is the inverse of an edge that the other side declares.
 
-    Only a source that knows both sides says so; in the origin's documents every relationship is an edge.
+    Only a source that knows both sides marks it; in the original's documents every relationship is an edge.
     """
     details = relationship.details
     return details is not None and details.inverse and not details.generic
 
 
 class Graph:
-    """The graph of one document, grown where it is asked about."""
+    """The graph of one document, built on demand."""
 
     def __init__(self, resources: tuple[Resource, ...], by_name: Mapping[str, Resource]) -> None:
         self._resources = resources
@@ -121,7 +121,7 @@ class Graph:
         return vertex
 
     def _kind_of(self, name: str, kind: str) -> str:
-        """What a name that is no resource stands for; a relationship's claim goes before a middleware's, its before a call's."""
+        """Return the node type of a name that is no resource: a relationship's target first, then middleware, then function."""
         if kind == "resource":
             return kind
         if name in self._sources_of_relationships():
@@ -150,7 +150,7 @@ class Graph:
         return self._middleware
 
     def _declarations(self, name: str) -> Sequence[Resource]:
-        """The resources of one name: one, as a rule, and none for what is not a resource."""
+        """Return the resources with this name, usually one."""
         if len(self._by_name) == len(self._resources):
             resource = self._by_name.get(name)
             return () if resource is None else (resource,)
@@ -161,7 +161,7 @@ class Graph:
         return self._namesakes.get(name, ())
 
     def expand(self, vertex: Vertex) -> tuple[DependencyEdge, ...]:
-        """The edges that leave a vertex: relationships, then middleware, then functions, each in document order."""
+        """Return the outgoing edges: relationships, then middleware, then functions, each in document order."""
         if vertex.outgoing is not None:
             return vertex.outgoing
         name = vertex.name
@@ -199,7 +199,7 @@ class Graph:
                 targets.append(other)
 
     def expand_backwards(self, vertex: Vertex) -> tuple[DependencyEdge, ...]:
-        """The edges that reach a vertex, in the order of `expand` over all resources."""
+        """Return the incoming edges, in the order of `expand` over all resources."""
         if vertex.incoming is not None:
             return vertex.incoming
         name = vertex.name
@@ -234,7 +234,7 @@ class Graph:
     def traverse(
         self, name: str, depth: int, reverse: bool, types: Collection[str] | None
     ) -> DependencyGraph:
-        """What is within `depth` edges of a vertex (0: all that can be reached), with every edge of what was expanded."""
+        """Return the graph within `depth` edges of a vertex (0: everything reachable), with every edge of expanded nodes."""
         start = self._vertices.get(name) or self._vertex(name, "resource")
         seen = {start.name: start.node}
         found: list[DependencyEdge] = []
@@ -270,7 +270,7 @@ class Graph:
         return DependencyGraph(FrozenDict(seen), tuple(found))
 
     def whole(self) -> DependencyGraph:
-        """The whole graph: resources first, and all relationships before all uses before all calls."""
+        """Return the whole graph: resources first; relationships, then uses, then calls."""
         vertices = self.complete()
         used = [edge for vertex in vertices for edge in self._uses(vertex)]
         edges = [
@@ -286,12 +286,12 @@ class Graph:
         return DependencyGraph(FrozenDict(nodes), tuple(edges))
 
     def _uses(self, vertex: Vertex) -> tuple[DependencyEdge, ...]:
-        """The edges of a vertex that are no relationships; they come after those."""
+        """Return the edges after a vertex's relationships: uses and calls."""
         declared = [one for resource in self._declarations(vertex.name) for one in resource.relationships]
         return self.expand(vertex)[sum([not is_view(relationship) for relationship in declared]) :]
 
     def complete(self) -> list[Vertex]:
-        """Every resource's vertex in document order, all expanded."""
+        """Return every resource's vertex in document order, all expanded."""
         vertices = self._vertices
         if not self._complete:
             for name, resource in self._by_name.items():
@@ -307,7 +307,7 @@ class Graph:
     # --- questions about all of it
 
     def depths(self) -> dict[str, Depth]:
-        """Vertex → the edges on the longest path from it, a cycle counting as one vertex."""
+        """Return for each vertex the edges on its longest path; a cycle counts as one vertex."""
         self.complete()
         successors = {
             name: tuple([t.name for t in vertex.targets]) for name, vertex in self._vertices.items()
@@ -323,7 +323,7 @@ class Graph:
         return depths
 
     def cycles(self) -> tuple[Cycle, ...]:
-        """The cycles over owning relationships, sorted by their names."""
+        """Return the cycles over owning relationships, sorted by name."""
         successors: dict[str, list[str]] = {name: [] for name in self._by_name}
         edges: list[DependencyEdge] = []
         for resource in self._resources:
@@ -344,14 +344,14 @@ class Graph:
             if number >= 0 and component_of.get(edge.to) == number:
                 inside[number].append(edge)
         cycles = [
-            Cycle(tuple(names), _way_round(names[0], inside[number]), tuple(inside[number]))
+            Cycle(tuple(names), _shortest_cycle(names[0], inside[number]), tuple(inside[number]))
             for number, names in members.items()
         ]
         return tuple(sorted(cycles, key=lambda cycle: cycle.names))
 
 
 def _counted_uses(resources: Iterable[Resource]) -> list[tuple[str, str, dict[str, int]]]:
-    """What resources use beside each other: the kind, the edges' label, and name → how often; nothing for most."""
+    """Return what resources use besides one another, as (node type, edge label, {name: count}); usually nothing."""
     middleware: dict[str, int] = {}
     functions: dict[str, int] = {}
     for resource in resources:
@@ -367,8 +367,8 @@ def _counted_uses(resources: Iterable[Resource]) -> list[tuple[str, str, dict[st
     return [("middleware", "uses", middleware), ("function", "calls", functions)]
 
 
-def _way_round(start: str, edges: list[DependencyEdge]) -> tuple[str, ...]:
-    """The shortest closed walk from `start` over edges of its component."""
+def _shortest_cycle(start: str, edges: list[DependencyEdge]) -> tuple[str, ...]:
+    """Return a shortest closed walk from `start` over the edges of its component."""
     successors: dict[str, list[str]] = {}
     for edge in edges:
         successors.setdefault(edge.from_, []).append(edge.to)
@@ -389,7 +389,7 @@ def _way_round(start: str, edges: list[DependencyEdge]) -> tuple[str, ...]:
 
 
 def strongly_connected_components(successors: Mapping[T, Sequence[T]]) -> list[list[T]]:
-    """The strongly connected components, each after those that it reaches; successors that are no key are left out.
+    """Return the strongly connected components, each after those it reaches; successors that are not keys are ignored.
 
     Tarjan, SIAM J. Comput. 1 (1972), with the call stack as a list of iterators. Time and space linear in the edges.
     """

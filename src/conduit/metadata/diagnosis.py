@@ -1,8 +1,8 @@
-"""The slow way to read a document: what the fast decoder refused, brought into shape or refused with every place.
+"""The slow decoder: normalises a document that the fast one refused, or reports every fault with its path.
 
-Reads the text without types, turns the compiler's shape into the registry's, then walks the values beside the records'
-own type description. On the way `null` and missing keys become empty values, as in Go, and everything of a wrong type is
-noted with its path. Costs several times the fast way, and only for documents that need it.
+Decodes the text untyped, converts the compiler's format to the registry's, then walks the values along the record types.
+`null` and missing keys become empty values, as in Go; every wrong type is reported with its path. Costs several times the
+fast decoder, and runs only for documents that need it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHOWN_PROBLEMS = 20
 
 _SAFE_DEPTH = 64
-"""Deeper than any record lies; below it only values under unknown keys can be."""
+"""Deeper than any record; only values under unknown keys can be nested deeper."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
@@ -31,7 +31,7 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
 def decode_slowly(data: bytes, *, strict: bool, depth: int) -> Metadata:
-    """The document in `data`, or a `MetadataError` that names all that is wrong with it."""
+    """Decode `data`; raise a `MetadataError` that lists every fault."""
     tree = _untyped(data, depth)
     if not isinstance(tree, dict):
         raise MetadataError(f"expected an object, got {_json_name(tree)}")
@@ -48,16 +48,16 @@ def decode_slowly(data: bytes, *, strict: bool, depth: int) -> Metadata:
 
 
 def _refusal(problems: list[tuple[str, str]]) -> MetadataError:
-    lines = [f"{place}: {problem}" if place else problem for place, problem in problems[:SHOWN_PROBLEMS]]
+    lines = [f"{path}: {problem}" if path else problem for path, problem in problems[:SHOWN_PROBLEMS]]
     if len(problems) > SHOWN_PROBLEMS:
         lines.append(f"… and {len(problems) - SHOWN_PROBLEMS} more")
-    return MetadataError(*lines, place=problems[0][0])
+    return MetadataError(*lines, path=problems[0][0])
 
 
 def _from_msgspec(error: msgspec.ValidationError) -> MetadataError:
     message, _, path = str(error).partition(" - at `$")
-    place = path.strip("`.")
-    return MetadataError(f"{place}: {message}" if place else message, place=place)
+    path = path.strip("`.")
+    return MetadataError(f"{path}: {message}" if path else message, path=path)
 
 
 # --- text → values without types
@@ -110,8 +110,8 @@ def _not_json(data: bytes, message: str) -> MetadataError:
         )
     surrogate = _lone_surrogate(data)
     if surrogate is not None:
-        place = f"byte {surrogate} ({_position(data, surrogate)})"
-        return MetadataError(f"not Unicode: half of a surrogate pair at {place}", offset=surrogate)
+        path = f"byte {surrogate} ({_position(data, surrogate)})"
+        return MetadataError(f"not Unicode: half of a surrogate pair at {path}", offset=surrogate)
     return MetadataError(f"not JSON: the document ends early, after {len(data):,} bytes", offset=len(data))
 
 
@@ -133,7 +133,7 @@ def _position(data: bytes, offset: int) -> str:
 
 
 def shallow(data: bytes, limit: int) -> bytes:
-    """The same text with what lies too deep for the decoder's recursion, and for any record, replaced by `null`."""
+    """Return the text with values nested too deeply for the decoder, and for any record, replaced by `null`."""
     if data.count(b"[") + data.count(b"{") <= min(limit, _SAFE_DEPTH):
         return data
     pieces: list[bytes] = []
@@ -162,71 +162,71 @@ def shallow(data: bytes, limit: int) -> bytes:
 
 
 class _Examination:
-    """A walk through a document that cleans it and notes what is wrong with it."""
+    """Normalises a decoded document and collects its faults."""
 
     def __init__(self, strict: bool) -> None:
         self.strict = strict
         self.problems: list[tuple[str, str]] = []
 
-    def examine(self, value: Any, expected: inspect.Type, place: str) -> Any:
-        """The value with its `null`s and missing keys made empty; faults go to `problems`."""
+    def examine(self, value: Any, expected: inspect.Type, path: str) -> Any:
+        """Return the value with `null`s and missing keys made empty; append faults to `problems`."""
         if isinstance(expected, inspect.UnionType):
-            return self._examine_optional(value, expected, place)
+            return self._examine_optional(value, expected, path)
         if value is None:
             value = _empty(expected)
         if isinstance(expected, inspect.StructType):
-            return self._examine_record(value, expected, place)
+            return self._examine_record(value, expected, path)
         if isinstance(expected, inspect.VarTupleType):
-            return self._examine_list(value, expected, place)
+            return self._examine_list(value, expected, path)
         if isinstance(expected, inspect.DictType):
-            return self._examine_map(value, expected, place)
-        return self._examine_scalar(value, expected, place)
+            return self._examine_map(value, expected, path)
+        return self._examine_scalar(value, expected, path)
 
-    def _examine_optional(self, value: Any, expected: inspect.UnionType, place: str) -> Any:
+    def _examine_optional(self, value: Any, expected: inspect.UnionType, path: str) -> Any:
         some = next(kind for kind in expected.types if not isinstance(kind, inspect.NoneType))
         return (
             None
             if value is None and isinstance(some, inspect.StructType)
-            else self.examine(value, some, place)
+            else self.examine(value, some, path)
         )
 
-    def _examine_record(self, value: Any, expected: inspect.StructType, place: str) -> Any:
+    def _examine_record(self, value: Any, expected: inspect.StructType, path: str) -> Any:
         if not isinstance(value, dict):
-            return self._wrong(place, "object", value)
+            return self._wrong(path, "object", value)
         known = {field.encode_name: field for field in expected.fields}
         if self.strict:
             for key in value:
                 if key not in known:
-                    self.problems.append((at(place, key), "unknown key"))
+                    self.problems.append((at(path, key), "unknown key"))
         cleaned = {}
         for key, field in known.items():
             if value.get(key) is not None or field.required:
-                cleaned[key] = self.examine(value.get(key), field.type, at(place, key))
+                cleaned[key] = self.examine(value.get(key), field.type, at(path, key))
         check = _CHECKS.get(expected.cls)
         if check is not None:
-            self.problems += [(at(place, key), problem) for key, problem in check(cleaned)]
+            self.problems += [(at(path, key), problem) for key, problem in check(cleaned)]
         return cleaned
 
-    def _examine_list(self, value: Any, expected: inspect.VarTupleType, place: str) -> Any:
+    def _examine_list(self, value: Any, expected: inspect.VarTupleType, path: str) -> Any:
         if not isinstance(value, list):
-            return self._wrong(place, "list", value)
-        return [self.examine(item, expected.item_type, f"{place}[{i}]") for i, item in enumerate(value)]
+            return self._wrong(path, "list", value)
+        return [self.examine(item, expected.item_type, f"{path}[{i}]") for i, item in enumerate(value)]
 
-    def _examine_map(self, value: Any, expected: inspect.DictType, place: str) -> Any:
+    def _examine_map(self, value: Any, expected: inspect.DictType, path: str) -> Any:
         if not isinstance(value, dict):
-            return self._wrong(place, "object", value)
-        return {key: self.examine(item, expected.value_type, at(place, key)) for key, item in value.items()}
+            return self._wrong(path, "object", value)
+        return {key: self.examine(item, expected.value_type, at(path, key)) for key, item in value.items()}
 
-    def _examine_scalar(self, value: Any, expected: inspect.Type, place: str) -> Any:
+    def _examine_scalar(self, value: Any, expected: inspect.Type, path: str) -> Any:
         name, kinds = _SCALARS[type(expected)]
         if type(value) not in kinds:
-            return self._wrong(place, name, value)
+            return self._wrong(path, name, value)
         if name == "int" and not -(2**63) <= value < 2**63:
-            self.problems.append((place, "expected an int of 64 bits, got a larger one"))
+            self.problems.append((path, "expected an int of 64 bits, got a larger one"))
         return value
 
-    def _wrong(self, place: str, expected: str, value: Any) -> None:
-        self.problems.append((place, f"expected {expected}, got {_json_name(value)}"))
+    def _wrong(self, path: str, expected: str, value: Any) -> None:
+        self.problems.append((path, f"expected {expected}, got {_json_name(value)}"))
 
 
 def _check_resource(resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -278,8 +278,8 @@ def _empty(expected: inspect.Type) -> Any:
     return _SCALARS[type(expected)][1][0]()
 
 
-def at(place: str, key: str) -> str:
-    """The place of a key within the place of its object."""
+def at(path: str, key: str) -> str:
+    """Return the path of a key of the object at `path`."""
     if _IDENTIFIER.fullmatch(key):
-        return f"{place}.{key}" if place else key
-    return f"{place}[{key!r}]"
+        return f"{path}.{key}" if path else key
+    return f"{path}[{key!r}]"

@@ -1,8 +1,8 @@
-"""The JSON Schema of a metadata document, made from the records.
+"""The JSON Schema of a metadata document, generated from the records.
 
-It says what the reader accepts: keys may be missing or `null`, which is the empty value of their type, and there may be
-others; only a resource needs a name. The package carries it as `document.schema.json`, for editors and for programs in
-other languages; a test compares the two. `python -m conduit.metadata.json_schema` prints it.
+It describes what the reader accepts: keys may be missing or `null`, which mean the empty value of their type, and unknown
+keys are allowed; only a resource's name is required. It ships with the package as `document.schema.json`, for editors and
+programs in other languages; a test compares the two. `python -m conduit.metadata.json_schema` prints it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RFC_3339 = r"^\d{4}-\d\d-\d\dT\d\d?:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)$"
 
 
 def document_schema() -> dict[str, Any]:
-    """The schema (draft 2020-12), its keys in the order in which documents are written."""
+    """Return the schema (draft 2020-12), with keys in the order of encoded documents."""
     definitions: dict[str, Any] = {}
     root = inspect.type_info(Metadata)
     assert isinstance(root, inspect.StructType)

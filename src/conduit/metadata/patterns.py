@@ -1,13 +1,13 @@
-"""What an application does again and again, how sure that is, and who does not.
+"""Recurring patterns of an application, with their coverage and outliers.
 
-Middleware chains are found as the origin finds them: a chain is its names in order, followed by every pair of resource
-and operation that has it; its confidence is a tenth of that count, at most 1. Beyond the origin, every pattern knows its
-population (the places that could follow it), so its coverage is a share and those who do not follow are its outliers.
-From routes come conventions of single middlewares ("40 of 42 write routes carry `auth`"), from resources conventions of
-validations, hooks and fields. What belongs to a framework (`origin`) is left out: nobody here decided it.
+Middleware chains are found as in the original: a chain is its names in order; its frequency is the number of (resource,
+operation) pairs that have it, its confidence a tenth of that, at most 1. Beyond the original, every pattern knows its
+population (the occurrences that could follow it), which gives its coverage and its outliers. Routes yield conventions of
+single middlewares ("40 of 42 write routes carry `auth`"), resources yield conventions of validations, hooks and fields.
+Framework code (`origin`) is excluded, because the application did not choose it.
 
-A convention needs a coverage of at least `minimum_coverage`: below that, it is rather a choice. Ids are made from what a
-pattern says, so the same application has the same ids on every run; equals are in the order of their templates.
+A convention needs a coverage of at least `minimum_coverage`. Ids are derived from the pattern's content, so they are the
+same in every run; patterns of equal frequency are sorted by template.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ AUTHENTICATION_WORDS = frozenset(
     "auth authn authz oauth oauth2 authed authenticate authenticated authenticates authentication authenticator "  # noqa: SIM905
     "authorise authorised authorisation authorize authorized authorizes authorization authorizer".split()
 )
-"""The words that make a middleware one of authentication: `require_auth` and `IsAuthenticated`, but not `author_check`.
-`Auth` alone is a name of its own, as in the original, where letters' case matters."""
+"""Words that classify a middleware as authentication: `require_auth` and `IsAuthenticated`, but not `author_check`.
+`Auth` alone is a name of its own, as in the case-sensitive original."""
 
 _WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 _PARAMETERS = re.compile(r"\((.*)\)$", re.DOTALL)
 
 
 class PatternOptions(Record, frozen=True, kw_only=True):
-    """What is worth reporting."""
+    """Thresholds for reporting a pattern."""
 
     minimum_frequency: int = 3
     minimum_confidence: float = 0.3
     maximum_examples: int = 5
-    """Of each pattern's examples, and of its outliers; 0 or less is all."""
+    """Limit for each pattern's examples, and for its outliers; 0 or less means all."""
     descriptions: bool = True
     verbose_names: bool = False
-    """Names with the middleware's parameters and with the operation that has the chain most often."""
+    """Include the middleware's parameters and the chain's most frequent operation in names."""
     minimum_coverage: float = 0.75
-    """Of a convention; chains of middleware are reported at any."""
+    """Minimum coverage of a convention; middleware chains are reported at any coverage."""
 
 
-class _Place(Record, frozen=True):
-    """Somewhere a pattern can be followed: a resource's operation, a route, a field, a resource."""
+class _Occurrence(Record, frozen=True):
+    """Something that can follow a pattern: a resource's operation, a route, a field, a resource."""
 
     resource: str
     file_path: str
@@ -67,7 +67,7 @@ class _Place(Record, frozen=True):
 
 
 def extract_patterns(metadata: Metadata, options: PatternOptions | None = None) -> tuple[Pattern, ...]:
-    """Everything that a document's application does again and again, the most frequent first, equals by template."""
+    """Return all patterns of a document, the most frequent first, then by template."""
     options = options or PatternOptions()
     resources = [resource for resource in metadata.resources if resource.origin != "framework"]
     found = [*middleware_patterns(resources, options), *route_conventions(metadata, options)]
@@ -84,19 +84,19 @@ def _by_frequency(pattern: Pattern) -> tuple[int, str, str]:
 
 
 def middleware_patterns(resources: Iterable[Resource], options: PatternOptions) -> list[Pattern]:
-    """The chains of middleware that operations of resources have in common."""
+    """Return the middleware chains that several operations share."""
     chains: dict[str, tuple[str, ...]] = {}
-    users: dict[str, list[tuple[str, _Place]]] = {}
-    operations: dict[str, list[tuple[str, _Place]]] = {}
+    users: dict[str, list[tuple[str, _Occurrence]]] = {}
+    operations: dict[str, list[tuple[str, _Occurrence]]] = {}
     for resource in resources:
         for operation in sorted(resource.middleware):
             chain = resource.middleware[operation]
             key = "|".join(chain)
             chains.setdefault(key, chain)
             code = _chain_code(operation, chain)
-            place = _Place(resource.name, resource.file_path, resource.line_number, code)
-            users.setdefault(key, []).append((operation, place))
-            operations.setdefault(operation, []).append((key, place))
+            occurrence = _Occurrence(resource.name, resource.file_path, resource.line_number, code)
+            users.setdefault(key, []).append((operation, occurrence))
+            operations.setdefault(operation, []).append((key, occurrence))
     patterns = [_middleware_pattern(chains[key], key, users[key], operations, options) for key in chains]
     return sorted([pattern for pattern in patterns if _is_reported(pattern, options)], key=_by_frequency)
 
@@ -104,8 +104,8 @@ def middleware_patterns(resources: Iterable[Resource], options: PatternOptions) 
 def _middleware_pattern(
     chain: tuple[str, ...],
     key: str,
-    users: list[tuple[str, _Place]],
-    operations: Mapping[str, list[tuple[str, _Place]]],
+    users: list[tuple[str, _Occurrence]],
+    operations: Mapping[str, list[tuple[str, _Occurrence]]],
     options: PatternOptions,
 ) -> Pattern:
     counts = Counter(operation for operation, _ in users)
@@ -121,8 +121,10 @@ def _middleware_pattern(
         category=chain_category(chain),
         description=f"Handler with {' + '.join(chain)} middleware",
         template=f"@on <operation>: [{', '.join(chain)}]",
-        followers=[replace(place, code=_chain_code(operation, chain)) for operation, place in users],
-        others=[place for other, place in concerned if other != key],
+        followers=[
+            replace(occurrence, code=_chain_code(operation, chain)) for operation, occurrence in users
+        ],
+        others=[occurrence for other, occurrence in concerned if other != key],
     )
 
 
@@ -152,7 +154,7 @@ def _verbose_part(chain: tuple[str, ...], operation: str) -> str:
 
 
 def chain_category(chain: Iterable[str]) -> str:
-    """The group of the first middleware in a chain that has one: authentication, caching, rate_limiting, cors; else general."""
+    """Return the category of the first middleware that has one: authentication, caching, rate_limiting, cors; else general."""
     for middleware in chain:
         if _is_authentication(middleware):
             return "authentication"
@@ -176,7 +178,7 @@ def _is_authentication(text: str) -> bool:
 
 
 def route_conventions(metadata: Metadata, options: PatternOptions) -> list[Pattern]:
-    """The middlewares that (nearly) all write routes, all read routes, or all routes carry."""
+    """Return the middlewares that nearly all write routes, read routes, or routes carry."""
     chains = {
         (route.method, route.path): (route, _route_chain(route, metadata))
         for route in metadata.routes
@@ -211,32 +213,32 @@ def route_conventions(metadata: Metadata, options: PatternOptions) -> list[Patte
 
 
 def _route_chain(route: Route, metadata: Metadata) -> tuple[str, ...]:
-    """What a request of the route passes through: for the whole application, and for the route."""
+    """Return the middleware of a request: the application's, then the route's."""
     return metadata.middleware + route.middleware
 
 
-def _route_place(route: Route, chain: tuple[str, ...]) -> _Place:
+def _route_place(route: Route, chain: tuple[str, ...]) -> _Occurrence:
     file_path = route.details.file_path if route.details else ""
-    return _Place(
+    return _Occurrence(
         route.resource, file_path, route.line_number, f"{route.method} {route.path}: [{', '.join(chain)}]"
     )
 
 
 def validation_conventions(resources: list[Resource], options: PatternOptions) -> list[Pattern]:
-    """The checks that fields of one name have (nearly) wherever they are: validations and constraints of the field."""
-    fields: dict[str, list[_Place]] = {}
+    """Return the validations and constraints that nearly all fields of one name have."""
+    fields: dict[str, list[_Occurrence]] = {}
     checks: dict[tuple[str, str], set[int]] = {}
     for resource in resources:
         validations: dict[str, list[str]] = {}
         for validation in resource.validations:
             validations.setdefault(validation.field, []).append(validation.type)
         for field in resource.fields:
-            places = fields.setdefault(field.name, [])
+            occurrences = fields.setdefault(field.name, [])
             constraints = [_constraint_name(text) for text in field.constraints]
             for check in [*validations.get(field.name, ()), *constraints]:
-                checks.setdefault((field.name, check), set()).add(len(places))
+                checks.setdefault((field.name, check), set()).add(len(occurrences))
             code = f"{field.name}: {field.type}"
-            places.append(_Place(resource.name, resource.file_path, field.line_number, code))
+            occurrences.append(_Occurrence(resource.name, resource.file_path, field.line_number, code))
     patterns = []
     for (name, check), followed in checks.items():
         followers, others = _split(fields[name], followed)
@@ -267,8 +269,8 @@ def _constraint_name(text: str) -> str:
 
 
 def hook_conventions(resources: list[Resource], options: PatternOptions) -> list[Pattern]:
-    """What hooks of one moment (nearly) all do: the functions that they call, or the handler that they are."""
-    moments: dict[str, list[_Place]] = {}
+    """Return the functions that nearly all hooks of one type call or are."""
+    moments: dict[str, list[_Occurrence]] = {}
     actions: dict[tuple[str, str], set[int]] = {}
     for resource in resources:
         for moment in dict.fromkeys(hook.type for hook in resource.hooks):
@@ -279,11 +281,11 @@ def hook_conventions(resources: list[Resource], options: PatternOptions) -> list
                 for action in (*called_functions(hook.source_code), hook.handler)
                 if action
             ]
-            places = moments.setdefault(moment, [])
+            occurrences = moments.setdefault(moment, [])
             for action in done:
-                actions.setdefault((moment, action), set()).add(len(places))
-            places.append(
-                _Place(
+                actions.setdefault((moment, action), set()).add(len(occurrences))
+            occurrences.append(
+                _Occurrence(
                     resource.name,
                     resource.file_path,
                     hooks[0].line_number,
@@ -316,10 +318,10 @@ def hook_conventions(resources: list[Resource], options: PatternOptions) -> list
 
 
 def field_conventions(resources: list[Resource], options: PatternOptions) -> list[Pattern]:
-    """The fields, with their types, that (nearly) all resources have."""
+    """Return the fields, with types, that nearly all resources have."""
     owners: dict[tuple[str, str], set[int]] = {}
-    places = [
-        _Place(each.name, each.file_path, each.line_number, _types_of(each))
+    occurrences = [
+        _Occurrence(each.name, each.file_path, each.line_number, _types_of(each))
         for each in resources
         if each.fields
     ]
@@ -329,10 +331,10 @@ def field_conventions(resources: list[Resource], options: PatternOptions) -> lis
     patterns = []
     for (name, kind), followed in owners.items():
         if len(followed) < options.minimum_frequency or len(followed) < options.minimum_coverage * len(
-            places
+            occurrences
         ):
             continue
-        followers, others = _split(places, followed)
+        followers, others = _split(occurrences, followed)
         patterns.append(
             _pattern(
                 options,
@@ -349,7 +351,7 @@ def field_conventions(resources: list[Resource], options: PatternOptions) -> lis
                 ),
                 template=f"{name}: {kind}",
                 followers=[
-                    _Place(each.resource, each.file_path, each.line_number, f"{name}: {kind}")
+                    _Occurrence(each.resource, each.file_path, each.line_number, f"{name}: {kind}")
                     for each in followers
                 ],
                 others=others,
@@ -366,14 +368,16 @@ def _types_of(resource: Resource) -> str:
 # --- what all of them share
 
 
-def _split(places: list[_Place], followed: set[int]) -> tuple[list[_Place], list[_Place]]:
+def _split(occurrences: list[_Occurrence], followed: set[int]) -> tuple[list[_Occurrence], list[_Occurrence]]:
     return (
-        [place for index, place in enumerate(places) if index in followed],
-        [place for index, place in enumerate(places) if index not in followed],
+        [occurrence for index, occurrence in enumerate(occurrences) if index in followed],
+        [occurrence for index, occurrence in enumerate(occurrences) if index not in followed],
     )
 
 
-def _sentence(followers: list[_Place], others: list[_Place], noun: str, plural_verb: str, verb: str) -> str:
+def _sentence(
+    followers: list[_Occurrence], others: list[_Occurrence], noun: str, plural_verb: str, verb: str
+) -> str:
     total = len(followers) + len(others)
     if not others:
         return f"all {total} {_plural(noun)} {plural_verb}"
@@ -400,8 +404,8 @@ def _pattern(
     category: str,
     description: str,
     template: str,
-    followers: list[_Place],
-    others: list[_Place],
+    followers: list[_Occurrence],
+    others: list[_Occurrence],
 ) -> Pattern:
     frequency = len(followers)
     return Pattern(
@@ -418,9 +422,9 @@ def _pattern(
     )
 
 
-def _shown(places: list[_Place], options: PatternOptions) -> Iterator[PatternExample]:
-    limit = options.maximum_examples if options.maximum_examples > 0 else len(places)
-    return (place.example() for place in places[:limit])
+def _shown(occurrences: list[_Occurrence], options: PatternOptions) -> Iterator[PatternExample]:
+    limit = options.maximum_examples if options.maximum_examples > 0 else len(occurrences)
+    return (occurrence.example() for occurrence in occurrences[:limit])
 
 
 def _stable_id(kind: str, key: str) -> str:

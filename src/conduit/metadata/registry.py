@@ -1,10 +1,9 @@
-"""A document loaded once and asked many times.
+"""The registry: a document loaded once and queried many times.
 
-A `Registry` is a handle that points at a snapshot. Loading makes a new snapshot off to the side and swaps the pointer, so
-a reader sees the old document or the new one, whole. Reads take no lock, copy nothing and, once they are warm, allocate
-nothing.
+A `Registry` points at a loaded document. Loading builds a new document separately and swaps the pointer, so a reader sees
+the old or the new document, never a mixture. Reads take no lock, copy nothing and, once warm, allocate nothing.
 
-What is asked most often is in `questions`.
+The most frequent queries are in `questions`.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING
 from conduit._native import available as native_available
 from conduit.errors import MetadataError, NotRegisteredError
 from conduit.metadata.codec import DEFAULT_LIMITS, decode, freeze, read_document
-from conduit.metadata.schema import Metadata
-from conduit.metadata.snapshot import CacheStats, FieldReference, RelationshipReference, Snapshot
+from conduit.metadata.loaded_document import CacheStats, LoadedDocument
+from conduit.metadata.schema import FieldReference, Metadata, RelationshipReference
 
 if TYPE_CHECKING:
     import os
@@ -33,12 +32,12 @@ else:
 
 
 class Registry(Questions):
-    """A document to ask. Every answer is shared and cannot be changed."""
+    """Queries over a document. Answers are shared and immutable."""
 
     __slots__ = ("__weakref__",)
 
     def __init__(self, metadata: Metadata | None = None) -> None:
-        self._point_at(Snapshot(freeze(Metadata() if metadata is None else metadata)))
+        self._point_at(LoadedDocument(freeze(Metadata() if metadata is None else metadata)))
 
     @classmethod
     def from_json(
@@ -48,67 +47,67 @@ class Registry(Questions):
         strict: bool = False,
         limits: Limits = DEFAULT_LIMITS,
     ) -> Registry:
-        """A registry of the document in `data`; see `conduit.metadata.decode`, which may raise `MetadataError`.
+        """Return a registry of the JSON document in `data`. Raises `MetadataError` as `conduit.metadata.decode` does.
 
-        `bytes` are kept until `warnings` or `warm()` has read them for repeated keys.
+        `data` is kept until `warnings` or `warm()` has checked it for repeated keys.
         """
         metadata = decode(data, strict=strict, limits=limits)
         registry = cls.__new__(cls)
-        registry._point_at(Snapshot(metadata, data if isinstance(data, bytes) else _as_bytes(data)))
+        registry._point_at(LoadedDocument(metadata, data if isinstance(data, bytes) else _as_bytes(data)))
         return registry
 
     def __repr__(self) -> str:
-        snapshot = self.snapshot
-        return f"<Registry of {len(snapshot.resources)} resources and {len(snapshot.schema.routes)} routes>"
+        document = self.document
+        return f"<Registry of {len(document.resources)} resources and {len(document.schema.routes)} routes>"
 
     def replace(self, other: Registry | Metadata) -> None:
-        """Answers from another document from now on; every reader sees the old one or the new one, whole."""
-        self._point_at(other.snapshot if isinstance(other, Registry) else Snapshot(freeze(other)))
+        """Switch to another document atomically: a reader sees either the old or the new one."""
+        self._point_at(other.document if isinstance(other, Registry) else LoadedDocument(freeze(other)))
 
     def warm(self) -> Registry:
-        """Builds at once every index that is otherwise built on first use, and finds the warnings; returns itself."""
-        self.snapshot.warm()
-        self.snapshot.find_warnings()
+        """Build every index and compute the warnings now rather than on first use; return self."""
+        self.document.warm()
+        self.document.compute_warnings()
         return self
 
     @property
     def warnings(self) -> tuple[DocumentWarning, ...]:
-        """What is doubtful about a document that can still be used, with its place; sought on first use."""
-        return self.snapshot.find_warnings()
+        """The document's warnings, each with its path; computed on first use."""
+        return self.document.compute_warnings()
 
     def relationships_from(self, name: str) -> tuple[Relationship, ...]:
-        """The relationships that a resource declares; `NotFoundError` if there is no such resource."""
+        """Return the relationships that a resource declares; raise `NotFoundError` if there is no such resource."""
         return self.resource(name).relationships
 
     def graph(self) -> DependencyGraph:
-        """The whole dependency graph: all relationships, then all uses, then all calls, in document order."""
-        snapshot = self.snapshot
-        with snapshot._lock:
-            return snapshot.graph().whole()
+        """Return the whole dependency graph: relationships, then uses, then calls, each in document order."""
+        document = self.document
+        with document._lock:
+            return document.graph().whole()
 
     def dependency_depth(self, name: str) -> Depth:
-        """The edges on the longest path from a resource, middleware and functions included; a cycle counts as one node.
+        """Return the number of edges on the longest path from a resource, including middleware and functions.
 
-        The number's `cyclic` says whether a cycle was met.
+        A cycle counts as one node; the `cyclic` attribute of the result tells whether the paths contain one.
         """
-        return self.snapshot.find_depth(name)
+        return self.document.compute_depth(name)
 
     def count_dependents(self, name: str) -> int:
-        """How many relationships point at `name`; 0 for a name that nobody points at."""
+        """Return the number of relationships whose target is `name`."""
         return len(self.relationships_to(name))
 
     def count_dependencies(self, name: str) -> int:
-        """How many relationships a resource declares; `NotFoundError` if there is no such resource."""
+        """Return the number of relationships of a resource; raise `NotFoundError` if there is no such resource."""
         return len(self.resource(name).relationships)
 
     def cycles(self) -> tuple[Cycle, ...]:
-        """The groups of resources that need each other through relationships whose key they hold."""
-        cycles = self.snapshot._cycles
-        return self.snapshot.find_cycles() if cycles is None else cycles
+        """Return the groups of resources that depend on one another through foreign keys."""
+        cycles = self.document._cycles
+        return self.document.compute_cycles() if cycles is None else cycles
 
     def cache_stats(self) -> CacheStats:
-        """What is kept of answers, and which indexes were built."""
-        return self.snapshot.stats()
+        """Return the cache statistics and the indexes built so far."""
+        return self.document.stats()
 
 
 def _as_bytes(data: bytearray | memoryview | str) -> bytes:
@@ -121,23 +120,23 @@ _registered: Registry | None = None
 
 
 def load(path: str | os.PathLike[str], *, strict: bool = False, limits: Limits = DEFAULT_LIMITS) -> Registry:
-    """A registry of the document in a file (`.json`, or gzip as in `.json.gz`); it is not registered.
+    """Return a registry of the document in a file, JSON or gzipped JSON; does not register it.
 
-    Raises `MetadataError`, with the file's name in front, for what cannot be read or used.
+    Raises `MetadataError`, with the file name in front, if the file cannot be read or is not a valid document.
     """
     data = read_document(path, limits=limits)
     try:
         return Registry.from_json(data, strict=strict, limits=limits)
     except MetadataError as error:
         problems = [f"{path}: {problem}" for problem in error.problems]
-        raise MetadataError(*problems, place=error.place, offset=error.offset) from error
+        raise MetadataError(*problems, path=error.path, offset=error.offset) from error
 
 
 def register(source: Registry | Metadata | bytes | str | os.PathLike[str]) -> Registry:
-    """Makes a document this process's own and returns its registry: a path, a document's bytes, records or a registry.
+    """Register a document as this process's metadata and return its registry.
 
-    A second call replaces everything at once, also for those who hold the registry from the first. When it fails, the
-    previous document stays. An application calls it once, at start-up.
+    `source` is a path, the bytes of a document, a `Metadata` record or a registry. A second call replaces the document
+    for every holder of the registry; if it fails, the previous document stays. Call it once, at start-up.
     """
     global _registered
     if isinstance(source, Registry):
@@ -162,14 +161,14 @@ _registration = RLock()
 
 
 def get_registry() -> Registry:
-    """This process's registry; `NotRegisteredError`, which says how to load, before the first `register`."""
+    """Return this process's registry; raise `NotRegisteredError` before the first `register`."""
     if _registered is None:
         raise NotRegisteredError
     return _registered
 
 
 def unregister() -> None:
-    """Forgets this process's registry: tests lend it and give it back."""
+    """Remove this process's registry; for tests."""
     global _registered
     with _registration:
         _registered = None
@@ -178,9 +177,9 @@ def unregister() -> None:
 __all__ = [
     "CacheStats",
     "FieldReference",
+    "LoadedDocument",
     "Registry",
     "RelationshipReference",
-    "Snapshot",
     "get_registry",
     "load",
     "register",

@@ -436,6 +436,20 @@ class Route(Record, frozen=True):
         return self.details.certainty if self.details else ""
 
 
+class RelationshipReference(Record, frozen=True):
+    """A relationship and the resource that declares it."""
+
+    source_resource: str
+    relationship: Relationship
+
+
+class FieldReference(Record, frozen=True):
+    """A field and the resource that has it."""
+
+    resource: str
+    field: Field
+
+
 class PatternExample(Record, frozen=True):
     """One place where a pattern is followed, or, among the outliers, where it is not."""
 
@@ -525,7 +539,8 @@ class SourceError(Record, frozen=True):
 
     source: str
     message: str
-    place: str = ""
+    location: str = ""
+    """`file:line` in the source, or a JSON pointer into an OpenAPI document."""
 
 
 class Metadata(Record, frozen=True):

@@ -1,8 +1,7 @@
-"""What is doubtful about a document that can still be used.
+"""Warnings about a document: problems that do not prevent its use.
 
-Found on first use, since it costs more than loading: repeated names, relationships that point nowhere, one name for
-several kinds of thing, a version that this reader does not know, a dependency graph in the document that is not the one
-its resources give, and keys that an object has twice, which takes a second reading of the text.
+Computed on first use: unknown versions, repeated names, relationships to missing resources, one name for several kinds of
+node, a dependency graph that differs from the one its resources imply, and keys repeated within a JSON object.
 """
 
 from __future__ import annotations
@@ -21,30 +20,30 @@ if TYPE_CHECKING:
 
 
 class DocumentWarning(Record, frozen=True):
-    """One doubt, with its place in the document."""
+    """One warning, with its path in the document."""
 
-    place: str
+    path: str
     message: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}" if self.place else self.message
+        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 def warnings_about(
     metadata: Metadata, by_name: Mapping[str, Resource], document_bytes: bytes | None
 ) -> tuple[DocumentWarning, ...]:
-    """All doubts about a document, in the order of this module's text; `document_bytes` is its text if there is one."""
-    doubts = [*_version(metadata), *_repeated_names(metadata), *_dangling_targets(metadata, by_name)]
-    doubts += [*_collisions(metadata, by_name), *_own_graph(metadata, by_name)]
+    """Return all warnings about a document, in the order listed above; `document_bytes` is its JSON text, if available."""
+    warnings = [*_version(metadata), *_repeated_names(metadata), *_dangling_targets(metadata, by_name)]
+    warnings += [*_collisions(metadata, by_name), *_own_graph(metadata, by_name)]
     if document_bytes is not None:
-        doubts += _repeated_keys(document_bytes)
-    return tuple(doubts)
+        warnings += _repeated_keys(document_bytes)
+    return tuple(warnings)
 
 
 def _version(metadata: Metadata) -> Iterator[DocumentWarning]:
     if metadata.version and metadata.version.partition(".")[0] != "1":
         yield DocumentWarning(
-            "version", f"unknown version {metadata.version!r}; read as 1.0, of which keys may be missed"
+            "version", f"unknown version {metadata.version!r}; read as 1.0, so keys may be missed"
         )
 
 
@@ -53,14 +52,14 @@ def _repeated_names(metadata: Metadata) -> Iterator[DocumentWarning]:
         ("resources", [resource.name for resource in metadata.resources]),
         ("patterns", [pattern.name for pattern in metadata.patterns]),
     ):
-        places: dict[str, int] = {}
+        indexes: dict[str, int] = {}
         for index, name in enumerate(names):
-            if name and name in places:
+            if name and name in indexes:
                 yield DocumentWarning(
                     f"{key}[{index}].name",
-                    f"{name!r} is also {key}[{places[name]}]; the last of a name is found",
+                    f"{name!r} is also {key}[{indexes[name]}]; the last of a name is found",
                 )
-            places[name] = index
+            indexes[name] = index
 
 
 def _dangling_targets(metadata: Metadata, by_name: Mapping[str, Resource]) -> Iterator[DocumentWarning]:
@@ -68,23 +67,23 @@ def _dangling_targets(metadata: Metadata, by_name: Mapping[str, Resource]) -> It
         for j, relationship in enumerate(resource.relationships):
             target = relationship.target_resource
             if target not in by_name and target != "*":
-                place = f"resources[{i}].relationships[{j}].target_resource"
-                yield DocumentWarning(place, f"there is no resource {target!r}")
+                path = f"resources[{i}].relationships[{j}].target_resource"
+                yield DocumentWarning(path, f"there is no resource {target!r}")
 
 
 def _collisions(metadata: Metadata, by_name: Mapping[str, Resource]) -> Iterator[DocumentWarning]:
-    """Names under which the graph has one node for several kinds of thing."""
+    """Yield a warning for each name that is one graph node for several kinds of thing."""
     kinds: dict[str, str] = dict.fromkeys(by_name, "resource")
     for resource in metadata.resources:
         for relationship in resource.relationships:
             kinds.setdefault(relationship.target_resource, "resource")
     told: set[str] = set()
-    for kind, place, name in _names_used(metadata):
+    for kind, path, name in _names_used(metadata):
         other = kinds.setdefault(name, kind)
         if other != kind and name not in told:
             told.add(name)
             yield DocumentWarning(
-                place, f"{name!r} is also a {other}; the dependency graph has one node for both"
+                path, f"{name!r} is also a {other}; the dependency graph has one node for both"
             )
 
 
@@ -102,7 +101,7 @@ def _names_used(metadata: Metadata) -> Iterator[tuple[str, str, str]]:
 
 
 def _own_graph(metadata: Metadata, by_name: Mapping[str, Resource]) -> Iterator[DocumentWarning]:
-    """Whether the document's own graph, where it has one, says what its resources say; nodes' ids are not compared."""
+    """Compare the document's own graph, if any, with the one built from its resources; node ids are not compared."""
     if not metadata.dependencies.edges:
         return
     from conduit.metadata.dependencies import Graph
@@ -128,7 +127,7 @@ def _edges_by_name(graph: DependencyGraph) -> Iterator[tuple[str, str, str, int]
 
 
 def _repeated_keys(document_bytes: bytes) -> list[DocumentWarning]:
-    """The keys that an object has more than once; their last value stands, as in Go for values that are not merged."""
+    """Return a warning for each repeated key; the last value wins, as in Go for values that are not merged."""
     repeated: dict[int, tuple[dict[str, Any], list[str]]] = {}
 
     def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -141,20 +140,18 @@ def _repeated_keys(document_bytes: bytes) -> list[DocumentWarning]:
     tree = json.loads(shallow(document_bytes, len(document_bytes)), object_pairs_hook=note)
     if not repeated:
         return []
-    doubts = []
-    for place, found in _objects(tree, ""):
+    warnings = []
+    for path, found in _objects(tree, ""):
         for key in repeated.get(id(found), (found, []))[1]:
-            doubts.append(
-                DocumentWarning(at(place, key), "the key is there more than once; its last value stands")
-            )
-    return doubts
+            warnings.append(DocumentWarning(at(path, key), "repeated key; the last value wins"))
+    return warnings
 
 
-def _objects(value: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _objects(value: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if isinstance(value, dict):
-        yield place, value
+        yield path, value
         for key, item in value.items():
-            yield from _objects(item, at(place, key))
+            yield from _objects(item, at(path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _objects(item, f"{place}[{index}]")
+            yield from _objects(item, f"{path}[{index}]")

@@ -3,7 +3,7 @@
 Places are asked in this order, and the first that says something decides: `[tool.conduit]` in pyproject.toml, the
 entry point of FastAPI's own command there, Django's settings module there (for pytest or for django-stubs), the
 environment (DJANGO_SETTINGS_MODULE, FLASK_APP), `manage.py`, and the files where an application usually is. Two answers
-of one place are put to the caller; nothing is guessed.
+of one named_by are put to the caller; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -53,17 +53,17 @@ class DiscoveryError(ConduitError):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """An application and the place that named it."""
+    """An application and the named_by that named it."""
 
     application: Application
-    place: str
+    named_by: str
 
 
 def discover(root: Path, environment: Mapping[str, str] | None = None) -> Found:
     """The application of the folder; raises `DiscoveryError` where there is none, or more than one of equal right."""
     environment = os.environ if environment is None else environment
     project = _read_pyproject(root)
-    places: list[Callable[[], dict[str, dict[str, Any]]]] = [
+    steps: list[Callable[[], dict[str, dict[str, Any]]]] = [
         lambda: _from_conduit(project),
         lambda: _from_fastapi(project),
         lambda: _from_django_tools(project),
@@ -71,8 +71,8 @@ def discover(root: Path, environment: Mapping[str, str] | None = None) -> Found:
         lambda: _from_manage(root),
         lambda: _from_usual_files(root),
     ]
-    for place in places:
-        candidates = place()
+    for named_by in steps:
+        candidates = named_by()
         if candidates:
             return _only(candidates, root)
     raise DiscoveryError(
@@ -84,12 +84,12 @@ def discover(root: Path, environment: Mapping[str, str] | None = None) -> Found:
 
 def _only(candidates: dict[str, dict[str, Any]], root: Path) -> Found:
     if len({tuple(sorted(wanted.items())) for wanted in candidates.values()}) > 1:
-        listed = "\n".join(f"  {_flags(wanted)}   ({place})" for place, wanted in candidates.items())
+        listed = "\n".join(f"  {_flags(wanted)}   ({named_by})" for named_by, wanted in candidates.items())
         raise DiscoveryError(f"found more than one application in {root}; say which is meant:\n{listed}")
-    place, wanted = next(iter(candidates.items()))
+    named_by, wanted = next(iter(candidates.items()))
     python = wanted.pop("python", "")
     application = Application(root=str(root), python=find_interpreter(root, python), **wanted)
-    return Found(application, place)
+    return Found(application, named_by)
 
 
 def _flags(wanted: dict[str, Any]) -> str:
@@ -151,7 +151,9 @@ def _from_django_tools(project: dict[str, Any]) -> dict[str, dict[str, Any]]:
     pytest = _section(project, "pytest", "ini_options").get("DJANGO_SETTINGS_MODULE")
     stubs = _section(project, "django-stubs").get("django_settings_module")
     named = {"pytest's settings in pyproject.toml": pytest, "[tool.django-stubs] in pyproject.toml": stubs}
-    return {place: {"django": value} for place, value in named.items() if isinstance(value, str) and value}
+    return {
+        named_by: {"django": value} for named_by, value in named.items() if isinstance(value, str) and value
+    }
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:

@@ -1,14 +1,14 @@
 """Documents of applications that were collected before, kept until something changes that they were made from.
 
-Loading an application takes seconds, answering from its document milliseconds. A snapshot is a document with a list of
+Loading an application takes seconds, answering from its document milliseconds. A cached document is a document with a list of
 stamps: modification time and size of each of the project's own files that were loaded, of the files that pin its
 dependencies, and of the interpreter; and of the names of what could be imported from the folders of those files, for a
 framework picks up files by their name (`models.py`, `admin.py`) that no loaded file mentions. While all of these are as
-they were, the snapshot is the answer; when one differs or is gone, the application is collected anew. A file in a folder
+they were, the cached is the answer; when one differs or is gone, the application is collected anew. A file in a folder
 from which nothing was loaded is not seen. What was asked for (which application, by which interpreter, by which
-version of Conduit) is the snapshot's name. A document with errors is not kept.
+version of Conduit) is the cached's name. A document with errors is not kept.
 
-Snapshots live below `$XDG_CACHE_HOME/conduit` (`~/.cache/conduit`), never in the project.
+Cached documents live below `$XDG_CACHE_HOME/conduit` (`~/.cache/conduit`), never in the project.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Listing(msgspec.Struct, frozen=True):
     """Its Python files, and its folders with Python files in them, sorted."""
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class CachedDocument(msgspec.Struct, frozen=True):
     """Where a document is kept, and whether it had to be collected for it to be there."""
 
     path: Path
@@ -73,12 +73,12 @@ class CollectedWithErrorsError(Exception):
 
 
 def folder() -> Path:
-    """Where snapshots are kept."""
+    """Where cached documents are kept."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "conduit" / "snapshots"
+    return Path(base) / "conduit" / "documents"
 
 
-def find_snapshot(application: Application) -> tuple[Snapshot | None, str]:
+def find_cached(application: Application) -> tuple[CachedDocument | None, str]:
     """The kept document of the application, if nothing has changed since; else `None`, and the file or folder that has."""
     path = _path(application)
     try:
@@ -91,12 +91,12 @@ def find_snapshot(application: Application) -> tuple[Snapshot | None, str]:
     changed = changed or next(filter(None, (_came_or_went(*listed) for listed in stamps.folders.items())), "")
     if changed or not path.is_file():
         return None, changed
-    return Snapshot(path, False), ""
+    return CachedDocument(path, False), ""
 
 
-def take_snapshot(
+def collect_and_cache(
     application: Application, time_limit_s: float = TIME_LIMIT_S, changed: str = ""
-) -> Snapshot:
+) -> CachedDocument:
     """Collects the application and keeps its document.
 
     Raises `CollectingError` as `collect_application` does, and `CollectedWithErrorsError` where parts failed.
@@ -117,7 +117,7 @@ def take_snapshot(
     _write_whole(path, data)
     # The stamps come last: without them the document does not count.
     _write_whole(path.with_suffix(".stamps"), msgspec.json.encode(stamps))
-    return Snapshot(path, True, changed)
+    return CachedDocument(path, True, changed)
 
 
 def _path(application: Application) -> Path:

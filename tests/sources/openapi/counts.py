@@ -35,7 +35,7 @@ def schemas(root: dict[str, Any]) -> dict[str, Any]:
 
 
 def field_names(schema: dict[str, Any]) -> set[str]:
-    """The properties of a schema and of the members of its allOf that are written out in place."""
+    """The properties of a schema and of the members of its allOf that are written out in location."""
     names = set(schema.get("properties") or {})
     for part in schema.get("allOf") or []:
         names |= field_names(part)
@@ -81,7 +81,7 @@ def public_operations(root: dict[str, Any]) -> int:
 
 
 def required_names(schema: dict[str, Any]) -> set[str]:
-    """The names that a schema, or a member of its allOf that is written out in place, requires."""
+    """The names that a schema, or a member of its allOf that is written out in location, requires."""
     names = set(schema.get("required") or [])
     for part in schema.get("allOf") or []:
         names |= required_names(part)

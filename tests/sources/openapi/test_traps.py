@@ -215,7 +215,7 @@ def test_a_reference_out_of_the_document_is_a_warning_with_its_place_and_the_res
     assert [field.type for field in metadata.resources[0].fields] == ["other.yaml#/X", "B"]
     assert [one.target_resource for one in metadata.resources[0].relationships] == ["B"]
     (error,) = metadata.errors
-    assert error.place == "#/components/schemas/A/properties/x"
+    assert error.location == "#/components/schemas/A/properties/x"
     assert "'other.yaml#/X' leads out of this document" in error.message
 
 
@@ -394,7 +394,7 @@ def test_choices_that_refer_to_each_other_many_times_take_no_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("root", "place"),
+    ("root", "location"),
     [
         ({"paths": []}, "#/paths"),
         ({"paths": {"/a": 3}}, "#/paths/~1a"),
@@ -406,8 +406,8 @@ def test_choices_that_refer_to_each_other_many_times_take_no_time() -> None:
         ({"components": {"schemas": []}}, "#/components/schemas"),
     ],
 )
-def test_a_part_of_the_wrong_form_is_a_warning_with_its_place(root: dict[str, Any], place: str) -> None:
-    assert place in [error.place for error in read(**root).errors]
+def test_a_part_of_the_wrong_form_is_a_warning_with_its_place(root: dict[str, Any], location: str) -> None:
+    assert location in [error.location for error in read(**root).errors]
 
 
 def test_a_repeated_key_is_a_warning_and_the_last_one_counts() -> None:

@@ -10,7 +10,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from conduit.cli.flags import FlagSet, HelpRequested
-from conduit.cli.introspect.live import declare_live
 from conduit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -101,7 +100,10 @@ def _declare_common(flags: FlagSet) -> None:
     )
     if "format" not in flags.flags:
         flags.option("format", "table, json or yaml", default="table", parse=_format, metavar="FORMAT")
-    declare_live(flags)
+    from conduit.cli.collect_application import declare_application
+
+    declare_application(flags)
+    flags.switch("fresh", "ignore the cache and collect again")
     flags.switch("verbose", "show everything that is known")
     flags.switch("no-color", "no emphasis, as with the environment variable NO_COLOR")
 
@@ -134,8 +136,6 @@ def _usage() -> str:
 
 
 def _unknown_verb(verb: str) -> str:
-    from difflib import get_close_matches
+    from conduit.errors import suggestion
 
-    near = get_close_matches(verb, VERBS, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"there is no verb {verb!r}.{hint} There are: {', '.join(VERBS)}"
+    return f"unknown verb: {verb!r}{suggestion(verb, tuple(VERBS), 1)} (verbs: {', '.join(VERBS)})"

@@ -33,12 +33,10 @@ def _json(value: Any) -> bytes:
 
 
 def _yaml(value: Any) -> bytes:
-    try:
-        import yaml
-    except ImportError:
-        from conduit.errors import ConduitError
+    from conduit.sources.openapi.yaml import import_yaml
 
-        raise ConduitError("--format yaml needs PyYAML: install it with `pip install PyYAML`") from None
+    yaml = import_yaml("--format yaml")
     # Through JSON, so that both forms have the same keys and values.
     plain = msgspec.json.decode(msgspec.json.encode(value))
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100).encode()
+    text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
+    return text.encode()

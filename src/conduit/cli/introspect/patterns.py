@@ -89,15 +89,15 @@ def _print_details(page: Page, pattern: Pattern, verbose: bool) -> None:
         page.paragraph(pattern.description, "  ")
     if verbose and pattern.examples:
         page.paragraph("for example:", "  ")
-        _print_places(page, pattern.examples, len(pattern.examples))
+        _print_examples(page, pattern.examples, len(pattern.examples))
     if pattern.outliers:
         page.paragraph("but not:", "  ")
-        _print_places(page, pattern.outliers, len(pattern.outliers) if verbose else SHOWN_OUTLIERS)
+        _print_examples(page, pattern.outliers, len(pattern.outliers) if verbose else SHOWN_OUTLIERS)
 
 
-def _print_places(page: Page, places: tuple[PatternExample, ...], count: int) -> None:
-    for place in places[:count]:
-        at = place.file_path + (f":{place.line_number}" if place.line_number else "")
-        page.paragraph("  ".join(part for part in (place.resource, place.code, at) if part), "    ")
-    if len(places) > count:
-        page.paragraph(f"and {len(places) - count} more; --verbose shows them", "    ")
+def _print_examples(page: Page, examples: tuple[PatternExample, ...], count: int) -> None:
+    for example in examples[:count]:
+        at = example.file_path + (f":{example.line_number}" if example.line_number else "")
+        page.paragraph("  ".join(part for part in (example.resource, example.code, at) if part), "    ")
+    if len(examples) > count:
+        page.paragraph(f"and {len(examples) - count} more; --verbose shows them", "    ")

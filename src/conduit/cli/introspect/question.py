@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T", bound=HasOrigin)
 
-DEFAULT_PLACES = ("build/introspection/metadata.json", "metadata.json")
+SHOWN_WARNINGS = 3
+DEFAULT_PATHS = ("build/introspection/metadata.json", "metadata.json")
 
 
 class Question:
@@ -51,8 +52,6 @@ class Question:
 
     def _load(self) -> Registry:
         if any(self.flags[name] for name in ("app", "django", "sqlalchemy")):
-            from conduit.cli.introspect.live import live_registry
-
             return live_registry(self.flags)
         from conduit.metadata.registry import load
 
@@ -94,8 +93,6 @@ class Question:
             self._print_warnings(registry)
 
     def _print_warnings(self, registry: Registry) -> None:
-        from conduit.cli.introspect.warnings import print_warnings
-
         live = self.flags["app"] or self.flags["django"] or self.flags["sqlalchemy"]
         print_warnings(live or metadata_path(self.flags["metadata"]), registry.warnings, self.verbose)
 
@@ -121,11 +118,11 @@ def metadata_path(given: str | None) -> str:
     named = given or os.environ.get("CONDUIT_METADATA")
     if named:
         return named
-    for place in DEFAULT_PLACES:
-        if os.path.exists(place):  # noqa: PTH110 (pathlib would cost more than the look-up)
-            return place
+    for path in DEFAULT_PATHS:
+        if os.path.exists(path):  # noqa: PTH110 (pathlib would cost more than the look-up)
+            return path
     raise ConduitError(
-        f"there is no metadata document: looked for {' and '.join(DEFAULT_PLACES)}."
+        f"there is no metadata document: looked for {' and '.join(DEFAULT_PATHS)}."
         " Make one with `conduit collect`, or name one with --metadata or $CONDUIT_METADATA"
     )
 
@@ -140,3 +137,33 @@ def require_known(name: str, known: Iterable[str], what: str) -> None:
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     there_are = f" (there are {len(names)}: {shown})" if names else "; there are none"
     raise UnknownNameError(f"{what} not found: {name!r}{suggestion(name, names)}{there_are}")
+
+
+def live_registry(parsed: Parsed) -> Registry:
+    """The registry of the application that the flags name; collected again when one of its files has changed."""
+    from conduit.cli.collect_application import application_of, time_limit_s
+    from conduit.metadata.registry import Registry, load
+    from conduit.sources.document_cache import CollectedWithErrorsError, collect_and_cache, find_cached
+
+    application = application_of(parsed)
+    kept, changed = (None, "") if parsed["fresh"] else find_cached(application)
+    if kept is not None:
+        return load(kept.path)
+    if changed:
+        print(f"conduit: {changed} has changed; collecting the application again", file=sys.stderr)
+    try:
+        return load(collect_and_cache(application, time_limit_s(parsed)).path)
+    except CollectedWithErrorsError as partial:
+        registry = Registry.from_json(partial.data)
+        for error in registry.schema().errors:
+            print(f"conduit: warning: {error.source}: {error.message}", file=sys.stderr)
+        return registry
+
+
+def print_warnings(path: str, warnings: Sequence[object], verbose: bool) -> None:
+    """Prints the first few warnings, or all of them, and how many there are beyond."""
+    shown = len(warnings) if verbose else min(SHOWN_WARNINGS, len(warnings))
+    for warning in warnings[:shown]:
+        print(f"conduit: warning: {path}: {warning}", file=sys.stderr)
+    if shown < len(warnings):
+        print(f"conduit: {len(warnings) - shown} more warnings; --verbose shows them", file=sys.stderr)

@@ -26,8 +26,8 @@ def _print(page: Page, registry: Registry, resource: Resource, verbose: bool) ->
     page.heading(resource.name)
     if resource.documentation:
         page.paragraph(resource.documentation, _INDENT)
-    place = resource.file_path + (f":{resource.line_number}" if resource.line_number else "")
-    page.paragraph("  ".join(part for part in (resource.kind, place) if part), _INDENT)
+    location = resource.file_path + (f":{resource.line_number}" if resource.line_number else "")
+    page.paragraph("  ".join(part for part in (resource.kind, location) if part), _INDENT)
     _print_fields(page, resource, verbose)
     _print_relationships(page, registry, resource)
     _print_rules(page, resource, verbose)

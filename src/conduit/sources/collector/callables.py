@@ -11,7 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .places import Places
+    from .locations import Locations
 
 _DEEPEST = 100
 
@@ -79,18 +79,18 @@ def innermost(function: Any) -> Any:
     return layers(function)[-1]
 
 
-def decorators(function: Any, places: Places) -> list[Any]:
+def decorators(function: Any, locations: Locations) -> list[Any]:
     """The wrapping layers around the function, outermost first (the function itself is not among them)."""
     found = [layer for layer in layers(function)[:-1] if not isinstance(layer, functools.partial)]
-    return [layer for layer in found if code_name(layer, places)]
+    return [layer for layer in found if code_name(layer, locations)]
 
 
-def code_name(layer: Any, places: Places) -> str:
+def code_name(layer: Any, locations: Locations) -> str:
     """The qualified name that the layer's own code has, which `functools.wraps` does not touch."""
     code = getattr(layer, "__code__", None) or getattr(getattr(layer, "__func__", None), "__code__", None)
     if code is None:
         return type(layer).__qualname__
-    name = getattr(code, "co_qualname", None) or places.function_at(code.co_filename, code.co_firstlineno)
+    name = getattr(code, "co_qualname", None) or locations.function_at(code.co_filename, code.co_firstlineno)
     if not name and not hasattr(
         layer, "__wrapped__"
     ):  # then `functools.wraps` has not given it another's name
@@ -98,16 +98,16 @@ def code_name(layer: Any, places: Places) -> str:
     return name or code.co_name
 
 
-def decorator_name(layer: Any, places: Places) -> str:
+def decorator_name(layer: Any, locations: Locations) -> str:
     """The decorator as written above the function: the function whose call made the layer.
 
     Where the layer belongs to a general decorator (`user_passes_test`) that was given its test by a named one
     (`login_required`), the named one is meant: it made the test in its own body.
     """
-    name = code_name(layer, places).partition(".<locals>")[0]
+    name = code_name(layer, locations).partition(".<locals>")[0]
     for _, value in closure(layer):
         if isinstance(value, types.FunctionType) and value.__module__ == _module_of_code(layer):
-            given = code_name(value, places).partition(".<locals>")
+            given = code_name(value, locations).partition(".<locals>")
             if given[1] and given[0] != name and value is not layer.__dict__.get("__wrapped__"):
                 return given[0]
     return name

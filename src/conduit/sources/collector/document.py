@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .places import Places
+    from .locations import Locations
     from .redaction import Redactor
 
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
@@ -59,8 +59,8 @@ def constraint_record(name: str, kind: str, condition: str, fields: list[str]) -
 class Document:
     """What has been found so far, and what could not be."""
 
-    def __init__(self, places: Places, redactor: Redactor) -> None:
-        self.places = places
+    def __init__(self, locations: Locations, redactor: Redactor) -> None:
+        self.locations = locations
         self.redactor = redactor
         self.resources: dict[str, dict[str, Any]] = {}
         self.routes: list[dict[str, Any]] = []
@@ -99,15 +99,15 @@ class Document:
         text = self.redactor.text(f"{type(error).__name__}: {error}".rstrip(": "))
         text = _ADDRESS.sub("0x…", text)  # addresses differ from run to run
         message = text if len(text) <= 1000 else text[:999] + "…"
-        self.errors.append(put({"source": source, "message": message}, place=self._place_of(error)))
+        self.errors.append(put({"source": source, "message": message}, location=self._location_of(error)))
 
-    def _place_of(self, error: BaseException) -> str:
+    def _location_of(self, error: BaseException) -> str:
         here = os.path.dirname(os.path.abspath(__file__))
         frames = [
             f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((here, "<"))
         ]
-        shown = [(self.places.shown(frame.filename), frame.lineno) for frame in frames]
-        own = [place for place in shown if not os.path.isabs(place[0])]
+        shown = [(self.locations.shown(frame.filename), frame.lineno) for frame in frames]
+        own = [location for location in shown if not os.path.isabs(location[0])]
         path, line = (own or shown or [("", 0)])[-1]
         return f"{path}:{line}" if path else ""
 
@@ -183,11 +183,11 @@ def resource(identity: str, name: str, kind: str) -> dict[str, Any]:
 def drop_implied_head(routes: list[dict[str, Any]]) -> None:
     """Drops HEAD where the same path answers GET: it is that answer without its body."""
 
-    def place(route: dict[str, Any]) -> tuple[str, str]:
+    def location(route: dict[str, Any]) -> tuple[str, str]:
         return route.get("details", {}).get("host", ""), route["path"]
 
-    answered = {place(route) for route in routes if route["method"] == "GET"}
-    routes[:] = [route for route in routes if route["method"] != "HEAD" or place(route) not in answered]
+    answered = {location(route) for route in routes if route["method"] == "GET"}
+    routes[:] = [route for route in routes if route["method"] != "HEAD" or location(route) not in answered]
 
 
 def unique_route_ids(routes: list[dict[str, Any]]) -> None:

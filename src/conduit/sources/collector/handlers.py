@@ -14,22 +14,24 @@ if TYPE_CHECKING:
 
 def step(document: Document, thing: Any, name: str, kind: str, **more: Any) -> dict[str, Any]:
     """One link of a route's chain: what runs, under which name, and where it is written."""
-    path, line = document.places.of_function(thing)
+    path, line = document.locations.of_function(thing)
     record = {"name": name, "kind": kind}
     module = qualified_name(thing).partition(":")[0]
-    return put(record, origin=document.places.origin(module), file_path=path, line_number=line, **more)
+    return put(record, origin=document.locations.origin(module), file_path=path, line_number=line, **more)
 
 
 def decorator_steps(document: Document, function: Any) -> list[dict[str, Any]]:
     """The decorators around the function, outermost first; they were seen in it, so they are `observed`."""
-    return [decorator_step(document, layer) for layer in decorators(function, document.places)]
+    return [decorator_step(document, layer) for layer in decorators(function, document.locations)]
 
 
 def decorator_step(document: Document, layer: Any) -> dict[str, Any]:
     """The step of one wrapping layer; whose it is, its own module says, not the one that `functools.wraps` copied."""
-    found = step(document, layer, decorator_name(layer, document.places), "decorator", certainty="observed")
+    found = step(
+        document, layer, decorator_name(layer, document.locations), "decorator", certainty="observed"
+    )
     module = getattr(layer, "__globals__", {}).get("__name__", "")
-    return put(found, origin=document.places.origin(module))
+    return put(found, origin=document.locations.origin(module))
 
 
 def step_text(found: dict[str, Any]) -> str:

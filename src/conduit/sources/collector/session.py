@@ -14,9 +14,8 @@ from typing import Any
 
 from .document import Document, drop_implied_head, unique_route_ids
 from .loading import LoadingError, load
-from .places import Places
-from .pydantic.api import open_pydantic
-from .pydantic.models import PydanticModels
+from .locations import Locations
+from .pydantic.models import PydanticModels, open_pydantic
 from .redaction import Redactor, looks_secret
 
 _DECISIVE = ("app", "factory", "django", "urlconf", "sqlalchemy", "lifespan")
@@ -30,8 +29,8 @@ class Session:
             name: value for name, value in os.environ.items() if name not in ("PWD", "OLDPWD")
         }  # no passwords
         self.redactor = Redactor(value for name, value in own.items() if looks_secret(name))
-        self.places = Places(root, entry_modules)
-        self.document = Document(self.places, self.redactor)
+        self.locations = Locations(root, entry_modules)
+        self.document = Document(self.locations, self.redactor)
         self.notes: list[str] = []
 
     def collect(self, request: dict[str, Any]) -> None:
@@ -61,7 +60,7 @@ class Session:
 
     def collect_objects(self, app: Any, base: Any, name: str = "", urlconf: str | None = None) -> None:
         """Collects the models that are loaded, then the application's routes."""
-        self.places.adopt(_module_of(app), _module_of(base))
+        self.locations.adopt(_module_of(app), _module_of(base))
         models = PydanticModels(open_pydantic(), self.document)
         with self._part("django"):
             self._collect_django(urlconf)
@@ -82,7 +81,7 @@ class Session:
         api = open_django()
         if api is None:
             return
-        from .django.source import collect_django
+        from .django import collect_django
 
         self._source("django", api.settings_module, api.version)
         if api.rest is not None:
@@ -108,7 +107,7 @@ class Session:
 
     def _collect_app(self, app: Any, models: PydanticModels, name: str) -> None:
         from .asgi.api import open_fastapi, open_starlette
-        from .flask.api import open_flask
+        from .flask.routes import open_flask
 
         starlette, flask = open_starlette(), open_flask()
 
@@ -173,7 +172,7 @@ class Session:
         found = {}
         for name, module in sorted(sys.modules.items()):
             path = getattr(module, "__file__", None)
-            if isinstance(path, str) and self.places.origin(name) == "project" and os.path.isfile(path):
+            if isinstance(path, str) and self.locations.origin(name) == "project" and os.path.isfile(path):
                 status = os.stat(path)
                 found[os.path.realpath(path)] = [status.st_mtime_ns, status.st_size]
         return found
@@ -182,9 +181,11 @@ class Session:
         """SHA-256 of what was asked for and of the contents of the project's own files, by their shown paths."""
         asked = {key: request[key] for key in _DECISIVE if request.get(key)}
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode())
-        for path in sorted(files, key=self.places.shown):
+        for path in sorted(files, key=self.locations.shown):
             with open(path, "rb") as file:
-                digest.update(self.places.shown(path).encode() + b"\0" + hashlib.sha256(file.read()).digest())
+                digest.update(
+                    self.locations.shown(path).encode() + b"\0" + hashlib.sha256(file.read()).digest()
+                )
         return digest.hexdigest()
 
 

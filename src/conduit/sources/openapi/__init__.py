@@ -11,7 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conduit.sources.openapi.document import OpenAPIDocument, OpenAPIError, parse_document
+from conduit.sources.openapi.document import OpenAPIDocument, parse_document
+from conduit.sources.openapi.errors import OpenAPIError
 
 if TYPE_CHECKING:
     import os
@@ -62,7 +63,7 @@ def parse_openapi(data: bytes, source: str) -> Metadata:
             ),
         ),
         errors=tuple(
-            SourceError(source=source, message=warning.message, place=warning.place)
+            SourceError(source=source, message=warning.message, location=warning.pointer)
             for warning in document.warnings
         ),
     )

@@ -2,7 +2,7 @@
 
 References are followed one step at a time and never copied into place, so a document whose schemas
 contain themselves is as easy as any other. What cannot be followed is `None` and a warning, which is kept
-with its place (a JSON pointer), never printed from here.
+with its location (a JSON pointer), never printed from here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
-from conduit.errors import ConduitError
+from conduit.sources.openapi.errors import OpenAPIError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,18 +21,10 @@ SCHEMAS = "#/components/schemas/"
 _READ_VERSIONS = ("3.0", "3.1")
 
 
-class OpenAPIError(ConduitError):
-    """A document that is not OpenAPI 3.0 or 3.1, or not readable at all. `source` is its file name."""
+class OpenAPIWarning(NamedTuple):
+    """A part of the document that could not be read as it stands; `pointer` is a JSON pointer."""
 
-    def __init__(self, source: str, message: str) -> None:
-        super().__init__(f"{source}: {message}")
-        self.source = source
-
-
-class Warned(NamedTuple):
-    """What could not be read as it stands; `place` is a JSON pointer."""
-
-    place: str
+    pointer: str
     message: str
 
 
@@ -47,14 +39,14 @@ class OpenAPIDocument:
     def __init__(self, root: dict[str, Any], source: str) -> None:
         self.root = root
         self.source = source
-        self.warnings: list[Warned] = []
-        self._kept: set[Warned] = set()
+        self.warnings: list[OpenAPIWarning] = []
+        self._kept: set[OpenAPIWarning] = set()
         self.types: dict[str, str] = {}
         self.nullable: dict[str, bool] = {}
 
-    def warn(self, place: str, message: str) -> None:
-        """Keeps a warning once, with its place in the document."""
-        warning = Warned(place, message)
+    def warn(self, pointer: str, message: str) -> None:
+        """Add a warning, unless the same one is there already; `pointer` is a JSON pointer into the document."""
+        warning = OpenAPIWarning(pointer, message)
         if warning not in self._kept:
             self._kept.add(warning)
             self.warnings.append(warning)
@@ -86,35 +78,35 @@ class OpenAPIDocument:
         """Whether there is a named schema of this name, and it is one: an object, or a boolean (3.1)."""
         return bool(name) and isinstance(self.section("components", "schemas").get(name), (dict, bool))
 
-    def resolve(self, reference: str, place: str) -> Any | None:
+    def resolve(self, reference: str, pointer: str) -> Any | None:
         """What a reference points at, one step; None with a warning when it leads nowhere or out of the document."""
-        pointer = self._local(reference)
-        if pointer is None:
+        target = self._local(reference)
+        if target is None:
             self.warn(
-                place,
+                pointer,
                 f"the reference {reference!r} leads out of this document and is not followed; bundle it first",
             )
             return None
         node: Any = self.root
-        for part in pointer.split("/")[1:] if pointer else ():
+        for part in target.split("/")[1:] if target else ():
             node = _step(node, unescape(part))
             if node is None:
-                self.warn(place, f"the reference {reference!r} leads nowhere")
+                self.warn(pointer, f"the reference {reference!r} leads nowhere")
                 return None
-        if pointer and not pointer.startswith("/"):
-            self.warn(place, f"the reference {reference!r} names an anchor, which is not followed")
+        if target and not target.startswith("/"):
+            self.warn(pointer, f"the reference {reference!r} names an anchor, which is not followed")
             return None
         return node
 
-    def follow(self, node: Any, place: str) -> Any | None:
+    def follow(self, node: Any, pointer: str) -> Any | None:
         """The object itself: references are followed to their end; None (warned) for a circle or a dead end."""
         seen: set[str] = set()
         while isinstance(node, dict) and isinstance(reference := node.get("$ref"), str):
             if reference in seen:
-                self.warn(place, f"the reference {reference!r} leads back to itself")
+                self.warn(pointer, f"the reference {reference!r} leads back to itself")
                 return None
             seen.add(reference)
-            node = self.resolve(reference, place)
+            node = self.resolve(reference, pointer)
         return node
 
     def _local(self, reference: str) -> str | None:

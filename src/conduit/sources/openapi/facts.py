@@ -62,7 +62,7 @@ def is_null(schema: Any) -> bool:
     return schema.get("type") in ("null", ["null"]) or schema.get("enum") == [None]
 
 
-def type_text(document: OpenAPIDocument, schema: Any, place: str, depth: int = 0) -> str:
+def type_text(document: OpenAPIDocument, schema: Any, pointer: str, depth: int = 0) -> str:
     """The type of a value in the words of the metadata format; `any` where the schema does not say."""
     if schema is False:
         return "never"
@@ -72,22 +72,22 @@ def type_text(document: OpenAPIDocument, schema: Any, place: str, depth: int = 0
         name = document.schema_name(reference)
         if name is not None:
             return name
-        return _type_behind(document, reference, place, depth)
+        return _type_behind(document, reference, pointer, depth)
     for part, joint in ((members(schema, "allOf"), " & "), (alternatives(schema), " | ")):
-        names = [type_text(document, one, place, depth + 1) for one in part]
+        names = [type_text(document, one, pointer, depth + 1) for one in part]
         known = list(dict.fromkeys(name for name in names if name != "any"))
         if known:
             return joint.join(known)
-    return " | ".join(_plain_type(document, schema, name, place, depth) for name in _type_names(schema))
+    return " | ".join(_plain_type(document, schema, name, pointer, depth) for name in _type_names(schema))
 
 
-def _type_behind(document: OpenAPIDocument, reference: str, place: str, depth: int) -> str:
+def _type_behind(document: OpenAPIDocument, reference: str, pointer: str, depth: int) -> str:
     """The type behind a reference to anything but a named schema; the reference itself where it cannot be followed."""
     known = document.types.get(reference)
     if known is None:
         document.types[reference] = reference  # the answer inside a circle
-        target = document.resolve(reference, place)
-        known = reference if target is None else type_text(document, target, place, depth + 1)
+        target = document.resolve(reference, pointer)
+        known = reference if target is None else type_text(document, target, pointer, depth + 1)
         document.types[reference] = known
     return known
 
@@ -109,17 +109,19 @@ def _type_names(schema: dict[str, Any]) -> list[str]:
     return ["object" if "properties" in schema or "additionalProperties" in schema else "any"]
 
 
-def _plain_type(document: OpenAPIDocument, schema: dict[str, Any], name: str, place: str, depth: int) -> str:
+def _plain_type(
+    document: OpenAPIDocument, schema: dict[str, Any], name: str, pointer: str, depth: int
+) -> str:
     if name == "array":
-        item = type_text(document, schema.get("items"), place, depth + 1)
+        item = type_text(document, schema.get("items"), pointer, depth + 1)
         return f"[]({item})" if " " in item else f"[]{item}"
     values = schema.get("additionalProperties")
     if name == "object" and isinstance(values, dict) and not schema.get("properties"):
-        return f"map[string]{type_text(document, values, place, depth + 1)}"
+        return f"map[string]{type_text(document, values, pointer, depth + 1)}"
     return name
 
 
-def is_nullable(document: OpenAPIDocument, schema: Any, place: str) -> bool:
+def is_nullable(document: OpenAPIDocument, schema: Any, pointer: str) -> bool:
     """Whether null is allowed: `nullable` (3.0), `null` among the types or alternatives (3.1), also behind a reference."""
     if not isinstance(schema, dict):
         return False
@@ -129,19 +131,19 @@ def is_nullable(document: OpenAPIDocument, schema: Any, place: str) -> bool:
     if isinstance(declared, list) and "null" in declared:
         return True
     if isinstance(reference := schema.get("$ref"), str):
-        return _is_nullable_behind(document, reference, place)
+        return _is_nullable_behind(document, reference, pointer)
     bases = members(schema, "allOf")
-    if bases and all(is_nullable(document, base, place) for base in bases):
+    if bases and all(is_nullable(document, base, pointer) for base in bases):
         return True
     found = (one for keyword in _ALTERNATIVES for one in members(schema, keyword))
-    return any(is_nullable(document, one, place) for one in found)
+    return any(is_nullable(document, one, pointer) for one in found)
 
 
-def _is_nullable_behind(document: OpenAPIDocument, reference: str, place: str) -> bool:
+def _is_nullable_behind(document: OpenAPIDocument, reference: str, pointer: str) -> bool:
     known = document.nullable.get(reference)
     if known is None:
         document.nullable[reference] = False  # the answer inside a circle
-        known = is_nullable(document, document.resolve(reference, place), place)
+        known = is_nullable(document, document.resolve(reference, pointer), pointer)
         document.nullable[reference] = known
     return known
 
@@ -195,11 +197,11 @@ def bare_text(value: Any) -> str:
     return value if isinstance(value, str) else json_text(value)
 
 
-def own_parts(document: OpenAPIDocument, schema: Any, place: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """The schema and the inline members of its `allOf`, at any depth, each with its place; references are not followed."""
+def own_parts(document: OpenAPIDocument, schema: Any, pointer: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """The schema and the inline members of its `allOf`, at any depth, each with its pointer; references are not followed."""
     if not isinstance(schema, dict):
         return
-    yield schema, place
+    yield schema, pointer
     for index, base in enumerate(members(schema, "allOf")):
         if isinstance(base, dict) and "$ref" not in base:
-            yield from own_parts(document, base, f"{place}/allOf/{index}")
+            yield from own_parts(document, base, f"{pointer}/allOf/{index}")

@@ -1,6 +1,6 @@
 """Operations as routes: every method of every path and webhook, with the security that is in force as its middleware.
 
-An operation's own `security` takes the place of the document's, and an empty list makes it public. Schemes
+An operation's own `security` takes the pointer of the document's, and an empty list makes it public. Schemes
 that are needed together are separate middleware, in their order; where one of several is enough they are one
 entry, `Auth or KeyAuth`; where none is enough too, it ends in `or none`.
 
@@ -35,7 +35,7 @@ class _Operation(NamedTuple):
     path: str
     node: dict[str, Any]
     item: dict[str, Any]
-    place: str
+    pointer: str
     is_webhook: bool
 
     @property
@@ -73,41 +73,41 @@ def middleware_of_resources(routes: Iterable[Route]) -> dict[str, dict[str, tupl
 def _operations(document: OpenAPIDocument) -> Iterator[_Operation]:
     for section in ("paths", "webhooks"):
         for path, declared in document.section(section).items():
-            place = f"#/{section}/{escape(path)}"
+            pointer = f"#/{section}/{escape(path)}"
             if path.startswith("x-"):
                 continue
-            item = document.follow(declared, place)
+            item = document.follow(declared, pointer)
             if not isinstance(item, dict):
                 if item is not None or not isinstance(declared, dict):
                     document.warn(
-                        place, f"expected a path item (an object), found {json_type(item)}; left out"
+                        pointer, f"expected a path item (an object), found {json_type(item)}; left out"
                     )
                 continue
-            yield from _operations_of(document, path, item, place, section == "webhooks")
+            yield from _operations_of(document, path, item, pointer, section == "webhooks")
 
 
 def _operations_of(
-    document: OpenAPIDocument, path: str, item: dict[str, Any], place: str, is_webhook: bool
+    document: OpenAPIDocument, path: str, item: dict[str, Any], pointer: str, is_webhook: bool
 ) -> Iterator[_Operation]:
     for method, node in item.items():
         if method not in METHODS:
             continue
         if isinstance(node, dict):
-            yield _Operation(method.upper(), path, node, item, f"{place}/{method}", is_webhook)
+            yield _Operation(method.upper(), path, node, item, f"{pointer}/{method}", is_webhook)
         else:
-            document.warn(f"{place}/{method}", f"expected an operation, found {json_type(node)}; left out")
+            document.warn(f"{pointer}/{method}", f"expected an operation, found {json_type(node)}; left out")
 
 
 def _route(document: OpenAPIDocument, operation: _Operation, inherited: Any) -> Route:
-    place = operation.place
-    chain = _security(document, operation.node.get("security", inherited), place)
+    pointer = operation.pointer
+    chain = _security(document, operation.node.get("security", inherited), pointer)
     request = _request_body(document, operation)
     responses = tuple(_responses(document, operation))
     success = next(
         (one for one in responses if one.record.status[:1] == "2" and one.schema is not None), None
     )
-    resource = _sole_resource(document, success.schema if success else None, place)
-    resource = resource or _sole_resource(document, request, place)
+    resource = _sole_resource(document, success.schema if success else None, pointer)
+    resource = resource or _sole_resource(document, request, pointer)
     return Route(
         method=operation.method,
         path=operation.path,
@@ -115,7 +115,7 @@ def _route(document: OpenAPIDocument, operation: _Operation, inherited: Any) -> 
         resource=resource,
         operation=operation.identity,
         middleware=tuple(step.name for step in chain),
-        request_body=_body_text(document, request, place),
+        request_body=_body_text(document, request, pointer),
         response_body=success.record.body if success else "",
         details=RouteDetails(
             kind="webhook" if operation.is_webhook else "",
@@ -138,15 +138,17 @@ def _text(node: dict[str, Any], key: str) -> str:
 # --- security -------------------------------------------------------------------------------------------
 
 
-def _security(document: OpenAPIDocument, declared: Any, place: str) -> tuple[Step, ...]:
+def _security(document: OpenAPIDocument, declared: Any, pointer: str) -> tuple[Step, ...]:
     """The chain that a list of alternatives amounts to; empty for a public operation."""
     if declared is None or declared == []:
         return ()
     if not isinstance(declared, list) or not all(isinstance(one, dict) for one in declared):
-        document.warn(place, f"expected security as a list of objects, found {json_type(declared)}; left out")
+        document.warn(
+            pointer, f"expected security as a list of objects, found {json_type(declared)}; left out"
+        )
         return ()
     choices: list[list[Step]] = [
-        [_step(document, scheme, scopes, place) for scheme, scopes in each.items()] for each in declared
+        [_step(document, scheme, scopes, pointer) for scheme, scopes in each.items()] for each in declared
     ]
     if len(choices) == 1:
         return tuple(choices[0])
@@ -158,9 +160,9 @@ def _security(document: OpenAPIDocument, declared: Any, place: str) -> tuple[Ste
     return (Step(name=" or ".join(texts), kind="security"),)
 
 
-def _step(document: OpenAPIDocument, scheme: str, scopes: Any, place: str) -> Step:
+def _step(document: OpenAPIDocument, scheme: str, scopes: Any, pointer: str) -> Step:
     if scheme not in document.section("components", "securitySchemes"):
-        document.warn(place, f"there is no security scheme {scheme!r} under components")
+        document.warn(pointer, f"there is no security scheme {scheme!r} under components")
     names = tuple(scope for scope in scopes if isinstance(scope, str)) if isinstance(scopes, list) else ()
     return Step(name=f"{scheme}({', '.join(names)})" if names else scheme, kind="security", scopes=names)
 
@@ -179,15 +181,15 @@ def _responses(document: OpenAPIDocument, operation: _Operation) -> Iterator[_Re
     if not isinstance(declared, dict):
         return
     for status in sorted(declared, key=lambda one: one[:1] != "2"):
-        place = f"{operation.place}/responses/{escape(status)}"
-        node = document.follow(declared[status], place)
+        pointer = f"{operation.pointer}/responses/{escape(status)}"
+        node = document.follow(declared[status], pointer)
         if status.startswith("x-") or not isinstance(node, dict):
             continue
-        schema = _content_schema(document, node, place)
+        schema = _content_schema(document, node, pointer)
         yield _Response(
             Response(
                 status=status,
-                body=_body_text(document, schema, place),
+                body=_body_text(document, schema, pointer),
                 documentation=_text(node, "description").strip(),
             ),
             schema,
@@ -195,12 +197,12 @@ def _responses(document: OpenAPIDocument, operation: _Operation) -> Iterator[_Re
 
 
 def _request_body(document: OpenAPIDocument, operation: _Operation) -> Any:
-    place = f"{operation.place}/requestBody"
-    node = document.follow(operation.node.get("requestBody"), place)
-    return _content_schema(document, node, place) if isinstance(node, dict) else None
+    pointer = f"{operation.pointer}/requestBody"
+    node = document.follow(operation.node.get("requestBody"), pointer)
+    return _content_schema(document, node, pointer) if isinstance(node, dict) else None
 
 
-def _content_schema(document: OpenAPIDocument, node: dict[str, Any], place: str) -> Any:
+def _content_schema(document: OpenAPIDocument, node: dict[str, Any], pointer: str) -> Any:
     """The schema of a body: that of the JSON form where there is one, else of the first form that has one."""
     content = node.get("content")
     if not isinstance(content, dict):
@@ -210,36 +212,36 @@ def _content_schema(document: OpenAPIDocument, node: dict[str, Any], place: str)
     return next((schema for schema in schemas if schema is not None), None)
 
 
-def _body_text(document: OpenAPIDocument, schema: Any, place: str) -> str:
-    return "" if schema is None else facts.type_text(document, schema, place)
+def _body_text(document: OpenAPIDocument, schema: Any, pointer: str) -> str:
+    return "" if schema is None else facts.type_text(document, schema, pointer)
 
 
-def _sole_resource(document: OpenAPIDocument, schema: Any, place: str, depth: int = 0) -> str:
+def _sole_resource(document: OpenAPIDocument, schema: Any, pointer: str, depth: int = 0) -> str:
     """The one named schema that a body is, lists, or wraps (`{data: […]}`); empty for none and for several."""
     if not isinstance(schema, dict) or depth > _MAX_WRAPPERS:
         return ""
     if isinstance(reference := schema.get("$ref"), str):
-        return _named_resource(document, reference, place, depth)
+        return _named_resource(document, reference, pointer, depth)
     if isinstance(items := schema.get("items"), dict):
-        return _sole_resource(document, items, place, depth + 1)
+        return _sole_resource(document, items, pointer, depth + 1)
     parts = [*facts.members(schema, "allOf"), *facts.alternatives(schema)]
     if len(parts) == 1:
-        return _sole_resource(document, parts[0], place, depth + 1)
+        return _sole_resource(document, parts[0], pointer, depth + 1)
     # In a wrapper made of several parts, the inline part names what is wrapped; the rest is paging and the like.
     wrapped = [schema, *(part for part in parts if isinstance(part, dict) and "$ref" not in part)]
     values = [value for part in wrapped for value in _property_schemas(part)]
-    found = {_sole_resource(document, value, place, depth + 1) for value in values} - {""}
+    found = {_sole_resource(document, value, pointer, depth + 1) for value in values} - {""}
     return found.pop() if len(found) == 1 else ""
 
 
-def _named_resource(document: OpenAPIDocument, reference: str, place: str, depth: int) -> str:
+def _named_resource(document: OpenAPIDocument, reference: str, pointer: str, depth: int) -> str:
     name = document.schema_name(reference)
     if name is not None and document.has_schema(name):
         # A named list (`Planets: [Planet]`) is about its elements.
-        target = document.follow({"$ref": reference}, place)
+        target = document.follow({"$ref": reference}, pointer)
         elements = target.get("items") if isinstance(target, dict) else None
-        return _sole_resource(document, elements, place, depth + 1) or name
-    return "" if name else _sole_resource(document, document.resolve(reference, place), place, depth + 1)
+        return _sole_resource(document, elements, pointer, depth + 1) or name
+    return "" if name else _sole_resource(document, document.resolve(reference, pointer), pointer, depth + 1)
 
 
 def _property_schemas(schema: dict[str, Any]) -> list[Any]:
@@ -251,27 +253,27 @@ def _property_schemas(schema: dict[str, Any]) -> list[Any]:
 
 
 def _parameters(document: OpenAPIDocument, operation: _Operation) -> Iterator[Parameter]:
-    """The path's parameters, then the operation's, which take the place of those with the same name and location."""
+    """The path's parameters, then the operation's, which take the pointer of those with the same name and location."""
     found: dict[tuple[str, str], Parameter] = {}
     for owner in (operation.item, operation.node):
         for index, declared in enumerate(facts.members(owner, "parameters")):
-            place = f"{operation.place}/parameters/{index}"
-            node = document.follow(declared, place)
+            pointer = f"{operation.pointer}/parameters/{index}"
+            node = document.follow(declared, pointer)
             if not isinstance(node, dict) or not (name := _text(node, "name")):
                 if node is not None:
-                    document.warn(place, "expected a parameter with a name; left out")
+                    document.warn(pointer, "expected a parameter with a name; left out")
                 continue
-            parameter = _parameter(document, node, name, place)
+            parameter = _parameter(document, node, name, pointer)
             found[name, parameter.location] = parameter
     yield from found.values()
 
 
-def _parameter(document: OpenAPIDocument, node: dict[str, Any], name: str, place: str) -> Parameter:
-    schema = node.get("schema", _content_schema(document, node, place))
+def _parameter(document: OpenAPIDocument, node: dict[str, Any], name: str, pointer: str) -> Parameter:
+    schema = node.get("schema", _content_schema(document, node, pointer))
     return Parameter(
         name=name,
         location=_text(node, "in"),
-        type=_body_text(document, schema, place),
+        type=_body_text(document, schema, pointer),
         required=node.get("required") is True,
         default_value=facts.default_text(schema) or "",
         documentation=_text(node, "description"),

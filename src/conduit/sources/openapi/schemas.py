@@ -40,22 +40,22 @@ def read_resources(
     """One resource a named schema, in document order; `middleware` is what its routes carry, by resource and operation."""
     found = []
     for name, schema in document.section("components", "schemas").items():
-        place = f"#/components/schemas/{escape(name)}"
+        pointer = f"#/components/schemas/{escape(name)}"
         if not isinstance(schema, (dict, bool)):
-            document.warn(place, f"expected a schema (an object), found {json_type(schema)}; left out")
+            document.warn(pointer, f"expected a schema (an object), found {json_type(schema)}; left out")
             continue
         if not name:
-            document.warn(place, "a schema needs a name, and this one has none; left out")
+            document.warn(pointer, "a schema needs a name, and this one has none; left out")
             continue
-        found.append(_resource(document, name, schema, place, middleware.get(name, {})))
+        found.append(_resource(document, name, schema, pointer, middleware.get(name, {})))
     return tuple(found)
 
 
 def _resource(
-    document: OpenAPIDocument, name: str, schema: Any, place: str, middleware: dict[str, tuple[str, ...]]
+    document: OpenAPIDocument, name: str, schema: Any, pointer: str, middleware: dict[str, tuple[str, ...]]
 ) -> Resource:
-    properties = _properties(document, schema, place)
-    required = _required(document, schema, place)
+    properties = _properties(document, schema, pointer)
+    required = _required(document, schema, pointer)
     return Resource(
         name=name,
         documentation=facts.documentation(schema),
@@ -63,7 +63,7 @@ def _resource(
         fields=tuple(
             _field(document, key, value, where, key in required) for key, (value, where) in properties.items()
         ),
-        relationships=tuple(_relationships(document, schema, properties, place)),
+        relationships=tuple(_relationships(document, schema, properties, pointer)),
         validations=tuple(
             Validation(field=key, type="required") for key in required if key not in properties
         ),
@@ -83,10 +83,10 @@ def _text(schema: Any, keyword: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _properties(document: OpenAPIDocument, schema: Any, place: str) -> dict[str, tuple[Any, str]]:
-    """Property name → (its schema, its place), the first statement of a name winning."""
+def _properties(document: OpenAPIDocument, schema: Any, pointer: str) -> dict[str, tuple[Any, str]]:
+    """Property name → (its schema, its pointer), the first statement of a name winning."""
     found: dict[str, tuple[Any, str]] = {}
-    for part, where in facts.own_parts(document, schema, place):
+    for part, where in facts.own_parts(document, schema, pointer):
         declared = part.get("properties", {})
         if not isinstance(declared, dict):
             document.warn(f"{where}/properties", f"expected an object, found {json_type(declared)}; left out")
@@ -96,21 +96,21 @@ def _properties(document: OpenAPIDocument, schema: Any, place: str) -> dict[str,
     return found
 
 
-def _required(document: OpenAPIDocument, schema: Any, place: str) -> dict[str, None]:
+def _required(document: OpenAPIDocument, schema: Any, pointer: str) -> dict[str, None]:
     """The names that are required, in order, as the keys of a dict."""
     return {
         name: None
-        for part, _ in facts.own_parts(document, schema, place)
+        for part, _ in facts.own_parts(document, schema, pointer)
         for name in facts.members(part, "required")
         if isinstance(name, str)
     }
 
 
-def _field(document: OpenAPIDocument, name: str, schema: Any, place: str, required: bool) -> Field:
+def _field(document: OpenAPIDocument, name: str, schema: Any, pointer: str, required: bool) -> Field:
     return Field(
         name=name,
-        type=facts.type_text(document, schema, place),
-        nullable=facts.is_nullable(document, schema, place),
+        type=facts.type_text(document, schema, pointer),
+        nullable=facts.is_nullable(document, schema, pointer),
         required=required,
         default_value=facts.default_text(schema) or "",
         constraints=tuple(facts.constraints(schema)),
@@ -138,7 +138,7 @@ def _value_constraints(schema: Any) -> tuple[Constraint, ...]:
 
 
 def _relationships(
-    document: OpenAPIDocument, schema: Any, properties: dict[str, tuple[Any, str]], place: str
+    document: OpenAPIDocument, schema: Any, properties: dict[str, tuple[Any, str]], pointer: str
 ) -> list[Relationship]:
     """Every reference of a named schema to another, or to itself, once for each name and kind."""
     found: dict[tuple[str, str, str], Relationship] = {}
@@ -157,19 +157,19 @@ def _relationships(
         relation = Relationship(name=name, type=kind, target_resource=target, details=details)
         found.setdefault((name, kind, target), relation)
 
-    for kind, target, where in _bases(document, schema, place):
+    for kind, target, where in _bases(document, schema, pointer):
         keep(target, kind, target, where)
     for key, (value, where) in properties.items():
         for name, kind, target, at in ReferenceWalk(document).references(value, key, where):
             keep(name, kind, target, at)
-    for name, kind, target, at in _elements(document, schema, place):
+    for name, kind, target, at in _elements(document, schema, pointer):
         keep(name, kind, target, at)
     return list(found.values())
 
 
-def _bases(document: OpenAPIDocument, schema: Any, place: str) -> Iterator[tuple[str, str, str]]:
-    """(kind, target, place) of what the schema itself is made of: `inherits` and `union`."""
-    for part, where in facts.own_parts(document, schema, place):
+def _bases(document: OpenAPIDocument, schema: Any, pointer: str) -> Iterator[tuple[str, str, str]]:
+    """(kind, target, pointer) of what the schema itself is made of: `inherits` and `union`."""
+    for part, where in facts.own_parts(document, schema, pointer):
         if isinstance(part.get("$ref"), str):
             yield from _named(document, part, "inherits", where)
         for index, base in enumerate(facts.members(part, "allOf")):
@@ -179,20 +179,20 @@ def _bases(document: OpenAPIDocument, schema: Any, place: str) -> Iterator[tuple
                 yield from _named(document, one, "union", f"{where}/{keyword}/{index}")
 
 
-def _named(document: OpenAPIDocument, schema: Any, kind: str, place: str) -> Iterator[tuple[str, str, str]]:
+def _named(document: OpenAPIDocument, schema: Any, kind: str, pointer: str) -> Iterator[tuple[str, str, str]]:
     if not isinstance(schema, dict) or not isinstance(reference := schema.get("$ref"), str):
         return
     target = document.schema_name(reference)
     if target is None:
-        document.resolve(reference, place)  # warns where it leads nowhere
+        document.resolve(reference, pointer)  # warns where it leads nowhere
     else:
-        yield kind, target, place
+        yield kind, target, pointer
 
 
-def _elements(document: OpenAPIDocument, schema: Any, place: str) -> Iterator[tuple[str, str, str, str]]:
+def _elements(document: OpenAPIDocument, schema: Any, pointer: str) -> Iterator[tuple[str, str, str, str]]:
     """References of the elements of a named list or map, and of the inline alternatives of a named union."""
     walk = ReferenceWalk(document)
-    for part, where in facts.own_parts(document, schema, place):
+    for part, where in facts.own_parts(document, schema, pointer):
         rest = {key: value for key, value in part.items() if key in ("items", "prefixItems")}
         yield from walk.references(rest, "items", where)
         values = {
@@ -219,17 +219,17 @@ class ReferenceWalk:
         self.seen: set[tuple[str, str]] = set()
 
     def references(
-        self, schema: Any, name: str, place: str, kind: str = "belongs_to"
+        self, schema: Any, name: str, pointer: str, kind: str = "belongs_to"
     ) -> Iterator[tuple[str, str, str, str]]:
-        """Yields (name, kind, target, place), in document order."""
+        """Yields (name, kind, target, pointer), in document order."""
         if not isinstance(schema, dict):
             return
         if isinstance(reference := schema.get("$ref"), str):
-            yield from self._reference(reference, name, place, kind)
+            yield from self._reference(reference, name, pointer, kind)
         for keyword in _COMBINED:
-            yield from self._combined(schema, keyword, name, place, kind)
+            yield from self._combined(schema, keyword, name, pointer, kind)
         for child, step in _element_schemas(schema):
-            yield from self.references(child, name, f"{place}/{step}", "has_many")
+            yield from self.references(child, name, f"{pointer}/{step}", "has_many")
         for keyword in _NESTED:
             children = schema.get(keyword)
             for key, child in children.items() if isinstance(children, dict) else ():
@@ -237,29 +237,29 @@ class ReferenceWalk:
                 many = "has_many" if keyword == "patternProperties" else "belongs_to"
                 path = name if keyword == "patternProperties" else inner
                 yield from self.references(
-                    child, path, f"{place}/{keyword}/{escape(key)}", _wider(kind, many)
+                    child, path, f"{pointer}/{keyword}/{escape(key)}", _wider(kind, many)
                 )
 
     def _reference(
-        self, reference: str, name: str, place: str, kind: str
+        self, reference: str, name: str, pointer: str, kind: str
     ) -> Iterator[tuple[str, str, str, str]]:
         target = self.document.schema_name(reference)
         if target is not None:
-            yield name, kind, target, place
+            yield name, kind, target, pointer
         elif (reference, kind) not in self.seen:
             self.seen.add((reference, kind))
-            inline = self.document.resolve(reference, place)
-            yield from self.references(inline, name, place, kind)
+            inline = self.document.resolve(reference, pointer)
+            yield from self.references(inline, name, pointer, kind)
 
     def _combined(
-        self, schema: dict[str, Any], keyword: str, name: str, place: str, kind: str
+        self, schema: dict[str, Any], keyword: str, name: str, pointer: str, kind: str
     ) -> Iterator[tuple[str, str, str, str]]:
         found = facts.members(schema, keyword)
         choices = [one for one in found if not facts.is_null(one)]
         if keyword != "allOf" and len(choices) > 1:
             kind = _wider(kind, "union")
         for index, one in enumerate(found):
-            yield from self.references(one, name, f"{place}/{keyword}/{index}", kind)
+            yield from self.references(one, name, f"{pointer}/{keyword}/{index}", kind)
 
 
 def _element_schemas(schema: dict[str, Any]) -> Iterator[tuple[Any, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conduit.errors import ConduitError
-from conduit.sources.openapi.document import OpenAPIError
+from conduit.sources.openapi.errors import OpenAPIError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +39,8 @@ def parse_yaml(text: str, source: str, repeated: Callable[[str], None]) -> Any:
         size = _count(root, {}, source)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise OpenAPIError(source, f"is not YAML: {error.problem}{place}") from None
+        location = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise OpenAPIError(source, f"is not YAML: {error.problem}{location}") from None
     except yaml.YAMLError as error:
         raise OpenAPIError(source, f"is not YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:

@@ -59,9 +59,9 @@ class AsgiRoutes:
             self._add_hook(handler, f"on_error({name})")
 
     def _add_hook(self, function: Any, kind: str) -> None:
-        path, line = self.document.places.of_function(function)
+        path, line = self.document.locations.of_function(function)
         hook = {"type": kind, "transaction": False, "async": _is_async(function), "line_number": line}
-        origin = self.document.places.origin(getattr(function, "__module__", "") or "")
+        origin = self.document.locations.origin(getattr(function, "__module__", "") or "")
         self.document.hooks.append(put(hook, handler=qualified_name(function), file_path=path, origin=origin))
 
     def _walk(self, app: Any, prefix: str, host: str, above: list[dict[str, Any]], depth: int) -> None:
@@ -156,7 +156,7 @@ class AsgiRoutes:
     def _record(
         self, entry: Any, route: Any, endpoint: Any, method: str, prefix: str, chain: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        path, line = self.document.places.of_function(innermost(endpoint))
+        path, line = self.document.locations.of_function(innermost(endpoint))
         module = getattr(innermost(endpoint), "__module__", "") or ""
         record: dict[str, Any] = {
             "method": method,
@@ -169,7 +169,7 @@ class AsgiRoutes:
             record,
             name=getattr(entry, "name", None) or "",
             kind="websocket" if method == "WEBSOCKET" else "",
-            origin=self.document.places.origin(module),
+            origin=self.document.locations.origin(module),
             module=module,
             file_path=path,
             chain=chain,

@@ -1,1 +1,30 @@
-"""Django and Django REST framework: models, signals and URL patterns."""
+"""Django and Django REST framework: models, signals and URL patterns, collected independently of one another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..document import Document
+
+
+def collect_django(api: Any, document: Document, urlconf: str | None) -> None:
+    """Adds what the set-up Django of this process knows; `urlconf` replaces the settings' ROOT_URLCONF."""
+    from .hooks import Hooks
+    from .models import Models
+    from .routes import Routes
+
+    document.locations.adopt(api.settings_module, api.setting("ROOT_URLCONF") or "")
+    models = list(api.apps.get_models())
+    for model in models:
+        document.add_resource(Models.empty(model, document), model)
+    collector = Models(api, document)
+    for model in models:
+        with document.attempt(f"django model {model._meta.label}"):
+            collector.fill(model)
+    with document.attempt("django signals"):
+        Hooks(api, document, models).add()
+    document.middleware += [name.rpartition(".")[2] for name in api.setting("MIDDLEWARE", ())]
+    chosen = urlconf or api.setting("ROOT_URLCONF")
+    if chosen:
+        Routes(api, document).collect(chosen)

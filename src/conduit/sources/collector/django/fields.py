@@ -43,7 +43,7 @@ class Fields:
         )
         self._add_details(record, model, field)
         self._add_choices(record, field)
-        self.add_place(record, model, field)
+        self.add_location(record, model, field)
         return record
 
     def _add_details(self, record: dict[str, Any], model: Any, field: Any) -> None:
@@ -69,14 +69,14 @@ class Fields:
             references = target._meta.label if hasattr(target, "_meta") else "*"
             with_details(record, references=references, on_delete=on_delete(action) if action else "")
 
-    def add_place(self, record: dict[str, Any], model: Any, field: Any) -> None:
+    def add_location(self, record: dict[str, Any], model: Any, field: Any) -> None:
         """Adds the line where the field is written; of a field that Django added, the line of the class it is for."""
-        path, line = self.document.places.of_attribute(model, field.name)
+        path, line = self.document.locations.of_attribute(model, field.name)
         if not line:
-            path, line = self.document.places.of_class(field.model)
+            path, line = self.document.locations.of_class(field.model)
             with_details(record, inferred=["line_number"] if line else [])
         put(record, line_number=line)
-        with_details(record, file_path=path if path != self.document.places.of_class(model)[0] else "")
+        with_details(record, file_path=path if path != self.document.locations.of_class(model)[0] else "")
 
     def _default(self, field: Any) -> str:
         if not _has_default(field):
@@ -142,7 +142,7 @@ class Fields:
             )
             name = qualified_name(validator)
             record = {"field": field.name, "type": name.partition(":")[2], "line_number": 0}
-            path, line = self.document.places.of_function(validator)
+            path, line = self.document.locations.of_function(validator)
             put(record, value=value, handler=name, line_number=line, file_path=path)
             found.append(record)
         return found

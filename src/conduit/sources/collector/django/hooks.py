@@ -64,11 +64,11 @@ class Hooks:
         record["hooks"].append(hook)
 
     def _hook(self, kind: str, receiver: Any, sender: str) -> dict[str, Any]:
-        path, line = self.document.places.of_function(receiver)
+        path, line = self.document.locations.of_function(receiver)
         module = getattr(receiver, "__module__", None) or type(receiver).__module__
         waits = inspect.iscoroutinefunction(receiver)
         hook = {"type": kind, "transaction": False, "async": waits, "line_number": line}
-        origin = self.document.places.origin(module)
+        origin = self.document.locations.origin(module)
         return put(
             hook,
             handler=qualified_name(receiver),
@@ -81,7 +81,7 @@ class Hooks:
     def _own_signals(self) -> list[tuple[str, Any]]:
         found: dict[int, tuple[str, Any]] = {}
         for module_name, module in sorted(sys.modules.items()):
-            if self.document.places.origin(module_name) == "project":
+            if self.document.locations.origin(module_name) == "project":
                 for name, value in sorted(getattr(module, "__dict__", {}).items()):
                     if isinstance(value, self.api.Signal) and value not in self.api.signals.values():
                         found.setdefault(id(value), (name, value))

@@ -39,16 +39,16 @@ class Models:
 
     @staticmethod
     def empty(model: Any, document: Document) -> dict[str, Any]:
-        """The model's record with its identity and place, still without fields."""
+        """The model's record with its identity and location, still without fields."""
         meta = model._meta
         record = resource(meta.label, meta.object_name, "django_model")
-        path, line = document.places.of_class(model)
+        path, line = document.locations.of_class(model)
         record["file_path"] = path
         generated = (model.__doc__ or "").startswith(
             f"{model.__name__}("
         )  # Django writes one where there is none
         put(record, documentation="" if generated else document.redactor.text(own_doc(model)))
-        put(record, line_number=line, origin=document.places.origin(model.__module__))
+        put(record, line_number=line, origin=document.locations.origin(model.__module__))
         with_details(
             record,
             module=model.__module__,
@@ -123,11 +123,11 @@ class Models:
             if home is None or home is self.api.Model or home is object:
                 continue
             function = innermost(home.__dict__[name])
-            path, line = self.document.places.of_function(function)
+            path, line = self.document.locations.of_function(function)
             hook = {"type": name, "transaction": False, "async": False, "line_number": line}
             put(hook, handler=f"{home.__module__}:{home.__qualname__}.{name}")
             put(hook, file_path=path if path != record["file_path"] else "")
-            record["hooks"].append(put(hook, origin=self.document.places.origin(home.__module__)))
+            record["hooks"].append(put(hook, origin=self.document.locations.origin(home.__module__)))
 
     def _properties(self, model: Any) -> list[dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
@@ -135,7 +135,7 @@ class Models:
             for name, value in base.__dict__.items():
                 getter = _getter(value)
                 if getter is not None and name not in found and not name.startswith("__"):
-                    line = self.document.places.of_function(innermost(getter))[1]
+                    line = self.document.locations.of_function(innermost(getter))[1]
                     returned = getattr(getter, "__annotations__", {}).get("return", "")
                     record = {
                         "name": name,
@@ -159,7 +159,7 @@ class Models:
         return [self._scope(name, found[name]) for name in sorted(found)]
 
     def _scope(self, name: str, function: Any) -> dict[str, Any]:
-        line = self.document.places.of_function(function)[1]
+        line = self.document.locations.of_function(function)[1]
         parameters = list(inspect.signature(function).parameters)[1:]
         record = {"name": name, "query": "", "line_number": line}
         return put(record, parameters=parameters, handler=qualified_name(function))
@@ -171,8 +171,8 @@ class Models:
             cls
             for cls in found
             if cls is not object
-            and self.document.places.origin(cls.__module__) != "framework"
-            and self.document.places.of_class(cls)[1]
+            and self.document.locations.origin(cls.__module__) != "framework"
+            and self.document.locations.of_class(cls)[1]
         ]
 
 

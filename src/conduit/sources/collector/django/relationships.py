@@ -53,7 +53,7 @@ class Relationships:
             through_table=through._meta.db_table if hasattr(through, "_meta") else "",
             on_delete=on_delete(action) if action is not None else "",
         )
-        self._add_place(record, model, field)
+        self._add_location(record, model, field)
         generic = self._is_generic(field)
         with_details(
             record,
@@ -96,13 +96,13 @@ class Relationships:
             return ""
         return remote.get_accessor_name() or ""
 
-    def _add_place(self, record: dict[str, Any], model: Any, field: Any) -> None:
-        path, line = self.document.places.of_attribute(model, field.name)
+    def _add_location(self, record: dict[str, Any], model: Any, field: Any) -> None:
+        path, line = self.document.locations.of_attribute(model, field.name)
         if not line:
-            path, line = self.document.places.of_class(field.model)
+            path, line = self.document.locations.of_class(field.model)
             with_details(record, inferred=["line_number"] if line else [])
         put(record, line_number=line)
-        with_details(record, file_path=path if path != self.document.places.of_class(model)[0] else "")
+        with_details(record, file_path=path if path != self.document.locations.of_class(model)[0] else "")
 
     def reverse(self, model: Any, relation: Any) -> dict[str, Any]:
         """The relation seen from the other side: the same edge, marked `inverse`."""
@@ -121,14 +121,14 @@ class Relationships:
             foreign_key="" if relation.many_to_many else getattr(field, "attname", ""),
             through_table=through._meta.db_table if hasattr(through, "_meta") else "",
         )
-        path, line = self.document.places.of_attribute(field.model, field.name)
+        path, line = self.document.locations.of_attribute(field.model, field.name)
         put(record, line_number=line)
         return with_details(
             record,
             inverse=True,
             inverse_name=field.name,
             through=_label(through) if hasattr(through, "_meta") else "",
-            file_path=path if path != self.document.places.of_class(model)[0] else "",
+            file_path=path if path != self.document.locations.of_class(model)[0] else "",
             inherited_from=_label(relation.model) if relation.model is not model else "",
         )
 

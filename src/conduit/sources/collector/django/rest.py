@@ -32,9 +32,12 @@ class RestView:
             home = next(base for base in cls.__mro__ if getter in base.__dict__)
             for check in options.get(attribute) or getattr(cls, attribute, ()) or ():
                 found.append(step(self.document, _class_of(check), _check_text(check), kind))
-            if home is not self.rest.APIView and self.document.places.origin(home.__module__) != "framework":
+            if (
+                home is not self.rest.APIView
+                and self.document.locations.origin(home.__module__) != "framework"
+            ):
                 dynamic = {"name": f"{home.__name__}.{getter}()", "kind": kind, "certainty": "unknown"}
-                path, line = self.document.places.of_function(home.__dict__[getter])
+                path, line = self.document.locations.of_function(home.__dict__[getter])
                 found.append(put(dynamic, file_path=path, line_number=line))
         return found
 
@@ -62,10 +65,10 @@ class RestView:
             return known
         identity = f"{serializer.__module__}:{serializer.__qualname__}"
         record = resource(identity, serializer.__name__, "drf_serializer")
-        path, line = self.document.places.of_class(serializer)
+        path, line = self.document.locations.of_class(serializer)
         record["file_path"] = path
         put(record, documentation=own_doc(serializer), line_number=line)
-        put(record, origin=self.document.places.origin(serializer.__module__))
+        put(record, origin=self.document.locations.origin(serializer.__module__))
         with_details(record, module=serializer.__module__, qualname=serializer.__qualname__, role="schema")
         self.document.add_resource(record, serializer)
         self._fill(record, serializer)
@@ -106,7 +109,7 @@ class RestView:
             "nullable": bool(getattr(field, "allow_null", False)),
             "required": bool(getattr(field, "required", False)),
         }
-        put(found, line_number=self.document.places.of_attribute(serializer, name)[1])
+        put(found, line_number=self.document.locations.of_attribute(serializer, name)[1])
         with_details(found, read_only=bool(field.read_only), write_only=bool(field.write_only))
         inner = self.add_serializer(type(child)) if isinstance(child, self.rest.BaseSerializer) else ""
         if inner:

@@ -50,12 +50,12 @@ class Routes:
                 "operation": action or (entry.name if isinstance(entry.name, str) else ""),
             }
             chain = view.chain()
-            file_path, line = view.place(action)
+            file_path, line = view.location(action)
             put(record, middleware=[step_text(found) for found in chain], line_number=line)
             with_details(
                 record,
                 name=full_name,
-                origin=self.document.places.origin(view.module),
+                origin=self.document.locations.origin(view.module),
                 module=view.module,
                 file_path=file_path,
                 chain=chain,

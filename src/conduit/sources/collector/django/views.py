@@ -59,16 +59,16 @@ class View:
             return qualified_name(self.function)
         return f"{qualified_name(self.cls)}.{action}" if action else qualified_name(self.cls)
 
-    def place(self, action: str) -> tuple[str, int]:
+    def location(self, action: str) -> tuple[str, int]:
         """File and line of the handler: of the action where the class or a base writes it, else of the class."""
         if self.is_function:
-            return self.document.places.of_function(self.function)
+            return self.document.locations.of_function(self.function)
         method = getattr(self.cls, action, None) if action else None
         if method is not None:
-            found = self.document.places.of_function(innermost(method))
+            found = self.document.locations.of_function(innermost(method))
             if found[1]:
                 return found
-        return self.document.places.of_nearest_class(self.cls)  # type: ignore[arg-type]  # not a function, so a class
+        return self.document.locations.of_nearest_class(self.cls)  # type: ignore[arg-type]  # not a function, so a class
 
     def _methods(self) -> list[tuple[str, str]]:
         actions = getattr(self.callback, "actions", None)
@@ -93,8 +93,8 @@ class View:
         return sorted(set(found) - ({"HEAD"} if "GET" in found else set()))
 
     def _limited_methods(self) -> list[str]:
-        for layer in decorators(self.callback, self.document.places):
-            if code_name(layer, self.document.places).startswith("require_http_methods."):
+        for layer in decorators(self.callback, self.document.locations):
+            if code_name(layer, self.document.locations).startswith("require_http_methods."):
                 allowed = dict(closure(layer)).get("request_method_list")
                 if isinstance(allowed, (list, tuple, set)):
                     found = {str(method).upper() for method in allowed}
@@ -122,8 +122,8 @@ class View:
     def _decorators(self) -> list[dict[str, Any]]:
         """The layers around the callback, down to where a class's `as_view` takes over."""
         steps = []
-        for layer in decorators(self.callback, self.document.places):
-            if code_name(layer, self.document.places).endswith("as_view.<locals>.view"):
+        for layer in decorators(self.callback, self.document.locations):
+            if code_name(layer, self.document.locations).endswith("as_view.<locals>.view"):
                 break
             steps += self._method_decorators(layer) or [_named_admin(decorator_step(self.document, layer))]
         return steps
@@ -137,7 +137,7 @@ class View:
     def _method_decorators(self, layer: Any) -> list[dict[str, Any]]:
         """What `method_decorator(…)` put around a method: it keeps the decorators in its closure."""
         given = dict(closure(layer)).get("decorators")
-        if given is None or not code_name(layer, self.document.places).startswith("_multi_decorate."):
+        if given is None or not code_name(layer, self.document.locations).startswith("_multi_decorate."):
             return []
         given = [given] if callable(given) else list(given)
         names = [short_name(decorator).replace("(…)", "") for decorator in given]

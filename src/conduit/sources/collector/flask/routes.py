@@ -3,7 +3,9 @@ then the decorators around the view."""
 
 from __future__ import annotations
 
+import sys
 import types
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ..callables import innermost, own_name, qualified_name, short_name
@@ -19,6 +21,24 @@ _AROUND = (
     ("teardown_request_funcs", "teardown_request"),
     ("url_value_preprocessors", "url_value_preprocessor"),
 )
+
+
+def open_flask() -> Any:
+    """Flask's application class; `None` where the application has not imported Flask."""
+    if "flask" not in sys.modules:
+        return None
+    try:
+        from importlib import metadata
+
+        from flask import Flask
+        from flask.views import View
+    except ImportError:
+        return None
+    try:
+        version = metadata.version("flask")
+    except metadata.PackageNotFoundError:
+        version = ""
+    return SimpleNamespace(Flask=Flask, View=View, version=version)
 
 
 class FlaskRoutes:
@@ -64,9 +84,9 @@ class FlaskRoutes:
                     self._add_hook(function, f"on_error({code or cls.__name__})", blueprint)
 
     def _add_hook(self, function: Any, kind: str, blueprint: Any) -> None:
-        path, line = self.document.places.of_function(innermost(function))
+        path, line = self.document.locations.of_function(innermost(function))
         hook = {"type": kind, "transaction": False, "async": False, "line_number": line}
-        origin = self.document.places.origin(getattr(function, "__module__", "") or "")
+        origin = self.document.locations.origin(getattr(function, "__module__", "") or "")
         put(hook, handler=qualified_name(function), file_path=path, sender=blueprint or "", origin=origin)
         self.document.hooks.append(hook)
 
@@ -76,9 +96,11 @@ class FlaskRoutes:
             return  # a rule that only builds addresses answers nothing
         subject = _subject(view)
         chain = self._chain(app, rule, view)
-        path, line = self.document.places.of_function(subject) if not isinstance(subject, type) else ("", 0)
+        path, line = (
+            self.document.locations.of_function(subject) if not isinstance(subject, type) else ("", 0)
+        )
         if isinstance(subject, type):
-            path, line = self.document.places.of_nearest_class(subject)
+            path, line = self.document.locations.of_nearest_class(subject)
         for method in _methods(rule):
             record: dict[str, Any] = {
                 "method": method,
@@ -94,7 +116,7 @@ class FlaskRoutes:
                 kind="static"
                 if rule.endpoint.rpartition(".")[2] == "static" and app.has_static_folder
                 else "",
-                origin=self.document.places.origin(module),
+                origin=self.document.locations.origin(module),
                 module=module,
                 file_path=path,
                 host=rule.host or rule.subdomain or "",

@@ -5,7 +5,9 @@ A model is collected when something refers to it: a route's request or response,
 
 from __future__ import annotations
 
+import sys
 import typing
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ..annotations import allows_none, bare, classes_in, is_many, type_text, union_members
@@ -30,6 +32,20 @@ _LIMITS = {
     "min_items": "min_items",
     "max_items": "max_items",
 }
+
+
+def open_pydantic() -> Any:
+    """Pydantic's base class and major version; `None` where the application has not imported it."""
+    if "pydantic" not in sys.modules:
+        return None
+    try:
+        import pydantic
+    except ImportError:
+        return None
+    version = str(getattr(pydantic, "VERSION", ""))
+    return SimpleNamespace(
+        BaseModel=pydantic.BaseModel, version=version, major=int(version.partition(".")[0] or 0)
+    )
 
 
 class PydanticModels:
@@ -76,13 +92,13 @@ class PydanticModels:
                 f"#{sum(1 for known in self.document.resources if known.partition('#')[0] == identity) + 1}"
             )
         record = resource(identity, cls.__name__, "pydantic_model")
-        path, line = self.document.places.of_class(cls)
+        path, line = self.document.locations.of_class(cls)
         record["file_path"] = path
         put(
             record,
             documentation=own_doc(cls),
             line_number=line,
-            origin=self.document.places.origin(cls.__module__),
+            origin=self.document.locations.origin(cls.__module__),
         )
         bases = [f"{b.__module__}:{b.__qualname__}" for b in cls.__bases__ if self.is_model(b)]
         return with_details(
@@ -107,7 +123,7 @@ class PydanticModels:
             "nullable": allows_none(annotation) or bool(getattr(info, "allow_none", False)),
             "required": required,
         }
-        path, line = self.document.places.of_attribute(cls, name)
+        path, line = self.document.locations.of_attribute(cls, name)
         described = getattr(info, "description", None) or getattr(
             getattr(info, "field_info", None), "description", None
         )
@@ -124,7 +140,7 @@ class PydanticModels:
             alias=_alias(info, name),
             deprecated=bool(getattr(info, "deprecated", None)),
             inherited_from=home,
-            file_path=path if path != self.document.places.of_class(cls)[0] else "",
+            file_path=path if path != self.document.locations.of_class(cls)[0] else "",
         )
 
     def _declared_by(self, cls: type, name: str) -> str:
@@ -160,7 +176,7 @@ class PydanticModels:
             kind = "union"
         identity = f"{target.__module__}:{target.__qualname__}"
         record = {"name": name, "type": kind, "target_resource": identity}
-        put(record, line_number=self.document.places.of_attribute(cls, name)[1])
+        put(record, line_number=self.document.locations.of_attribute(cls, name)[1])
         return with_details(record, nullable=allows_none(annotation))
 
     def add_checks(self, record: dict[str, Any], cls: Any) -> None:
@@ -179,7 +195,7 @@ class PydanticModels:
         mode = getattr(decorator.info, "mode", "")
         fields = getattr(decorator.info, "fields", ("*",))
         function = getattr(decorator.func, "__func__", decorator.func)
-        path, line = self.document.places.of_function(function)
+        path, line = self.document.locations.of_function(function)
         for field in fields:
             check = {
                 "field": field,
@@ -192,7 +208,7 @@ class PydanticModels:
     def _add_old_validators(self, record: dict[str, Any], cls: Any) -> None:
         for field, validators in sorted(getattr(cls, "__validators__", {}).items()):
             for validator in validators:
-                path, line = self.document.places.of_function(validator.func)
+                path, line = self.document.locations.of_function(validator.func)
                 check = {"field": field, "type": "before_validator" if validator.pre else "after_validator"}
                 check["line_number"] = line
                 put(
@@ -205,7 +221,7 @@ class PydanticModels:
     def _add_computed(self, record: dict[str, Any], cls: Any, name: str, decorator: Any) -> None:
         wrapped = decorator.info.wrapped_property
         getter = getattr(wrapped, "fget", None) or getattr(wrapped, "func", wrapped)
-        line = self.document.places.of_function(getter)[1]
+        line = self.document.locations.of_function(getter)[1]
         computed = {
             "name": name,
             "type": type_text(decorator.info.return_type),

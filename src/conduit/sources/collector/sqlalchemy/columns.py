@@ -24,8 +24,8 @@ class Columns:
         column = attribute.columns[0]
         record = self._column(attribute.key, column)
         cls = mapper.class_
-        path, line = self.document.places.of_attribute(cls, attribute.key)
-        home_path, home_line = self.document.places.of_class(cls)
+        path, line = self.document.locations.of_attribute(cls, attribute.key)
+        home_path, home_line = self.document.locations.of_class(cls)
         if line:
             put(record, line_number=line)
         elif home_line:  # reflected, or given by a class that writes no such name

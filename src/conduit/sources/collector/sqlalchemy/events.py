@@ -27,7 +27,7 @@ _EVENTS = (
 def add_validators(record: dict[str, Any], mapper: Any, document: Document) -> None:
     """Adds the functions declared with `@validates`."""
     for name, (function, options) in sorted(mapper.validators.items()):
-        path, line = document.places.of_function(function)
+        path, line = document.locations.of_function(function)
         check = {"field": name, "type": "validates", "line_number": line}
         put(check, handler=qualified_name(function), file_path=path if path != record["file_path"] else "")
         if options.get("include_removes"):
@@ -50,13 +50,13 @@ def add_events(record: dict[str, Any], mapper: Any, document: Document) -> None:
             mark(record, "unknown", "hooks")
             return
         for listener in map(_given, listeners):
-            path, line = document.places.of_function(listener)
+            path, line = document.locations.of_function(listener)
             module = getattr(listener, "__module__", "") or ""
             hook = {"type": event, "transaction": True, "async": False, "line_number": line}
             put(
                 hook,
                 handler=qualified_name(listener),
-                origin=document.places.origin(module),
+                origin=document.locations.origin(module),
                 certainty="observed",
             )
             record["hooks"].append(put(hook, file_path=path if path != record["file_path"] else ""))

@@ -121,10 +121,10 @@ class Mappers:
     def _add(self, mapper: Any, identity: str) -> None:
         cls = mapper.class_
         record = resource(identity, cls.__name__, "sqlalchemy_mapper")
-        path, line = self.document.places.of_class(cls)
+        path, line = self.document.locations.of_class(cls)
         record["file_path"] = path
         put(record, documentation=self.document.redactor.text(own_doc(cls)), line_number=line)
-        put(record, origin=self.document.places.origin(cls.__module__))
+        put(record, origin=self.document.locations.origin(cls.__module__))
         self.document.add_resource(record, cls)
         table = mapper.local_table
         with_details(
@@ -147,10 +147,10 @@ class Mappers:
     def _add_computed(self, record: dict[str, Any], mapper: Any) -> None:
         for name, descriptor in sorted(mapper.all_orm_descriptors.items()):
             if isinstance(descriptor, self.api.hybrid_property):
-                line = self.document.places.of_function(descriptor.fget)[1]
+                line = self.document.locations.of_function(descriptor.fget)[1]
                 computed = {"name": name, "type": "", "expression": "hybrid_property", "line_number": line}
             elif isinstance(descriptor, self.api.AssociationProxy):
-                line = self.document.places.of_attribute(mapper.class_, name)[1]
+                line = self.document.locations.of_attribute(mapper.class_, name)[1]
                 target = f"{descriptor.target_collection}.{descriptor.value_attr}"
                 computed = {
                     "name": name,

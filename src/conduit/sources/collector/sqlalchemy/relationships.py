@@ -71,7 +71,7 @@ class Relationships:
             unique=direction == "MANYTOMANY" and not relationship.uselist,  # one of many, through a table
             cascade=sorted(relationship.cascade),
             inferred=[] if certain else ["line_number"],
-            file_path=path if path != self.document.places.of_class(mapper.class_)[0] else "",
+            file_path=path if path != self.document.locations.of_class(mapper.class_)[0] else "",
             inherited_from=self._declared_by(mapper, relationship),
             database_on_delete=action if direction == "ONETOMANY" else "",
         )
@@ -83,12 +83,12 @@ class Relationships:
 
     def _line(self, mapper: Any, relationship: Any) -> tuple[int, str, bool]:
         """Line and file of the declaration; a backref has none, so that of the side that declares it."""
-        path, line = self.document.places.of_attribute(mapper.class_, relationship.key)
+        path, line = self.document.locations.of_attribute(mapper.class_, relationship.key)
         if line:
             return line, path, True
         other = _other_side(relationship)
         if other is not None:
-            path, line = self.document.places.of_attribute(other.parent.class_, other.key)
+            path, line = self.document.locations.of_attribute(other.parent.class_, other.key)
             return line, path, False
         return 0, "", True
 

@@ -1,11 +1,11 @@
-"""A document with its indexes and the answers kept: what a registry points at.
+"""A loaded document with its indexes and cached answers.
 
-A snapshot never changes in what it says. Names are indexed at once; every other index is built on first use, once, under
-the snapshot's lock, into locals, and published with one store, so readers need no lock. Answers to questions whose words
-come from the caller are kept too, at most 1,000 of a kind, the oldest making room. Since they are kept in the snapshot,
-none can outlive the document that it is about.
+The content never changes. Names are indexed on construction; every other index is built once, on first use, under the
+document's lock, into locals, and published with one store, so readers need no lock. Answers to queries with arbitrary
+arguments are cached too, at most 1,000 of a kind; the oldest are evicted first. The caches belong to the document, so no
+cached answer can outlive it.
 
-The hot lookups are in `questions`; here are the slow ways that they fall back on.
+The fast lookups are in `questions`; the methods here compute what those do not find.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from conduit._native import available as native_available
 from conduit.errors import NotFoundError
-from conduit.metadata.schema import Field, FrozenDict, Record, Relationship
+from conduit.metadata.schema import FieldReference, FrozenDict, Record, RelationshipReference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -32,25 +32,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CACHED_ANSWERS = 1_000
-"""How many answers of each kind whose questions come from the caller are kept: dependencies, globs, types."""
-
-
-class RelationshipReference(Record, frozen=True):
-    """A relationship and the resource that declares it."""
-
-    source_resource: str
-    relationship: Relationship
-
-
-class FieldReference(Record, frozen=True):
-    """A field and the resource that has it."""
-
-    resource: str
-    field: Field
+"""Capacity of each cache of answers with arbitrary arguments: dependencies, globs, types."""
 
 
 class CacheStats(Record, frozen=True):
-    """What the snapshot keeps of answers to `dependencies`, `resources_matching`, `fields_by_type` and `conventions`.
+    """Statistics of the caches for `dependencies`, `resources_matching`, `fields_by_type` and `conventions`.
 
     Hits are not counted: counting would make every hit allocate.
     """
@@ -64,17 +50,16 @@ class CacheStats(Record, frozen=True):
 
 
 if TYPE_CHECKING or not native_available():
-    from conduit.metadata.indexing import group_by, index_by
-    from conduit.metadata.questions import Tables
+    from conduit.metadata.tables import Tables, group_by, index_by
 else:
     from conduit._native.registry import Tables, group_by, index_by
 
 _UNBUILT: Any = FrozenDict()
-"""Stands where an index is not built yet: finds nothing, so that a query falls through to its slow way."""
+"""Placeholder for an index that is not built yet: finds nothing, so a query falls through to `compute_…`."""
 
 
-class Snapshot(Tables):
-    """One document and all that is known about it; made whole, then only read."""
+class LoadedDocument(Tables):
+    """One document with its indexes and caches; complete after construction."""
 
     __slots__ = (
         "__weakref__",
@@ -100,14 +85,14 @@ class Snapshot(Tables):
         self.schema = metadata
         self.resources = metadata.resources
         self.by_name = index_by(metadata.resources, "name")
-        self.reference: ref[Snapshot] = ref(self)
+        self.reference: ref[LoadedDocument] = ref(self)
         self._document_bytes = document_bytes
         self._lock = RLock()
         self._indexes: list[str] = []
-        self._routes_at = {}
-        self._routes_of = {}
-        self._routes_of_at = {}
-        self._routes_like = {}
+        self._by_path_method = {}
+        self._by_resource_method = {}
+        self._by_resource_path = {}
+        self._by_resource_path_method = {}
         self._by_resource: dict[str, list[Route]] = _UNBUILT
         self._by_path: dict[str, list[Route]] = _UNBUILT
         self._relationships_to = _UNBUILT
@@ -131,54 +116,56 @@ class Snapshot(Tables):
         self._entries = self._misses = self._evictions = 0
 
     def names(self, kind: str) -> tuple[str, ...]:
-        """What exists of a kind (`resource` or `pattern`), in document order, each name once."""
+        """Return all names of a kind (`resource` or `pattern`), in document order, each once."""
         if kind == "pattern":
             return tuple(dict.fromkeys(pattern.name for pattern in self.schema.patterns))
         return tuple(self.by_name)
 
     def not_found(self, kind: str, name: str) -> NotFoundError:
-        """The error for a name that this snapshot does not have."""
+        """Return the error for a name that is not in this document."""
         return NotFoundError(kind, name, self.reference)
 
     # --- routes
 
-    def find_routes(self, method: str | None, path: str | None, resource: str | None) -> tuple[Route, ...]:
-        """The slow way of `Registry.routes`: builds what is missing, then keeps the answer if there is one.
+    def compute_routes(self, method: str | None, path: str | None, resource: str | None) -> tuple[Route, ...]:
+        """Compute `Registry.routes`: build missing indexes, then cache the answer unless it is empty.
 
-        Only answers with routes in them are kept, under at most two spellings of each word: a method in upper or lower
-        case, what is not given as `""` or None. So there are not many more keys than the document has.
+        Each argument has at most two cached spellings: a method in upper or lower case, an absent filter as `""` or None.
+        So the cache stays about as large as the document.
         """
         with self._lock:
             if path and resource:
-                return self._find_routes_of_at(method, path, resource)
-            index = self._find_routes_of(resource) if resource else self._find_routes_at(path or "")
+                return self._compute_routes_of_at(method, path, resource)
+            index = self._compute_routes_of(resource) if resource else self._compute_routes_at(path or "")
             found = _of_method(index, upper_method(method) if method else "")
             if found and resource:
-                self._routes_of[resource][_kept_method(method)] = found
+                self._by_resource_method[resource][_cache_key(method)] = found
             elif found and resource is None:
-                self._routes_at.setdefault(path, index)[_kept_method(method)] = found
+                self._by_path_method.setdefault(path, index)[_cache_key(method)] = found
             return found
 
-    def _find_routes_of_at(self, method: str | None, path: str, resource: str) -> tuple[Route, ...]:
-        at_path = _of_method(self._find_routes_at(path), upper_method(method) if method else "")
+    def _compute_routes_of_at(self, method: str | None, path: str, resource: str) -> tuple[Route, ...]:
+        at_path = _of_method(self._compute_routes_at(path), upper_method(method) if method else "")
         found = tuple([route for route in at_path if route.resource == resource])
         if found and not method:
-            self._routes_of_at.setdefault(resource, {})[path] = found
+            self._by_resource_path.setdefault(resource, {})[path] = found
         elif found and method:
-            self._routes_like.setdefault(resource, {}).setdefault(path, {})[_kept_method(method)] = found
+            self._by_resource_path_method.setdefault(resource, {}).setdefault(path, {})[
+                _cache_key(method)
+            ] = found
         return found
 
-    def _find_routes_of(self, resource: str) -> dict[str | None, tuple[Route, ...]]:
-        if resource not in self._routes_of:
+    def _compute_routes_of(self, resource: str) -> dict[str | None, tuple[Route, ...]]:
+        if resource not in self._by_resource_method:
             if self._by_resource is _UNBUILT:
                 self._build_by_resource()
             if resource not in self._by_resource:
                 return {"": ()}
-            self._routes_of[resource] = {"": tuple(self._by_resource[resource])}
-        return self._routes_of[resource]
+            self._by_resource_method[resource] = {"": tuple(self._by_resource[resource])}
+        return self._by_resource_method[resource]
 
-    def _find_routes_at(self, path: str) -> dict[str | None, tuple[Route, ...]]:
-        if path not in self._routes_at:
+    def _compute_routes_at(self, path: str) -> dict[str | None, tuple[Route, ...]]:
+        if path not in self._by_path_method:
             if not path:
                 self._build_by_method()
             else:
@@ -186,8 +173,8 @@ class Snapshot(Tables):
                     self._build_by_path()
                 if path not in self._by_path:
                     return {"": ()}
-                self._routes_at[path] = {"": tuple(self._by_path[path])}
-        return self._routes_at[path]
+                self._by_path_method[path] = {"": tuple(self._by_path[path])}
+        return self._by_path_method[path]
 
     def _build_by_method(self) -> None:
         by_method = group_by(self.schema.routes, "method")
@@ -199,7 +186,7 @@ class Snapshot(Tables):
             intern(method): tuple(group) for method, group in by_method.items()
         }
         index[""] = self.schema.routes
-        self._routes_at[""] = index
+        self._by_path_method[""] = index
         self._indexes.append("routes_by_method")
 
     def _build_by_resource(self) -> None:
@@ -212,8 +199,8 @@ class Snapshot(Tables):
 
     # --- relationships, fields, patterns, names
 
-    def find_relationships_to(self, name: str) -> tuple[RelationshipReference, ...]:
-        """The slow way of `Registry.relationships_to`."""
+    def compute_relationships_to(self, name: str) -> tuple[RelationshipReference, ...]:
+        """Compute `Registry.relationships_to`."""
         if self._relationships_to is _UNBUILT:
             with self._lock:
                 if self._relationships_to is _UNBUILT:
@@ -229,17 +216,21 @@ class Snapshot(Tables):
         self._relationships_to = {intern(target): tuple(group) for target, group in by_target.items()}
         self._indexes.append("relationships_to")
 
-    def find_fields_by_type(self, prefix: str) -> tuple[FieldReference, ...]:
-        """The slow way of `Registry.fields_by_type`; keeps also that there is no such field."""
+    def compute_fields_by_type(self, prefix: str) -> tuple[FieldReference, ...]:
+        """Compute `Registry.fields_by_type`; an empty answer is cached too."""
         with self._lock:
             if self._field_positions is _UNBUILT:
                 self._build_field_positions()
             groups = [group for kind, group in self._field_positions.items() if kind.startswith(prefix)]
             positions = (
-                groups[0] if len(groups) == 1 else sorted([place for group in groups for place in group])
+                groups[0]
+                if len(groups) == 1
+                else sorted([position for group in groups for position in group])
             )
             references = self._field_references
-            return self._keep(self._fields_by_type, prefix, tuple([references[place] for place in positions]))
+            return self._cache(
+                self._fields_by_type, prefix, tuple([references[position] for position in positions])
+            )
 
     def _build_field_positions(self) -> None:
         references = [
@@ -249,8 +240,8 @@ class Snapshot(Tables):
         self._field_positions = group_by([reference.field for reference in references], "type", True)
         self._indexes.append("fields_by_type")
 
-    def find_patterns(self, category: str | None) -> tuple[Pattern, ...]:
-        """The slow way of `Registry.patterns`."""
+    def compute_patterns(self, category: str | None) -> tuple[Pattern, ...]:
+        """Compute `Registry.patterns`."""
         if self._patterns is _UNBUILT:
             with self._lock:
                 if self._patterns is _UNBUILT:
@@ -264,8 +255,8 @@ class Snapshot(Tables):
         self._patterns = index
         self._indexes.append("patterns_by_category")
 
-    def find_pattern(self, name: str) -> Pattern:
-        """The slow way of `Registry.pattern`."""
+    def compute_pattern(self, name: str) -> Pattern:
+        """Compute `Registry.pattern`."""
         if self._pattern_by_name is _UNBUILT:
             with self._lock:
                 self._build_pattern_by_name()
@@ -278,17 +269,17 @@ class Snapshot(Tables):
             self._pattern_by_name = index_by(self.schema.patterns, "name")
             self._indexes.append("patterns_by_name")
 
-    def find_matching(self, pattern: str) -> tuple[Resource, ...]:
-        """The slow way of `Registry.resources_matching`; keeps also that there is no such resource."""
+    def compute_matching(self, pattern: str) -> tuple[Resource, ...]:
+        """Compute `Registry.resources_matching`; an empty answer is cached too."""
         matches = matcher(pattern)
         with self._lock:
             found = tuple([resource for resource in self.resources if matches(resource.name)])
-            return self._keep(self._matching, pattern, found)
+            return self._cache(self._matching, pattern, found)
 
     # --- dependencies
 
-    def find_dependencies(self, name: str, depth: int, reverse: bool, types: Any) -> DependencyGraph:
-        """The slow way of `Registry.dependencies`: checks the question, computes once, keeps the answer."""
+    def compute_dependencies(self, name: str, depth: int, reverse: bool, types: Any) -> DependencyGraph:
+        """Compute `Registry.dependencies`: check the arguments, compute once, cache the answer."""
         if name not in self.by_name:
             raise self.not_found("resource", name)
         if not isinstance(depth, int) or depth < 0:
@@ -304,9 +295,9 @@ class Snapshot(Tables):
             if kept is None:
                 kept = self.graph().traverse(name, depth, bool(reverse), wanted)
                 self._misses += 1
-                self._keep_dependencies(reverse, wanted, name, depth, kept)
+                self._cache_dependencies(reverse, wanted, name, depth, kept)
             if asked is not None and asked is not wanted:
-                self._keep_dependencies(reverse, asked, name, depth, kept)
+                self._cache_dependencies(reverse, asked, name, depth, kept)
             return kept
 
     def _check_types(self, types: Collection[str]) -> None:
@@ -324,12 +315,12 @@ class Snapshot(Tables):
             known = ", ".join(sorted(self._edge_types))
             raise ValueError(f"unknown dependency type {unknown[0]!r}; there are {known}")
 
-    def _keep_dependencies(
+    def _cache_dependencies(
         self, reverse: bool, types: Any, name: str, depth: int, answer: DependencyGraph
     ) -> None:
-        """Keeps an answer under one spelling of the question; when there are too many, the oldest make room."""
+        """Cache an answer under one spelling of its arguments, evicting the oldest when the cache is full."""
         if self._entries >= CACHED_ANSWERS:
-            self._forget_dependencies()
+            self._evict_dependencies()
         if types is None:
             answers = self._backward if reverse else self._forward
         else:
@@ -338,8 +329,8 @@ class Snapshot(Tables):
         self._entries += depth not in of_name
         of_name[depth] = answer
 
-    def _forget_dependencies(self) -> None:
-        """Drops what was kept longest: the oldest name of the fullest direction, or the oldest combination of types."""
+    def _evict_dependencies(self) -> None:
+        """Evict the oldest name of the larger direction, or the oldest combination of types."""
         plain = max((self._forward, self._backward), key=len)
         typed = max((self._forward_of_types, self._backward_of_types), key=len)
         if plain:
@@ -350,7 +341,7 @@ class Snapshot(Tables):
         self._evictions += dropped
 
     def graph(self) -> Graph:
-        """The dependency graph, to be used under the snapshot's lock."""
+        """Return the dependency graph; the caller holds the document's lock."""
         if self._graph is None:
             from conduit.metadata.dependencies import Graph
 
@@ -358,8 +349,8 @@ class Snapshot(Tables):
             self._indexes.append("dependencies")
         return self._graph
 
-    def find_depth(self, name: str) -> Depth:
-        """The longest path that begins at a resource."""
+    def compute_depth(self, name: str) -> Depth:
+        """Compute `Registry.dependency_depth`."""
         if name not in self.by_name:
             raise self.not_found("resource", name)
         if self._depths is None:
@@ -368,15 +359,15 @@ class Snapshot(Tables):
                     self._depths = self.graph().depths()
         return self._depths[name]
 
-    def find_cycles(self) -> tuple[Cycle, ...]:
-        """The slow way of `Registry.cycles`."""
+    def compute_cycles(self) -> tuple[Cycle, ...]:
+        """Compute `Registry.cycles`."""
         with self._lock:
             if self._cycles is None:
                 self._cycles = self.graph().cycles()
         return self._cycles
 
-    def find_impact(self, name: str) -> Impact:
-        """The slow way of `Registry.impact`."""
+    def compute_impact(self, name: str) -> Impact:
+        """Compute `Registry.impact`."""
         if name not in self.by_name:
             raise self.not_found("resource", name)
         from conduit.metadata.impact import impact_of
@@ -384,20 +375,20 @@ class Snapshot(Tables):
         with self._lock:
             if name in self._impacts:
                 return self._impacts[name]
-            return self._keep(self._impacts, name, impact_of(name, self.resources, self.by_name))
+            return self._cache(self._impacts, name, impact_of(name, self.resources, self.by_name))
 
-    def find_conventions(self, options: PatternOptions | None) -> tuple[Pattern, ...]:
-        """The slow way of `Registry.conventions`."""
+    def compute_conventions(self, options: PatternOptions | None) -> tuple[Pattern, ...]:
+        """Compute `Registry.conventions`."""
         from conduit.metadata.patterns import PatternOptions, extract_patterns
 
         with self._lock:
             if options not in self._conventions:
                 found = extract_patterns(self.schema, options or PatternOptions())
-                self._keep(self._conventions, options, found)
+                self._cache(self._conventions, options, found)
             return self._conventions[options]
 
-    def find_warnings(self) -> tuple[DocumentWarning, ...]:
-        """What is doubtful about the document; sought on first use, which lets go of the document's bytes."""
+    def compute_warnings(self) -> tuple[DocumentWarning, ...]:
+        """Compute `Registry.warnings`, then release the document's bytes."""
         if self._warnings is None:
             with self._lock:
                 if self._warnings is None:
@@ -409,8 +400,8 @@ class Snapshot(Tables):
 
     # --- the rest
 
-    def _keep(self, answers: dict[Any, T], question: Any, answer: T) -> T:
-        """Keeps an answer, at the price of the oldest one where there are too many; returns it. Under the lock."""
+    def _cache(self, answers: dict[Any, T], question: Any, answer: T) -> T:
+        """Cache an answer, evicting the oldest when the cache is full, and return it. The caller holds the lock."""
         self._misses += 1
         if len(answers) >= CACHED_ANSWERS:
             del answers[next(iter(answers))]
@@ -419,7 +410,7 @@ class Snapshot(Tables):
         return answer
 
     def stats(self) -> CacheStats:
-        """How much is kept and was missed."""
+        """Return the cache statistics."""
         with self._lock:
             kept = (
                 len(self._fields_by_type),
@@ -433,31 +424,31 @@ class Snapshot(Tables):
             )
 
     def warm(self) -> None:
-        """Builds every index."""
+        """Build every index."""
         with self._lock:
-            self._find_routes_at("")
+            self._compute_routes_at("")
             if self._by_resource is _UNBUILT:
                 self._build_by_resource()
             if self._by_path is _UNBUILT:
                 self._build_by_path()
             if self._field_positions is _UNBUILT:
                 self._build_field_positions()
-            self.find_relationships_to("")
-            self.find_patterns(None)
+            self.compute_relationships_to("")
+            self.compute_patterns(None)
             self._build_pattern_by_name()
             self.graph().complete()
 
 
 def upper_method(method: str) -> str:
-    """The method in upper case, character by character as Go does it (`ß` stays `ß`)."""
+    """Return the method in upper case, converted per character as in Go (`ß` stays `ß`)."""
     upper = method.upper()
     if len(upper) == len(method):
         return upper
     return "".join([each if len(each.upper()) > 1 else each.upper() for each in method])
 
 
-def _kept_method(method: str | None) -> Any:
-    """The spelling under which an answer about a method is kept: as it is in one case, else in upper case."""
+def _cache_key(method: str | None) -> Any:
+    """Return the spelling to cache a method under: unchanged if lower or upper case, else upper case."""
     if not method:
         return method
     upper = upper_method(method)
@@ -465,7 +456,7 @@ def _kept_method(method: str | None) -> Any:
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """Tells whether a name is `pattern` or matches it as a glob."""
+    """Return a predicate: whether a name equals `pattern` or matches it as a glob."""
     if not any(sign in pattern for sign in "*?["):
         return pattern.__eq__
     import re
@@ -476,7 +467,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def _of_method(by_method: dict[str | None, tuple[Route, ...]], method: str) -> tuple[Route, ...]:
-    """The routes of one method in upper case, or with `""` of all."""
+    """Return the routes of one upper-case method, or of all methods for `""`."""
     if method in by_method:
         return by_method[method]
     return tuple([route for route in by_method[""] if upper_method(route.method) == method])
@@ -490,7 +481,7 @@ def _grouped(items: Iterable[Any], key: Callable[[Any], str]) -> dict[str, tuple
 
 
 def _asked_types(types: Any) -> tuple[Any, frozenset[str] | None]:
-    """The types as they were asked for, if they can be a key, and as a set; no types at all are None."""
+    """Return (the argument if hashable else None, the types as a frozenset, or None for no types)."""
     if isinstance(types, str):
         return types, frozenset((types,))
     asked = types if isinstance(types, tuple | frozenset) else None

@@ -7,7 +7,7 @@ import pytest
 
 from conduit.metadata.codec import decode
 from conduit.sources.application import Application
-from conduit.sources.document_cache import CollectedWithErrorsError, find_snapshot, take_snapshot
+from conduit.sources.document_cache import CollectedWithErrorsError, collect_and_cache, find_cached
 
 TABLE = (
     "from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\n"
@@ -28,22 +28,22 @@ def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Application:
 def test_what_was_collected_is_found_again_until_a_file_of_the_project_changes(
     application: Application,
 ) -> None:
-    assert find_snapshot(application) == (None, "")
-    taken = take_snapshot(application)
-    found, _ = find_snapshot(application)
+    assert find_cached(application) == (None, "")
+    taken = collect_and_cache(application)
+    found, _ = find_cached(application)
     assert found is not None and found.path == taken.path and not found.is_fresh
     file = Path(application.root) / "tables.py"
     file.write_text(TABLE.format(name="OtherRow"))
-    assert find_snapshot(application) == (None, str(file))
-    again = take_snapshot(application)
+    assert find_cached(application) == (None, str(file))
+    again = collect_and_cache(application)
     assert [r.name for r in decode(again.path.read_bytes()).resources] == ["OtherRow"]
 
 
 def test_a_new_lock_file_makes_the_snapshot_stale(application: Application) -> None:
-    take_snapshot(application)
+    collect_and_cache(application)
     lock = Path(application.root) / "uv.lock"
     lock.write_text("version = 1\n")
-    assert find_snapshot(application) == (None, str(lock))
+    assert find_cached(application) == (None, str(lock))
 
 
 SCANNING = (
@@ -64,47 +64,47 @@ def test_a_new_file_that_is_picked_up_by_its_name_makes_the_snapshot_stale(appli
     (root / "package").mkdir()
     (root / "package" / "__init__.py").touch()
     (root / "package" / "orders.py").write_text(PICKED_UP.format(name="Order"))
-    take_snapshot(application)
+    collect_and_cache(application)
     new = root / "package" / "invoices.py"
     new.write_text(PICKED_UP.format(name="Invoice"))
-    assert find_snapshot(application) == (None, str(new))
-    again = take_snapshot(application)
+    assert find_cached(application) == (None, str(new))
+    again = collect_and_cache(application)
     assert {r.name for r in decode(again.path.read_bytes()).resources} == {"Order", "Invoice"}
     new.unlink()
-    assert find_snapshot(application) == (None, str(new))
+    assert find_cached(application) == (None, str(new))
 
 
 def test_a_new_package_beside_the_modules_makes_the_snapshot_stale(application: Application) -> None:
-    take_snapshot(application)
+    collect_and_cache(application)
     package = Path(application.root) / "billing"
     package.mkdir()
-    assert find_snapshot(application)[0] is not None
+    assert find_cached(application)[0] is not None
     (package / "__init__.py").touch()
-    assert find_snapshot(application) == (None, str(package))
+    assert find_cached(application) == (None, str(package))
 
 
 def test_what_cannot_be_imported_may_come_and_go_beside_the_modules(application: Application) -> None:
-    taken = take_snapshot(application)
+    taken = collect_and_cache(application)
     for name in ("db.sqlite3-journal", ".tables.py.swp", "README.md"):
         (Path(application.root) / name).touch()
     for name in ("__pycache__", ".git", "media"):
         (Path(application.root) / name).mkdir()
     (Path(application.root) / "media" / "photo.png").touch()
     (Path(application.root) / "__pycache__" / "tables.py").touch()
-    found, changed = find_snapshot(application)
+    found, changed = find_cached(application)
     assert (found is not None and found.path, changed) == (taken.path, "")
 
 
 def test_another_question_has_another_snapshot(application: Application) -> None:
-    take_snapshot(application)
+    collect_and_cache(application)
     other = Application(
         root=application.root, sqlalchemy="tables:Base", python=application.python, lifespan=True
     )
-    assert find_snapshot(other) == (None, "")
+    assert find_cached(other) == (None, "")
 
 
 def test_nothing_of_it_lies_in_the_project(application: Application) -> None:
-    take_snapshot(application)
+    collect_and_cache(application)
     assert [path.name for path in Path(application.root).iterdir()] == ["tables.py"]
 
 
@@ -113,14 +113,14 @@ def test_a_document_with_errors_is_handed_over_and_not_kept(application: Applica
         TABLE.format(name="Row") + "raise RuntimeError('away')\n"
     )
     with pytest.raises(CollectedWithErrorsError) as caught:
-        take_snapshot(application)
+        collect_and_cache(application)
     assert decode(caught.value.data).errors[0].message == "RuntimeError: away"
-    assert find_snapshot(application) == (None, "")
+    assert find_cached(application) == (None, "")
 
 
 def test_stamps_that_cannot_be_read_count_for_nothing(application: Application) -> None:
-    taken = take_snapshot(application)
+    taken = collect_and_cache(application)
     taken.path.with_suffix(".stamps").write_text("[")
-    assert find_snapshot(application) == (None, "")
+    assert find_cached(application) == (None, "")
     taken.path.with_suffix(".stamps").unlink()
-    assert find_snapshot(application) == (None, "")
+    assert find_cached(application) == (None, "")

@@ -96,7 +96,7 @@ def _targets(statement: Any) -> list[ast.Name]:
     return found
 
 
-class Places:
+class Locations:
     """Answers where things are. `root` is the project's folder; `entry_modules` name modules that are the project's own.
 
     A project installed as a package (its entry module lies in site-packages) owns every top-level package of its

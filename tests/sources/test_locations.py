@@ -16,10 +16,10 @@ from conduit.sources.collector.callables import (
     qualified_name,
     short_name,
 )
-from conduit.sources.collector.places import Places, SourceFile
+from conduit.sources.collector.locations import Locations, SourceFile
 from conduit.sources.collector.url_patterns import readable
 
-PLACES = Places(str(Path(__file__).parent))
+PLACES = Locations(str(Path(__file__).parent))
 
 
 def outer(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,7 +53,7 @@ def test_decorators_are_named_as_written_outermost_first() -> None:
 
 def test_below_the_decorators_is_what_was_written() -> None:
     path, line = PLACES.of_function(innermost(handler))
-    assert path == "test_places.py"
+    assert path == "test_locations.py"
     assert Path(__file__).read_text().splitlines()[line - 1] == "@outer"
 
 
@@ -67,7 +67,7 @@ def test_a_function_that_wraps_itself_ends_the_walk() -> None:
 def test_closures_are_named_by_their_makers_and_instances_by_their_classes() -> None:
     assert short_name(inner(3)) == "inner(…)"
     assert short_name(functools.partial(inner, 3)) == "inner"
-    assert qualified_name(PLACES).endswith("places:Places")
+    assert qualified_name(PLACES).endswith("locations:Locations")
 
 
 SOURCE = """
