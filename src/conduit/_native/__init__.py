@@ -1,10 +1,8 @@
-"""The one C extension, `conduit._native._core`, and whether it is here: counts allocations, samples stacks and
-heap, answers a registry's questions.
+"""The C extension `conduit._native._core`, and whether it is loaded.
 
-Built by the ordinary installation for CPython 3.11 to 3.13 on Linux; where there is no compiler the
-installation succeeds without it. Nothing else in the package imports `_core` directly: the modules beside this
-file give it types and say what each function counts or samples. `CONDUIT_NATIVE=off` in the environment
-leaves it unloaded.
+It counts allocations, samples stacks and heap, records waits, and answers the registry's queries. The ordinary installation
+builds it for CPython 3.11 to 3.13 on Linux; without a compiler the installation succeeds without it. The modules beside this
+file give its functions types and documentation. `CONDUIT_NATIVE=off` in the environment leaves it unloaded.
 """
 
 from __future__ import annotations
@@ -36,10 +34,10 @@ _REASON = _find_reason()
 
 
 def available() -> bool:
-    """Whether the C extension is loaded."""
+    """Return whether the C extension is loaded."""
     return not _REASON
 
 
 def reason() -> str:
-    """Why the C extension is not loaded, and what to do about it; empty where it is."""
+    """Return why the C extension is not loaded and what to do about it, or an empty string."""
     return _REASON

@@ -1,14 +1,14 @@
 """Exact counts of allocations, for B/op and allocs/op: the same integers on every run of a deterministic operation.
 
-Counted is what is asked of the interpreter's allocators (`PyMem_RawMalloc`, `PyMem_Malloc`, `PyObject_Malloc`
-and their kin) in the size that was asked for; a reallocation that grows counts as one allocation of the new size,
-as growing a slice does in Go. Not counted: what a free list serves without asking (warm tuples, floats, dicts and
-frames), frees, reallocations that shrink, and memory that a C library takes from `malloc` itself.
+Counted are the requests to the interpreter's allocators (`PyMem_RawMalloc`, `PyMem_Malloc`, `PyObject_Malloc` and their
+variants), in the requested size; a reallocation that grows counts as one allocation of the new size, as growing a slice does
+in Go. Not counted: objects from a free list (warm tuples, floats, dicts and frames), frees, reallocations that shrink, and
+memory that a C library takes from `malloc` itself.
 
     start()
     before = read()
     operation()
-    after = read()      # after - before is the operation's alone: `read` does not count itself
+    after = read()      # after - before belongs to the operation alone: `read` does not count itself
     stop()
 
 Counting makes every allocation several times slower: measure time in another pass.
@@ -31,19 +31,19 @@ if available():
 else:
 
     def start() -> None:
-        """Begins to count, from zero. Raises `RuntimeError` where counting is on already or cannot be done."""
+        """Start to count, from zero. Raises `RuntimeError` if counting is on already or not possible."""
         raise RuntimeError(f"allocations cannot be counted: {reason()}")
 
     def read() -> Counts:
-        """Returns (allocations, bytes) of the calling thread since `start`. Raises `RuntimeError` before it."""
+        """Return (allocations, bytes) of the calling thread since `start`. Raises `RuntimeError` before it."""
         raise RuntimeError(f"allocations cannot be counted: {reason()}")
 
     def read_all_threads() -> Counts:
-        """Returns (allocations, bytes) of all threads since `start`. Raises `RuntimeError` before it."""
+        """Return (allocations, bytes) of all threads since `start`. Raises `RuntimeError` before it."""
         raise RuntimeError(f"allocations cannot be counted: {reason()}")
 
     def stop() -> None:
-        """Ends counting and takes the hooks away. Raises `RuntimeError` where counting is not on."""
+        """Stop counting and remove the hooks. Raises `RuntimeError` if counting is not on."""
         raise RuntimeError(f"allocations cannot be counted: {reason()}")
 
 

@@ -1,6 +1,6 @@
-"""The heap profiler of the C extension: who asked the interpreter's allocators for memory, and whose is still there.
+"""The heap profiler of the C extension: where memory was allocated, and which of it is still in use.
 
-What is seen, and how, is in `heap.c` beside this file.
+`heap.c` beside this file says which memory it sees, and how.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ if available():
 
 
 class HeapEntry(NamedTuple):
-    """The sampled blocks of one size from one stack: how many were allocated, how many are in use, not scaled.
+    """The sampled blocks of one size from one stack, not scaled: blocks and bytes, allocated and in use.
 
-    `size` is exact in exact mode; sampled, it is the upper end of a size class (within an eighth).
-
-    `stack` is code, instruction, code, instruction, …, leaf first.
+    `size` is in bytes: exact in exact mode, else the upper end of a size class (within an eighth). `stack` is code,
+    instruction, code, instruction, …, leaf first.
     """
 
     size: int

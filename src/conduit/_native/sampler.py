@@ -1,7 +1,6 @@
-"""The CPU sampler of the C extension: every thread's own timer interrupts it, and its Python stack is noted.
+"""The CPU sampler of the C extension: every thread's own timer interrupts it, and its Python stack is recorded.
 
-Its law and its limits are in `cpu.c` beside this file. The rest of the package comes here only after asking
-`conduit._native.available()`.
+`cpu.c` beside this file explains how. Call `available()` first: without the extension there are no functions here.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ if available():
 
 
 class RawSample(NamedTuple):
-    """A stack of one thread, and how long it was seen: `weight` in sampling periods, of which one look may find several.
+    """A stack of one thread and its time.
 
-    `looks` counts the signals that found it, which is what chance goes by. `thread` numbers the threads of one recording from 0, `tid` is the kernel's number; `counter` is the address of
-    the machine instruction where counters are kept, else 0; `task` is the asyncio task's name or None; `stack` is
-    code, instruction, code, instruction, …, leaf first,
-    or None where it could not be read.
+    `weight` is in sampling periods. `signals` counts the signals that found the stack; sampling error depends on it, since
+    one signal may stand for several periods. `thread` numbers the threads of one recording from 0; `tid` is the kernel's
+    number. `counter` is the address of the machine instruction, or 0 if those are not recorded. `task` is the name of the
+    asyncio task or None. `stack` is code, instruction, code, instruction, …, leaf first, or None if it could not be read.
     """
 
     thread: int
@@ -46,7 +45,7 @@ class RawSample(NamedTuple):
     counter: int
     task: str | None
     weight: int
-    looks: int
+    signals: int
     stack: tuple[CodeType | int, ...] | None
 
 

@@ -1,11 +1,11 @@
 """The loops over every frame of every sample of a profile, in C: reading stacks, and summing them.
 
-They are an order of magnitude faster than the same in Python and optional: where the extension is not there, or
-answers None, the caller does it in Python.
+They are an order of magnitude faster than the same loops in Python, and optional: where the extension is not loaded, or a
+function returns None, the caller runs the loop in Python.
 
     read_sample(data, start, stop, table)
         The sample in data[start:stop] as (locations, values, undecoded labels), where `table[id]` is the location
-        with that id or None; None for a sample that is malformed or not in the form that writers use.
+        with that id or None. None for a sample that is malformed or not in the form that writers use.
     sum_stacks(stacks, values, frames_of, count)
         (flat, cum): lists by frame number below `count`. `stacks` are lists of locations, leaf first, with one of
         `values` each; `frames_of[location]` is a tuple of frame numbers, innermost first. None where a sum does not
@@ -13,7 +13,8 @@ answers None, the caller does it in Python.
     sum_calls(stacks, values, steps_of, count)
         (flat, cum, calls): the same, and a row for each call in order of first use: caller * count + callee, its sum,
         whether it ever was a real call, and whether a frame between the two was ever left out. `steps_of[location]`
-        is from the caller inwards: -1 for a frame that is left out, else twice its number, plus one if it is inlined.
+        is ordered from the caller inwards: -1 for a frame that is left out, else twice its number, plus one if it is
+        inlined.
 """
 
 from __future__ import annotations

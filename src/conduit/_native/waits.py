@@ -1,7 +1,6 @@
-"""Waits as the C extension sees them, at the semaphores under every lock and at the system calls that block.
+"""Waits as the C extension records them, at the semaphores under every lock and at the system calls that block.
 
-How, and under which law, is in `waits.c` beside this file. The rest of the package comes here only after asking
-`conduit._native.available()`.
+`waits.c` beside this file explains how. Call `available()` first: without the extension `set_rates` and `read` fail.
 """
 
 from __future__ import annotations
@@ -19,10 +18,11 @@ NamedFrame = tuple[str, str, int, int]
 
 
 class Wait(NamedTuple):
-    """What was waited at one place: how often, how long, on what (`lock`, `sleep`, `select`, `socket`, `gil`).
+    """The waits of one stack.
 
-    `stack` and `made` (where the lock was made; empty where that is not known) are frames (function, file, line, first
-    line of the function), leaf first.
+    `contentions` is their number, `delay_ns` their sum in nanoseconds, `reason` one of `lock`, `sleep`, `select`, `socket`
+    and `gil`. `stack` and `made` (where the lock was made; empty if unknown) are frames (function, file, line, first line of
+    the function), leaf first.
     """
 
     contentions: float
@@ -33,9 +33,9 @@ class Wait(NamedTuple):
 
 
 def set_rates(block_rate_ns: int, mutex_fraction: int, *, gil: bool) -> None:
-    """Records with these rates from now on, 0 for none of a kind; with all off, everything is put back."""
+    """Record at these rates from now on; 0 records none of a kind. With all off, the interpreter's calls are restored."""
     if block_rate_ns or mutex_fraction or gil:
-        # Their calls are intercepted only if they are loaded.
+        # The calls of these modules are intercepted only if they are loaded.
         import select  # noqa: F401
         import socket  # noqa: F401
 
@@ -45,7 +45,7 @@ def set_rates(block_rate_ns: int, mutex_fraction: int, *, gil: bool) -> None:
 
 
 def read(profile: int) -> list[Wait]:
-    """All that was counted since recording began, for `BLOCK`, `MUTEX` or `GIL`."""
+    """Return all waits recorded so far for `BLOCK`, `MUTEX` or `GIL`; kept after the rate returns to 0."""
     return [Wait(*entry) for entry in waits_read(profile)]
 
 
