@@ -182,10 +182,12 @@ def churn(seconds: float, signals_per_second: int) -> tuple[list[Rate], dict[str
     assert not failures, failures
     samples, facts = _core.cpu_stop()
     raw = [RawSample(*sample) for sample in samples]
-    looks: Counter[int | None] = Counter()
+    signals: Counter[int | None] = Counter()
     for sample in raw:
-        looks[sample.thread] += sample.looks
-    rates = [Rate(name, looks[number], int(looks[number] / lived)) for number, (name, lived) in lives.items()]
+        signals[sample.thread] += sample.signals
+    rates = [
+        Rate(name, signals[number], int(signals[number] / lived)) for number, (name, lived) in lives.items()
+    ]
     stacks = [sample.stack for sample in raw if sample.stack is not None]
     codes = {code for stack in stacks for code in stack[0::2] if not isinstance(code, int)}
     lines = [_core.line_of(stack[i], stack[i + 1]) for stack in stacks for i in range(0, len(stack), 2)]
@@ -193,7 +195,7 @@ def churn(seconds: float, signals_per_second: int) -> tuple[list[Rate], dict[str
         "signals": facts["handler_calls"],
         "walked": facts["samples"],
         "lost": facts["lost"],
-        "unreadable": sum(sample.looks for sample in raw if sample.stack is None),
+        "unreadable": sum(sample.signals for sample in raw if sample.stack is None),
         "unreadable_weight": facts["unreadable"],
         "threads": facts["threads"],
         "threads_refused": facts["threads_refused"],

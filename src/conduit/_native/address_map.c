@@ -1,19 +1,17 @@
-/* Address → block, for allocator hooks: open addressing with linear probing, at most half full.
+/* Open addressing with linear probing, at most half full. Memory comes from mmap and goes back at once.
  *
- * Its memory comes from mmap, so that looking a block up inside an allocator hook can never come back into that
- * hook. Deletion closes the gap by moving later entries back, so there are no tombstones and a map that lives
- * for days does not slow down. Not locked: the owner holds a lock or the GIL around every call. */
+ * Deletion closes the gap by moving later entries back, so there are no tombstones and a map that lives for days
+ * does not slow down. */
 #define _GNU_SOURCE
 #include "address_map.h"
+#include "hash_table.h"
 
 #include <sys/mman.h>
 
-#define FIRST_CAPACITY 4096
+#define MIN_CAPACITY 4096
 
 static inline size_t home_of(const AddressMap *map, uintptr_t address) {
-    /* Blocks are 16-aligned: the low four bits say nothing, the product's high bits are the mixed ones. */
-    uint64_t mixed = (uint64_t)(address >> 4) * UINT64_C(0x9E3779B97F4A7C15);
-    return (size_t)(mixed >> 20) & (map->capacity - 1);
+    return (size_t)hash_mix(0, address >> 4) & (map->capacity - 1); /* blocks are aligned to 16 bytes */
 }
 
 static size_t slot_of(const AddressMap *map, uintptr_t address) {
@@ -24,7 +22,7 @@ static size_t slot_of(const AddressMap *map, uintptr_t address) {
 }
 
 static bool grow(AddressMap *map) {
-    size_t capacity = map->capacity ? map->capacity * 2 : FIRST_CAPACITY;
+    size_t capacity = map->capacity ? map->capacity * 2 : MIN_CAPACITY;
     void *memory = mmap(NULL, capacity * sizeof(Block), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return false;
     AddressMap larger = {memory, capacity, map->used};
@@ -35,7 +33,6 @@ static bool grow(AddressMap *map) {
     return true;
 }
 
-/* Adds a block or replaces what was known of its address. False: no memory, and nothing has changed. */
 bool address_map_put(AddressMap *map, Block block) {
     if (2 * (map->used + 1) > map->capacity && !grow(map)) return false;
     size_t slot = slot_of(map, block.address);
@@ -52,7 +49,6 @@ bool address_map_find(const AddressMap *map, uintptr_t address, Block *found) {
     return true;
 }
 
-/* Removes a block and says what it was. False: it was not in the map. */
 bool address_map_take(AddressMap *map, uintptr_t address, Block *taken) {
     if (map->used == 0) return false;
     size_t mask = map->capacity - 1;
@@ -72,7 +68,6 @@ bool address_map_take(AddressMap *map, uintptr_t address, Block *taken) {
     return true;
 }
 
-/* Forgets everything and gives the memory back. */
 void address_map_clear(AddressMap *map) {
     if (map->slots) munmap(map->slots, map->capacity * sizeof(Block));
     *map = (AddressMap){NULL, 0, 0};

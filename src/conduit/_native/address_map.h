@@ -1,4 +1,6 @@
-/* What is known of each live block, by its address. See address_map.c. */
+/* A table from the address of a live block to its size and site.
+ *
+ * Contract: not locked; the owner holds a lock or the GIL around every call. A zeroed map is an empty one. */
 #ifndef CONDUIT_ADDRESS_MAP_H
 #define CONDUIT_ADDRESS_MAP_H
 
@@ -9,7 +11,7 @@
 typedef struct {
     uintptr_t address; /* 0: the slot is empty */
     size_t size;       /* bytes that were asked for */
-    uint32_t site;     /* whose it is: an index that the owner of the map gives meaning to */
+    uint32_t site;     /* a number that the owner of the map gives meaning to */
 } Block;
 
 typedef struct {
@@ -18,9 +20,16 @@ typedef struct {
     size_t used;
 } AddressMap;
 
+/* Add a block, or replace the one at its address. False: no memory, and nothing has changed. */
 bool address_map_put(AddressMap *map, Block block);
+
+/* Find the block at an address. False: it is not in the map. */
 bool address_map_find(const AddressMap *map, uintptr_t address, Block *found);
+
+/* Remove the block at an address and return it in `taken`. False: it was not in the map. */
 bool address_map_take(AddressMap *map, uintptr_t address, Block *taken);
+
+/* Remove all blocks and give the memory back. */
 void address_map_clear(AddressMap *map);
 
 #endif

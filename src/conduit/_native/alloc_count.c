@@ -1,17 +1,17 @@
 /* Exact counts of allocations: how many requests, how many bytes, for B/op and allocs/op.
  *
- * Law. Counted is what the program asks of the interpreter's allocators (domains raw, mem and obj), in the
- * requested size: malloc, calloc, and a realloc that grows, which counts as one allocation of the whole new size,
- * as Go's growslice does. Not counted: shrinking in place, frees, what a free list serves, and memory that never
- * passes these allocators. pymalloc passes requests above 512 bytes on to the raw domain; a thread that is inside
- * a hook already is therefore let through, so that each request counts once.
+ * Counted are the requests of the program to the interpreter's allocators (domains raw, mem and obj), in the
+ * requested size: malloc, calloc, and a realloc that grows, which counts as one allocation of the whole new size, as
+ * Go's growslice does. Not counted: shrinking in place, frees, objects from a free list, and memory that never
+ * passes these allocators. pymalloc passes requests above 512 bytes on to the raw domain; a thread that is inside a
+ * hook already is therefore let through, so that each request counts once.
  *
- * Whether a realloc grows is known from a map of the live blocks and their sizes. A block that is older than the
- * counting has an unknown size, and its first realloc counts as growing.
+ * A map of the live blocks and their sizes tells whether a realloc grows. A block that is older than the counting
+ * has an unknown size, and its first realloc counts as growing.
  *
- * Each thread counts for itself (a deterministic operation then has one answer, whatever other threads do), and
- * one total counts all threads. The raw domain is used without the GIL, so map and total have a lock; it is a leaf:
- * nothing is called while it is held but mmap. Counting is meant for a pass of its own, not for timed code. */
+ * Each thread counts for itself, so that a deterministic operation has one result whatever other threads do, and one
+ * total counts all threads. The raw domain is used without the GIL, so map and total have a lock; only mmap is
+ * called under it. */
 #include "address_map.h"
 #include "alloc_hook.h"
 
@@ -165,8 +165,8 @@ static PyObject *allocations_start(PyObject *Py_UNUSED(module), PyObject *Py_UNU
 /* A named tuple: unlike a plain one it takes nothing from a free list that the measured program lives on. */
 static PyTypeObject *counts_type;
 static PyStructSequence_Field counts_fields[] = {
-    {"allocations", "requests for memory, growing reallocations among them"},
-    {"bytes", "what they asked for"},
+    {"allocations", "requests for memory, including growing reallocations"},
+    {"bytes", "sum of the requested sizes"},
     {NULL, NULL},
 };
 static PyStructSequence_Desc counts_description = {
@@ -236,11 +236,11 @@ static PyObject *allocations_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUS
 }
 
 PyMethodDef allocation_methods[] = {
-    {"allocations_start", allocations_start, METH_NOARGS, "Begins to count, from zero."},
+    {"allocations_start", allocations_start, METH_NOARGS, "Start to count, from zero."},
     {"allocations_read", allocations_read, METH_NOARGS, "(allocations, bytes) of the calling thread since the start."},
     {"allocations_read_all_threads", allocations_read_all_threads, METH_NOARGS,
      "(allocations, bytes) of all threads since the start."},
-    {"allocations_stop", allocations_stop, METH_NOARGS, "Ends counting and takes the hooks away."},
+    {"allocations_stop", allocations_stop, METH_NOARGS, "Stop counting and remove the hooks."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,11 +1,11 @@
-/* A layer of functions before the interpreter's allocators (PyMem_SetAllocator), one function set a domain.
+/* A layer is put in and taken out by PyMem_SetAllocator, one set of functions for each domain.
  *
- * Law: while a layer is put in or taken out, another thread may be inside PyMem_RawMalloc without the GIL and read
- * a new function with the old context or the other way round. A layer therefore keeps the context of the one
- * below it and finds its own data in static memory, which makes every such mixture a correct call.
+ * At that moment another thread may be inside PyMem_RawMalloc without the GIL, and read a new function with the old
+ * context or the other way round. A layer therefore keeps the context of the one below it and finds its own data in
+ * static memory, which makes every such mixture a correct call.
  *
- * Somebody else (tracemalloc, a debugger) may have put a layer above ours since. It cannot be taken from under
- * them, so it stays, `installed` stays true, its functions pass every call on, and the next start wakes it up. */
+ * Another library (tracemalloc, a debugger) may have put its layer above ours since. Ours cannot be removed below
+ * it, so it stays, `installed` stays true, its functions pass every call on, and the next start uses it again. */
 #include "alloc_hook.h"
 
 static const PyMemAllocatorDomain DOMAINS[DOMAIN_COUNT] = {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ};
@@ -14,7 +14,7 @@ static bool has_hooks(const PyMemAllocatorEx *hooks) {
     return hooks->malloc != NULL || hooks->calloc != NULL || hooks->realloc != NULL || hooks->free != NULL;
 }
 
-/* What stands in the domain while the layer is on top: its functions, and the original ones where it has none. */
+/* The domain's allocator while the layer is on top: its functions, and the original ones where it has none. */
 static PyMemAllocatorEx merged(const AllocatorLayer *layer, int domain) {
     const PyMemAllocatorEx *hooks = &layer->hooks[domain];
     PyMemAllocatorEx allocator = layer->originals[domain];
@@ -32,7 +32,6 @@ static bool is_on_top(const AllocatorLayer *layer, int domain) {
            current.realloc == own.realloc && current.free == own.free;
 }
 
-/* Puts the layer on top, unless it is still in the chain. The GIL is held. */
 void allocator_layer_install(AllocatorLayer *layer) {
     if (layer->installed) return;
     for (int domain = 0; domain < DOMAIN_COUNT; domain++) {
@@ -44,7 +43,6 @@ void allocator_layer_install(AllocatorLayer *layer) {
     layer->installed = true;
 }
 
-/* Takes the layer out if it is on top in every domain; else it stays and must pass calls on. The GIL is held. */
 void allocator_layer_remove(AllocatorLayer *layer) {
     for (int domain = 0; domain < DOMAIN_COUNT; domain++)
         if (has_hooks(&layer->hooks[domain]) && !is_on_top(layer, domain)) return;

@@ -1,9 +1,8 @@
-/* Live block → number, by three levels of tables over the address, as processors map pages.
+/* Three levels of tables over the address, as processors map pages.
  *
- * A quarter of a byte of table for each byte of the heap, but no hashing and no growing, and blocks that lie together
- * (which is how the interpreter hands them out) have their numbers together. Blocks are multiples of 16, in the lower
- * 48 bits of addresses; others are refused. Memory comes from mmap, zeroed, in chunks that are given back all at once.
- * Not locked: the owner holds a lock or the GIL around every call. */
+ * They take a quarter of a byte for each byte of the heap, but no hashing and no growing, and the numbers of blocks
+ * that lie together (as the interpreter allocates them) lie together too. Memory comes from mmap, zeroed, in chunks
+ * that are given back all at once. */
 #define _GNU_SOURCE
 #include "block_pages.h"
 
@@ -15,7 +14,7 @@
 typedef struct BlockMemory {
     struct BlockMemory *next;
     size_t size, used;
-    uint32_t root; /* whose directory the chunk is, plus one; 0: it holds leaves */
+    uint32_t root; /* index of the chunk's directory, plus one; 0: it holds leaves */
 } BlockMemory;
 
 static BlockMemory *take_chunk(BlockPages *pages, size_t size) {
@@ -43,7 +42,6 @@ static BlockLeaf *add_leaf(BlockPages *pages) {
     return leaf;
 }
 
-/* As `block_pages_find`, with the tables made; NULL for want of memory, or for an address that cannot be a block's. */
 uint32_t *block_pages_add(BlockPages *pages, uintptr_t address) {
     uint32_t *known = block_pages_find(pages, address);
     if (known != NULL || (address >> BLOCK_ADDRESS_BITS) != 0) return known;
@@ -56,7 +54,6 @@ uint32_t *block_pages_add(BlockPages *pages, uintptr_t address) {
     return block_pages_find(pages, address);
 }
 
-/* Forgets everything and gives the memory back. */
 void block_pages_clear(BlockPages *pages) {
     while (pages->memory != NULL) {
         BlockMemory *chunk = pages->memory;

@@ -1,4 +1,7 @@
-/* One number for each live block, by its address, for when nearly all blocks have one. See block_pages.c. */
+/* A number for each live block, by its address, for a recording in which nearly all blocks have one.
+ *
+ * Contract: blocks are multiples of 16, in the lower 48 bits of addresses. Not locked; the owner holds a lock or the
+ * GIL around every call. */
 #ifndef CONDUIT_BLOCK_PAGES_H
 #define CONDUIT_BLOCK_PAGES_H
 
@@ -20,16 +23,19 @@ typedef struct {
     BlockLeaf *leaves[1 << BLOCK_DIRECTORY_BITS];
 } BlockDirectory;
 
-/* Large, and mostly never touched: to be a static variable. */
+/* Large and mostly untouched: make it a static variable. */
 typedef struct {
     BlockDirectory *directories[1 << BLOCK_ROOT_BITS];
-    struct BlockMemory *memory; /* all that was taken from the system */
+    struct BlockMemory *memory; /* all memory taken from the system */
 } BlockPages;
 
+/* As `block_pages_find`, adding the tables; NULL where there is no memory, or the address cannot be a block's. */
 uint32_t *block_pages_add(BlockPages *pages, uintptr_t address);
+
+/* Remove all numbers and give the memory back. */
 void block_pages_clear(BlockPages *pages);
 
-/* Where the number of the block at this address is kept; NULL where no block near it ever had one. */
+/* The place of the number of the block at this address (0: none); NULL where no block near it ever had one. */
 static inline uint32_t *block_pages_find(const BlockPages *pages, uintptr_t address) {
     const unsigned leaf_shift = BLOCK_ALIGNMENT_BITS, directory_shift = leaf_shift + BLOCK_LEAF_BITS;
     const unsigned root_shift = directory_shift + BLOCK_DIRECTORY_BITS;

@@ -1,66 +1,36 @@
-/* Which calls led to an allocation, as a tree that shares what stacks have in common.
+/* A tree that shares what stacks have in common.
  *
- * A stack is walked in full each time, because nothing in a frame tells one activation from the next. But most stacks
- * differ from the one before in their last calls only, so the walk is compared with it from the root on, and what is
- * equal needs no search. A node remembers the child and the site that were asked for last, so that the rest rarely needs
- * to search by hash either. An allocation where the last one was costs a few loads a frame.
- *
- * Memory is libc's and grows by doubling. Not locked: the owner calls from one thread at a time, with the GIL. A node
- * owns a reference to its code object, so what is compared can be neither freed nor be another code at the same address. */
+ * A stack is walked in full each time, because nothing in a frame tells one activation from the next. But most
+ * stacks differ from the one before in their last calls only, so the walk is compared with it from the root on, and
+ * the equal part needs no search. A node remembers the child and the site of its last search, so that the rest
+ * seldom needs the index. An allocation at the same site as the last one costs a few loads a frame. */
 #include "call_tree.h"
 
 #include <stdlib.h>
 
-#define FIRST_CAPACITY 256
-
-static inline uint32_t hash_of(uint64_t first, uint64_t second) {
-    uint64_t mixed = (first ^ second * UINT64_C(0xBF58476D1CE4E5B9)) * UINT64_C(0x9E3779B97F4A7C15);
-    return (uint32_t)(mixed >> 32);
-}
-
 static inline uint32_t node_hash(uint32_t parent, const Frame *frame) {
-    return hash_of((uintptr_t)frame->code, ((uint64_t)parent << 32) ^ (uint32_t)frame->instruction);
+    uint64_t hash = hash_mix(0, (uintptr_t)frame->code);
+    return (uint32_t)hash_mix(hash, (uint64_t)parent << 32 ^ (uint32_t)frame->instruction);
 }
 
-static bool grow(void **memory, uint32_t *capacity, uint32_t count, size_t item) {
-    if (count < *capacity) return true;
-    if (count >= UINT32_MAX / 2) return false;
-    uint32_t larger = *capacity ? *capacity * 2 : FIRST_CAPACITY;
-    void *moved = realloc(*memory, larger * item);
-    if (moved == NULL) return false;
-    *memory = moved;
-    *capacity = larger;
-    return true;
+static bool reserve_node(CallTree *tree) {
+    return tree->node_count < UINT32_MAX / 2 &&
+           array_reserve((void **)&tree->nodes, &tree->node_capacity, (size_t)tree->node_count + 1, sizeof(CallNode)) &&
+           hash_index_reserve(&tree->node_index);
 }
 
-static void index_put(CallIndex *index, CallBucket bucket) {
-    uint32_t at = bucket.hash & (index->capacity - 1);
-    while (index->buckets[at].entry) at = (at + 1) & (index->capacity - 1);
-    index->buckets[at] = bucket;
-}
-
-/* Room for one more, at most half full. */
-static bool index_grow(CallIndex *index) {
-    if (2 * (index->used + 1) <= index->capacity) return true;
-    CallIndex larger = {.capacity = index->capacity ? index->capacity * 2 : 2 * FIRST_CAPACITY, .used = index->used};
-    larger.buckets = calloc(larger.capacity, sizeof *larger.buckets);
-    if (larger.buckets == NULL) return false;
-    for (uint32_t i = 0; i < index->capacity; i++)
-        if (index->buckets[i].entry) index_put(&larger, index->buckets[i]);
-    free(index->buckets);
-    *index = larger;
-    return true;
+static bool reserve_site(CallTree *tree) {
+    return tree->site_count < UINT32_MAX / 2 &&
+           array_reserve((void **)&tree->sites, &tree->site_capacity, (size_t)tree->site_count + 1, sizeof(CallSite)) &&
+           hash_index_reserve(&tree->site_index);
 }
 
 static uint32_t add_node(CallTree *tree, uint32_t parent, const Frame *frame, uint32_t hash) {
-    if (!grow((void **)&tree->nodes, &tree->node_capacity, tree->node_count, sizeof(CallNode)) ||
-        !index_grow(&tree->node_index))
-        return NO_NODE;
+    if (!reserve_node(tree)) return NO_NODE;
     uint32_t number = tree->node_count++;
     Py_INCREF(frame->code);
     tree->nodes[number] = (CallNode){.code = frame->code, .instruction = frame->instruction, .parent = parent};
-    index_put(&tree->node_index, (CallBucket){hash, number + 1});
-    tree->node_index.used++;
+    hash_index_add(&tree->node_index, hash, number);
     return number;
 }
 
@@ -70,13 +40,9 @@ static inline bool is_child(const CallTree *tree, uint32_t number, uint32_t pare
 }
 
 static uint32_t find_or_add_node(CallTree *tree, uint32_t parent, const Frame *frame) {
-    uint32_t hash = node_hash(parent, frame);
-    const CallIndex *index = &tree->node_index;
-    for (uint32_t at = hash; index->capacity; at++) {
-        CallBucket bucket = index->buckets[at & (index->capacity - 1)];
-        if (bucket.entry == 0) break;
-        if (bucket.hash == hash && is_child(tree, bucket.entry - 1, parent, frame)) return bucket.entry - 1;
-    }
+    uint32_t hash = node_hash(parent, frame), probe = 0;
+    for (uint32_t found; (found = hash_index_next(&tree->node_index, hash, &probe)) != HASH_NO_ENTRY;)
+        if (is_child(tree, found, parent, frame)) return found;
     return add_node(tree, parent, frame, hash);
 }
 
@@ -88,23 +54,22 @@ static inline uint32_t child_of(CallTree *tree, uint32_t parent, const Frame *fr
     return child;
 }
 
-static bool plant(CallTree *tree) {
-    if (!grow((void **)&tree->nodes, &tree->node_capacity, 0, sizeof(CallNode))) return false;
+static bool add_root(CallTree *tree) {
+    if (!reserve_node(tree)) return false;
     tree->nodes[0] = (CallNode){.code = NULL};
     tree->node_count = 1;
     return true;
 }
 
-/* A code object that is dying just now (its weak references' callbacks allocate) is left out, and so are the frames
- * that hold no code. */
+/* Frames without code are left out, and so is a code object that is being destroyed (the callbacks of its weak
+ * references may allocate). */
 static inline bool is_living_code(PyCodeObject *code) {
     return code != NULL && PyCode_Check((PyObject *)code) && Py_REFCNT(code) > 0;
 }
 
-/* Where the thread stands (NULL: nowhere), which must be the calling one, with the GIL; NO_NODE without memory. */
 uint32_t call_tree_node(CallTree *tree, PyThreadState *thread) {
     Frame frames[MAX_DEPTH];
-    if (tree->node_count == 0 && !plant(tree)) return NO_NODE;
+    if (tree->node_count == 0 && !add_root(tree)) return NO_NODE;
     int left = frames_walk_raw(thread, frames, MAX_DEPTH), depth = 0;
     while (left > 0 && depth < tree->latest_depth && frames[left - 1].code == tree->latest[depth].code &&
            frames[left - 1].instruction == tree->latest[depth].instruction)
@@ -122,13 +87,10 @@ uint32_t call_tree_node(CallTree *tree, PyThreadState *thread) {
 }
 
 static uint32_t add_site(CallTree *tree, uint32_t node, size_t size, uint32_t hash) {
-    if (!grow((void **)&tree->sites, &tree->site_capacity, tree->site_count, sizeof(CallSite)) ||
-        !index_grow(&tree->site_index))
-        return NO_SITE;
+    if (!reserve_site(tree)) return NO_SITE;
     uint32_t number = tree->site_count++;
     tree->sites[number] = (CallSite){.size = size, .node = node};
-    index_put(&tree->site_index, (CallBucket){hash, number + 1});
-    tree->site_index.used++;
+    hash_index_add(&tree->site_index, hash, number);
     return number;
 }
 
@@ -137,24 +99,18 @@ static inline bool is_site(const CallTree *tree, uint32_t number, uint32_t node,
 }
 
 static uint32_t find_or_add_site(CallTree *tree, uint32_t node, size_t size) {
-    uint32_t hash = hash_of(size, node);
-    const CallIndex *index = &tree->site_index;
-    for (uint32_t at = hash; index->capacity; at++) {
-        CallBucket bucket = index->buckets[at & (index->capacity - 1)];
-        if (bucket.entry == 0) break;
-        if (bucket.hash == hash && is_site(tree, bucket.entry - 1, node, size)) return bucket.entry - 1;
-    }
+    uint32_t hash = (uint32_t)hash_mix(hash_mix(0, size), node), probe = 0;
+    for (uint32_t found; (found = hash_index_next(&tree->site_index, hash, &probe)) != HASH_NO_ENTRY;)
+        if (is_site(tree, found, node, size)) return found;
     return add_site(tree, node, size, hash);
 }
 
-/* Where `call_tree_site` has not found it at once. */
 uint32_t call_tree_search_site(CallTree *tree, uint32_t node, size_t size) {
     uint32_t site = find_or_add_site(tree, node, size);
     if (site != NO_SITE) tree->nodes[node].latest_site = site + 1;
     return site;
 }
 
-/* The frames from the node to the root, leaf first, into room for MAX_DEPTH of them; returns how many. */
 uint32_t call_node_stack(const CallNode *nodes, uint32_t node, Frame *frames) {
     uint32_t depth = 0;
     for (; node != 0 && depth < MAX_DEPTH; node = nodes[node].parent)
@@ -162,11 +118,10 @@ uint32_t call_node_stack(const CallNode *nodes, uint32_t node, Frame *frames) {
     return depth;
 }
 
-/* Gives memory and references back, which may run the program: not under a lock, and not a tree that is still used. */
 void call_tree_release(CallTree *tree) {
     for (uint32_t i = 1; i < tree->node_count; i++) Py_DECREF(tree->nodes[i].code);
     free(tree->nodes);
     free(tree->sites);
-    free(tree->node_index.buckets);
-    free(tree->site_index.buckets);
+    hash_index_clear(&tree->node_index);
+    hash_index_clear(&tree->site_index);
 }

@@ -1,24 +1,24 @@
-/* Dying code objects are parked while stacks are sampled: a sample holds their address without a reference.
- *
- * Law: parked code is resurrected (this list owns its one reference) and really dies at the next sweep that finds no
- * sample with its address, or at the end. 3.12 and later tell of a dying code object through a watcher, which may
- * resurrect it by taking a reference; 3.11 has no such thing, so there the type's `tp_dealloc` is ours meanwhile.
- * Everything here runs with the GIL. Where the list cannot grow, the code object is leaked: alive is safe. */
+/* Parked code is resurrected: this list owns its one reference. It is released at the next sweep that finds no
+ * sample with its address, or at the end. 3.12 and later announce the destruction of a code object to a watcher,
+ * which may resurrect it by taking a reference; on 3.11 the type's `tp_dealloc` is replaced while parking. Where the
+ * list cannot grow, the code object is leaked, which is safe. */
+#include "python_layout.h"
+
 #include "code_parking.h"
 
 #include <stdlib.h>
 
-#define FIRST_LIMIT 1024
+#define MIN_LIMIT 1024
 
 static PyCodeObject **parked;
-static size_t parked_count, parked_capacity, limit = FIRST_LIMIT;
+static size_t parked_count, parked_capacity, limit = MIN_LIMIT;
 static bool parking, sweeping;
-static const PyCodeObject *buried_now; /* the one parked object that is to die for good */
+static const PyCodeObject *released_now; /* the parked object that is being destroyed */
 static ParkingFull on_full;
 
 static void park(PyCodeObject *code) {
     if (parked_count == parked_capacity) {
-        size_t capacity = parked_capacity ? parked_capacity * 2 : FIRST_LIMIT;
+        size_t capacity = parked_capacity ? parked_capacity * 2 : MIN_LIMIT;
         PyCodeObject **moved = realloc(parked, capacity * sizeof *parked);
         if (moved == NULL) return;
         parked = moved;
@@ -28,11 +28,11 @@ static void park(PyCodeObject *code) {
     if (parked_count >= limit && !sweeping) on_full();
 }
 
-#if PY_VERSION_HEX >= 0x030C0000
+#if PYTHON_HAS_CODE_WATCHERS
 static int watcher = -1;
 
 static int on_code_event(PyCodeEvent event, PyCodeObject *code) {
-    if (event != PY_CODE_EVENT_DESTROY || !parking || code == buried_now) return 0;
+    if (event != PY_CODE_EVENT_DESTROY || !parking || code == released_now) return 0;
     Py_INCREF(code);
     park(code);
     return 0;
@@ -51,7 +51,7 @@ static void end_watching(void) {
 static destructor real_dealloc;
 
 static void parking_dealloc(PyObject *object) {
-    if (!parking || object == (const PyObject *)buried_now) {
+    if (!parking || object == (const PyObject *)released_now) {
         real_dealloc(object);
         return;
     }
@@ -60,38 +60,32 @@ static void parking_dealloc(PyObject *object) {
 }
 
 static bool begin_watching(void) {
+    if (PyCode_Type.tp_dealloc == parking_dealloc) return true; /* it had to stay the last time */
     real_dealloc = PyCode_Type.tp_dealloc;
     PyCode_Type.tp_dealloc = parking_dealloc;
     return true;
 }
 
 static void end_watching(void) {
-    /* Somebody who wrapped ours since keeps it; with `parking` off it only passes on. */
+    /* Another wrapper may lie above ours by now; then ours stays, and with `parking` off only passes calls on. */
     if (PyCode_Type.tp_dealloc == parking_dealloc) PyCode_Type.tp_dealloc = real_dealloc;
 }
 #endif
 
-/* Begins to park. False, with an exception: the interpreter has no room for another watcher. */
 bool code_parking_begin(ParkingFull when_full) {
     on_full = when_full;
-    limit = FIRST_LIMIT;
-#if PY_VERSION_HEX < 0x030C0000
-    bool watching = PyCode_Type.tp_dealloc == parking_dealloc || begin_watching();
-#else
-    bool watching = begin_watching();
-#endif
-    parking = watching;
-    return watching;
+    limit = MIN_LIMIT;
+    parking = begin_watching();
+    return parking;
 }
 
-/* Really ends a parked object. Code that was nested in it is parked in its turn: samples may know that one. */
-static void bury(PyCodeObject *code) {
-    buried_now = code;
+/* Destroy a parked object. Code nested in it is parked in its turn, because samples may hold its address. */
+static void release_parked(PyCodeObject *code) {
+    released_now = code;
     Py_DECREF(code);
-    buried_now = NULL;
+    released_now = NULL;
 }
 
-/* Buries whatever `is_referenced` denies, and parks on with the rest. */
 void code_parking_sweep(StillReferenced is_referenced, void *argument) {
     if (sweeping) return;
     sweeping = true;
@@ -103,20 +97,19 @@ void code_parking_sweep(StillReferenced is_referenced, void *argument) {
         if (is_referenced(examined[i], argument))
             park(examined[i]);
         else
-            bury(examined[i]);
+            release_parked(examined[i]);
     }
     free(examined);
-    limit = parked_count * 2 > FIRST_LIMIT ? parked_count * 2 : FIRST_LIMIT;
+    limit = parked_count * 2 > MIN_LIMIT ? parked_count * 2 : MIN_LIMIT;
     sweeping = false;
 }
 
-static bool nobody(const PyCodeObject *Py_UNUSED(code), void *Py_UNUSED(argument)) { return false; }
+static bool is_never_referenced(const PyCodeObject *Py_UNUSED(code), void *Py_UNUSED(argument)) { return false; }
 
-/* Stops parking and, unless a sample may still hold an address (then they are leaked), buries all. */
-void code_parking_end(bool may_bury) {
+void code_parking_end(bool may_release) {
     parking = false;
     end_watching();
-    if (may_bury) code_parking_sweep(nobody, NULL);
+    if (may_release) code_parking_sweep(is_never_referenced, NULL);
     free(parked);
     parked = NULL;
     parked_count = parked_capacity = 0;

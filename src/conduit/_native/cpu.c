@@ -1,17 +1,17 @@
-/* The CPU sampler: every thread's own timer interrupts it with SIGPROF, and the handler notes its Python stack.
+/* The CPU sampler: every thread's own timer interrupts it with SIGPROF, and the handler records its Python stack.
  *
- * Who runs where:
- *   the handler      in the interrupted thread, with or without the GIL. Reads by safe_load, writes one slot of the
+ * Three parts run in different contexts:
+ *   the handler      in the interrupted thread, with or without the GIL. It reads by safe_load, writes one slot of the
  *                    ring, and touches nothing else but atomics and thread-local integers.
  *   the collector    a thread of ours without the GIL and with all signals blocked. Five times a second it moves
  *                    samples from the ring to the table (more often where they come faster), and half as often it
  *                    looks for threads without a timer; those of `threading` are armed as they begin.
  *   start and stop   with the GIL, on any thread.
  *
- * Who owns what: the ring belongs to handlers until a sample is published, and then to whoever holds `table_lock`. Code
- * objects are known by address only; while sampling goes on, dying ones are parked (code_parking.c), so an address in
- * the table cannot come to mean another object. `handlers` counts handlers that run just now: stop and sweep wait until
- * there are none that began before. */
+ * Ownership: a slot of the ring belongs to its handler until the sample is published, and then to the holder of
+ * `table_lock`. Code objects are known by address only; while sampling goes on, dying ones are parked
+ * (code_parking.c), so an address in the table cannot come to mean another object. `handlers` counts the handlers
+ * that are running: stop and sweep wait until there are none that began before. */
 #define _GNU_SOURCE
 #include "address_map.h"
 #include "code_parking.h"
@@ -35,16 +35,16 @@
 
 #define DRAIN_PERIOD_NS 200000000
 #define LISTING_PERIOD_NS 400000000
-#define SHORTEST_WAIT_NS 1000000
-#define QUIET_WAIT_NS INT64_C(5000000000)
+#define MIN_WAIT_NS 1000000
+#define MAX_QUIET_WAIT_NS INT64_C(5000000000)
 
-/* What is known of a stack besides its frames rides behind them in the table, as frames that no code object has. */
+/* Other facts of a stack follow its frames in the table, as frames with instructions that no code object has. */
 enum { MARK_THREAD = -1000, MARK_COUNTER = -1001, MARK_TASK = -1002, MARK_UNREADABLE = -1003 };
 enum { MARKS = 4 };
 
-/* What is added up for a stack: the periods that its samples stand for, and how often it was really looked at. One look
- * stands for several periods where the kernel's tick is longer than the period. */
-enum { WEIGHT, LOOKS };
+/* The sums of a stack: sampling periods, and signals. One signal stands for several periods where the kernel's tick
+ * is longer than the period. */
+enum { WEIGHT, SIGNALS };
 
 static atomic_bool sampling;
 static atomic_int handlers;
@@ -80,8 +80,8 @@ static int64_t since(const struct timespec *begin, clockid_t clock) {
 
 /* ---- in the handler ---- */
 
-/* The calling thread's number, that, unlike the kernel's, is not given again to a later thread of this session. A signal
- * may come anywhere in here and do the same first: then the number that it drew stands. */
+/* The calling thread's number; unlike the kernel's, no later thread of this session gets it again. A signal may
+ * arrive anywhere in here and draw a number first: then that one holds. */
 static uint32_t number_own_thread(void) {
     unsigned long long known = atomic_load(&own_number);
     unsigned current = atomic_load(&session);
@@ -166,7 +166,7 @@ static void add_to_table(const Sample *sample) {
         atomic_fetch_add(&lost, (unsigned long long)sample->weight);
     } else {
         table.stacks[stack].values[WEIGHT] += sample->weight;
-        table.stacks[stack].values[LOOKS] += 1;
+        table.stacks[stack].values[SIGNALS] += 1;
     }
 }
 
@@ -182,8 +182,8 @@ static bool is_in_samples(const PyCodeObject *code, void *argument) {
     return address_map_find(argument, (uintptr_t)code, &block);
 }
 
-/* Lets go of parked code that no sample knows. A handler that runs just now may have read an address of code that was
- * alive when it looked, and not published it yet: then this has to wait for another time. */
+/* Release parked code that is in no sample. A handler that is running may have read the address of code that was
+ * alive then, and not published it yet: then this has to wait. */
 static void sweep_parked_code(void) {
     AddressMap known = {NULL, 0, 0};
     bool complete = true;
@@ -201,7 +201,7 @@ static void sweep_parked_code(void) {
     address_map_clear(&known);
 }
 
-/* Waits for `nanoseconds` or for the end, whichever is first. With `collector_lock`. */
+/* Wait for `nanoseconds` or for the end, whichever is first. With `collector_lock`. */
 static void doze(int64_t nanoseconds) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -213,7 +213,7 @@ static void doze(int64_t nanoseconds) {
 
 /* Many threads or a high rate fill the ring sooner: then it is emptied as often as it takes. */
 static int64_t next_wait(int64_t wait, double fullness) {
-    if (fullness > 0.05) return wait / 8 > SHORTEST_WAIT_NS ? wait / 8 : SHORTEST_WAIT_NS;
+    if (fullness > 0.05) return wait / 8 > MIN_WAIT_NS ? wait / 8 : MIN_WAIT_NS;
     if (fullness < 0.01) return wait * 2 < DRAIN_PERIOD_NS ? wait * 2 : DRAIN_PERIOD_NS;
     return wait;
 }
@@ -249,7 +249,7 @@ static bool start_collector(void) {
     sigset_t all, before;
     sigfillset(&all);
     collecting = true;
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited: the collector takes nobody's signals */
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited: the collector takes no signals of the program */
     int status = pthread_create(&collector, NULL, collect, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status != 0) collecting = false;
@@ -297,10 +297,10 @@ static void install_handler(void) {
     sigaction(SIGPROF, &mine, NULL);
 }
 
-/* Leaves the signal ignored, also where its action was the default. The kernel lets go of its lock between taking a
- * timer's signal from the queue and reading the action, so one that is on its way to another thread may still arrive
- * after its timer is gone; the default action would then end the program (seen once in thousands of stops).
- * False: somebody else's handler is there by now, and stays. */
+/* Leave the signal ignored, also where its action was the default. The kernel releases its lock between taking a
+ * timer's signal from the queue and reading the action, so a signal on its way to another thread may still arrive
+ * after its timer is gone; the default action would then end the program (seen once in thousands of stops). False:
+ * another handler has been installed since, and stays. */
 static bool restore_handler(void) {
     struct sigaction current, ignore;
     sigaction(SIGPROF, NULL, &current);
@@ -320,12 +320,12 @@ static void reset_counts(void) {
     clock_gettime(CLOCK_MONOTONIC, &started);
 }
 
-/* Waits for the handlers that run on other threads. False: one of them has been stuck for seconds (a stopped thread). */
+/* Wait for the handlers that run on other threads. False: one of them has been stuck for seconds (a stopped thread). */
 static bool wait_until_quiet(void) {
     struct timespec begin;
     clock_gettime(CLOCK_MONOTONIC, &begin);
     while (atomic_load(&handlers) != 0) {
-        if (since(&begin, CLOCK_MONOTONIC) > QUIET_WAIT_NS) return false;
+        if (since(&begin, CLOCK_MONOTONIC) > MAX_QUIET_WAIT_NS) return false;
         sched_yield();
     }
     return true;
@@ -357,15 +357,15 @@ static PyObject *cpu_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
     if (!PyArg_ParseTuple(arguments, "Lpp", &period_ns, &by_wall, &counters)) return NULL;
     if (period_ns <= 0) return PyErr_Format(PyExc_ValueError, "the period must be positive, got %lld ns", period_ns);
     if (active) {
-        PyErr_SetString(PyExc_RuntimeError, "a CPU profile is being taken already: stop() the first one before starting "
-                                            "another");
+        PyErr_SetString(PyExc_RuntimeError, "a CPU profile is being taken already: stop() the first one before "
+                                            "starting another");
         return NULL;
     }
     if (!signal_is_free() || !is_only_interpreter()) return NULL;
     if (!sample_ring_prepare()) return PyErr_NoMemory();
     if (!safe_loads_begin()) {
-        PyErr_SetString(PyExc_RuntimeError, "the CPU sampler cannot read memory safely on this machine: its processor is "
-                                            "unknown to it and process_vm_readv is forbidden");
+        PyErr_SetString(PyExc_RuntimeError, "the CPU sampler cannot read memory safely on this machine: its processor "
+                                            "is unknown to it and process_vm_readv is forbidden");
         return NULL;
     }
     if (!code_parking_begin(sweep_parked_code)) {
@@ -389,8 +389,8 @@ static PyObject *cpu_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
 
 /* ---- stop ---- */
 
-/* Everything of one stack as (thread, tid, counter, task, weight, looks, stack); the stack is (code, instruction, code, …),
- * or None where it could not be read. */
+/* One stack as (thread, tid, counter, task, weight, signals, stack); the stack is (code, instruction, code, …), or
+ * None where it could not be read. */
 static PyObject *build_sample(const Stack *stack) {
     unsigned long long thread = 0, counter = 0;
     const char *task = NULL;
@@ -406,7 +406,7 @@ static PyObject *build_sample(const Stack *stack) {
     PyObject *frames = is_readable ? frames_as_tuple(&table.frames[stack->first], depth) : Py_NewRef(Py_None);
     if (frames == NULL) return NULL;
     return Py_BuildValue("(IIKzLLN)", (unsigned)(thread >> 32), (unsigned)(thread & UINT32_MAX), counter, task,
-                         (long long)stack->values[WEIGHT], (long long)stack->values[LOOKS], frames);
+                         (long long)stack->values[WEIGHT], (long long)stack->values[SIGNALS], frames);
 }
 
 static PyObject *build_samples(void) {
@@ -424,15 +424,22 @@ static PyObject *build_samples(void) {
 
 static PyObject *build_facts(bool kept_signal) {
     TimerCounts timers = thread_timers_counts();
-    return Py_BuildValue("{s:L,s:K,s:K,s:K,s:K,s:i,s:i,s:K,s:K,s:L,s:O}", "duration_ns",
-                         (long long)since(&started, CLOCK_MONOTONIC), "samples", (unsigned long long)walked, "lost", (unsigned long long)lost, "unreadable",
-                         (unsigned long long)unreadable, "foreign_signals", (unsigned long long)foreign, "threads",
-                         timers.armed, "threads_refused", timers.refused, "handler_calls",
-                         (unsigned long long)handler_calls, "handler_ns", (unsigned long long)handler_ns, "collector_ns",
-                         (long long)collector_ns, "signal_taken_over", kept_signal ? Py_False : Py_True);
+    return Py_BuildValue(
+        "{s:L,s:K,s:K,s:K,s:K,s:i,s:i,s:K,s:K,s:L,s:O}",
+        "duration_ns", (long long)since(&started, CLOCK_MONOTONIC),
+        "samples", (unsigned long long)walked,
+        "lost", (unsigned long long)lost,
+        "unreadable", (unsigned long long)unreadable,
+        "foreign_signals", (unsigned long long)foreign,
+        "threads", timers.armed,
+        "threads_refused", timers.refused,
+        "handler_calls", (unsigned long long)handler_calls,
+        "handler_ns", (unsigned long long)handler_ns,
+        "collector_ns", (long long)collector_ns,
+        "signal_taken_over", kept_signal ? Py_False : Py_True);
 }
 
-/* What fork leaves in a child: one thread, no timers, no collector, and counts of handlers that will never return. */
+/* The child of a fork has one thread, no timers, no collector, and a count of handlers that will never return. */
 static void become_child(void) {
     atomic_store(&handlers, 0);
     init_condition(); /* the parent's collector is still waiting on it, as far as its memory says */
@@ -484,7 +491,7 @@ static PyObject *cpu_after_fork_in_child(PyObject *Py_UNUSED(module), PyObject *
     Py_RETURN_NONE;
 }
 
-/* In a thread that has just begun: arms it at once, without waiting to be found, and tells its number. */
+/* In a thread that has just begun: arm it at once, without waiting for the listing, and return its number. */
 static PyObject *cpu_thread_began(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     if (!active || !sampling) Py_RETURN_NONE;
     uint32_t number = number_own_thread();
@@ -493,10 +500,11 @@ static PyObject *cpu_thread_began(PyObject *Py_UNUSED(module), PyObject *Py_UNUS
 }
 
 PyMethodDef cpu_methods[] = {
-    {"cpu_start", cpu_start, METH_VARARGS, "cpu_start(period_ns, by_wall, counters): begins to sample every thread."},
-    {"cpu_stop", cpu_stop, METH_NOARGS, "Ends sampling; returns (samples, facts)."},
-    {"cpu_thread_began", cpu_thread_began, METH_NOARGS, "Arms the calling thread; returns its number, or None."},
-    {"cpu_after_fork_in_child", cpu_after_fork_in_child, METH_VARARGS, "(period_ns, by_wall): re-arms a child."},
+    {"cpu_start", cpu_start, METH_VARARGS, "cpu_start(period_ns, by_wall, counters): start to sample every thread."},
+    {"cpu_stop", cpu_stop, METH_NOARGS, "Stop sampling; return (samples, facts)."},
+    {"cpu_thread_began", cpu_thread_began, METH_NOARGS, "Arm the calling thread; return its number, or None."},
+    {"cpu_after_fork_in_child", cpu_after_fork_in_child, METH_VARARGS,
+     "cpu_after_fork_in_child(period_ns, by_wall): arm the child after fork."},
     {NULL, NULL, 0, NULL},
 };
 

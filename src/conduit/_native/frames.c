@@ -1,34 +1,19 @@
-/* The Python stack of a thread: the only file that knows how an interpreter lays out its frames.
+/* Walks over the Python stack of a thread.
  *
- * The walks give code object and instruction, leaf first, and neither allocates, locks or takes a reference. The
- * stack must be the calling thread's own. `frames_walk` is for a thread that is at rest in a call of ours (an
- * allocator hook, a wait): its frames are whole, and stay so even without the GIL, because nobody else pops them.
- * `frames_walk_interrupted` is for signal handlers, where any pointer may be rubbish: it loads through safe_load
- * and believes a code object only if its type and reference count look like one's.
- *
- * The layouts come from the interpreter's own headers, so each minor version needs its own build, which wheels
- * have anyhow; a version that is not named here does not compile. */
-#ifndef Py_BUILD_CORE
-#define Py_BUILD_CORE 1
-#endif
+ * `frames_walk` is for a thread at rest in a call of ours: its frames are whole, and stay so even without the GIL,
+ * because only their own thread pops them. `frames_walk_interrupted` is for signal handlers, where any pointer may
+ * be invalid: it loads through safe_load, and accepts a code object only if its type and its reference count are
+ * those of one. */
+#include "python_layout.h"
+
 #include "frames.h"
 #include "registers.h"
 
-#include <internal/pycore_frame.h>
-#include <stddef.h>
 #include <string.h>
-
-#if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x030E0000
-#error "conduit knows the frames of CPython 3.11, 3.12 and 3.13"
-#endif
-#ifdef Py_GIL_DISABLED
-#error "conduit does not know the frames of a free-threaded build"
-#endif
 
 #define WORDS_OF(bytes) (((bytes) + sizeof(uintptr_t) - 1) / sizeof(uintptr_t))
 #define FRAME_WORDS WORDS_OF(offsetof(_PyInterpreterFrame, localsplus))
-#define LARGEST_STACK ((uintptr_t)1 << 30)
-#define PLAUSIBLE_REFERENCES ((Py_ssize_t)1 << 32) /* more is a free list's pointer, less than one is a dead object */
+#define MAX_STACK_SIZE ((uintptr_t)1 << 30)
 
 /* Room for a frame's fixed part; the values on its stack are not copied. */
 typedef union {
@@ -36,88 +21,38 @@ typedef union {
     _PyInterpreterFrame frame;
 } FrameCopy;
 
-static inline PyObject *executable_of(const _PyInterpreterFrame *frame) {
-#if PY_VERSION_HEX >= 0x030D0000
-    return frame->f_executable;
-#else
-    return (PyObject *)frame->f_code;
-#endif
-}
-
-static inline int32_t instruction_of(const _PyInterpreterFrame *frame, const PyCodeObject *code) {
-#if PY_VERSION_HEX >= 0x030D0000
-    const _Py_CODEUNIT *at = frame->instr_ptr;
-#else
-    const _Py_CODEUNIT *at = frame->prev_instr;
-#endif
-    return (int32_t)((const char *)at - code->co_code_adaptive);
-}
-
-/* From 3.12 on, a call from C begins with a frame on the C stack that holds no Python code. */
-static inline bool is_entry_shim(const _PyInterpreterFrame *frame) {
-#if PY_VERSION_HEX >= 0x030C0000
-    return frame->owner == FRAME_OWNED_BY_CSTACK;
-#else
-    (void)frame;
-    return false;
-#endif
-}
-
-static inline const _PyInterpreterFrame *newest_frame(const PyThreadState *thread) {
-#if PY_VERSION_HEX >= 0x030D0000
-    return thread->current_frame;
-#else
-    return thread->cframe->current_frame;
-#endif
-}
-
 int frames_walk(PyThreadState *thread, Frame *frames, int capacity) {
     if (thread == NULL) return 0;
     int depth = 0;
-    for (const _PyInterpreterFrame *frame = newest_frame(thread); frame != NULL && depth < capacity;
+    for (const _PyInterpreterFrame *frame = layout_newest_frame(thread); frame != NULL && depth < capacity;
          frame = frame->previous) {
-        PyObject *executable = executable_of(frame);
-        if (is_entry_shim(frame) || executable == NULL || !PyCode_Check(executable)) continue;
+        PyObject *executable = layout_executable(frame);
+        if (layout_is_entry(frame) || executable == NULL || !PyCode_Check(executable)) continue;
         PyCodeObject *code = (PyCodeObject *)executable;
-        frames[depth++] = (Frame){code, instruction_of(frame, code)};
+        frames[depth++] = (Frame){code, layout_instruction(frame, code)};
     }
     return depth;
 }
 
-/* As `frames_walk`, but what stands for a code object is not looked at, and may be another object or NULL. */
 int frames_walk_raw(PyThreadState *thread, Frame *frames, int capacity) {
     if (thread == NULL) return 0;
     int depth = 0;
-    for (const _PyInterpreterFrame *frame = newest_frame(thread); frame != NULL && depth < capacity;
+    for (const _PyInterpreterFrame *frame = layout_newest_frame(thread); frame != NULL && depth < capacity;
          frame = frame->previous) {
-        if (is_entry_shim(frame)) continue;
-        PyCodeObject *code = (PyCodeObject *)executable_of(frame);
-        frames[depth++] = (Frame){code, instruction_of(frame, code)};
+        if (layout_is_entry(frame)) continue;
+        PyCodeObject *code = (PyCodeObject *)layout_executable(frame);
+        frames[depth++] = (Frame){code, layout_instruction(frame, code)};
     }
     return depth;
 }
 
-/* The state of the calling thread where it holds the GIL, else NULL. */
-PyThreadState *frames_own_thread(void) {
-#if PY_VERSION_HEX >= 0x030D0000
-    return PyThreadState_GetUnchecked();
-#else
-    PyThreadState *thread = _PyThreadState_UncheckedGet();
-#if PY_VERSION_HEX < 0x030C0000
-    /* That is the state of whoever holds the GIL. */
-    if (thread != NULL && thread->thread_id != PyThread_get_thread_ident() && !PyGILState_Check()) return NULL;
-#endif
-    return thread;
-#endif
-}
-
-static bool looks_like_code(LoadMethod method, const PyObject *object) {
+static bool may_be_code(LoadMethod method, const PyObject *object) {
     uintptr_t copy[WORDS_OF(sizeof(PyObject))];
     if (object == NULL || ((uintptr_t)object & 7) != 0) return false;
     if (!safe_load(method, copy, object, sizeof copy / sizeof copy[0])) return false;
     PyObject head;
     memcpy(&head, copy, sizeof head);
-    return head.ob_type == &PyCode_Type && head.ob_refcnt > 0 && head.ob_refcnt <= PLAUSIBLE_REFERENCES;
+    return layout_is_code(&head);
 }
 
 /* A generator's frame lies inside it. Of more than there is room for, the outermost stay. */
@@ -130,13 +65,13 @@ static void note_coroutine(const _PyInterpreterFrame *frame, Coroutines *corouti
     coroutines->addresses[coroutines->count++] = (uintptr_t)frame - offsetof(PyGenObject, gi_iframe);
 }
 
-/* Walks from `at` to the root, or to the first frame that cannot be believed; `broken` tells which. */
+/* Walk from `at` to the root, or to the first frame that is not valid; `broken` tells which. */
 static int walk_from(const _PyInterpreterFrame *at, LoadMethod method, Frame *frames, int capacity,
                      Coroutines *coroutines, bool *broken) {
     int depth = 0;
     *broken = false;
     coroutines->count = 0;
-    /* Shims take steps too: the bound keeps rubbish that points at itself from holding the handler forever. */
+    /* Entry frames are steps too. The bound ends a walk over invalid frames that point at one another. */
     for (int steps = 0; at != NULL && depth < capacity && steps < 2 * MAX_DEPTH; steps++) {
         FrameCopy copy;
         if (((uintptr_t)at & 7) != 0 || !safe_load(method, copy.words, at, FRAME_WORDS)) {
@@ -145,20 +80,20 @@ static int walk_from(const _PyInterpreterFrame *at, LoadMethod method, Frame *fr
         }
         if (copy.frame.owner == FRAME_OWNED_BY_GENERATOR) note_coroutine(at, coroutines);
         at = copy.frame.previous;
-        if (is_entry_shim(&copy.frame)) continue;
-        PyObject *executable = executable_of(&copy.frame);
-        if (!looks_like_code(method, executable)) {
+        if (layout_is_entry(&copy.frame)) continue;
+        PyObject *executable = layout_executable(&copy.frame);
+        if (!may_be_code(method, executable)) {
             *broken = true;
             return depth;
         }
         PyCodeObject *code = (PyCodeObject *)executable;
-        int32_t instruction = instruction_of(&copy.frame, code);
+        int32_t instruction = layout_instruction(&copy.frame, code);
         frames[depth++] = (Frame){code, instruction};
     }
     return depth;
 }
 
-#if PY_VERSION_HEX < 0x030D0000
+#if PYTHON_HAS_CFRAMES
 static bool load_cframe(LoadMethod method, _PyCFrame *copy, const _PyCFrame *from) {
     uintptr_t words[WORDS_OF(sizeof(_PyCFrame))];
     if (((uintptr_t)from & 7) != 0 || !safe_load(method, words, from, sizeof words / sizeof words[0])) return false;
@@ -169,14 +104,15 @@ static bool load_cframe(LoadMethod method, _PyCFrame *copy, const _PyCFrame *fro
 /* A cframe lies on the C stack above all newer ones, and only the oldest is in the thread's own state. */
 static bool may_be_older(const PyThreadState *thread, uintptr_t candidate, uintptr_t newer) {
     if (candidate == (uintptr_t)&thread->root_cframe) return true;
-    return candidate > newer && candidate - newer < LARGEST_STACK;
+    return candidate > newer && candidate - newer < MAX_STACK_SIZE;
 }
 
-/* The cframe below the newest, of which nothing has been written yet, its link to this one included. But it will be:
- * so the address is in a register. The nearest one from which a stack can be walked; NULL: none. */
+/* The cframe below the newest one, while nothing of the newest has been written, not even its link to this one. The
+ * link will be written next, so the address is in a register. Return the nearest one from which a stack can be
+ * walked, or NULL. */
 static const _PyCFrame *find_cframe_below(const PyThreadState *thread, LoadMethod method, const ucontext_t *context,
                                           const _PyCFrame *newest) {
-    uintptr_t words[MOST_REGISTERS];
+    uintptr_t words[MAX_REGISTERS];
     const _PyCFrame *found = NULL;
     int count = registers_of(context, words);
     for (int i = 0; i < count; i++) {
@@ -195,20 +131,14 @@ static const _PyCFrame *find_cframe_below(const PyThreadState *thread, LoadMetho
 }
 #endif
 
-/* Returns the depth, 0 for a thread without Python frames, or -1 where the stack could not be read. `context` is what the
- * signal interrupted. */
 int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, const ucontext_t *context, Frame *frames,
                             int capacity, Coroutines *coroutines) {
     bool broken;
     coroutines->count = 0;
     if (thread == NULL) return 0;
-#if PY_VERSION_HEX >= 0x030D0000
-    (void)context;
-    int depth = walk_from(thread->current_frame, method, frames, capacity, coroutines, &broken);
-    return broken ? -1 : depth;
-#else
-    /* Between `tstate->cframe = &cframe` and `cframe.current_frame = frame` the newest cframe is rubbish: the one
-     * below it is then the truth, one call short. `cframe.previous` may be written before or with the other. */
+#if PYTHON_HAS_CFRAMES
+    /* Between `tstate->cframe = &cframe` and `cframe.current_frame = frame` the newest cframe is not filled yet: the
+     * one below it holds the stack, one call short. `cframe.previous` may be written before or with the other. */
     const _PyCFrame *newest = thread->cframe;
     _PyCFrame copy;
     if (newest == NULL || !load_cframe(method, &copy, newest)) return -1;
@@ -223,16 +153,17 @@ int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, const ucon
         below = find_cframe_below(thread, method, context, newest);
     }
     return -1;
+#else
+    (void)context;
+    int depth = walk_from(thread->current_frame, method, frames, capacity, coroutines, &broken);
+    return broken ? -1 : depth;
 #endif
 }
 
-/* Whether the frame had begun to run its own code. The interpreter's own tracebacks leave the others out too. Needs
- * the GIL and a living code object. */
 bool frame_is_complete(const Frame *frame) {
     return frame->instruction >= frame->code->_co_firsttraceable * (int)sizeof(_Py_CODEUNIT);
 }
 
-/* (code, instruction, code, instruction, …), leaf first, of the frames that are complete. Needs the GIL. */
 PyObject *frames_as_tuple(const Frame *frames, uint32_t depth) {
     PyObject *flat = PyList_New(0);
     for (uint32_t i = 0; flat != NULL && i < depth; i++) {

@@ -1,12 +1,7 @@
-/* Puts our functions into the global offset tables of the interpreter and of its extensions.
- *
- * A call from a shared object to another goes through a slot of its own table; writing another address there
- * changes the calls of that object alone. The interpreter is libpython, or the program where that is linked in; its modules
- * that wait are select, _socket, _ssl and time. Slots that the linker made read-only are written through a page
- * opened for that moment.
- *
- * Law: patched and restored with the GIL, under no lock. A thread that is inside a replacement when the slot is restored
- * comes out of it as it went in, since this extension is never unloaded. */
+/* A call from one shared object to another goes through a slot of the caller's global offset table; writing another
+ * address there changes the calls of that object alone. The interpreter is libpython, or the program where that is
+ * linked in; its modules that wait are select, _socket, _ssl and time. Slots that the linker made read-only are made
+ * writable first. */
 #define _GNU_SOURCE
 #include "got.h"
 
@@ -44,7 +39,7 @@ typedef struct {
 static bool write_slot(void **slot, void *value) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t first = (uintptr_t)slot & ~(page - 1);
-    /* Whether it was writable is not known here; left writable, as lazy binding leaves it. */
+    /* Left writable, as lazy binding leaves it: whether it was before is not known here. */
     if (mprotect((void *)first, page, PROT_READ | PROT_WRITE) != 0) return false;
     __atomic_store_n(slot, value, __ATOMIC_RELEASE);
     return true;
@@ -59,15 +54,15 @@ static bool patch_slot(GotPatches *patches, void **slot, GotHook *hook) {
         patches->slots = moved;
         patches->capacity = capacity;
     }
-    /* A slot that was not bound yet would bring the linker's stub; restoring it would undo nothing worse than that. */
+    /* A slot that is not bound yet holds the linker's stub, which is as good to restore. */
     patches->slots[patches->count] = (GotSlot){slot, *slot, hook->replacement};
     if (!write_slot(slot, hook->replacement)) return false;
     patches->count++;
-    hook->places++;
+    hook->calls++;
     return true;
 }
 
-/* Where the dynamic section points; glibc has added the base already, musl has not. */
+/* An address from the dynamic section: glibc has added the base already, musl has not. */
 static void *address_in(const struct dl_phdr_info *object, ElfW(Addr) value) {
     return (void *)(value < object->dlpi_addr ? object->dlpi_addr + value : value);
 }
@@ -81,7 +76,8 @@ static void patch_relocations(
         for (int k = 0; k < patching->count; k++) {
             GotHook *hook = &patching->hooks[k];
             if (!(reaches & REACH(hook->reach)) || strcmp(name, hook->name) != 0) continue;
-            if (!patch_slot(patching->patches, (void **)(object->dlpi_addr + table[i].r_offset), hook)) patching->failed = true;
+            void **slot = (void **)(object->dlpi_addr + table[i].r_offset);
+            if (!patch_slot(patching->patches, slot, hook)) patching->failed = true;
         }
     }
 }
@@ -92,7 +88,7 @@ static bool ends_in_module(const char *path, const char *module) {
     return base != NULL && strncmp(base + 1, module, length) == 0 && base[1 + length] == '.';
 }
 
-/* Of which reach the object is, a bit each. */
+/* The reaches that an object belongs to, a bit each. */
 static unsigned reaches_of(const char *path) {
     if (*path == '\0' || strstr(path, "libpython") != NULL) return REACH(GOT_INTERPRETER) | REACH(GOT_WAITING);
     bool waits = ends_in_module(path, "select") || ends_in_module(path, "_socket") || ends_in_module(path, "_ssl") ||
@@ -141,8 +137,6 @@ static int patch_object(struct dl_phdr_info *object, size_t size, void *argument
     return 0;
 }
 
-/* Leads the calls of objects that were not there the last time to the replacements. False: a table could not be written,
- * or there is no room to remember it. */
 bool got_patch_newly_loaded(GotPatches *patches, GotHook *hooks, int count) {
     Patching patching = {patches, hooks, count, 0, false};
     dl_iterate_phdr(patch_object, &patching);
@@ -150,10 +144,9 @@ bool got_patch_newly_loaded(GotPatches *patches, GotHook *hooks, int count) {
     return !patching.failed;
 }
 
-/* Leads the calls to the replacements; where that fails, all is as before. */
 bool got_patch(GotPatches *patches, GotHook *hooks, int count) {
     for (int k = 0; k < count; k++) {
-        hooks[k].places = 0;
+        hooks[k].calls = 0;
         if (*hooks[k].original == NULL) *hooks[k].original = dlsym(RTLD_DEFAULT, hooks[k].name);
         if (*hooks[k].original == NULL) return false;
     }
@@ -162,7 +155,6 @@ bool got_patch(GotPatches *patches, GotHook *hooks, int count) {
     return false;
 }
 
-/* Puts the tables back, but for slots that somebody else has changed since. */
 void got_restore(GotPatches *patches) {
     for (size_t i = 0; i < patches->count; i++) {
         const GotSlot *patched = &patches->slots[i];

@@ -1,33 +1,37 @@
-/* The heap profiler: who asked for memory (alloc_*), and whose is still there (inuse_*).
+/* The heap profiler: where memory is allocated (alloc_*), and which of it is still in use (inuse_*).
  *
- * Seen is what passes the interpreter's object and mem allocators, in the requested size, and what extensions report to
- * tracemalloc (reported_blocks.c: the contents of numpy's arrays). Not seen: what C libraries and other extensions take
- * from malloc themselves, and blocks older than the recording.
+ * It sees the requests to the interpreter's object and mem allocators, in the requested size, and the blocks that
+ * extensions report to tracemalloc (reported_blocks.c: the contents of numpy's arrays). It does not see other memory
+ * that C libraries and extensions take from malloc, nor blocks older than the recording.
  *
- * Sampled mode: a sample point falls on average every `rate` bytes, at exponentially distributed distances, so that a
- * block of n bytes is sampled with probability 1 - exp(-n/rate), as in Go's runtime; the reader scales back. An ordinary
- * allocation costs one subtraction from a thread-local counter. Exact mode (rate 1): every block is a sample, and the
- * live ones are found by their addresses in page tables.
+ * Sampled mode: a sample point falls on average every `rate` bytes, at exponentially distributed distances, so that
+ * a block of n bytes is sampled with probability 1 - exp(-n/rate), as in Go's runtime; the reader scales back. An
+ * ordinary allocation costs one subtraction from a thread-local counter. Exact mode (rate 1): every block is a
+ * sample, and the live ones are found by their addresses in page tables.
  *
- * How a free block is known to be a sampled one, for which the ordinary free must pay next to nothing:
- *   aligned    a sampled block comes from libc, aligned to the size of pymalloc's pools. pymalloc never gives out such an
- *              address (a pool begins with its header), so one AND sorts out the rest.
- *              Under pymalloc the ordinary free is not hooked at all: pymalloc hands every block outside its arenas to
- *              the raw domain, whose free is hooked instead. A sampled block is asked of it on the same way, as one too
- *              large for its pools, so that its own count of blocks (sys.getallocatedblocks) stays right. Whoever frees
- *              the block later, even with the hooks gone, gives it back to libc.
- *              With PYTHONMALLOC=malloc, where nothing lies between the object domain and libc, its free is hooked.
- *   filtered   for allocators that would not (debug hooks, strangers): blocks stay where they are, and a small table of
- *              counters by address hash says "certainly not sampled". Exact mode uses these hooks, and always looks.
+ * A free must find out whether its block was sampled, at next to no cost for the others:
+ *   aligned    a sampled block comes from libc, aligned to the size of pymalloc's pools. pymalloc never returns such
+ *              an address (a pool begins with its header), so one AND rules out all other blocks.
+ *              Under pymalloc the ordinary free is not hooked at all: pymalloc passes every block outside its arenas
+ *              to the raw domain, whose free is hooked instead. A sampled block is requested through pymalloc too, as
+ *              a block too large for its pools, so that its own count of blocks (sys.getallocatedblocks) stays right.
+ *              Freeing the block later, even with the hooks gone, returns it to libc.
+ *              With PYTHONMALLOC=malloc, where the object domain calls libc directly, its free is hooked.
+ *   filtered   for other allocators (debug hooks, hooks of other libraries): blocks stay where they are, and a small
+ *              table of counters by address hash says "certainly not sampled". Exact mode uses these hooks and always
+ *              searches.
  *
- * Law: the hooks of the object and mem domains run with the GIL (both require it), those of the raw domain without, and
- * interpreters may have a GIL of their own (3.12 brought that). What the hooks keep is therefore under `lock`, which
- * spins, since hardly anybody ever waits for it. Under the lock only libc is called. */
+ * The hooks of the object and mem domains run with the GIL (both require it), those of the raw domain without, and
+ * from 3.12 on interpreters may have a GIL of their own. The tables are therefore under `lock`, which spins because
+ * it is almost never contended. Under the lock only libc is called. */
 #define _GNU_SOURCE
+#include "python_layout.h"
+
 #include "address_map.h"
 #include "alloc_hook.h"
 #include "block_pages.h"
 #include "call_tree.h"
+#include "random.h"
 #include "reported_blocks.h"
 
 #include <malloc.h>
@@ -40,17 +44,16 @@
 
 #define POOL_SIZE 16384
 #define FILTER_SIZE 65536
-#define FIRST_LOOK (1 << 20)
-#define STUCK 255 /* a counter that overflowed says "perhaps" for ever */
+#define FIRST_DISTANCE (1 << 20)
+#define MAX_COUNTER 255 /* a counter that overflowed keeps saying "perhaps" */
 
-enum { MARK_SIZE = -1000 };
 enum { ALLOC_OBJECTS, ALLOC_SPACE, INUSE_OBJECTS, INUSE_SPACE }; /* each space after its objects */
 
 static atomic_bool recording;
 static bool exact;
 static double rate;
 static unsigned recording_number;
-static bool reports_heard; /* of memory that extensions take from elsewhere */
+static bool receives_reports; /* of memory that extensions take from elsewhere */
 
 static CallTree tree;            /* under `lock`, like all below; its sites have the four sums */
 static AddressMap live;          /* sampled blocks that are still there, and their sites */
@@ -58,16 +61,16 @@ static BlockPages exact_live;    /* all blocks that are still there, and their s
 static uint8_t filter[FILTER_SIZE];
 static uint64_t dropped;         /* samples for which there was no memory, or no GIL */
 
-static THREAD_LOCAL int64_t until_sample; /* bytes that this thread may still ask for unsampled */
+static THREAD_LOCAL int64_t until_sample; /* bytes that this thread may still request before its next sample */
 static THREAD_LOCAL unsigned own_recording;
 static THREAD_LOCAL uint64_t random_state;
-static THREAD_LOCAL bool pausing; /* this thread makes objects of the recording, not of the program */
+static THREAD_LOCAL bool pausing; /* this thread is making objects of the recording, not of the program */
 
-static THREAD_LOCAL size_t apart_size; /* the sampled block that this thread is asking pymalloc for; 0: none */
+static THREAD_LOCAL size_t aligned_size; /* of the sampled block requested from pymalloc; 0: none */
 
 static atomic_flag lock = ATOMIC_FLAG_INIT;
 
-/* Whoever holds the lock may be of lower priority than we are, and needs the processor to give it back. */
+/* The holder may have a lower priority than this thread, and needs the processor to release the lock. */
 static __attribute__((noinline)) void wait_for_lock(void) {
     for (int tries = 0; atomic_flag_test_and_set_explicit(&lock, memory_order_acquire); tries++) {
         if (tries < 100)
@@ -77,46 +80,37 @@ static __attribute__((noinline)) void wait_for_lock(void) {
     }
 }
 
-static inline void lock_books(void) {
+static inline void lock_tables(void) {
     if (UNLIKELY(atomic_flag_test_and_set_explicit(&lock, memory_order_acquire))) wait_for_lock();
 }
 
-static inline void unlock_books(void) { atomic_flag_clear_explicit(&lock, memory_order_release); }
+static inline void unlock_tables(void) { atomic_flag_clear_explicit(&lock, memory_order_release); }
 
-/* For whoever has the GIL. In exact mode the raw domain is not hooked, so that up to 3.11 the one GIL is the lock, and
- * another, twice for each block, would cost as much as all the rest. */
-#define GIL_IS_LOCK (PY_VERSION_HEX < 0x030C0000 && exact)
+/* For threads with the GIL. In exact mode the raw domain is not hooked, so that with one GIL for all interpreters it
+ * is the lock, and a second one, taken twice for each block, would cost as much as all the rest. */
+#define GIL_IS_LOCK (PYTHON_HAS_ONE_GIL && exact)
 
 static inline void acquire(void) {
-    if (!GIL_IS_LOCK) lock_books();
+    if (!GIL_IS_LOCK) lock_tables();
 }
 
 static inline void release(void) {
-    if (!GIL_IS_LOCK) unlock_books();
+    if (!GIL_IS_LOCK) unlock_tables();
 }
 
 /* ---- sample points ---- */
 
-static void seed_random(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    random_state = ((uint64_t)now.tv_nsec * UINT64_C(0x9E3779B97F4A7C15)) ^ (uint64_t)(uintptr_t)&random_state ^ 1;
-}
-
 /* Bytes to the next sample point: exponentially distributed, `rate` on average. */
 static int64_t next_distance(void) {
-    if (random_state == 0) seed_random();
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    double uniform = ((double)(random_state >> 11) + 1) / 9007199254740993.0; /* in (0, 1] */
+    if (random_state == 0) random_state = random_seed(&random_state);
+    double uniform = ((double)(random_next(&random_state) >> 11) + 1) / 9007199254740993.0; /* in (0, 1] */
     return (int64_t)(-log(uniform) * rate) + 1;
 }
 
 /* `until_sample` has just fallen below zero: whether this block is really a sample. */
 static bool is_sample(size_t size) {
     if (!atomic_load_explicit(&recording, memory_order_relaxed)) {
-        until_sample = FIRST_LOOK; /* our hooks lie under a stranger's, and only pass on */
+        until_sample = FIRST_DISTANCE; /* our hooks lie below another library's, and only pass calls on */
         return false;
     }
     if (own_recording != recording_number) {
@@ -128,10 +122,10 @@ static bool is_sample(size_t size) {
     return !pausing;
 }
 
-/* ---- the books, all under `lock` ---- */
+/* ---- the tables, all under `lock` ---- */
 
 static inline uint8_t *filter_of(const void *block) {
-    return &filter[(((uintptr_t)block >> 4) * UINT64_C(0x9E3779B97F4A7C15)) >> 48];
+    return &filter[hash_mix(0, (uintptr_t)block >> 4) % FILTER_SIZE];
 }
 
 /* Sizes that share an entry when sampled: 16 bytes apart up to 1 KiB, then eight to an octave. A service that allocates
@@ -153,7 +147,7 @@ static inline void count(uint32_t site, int objects_at, int64_t objects, size_t 
 static bool remember_sampled(void *block, size_t size, uint32_t site) {
     if (!address_map_put(&live, (Block){(uintptr_t)block, size, site})) return false;
     uint8_t *counter = filter_of(block);
-    if (*counter < STUCK) ++*counter;
+    if (*counter < MAX_COUNTER) ++*counter;
     return true;
 }
 
@@ -178,7 +172,7 @@ static inline bool enter(void *block, size_t size, uint32_t site) {
 static bool take_sampled(const void *block, Block *known) {
     if (!address_map_take(&live, (uintptr_t)block, known)) return false;
     uint8_t *counter = filter_of(block);
-    if (*counter > 0 && *counter < STUCK) --*counter;
+    if (*counter > 0 && *counter < MAX_COUNTER) --*counter;
     return true;
 }
 
@@ -211,8 +205,8 @@ static inline void exact_gone(void *block) {
 
 static inline void note_new(void *block, size_t size) {
     if (UNLIKELY(block == NULL)) return;
-    PyThreadState *thread = frames_own_thread();
-    if (UNLIKELY(thread == NULL)) { /* against the law of these domains, and the books cannot bear it */
+    PyThreadState *thread = layout_own_thread();
+    if (UNLIKELY(thread == NULL)) { /* these domains require the GIL, and the tables do too */
         dropped++;
         return;
     }
@@ -230,53 +224,53 @@ static void note_shrunk(void *block, size_t size, const Block *known) {
     release();
 }
 
-/* ---- aligned hooks: sampled blocks live apart ---- */
+/* ---- aligned hooks: sampled blocks are aligned ---- */
 
-#define POOLED_MOST 512 /* bytes; pymalloc gets larger blocks from the raw domain */
-#define MAY_BE_APART(block) (((uintptr_t)(block) & (POOL_SIZE - 1)) == 0)
+#define MAX_POOLED_SIZE 512 /* bytes; pymalloc gets larger blocks from the raw domain */
+#define IS_POOL_ALIGNED(block) (((uintptr_t)(block) & (POOL_SIZE - 1)) == 0)
 
 static AllocatorLayer pymalloc_layer, libc_layer, filtered_layer; /* at most one of them is installed */
 
-/* Through pymalloc, which asks the raw domain, whose hook answers with what `apart_size` says. */
-static void *take_through_pymalloc(const PyMemAllocatorEx *below, size_t size) {
-    apart_size = size;
-    void *block = below->malloc(below->ctx, size > POOLED_MOST ? size : POOLED_MOST + 1);
-    apart_size = 0;
-    if (LIKELY(block == NULL || MAY_BE_APART(block))) return block;
-    below->free(below->ctx, block); /* a stranger's hook stands before ours, and answered otherwise */
+/* Through pymalloc, which asks the raw domain, whose hook answers with what `aligned_size` says. */
+static void *allocate_through_pymalloc(const PyMemAllocatorEx *below, size_t size) {
+    aligned_size = size;
+    void *block = below->malloc(below->ctx, size > MAX_POOLED_SIZE ? size : MAX_POOLED_SIZE + 1);
+    aligned_size = 0;
+    if (LIKELY(block == NULL || IS_POOL_ALIGNED(block))) return block;
+    below->free(below->ctx, block); /* another library's hook lies above ours and answered instead */
     dropped++;
     return NULL;
 }
 
-static void *take_apart(const PyMemAllocatorEx *below, size_t size) {
+static void *allocate_aligned(const PyMemAllocatorEx *below, size_t size) {
     if (size == 0) size = 1;
-    return pymalloc_layer.installed ? take_through_pymalloc(below, size) : memalign(POOL_SIZE, size);
+    return pymalloc_layer.installed ? allocate_through_pymalloc(below, size) : memalign(POOL_SIZE, size);
 }
 
-static __attribute__((noinline)) void *divert(const PyMemAllocatorEx *below, size_t size) {
-    void *block = is_sample(size) ? take_apart(below, size) : NULL;
+static __attribute__((noinline)) void *sample_allocation(const PyMemAllocatorEx *below, size_t size) {
+    void *block = is_sample(size) ? allocate_aligned(below, size) : NULL;
     if (block == NULL) return below->malloc(below->ctx, size);
     note_new(block, size);
     return block;
 }
 
-/* What lies below is pymalloc or libc, which ignore the context: ours is passed on rather than theirs looked up. */
+/* Below are pymalloc or libc, which ignore the context: passing ours on saves loading theirs. */
 static inline void *aligned_malloc(const PyMemAllocatorEx *below, void *context, size_t size) {
     until_sample -= (int64_t)size;
-    if (UNLIKELY(until_sample < 0)) return divert(below, size);
+    if (UNLIKELY(until_sample < 0)) return sample_allocation(below, size);
     return below->malloc(context, size);
 }
 
 static inline void *aligned_calloc(const PyMemAllocatorEx *below, void *context, size_t count, size_t size) {
     until_sample -= (int64_t)(count * size);
     if (LIKELY(until_sample >= 0)) return below->calloc(context, count, size);
-    void *block = divert(below, count * size);
+    void *block = sample_allocation(below, count * size);
     if (block != NULL) memset(block, 0, count * size);
     return block;
 }
 
-/* A diverted block moves into whatever the new size draws. */
-static __attribute__((noinline)) void *realloc_diverted(const PyMemAllocatorEx *below, void *old, size_t old_size,
+/* The new block of a sampled one is sampled anew. */
+static __attribute__((noinline)) void *realloc_sampled(const PyMemAllocatorEx *below, void *old, size_t old_size,
                                                         size_t size) {
     Block known;
     void *block = aligned_malloc(below, below->ctx, size);
@@ -287,7 +281,7 @@ static __attribute__((noinline)) void *realloc_diverted(const PyMemAllocatorEx *
     return block;
 }
 
-static bool find_diverted(const void *block, size_t *size) {
+static bool find_sampled(const void *block, size_t *size) {
     Block known;
     acquire();
     bool found = address_map_find(&live, (uintptr_t)block, &known);
@@ -296,11 +290,11 @@ static bool find_diverted(const void *block, size_t *size) {
     return found;
 }
 
-/* The old size is not ours to know, so the block below grows first and is copied from there. */
+/* The old size is unknown here, so the block below grows first and is copied from there. */
 static __attribute__((noinline)) void *realloc_into_sample(const PyMemAllocatorEx *below, void *old, size_t size) {
     void *grown = below->realloc(below->ctx, old, size);
     if (grown == NULL || !is_sample(size)) return grown;
-    void *block = take_apart(below, size);
+    void *block = allocate_aligned(below, size);
     if (block == NULL) return grown;
     memcpy(block, grown, size);
     below->free(below->ctx, grown);
@@ -308,16 +302,16 @@ static __attribute__((noinline)) void *realloc_into_sample(const PyMemAllocatorE
     return block;
 }
 
-static __attribute__((noinline)) void *realloc_perhaps_diverted(const PyMemAllocatorEx *below, void *old, size_t size) {
+static __attribute__((noinline)) void *realloc_perhaps_sampled(const PyMemAllocatorEx *below, void *old, size_t size) {
     size_t old_size;
-    if (find_diverted(old, &old_size)) return realloc_diverted(below, old, old_size, size);
+    if (find_sampled(old, &old_size)) return realloc_sampled(below, old, old_size, size);
     until_sample -= (int64_t)size;
     return until_sample < 0 ? realloc_into_sample(below, old, size) : below->realloc(below->ctx, old, size);
 }
 
 static inline void *aligned_realloc(const PyMemAllocatorEx *below, void *context, void *old, size_t size) {
-    if (UNLIKELY(MAY_BE_APART(old))) /* NULL too */
-        return old == NULL ? aligned_malloc(below, context, size) : realloc_perhaps_diverted(below, old, size);
+    if (UNLIKELY(IS_POOL_ALIGNED(old))) /* NULL too */
+        return old == NULL ? aligned_malloc(below, context, size) : realloc_perhaps_sampled(below, old, size);
     until_sample -= (int64_t)size;
     if (UNLIKELY(until_sample < 0)) return realloc_into_sample(below, old, size);
     return below->realloc(context, old, size);
@@ -327,21 +321,21 @@ static inline void *aligned_realloc(const PyMemAllocatorEx *below, void *context
 static __attribute__((noinline)) void note_freed(const void *block) {
     Block known;
     if (block == NULL) return;
-    lock_books();
+    lock_tables();
     if (take_sampled(block, &known)) count(known.site, INUSE_OBJECTS, -1, known.size);
-    unlock_books();
+    unlock_tables();
 }
 
 static inline void aligned_free(const PyMemAllocatorEx *below, void *context, void *block) {
-    if (UNLIKELY(MAY_BE_APART(block))) note_freed(block);
+    if (UNLIKELY(IS_POOL_ALIGNED(block))) note_freed(block);
     below->free(context, block);
 }
 
 /* pymalloc's own request for a sampled block, or an ordinary one. */
 static inline void *raw_malloc(const PyMemAllocatorEx *below, void *context, size_t size) {
-    size_t wanted = apart_size;
+    size_t wanted = aligned_size;
     if (LIKELY(wanted == 0)) return below->malloc(context, size);
-    apart_size = 0;
+    aligned_size = 0;
     return memalign(POOL_SIZE, wanted);
 }
 
@@ -394,19 +388,19 @@ static inline void *filtered_realloc(const PyMemAllocatorEx *below, void *old, s
     return block;
 }
 
-/* ---- blocks from elsewhere: they too stay where they are ---- */
+/* ---- blocks that extensions report: they too stay where they are ---- */
 
-/* Up to 3.11 the books of the exact mode are not to be touched without the GIL, which no reporter is bound to hold. */
+/* Where the GIL is the lock, the tables are not to be touched without it, and a reporter need not hold it. */
 static bool can_note(void) {
     if (!atomic_load_explicit(&recording, memory_order_relaxed)) return false;
-    if (!GIL_IS_LOCK || frames_own_thread() != NULL) return true;
+    if (!GIL_IS_LOCK || layout_own_thread() != NULL) return true;
     dropped++;
     return false;
 }
 
-/* A block of an allocator that is hooked already (an extension may report those, too) is not counted twice. Otherwise one
- * whose address is known was resized where it is, which counts as allocated anew. */
-void heap_block_reported(void *block, size_t size) {
+/* A block of an allocator that is hooked already (an extension may report those, too) is not counted twice. Any
+ * other block with a known address was resized in place, which counts as a new allocation. */
+static void block_reported(void *block, size_t size) {
     Block known;
     if (block == NULL || !can_note()) return;
     if (may_be_known(block) && note_gone(block, &known) && known.size == size)
@@ -415,7 +409,7 @@ void heap_block_reported(void *block, size_t size) {
         note_new(block, size);
 }
 
-void heap_block_withdrawn(const void *block) {
+static void block_withdrawn(const void *block) {
     Block known;
     if (can_note() && may_be_known(block)) note_gone(block, &known);
 }
@@ -478,10 +472,7 @@ enum { LAYER_COUNT = sizeof LAYERS / sizeof *LAYERS };
 
 /* ---- start, read, stop ---- */
 
-/* Exported by CPython 3.11 to 3.13, and declared in its internal headers only. NULL: somebody's hooks are installed. */
-extern const char *_PyMem_GetCurrentAllocatorName(void);
-
-/* The layer that fits the interpreter's allocators; one that had to stay, under a stranger's, fits still. */
+/* The layer for the interpreter's allocators. One that had to stay below another library's hooks still fits. */
 static AllocatorLayer *choose_layer(bool for_exact) {
     for (int i = 0; i < LAYER_COUNT; i++)
         if (LAYERS[i]->installed) return LAYERS[i];
@@ -496,35 +487,36 @@ static PyObject *heap_start(PyObject *Py_UNUSED(module), PyObject *argument) {
     if (bytes == -1 && PyErr_Occurred()) return NULL;
     if (bytes < 1) return PyErr_Format(PyExc_ValueError, "the rate must be at least 1 byte, got %lld", bytes);
     if (recording) {
-        PyErr_SetString(PyExc_RuntimeError, "a heap profile is being taken already: stop() the first one before starting "
-                                            "another");
+        PyErr_SetString(PyExc_RuntimeError, "a heap profile is being taken already: stop() the first one before "
+                                            "starting another");
         return NULL;
     }
     AllocatorLayer *layer = choose_layer(bytes == 1);
     if (bytes == 1 && layer != &filtered_layer) {
         PyErr_SetString(PyExc_RuntimeError, "an exact heap profile needs hooks of another kind than those of the last "
-                                            "recording, which lie under another tracer's (tracemalloc?): stop that first");
+                                            "recording, which lie below another tracer's (tracemalloc?): stop that "
+                                            "first");
         return NULL;
     }
-    reports_heard = reported_blocks_begin();
+    receives_reports = reported_blocks_begin(block_reported, block_withdrawn);
     rate = (double)bytes;
     exact = bytes == 1;
     dropped = 0;
     recording_number++;
     allocator_layer_install(layer);
     recording = true;
-    until_sample = -1; /* this thread's turn to draw its first distance comes with its next block */
+    until_sample = -1; /* this thread draws its first distance at its next block */
     return PyUnicode_FromString(layer == &filtered_layer ? "filtered" : "aligned");
 }
 
 /* The site as (size, alloc_objects, alloc_space, inuse_objects, inuse_space, (code, instruction, …)). */
 static PyObject *build_entry(const CallTree *copy, const CallSite *site) {
     Frame frames[MAX_DEPTH];
-    PyObject *places = frames_as_tuple(frames, call_node_stack(copy->nodes, site->node, frames));
-    if (places == NULL) return NULL;
+    PyObject *stack = frames_as_tuple(frames, call_node_stack(copy->nodes, site->node, frames));
+    if (stack == NULL) return NULL;
     return Py_BuildValue("(KLLLLN)", (unsigned long long)site->size, (long long)site->values[ALLOC_OBJECTS],
                          (long long)site->values[ALLOC_SPACE], (long long)site->values[INUSE_OBJECTS],
-                         (long long)site->values[INUSE_SPACE], places);
+                         (long long)site->values[INUSE_SPACE], stack);
 }
 
 /* A copy, because building Python objects runs the program (collections, other threads), which changes the tree. */
@@ -577,7 +569,7 @@ static PyObject *heap_read(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(igno
     PyObject *entries = build_entries();
     pausing = was_pausing;
     if (entries == NULL) return NULL;
-    return Py_BuildValue("(NKO)", entries, (unsigned long long)dropped, reports_heard ? Py_True : Py_False);
+    return Py_BuildValue("(NKO)", entries, (unsigned long long)dropped, receives_reports ? Py_True : Py_False);
 }
 
 static PyObject *heap_pause(PyObject *Py_UNUSED(module), PyObject *argument) {
@@ -589,13 +581,13 @@ static PyObject *heap_pause(PyObject *Py_UNUSED(module), PyObject *argument) {
 }
 
 static void forget_recording(void) {
-    lock_books();
+    lock_tables();
     CallTree old = tree;
     memset(&tree, 0, sizeof tree);
     address_map_clear(&live);
     block_pages_clear(&exact_live);
     memset(filter, 0, sizeof filter);
-    unlock_books();
+    unlock_tables();
     call_tree_release(&old);
 }
 
@@ -610,20 +602,22 @@ static PyObject *heap_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(igno
 }
 
 PyMethodDef heap_methods[] = {
-    {"heap_start", heap_start, METH_O, "heap_start(rate): begins to record; returns how, \"aligned\" or \"filtered\"."},
-    {"heap_read", heap_read, METH_NOARGS, "What has been recorded so far, as (entries, samples dropped, whether extensions' reports are heard)."},
-    {"heap_pause", heap_pause, METH_O, "heap_pause(bool): whether this thread's blocks are left out; returns what held before."},
-    {"heap_stop", heap_stop, METH_NOARGS, "Ends the recording, forgets it, and takes the hooks away."},
+    {"heap_start", heap_start, METH_O, "heap_start(rate): start to record; return how, \"aligned\" or \"filtered\"."},
+    {"heap_read", heap_read, METH_NOARGS,
+     "The records so far, as (entries, samples dropped, whether the reports of extensions are received)."},
+    {"heap_pause", heap_pause, METH_O,
+     "heap_pause(bool): whether this thread's blocks are left out from now on; return the previous setting."},
+    {"heap_stop", heap_stop, METH_NOARGS, "Stop recording, drop the records and remove the hooks."},
     {NULL, NULL, 0, NULL},
 };
 
 static void before_fork(void) {
     reported_blocks_before_fork();
-    lock_books();
+    lock_tables();
 }
 
 static void after_fork(void) {
-    unlock_books();
+    unlock_tables();
     reported_blocks_after_fork();
 }
 

@@ -1,45 +1,29 @@
-/* Where things lie in an interpreter of this very version: for reading another process's from outside.
- *
- * The numbers come from the interpreter's own headers at build time, so they hold for processes of the same minor version,
- * which whoever uses them has to make sure of. */
-#ifndef Py_BUILD_CORE
-#define Py_BUILD_CORE 1
-#endif
-#include "native.h"
-
-#include <internal/pycore_frame.h>
-#include <internal/pycore_interp.h>
-#include <internal/pycore_runtime.h>
-#include <stddef.h>
+/* The offsets that reading another process needs, for processes of this very minor version. */
+#include "python_layout.h"
 
 typedef struct {
     const char *name;
     size_t value;
-} Place;
+} LayoutEntry;
 
-static const Place PLACES[] = {
+static const LayoutEntry LAYOUT[] = {
     {"runtime.interpreters", offsetof(_PyRuntimeState, interpreters.head)},
     {"interpreter.next", offsetof(PyInterpreterState, next)},
     {"interpreter.threads", offsetof(PyInterpreterState, threads.head)},
     {"thread.next", offsetof(PyThreadState, next)},
     {"thread.native_id", offsetof(PyThreadState, native_thread_id)},
-    /* Which frame a whole stack ends in: from 3.12 on one of the C stack, that holds no Python code. */
-#if PY_VERSION_HEX >= 0x030C0000
-    {"owner.of_root", FRAME_OWNED_BY_CSTACK},
-    {"owner.of_entry", FRAME_OWNED_BY_CSTACK},
-#else
-    {"owner.of_root", FRAME_OWNED_BY_THREAD},
+    {"owner.of_root", LAYOUT_OWNER_OF_ROOT}, /* of the frame in which a whole stack ends */
+#if PYTHON_HAS_ENTRY_FRAMES
+    {"owner.of_entry", LAYOUT_OWNER_OF_ENTRY},
 #endif
-#if PY_VERSION_HEX >= 0x030D0000
-    {"thread.frame", offsetof(PyThreadState, current_frame)},
-    {"frame.code", offsetof(_PyInterpreterFrame, f_executable)},
-    {"frame.instruction", offsetof(_PyInterpreterFrame, instr_ptr)},
-#else
+#if PYTHON_HAS_CFRAMES
     {"thread.cframe", offsetof(PyThreadState, cframe)},
     {"cframe.frame", offsetof(_PyCFrame, current_frame)},
-    {"frame.code", offsetof(_PyInterpreterFrame, f_code)},
-    {"frame.instruction", offsetof(_PyInterpreterFrame, prev_instr)},
+#else
+    {"thread.frame", offsetof(PyThreadState, current_frame)},
 #endif
+    {"frame.code", offsetof(_PyInterpreterFrame, LAYOUT_FRAME_CODE)},
+    {"frame.instruction", offsetof(_PyInterpreterFrame, LAYOUT_FRAME_INSTRUCTION)},
     {"frame.previous", offsetof(_PyInterpreterFrame, previous)},
     {"frame.owner", offsetof(_PyInterpreterFrame, owner)},
     {"frame.size", offsetof(_PyInterpreterFrame, localsplus)},
@@ -59,13 +43,13 @@ static const Place PLACES[] = {
 };
 
 static PyObject *layout(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
-    PyObject *places = PyDict_New();
-    for (size_t i = 0; places != NULL && i < sizeof(PLACES) / sizeof(PLACES[0]); i++) {
-        PyObject *value = PyLong_FromSize_t(PLACES[i].value);
-        if (value == NULL || PyDict_SetItemString(places, PLACES[i].name, value) < 0) Py_CLEAR(places);
+    PyObject *offsets = PyDict_New();
+    for (size_t i = 0; offsets != NULL && i < sizeof(LAYOUT) / sizeof(LAYOUT[0]); i++) {
+        PyObject *value = PyLong_FromSize_t(LAYOUT[i].value);
+        if (value == NULL || PyDict_SetItemString(offsets, LAYOUT[i].name, value) < 0) Py_CLEAR(offsets);
         Py_XDECREF(value);
     }
-    return places;
+    return offsets;
 }
 
 PyMethodDef layout_methods[] = {

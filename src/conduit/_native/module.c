@@ -1,4 +1,4 @@
-/* conduit._native._core: puts the tables of the other files together, and does nothing else.
+/* conduit._native._core: assembles the tables of the other files.
  *
  * Single-phase on purpose: allocator hooks, signal handlers and timers belong to the process, so an isolated
  * subinterpreter is refused by the interpreter itself with an ImportError that says so. */
@@ -9,7 +9,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     cpu_methods,
     heap_methods,
     layout_methods,
-    place_methods,
+    symbol_methods,
     task_methods,
     packed_stack_methods,
     record_methods,
@@ -28,7 +28,7 @@ static int (*const ATTACHMENTS[])(void) = {
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "conduit._native._core",
-    .m_doc = "Counts allocations, samples stacks and heap, answers a registry's questions; see the Python modules beside it.",
+    .m_doc = "Allocation counts, CPU, heap and wait profiles, registry lookups; see the Python modules beside it.",
     .m_size = -1,
 };
 

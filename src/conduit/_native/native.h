@@ -1,9 +1,9 @@
-/* What every file of the extension shares: thread-local storage that a signal handler may touch, and the tables
- * of functions from which module.c is put together.
+/* Shared by every file of the extension: thread-local storage that a signal handler may touch, and the tables of
+ * functions from which module.c is assembled.
  *
- * Law of the extension: what runs inside an allocator hook or a signal handler allocates nothing from Python,
- * raises nothing and takes no reference; it writes to memory that this extension owns. A signal handler does not even
- * call malloc, and waits for no lock. Everything that builds Python objects runs later, from an ordinary call. */
+ * Code inside an allocator hook or a signal handler allocates nothing from Python, raises nothing and takes no
+ * reference; it writes to memory that this extension owns. A signal handler does not even call malloc, and waits for
+ * no lock. Python objects are built later, in an ordinary call. */
 #ifndef CONDUIT_NATIVE_H
 #define CONDUIT_NATIVE_H
 
@@ -21,13 +21,13 @@
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
-/* One table a file; module.c adds them all. `attach` functions run once, when the module is made, and `add` functions
- * put types into it. */
+/* One table for each file; module.c adds them all. The `attach` functions run once, when the module is made; the `add`
+ * functions put types into it. */
 extern PyMethodDef allocation_methods[];
 extern PyMethodDef cpu_methods[];
 extern PyMethodDef heap_methods[];
 extern PyMethodDef layout_methods[];
-extern PyMethodDef place_methods[];
+extern PyMethodDef symbol_methods[];
 extern PyMethodDef task_methods[];
 extern PyMethodDef packed_stack_methods[];
 extern PyMethodDef record_methods[];

@@ -1,16 +1,17 @@
-/* Reading and summing the stacks of a profile: the two loops that run once for every frame of every sample.
+/* Reading and summing the stacks of a profile: the loops that run once for every frame of every sample.
  *
- * Law. Nothing here decides what a profile means. `read_sample` reads a sample in the one form that writers use
- * and answers None to any other, faults included, which the reader in Python then judges; `sum_stacks` and `sum_calls`
- * do what the same loops in Python do and answer None where a sum would not fit into 64 bits.
- * Input is hostile: every length is compared with what is left before anything is read. */
+ * `read_sample` reads a sample in the one form that writers use and returns None for any other, malformed ones
+ * included, which the reader in Python then handles. `sum_stacks` and `sum_calls` return the same as the loops in
+ * Python, or None where a sum does not fit into 64 bits. Input may be hostile: each length is compared with the rest
+ * before anything is read. */
+#include "hash_table.h"
 #include "native.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-enum { LOCATIONS_TAG = 0x0A, VALUES_TAG = 0x12, LABEL_TAG = 0x1A, LONGEST_VARINT = 10 };
+enum { LOCATIONS_TAG = 0x0A, VALUES_TAG = 0x12, LABEL_TAG = 0x1A, MAX_VARINT = 10 };
 
 typedef struct {
     const uint8_t *next;
@@ -19,7 +20,7 @@ typedef struct {
 
 static bool read_varint(Bytes *bytes, uint64_t *value) {
     uint64_t read = 0;
-    for (unsigned shift = 0; shift < 7 * LONGEST_VARINT && bytes->next < bytes->end; shift += 7) {
+    for (unsigned shift = 0; shift < 7 * MAX_VARINT && bytes->next < bytes->end; shift += 7) {
         uint8_t byte = *bytes->next++;
         read |= (uint64_t)(byte & 0x7F) << shift;
         if (byte < 0x80) {
@@ -36,7 +37,7 @@ static Py_ssize_t count_varints(Bytes bytes) {
     return count;
 }
 
-/* A list of what `table` holds under the packed ids; NULL without an exception where an id is not in it. */
+/* A list of the members of `table` with the packed ids; NULL without an exception where an id is not in it. */
 static PyObject *read_stack(Bytes packed, PyObject *table) {
     PyObject *stack = PyList_New(count_varints(packed));
     if (stack == NULL) return NULL;
@@ -56,7 +57,7 @@ static PyObject *read_stack(Bytes packed, PyObject *table) {
     return stack;
 }
 
-/* A list of the packed numbers, signed; NULL without an exception where they are broken. */
+/* A list of the packed numbers, signed; NULL without an exception where they are malformed. */
 static PyObject *read_values(Bytes packed) {
     PyObject *values = PyList_New(count_varints(packed));
     if (values == NULL) return NULL;
@@ -79,7 +80,7 @@ typedef struct {
     PyObject *labels;
 } Parts;
 
-/* Puts one field where it belongs; false for a second stack or row of values, and for any other field. */
+/* Read one field; false for a second stack or row of values, and for any other field. */
 static bool take_field(Parts *parts, uint8_t tag, Bytes content, PyObject *table) {
     if (tag == LOCATIONS_TAG && parts->stack == NULL) return (parts->stack = read_stack(content, table)) != NULL;
     if (tag == VALUES_TAG && parts->values == NULL) return (parts->values = read_values(content)) != NULL;
@@ -162,7 +163,7 @@ static bool add_frame(Sums *sums, PyObject *number, Py_ssize_t stack, int64_t va
     return !__builtin_add_overflow(sums->cum[frame], value, &sums->cum[frame]);
 }
 
-/* The tuple of numbers that stands for location `i` of a stack, owned; NULL with an exception. */
+/* The tuple of numbers of location `i` of a stack, owned; NULL with an exception. */
 static PyObject *numbers_at(PyObject *locations, Py_ssize_t i, PyObject *numbers_of) {
     PyObject *location = Py_NewRef(PyList_GET_ITEM(locations, i));
     PyObject *numbers = PyDict_GetItemWithError(numbers_of, location);
@@ -170,21 +171,21 @@ static PyObject *numbers_at(PyObject *locations, Py_ssize_t i, PyObject *numbers
     if (numbers == NULL && !PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, location);
     Py_DECREF(location);
     if (numbers == NULL || PyTuple_Check(numbers)) return numbers;
-    PyErr_SetString(PyExc_TypeError, "what stands for a location is a tuple of numbers");
+    PyErr_SetString(PyExc_TypeError, "expected a tuple of numbers for each location");
     Py_DECREF(numbers);
     return NULL;
 }
 
 typedef struct CallTable CallTable;
 
-/* What the stacks are added to. */
+/* The sums that stacks are added to. */
 typedef struct {
     Sums *sums;
     CallTable *table;
     PyObject *numbers_of;
 } Totals;
 
-/* Adds one stack, counted from 1. False with an exception for bad arguments, without one where a sum overflows. */
+/* Add one stack, counted from 1. False: with an exception for bad arguments, without one where a sum overflows. */
 typedef bool (*AddStack)(const Totals *totals, PyObject *locations, Py_ssize_t stack, int64_t value);
 
 static bool add_each(const Totals *totals, PyObject *stacks, PyObject *values, AddStack add) {
@@ -243,7 +244,7 @@ static PyObject *sum_stacks(PyObject *module, PyObject *arguments) {
                           &frames_of, &count))
         return NULL;
     if (count < 0) {
-        PyErr_SetString(PyExc_ValueError, "there cannot be fewer than no frames");
+        PyErr_SetString(PyExc_ValueError, "the number of frames is negative");
         return NULL;
     }
     Sums sums;
@@ -258,62 +259,40 @@ static PyObject *sum_stacks(PyObject *module, PyObject *arguments) {
     return result;
 }
 
-/* One call from a frame to another: caller * frames + callee, and what its contributions were. */
+/* One call from a frame to another, by caller * frames + callee, and its sum. */
 typedef struct {
     uint64_t key;
     int64_t weight;
     Py_ssize_t last_stack;
-    bool called;   /* once at least it was no inlined frame */
-    bool residual; /* once at least a frame between the two was left out */
+    bool called;   /* at least once, the callee was not inlined */
+    bool residual; /* at least once, a frame between the two was left out */
 } Call;
 
-/* Calls in order of first use, and an open table of their places (0 is free), at most half full. */
+/* Calls in order of first use. */
 struct CallTable {
     Call *calls;
-    size_t count;
-    size_t *places;
-    size_t mask;
+    size_t capacity;
+    uint32_t count;
+    HashIndex index;
 };
 
-static size_t place_of(const CallTable *table, uint64_t key) {
-    uint64_t mixed = key * UINT64_C(0x9E3779B97F4A7C15);
-    size_t place = (size_t)(mixed ^ (mixed >> 32)) & table->mask;
-    while (table->places[place] != 0 && table->calls[table->places[place] - 1].key != key)
-        place = (place + 1) & table->mask;
-    return place;
-}
-
-static bool resize(CallTable *table, size_t size) {
-    Call *calls = PyMem_Realloc(table->calls, size / 2 * sizeof(Call));
-    if (calls != NULL) table->calls = calls;
-    size_t *places = PyMem_Calloc(size, sizeof(size_t));
-    if (calls == NULL || places == NULL) {
-        PyMem_Free(places);
-        PyErr_NoMemory();
-        return false;
-    }
-    PyMem_Free(table->places);
-    table->places = places;
-    table->mask = size - 1;
-    for (size_t i = 0; i < table->count; i++) table->places[place_of(table, table->calls[i].key)] = i + 1;
-    return true;
-}
-
-/* The call with this key, made if it is new; NULL with an exception where memory is short. */
+/* The call with this key, added if it is new; NULL with an exception where there is no memory. */
 static Call *find_call(CallTable *table, uint64_t key) {
-    size_t place = place_of(table, key);
-    if (table->places[place] != 0) return &table->calls[table->places[place] - 1];
-    if (table->count == (table->mask + 1) / 2) {
-        if (!resize(table, 2 * (table->mask + 1))) return NULL;
-        place = place_of(table, key);
+    uint32_t hash = (uint32_t)hash_mix(0, key), probe = 0;
+    for (uint32_t found; (found = hash_index_next(&table->index, hash, &probe)) != HASH_NO_ENTRY;)
+        if (table->calls[found].key == key) return &table->calls[found];
+    if (table->count >= UINT32_MAX / 2 || !hash_index_reserve(&table->index) ||
+        !array_reserve((void **)&table->calls, &table->capacity, (size_t)table->count + 1, sizeof(Call))) {
+        PyErr_NoMemory();
+        return NULL;
     }
-    table->places[place] = ++table->count;
-    Call *call = &table->calls[table->count - 1];
+    hash_index_add(&table->index, hash, table->count);
+    Call *call = &table->calls[table->count++];
     *call = (Call){.key = key};
     return call;
 }
 
-/* Where a walk from the root of a stack has got to. */
+/* The state of a walk from the root of a stack. */
 typedef struct {
     Py_ssize_t stack;
     int64_t value;
@@ -365,14 +344,14 @@ static bool walk_stack(const Totals *totals, PyObject *locations, Py_ssize_t sta
         Py_XDECREF(steps);
         if (!good) return false;
     }
-    if (walk.residual || walk.parent < 0) return true; /* a leaf that is left out gives its value to nobody */
+    if (walk.residual || walk.parent < 0) return true; /* a leaf that is left out passes its value to no frame */
     int64_t *flat = &totals->sums->flat[walk.parent];
     return !__builtin_add_overflow(*flat, value, flat);
 }
 
 static PyObject *list_of_calls(const CallTable *table) {
     PyObject *list = PyList_New((Py_ssize_t)table->count);
-    for (size_t i = 0; list != NULL && i < table->count; i++) {
+    for (uint32_t i = 0; list != NULL && i < table->count; i++) {
         const Call *call = &table->calls[i];
         PyObject *row = Py_BuildValue("(KLNN)", (unsigned long long)call->key, (long long)call->weight,
                                       PyBool_FromLong(call->called), PyBool_FromLong(call->residual));
@@ -398,14 +377,14 @@ static PyObject *sum_calls(PyObject *module, PyObject *arguments) {
     Sums sums;
     CallTable table = {0};
     PyObject *result = NULL;
-    if (make_sums(&sums, count) && resize(&table, 1024)) {
+    if (make_sums(&sums, count)) {
         if (add_each(&(Totals){&sums, &table, steps_of}, stacks, values, walk_stack))
             result = Py_BuildValue("(NNN)", list_of(sums.flat, count), list_of(sums.cum, count), list_of_calls(&table));
         else if (!PyErr_Occurred())
             result = Py_NewRef(Py_None);
     }
-    PyMem_Free(table.calls);
-    PyMem_Free(table.places);
+    free(table.calls);
+    hash_index_clear(&table.index);
     free_sums(&sums);
     return result;
 }

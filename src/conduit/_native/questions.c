@@ -1,12 +1,13 @@
 /* Registry queries: one to four dict lookups when the answer is cached.
  *
- * `Tables` holds the cached answers of a loaded document; `Questions` points at one document and queries it. Both behave as
- * the Python classes of the same names in conduit.metadata.tables and conduit.metadata.questions, which replace them where
- * this extension is not loaded; tests compare the two.
+ * `Tables` holds the cached answers of a loaded document; `Questions` points at one document and queries it. Both
+ * behave as the Python classes of the same names in conduit.metadata.tables and conduit.metadata.questions, which
+ * replace them where this extension is not loaded; tests compare the two.
  *
- * A cached answer is found, given a reference and returned, without a lock or an allocation. For an answer in no table the
- * document's `compute_…` method is called, which computes and caches it. Comparing keys may run Python code (a str with its
- * own __eq__), and that code may replace the document, so everything being searched is owned during the search. */
+ * A cached answer is found, given a reference and returned, without a lock or an allocation. For an answer in no
+ * table the document's `compute_…` method is called, which computes and caches it. Comparing keys may run Python
+ * code (a str with its own __eq__), and that code may replace the document, so everything being searched is owned
+ * during the search. */
 #include "native.h"
 
 #include <stdbool.h>
@@ -34,13 +35,13 @@ typedef struct {
 
 /* ---- arguments: by position or by name, as a Python function takes them ---- */
 
-#define MOST_PARAMETERS 4
+#define MAX_PARAMETERS 4
 
 typedef struct {
     const char *question;
     int required, count;
-    const char *names[MOST_PARAMETERS];
-    PyObject *interned[MOST_PARAMETERS];
+    const char *names[MAX_PARAMETERS];
+    PyObject *interned[MAX_PARAMETERS];
 } Signature;
 
 static int position_of(const Signature *signature, PyObject *name) {
@@ -56,11 +57,13 @@ static bool bind_named(const Signature *signature, PyObject *const *values, PyOb
         PyObject *name = PyTuple_GET_ITEM(names, i);
         int position = position_of(signature, name);
         if (position < 0) {
-            PyErr_Format(PyExc_TypeError, "Registry.%s() got an unexpected keyword argument '%U'", signature->question, name);
+            PyErr_Format(PyExc_TypeError, "Registry.%s() got an unexpected keyword argument '%U'", signature->question,
+                         name);
             return false;
         }
         if (bound[position] != NULL) {
-            PyErr_Format(PyExc_TypeError, "Registry.%s() got multiple values for argument '%U'", signature->question, name);
+            PyErr_Format(PyExc_TypeError, "Registry.%s() got multiple values for argument '%U'", signature->question,
+                         name);
             return false;
         }
         bound[position] = values[i];
@@ -80,8 +83,8 @@ static inline bool bind(const Signature *signature, PyObject *const *values, Py_
     if (names != NULL && !bind_named(signature, values + count, names, bound)) return false;
     for (int i = 0; i < signature->required; i++)
         if (UNLIKELY(bound[i] == NULL)) {
-            PyErr_Format(PyExc_TypeError, "Registry.%s() missing 1 required positional argument: '%s'", signature->question,
-                         signature->names[i]);
+            PyErr_Format(PyExc_TypeError, "Registry.%s() missing 1 required positional argument: '%s'",
+                         signature->question, signature->names[i]);
             return false;
         }
     return true;
@@ -364,20 +367,24 @@ static PyMethodDef questions_methods[] = {
     FAST(pattern, "($self, name)",
          "Return the pattern with this exact name, the last one if it is repeated; raise `NotFoundError` if none."),
     FAST(conventions, "($self, options=None)",
-         "Return the conventions found in the application (middleware, validations, hooks, fields) with their outliers."),
+         "Return the conventions found in the application (middleware, validations, hooks, fields) with their "
+         "outliers."),
     FAST(relationships_to, "($self, name)",
          "Return every relationship whose target is `name`, in document order; empty if there are none."),
     FAST(resources_matching, "($self, pattern)",
          "Return the resources whose name equals `pattern` or matches it as a glob, in document order.\n\n"
-         "`*` matches any text, including none; `?` one character; `[abc]`, `[a-z]` and `[!a]` one character of a set. The\n"
+         "`*` matches any text, including none; `?` one character; `[abc]`, `[a-z]` and `[!a]` one character of "
+         "a set. The\n"
          "match is case-sensitive and covers the whole name."),
     FAST(fields_by_type, "($self, type)",
          "Return the fields whose type starts with `type` (`string` finds `string!`), in document order."),
     FAST(dependencies, "($self, name, depth=0, reverse=False, types=None)",
          "Return the dependencies of a resource, or with `reverse` its dependents, breadth first.\n\n"
-         "`depth` 1 gives its own edges and their ends, `d` the edges of all nodes nearer than `d`, 0 everything reachable.\n"
+         "`depth` 1 gives its own edges and their ends, `d` the edges of all nodes nearer than `d`, 0 "
+         "everything reachable.\n"
          "Edges keep their direction in reverse. `types` selects relationship types, `uses` (middleware) and `calls`\n"
-         "(functions); pass a tuple for the fastest lookup. Raises `NotFoundError` for an unknown resource, `ValueError`\n"
+         "(functions); pass a tuple for the fastest lookup. Raises `NotFoundError` for an unknown resource, "
+         "`ValueError`\n"
          "for a negative depth or a type that neither the format nor the document has."),
     FAST(impact, "($self, name)",
          "Return what deleting a row of the resource affects, transitively; each effect has its chain."),

@@ -1,37 +1,38 @@
 /* Loops over the records of a document, for the indexes that are built when it is loaded.
  *
- * Law: what these do, `conduit.metadata.indexing` says in Python, and does where this extension is not. Attributes of a
- * type with slots are read and written where they lie in memory, as the interpreter's own inline caches do; of any other
- * by their name. A record's attribute may be replaced by the program while keys are compared, so keys are owned. */
+ * Law: what these do, `conduit.metadata.indexing` says in Python, and does where this extension is not. Attributes
+ * of a type with slots are read and written where they lie in memory, as the interpreter's own inline caches do; of
+ * any other by their name. A record's attribute may be replaced by the program while keys are compared, so keys are
+ * owned. */
 #include "native.h"
 
 #include <stdbool.h>
 #include <structmember.h>
 #include <string.h>
 
-/* Where the records of one type have an attribute. `offset` 0: ask by name. */
+/* The offset of an attribute in records of one type; 0: it can only be read by name. */
 typedef struct {
     PyTypeObject *type;
     Py_ssize_t offset;
-} Place;
+} FieldOffset;
 
-static void find_place(Place *place, PyTypeObject *type, PyObject *attribute) {
+static void find_offset(FieldOffset *field, PyTypeObject *type, PyObject *attribute) {
     PyObject *descriptor = _PyType_Lookup(type, attribute);
-    place->type = type;
-    place->offset = 0;
+    field->type = type;
+    field->offset = 0;
     if (descriptor == NULL || !Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) return;
     PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
-    if (member->type == T_OBJECT_EX) place->offset = member->offset;
+    if (member->type == T_OBJECT_EX) field->offset = member->offset;
 }
 
-static inline PyObject **slot_of(PyObject *record, PyObject *attribute, Place *place) {
-    if (UNLIKELY(Py_TYPE(record) != place->type)) find_place(place, Py_TYPE(record), attribute);
-    return place->offset == 0 ? NULL : (PyObject **)((char *)record + place->offset);
+static inline PyObject **slot_of(PyObject *record, PyObject *attribute, FieldOffset *field) {
+    if (UNLIKELY(Py_TYPE(record) != field->type)) find_offset(field, Py_TYPE(record), attribute);
+    return field->offset == 0 ? NULL : (PyObject **)((char *)record + field->offset);
 }
 
 /* The attribute as a reference of the caller's. */
-static inline PyObject *attribute_of(PyObject *record, PyObject *attribute, Place *place) {
-    PyObject **slot = slot_of(record, attribute, place);
+static inline PyObject *attribute_of(PyObject *record, PyObject *attribute, FieldOffset *field) {
+    PyObject **slot = slot_of(record, attribute, field);
     if (UNLIKELY(slot == NULL || *slot == NULL)) return PyObject_GetAttr(record, attribute);
     return Py_NewRef(*slot);
 }
@@ -56,11 +57,11 @@ static PyObject *group_of(PyObject *groups, PyObject *key) {
 }
 
 static bool add_to_groups(PyObject *groups, PyObject *records, PyObject *attribute, bool by_position) {
-    Place place = {NULL, 0};
+    FieldOffset field = {NULL, 0};
     PyObject *key = NULL, *group = NULL;
     bool added = true;
     for (Py_ssize_t i = 0; added && i < PyTuple_GET_SIZE(records); i++) {
-        PyObject *record = PyTuple_GET_ITEM(records, i), *next = attribute_of(record, attribute, &place);
+        PyObject *record = PyTuple_GET_ITEM(records, i), *next = attribute_of(record, attribute, &field);
         bool same = next != NULL && key != NULL && same_text(key, next);
         Py_XDECREF(key);
         key = next;
@@ -87,10 +88,10 @@ static PyObject *group_by(PyObject *Py_UNUSED(module), PyObject *arguments) {
 
 /* Names are interned, so that a lookup by a literal compares two addresses and no text. */
 static bool index_records(PyObject *index, PyObject *records, PyObject *attribute) {
-    Place place = {NULL, 0};
+    FieldOffset field = {NULL, 0};
     bool added = true;
     for (Py_ssize_t i = 0; added && i < PyTuple_GET_SIZE(records); i++) {
-        PyObject *record = PyTuple_GET_ITEM(records, i), *key = attribute_of(record, attribute, &place);
+        PyObject *record = PyTuple_GET_ITEM(records, i), *key = attribute_of(record, attribute, &field);
         if (key != NULL && PyUnicode_CheckExact(key)) PyUnicode_InternInPlace(&key);
         added = key != NULL && PyDict_SetItem(index, key, record) == 0;
         Py_XDECREF(key);
@@ -113,10 +114,10 @@ static PyObject *index_by(PyObject *Py_UNUSED(module), PyObject *arguments) {
 
 /* Only records whose slots are plain memory are changed: a type that wants more would have to be asked. */
 static bool replace_in(PyObject *records, PyObject *attribute, PyObject *value) {
-    Place place = {NULL, 0};
+    FieldOffset field = {NULL, 0};
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(records); i++) {
         PyObject *record = PyTuple_GET_ITEM(records, i);
-        PyObject **slot = slot_of(record, attribute, &place);
+        PyObject **slot = slot_of(record, attribute, &field);
         if (slot == NULL) {
             PyErr_Format(PyExc_TypeError, "%.100s has no slot %R", Py_TYPE(record)->tp_name, attribute);
             return false;

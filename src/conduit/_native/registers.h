@@ -1,4 +1,4 @@
-/* What an interrupted thread had in its registers, from the context that the kernel gives a signal handler. */
+/* The registers of an interrupted thread, from the context that the kernel gives a signal handler. */
 #ifndef CONDUIT_REGISTERS_H
 #define CONDUIT_REGISTERS_H
 
@@ -7,9 +7,9 @@
 #include <string.h>
 #include <ucontext.h>
 
-#define MOST_REGISTERS 48
+#define MAX_REGISTERS 48
 
-/* Where it was: an instruction's address; 0 on a processor that is not known here. */
+/* The address of the interrupted instruction; 0 on a processor that is not known here. */
 static inline uintptr_t counter_of(const ucontext_t *context) {
 #if defined(__x86_64__)
     return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
@@ -21,8 +21,8 @@ static inline uintptr_t counter_of(const ucontext_t *context) {
 #endif
 }
 
-/* The words in registers that may hold an address, into room for MOST_REGISTERS of them; returns how many. A compiler keeps
- * pairs of pointers in vector registers too, on their way to memory. */
+/* Write the words in registers that may hold an address, at most MAX_REGISTERS; return how many. Vector registers count
+ * too: a compiler keeps pairs of pointers in them on their way to memory. */
 static inline int registers_of(const ucontext_t *context, uintptr_t *words) {
     int count = 0;
 #if defined(__x86_64__)

@@ -1,12 +1,10 @@
-/* Memory that extensions take from elsewhere and report to tracemalloc: the contents of numpy's arrays above all.
+/* Extensions announce their own memory by PyTraceMalloc_Track for each block and PyTraceMalloc_Untrack before they
+ * free one, whether tracemalloc runs or not. Those calls go through the extension's own table (got.c), and during a
+ * heap profile they come here first. Extensions that are loaded later are found when the import looks for their
+ * first symbol, which is after they were loaded and before they run.
  *
- * An extension that wants its memory seen calls PyTraceMalloc_Track for each block and PyTraceMalloc_Untrack before it lets
- * go of one, whether tracemalloc runs or not. Those calls lead through the extension's own table (got.c), and while a heap
- * profile is taken they come here first. Extensions that are loaded later are found when the import looks for their first
- * symbol, which is after they were loaded and before they run.
- *
- * Law: the replacements run wherever the extension calls them, mostly with the GIL, and always pass the call on. What is
- * patched is under `guard`, for interpreters with a GIL of their own; nothing is called under it but the linker. */
+ * The replacements run on any thread, mostly with the GIL, and always pass the call on. The patches are under
+ * `guard`, because interpreters may have a GIL of their own; only the linker is called under it. */
 #include "reported_blocks.h"
 
 #include "got.h"
@@ -23,18 +21,20 @@ static void *(*real_dlsym)(void *, const char *);
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
 static GotPatches patches; /* under `guard` */
 static bool patching;      /* under `guard` */
+static BlockReported report;
+static BlockWithdrawn withdraw;
 
-/* A reporter may give up where nobody listens; but we do. */
-static int heard(int answer) { return answer == NOT_TRACING ? 0 : answer; }
+/* An extension may stop reporting when tracemalloc answers that it is off. */
+static int tracemalloc_status(int answer) { return answer == NOT_TRACING ? 0 : answer; }
 
 static int on_track(unsigned int domain, uintptr_t address, size_t size) {
-    heap_block_reported((void *)address, size);
-    return heard(real_track(domain, address, size));
+    report((void *)address, size);
+    return tracemalloc_status(real_track(domain, address, size));
 }
 
 static int on_untrack(unsigned int domain, uintptr_t address) {
-    heap_block_withdrawn((void *)address);
-    return heard(real_untrack(domain, address));
+    withdraw((void *)address);
+    return tracemalloc_status(real_untrack(domain, address));
 }
 
 static void *on_dlsym(void *object, const char *name);
@@ -47,8 +47,8 @@ static GotHook hooks[] = {
 };
 enum { HOOK_COUNT = sizeof hooks / sizeof *hooks };
 
-/* The real one must believe that the interpreter called it, so this ends in a jump, and not dlopen is replaced. Where a
- * table cannot be written, the new extension's blocks go unseen, as all did before. */
+/* dlsym depends on its caller, which must be the interpreter, so this ends in a jump; dlopen could not be replaced.
+ * Where a table cannot be written, the new extension's blocks are not seen. */
 static void *on_dlsym(void *object, const char *name) {
     pthread_mutex_lock(&guard);
     if (patching) got_patch_newly_loaded(&patches, hooks, HOOK_COUNT);
@@ -56,9 +56,10 @@ static void *on_dlsym(void *object, const char *name) {
     return real_dlsym(object, name);
 }
 
-/* Blocks are reported to the heap profile from now on. False: no memory, or the tables are not to be written. */
-bool reported_blocks_begin(void) {
+bool reported_blocks_begin(BlockReported on_reported, BlockWithdrawn on_withdrawn) {
     pthread_mutex_lock(&guard);
+    report = on_reported;
+    withdraw = on_withdrawn;
     patching = got_patch(&patches, hooks, HOOK_COUNT);
     bool begun = patching;
     pthread_mutex_unlock(&guard);

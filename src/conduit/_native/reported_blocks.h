@@ -1,17 +1,21 @@
-/* Memory that extensions report to tracemalloc. See reported_blocks.c. */
+/* Memory that extensions report to tracemalloc: the contents of numpy's arrays above all. */
 #ifndef CONDUIT_REPORTED_BLOCKS_H
 #define CONDUIT_REPORTED_BLOCKS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-bool reported_blocks_begin(void);
+/* Called in the reporting thread, mostly with the GIL: a block has been allocated or resized; a block is about to be
+ * freed. */
+typedef void (*BlockReported)(void *block, size_t size);
+typedef void (*BlockWithdrawn)(const void *block);
+
+/* Pass reports on from now on. False: there is no memory, or the tables cannot be written; then no report arrives. */
+bool reported_blocks_begin(BlockReported on_reported, BlockWithdrawn on_withdrawn);
 void reported_blocks_end(void);
+
+/* Around fork, in the parent; the second one in the child too. */
 void reported_blocks_before_fork(void);
 void reported_blocks_after_fork(void);
-
-/* The heap profile's side of it, in heap.c. */
-void heap_block_reported(void *block, size_t size);
-void heap_block_withdrawn(const void *block);
 
 #endif

@@ -1,15 +1,13 @@
-/* Loads that survive a bad address.
+/* A signal may interrupt the interpreter at any instruction, also where it has published a pointer and not yet
+ * filled what it points to (3.11 and 3.12 publish `tstate->cframe` before `cframe.current_frame`). Walking a stack
+ * there must not crash. The loads are a few instructions of assembler with known addresses. If one of them faults,
+ * our SIGSEGV and SIGBUS handler sets the program counter to the exit that reports failure; nothing is unwound and
+ * no jump buffer is kept, so this works on any thread, nested in any handler.
  *
- * A signal may interrupt the interpreter at any instruction, also where it has published a pointer and not yet filled
- * what it points to (3.11 and 3.12 publish `tstate->cframe` before `cframe.current_frame`). Walking a stack there
- * must not crash. The loads are a few instructions of assembler with known addresses. If one of them faults, our
- * SIGSEGV and SIGBUS handler sets the program counter to the exit that reports failure; nothing is unwound and no
- * jump buffer is kept, so this works on any thread, nested in any handler.
- *
- * Law of the handlers: any other fault is none of our business. The handler that was there before us is put back and
- * the instruction runs again, which is indistinguishable from our never having been there. If somebody installs a
- * handler of their own after us, it is theirs, and stays: before each sample we look who owns SIGSEGV, and where it
- * is not us, or the interrupted code has blocked it, the kernel is asked to copy (process_vm_readv). */
+ * Any other fault belongs to the program: the earlier handler is put back and the instruction runs again, which has
+ * the same effect as if ours had never been there. A handler that the program installs later replaces ours and
+ * stays: before each sample the owner of SIGSEGV is looked up, and where it is not this file, or the interrupted
+ * code has blocked the signal, the kernel copies instead (process_vm_readv). */
 #define _GNU_SOURCE
 #include "safe_load.h"
 
@@ -96,13 +94,13 @@ extern const char conduit_load_begin[], conduit_load_end[], conduit_load_failed[
 static const int FAULTS[] = {SIGSEGV, SIGBUS};
 enum { FAULT_COUNT = sizeof(FAULTS) / sizeof(FAULTS[0]) };
 static struct sigaction previous[FAULT_COUNT];
-static volatile sig_atomic_t in_chain[FAULT_COUNT]; /* ours is installed, or saved as the "previous" of a stranger */
+static volatile sig_atomic_t in_chain[FAULT_COUNT]; /* ours is installed, or another handler's "previous" */
 
-static void surrender(int signal_number, const siginfo_t *information) {
+static void restore_previous(int signal_number, const siginfo_t *information) {
     for (int i = 0; i < FAULT_COUNT; i++) {
         if (FAULTS[i] != signal_number) continue;
         struct sigaction before = previous[i];
-        /* Reached a second time through a stranger who had saved us: there is nobody left but the default. */
+        /* Reached a second time, through a later handler that had saved ours: only the default is left. */
         if (!in_chain[i]) {
             memset(&before, 0, sizeof before);
             before.sa_handler = SIG_DFL;
@@ -123,7 +121,7 @@ static void on_fault(int signal_number, siginfo_t *information, void *context_po
         return;
     }
     int error = errno;
-    surrender(signal_number, information);
+    restore_previous(signal_number, information);
     errno = error;
 }
 
@@ -146,13 +144,12 @@ static void install(int index) {
 static void uninstall(int index) {
     struct sigaction current;
     sigaction(FAULTS[index], NULL, &current);
-    if (!is_ours(&current)) return; /* a stranger lies above us, and may still hand faults down */
+    if (!is_ours(&current)) return; /* a later handler lies above ours, and may still pass faults down */
     in_chain[index] = 0;
     sigaction(FAULTS[index], &previous[index], NULL);
 }
 #endif
 
-/* Makes loads possible until safe_loads_end. False: this machine allows neither method. */
 bool safe_loads_begin(void) {
     uintptr_t probe = 1, copy = 0;
     kernel_copies = copy_by_kernel(&copy, &probe, sizeof probe) && copy == 1;
@@ -170,11 +167,11 @@ void safe_loads_end(void) {
 #endif
 }
 
-/* How to load just now, on this thread. `signal_mask`: the sigset_t of the code that was interrupted, or NULL. */
 LoadMethod safe_load_method(const void *signal_mask) {
 #if HAVE_RECOVERY
     struct sigaction current;
-    bool blocked = signal_mask != NULL && (sigismember(signal_mask, SIGSEGV) == 1 || sigismember(signal_mask, SIGBUS) == 1);
+    bool blocked = signal_mask != NULL &&
+                   (sigismember(signal_mask, SIGSEGV) == 1 || sigismember(signal_mask, SIGBUS) == 1);
     if (!blocked && sigaction(SIGSEGV, NULL, &current) == 0 && is_ours(&current)) return LOADS_RECOVER;
 #else
     (void)signal_mask;
@@ -182,7 +179,6 @@ LoadMethod safe_load_method(const void *signal_mask) {
     return kernel_copies ? LOADS_COPY : LOADS_NEVER;
 }
 
-/* Copies `words` 8-byte words. False: the address was bad, and what is at `to` is unspecified. */
 bool safe_load(LoadMethod method, void *to, const void *from, size_t words) {
 #if HAVE_RECOVERY
     if (method == LOADS_RECOVER) return conduit_load_words(to, from, words) != 0;

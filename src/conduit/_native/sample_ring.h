@@ -1,4 +1,7 @@
-/* Samples on their way from signal handlers to the table. See sample_ring.c. */
+/* Samples on their way from signal handlers to the table: many writers, one reader, no lock.
+ *
+ * Contract: a slot goes free → claimed → published → free. A handler claims and publishes; only the reader frees.
+ * Claiming never waits. */
 #ifndef CONDUIT_SAMPLE_RING_H
 #define CONDUIT_SAMPLE_RING_H
 
@@ -7,7 +10,7 @@
 typedef struct {
     uint32_t thread; /* serial number of the thread within the session */
     int32_t tid;
-    int64_t weight;    /* timer periods that this sample stands for */
+    int64_t weight;    /* timer periods that this sample represents */
     uintptr_t counter; /* address of the interrupted machine instruction */
     int32_t depth;     /* frames; -1: the stack could not be read */
     char task[TASK_NAME_BYTES]; /* of the asyncio task, zero-terminated; empty where there is none */
@@ -16,11 +19,20 @@ typedef struct {
 
 typedef void (*SampleReader)(const Sample *sample);
 
+/* Allocate the ring, or empty it. False: no memory. No handler may be running. */
 bool sample_ring_prepare(void);
+
+/* A slot to fill and publish, or NULL where none was found free at once. Safe in a signal handler. */
 Sample *sample_ring_claim(uint32_t writer);
 void sample_ring_publish(Sample *sample);
+
+/* Read and free all published slots; return how full the ring was (0 to 1). One reader at a time. */
 double sample_ring_drain(SampleReader read);
+
+/* Empty the ring. No handler may be running. */
 void sample_ring_reset(void);
+
+/* Give the memory back; a handler that is still running may go on writing, and is not read. */
 void sample_ring_release(void);
 
 #endif

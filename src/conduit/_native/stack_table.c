@@ -1,19 +1,14 @@
-/* Distinct stacks, numbered from 0 in the order they were first seen, each with four sums.
- *
- * Memory is libc's (this extension never hooks malloc itself) and grows by doubling. Not locked, and no references
- * are taken: the owner keeps the code objects alive and calls from one thread at a time. */
+/* An index over stacks whose frames lie one after the other in one array. */
 #include "stack_table.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static uint64_t hash_of(const Frame *frames, int depth) {
-    uint64_t hash = UINT64_C(0xCBF29CE484222325);
-    for (int i = 0; i < depth; i++) {
-        hash = (hash ^ (uintptr_t)frames[i].code) * UINT64_C(0x9E3779B97F4A7C15);
-        hash = (hash ^ (uint32_t)frames[i].instruction ^ (hash >> 29)) * UINT64_C(0xBF58476D1CE4E5B9);
-    }
-    return hash ^ (hash >> 32);
+    uint64_t hash = 0;
+    for (int i = 0; i < depth; i++)
+        hash = hash_mix(hash_mix(hash, (uintptr_t)frames[i].code), (uint32_t)frames[i].instruction);
+    return hash;
 }
 
 /* Compared field by field: a Frame has padding. */
@@ -23,59 +18,28 @@ static bool same_frames(const Frame *left, const Frame *right, int depth) {
     return true;
 }
 
-static bool grow(void **memory, size_t *capacity, size_t needed, size_t item) {
-    if (needed <= *capacity) return true;
-    size_t larger = *capacity ? *capacity : 256;
-    while (larger < needed) larger *= 2;
-    void *moved = realloc(*memory, larger * item);
-    if (moved == NULL) return false;
-    *memory = moved;
-    *capacity = larger;
-    return true;
-}
-
-static bool rehash(StackTable *table) {
-    uint32_t count = table->bucket_count ? table->bucket_count * 2 : 512;
-    uint32_t *buckets = calloc(count, sizeof *buckets);
-    if (buckets == NULL) return false;
-    for (uint32_t number = 0; number < table->stack_count; number++) {
-        uint32_t bucket = (uint32_t)table->stacks[number].hash & (count - 1);
-        while (buckets[bucket]) bucket = (bucket + 1) & (count - 1);
-        buckets[bucket] = number + 1;
-    }
-    free(table->buckets);
-    table->buckets = buckets;
-    table->bucket_count = count;
-    return true;
-}
-
 static bool make_room(StackTable *table, int depth) {
-    size_t stack_capacity = table->stack_capacity;
-    bool room = grow((void **)&table->stacks, &stack_capacity, (size_t)table->stack_count + 1, sizeof(Stack)) &&
-                grow((void **)&table->frames, &table->frame_capacity, table->frame_count + (size_t)depth, sizeof(Frame));
-    table->stack_capacity = (uint32_t)stack_capacity;
-    return room && table->frame_count + (size_t)depth < UINT32_MAX &&
-           (2 * (table->stack_count + 1) <= table->bucket_count || rehash(table));
+    size_t frames = table->frame_count + (size_t)depth;
+    return frames < UINT32_MAX && table->stack_count < UINT32_MAX / 2 &&
+           array_reserve((void **)&table->stacks, &table->stack_capacity, (size_t)table->stack_count + 1,
+                         sizeof(Stack)) &&
+           array_reserve((void **)&table->frames, &table->frame_capacity, frames, sizeof(Frame)) &&
+           hash_index_reserve(&table->index);
 }
 
-/* The number of this stack; NO_STACK where there was no memory for a new one. */
 uint32_t stack_table_intern(StackTable *table, const Frame *frames, int depth, bool *is_new) {
     uint64_t hash = hash_of(frames, depth);
+    uint32_t probe = 0;
     *is_new = false;
-    if (table->bucket_count) {
-        uint32_t bucket = (uint32_t)hash & (table->bucket_count - 1);
-        for (uint32_t entry; (entry = table->buckets[bucket]) != 0; bucket = (bucket + 1) & (table->bucket_count - 1)) {
-            const Stack *stack = &table->stacks[entry - 1];
-            if (stack->hash == hash && stack->depth == (uint32_t)depth &&
-                same_frames(&table->frames[stack->first], frames, depth))
-                return entry - 1;
-        }
+    for (uint32_t found; (found = hash_index_next(&table->index, (uint32_t)hash, &probe)) != HASH_NO_ENTRY;) {
+        const Stack *stack = &table->stacks[found];
+        if (stack->hash == hash && stack->depth == (uint32_t)depth &&
+            same_frames(&table->frames[stack->first], frames, depth))
+            return found;
     }
     if (!make_room(table, depth)) return NO_STACK;
-    uint32_t bucket = (uint32_t)hash & (table->bucket_count - 1);
-    while (table->buckets[bucket]) bucket = (bucket + 1) & (table->bucket_count - 1);
     uint32_t number = table->stack_count++;
-    table->buckets[bucket] = number + 1;
+    hash_index_add(&table->index, (uint32_t)hash, number);
     table->stacks[number] = (Stack){.hash = hash, .first = (uint32_t)table->frame_count, .depth = (uint32_t)depth};
     if (depth > 0) memcpy(&table->frames[table->frame_count], frames, (size_t)depth * sizeof(Frame));
     table->frame_count += (size_t)depth;
@@ -85,7 +49,7 @@ uint32_t stack_table_intern(StackTable *table, const Frame *frames, int depth, b
 
 void stack_table_clear(StackTable *table) {
     free(table->stacks);
-    free(table->buckets);
     free(table->frames);
+    hash_index_clear(&table->index);
     *table = (StackTable){0};
 }

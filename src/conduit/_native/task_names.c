@@ -1,26 +1,21 @@
 /* The asyncio task that a thread is running just now, found in a signal handler.
  *
- * asyncio keeps a dictionary from event loop to current task (`asyncio.tasks._current_tasks`), without saying which loop is
- * whose thread's. The task meant is the one whose coroutine stands on the interrupted stack. The dictionary may
- * be changing under our eyes, so everything is read by safe_load, and a task is believed only if its coroutine
- * matches; its name is copied at once, because the task may be gone when the sample is looked at.
+ * asyncio keeps a dictionary from event loop to current task (`asyncio.tasks._current_tasks`), without saying which
+ * loop is whose thread's. The task meant is the one whose coroutine stands on the interrupted stack. The dictionary
+ * may change at any moment, so everything is read by safe_load, and a task is accepted only if its coroutine
+ * matches; its name is copied at once, because the task may be gone when the sample is read.
  *
- * Where a task keeps its coroutine and its name is not public: Python finds the two offsets on a task of its own making
- * (conduit/record/task_names.py) and tells them here, with the dictionary, which it keeps alive. */
-#ifndef Py_BUILD_CORE
-#define Py_BUILD_CORE 1
-#endif
+ * Where a task keeps its coroutine and its name is not public: Python finds the two offsets on a task of its own
+ * making (conduit/record/task_names.py) and tells them here, with the dictionary, which it keeps alive. */
+#include "python_layout.h"
+
 #include "task_names.h"
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-parameter" /* in the interpreter's own header */
-#include <internal/pycore_dict.h>
-#pragma GCC diagnostic pop
 #include <string.h>
 
-#define MOST_LOOPS 16
+#define MAX_LOOPS 16
 
-static PyObject *current_tasks; /* a dictionary; owned by whoever called tasks_watch, until task_names_forget */
+static PyObject *current_tasks; /* a dictionary; a reference is held from tasks_watch to task_names_forget */
 static size_t coroutine_offset, name_offset;
 
 /* A field of `size` bytes, which need not begin at a word. */
@@ -45,7 +40,8 @@ static void copy_text(LoadMethod method, const PyObject *text, char *name) {
     memcpy(name, copy, length + 1);
 }
 
-#if PY_VERSION_HEX >= 0x030C0000
+#if PYTHON_HAS_TASK_NUMBERS
+/* "Task-7" for 7. */
 static void write_number(unsigned long number, char *name) {
     char digits[24];
     int count = 0;
@@ -57,7 +53,7 @@ static void write_number(unsigned long number, char *name) {
 }
 #endif
 
-/* A name is a string or, until somebody asks for it (3.13), the number in "Task-7". */
+/* A name is a string or, until it is first read (3.13), the number in "Task-7". */
 static void copy_name(LoadMethod method, const PyObject *object, char *name) {
     PyObject head;
     if (object == NULL || !load_field(method, object, 0, &head, sizeof head)) return;
@@ -65,10 +61,11 @@ static void copy_name(LoadMethod method, const PyObject *object, char *name) {
         copy_text(method, object, name);
         return;
     }
-#if PY_VERSION_HEX >= 0x030C0000
+#if PYTHON_HAS_TASK_NUMBERS
     PyLongObject number;
     if (head.ob_type != &PyLong_Type || !load_field(method, object, 0, &number, sizeof number)) return;
-    if (number.long_value.lv_tag >> 3 == 1) write_number(number.long_value.ob_digit[0], name);
+    long value = layout_small_int(&number);
+    if (value >= 0) write_number((unsigned long)value, name);
 #endif
 }
 
@@ -78,7 +75,6 @@ static bool is_running(const Coroutines *running, uintptr_t coroutine) {
     return false;
 }
 
-/* Writes the name of the task that runs one of these coroutines, or nothing. Safe in a signal handler. */
 void task_name_of(LoadMethod method, const Coroutines *running, char *name) {
     PyDictKeysObject *keys, head;
     if (current_tasks == NULL || running->count == 0) return;
@@ -86,7 +82,7 @@ void task_name_of(LoadMethod method, const Coroutines *running, char *name) {
     if (!load_field(method, keys, 0, &head, offsetof(PyDictKeysObject, dk_indices))) return;
     if (head.dk_kind != DICT_KEYS_GENERAL || head.dk_log2_index_bytes > 16) return;
     size_t entries = offsetof(PyDictKeysObject, dk_indices) + ((size_t)1 << head.dk_log2_index_bytes);
-    for (Py_ssize_t i = 0; i < head.dk_nentries && i < MOST_LOOPS; i++) {
+    for (Py_ssize_t i = 0; i < head.dk_nentries && i < MAX_LOOPS; i++) {
         PyDictKeyEntry entry;
         uintptr_t coroutine;
         PyObject *task_name;

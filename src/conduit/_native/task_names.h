@@ -1,4 +1,6 @@
-/* The asyncio task that a thread is running just now. See task_names.c. */
+/* The asyncio task that a thread is running just now.
+ *
+ * Contract: tasks are watched from Python before sampling starts, and forgotten with the GIL after it has stopped. */
 #ifndef CONDUIT_TASK_NAMES_H
 #define CONDUIT_TASK_NAMES_H
 
@@ -7,6 +9,8 @@
 #define TASK_NAME_BYTES 64
 
 void task_names_forget(void);
+
+/* Write the name of the task that runs one of these coroutines, or nothing. Safe in a signal handler. */
 void task_name_of(LoadMethod method, const Coroutines *running, char *name);
 
 #endif

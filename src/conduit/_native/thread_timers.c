@@ -1,11 +1,13 @@
-/* One POSIX timer for every thread of the process, each counting its own thread's CPU time and signalling that thread.
+/* POSIX timers on the CPU clock of each thread (or on the wall clock), with SIGEV_THREAD_ID.
  *
- * Per thread, because one timer for the process serves whichever thread happens to run when it expires, at the
- * scheduler's tick, and older kernels prefer the main thread; a thread's own timer counts exactly (`si_overrun` says
- * how many periods one signal stands for). Timers do not survive fork and end with exec; a timer whose thread
- * is gone stays allocated until it is deleted here. */
+ * One timer for the process would serve the thread that happens to run when it expires, at the scheduler's tick, and
+ * older kernels prefer the main thread; a thread's own timer counts exactly (`si_overrun` says how many periods one
+ * signal stands for). Timers do not survive fork and end with exec; the timer of a thread that has ended stays
+ * allocated until it is deleted here. */
 #define _GNU_SOURCE
 #include "thread_timers.h"
+
+#include "random.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +26,7 @@
 typedef struct {
     pid_t tid;
     timer_t timer;
-    bool seen; /* by the listing of threads that is going on */
+    bool seen; /* by the current listing of threads */
 } ThreadTimer;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -43,12 +45,9 @@ static clockid_t clock_of(pid_t tid) {
     return (clockid_t)((~(unsigned)tid << 3) | 6);
 }
 
-/* Threads must not all be sampled at the same moment, nor a program that works in periods always at the same one. */
+/* Random: threads should not all be sampled at once, nor a periodic program always at the same point of its period. */
 static int64_t first_period(void) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return 1 + (int64_t)(random_state % (uint64_t)period_ns);
+    return 1 + (int64_t)(random_next(&random_state) % (uint64_t)period_ns);
 }
 
 static struct timespec as_timespec(int64_t nanoseconds) {
@@ -113,7 +112,7 @@ static bool arm(pid_t tid) {
         return false;
     }
     if (!create(tid, &timer)) {
-        /* A thread that ended since it was listed is none that was refused. */
+        /* A thread that ended since it was listed was not refused. */
         if (errno == EAGAIN || errno == ENOMEM) counts.refused++;
         return false;
     }
@@ -128,13 +127,10 @@ void thread_timers_begin(TimerClock clock, int64_t period, int signal_number) {
     period_ns = period;
     timer_signal = signal_number;
     counts = (TimerCounts){0, 0};
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    random_state = ((uint64_t)now.tv_nsec << 20) ^ (uint64_t)now.tv_sec ^ UINT64_C(0x9E3779B97F4A7C15);
+    random_state = random_seed(&random_state);
     pthread_mutex_unlock(&lock);
 }
 
-/* Gives one thread its timer, if it has none. False: the kernel refused (RLIMIT_SIGPENDING, most likely). */
 bool thread_timers_arm(pid_t tid) {
     pthread_mutex_lock(&lock);
     bool armed = arm(tid);
@@ -142,11 +138,9 @@ bool thread_timers_arm(pid_t tid) {
     return armed;
 }
 
-/* A listing of /proc may miss living threads while others end, and a thread without a timer is not seen. So whoever was
- * not listed is asked for. */
+/* A listing of /proc may miss living threads while others end, so a thread that was not listed is checked itself. */
 static bool is_gone(pid_t tid) { return syscall(SYS_tgkill, (long)getpid(), (long)tid, 0L) != 0 && errno == ESRCH; }
 
-/* Gives every thread of the process but one its timer, and takes back those of threads that are gone. */
 void thread_timers_arm_all(pid_t except) {
     DIR *directory = opendir("/proc/self/task");
     if (directory == NULL) return;
@@ -162,7 +156,6 @@ void thread_timers_arm_all(pid_t except) {
     closedir(directory);
 }
 
-/* Whether a signal that carries this value was sent by one of our timers. Safe in a signal handler. */
 bool thread_timers_is_ours(const void *value) { return value == &marker; }
 
 TimerCounts thread_timers_counts(void) {
@@ -178,7 +171,6 @@ void thread_timers_end(void) {
     pthread_mutex_unlock(&lock);
 }
 
-/* In a child after fork: the timers stayed with the parent, and their numbers mean nothing here. */
 void thread_timers_forget(void) {
     pthread_mutex_lock(&lock);
     timer_count = 0;

@@ -159,13 +159,13 @@ class Stacks:
 def _doubts(facts: CpuFacts, samples: list[RawSample], rate_hz: int) -> Iterable[str]:
     """What should be known before this profile is believed."""
     periods = sum(sample.weight for sample in samples)
-    looks = sum(sample.looks for sample in samples)
-    if looks == 0:
+    signals = sum(sample.signals for sample in samples)
+    if signals == 0:
         yield f"no samples at all: less than {1 / rate_hz:.3g}s of CPU time was used while the profile was taken"
-    elif looks < FEW_SAMPLES:
+    elif signals < FEW_SAMPLES:
         yield (
-            f"only {looks} samples: {periods / rate_hz:.2f}s of CPU time were used while the profile was taken. Shares are "
-            f"good to about {50 / looks**0.5:.0f} percentage points; run for longer or at a higher rate"
+            f"only {signals} samples: {periods / rate_hz:.2f}s of CPU time were used while the profile was taken. Shares are "
+            f"good to about {50 / signals**0.5:.0f} percentage points; run for longer or at a higher rate"
         )
     if facts["lost"]:
         yield f"{facts['lost']} samples were lost: signals came faster than they could be stored"

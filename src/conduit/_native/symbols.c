@@ -1,4 +1,4 @@
-/* What an address or an instruction is called: source lines of code objects, symbols of machine code. */
+/* Source lines of instructions, and symbols of machine code. */
 #define _GNU_SOURCE
 #include "native.h"
 
@@ -39,8 +39,10 @@ static PyObject *symbol_of(PyObject *Py_UNUSED(module), PyObject *argument) {
                          PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "replace"));
 }
 
-PyMethodDef place_methods[] = {
-    {"line_of", line_of, METH_VARARGS, "line_of(code, instruction): the source line of an instruction, by byte offset."},
-    {"symbol_of", symbol_of, METH_O, "symbol_of(address): (file, symbol or \"\") of machine code outside the interpreter."},
+PyMethodDef symbol_methods[] = {
+    {"line_of", line_of, METH_VARARGS,
+     "line_of(code, instruction): the source line of an instruction, by byte offset."},
+    {"symbol_of", symbol_of, METH_O,
+     "symbol_of(address): (file, symbol or \"\") of machine code outside the interpreter."},
     {NULL, NULL, 0, NULL},
 };

@@ -1,0 +1,144 @@
+/* The interpreter's own layout: the only file that includes its internal headers or tests its version.
+ *
+ * Contract: include it before anything that includes Python.h. Functions that take a copy of a structure read nothing
+ * else, so that they are safe in a signal handler; the others say what they need.
+ *
+ * The layouts come from the headers of the interpreter that the extension is built for, one build for each minor
+ * version. A version that is not named here does not compile. */
+#ifndef CONDUIT_PYTHON_LAYOUT_H
+#define CONDUIT_PYTHON_LAYOUT_H
+
+#if defined(Py_PYTHON_H) && !defined(Py_BUILD_CORE)
+#error "python_layout.h must be included before Python.h"
+#endif
+#ifndef Py_BUILD_CORE
+#define Py_BUILD_CORE 1
+#endif
+#include "native.h"
+
+#if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x030E0000
+#error "conduit knows the layout of CPython 3.11, 3.12 and 3.13"
+#endif
+#ifdef Py_GIL_DISABLED
+#error "conduit does not know the layout of a free-threaded build"
+#endif
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* in the interpreter's own headers */
+#include <internal/pycore_dict.h>
+#include <internal/pycore_frame.h>
+#include <internal/pycore_interp.h>
+#include <internal/pycore_runtime.h>
+#if PY_VERSION_HEX >= 0x030E0000
+#include <internal/pycore_interpframe_structs.h>
+#include <internal/pycore_tstate.h>
+#endif
+#pragma GCC diagnostic pop
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- what a version has ---- */
+
+#define PYTHON_HAS_ONE_GIL (PY_VERSION_HEX < 0x030C0000)       /* later, an interpreter may have its own */
+#define PYTHON_HAS_CODE_WATCHERS (PY_VERSION_HEX >= 0x030C0000)
+#define PYTHON_HAS_ENTRY_FRAMES (PY_VERSION_HEX >= 0x030C0000) /* a call from C begins with a frame without code */
+#define PYTHON_HAS_CFRAMES (PY_VERSION_HEX < 0x030D0000)       /* the newest frame is found through the C stack */
+#define PYTHON_HAS_TASK_NUMBERS (PY_VERSION_HEX >= 0x030C0000) /* an unnamed task keeps the number of "Task-7" */
+
+/* ---- frames ---- */
+
+#if PY_VERSION_HEX >= 0x030D0000
+#define LAYOUT_FRAME_CODE f_executable
+#define LAYOUT_FRAME_INSTRUCTION instr_ptr
+#else
+#define LAYOUT_FRAME_CODE f_code
+#define LAYOUT_FRAME_INSTRUCTION prev_instr
+#endif
+
+#if PY_VERSION_HEX >= 0x030E0000
+#define LAYOUT_OWNER_OF_ENTRY FRAME_OWNED_BY_INTERPRETER
+#define LAYOUT_OWNER_OF_ROOT FRAME_OWNED_BY_INTERPRETER
+#elif PY_VERSION_HEX >= 0x030C0000
+#define LAYOUT_OWNER_OF_ENTRY FRAME_OWNED_BY_CSTACK
+#define LAYOUT_OWNER_OF_ROOT FRAME_OWNED_BY_CSTACK
+#else
+#define LAYOUT_OWNER_OF_ROOT FRAME_OWNED_BY_THREAD
+#endif
+
+/* The object that a frame executes, mostly code; may be another object or NULL. */
+static inline PyObject *layout_executable(const _PyInterpreterFrame *frame) {
+#if PY_VERSION_HEX >= 0x030E0000
+    /* A tagged reference: the low bits say how it is counted. */
+    return (PyObject *)(frame->LAYOUT_FRAME_CODE.bits & ~(uintptr_t)3);
+#else
+    return (PyObject *)frame->LAYOUT_FRAME_CODE;
+#endif
+}
+
+/* The instruction's offset in bytes, as `PyCode_Addr2Line` and `dis` count. */
+static inline int32_t layout_instruction(const _PyInterpreterFrame *frame, const PyCodeObject *code) {
+    return (int32_t)((const char *)frame->LAYOUT_FRAME_INSTRUCTION - code->co_code_adaptive);
+}
+
+/* Whether a frame is the entry from C, which executes no Python code. */
+static inline bool layout_is_entry(const _PyInterpreterFrame *frame) {
+#if PYTHON_HAS_ENTRY_FRAMES
+    return frame->owner >= LAYOUT_OWNER_OF_ENTRY;
+#else
+    (void)frame;
+    return false;
+#endif
+}
+
+/* A thread's innermost frame. The thread must be the calling one, or stand still. */
+static inline const _PyInterpreterFrame *layout_newest_frame(const PyThreadState *thread) {
+#if PYTHON_HAS_CFRAMES
+    return thread->cframe->current_frame;
+#else
+    return thread->current_frame;
+#endif
+}
+
+/* The state of the calling thread where it holds the GIL, else NULL. */
+static inline PyThreadState *layout_own_thread(void) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyThreadState_GetUnchecked();
+#else
+    PyThreadState *thread = _PyThreadState_UncheckedGet();
+#if PY_VERSION_HEX < 0x030C0000
+    /* 3.11 answers with the state of the thread that holds the GIL. */
+    if (thread != NULL && thread->thread_id != PyThread_get_thread_ident() && !PyGILState_Check()) return NULL;
+#endif
+    return thread;
+#endif
+}
+
+/* ---- objects ---- */
+
+/* Whether a copied object head can be that of a living code object. A dead one has no references, and in one that
+ * lies on a free list a pointer stands where the count was. */
+static inline bool layout_is_code(const PyObject *head) {
+#if PY_VERSION_HEX >= 0x030E0000
+    /* 32 bits of count, then 16 that stay 0 and in which a pointer has bits, then 16 of flags. */
+    return head->ob_type == &PyCode_Type && head->ob_refcnt != 0 && head->ob_overflow == 0;
+#else
+    return head->ob_type == &PyCode_Type && head->ob_refcnt > 0 && head->ob_refcnt <= ((Py_ssize_t)1 << 32);
+#endif
+}
+
+#if PYTHON_HAS_TASK_NUMBERS
+/* The value of a copied int below 2**30; -1 for any other. */
+static inline long layout_small_int(const PyLongObject *number) {
+    return number->long_value.lv_tag >> 3 == 1 ? (long)number->long_value.ob_digit[0] : -1;
+}
+#endif
+
+/* ---- allocators ---- */
+
+/* Exported by CPython 3.11 to 3.15, and declared in its internal headers only. NULL: another library's hooks are
+ * installed. */
+extern const char *_PyMem_GetCurrentAllocatorName(void);
+
+#endif
