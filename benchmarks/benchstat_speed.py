@@ -22,17 +22,17 @@ GOAL = 3.0
 
 def write_results(path: Path, factor: float, names: int = 5_000, count: int = 10) -> None:
     """Writes `names` benchmarks, `count` lines each, with three units."""
-    chance = random.Random(1)
+    rng = random.Random(1)
     with path.open("w") as file:
         file.write("goos: linux\ngoarch: amd64\npkg: example.com/bench\ncpu: none\n")
         for index in range(names):
-            center = 10 ** chance.uniform(1, 6) * factor
-            size = chance.choice([0, 16, 48, 1024])
+            center = 10 ** rng.uniform(1, 6) * factor
+            size = rng.choice([0, 16, 48, 1024])
             for _ in range(count):
-                value = center * chance.gauss(1, 0.02)
+                value = center * rng.gauss(1, 0.02)
                 text = f"{value:.4g}" if value < 1000 else f"{value:.0f}"
                 file.write(
-                    f"BenchmarkName{index}/sub={index % 7}-8\t{chance.randint(100, 99999)}\t{text} ns/op"
+                    f"BenchmarkName{index}/sub={index % 7}-8\t{rng.randint(100, 99999)}\t{text} ns/op"
                     f"\t{size} B/op\t{size // 16} allocs/op\n"
                 )
 

@@ -168,9 +168,9 @@ def measure(tools: Tools, operation: str, rounds: int) -> dict[str, tuple[list[f
     }
     numbers: dict[str, list[float]] = {name: [] for name in methods}
     walls: dict[str, list[float]] = {name: [] for name in methods}
-    chance = random.Random(1)
+    rng = random.Random(1)
     for turn in range(rounds):
-        for name in chance.sample(list(methods), len(methods)):
+        for name in rng.sample(list(methods), len(methods)):
             begin = time.perf_counter()
             numbers[name].append(methods[name](operation))
             walls[name].append(time.perf_counter() - begin)

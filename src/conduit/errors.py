@@ -58,6 +58,10 @@ class ConfigurationError(UsageError):
     """A table of `pyproject.toml` says something that it cannot say; the text has its place."""
 
 
+class BenchmarkMisuseError(ConduitError):
+    """A benchmark used its `b` in a way that measures nothing; the text says what to write instead."""
+
+
 class BenchmarkFileError(ConduitError):
     """Benchmark text could not be read at all: no such file, not a file, not text."""
 

@@ -30,7 +30,7 @@ _log = logging.getLogger("conduit.bench")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the options of the plugin."""
+    """Add the options of the plugin."""
     group = parser.getgroup("conduit", "benchmarks (conduit)")
     group.addoption("--bench", action="store_true", help="measure the benchmarks of bench_*.py files")
     group.addoption(
@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuses a wrong `--benchtime` before anything is collected."""
+    """Refuse a wrong `--benchtime` before anything is collected."""
     text = config.getoption("--benchtime")
     if text is not None:
         from conduit.bench.api import read_benchtime
@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest) -> Callable[..., BenchmarkResult]:
-    """Measures a function inside a test: `bench(function, …)` takes what `conduit.bench.benchmark` takes."""
+    """Measure a function inside a test: `bench(function, …)` takes what `conduit.bench.benchmark` takes."""
     from conduit.bench.api import benchmark
     from conduit.bench.names import UniqueNames, go_name
 
@@ -80,12 +80,12 @@ def _record(item: pytest.Item, measurement: Measurement) -> None:
     line = format_measurement(measurement, 0)
     item.user_properties.append((PROPERTY, line))
     _log.info("%s", line.replace("\t", " "))
-    for doubt in measurement.doubts:
-        _log.warning("%s: %s", measurement.name, doubt)
+    for warning in measurement.warnings:
+        _log.warning("%s: %s", measurement.name, warning)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collects `bench_*.py` files."""
+    """Collect `bench_*.py` files."""
     if file_path.suffix == ".py" and file_path.name.startswith("bench_"):
         return BenchmarkModule.from_parent(parent, path=file_path)
     return None
@@ -111,7 +111,7 @@ class BenchmarkItem(pytest.Item):
         self._function = function
 
     def runtest(self) -> None:
-        """Runs the benchmark; fails or is skipped as it is."""
+        """Run the benchmark; fails or is skipped as it is."""
         from conduit.bench.names import NameFilter
         from conduit.bench.run.events import Ended, Event, Measured
         from conduit.bench.run.runner import Runner
@@ -156,7 +156,7 @@ class BenchmarkItemFailed(Exception):  # noqa: N818 (pytest's word for it)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Prints what was measured, in the order of the tests."""
+    """Print what was measured, in the order of the tests."""
     reports = [report for group in ("passed", "failed") for report in terminalreporter.stats.get(group, ())]
     lines = [value for report in reports for name, value in report.user_properties if name == PROPERTY]
     if not lines:

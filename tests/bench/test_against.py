@@ -324,7 +324,7 @@ def test_the_self_test_says_what_can_be_resolved_here(
     )
     assert run.returncode in (0, 1)
     assert "8 comparisons of this checkout with itself, in 8 rounds" in run.stdout
-    assert "floors of identical code lie up to" in run.stdout
+    assert "identical code differs by up to" in run.stdout
     assert ("false alarms: 0" in run.stdout) == (run.returncode == 0)
 
 

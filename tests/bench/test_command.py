@@ -333,7 +333,7 @@ def test_without_a_path_and_without_the_usual_folder_the_command_says_which_one_
 ) -> None:
     answer = conduit_command("bench", cwd=tmp_path)
     assert answer.returncode == 2
-    assert "there is no folder benchmarks here, which is taken where no PATH is given" in answer.stderr
+    assert "no PATH given and there is no ./benchmarks folder" in answer.stderr
 
 
 def test_a_folder_without_benchmark_files_is_said_to_have_none(run_bench: Command) -> None:

@@ -5,21 +5,21 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conduit.bench.result import AllocationCount, Doubt, Measurement
+from conduit.bench.result import AllocationCount, Measurement, MeasurementWarning
 from conduit.bench.run.events import (
-    Doubted,
     Ended,
     Event,
     Measured,
     Measuring,
     Started,
+    Warned,
     decode_event,
     encode_event,
 )
 
 texts = st.text(max_size=20)
 counts = st.integers(0, 2**60)
-doubts = st.builds(Doubt, texts, texts, texts)
+warnings = st.builds(MeasurementWarning, texts, texts, texts)
 measurements = st.builds(
     Measurement,
     name=texts,
@@ -33,13 +33,13 @@ measurements = st.builds(
     loop_ns=st.floats(0, 100),
     metrics=st.dictionaries(texts, st.floats(allow_nan=False), max_size=3),
     log=st.lists(texts, max_size=3).map(tuple),
-    doubts=st.lists(doubts, max_size=2).map(tuple),
+    warnings=st.lists(warnings, max_size=2).map(tuple),
 )
 events = st.one_of(
     st.builds(Started, texts),
     st.builds(Measuring, texts),
     st.builds(Measured, measurements),
-    st.builds(Doubted, texts, st.integers(1, 64), doubts),
+    st.builds(Warned, texts, st.integers(1, 64), warnings),
     st.builds(Ended, texts, st.sampled_from(["failed", "skipped", "parent"]), st.lists(texts).map(tuple)),
 )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conduit.bench.run import machine
-from conduit.bench.run.machine import Watch, config_lines, cpu_model, standing_doubts
+from conduit.bench.run.machine import Watch, config_lines, cpu_model, machine_warnings
 
 SECOND = 1_000_000_000
 
@@ -37,7 +37,7 @@ def waited(kernel: Kernel, waiting_ns: int) -> None:
 
 
 def codes(watch: Watch) -> list[str]:
-    return [doubt.code for doubt in watch.doubts()]
+    return [warning.code for warning in watch.warnings()]
 
 
 def test_a_thread_that_waited_for_a_cpu_says_that_the_machine_is_loaded(kernel: Kernel) -> None:
@@ -45,13 +45,13 @@ def test_a_thread_that_waited_for_a_cpu_says_that_the_machine_is_loaded(kernel: 
     watch = Watch()
     waited(kernel, 5 + SECOND // 5)
     kernel.now_ns = SECOND
-    [doubt] = watch.doubts()
-    assert doubt.code == "loaded-machine"
-    assert "20%" in doubt.cause
-    assert "taskset" in doubt.remedy
+    [warning] = watch.warnings()
+    assert warning.code == "loaded-machine"
+    assert "20%" in warning.cause
+    assert "taskset" in warning.remedy
 
 
-def test_a_little_waiting_is_no_doubt(kernel: Kernel) -> None:
+def test_a_little_waiting_is_no_warning(kernel: Kernel) -> None:
     waited(kernel, 0)
     watch = Watch()
     waited(kernel, SECOND // 25)
@@ -91,9 +91,9 @@ def test_a_control_group_that_throttles_is_noticed_in_both_versions(
     watch = Watch()
     kernel.files[file] = text.format(usec=501_000)
     kernel.now_ns = SECOND
-    [doubt] = watch.doubts()
-    assert doubt.code == "throttled"
-    assert "50%" in doubt.cause
+    [warning] = watch.warnings()
+    assert warning.code == "throttled"
+    assert "50%" in warning.cause
 
 
 def test_cores_that_slow_down_for_heat_are_noticed(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,20 +101,20 @@ def test_cores_that_slow_down_for_heat_are_noticed(kernel: Kernel, monkeypatch: 
     monkeypatch.setattr(machine, "_thermal_events", lambda: next(count))
     watch = Watch()
     kernel.now_ns = SECOND
-    [doubt] = watch.doubts()
-    assert doubt.code == "overheated"
-    assert "5 times" in doubt.cause
+    [warning] = watch.warnings()
+    assert warning.code == "overheated"
+    assert "5 times" in warning.cause
 
 
 @pytest.mark.parametrize(
-    ("governors", "doubted"),
+    ("governors", "warninged"),
     [({"powersave"}, True), ({"performance", "schedutil"}, True), ({"performance"}, False), (set(), False)],
 )
 def test_a_governor_that_scales_the_frequency_is_said_once(
-    monkeypatch: pytest.MonkeyPatch, governors: set[str], doubted: bool
+    monkeypatch: pytest.MonkeyPatch, governors: set[str], warninged: bool
 ) -> None:
     monkeypatch.setattr(machine, "frequency_governors", lambda: sorted(governors))
-    assert [doubt.code for doubt in standing_doubts()] == (["frequency-scaled"] if doubted else [])
+    assert [warning.code for warning in machine_warnings()] == (["frequency-scaled"] if warninged else [])
 
 
 def test_where_the_kernel_says_nothing_nothing_is_claimed(kernel: Kernel) -> None:

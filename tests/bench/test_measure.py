@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from conduit._native import available
 from conduit.bench.result import Measurement
-from conduit.bench.run.loop import Benchmark, BenchmarkMisuseError
+from conduit.bench.run.loop import Benchmark
 from conduit.bench.run.measure import (
-    MOST_ITERATIONS,
+    MAX_ITERATIONS,
     Options,
     Run,
     call,
@@ -20,8 +20,9 @@ from conduit.bench.run.measure import (
     count_instructions,
     measure,
     next_n,
-    spread_doubt,
+    spread_warning,
 )
+from conduit.errors import BenchmarkMisuseError
 from tests.native.operations import EXPECTED
 
 
@@ -58,7 +59,7 @@ def counting_by_range(operation: Callable[[], object]) -> Callable[[Benchmark], 
 @given(st.integers(1, 10**12), st.integers(1, 10**9), st.integers(0, 10**12))
 def test_n_grows_by_at_least_one_and_at_most_a_hundred_times(goal: int, last: int, elapsed: int) -> None:
     n = next_n(goal, last, elapsed, last)
-    assert min(last + 1, MOST_ITERATIONS) <= n <= min(max(100 * last, last + 1), MOST_ITERATIONS)
+    assert min(last + 1, MAX_ITERATIONS) <= n <= min(max(100 * last, last + 1), MAX_ITERATIONS)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ def test_a_loop_left_early_is_refused_with_what_to_look_for() -> None:
         for _ in b:
             break
 
-    with pytest.raises(BenchmarkMisuseError, match="left 2 iterations early"):
+    with pytest.raises(BenchmarkMisuseError, match="ended 2 iterations early"):
         ran(bench, 3)
 
 
@@ -234,7 +235,7 @@ def test_the_collector_is_what_was_asked_for_while_measuring_and_as_before_after
 ) -> None:
     states: list[bool] = []
     before = gc.isenabled()
-    ran(lambda b: states.append(gc.isenabled()), collector=mode)
+    ran(lambda b: states.append(gc.isenabled()), gc_mode=mode)
     assert states == [enabled]
     assert gc.isenabled() == before
 
@@ -244,8 +245,8 @@ def test_collecting_at_the_end_of_a_run_is_part_of_its_time(
 ) -> None:
     monkeypatch.setattr("conduit.bench.run.measure.gc.collect", lambda: clock.pass_ns(1_000))
     bench = looping(lambda: clock.pass_ns(1))
-    assert ran(bench, 10, collector="collect").elapsed_ns == 1_010
-    assert ran(bench, 10, collector="off").elapsed_ns == 10
+    assert ran(bench, 10, gc_mode="collect").elapsed_ns == 1_010
+    assert ran(bench, 10, gc_mode="off").elapsed_ns == 10
 
 
 # Threads.
@@ -298,9 +299,9 @@ def test_allocations_are_those_counted_by_hand_whatever_the_shape_of_the_loop(
     operation: Callable[[], object], shape: Callable[[Callable[[], object]], Callable[[Benchmark], None]]
 ) -> None:
     run = Run("BenchmarkX", shape(operation), Options())
-    counted, doubts = count_allocations(run, call(run, Benchmark("BenchmarkX", 50)))
+    counted, warnings = count_allocations(run, call(run, Benchmark("BenchmarkX", 50)))
     assert (counted.allocations_per_op, counted.bytes_per_op) == EXPECTED[operation]
-    assert not doubts
+    assert not warnings
 
 
 @pytest.mark.skipif(not available(), reason="the native extension is not built")
@@ -320,7 +321,7 @@ def test_what_is_allocated_while_the_timer_is_stopped_does_not_count(operation: 
 
 
 @pytest.mark.skipif(not available(), reason="the native extension is not built")
-def test_an_operation_that_allocates_differently_every_time_is_doubted() -> None:
+def test_an_operation_that_allocates_differently_every_time_is_warninged() -> None:
     turns = iter(range(10**6))
 
     def bench(b: Benchmark) -> None:
@@ -328,8 +329,8 @@ def test_an_operation_that_allocates_differently_every_time_is_doubted() -> None
             [object()] * next(turns)
 
     run = Run("BenchmarkX", bench, Options())
-    _, doubts = count_allocations(run, call(run, Benchmark("BenchmarkX", 50)))
-    assert [doubt.code for doubt in doubts] == ["unrepeatable-allocations"]
+    _, warnings = count_allocations(run, call(run, Benchmark("BenchmarkX", 50)))
+    assert [warning.code for warning in warnings] == ["unrepeatable-allocations"]
 
 
 def kept_growing(every: int) -> Callable[[], object]:
@@ -346,11 +347,11 @@ def kept_growing(every: int) -> Callable[[], object]:
 
 
 @pytest.mark.skipif(not available(), reason="the native extension is not built")
-def test_what_only_a_few_iterations_allocate_is_a_doubt_and_not_in_the_number() -> None:
+def test_what_only_a_few_iterations_allocate_is_a_warning_and_not_in_the_number() -> None:
     run = Run("BenchmarkX", looping(kept_growing(50)), Options())
-    counted, doubts = count_allocations(run, call(run, Benchmark("BenchmarkX", 50)))
+    counted, warnings = count_allocations(run, call(run, Benchmark("BenchmarkX", 50)))
     assert (counted.allocations_per_op, counted.bytes_per_op) == (1, 16)
-    assert [doubt.code for doubt in doubts] == ["irregular-allocations"]
+    assert [warning.code for warning in warnings] == ["irregular-allocations"]
 
 
 @pytest.mark.skipif(not available(), reason="the native extension is not built")
@@ -415,30 +416,30 @@ def test_counting_instructions_leaves_no_trace_function_behind() -> None:
 
 def test_a_benchmark_that_never_loops_is_too_quick_to_be_true() -> None:
     result = measured(lambda b: None)
-    assert "too-quick" in [doubt.code for doubt in result.doubts]
-    assert "for _ in b" in next(doubt.remedy for doubt in result.doubts if doubt.code == "too-quick")
+    assert "too-quick" in [warning.code for warning in result.warnings]
+    assert "for _ in b" in next(warning.remedy for warning in result.warnings if warning.code == "too-quick")
 
 
 def test_an_honest_loop_is_not_too_quick() -> None:
     result = measured(looping(lambda: None))
-    assert "too-quick" not in [doubt.code for doubt in result.doubts]
+    assert "too-quick" not in [warning.code for warning in result.warnings]
 
 
-def test_too_few_iterations_are_doubted_unless_they_were_asked_for() -> None:
+def test_too_few_iterations_are_warninged_unless_they_were_asked_for() -> None:
     slow = looping(lambda: sum(range(300_000)))
-    assert "few-iterations" in [doubt.code for doubt in measured(slow, goal_ns=1).doubts]
-    assert "few-iterations" not in [doubt.code for doubt in measured(slow, iterations=1).doubts]
+    assert "few-iterations" in [warning.code for warning in measured(slow, goal_ns=1).warnings]
+    assert "few-iterations" not in [warning.code for warning in measured(slow, iterations=1).warnings]
 
 
-def test_repetitions_far_apart_are_doubted_and_close_ones_are_not() -> None:
+def test_repetitions_far_apart_are_warninged_and_close_ones_are_not() -> None:
     def times(*ns: int) -> list[Measurement]:
         return [Measurement("X", 1, 1, value) for value in ns]
 
-    doubt = spread_doubt(times(100, 120))
-    assert doubt is not None
-    assert "20%" in doubt.cause
-    assert spread_doubt(times(100, 109)) is None
-    assert spread_doubt(times(100)) is None
+    warning = spread_warning(times(100, 120))
+    assert warning is not None
+    assert "20%" in warning.cause
+    assert spread_warning(times(100, 109)) is None
+    assert spread_warning(times(100)) is None
 
 
 def test_the_loops_own_cost_can_be_subtracted() -> None:

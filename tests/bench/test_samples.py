@@ -79,7 +79,7 @@ def test_logarithm_and_exponential_agree_with_the_library_to_the_last_bits(x: fl
     assert exp(log(x)) == pytest.approx(x, rel=1e-12)
 
 
-def test_an_exact_unit_shows_its_most_frequent_value_and_doubts_the_others() -> None:
+def test_an_exact_unit_shows_its_most_frequent_value_and_warnings_the_others() -> None:
     summary = samples.summarize_exact([5.0, 6.0, 6.0])
     assert (summary.center, summary.low, summary.high) == (6.0, 5.0, 6.0)
     assert summary.warnings == ("exact distribution expected, but values range from 5 to 6",)

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conduit.bench.result import AllocationCount, BenchmarkResult, Measurement
-from conduit.bench.run.targets import Target, TargetsError, format_amount, judge, parse_amount, read_targets
-from conduit.bench.text.reader import name_sources, read_benchmarks
-from conduit.bench.text.unit_metadata import UnitTable
+from conduit.bench.run.targets import Target, format_amount, judge, parse_amount, read_targets
+from conduit.bench.text.reader import name_inputs, read_benchmarks
+from conduit.bench.text.unit_metadata import UnitMetadata
+from conduit.errors import ConfigurationError
 from tests.bench.commands import GOOD, Command
 
 
@@ -109,7 +110,7 @@ def test_allocations_of_zero_meet_a_target_of_zero() -> None:
     [
         ("[tool.conduit.targets.X]\ntime = 5", "targets.'X'.time: expected at least one of target"),
         ("[tool.conduit.targets]\nX = 5", "targets.'X': expected metrics"),
-        ("[tool.conduit]\ntargets = 5", "expected a table of benchmarks"),
+        ("[tool.conduit]\ntargets = 5", "targets: expected a table"),
         ("[tool.conduit.targets.X]\ntime = { goal = '5ms' }", "unknown limit 'goal'"),
         ("[tool.conduit.targets.X]\ntime = { target = '5 parsecs' }", "time.target: invalid duration"),
         ("[tool.conduit.targets.X]\nmemory = { target = 'much' }", "memory.target: invalid size"),
@@ -119,7 +120,7 @@ def test_allocations_of_zero_meet_a_target_of_zero() -> None:
     ],
 )
 def test_a_wrong_entry_is_named_with_its_place(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(TargetsError, match=message.replace("(", r"\(")):
+    with pytest.raises(ConfigurationError, match=message.replace("(", r"\(")):
         read(tmp_path, text)
 
 
@@ -172,6 +173,6 @@ def test_no_line_of_the_table_is_a_line_of_the_benchmark_format(run_bench: Comma
     (project / "pyproject.toml").write_text(TARGETS)
     answer = run_bench("--check", "-benchmem", "-benchtime=20x", "-bench=Call", "-o", "out.txt", bench_a=GOOD)
     assert "verdict" in answer.stdout
-    records = list(read_benchmarks(name_sources([str(project / "out.txt")])[0], UnitTable()))
+    records = list(read_benchmarks(name_inputs([str(project / "out.txt")])[0], UnitMetadata()))
     assert [type(record).__name__ for record in records] == ["Result"]
     assert {"goos", "goarch", "pkg", "python"} <= set(records[0].configuration.values)  # type: ignore[union-attr]

@@ -53,7 +53,7 @@ def test_a_hook_of_somebody_else_is_neither_overwritten_nor_removed(
     for action in ("install", "uninstall"):
         run = conduit_command("hook", action, cwd=repository)
         assert run.returncode == 1
-        assert "stays as it is" in run.stderr
+        assert "is left unchanged" in run.stderr
     assert hook.read_text() == "#!/bin/sh\ntrue\n"
 
 

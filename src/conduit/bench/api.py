@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from conduit.bench.names import NameFilter, go_name
 from conduit.bench.result import BenchmarkFailedError, BenchmarkResult
-from conduit.bench.run.events import Doubted, Ended, Event, Measured
-from conduit.bench.run.loop import Benchmark, BenchmarkMisuseError
+from conduit.bench.run.events import Ended, Event, Measured, Warned
 from conduit.bench.run.measure import Options
 from conduit.bench.run.runner import Runner
+from conduit.errors import BenchmarkMisuseError
 from conduit.units import parse_duration_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conduit.bench.run.loop import BenchmarkFunction
-    from conduit.bench.run.measure import Collector
+    from conduit.bench.run.loop import Benchmark, BenchmarkFunction
+    from conduit.bench.run.measure import GcMode
 
 
 def benchmark(
@@ -26,13 +26,13 @@ def benchmark(
     name: str = "",
     benchtime: str = "1s",
     count: int = 1,
-    gc: Collector = "off",
+    gc: GcMode = "off",
     allocations: bool = True,
     bytecodes: bool = False,
     threads: int | None = None,
     short: bool = False,
 ) -> BenchmarkResult:
-    """Measures a function, as `testing.Benchmark` does in Go.
+    """Measure a function, as `testing.Benchmark` does in Go.
 
     `function` is a benchmark function, which takes `b` and loops `for _ in b`; or one that takes nothing, which is
     then the operation itself and is called in such a loop. Either may be `async`. `benchtime` is a time or a number
@@ -49,7 +49,7 @@ def benchmark(
         iterations=iterations,
         count=count,
         threads=threads,
-        collector=gc,
+        gc_mode=gc,
         counts_allocations=allocations,
         counts_bytecodes=bytecodes,
         short=short,
@@ -88,8 +88,8 @@ def _run(name: str, function: BenchmarkFunction, options: Options) -> BenchmarkR
             raise BenchmarkFailedError(name, event.log, event.outcome)
         if isinstance(event, Measured):
             samples.append(event.measurement)
-    doubts = tuple(event.doubt for event in events if isinstance(event, Doubted))
-    return BenchmarkResult(name, tuple(samples), doubts)
+    warnings = tuple(event.warning for event in events if isinstance(event, Warned))
+    return BenchmarkResult(name, tuple(samples), warnings)
 
 
 def _as_benchmark(function: Callable[..., Any]) -> BenchmarkFunction:

@@ -87,7 +87,7 @@ class NameFilter:
         self._skip = _compile(skip, "skip") if skip else None
 
     def match(self, full_name: str) -> Match:
-        """Decides about one full name, its levels separated by `/`."""
+        """Decide about one full name, its levels separated by `/`."""
         levels = full_name.split("/")
         found = _match_any(self._bench, levels)
         if found.matches and self._skip is not None:
@@ -123,7 +123,7 @@ def _compile(text: str, flag: str) -> list[list[re.Pattern[str]]]:
 
 
 def split_outside_brackets(text: str, separator: str) -> list[str]:
-    """Cuts at a separator that is in no `[…]`, no `(…)` and not behind a backslash."""
+    """Cut at a separator that is in no `[…]`, no `(…)` and not behind a backslash."""
     parts: list[str] = []
     squares = rounds = start = position = 0
     while position < len(text):

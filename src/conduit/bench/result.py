@@ -1,4 +1,4 @@
-"""What a benchmark gave: one `Measurement` a repetition, its doubts with it; `BenchmarkResult` for all repetitions.
+"""What a benchmark gave: one `Measurement` a repetition, its warnings with it; `BenchmarkResult` for all repetitions.
 
 The numbers are kept as they were counted (iterations, nanoseconds, requests, bytes); what is divided is derived.
 """
@@ -25,7 +25,7 @@ class BenchmarkFailedError(ConduitError):
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class MeasurementWarning:
     """Why a result may not be what it seems: a short `code`, the `cause` as found, and what to do about it."""
 
     code: str
@@ -75,7 +75,7 @@ class Measurement:
     loop_ns: float = 0.0
     metrics: Mapping[str, float] = field(default_factory=dict)
     log: tuple[str, ...] = ()
-    doubts: tuple[Doubt, ...] = ()
+    warnings: tuple[MeasurementWarning, ...] = ()
 
     @property
     def ns_per_op(self) -> float:
@@ -132,7 +132,7 @@ class BenchmarkResult:
 
     name: str
     samples: tuple[Measurement, ...]
-    common_doubts: tuple[Doubt, ...] = ()
+    common_warnings: tuple[MeasurementWarning, ...] = ()
 
     @property
     def n(self) -> int:
@@ -165,10 +165,10 @@ class BenchmarkResult:
         return self.samples[-1].metrics
 
     @property
-    def doubts(self) -> tuple[Doubt, ...]:
-        """Every repetition's doubts, each once, and those about all of them together."""
-        own = [doubt for sample in self.samples for doubt in sample.doubts]
-        return tuple(dict.fromkeys([*own, *self.common_doubts]))
+    def warnings(self) -> tuple[MeasurementWarning, ...]:
+        """Every repetition's warnings, each once, and those about all of them together."""
+        own = [warning for sample in self.samples for warning in sample.warnings]
+        return tuple(dict.fromkeys([*own, *self.common_warnings]))
 
     def value(self, unit: str) -> float | None:
         """The median of a unit over the repetitions that have it, or None."""

@@ -28,13 +28,13 @@ _ROUNDS = 8
 
 DEFAULT_FOLDER = "benchmarks"
 NO_DEFAULT_FOLDER = (
-    f"there is no folder {DEFAULT_FOLDER} here, which is taken where no PATH is given; "
-    "name a bench_*.py file, or a folder with some (`.` is this one and all below it)"
+    f"no PATH given and there is no ./{DEFAULT_FOLDER} folder; "
+    "name a bench_*.py file or a folder that has some (`.` searches this folder and all below it)"
 )
 
 
 def declare_against(flags: FlagSet) -> None:
-    """Declares the flags that belong to comparisons."""
+    """Declare the flags that belong to comparisons."""
     flags.option(
         "against", "compare with this git revision, or with a checkout at this path", metavar="REV|PATH"
     )
@@ -67,7 +67,7 @@ def _format(text: str) -> str:
 
 
 def run_against_command(parsed: Parsed) -> int:
-    """Compares, prints and gates; returns the exit status."""
+    """Compare, prints and gates; returns the exit status."""
     from conduit.bench.against.interleaved import run_against
     from conduit.bench.against.worktree import current_checkout
 
@@ -89,7 +89,7 @@ def run_against_command(parsed: Parsed) -> int:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Lets SIGTERM end the run as Ctrl-C does: what was started is ended, what was made is removed."""
+    """Let SIGTERM end the run as Ctrl-C does: what was started is ended, what was made is removed."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -146,7 +146,7 @@ def _plan(parsed: Parsed, root: Path, here: Path) -> Plan:
         bench=parsed["bench"],
         skip=parsed["skip"],
         short=parsed["short"],
-        collector=parsed["gc"],
+        gc_mode=parsed["gc"],
         budget_ns=budget_ns,
         counts=tuple(counts),
         seed=parsed["seed"],
@@ -154,7 +154,7 @@ def _plan(parsed: Parsed, root: Path, here: Path) -> Plan:
 
 
 class _Progress:
-    """One line on standard error that is written over; only where somebody looks."""
+    """A line on standard error that is overwritten; only on a terminal."""
 
     def show(self, text: str) -> None:
         if sys.stderr.isatty():
@@ -182,7 +182,7 @@ def _print(result: AgainstResult, rows: list[AgainstRow], form: str) -> None:
 
         print(f"old: {result.old}\nnew: {result.new}")
         Page(sys.stdout, None, False).table(header, cells)
-    for name, side in result.lonely:
+    for name, side in result.unpaired:
         print(f"{'- ' * (form == 'markdown')}{_short(name)}: on the {side} side only")
 
 
@@ -243,7 +243,7 @@ def _json(result: AgainstResult, rows: list[AgainstRow]) -> str:
         "old": result.old,
         "new": result.new,
         "rows": [row_object(row) for row in rows],
-        "one_side_only": [{"name": name, "side": side} for name, side in result.lonely],
+        "one_side_only": [{"name": name, "side": side} for name, side in result.unpaired],
         "problems": [problem._asdict() for problem in result.problems],
         "notes": result.notes,
         "interrupted": result.interrupted,
@@ -269,7 +269,7 @@ def _say(text: str) -> None:
 
 
 def run_self_test(parsed: Parsed) -> int:
-    """Compares the checkout with itself again and again, and says what this machine can tell apart."""
+    """Compare the checkout with itself again and again, and says what this machine can tell apart."""
     from dataclasses import replace
 
     from conduit.bench.against.interleaved import run_against
@@ -305,7 +305,7 @@ def _print_self_test(rows: list[AgainstRow], rounds: int) -> None:
     widest = apart[min(math.ceil(0.95 * len(apart)), len(apart)) - 1]
     print(f"{len(rows)} comparisons of this checkout with itself, in {rounds} rounds")
     print(f"false alarms: {alarms}; unresolved: {unresolved}")
-    print(f"floors of identical code lie up to {widest * 100:.2f}% apart (19 times in 20)")
+    print(f"identical code differs by up to {widest * 100:.2f}% on this machine (95% of the time)")
     if unresolved * 2 > len(rows):
         print("this machine is too busy, or --budget too short: most comparisons could not be resolved")
     elif alarms:

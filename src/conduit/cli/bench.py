@@ -19,7 +19,7 @@ from conduit.cli.against import (
 from conduit.cli.flags import FlagSet
 from conduit.cli.history_flags import declare_save, save_run
 from conduit.cli.profiling import add_profile_flags, declare_page, profile_to_show, show_page
-from conduit.errors import UsageError
+from conduit.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -80,9 +80,9 @@ def flags() -> FlagSet:
     )
     found.option(
         "gc",
-        "the garbage collector while measuring: off, on, or collect (off, and one collection counts)",
+        "the garbage gc_mode while measuring: off, on, or collect (off, and one collection counts)",
         default="off",
-        parse=_collector,
+        parse=_gc_mode,
         metavar="off|on|collect",
     )
     found.switch("subtract-loop", "subtract what an empty loop costs here from ns/op")
@@ -97,7 +97,7 @@ def flags() -> FlagSet:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command."""
+    """Run the command."""
     parsed = flags().parse(arguments, positionals="mixed")
     if parsed["against"] or parsed["self-test"]:
         return run_against_command(parsed) if parsed["against"] else run_self_test(parsed)
@@ -200,7 +200,7 @@ def _options(parsed: Parsed) -> Options:
         threads=parsed["threads"],
         warm_up_ns=warm_up_ns if warm_up_iterations is None else 0,
         warm_up_iterations=warm_up_iterations or 0,
-        collector=parsed["gc"],
+        gc_mode=parsed["gc"],
         counts_allocations=parsed["benchmem"] or parsed["check"],
         counts_bytecodes=parsed["bytecodes"],
         subtracts_loop=parsed["subtract-loop"],
@@ -214,12 +214,12 @@ def _check(session: Session, parsed: Parsed, transcript: Transcript) -> bool:
 
     from conduit.bench.run.allocations import unavailable_reason
     from conduit.bench.run.discover import project_root
-    from conduit.bench.run.targets import VERDICT_HEADER, TargetsError, judge, read_targets, verdict_row
+    from conduit.bench.run.targets import VERDICT_HEADER, judge, read_targets, verdict_row
 
     path = project_root(Path.cwd()) / "pyproject.toml"
     targets = read_targets(path)
     if not targets:
-        raise TargetsError(f"{path} has no [tool.conduit.targets] to check against")
+        raise ConfigurationError(f"{path} has no [tool.conduit.targets] to check against")
     reason = unavailable_reason()
     unavailable = {} if reason is None else {"B/op": reason, "allocs/op": reason}
     # A filtered run measures what it was asked for; only a whole one can miss a benchmark.
@@ -230,7 +230,7 @@ def _check(session: Session, parsed: Parsed, transcript: Transcript) -> bool:
 
 
 def print_table(transcript: Transcript, header: list[str], rows: list[list[str]]) -> None:
-    """Prints rows among the results. No line of it is one of the benchmark format: its readers pass over it."""
+    """Print rows among the results. No line of it is one of the benchmark format: its readers pass over it."""
     import io
 
     from conduit.cli.tables import Page
@@ -288,7 +288,7 @@ def _shuffle(text: str) -> int | str:
         raise ValueError('should be "off", "on", or a valid integer') from None
 
 
-def _collector(text: str) -> str:
+def _gc_mode(text: str) -> str:
     if text not in ("off", "on", "collect"):
         raise ValueError("expected off, on or collect")
     return text

@@ -27,7 +27,7 @@ _FORMATS = ("text", "csv", "json", "markdown", "classic")
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command; returns 0, or 2 where the call or an input was wrong."""
+    """Run the command; returns 0, or 2 where the call or an input was wrong."""
     flags = _flags()
     try:
         parsed = flags.parse(arguments)
@@ -174,7 +174,7 @@ _TESTS = {"none": "none", "u": "utest", "u-test": "utest", "utest": "utest"} | d
 
 def _classic(parsed: Parsed) -> int:
     from conduit.bench.compare import classic, classic_table
-    from conduit.bench.text.reader import Source
+    from conduit.bench.text.reader import InputFile
 
     order = parsed["sort"].removeprefix("-")
     test = _TESTS.get(parsed["delta-test"].lower())
@@ -190,7 +190,7 @@ def _classic(parsed: Parsed) -> int:
         reverse=parsed["sort"].startswith("-"),
         geomean=parsed["geomean"],
     )
-    tables = classic.classic_tables([Source(path, path) for path in parsed.positionals], options)
+    tables = classic.classic_tables([InputFile(path, path) for path in parsed.positionals], options)
     if parsed["csv"]:
         text = classic_table.format_classic_csv(tables, ranges=not parsed["norange"])
     else:
@@ -223,7 +223,7 @@ def _print(comparison: Comparison, judged: Sequence[Judged], parsed: Parsed) -> 
 
 
 def _write(stream: object, text: str) -> None:
-    """Writes text as UTF-8, whatever the locale is; bytes that were not UTF-8 come out as they went in."""
+    """Write text as UTF-8, whatever the locale is; bytes that were not UTF-8 come out as they went in."""
     buffer = getattr(stream, "buffer", None)
     if buffer is None:
         stream.write(text)  # type: ignore[attr-defined]

@@ -19,8 +19,8 @@ _WORTH_SAYING = ("minor", "moderate", "major", "verify")
 
 
 def declare_gate(flags: FlagSet) -> None:
-    """Declares `-gate`, which may stand alone or say `strict`; its value is "", "on" or "strict"."""
-    help = "exit 1 on regressions; -gate=strict: also where the evidence is too short to decide"
+    """Declare `-gate`, which may stand alone or say `strict`; its value is "", "on" or "strict"."""
+    help = "exit 1 on regressions; -gate=strict: also if a comparison is undecided"
     flags.flags["gate"] = Flag("gate", _parse_gate, "", help, is_switch=True)
 
 
@@ -39,7 +39,7 @@ def gates_of_project() -> Gates:
 
 
 def report_gate(judged: Sequence[Judged], unpaired: Sequence[tuple[str, str, str]], mode: str) -> int:
-    """Says on standard error what got slower, what is undecided and what has no counterpart; returns the exit status."""
+    """Say on standard error what got slower, what is undecided and what has no counterpart; returns the exit status."""
     from conduit.bench.compare.exports import delta_text
     from conduit.bench.compare.verdicts import outcome
 

@@ -26,7 +26,7 @@ _NO_TESTS = 5  # pytest's status where no test was selected
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command."""
+    """Run the command."""
     flags = FlagSet(_USAGE)
     flags.option("timeout", "run: give up after this time", default="30s", metavar="TIME")
     flags.option("k", "run: the tests to select", default="TestPerformance", metavar="EXPRESSION")
@@ -41,7 +41,7 @@ def _install(parsed: Parsed) -> int:
     path = _hook_path()
     if path.exists() and not _is_ours(path):
         raise ConduitError(
-            f"{path} is a hook of somebody else's and stays as it is; add this line to it: {_command()}"
+            f"{path} was not made by Conduit and is left unchanged; add this line to it: {_command()}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".new")
@@ -58,7 +58,7 @@ def _uninstall(parsed: Parsed) -> int:
         print(f"there is no hook at {path}")
         return 0
     if not _is_ours(path):
-        raise ConduitError(f"{path} is a hook of somebody else's and stays as it is")
+        raise ConduitError(f"{path} was not made by Conduit and is left unchanged")
     path.unlink()
     print(f"removed {path}")
     return 0

@@ -17,7 +17,7 @@ QUIET_S = 1.0
 
 @contextlib.contextmanager
 def results_alone_on_stdout() -> Iterator[TextIO]:
-    """Yields the stream for results; until it ends, all else written to standard output goes to standard error.
+    """Yield the stream for results; until it ends, all else written to standard output goes to standard error.
 
     This holds for `print`, for C code and for child processes: file descriptor 1 itself is lent.
     """
@@ -56,7 +56,7 @@ class Results:
         self.progress = Progress(sys.stderr)
 
     def write(self, text: str) -> None:
-        """Writes a piece of output."""
+        """Write a piece of output."""
         self.progress.clear()
         self._stream.write(text)
         self._stream.flush()
@@ -78,14 +78,14 @@ class Progress:
         self._has_line = False
 
     def show(self, text: str) -> None:
-        """Replaces the line."""
+        """Replace the line."""
         if self._is_shown and time.monotonic() - self._since > QUIET_S:
             self._stream.write(f"\r\x1b[K{text[:100]}")
             self._stream.flush()
             self._has_line = True
 
     def clear(self) -> None:
-        """Takes the line away before something else is written."""
+        """Take the line away before something else is written."""
         if self._has_line:
             self._stream.write("\r\x1b[K")
             self._stream.flush()

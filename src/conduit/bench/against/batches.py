@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from conduit.bench.names import UniqueNames
 from conduit.bench.run.events import Ended
-from conduit.bench.run.loop import Benchmark, BenchmarkMisuseError
+from conduit.bench.run.loop import Benchmark
 from conduit.bench.run.machine import processors
 from conduit.bench.run.measure import Options, Run, call, count_allocations, count_instructions
 from conduit.bench.run.runner import attempt
+from conduit.errors import BenchmarkMisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from conduit.bench.names import NameFilter
-    from conduit.bench.result import AllocationCount, Doubt
+    from conduit.bench.result import AllocationCount, MeasurementWarning
     from conduit.bench.run.loop import BenchmarkFunction, ChildRunner
 
 _Answer = TypeVar("_Answer")
@@ -51,31 +52,31 @@ class Prepared:
     options: Options
 
     def run_batch(self, n: int) -> BatchTiming:
-        """Runs n iterations, with the set-up around them (of its parents, too), and returns what the n took.
+        """Run n iterations, with the set-up around them (of its parents, too), and returns what the n took.
 
         Raises what the benchmark raises, `b.skip` and `b.fail` included.
         """
-        finished = self._reach(lambda run: call(run, _new(run, n)))
+        finished = self._run_at_path(lambda run: call(run, _new(run, n)))
         return BatchTiming(n, finished.elapsed_ns, finished.cpu_ns, dict(finished.metrics))
 
-    def count_allocations(self) -> tuple[AllocationCount, tuple[Doubt, ...]]:
-        """Counts one operation's allocations; `allocations.unavailable_reason()` has to be None."""
-        return self._reach(lambda run: count_allocations(run, call(run, _new(run, 1))))
+    def count_allocations(self) -> tuple[AllocationCount, tuple[MeasurementWarning, ...]]:
+        """Count one operation's allocations; `allocations.unavailable_reason()` has to be None."""
+        return self._run_at_path(lambda run: count_allocations(run, call(run, _new(run, 1))))
 
     def count_bytecodes(self) -> int:
-        """Counts one operation's instructions."""
-        return self._reach(count_instructions)
+        """Count one operation's instructions."""
+        return self._run_at_path(count_instructions)
 
-    def _reach(self, work: Callable[[Run], _Answer]) -> _Answer:
+    def _run_at_path(self, work: Callable[[Run], _Answer]) -> _Answer:
         run = Run(self.path[0], self.function, self.options, threads=self.options.threads or processors())
         if len(self.path) == 1:
             return work(run)
-        descent = _Descent(self.path, run, work)
+        descent = _SubBenchmarkRunner(self.path, run, work)
         call(run, _new(run, 1, descent))
         return cast("_Answer", descent.answer())
 
 
-class _Descent:
+class _SubBenchmarkRunner:
     """Leads from a parent to one of its sub-benchmarks, and does the work there; the others are passed by."""
 
     def __init__(self, path: tuple[str, ...], run: Run, work: Callable[[Run], object]) -> None:
@@ -100,7 +101,7 @@ class _Descent:
         if len(self._path) == 2:
             self._answers.append(self._work(run))
             return
-        descent = _Descent(self._path[1:], run, self._work)
+        descent = _SubBenchmarkRunner(self._path[1:], run, self._work)
         call(run, _new(run, 1, descent))
         self._answers.append(descent.answer())
 
@@ -119,19 +120,19 @@ class _Descent:
 def prepare(
     functions: Mapping[str, BenchmarkFunction], names: NameFilter, options: Options
 ) -> tuple[list[Prepared], list[Ended]]:
-    """Runs every benchmark that the filter means once; returns the measurable ones, and what failed or skipped.
+    """Run every benchmark that the filter means once; return the measurable ones, and what failed or skipped.
 
     `functions` is what `discover.load` returns.
     """
     ready: list[Prepared] = []
     ended: list[Ended] = []
     for name, function in functions.items():
-        finder = _Finder(names, function, options, (), ready, ended)
+        finder = _Discovery(names, function, options, (), ready, ended)
         finder.visit(name, function)
     return ready, ended
 
 
-class _Finder:
+class _Discovery:
     def __init__(
         self,
         names: NameFilter,
@@ -158,11 +159,11 @@ class _Finder:
             return True
         run = Run(name, function, self._options, threads=self._options.threads or processors())
         path = (*self._above, name)
-        below = _Finder(self._names, self._top, self._options, path, self._ready, self._ended)
+        below = _Discovery(self._names, self._top, self._options, path, self._ready, self._ended)
         first = _new(run, 1, below)
         outcome = attempt(run, lambda: call(run, first))
         if outcome != "done":
-            self._ended.append(Ended(name, outcome, tuple(run.journal)))
+            self._ended.append(Ended(name, outcome, tuple(run.log_lines)))
         elif not first.has_children and not match.is_partial:
             self._ready.append(Prepared(name, path, self._top, self._options))
         return outcome != "failed"

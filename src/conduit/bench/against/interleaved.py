@@ -19,9 +19,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conduit.bench.against.process import Side, SideBrokenError
+from conduit.bench.against.process import BenchmarkProcess, ProcessEndedError
 from conduit.bench.compare.verdicts import Gates, closes, grade_of, worsening
-from conduit.bench.statistics.paired import PairTimes, decide, wants_more, weigh
+from conduit.bench.statistics.paired import PairTimes, decide, needs_more_pairs, summarize_pairs
 from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     from conduit.bench.against.worktree import Checkout
     from conduit.bench.compare.verdicts import Grade
-    from conduit.bench.statistics.paired import Evidence, State
+    from conduit.bench.statistics.paired import PairedSummary, State
 
 BATCH_NS = 3_000_000  # shorter than a scheduler's turn: on a busy machine some batches still have a core to themselves
-MOST_BATCHES = 20
-FEWEST_BATCHES = 3
-TURN_NS = 2 * MOST_BATCHES * BATCH_NS
+MAX_BATCHES = 20
+MIN_BATCHES = 3
+TURN_NS = 2 * MAX_BATCHES * BATCH_NS
 _LABELS = ("old", "new")
 
 
@@ -46,7 +46,7 @@ class Plan:
     bench: str = "."
     skip: str = ""
     short: bool = False
-    collector: str = "off"
+    gc_mode: str = "off"
     budget_ns: int = 60_000_000_000
     counts: tuple[str, ...] = ("B/op", "allocs/op")
     seed: int | None = None
@@ -68,13 +68,13 @@ class Measured:
     pairs: list[PairTimes] = field(default_factory=list)
     counts: dict[str, tuple[float, float]] = field(default_factory=dict)
     n: int = 0
-    batches: int = MOST_BATCHES
-    busiest: float = 0.0  # the most processors that a batch kept busy
+    batches: int = MAX_BATCHES
+    max_cpu_ratio: float = 0.0  # the most processors that a batch kept busy
 
     @property
     def is_one_core(self) -> bool:
         """Whether it computes, and in one thread at a time: what waits or runs in parallel may need other cores."""
-        return 0.5 <= self.busiest <= 1.1
+        return 0.5 <= self.max_cpu_ratio <= 1.1
 
 
 class AgainstRow(NamedTuple):
@@ -88,17 +88,17 @@ class AgainstRow(NamedTuple):
     state: State
     grade: Grade
     closes_gate: bool
-    evidence: Evidence | None
+    evidence: PairedSummary | None
 
 
 @dataclass(slots=True)
 class AgainstResult:
-    """What a comparison measured; `lonely` are (name, side) of what only one side has."""
+    """What a comparison measured; `unpaired` are (name, side) of what only one side has."""
 
     old: str
     new: str
     benchmarks: list[Measured]
-    lonely: list[tuple[str, str]]
+    unpaired: list[tuple[str, str]]
     problems: list[Problem]
     interrupted: bool = False
     notes: dict[str, str] = field(default_factory=dict)  # by side: what could not be counted there, and why
@@ -114,7 +114,7 @@ class AgainstResult:
 
 
 def _time_row(benchmark: Measured, family: int, gates: Gates) -> AgainstRow:
-    evidence = weigh(benchmark.pairs)
+    evidence = summarize_pairs(benchmark.pairs)
     state = decide(evidence, family)
     levels = gates.levels("sec/op")
     grade: Grade = "undecided" if state == "unresolved" else "same"
@@ -144,7 +144,7 @@ def _count_row(benchmark: Measured, unit: str, old: float, new: float, gates: Ga
 def run_against(
     old: Checkout, new: Checkout, plan: Plan, progress: Callable[[str], None] = lambda text: None
 ) -> AgainstResult:
-    """Measures both sides until everything is decided or the budget is used; Ctrl-C ends it with what there is.
+    """Measure both sides until everything is decided or the budget is used; Ctrl-C ends it with what there is.
 
     Raises `ConduitError` where a side cannot even load, or where the sides have no benchmark in common.
     """
@@ -163,7 +163,7 @@ class _Sampling:
         self.checkouts = (old, new)
         self.plan = plan
         self.progress = progress
-        self.chance = random.Random(plan.seed)
+        self.rng = random.Random(plan.seed)
         self.result = AgainstResult(old.name, new.name, [], [], [])
         self.open: dict[str, Measured] = {}
         self.family = 1
@@ -178,26 +178,28 @@ class _Sampling:
         while self.pairs == 0 or (self.open and time.monotonic_ns() < deadline):
             self._run_pair(deadline)
             self.pairs += 1
-            for name in [name for name, it in self.open.items() if it.pairs and not self._wants_more(it)]:
+            for name in [
+                name for name, it in self.open.items() if it.pairs and not self._needs_more_pairs(it)
+            ]:
                 del self.open[name]
 
-    def _wants_more(self, benchmark: Measured) -> bool:
-        return wants_more(weigh(benchmark.pairs), self.family)
+    def _needs_more_pairs(self, benchmark: Measured) -> bool:
+        return needs_more_pairs(summarize_pairs(benchmark.pairs), self.family)
 
     def _run_pair(self, deadline: int) -> None:
         with ExitStack() as stack:
             sides = self._start(stack)
             try:
                 found = [side.receive() for side in sides]
-            except SideBrokenError:
+            except ProcessEndedError:
                 if self.pairs == 0:
                     raise
                 raise ConduitError(f"a process that worked {self.pairs} times did not start again") from None
             if self.pairs == 0:
                 self._meet(found)
             names = list(self.open)
-            self.chance.shuffle(names)
-            self.core = self.chance.choice(self.cores) if len(self.cores) > 1 else None
+            self.rng.shuffle(names)
+            self.core = self.rng.choice(self.cores) if len(self.cores) > 1 else None
             for place, name in enumerate(names):
                 if self.pairs and time.monotonic_ns() > deadline:
                     return
@@ -207,19 +209,21 @@ class _Sampling:
                 if not self._take_turn(sides, self.open[name]):
                     return
 
-    def _start(self, stack: ExitStack) -> tuple[Side, Side]:
-        """Starts both processes, in random order: the first is often the quicker one."""
+    def _start(self, stack: ExitStack) -> tuple[BenchmarkProcess, BenchmarkProcess]:
+        """Start both processes, in random order: the first is often the quicker one."""
         plan = self.plan
         setup = {
             "paths": plan.paths,
             "bench": plan.bench if self.pairs == 0 else self._pattern(),
             "skip": plan.skip,
-            "gc": plan.collector,
+            "gc": plan.gc_mode,
             "short": plan.short,
         }
         order = [0, 1]
-        self.chance.shuffle(order)
-        started = {index: stack.enter_context(Side(self.checkouts[index], setup)) for index in order}
+        self.rng.shuffle(order)
+        started = {
+            index: stack.enter_context(BenchmarkProcess(self.checkouts[index], setup)) for index in order
+        }
         return started[0], started[1]
 
     def _pattern(self) -> str:
@@ -237,7 +241,7 @@ class _Sampling:
         ready = [answer["ready"] for answer in found]
         failed = {problem.name for problem in self.result.problems}
         common = [name for name in ready[1] if name in set(ready[0])]
-        self.result.lonely = [
+        self.result.unpaired = [
             (name, label)
             for label, names, others in (("old", ready[0], ready[1]), ("new", ready[1], ready[0]))
             for name in names
@@ -247,35 +251,35 @@ class _Sampling:
         self.open = {benchmark.name: benchmark for benchmark in self.result.benchmarks}
         self.family = max(len(common), 1)
 
-    def _take_turn(self, sides: tuple[Side, Side], benchmark: Measured) -> bool:
-        """Gives one benchmark its batches in this pair; returns whether the processes are still of use."""
+    def _take_turn(self, sides: tuple[BenchmarkProcess, BenchmarkProcess], benchmark: Measured) -> bool:
+        """Give one benchmark its batches in this pair; return whether the processes are still of use."""
         try:
-            self._hold_on(sides, self.cores)
+            self._pin_to_cores(sides, self.cores)
             if self.pairs == 0:
                 self._count(sides, benchmark)
                 self._calibrate(sides, benchmark)
             if benchmark.is_one_core and self.core is not None:
-                self._hold_on(sides, [self.core])
+                self._pin_to_cores(sides, [self.core])
             pair = self._batches(sides, benchmark)
         except _BenchmarkFailedError as failure:
             self._give_up(benchmark, failure.side, failure.text)
             return True
-        except SideBrokenError as error:
+        except ProcessEndedError as error:
             self._give_up(benchmark, str(error).partition(":")[0], str(error))
             return False
         benchmark.pairs.append(pair)
         return True
 
-    def _hold_on(self, sides: tuple[Side, Side], cores: Sequence[int]) -> None:
+    def _pin_to_cores(self, sides: tuple[BenchmarkProcess, BenchmarkProcess], cores: Sequence[int]) -> None:
         if self.core is not None:
             for side in sides:
-                side.hold_on(cores)
+                side.pin_to_cores(cores)
 
     def _give_up(self, benchmark: Measured, side: str, text: str) -> None:
         self.result.problems.append(Problem(side, benchmark.name, text))
         del self.open[benchmark.name]
 
-    def _batches(self, sides: tuple[Side, Side], benchmark: Measured) -> PairTimes:
+    def _batches(self, sides: tuple[BenchmarkProcess, BenchmarkProcess], benchmark: Measured) -> PairTimes:
         times: tuple[list[float], list[float]] = ([], [])
         for index in self._order():
             self._batch(
@@ -287,20 +291,22 @@ class _Sampling:
         return PairTimes(tuple(times[0]), tuple(times[1]))
 
     def _order(self) -> tuple[int, int]:
-        return (0, 1) if self.chance.random() < 0.5 else (1, 0)
+        return (0, 1) if self.rng.random() < 0.5 else (1, 0)
 
-    def _batch(self, sides: tuple[Side, Side], index: int, benchmark: Measured, n: int) -> float:
+    def _batch(
+        self, sides: tuple[BenchmarkProcess, BenchmarkProcess], index: int, benchmark: Measured, n: int
+    ) -> float:
         answer = sides[index].ask({"name": benchmark.name, "n": n})
         if "failed" in answer:
             raise _BenchmarkFailedError(_LABELS[index], answer["failed"])
         elapsed = max(float(answer["elapsed_ns"]), 1.0)
         if elapsed > BATCH_NS / 10:
             # The most and not the mean: on a busy machine a batch waits for its turn, too.
-            benchmark.busiest = max(benchmark.busiest, answer["cpu_ns"] / elapsed)
+            benchmark.max_cpu_ratio = max(benchmark.max_cpu_ratio, answer["cpu_ns"] / elapsed)
         return elapsed
 
-    def _calibrate(self, sides: tuple[Side, Side], benchmark: Measured) -> None:
-        """Finds the iterations of a batch, the same for both sides; long operations get fewer batches."""
+    def _calibrate(self, sides: tuple[BenchmarkProcess, BenchmarkProcess], benchmark: Measured) -> None:
+        """Find the iterations of a batch, the same for both sides; long operations get fewer batches."""
         n = 1
         while True:
             slower = max(self._batch(sides, index, benchmark, n) for index in self._order())
@@ -309,9 +315,9 @@ class _Sampling:
             n = min(max(round(n * BATCH_NS / slower), n + 1), 100 * n)
         benchmark.n = max(1, round(n * BATCH_NS / slower))
         turn = 2 * benchmark.n * slower / n
-        benchmark.batches = int(min(max(TURN_NS / turn, FEWEST_BATCHES), MOST_BATCHES))
+        benchmark.batches = int(min(max(TURN_NS / turn, MIN_BATCHES), MAX_BATCHES))
 
-    def _count(self, sides: tuple[Side, Side], benchmark: Measured) -> None:
+    def _count(self, sides: tuple[BenchmarkProcess, BenchmarkProcess], benchmark: Measured) -> None:
         if not self.plan.counts:
             return
         counts = []

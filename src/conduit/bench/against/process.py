@@ -1,4 +1,4 @@
-"""The processes of a comparison, seen from the comparing side: started, asked, ended."""
+"""Client for the worker processes of `--against`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _HARNESS = str(Path(__file__).parents[3])
 _PATIENCE_SECONDS = 5.0
 
 
-class SideBrokenError(ConduitError):
-    """A side's process ended, or could not begin; the text has its last words."""
+class ProcessEndedError(ConduitError):
+    """A worker process ended or did not start; the text has the end of its error output."""
 
 
-class Side:
+class BenchmarkProcess:
     """One process that runs a checkout's benchmarks. Use it in a `with` block: the process ends there."""
 
     def __init__(self, checkout: Checkout, setup: dict[str, Any]) -> None:
@@ -43,7 +43,7 @@ class Side:
         where = {"root": str(checkout.root), "import_from": list(checkout.import_from), "harness": _HARNESS}
         self._send({**setup, **where})
 
-    def __enter__(self) -> Side:
+    def __enter__(self) -> BenchmarkProcess:
         return self
 
     def __exit__(
@@ -65,8 +65,8 @@ class Side:
             process.wait()
         self._words.close()
 
-    def hold_on(self, cores: Sequence[int]) -> None:
-        """Holds the process's main thread, and what it starts from now on, on some processors (Linux)."""
+    def pin_to_cores(self, cores: Sequence[int]) -> None:
+        """Pin the process's main thread, and threads started later, to some processors (Linux)."""
         try:
             os.sched_setaffinity(self._process.pid, cores)
         except OSError:
@@ -74,18 +74,18 @@ class Side:
             return
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Sends a request and waits for its answer. Raises `SideBrokenError` where the process is gone."""
+        """Send a request and waits for its answer. Raises `ProcessEndedError` where the process is gone."""
         self._send(request)
         return self.receive()
 
     def receive(self) -> dict[str, Any]:
-        """Waits for an answer; the first one, without a request, says which benchmarks there are."""
+        """Wait for an answer; the first one, without a request, says which benchmarks there are."""
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
-            raise SideBrokenError(f"{self.checkout.name}: the process ended ({self._ending()})")
+            raise ProcessEndedError(f"{self.checkout.name}: the process ended ({self._ending()})")
         answer: dict[str, Any] = json.loads(line)
         if "broken" in answer:
-            raise SideBrokenError(f"{self.checkout.name}: {answer['broken']}")
+            raise ProcessEndedError(f"{self.checkout.name}: {answer['broken']}")
         return answer
 
     def _send(self, request: dict[str, Any]) -> None:
@@ -95,7 +95,7 @@ class Side:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise SideBrokenError(f"{self.checkout.name}: the process ended ({self._ending()})") from None
+            raise ProcessEndedError(f"{self.checkout.name}: the process ended ({self._ending()})") from None
 
     def _ending(self) -> str:
         try:

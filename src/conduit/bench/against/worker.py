@@ -39,7 +39,7 @@ class _FallBackOn:
 
 
 def main() -> None:
-    """Serves requests until the other side closes the pipe."""
+    """Serve requests until the other side closes the pipe."""
     requests, answers = _own_streams()
     # Ctrl-C goes to the whole group; the comparing process decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -92,7 +92,7 @@ class _Side:
         self.ready: dict[str, Any] = {}
         self.problems: list[dict[str, str]] = []
         names = NameFilter(setup["bench"], setup["skip"])
-        options = Options(collector=setup["gc"], short=setup["short"])
+        options = Options(gc_mode=setup["gc"], short=setup["short"])
         for file in find_files([path for path in setup["paths"] if Path(path).exists()]):
             try:
                 functions = load(file)
@@ -127,8 +127,8 @@ class _Side:
         counts: dict[str, float] = {}
         reason = unavailable_reason() if "allocs/op" in units else None
         if "allocs/op" in units and reason is None:
-            counted, doubts = benchmark.count_allocations()
-            if not doubts:
+            counted, warnings = benchmark.count_allocations()
+            if not warnings:
                 counts["B/op"] = counted.bytes // counted.n
                 counts["allocs/op"] = counted.allocations // counted.n
         if "bytecodes/op" in units:

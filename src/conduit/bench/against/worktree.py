@@ -48,7 +48,7 @@ class CheckoutError(ConduitError):
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Runs git in a folder without taking optional locks; returns what it printed. Raises `CheckoutError`."""
+    """Run git in a folder without taking optional locks; return what it printed. Raises `CheckoutError`."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     # A hook that called us has set these for its own repository.
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"):
@@ -102,7 +102,7 @@ def dirty_submodules(root: Path) -> list[str]:
 def revision_checked_out(
     root: Path, revision: str, commit: str, environment: Environment, notify: Callable[[str], None]
 ) -> Iterator[Checkout]:
-    """Lends a checkout of a commit; gone when the block is left, however it is left. Raises `CheckoutError`.
+    """Lend a checkout of a commit; gone when the block is left, however it is left. Raises `CheckoutError`.
 
     `notify` is told what could not be done as it should be.
     """
@@ -187,7 +187,7 @@ def _interpreter_key() -> str:
 
 
 def _install(folder: Path, tree: Path, requirements: Path | None, installable: bool) -> None:
-    """Makes an environment beside its place and moves it there when it is complete."""
+    """Build an environment under a temporary name and rename it when it is complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=folder.parent))
     try:
@@ -202,7 +202,7 @@ def _install(folder: Path, tree: Path, requirements: Path | None, installable: b
         try:
             building.rename(folder)
         except OSError:
-            if not (folder / "bin" / "python").exists():  # else somebody else was quicker
+            if not (folder / "bin" / "python").exists():  # else another process was faster
                 raise
     finally:
         shutil.rmtree(building, ignore_errors=True)

@@ -18,7 +18,7 @@ from conduit.bench.text.reader import key_and_value, lines_of_file, name_parts_a
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from conduit.bench.text.reader import Source
+    from conduit.bench.text.reader import InputFile
 
 NO_TEST = -1.0
 """The p-value of no test at all: every difference counts."""
@@ -51,7 +51,7 @@ class Metrics:
         self.mean: float = mean
 
     def finish(self) -> None:
-        """Drops the outliers and computes mean and extremes of the rest; NaN where nothing is left."""
+        """Drop the outliers and computes mean and extremes of the rest; NaN where nothing is left."""
         ordered = samples.sort_values(list(self.values))
         low, high = samples.quantile(ordered, 0.25), samples.quantile(ordered, 0.75)
         reach = 1.5 * (high - low)
@@ -104,11 +104,11 @@ class _Collection:
         self.names: dict[str, dict[str, None]] = {}  # by group
         self.metrics: dict[tuple[str, str, str, str], Metrics] = {}
 
-    def add_file(self, source: Source) -> None:
-        self.labels.append(source.label)
+    def add_file(self, input_file: InputFile) -> None:
+        self.labels.append(input_file.label)
         groups: dict[str, str] = {}
         version = -1
-        for line, labels, changes in _result_lines(source):
+        for line, labels, changes in _result_lines(input_file):
             if changes != version:
                 groups, version = {}, changes
             fields = split_fields(line)
@@ -119,7 +119,7 @@ class _Collection:
             if group is None:
                 group = groups[name] = self._group(name, labels)
             for text, unit in zip(fields[2::2], fields[3::2], strict=False):
-                self._add(source.label, group, name, text, unit)
+                self._add(input_file.label, group, name, text, unit)
 
     def _add(self, label: str, group: str, name: str, text: str, unit: str) -> None:
         try:
@@ -148,8 +148,8 @@ def _counts(text: str) -> bool:
         return "range" in str(error)
 
 
-def _result_lines(source: Source) -> Iterator[tuple[str, dict[str, str], int]]:
-    """Yields result lines with the labels in force, and a number that changes when the labels do.
+def _result_lines(input_file: InputFile) -> Iterator[tuple[str, dict[str, str], int]]:
+    """Yield result lines with the labels in force, and a number that changes when the labels do.
 
     Before the first result, the labels above a blank line cannot be set again (until another line of text).
     """
@@ -157,7 +157,7 @@ def _result_lines(source: Source) -> Iterator[tuple[str, dict[str, str], int]]:
     fixed: dict[str, str] = {}
     started = False
     changes = 0
-    for line in lines_of_file(source):
+    for line in lines_of_file(input_file):
         pair = key_and_value(line) if line else None
         if pair is not None:
             if pair[0] not in fixed:
@@ -179,11 +179,11 @@ def running_mean(values: Sequence[float]) -> float:
     return mean if values else math.nan
 
 
-def classic_tables(sources: Sequence[Source], options: ClassicOptions) -> list[ClassicTable]:
-    """Reads the files and makes a table for every unit in which there is something to show."""
+def classic_tables(inputs: Sequence[InputFile], options: ClassicOptions) -> list[ClassicTable]:
+    """Read the files and makes a table for every unit in which there is something to show."""
     collection = _Collection(options)
-    for source in sources:
-        collection.add_file(source)
+    for input_file in inputs:
+        collection.add_file(input_file)
     for metrics in collection.metrics.values():
         metrics.finish()
     tables = [_table(collection, unit) for unit in collection.units]

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.bench.compare.keys import Projections, ResultFilter, differing_fields
 from conduit.bench.statistics import samples
-from conduit.bench.text.reader import file_records, name_sources
-from conduit.bench.text.unit_metadata import UnitTable
+from conduit.bench.text.reader import file_records, name_inputs
+from conduit.bench.text.unit_metadata import UnitMetadata
 from conduit.errors import QuerySyntaxError, UsageError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from conduit.bench.compare.keys import Key, Projection
     from conduit.bench.statistics.samples import Comparison as Test
@@ -76,7 +76,7 @@ class Table:
         self.column_labels: list[list[str]] = []  # for each column, one text a level of the header
         self.cells: dict[tuple[Key, Key], Cell] = {}
         self.summaries: list[ColumnSummary] = []
-        self.better = 0  # +1 where higher values are better, -1 where lower ones are, 0 where nobody said
+        self.better = 0  # +1 where higher values are better, -1 where lower ones are, 0 where unknown
 
 
 class Row(NamedTuple):
@@ -92,7 +92,7 @@ class Row(NamedTuple):
     alpha: float
     delta: float
     is_significant: bool
-    better: int  # +1 where higher is better, -1 where lower is, 0 where nobody said
+    better: int  # +1 where higher is better, -1 where lower is, 0 where unknown
     configuration: tuple[tuple[str, str], ...]
     column: str
     warnings: tuple[str, ...]
@@ -113,7 +113,7 @@ class Comparison:
 
     @property
     def unpaired(self) -> list[tuple[str, str, str]]:
-        """(name, unit, column) of what was measured in one column and not in the first, or the other way round."""
+        """(name, unit, column) of each benchmark that has no counterpart in the other column."""
         return [entry for table in self.tables for entry in _unpaired_of(table)]
 
 
@@ -122,7 +122,7 @@ def compare_benchmarks(
     new: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     options: Options = Options(),  # noqa: B008 (immutable)
 ) -> Comparison:
-    """Compares benchmark text in files: `old` and `new` are a path each, or several whose results are pooled.
+    """Compare benchmark text in files: `old` and `new` are a path each, or several whose results are pooled.
 
     Lines that are wrong are left out and listed in `errors`. Raises `BenchmarkFileError` for a file that cannot
     be read, `QuerySyntaxError` for a wrong filter or projection, `ValueError` for a level outside 0 to 1.
@@ -140,21 +140,13 @@ def _paths(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> 
 
 
 def compare_files(arguments: Sequence[str], options: Options) -> Comparison:
-    """Compares the files of a command line (`path` or `label=path`, `-` is standard input)."""
-    units = UnitTable()
+    """Compare the files of a command line (`path` or `label=path`, `-` is standard input)."""
+    units = UnitMetadata()
     builder = Builder(options)
     errors: list[BenchmarkSyntaxError] = []
-    for result in file_records(name_sources(arguments), units, errors.append):
+    for result in file_records(name_inputs(arguments), units, errors.append):
         builder.add(result)
     return Comparison(builder.tables(units), errors, options)
-
-
-def compare_results(results: Iterable[Result], options: Options, units: UnitTable) -> Comparison:
-    """Compares results that are already in memory."""
-    builder = Builder(options)
-    for result in results:
-        builder.add(result)
-    return Comparison(builder.tables(units), [], options)
 
 
 class Builder:
@@ -184,7 +176,7 @@ class Builder:
         self._columns_in_use: list[object] = []  # keeps the ids in the plans' keys from being used again
 
     def add(self, result: Result) -> None:
-        """Puts each value of a result into its cell, unless the filter leaves it out."""
+        """Add the values of a result that pass the filter to their cells."""
         if result.configuration is not self._configuration:
             self._configuration = result.configuration
             self._known = self._plans.setdefault(result.configuration, {})
@@ -220,12 +212,12 @@ class Builder:
         cell.residues.add(residue)
         return cell
 
-    def tables(self, units: UnitTable) -> list[Table]:
-        """Summarises and compares all cells; the builder is used up."""
+    def tables(self, units: UnitMetadata) -> list[Table]:
+        """Summarise and compare all cells. The builder cannot be used again."""
         keys = self._table_by.sorted(set(self._cells))
         return [self._table(key, units) for key in keys]
 
-    def _table(self, key: Key, units: UnitTable) -> Table:
+    def _table(self, key: Key, units: UnitMetadata) -> Table:
         unit = self._unit.value(key)
         fields = [field for field in self._table_by.fields if field is not self._unit]
         table = Table(unit, [(field.name, field.value(key)) for field in fields])
@@ -263,7 +255,7 @@ class Builder:
 
 
 def _leave_out(value: float) -> None:
-    """Where values go that the filter does not let pass."""
+    """Discard a value that the filter excludes."""
 
 
 def _parse(projections: Projections, flag: str, query: str) -> Projection:
@@ -354,9 +346,9 @@ def _unpaired_of(table: Table) -> list[tuple[str, str, str]]:
     for row, label in zip(table.rows, table.row_labels, strict=True):
         has_base = (row, first) in table.cells
         for index, column in enumerate(table.columns):
-            lonely = (
+            unpaired = (
                 not has_base if index else not any((row, other) in table.cells for other in table.columns[1:])
             )
-            if lonely and (row, column) in table.cells:
+            if unpaired and (row, column) in table.cells:
                 found.append((label, table.unit, " ".join(table.column_labels[index])))
     return found

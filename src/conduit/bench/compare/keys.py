@@ -33,7 +33,7 @@ _GOMAXPROCS = re.compile(r"-[0-9]+\Z")
 
 
 def split_name(name: str) -> list[str]:
-    """Splits a name into base, `/parts` and `-8`; joined, they are the name again."""
+    """Split a name into base, `/parts` and `-8`; joined, they are the name again."""
     match = _GOMAXPROCS.search(name)
     body, suffix = (name[: match.start()], [match[0]]) if match else (name, [])
     base, *parts = body.split("/")
@@ -41,7 +41,7 @@ def split_name(name: str) -> list[str]:
 
 
 def extractor_of(key: str) -> Extractor:
-    """Gives the function that reads `key` from a result; empty text where a result has no such part."""
+    """Give the function that reads `key` from a result; empty text where a result has no such part."""
     if not key:
         raise ValueError("key must not be empty")
     if key == ".name":
@@ -95,11 +95,11 @@ class ResultFilter:
     """Decides which results, and which of their columns, are used."""
 
     def __init__(self, query: str) -> None:
-        """Compiles a filter expression; raises `QuerySyntaxError`."""
+        """Compile a filter expression; raises `QuerySyntaxError`."""
         self._match = _compile(parse_filter(query), query)
 
-    def also(self, conditions: list[Callable[[Result], Verdict]]) -> None:
-        """Narrows the filter, as a projection with a fixed list of values does."""
+    def restrict(self, conditions: list[Callable[[Result], Verdict]]) -> None:
+        """Narrow the filter, as a projection with a fixed list of values does."""
         if conditions:
             self._match = _all_of([*conditions, self._match])
 
@@ -180,7 +180,7 @@ def _either(one: Verdict, other: Verdict) -> Verdict:
 
 
 class Field:
-    """One field of a projection: its name, its place in keys, and the order of its values."""
+    """One field of a projection: its name, its index in keys, and the order of its values."""
 
     __slots__ = ("_first", "_fixed", "_order", "index", "name")
 
@@ -188,7 +188,7 @@ class Field:
         self.name: str = name
         self.index: int = index
         self._order = order
-        self._fixed = {value: place for place, value in enumerate(fixed)}
+        self._fixed = {value: index for index, value in enumerate(fixed)}
         self._first: dict[str, int] = {}
 
     def value(self, key: Key) -> str:
@@ -196,7 +196,7 @@ class Field:
         return key[self.index] if self.index < len(key) else ""
 
     def saw(self, value: str) -> None:
-        """Notes that a value appeared, for the order of first appearance."""
+        """Note that a value appeared, for the order of first appearance."""
         self._first.setdefault(value, len(self._first))
 
     def rank(self, value: str) -> tuple[object, ...]:
@@ -222,7 +222,7 @@ def _numeric_rank(value: str) -> tuple[int, float]:
 
 
 def _fuzzy_number(text: str) -> float | None:
-    """Reads a number, or the first one in a text with an SI or binary prefix: `4k`, `1MiB`, `size 10`."""
+    """Read a number, or the first one in a text with an SI or binary prefix: `4k`, `1MiB`, `size 10`."""
     try:
         return parse_float(text)
     except ValueError:
@@ -255,7 +255,7 @@ class Projection:
         return [field for group in self.groups for field in group]
 
     def add_group(self, project: Callable[[Result, list[str]], None] | None) -> list[Field]:
-        """Adds a key of the expression, for now without fields."""
+        """Add a key of the expression, for now without fields."""
         group: list[Field] = []
         self.groups.append(group)
         if project:
@@ -263,7 +263,7 @@ class Projection:
         return group
 
     def add_field(self, group: list[Field], name: str, order: str, fixed: Sequence[str] = ()) -> Field:
-        """Adds a field to a group; keys that exist already are taken to hold the empty text in it."""
+        """Add a field to a group; keys that exist already are taken to hold the empty text in it."""
         field = Field(name, self._size, order, fixed)
         if self._keys:
             field.saw("")
@@ -272,14 +272,14 @@ class Projection:
         return field
 
     def project(self, result: Result) -> list[str]:
-        """Takes the fields from a result, as a row that `key` makes a key of."""
+        """Take the fields from a result, as a row that `key` makes a key of."""
         row = [""] * self._size
         for project in self._project:
             project(result, row)
         return row
 
     def key(self, row: list[str]) -> Key:
-        """Makes a key of a row: a tuple by field index, without the empty texts at its end."""
+        """Make a key of a row: a tuple by field index, without the empty texts at its end."""
         end = len(row)
         while end and not row[end - 1]:
             end -= 1
@@ -291,7 +291,7 @@ class Projection:
         return key
 
     def sorted(self, keys: set[Key] | dict[Key, object]) -> list[Key]:
-        """Sorts keys by their fields, the first field first."""
+        """Sort keys by their fields, the first field first."""
         fields = self.fields
         if len(keys) < 2:
             return list(keys)
@@ -325,14 +325,14 @@ class Projections:
         self._full_name: Extractor | None = None
 
     def parse(self, query: str) -> Projection:
-        """Compiles an expression; fixed lists of values narrow the filter. Raises `QuerySyntaxError`."""
+        """Compile an expression; fixed lists of values narrow the filter. Raises `QuerySyntaxError`."""
         projection = Projection()
         conditions: list[Callable[[Result], Verdict]] = []
         for syntax in parse_projection(query):
             extract = self._add(projection, query, syntax)
             if syntax.order == "fixed":
                 conditions.append(_is_one_of(frozenset(syntax.fixed), extract))
-        self._filter.also(conditions)
+        self._filter.restrict(conditions)
         return projection
 
     def residue(self) -> Projection:

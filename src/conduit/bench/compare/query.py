@@ -76,7 +76,7 @@ class _Token(NamedTuple):
 
 
 def parse_filter(query: str) -> Filter:
-    """Reads a filter; raises `QuerySyntaxError`."""
+    """Read a filter; raises `QuerySyntaxError`."""
     parser = _FilterParser(query)
     tree = parser.any_of()
     parser.expect_end()
@@ -84,7 +84,7 @@ def parse_filter(query: str) -> Filter:
 
 
 def parse_projection(query: str) -> list[Field]:
-    """Reads a projection; an empty text has no fields. Raises `QuerySyntaxError`."""
+    """Read a projection; an empty text has no fields. Raises `QuerySyntaxError`."""
     parser = _ProjectionParser(query)
     fields: list[Field] = []
     while (token := parser.peek()).kind:
@@ -164,7 +164,7 @@ class _Parser:
         return _Token("r", text, start, end + 1, pattern)
 
     def end_of_regexp(self, position: int) -> int:
-        """Finds the closing `/`: the first that is neither escaped nor inside brackets or parentheses."""
+        """Find the closing `/`: the first that is neither escaped nor inside brackets or parentheses."""
         start = position - 1
         brackets = parentheses = 0
         query = self.query

@@ -56,7 +56,7 @@ class _PageCell(NamedTuple):
 
 
 class _Page:
-    """Cells at places; laid out by `render`."""
+    """Cells by row and column; `render` lays them out."""
 
     def __init__(self) -> None:
         self.cells: list[_PageCell] = []
@@ -71,7 +71,7 @@ class _Page:
         self.column = 0
 
     def put(self, text: str, *, span: int = 1, margin: str | None = None, align: str = "left") -> None:
-        """Places a text at the current column. The margin stands left of it; by default one blank, or none."""
+        """Place a text at the current column. The margin stands left of it; by default one blank, or none."""
         if margin is None:
             margin = " " if text and self.column else ""
         self.cells.append(_PageCell(self.row, self.column, span, text, margin, align))
@@ -121,8 +121,8 @@ class _Page:
         growing = sorted(
             (column for column in columns if column not in self.shrunk), key=lambda column: -widths[column]
         )
-        for place, column in enumerate(growing):
-            left = len(growing) - place
+        for index, column in enumerate(growing):
+            left = len(growing) - index
             widths[column] = max(widths[column], -(-need // left))
             need -= widths[column]
 
@@ -199,7 +199,7 @@ def _put_header(page: _Page, table: Table, edge: int) -> None:
 
 
 def _split_group(table: Table, group: tuple[int, int], level: int) -> Iterator[tuple[int, int]]:
-    """Splits columns that stand under one heading into runs with the same heading on this level."""
+    """Split columns that stand under one heading into runs with the same heading on this level."""
     start, end = group
     for index in range(start + 1, end):
         if table.column_labels[index][level] != table.column_labels[start][level]:
@@ -321,8 +321,8 @@ class _CsvTable:
         self.row = []
 
     def _warn(self, warnings: Iterable[str]) -> None:
-        place = f"{_sheet_column(len(self.row))}{len(self.lines) + 1}"
-        self.warnings += [f"{place}: {text}" for text in warnings]
+        location = f"{_sheet_column(len(self.row))}{len(self.lines) + 1}"
+        self.warnings += [f"{location}: {text}" for text in warnings]
 
 
 def _sheet_column(index: int) -> str:

@@ -11,12 +11,12 @@ that. Values that do not vary from run to run (allocations, exact units) need no
 from __future__ import annotations
 
 import math
-import tomllib
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from conduit.bench.statistics.samples import divide
 from conduit.bench.text.units import tidy_unit
 from conduit.errors import ConfigurationError
+from conduit.project_file import read_conduit_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from conduit.bench.compare.comparison import Row
 
 Grade = Literal["noise", "minor", "moderate", "major", "faster", "verify", "same", "undecided", "unknown"]
-"""`same`: no significant difference; `undecided`: too few samples to decide; `unknown`: nobody said what is better."""
+"""`same`: no significant difference; `undecided`: too few samples to decide; `unknown`: the unit does not say which direction is better."""
 
 SEVERITY: tuple[Grade, ...] = ("minor", "moderate", "major")
 DETERMINISTIC_UNITS = frozenset({"B/op", "allocs/op", "bytecodes/op"})
@@ -81,14 +81,14 @@ class Judged(NamedTuple):
 
 
 def worsening(delta: float, better: int) -> float:
-    """By what share the new side is worse: `delta` itself, or, where higher is better, the time for the same work."""
+    """Return the share by which the new side is worse; for rates, the change in the time for the same work."""
     if better <= 0:
         return delta
     return divide(1.0, 1.0 + delta) - 1.0
 
 
 def is_deterministic(row: Row) -> bool:
-    """Whether the row's values are facts and not samples: an exact unit, or counts that never varied."""
+    """Return whether the values need no test: an exact unit, or counts that never varied."""
     if row.alpha == 0.0 and row.p == 0.0:
         return True
     constant = min(row.old_values) == max(row.old_values) and min(row.new_values) == max(row.new_values)
@@ -107,7 +107,7 @@ def correct_by_holm(p_values: Sequence[float]) -> list[float]:
 
 
 def judge(rows: Sequence[Row], gates: Gates) -> list[Judged]:
-    """Gives every row its verdict; the rows are one family."""
+    """Give every row its verdict; the rows are one family."""
     tested = [index for index, row in enumerate(rows) if not is_deterministic(row)]
     corrected = dict(zip(tested, correct_by_holm([rows[index].p for index in tested]), strict=True))
     return [_judge(row, corrected.get(index), len(tested), gates) for index, row in enumerate(rows)]
@@ -166,7 +166,7 @@ class Outcome(NamedTuple):
 
 
 def outcome(judged: Iterable[Judged]) -> Outcome:
-    """Sorts out what matters to the gate."""
+    """Return the rows that close the gate and the undecided ones."""
     rows = list(judged)
     return Outcome(
         [row for row in rows if row.closes_gate], [row for row in rows if row.grade == "undecided"]
@@ -174,21 +174,13 @@ def outcome(judged: Iterable[Judged]) -> Outcome:
 
 
 def read_gates(path: Path) -> Gates:
-    """Reads `[tool.conduit.gates]` of a `pyproject.toml`; the guide's levels where there is none.
+    """Read `[tool.conduit.gates]` of a `pyproject.toml`; the guide's levels where there is none.
 
     `minor`, `moderate`, `major` and `verify` are percentages (`20` or `"20%"`), `fail` is the grade from which the
     gate is closed; a table named like a unit (`[tool.conduit.gates."B/op"]`) holds for that unit. Raises
     `ConfigurationError`.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Gates()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: {error}") from None
-    table = document.get("tool", {}).get("conduit", {}).get("gates", {})
-    if not isinstance(table, dict):
-        raise ConfigurationError(f"{path}: tool.conduit.gates: expected a table, found {table!r}")
+    table = read_conduit_table(path, "gates")
     common = _levels(path, "tool.conduit.gates", table, Levels())
     metrics = {
         unit: _levels(path, f'tool.conduit.gates."{unit}"', entries, common)
@@ -198,7 +190,7 @@ def read_gates(path: Path) -> Gates:
     return Gates(common, metrics)
 
 
-def _levels(path: Path, place: str, table: Mapping[str, object], base: Levels) -> Levels:
+def _levels(path: Path, key_path: str, table: Mapping[str, object], base: Levels) -> Levels:
     levels = base
     for key, value in table.items():
         if isinstance(value, dict):
@@ -206,22 +198,22 @@ def _levels(path: Path, place: str, table: Mapping[str, object], base: Levels) -
         if key == "fail":
             if value not in SEVERITY:
                 raise ConfigurationError(
-                    f"{path}: {place}.fail: expected one of {', '.join(SEVERITY)}, found {value!r}"
+                    f"{path}: {key_path}.fail: expected one of {', '.join(SEVERITY)}, found {value!r}"
                 )
             levels = levels._replace(fail=value)
         elif key in ("minor", "moderate", "major", "verify"):
-            levels = levels._replace(**{key: _share(path, f"{place}.{key}", value)})  # type: ignore[arg-type]
+            levels = levels._replace(**{key: _share(path, f"{key_path}.{key}", value)})  # type: ignore[arg-type]
         else:
             raise ConfigurationError(
-                f"{path}: {place}.{key}: there is no such level; expected minor, moderate, major, verify, fail "
+                f"{path}: {key_path}.{key}: there is no such level; expected minor, moderate, major, verify, fail "
                 'or a table named like a unit ("B/op")'
             )
     if not levels.minor <= levels.moderate <= levels.major:
-        raise ConfigurationError(f"{path}: {place}: expected minor <= moderate <= major")
+        raise ConfigurationError(f"{path}: {key_path}: expected minor <= moderate <= major")
     return levels
 
 
-def _share(path: Path, place: str, value: object) -> float:
+def _share(path: Path, key_path: str, value: object) -> float:
     text = value.removesuffix("%").strip() if isinstance(value, str) else value
     try:
         percent = float(text)  # type: ignore[arg-type]
@@ -229,6 +221,6 @@ def _share(path: Path, place: str, value: object) -> float:
         percent = math.nan
     if isinstance(value, bool) or not 0 <= percent < math.inf:
         raise ConfigurationError(
-            f'{path}: {place}: expected a percentage such as 20 or "20%", found {value!r}'
+            f'{path}: {key_path}: expected a percentage such as 20 or "20%", found {value!r}'
         )
     return percent / 100

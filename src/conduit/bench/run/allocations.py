@@ -1,17 +1,16 @@
-"""Counting what an operation allocates, in a pass of its own, so that it does not disturb the time.
+"""Allocation counting, in separate runs, so that it does not affect the measured time.
 
-What is counted: requests to the interpreter's allocators, and reallocations that grow, in requested bytes. What a
-free list gives again (tuples, floats, frames, small dicts) asks nobody and counts nothing; so does memory that
-never passes these allocators.
+Counted are requests to the interpreter's allocators, and reallocations that grow, in requested bytes. Objects
+taken from a free list (tuples, floats, frames, small dicts) make no request and are not counted, nor is memory that
+does not go through these allocators.
 
-Each turn of `for _ in b` is counted by itself, after some that warm caches up, and the most common count is the
-operation's. Now and then a turn also pays for something that outlives it, such as a table of interned strings that
-grows; which turn that hits depends on all that ran before, so it is told as a doubt and kept out of the number.
+Each iteration of `for _ in b` is counted separately, after some warm-up iterations; the most common count is
+reported. An iteration occasionally also allocates something that outlives it, such as a larger table of interned
+strings. Which iteration that is depends on everything that ran before, so it is excluded and reported as a warning.
 
-A function that loops by itself, or in threads, cannot be counted turn by turn. Two runs of it then differ by
-`DIFFERENCE` iterations, and everything that is not an iteration (set-up inside the timed part, the loop's own
-objects) is in both and cancels. Both stay below 257 iterations, so that the integers of `range(b.n)` are those
-which the interpreter keeps, and are not counted.
+A function that runs its own loop, or uses threads, cannot be counted per iteration. Two runs then differ by
+`DIFFERENCE` iterations, and what both have in common (set-up inside the timed part, the loop's own objects)
+cancels. Both stay below 257 iterations, so that the integers of `range(b.n)` are preallocated ones.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from conduit.bench.result import AllocationCount, Doubt
+from conduit.bench.result import AllocationCount, MeasurementWarning
 from conduit.bench.run.loop import Benchmark
 
 if TYPE_CHECKING:
@@ -32,10 +31,10 @@ if TYPE_CHECKING:
         """`conduit._native.allocations`: (requests, bytes) since the start, the reading's own objects left out."""
 
         def start(self) -> None:
-            """Begins at zero."""
+            """Begin at zero."""
 
         def stop(self) -> None:
-            """Ends counting."""
+            """End counting."""
 
         def read(self) -> Reading:
             """The calling thread's."""
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 
 
 BUDGET_NS = 250_000_000  # of CPU time, before counting slows it down
-MOST_TURNS = 110
+MAX_TURNS = 110
 WARM_UP = 10
 DIFFERENCE = 20
 PAIRS = 3
@@ -108,13 +107,13 @@ class CountingBenchmark(Benchmark):
             self._leave_loop(left)
 
     def start_timer(self) -> None:
-        """Starts the clock, and last of all the count."""
+        """Start the clock, and last of all the count."""
         if not self._running:
             super().start_timer()
             self._opened = self._read()
 
     def stop_timer(self) -> None:
-        """Stops the count first, then the clock."""
+        """Stop the count first, then the clock."""
         if self._running:
             self._close_reading()
             super().stop_timer()
@@ -133,9 +132,9 @@ class CountingBenchmark(Benchmark):
 
 def count_allocations(
     run: Callable[[int], CountingBenchmark], cpu_ns_per_op: float
-) -> tuple[AllocationCount, tuple[Doubt, ...]]:
-    """Counts one operation; `run(n)` does n iterations in a new `CountingBenchmark` and returns it."""
-    n = max(2, min(int(BUDGET_NS / max(cpu_ns_per_op, 1.0)), MOST_TURNS))
+) -> tuple[AllocationCount, tuple[MeasurementWarning, ...]]:
+    """Count one operation; `run(n)` does n iterations in a new `CountingBenchmark` and returns it."""
+    n = max(2, min(int(BUDGET_NS / max(cpu_ns_per_op, 1.0)), MAX_TURNS))
     counted = run(n)
     if counted.turns:
         warm_up = max(1, n // 4)
@@ -144,7 +143,7 @@ def count_allocations(
     return _by_difference(run, n)
 
 
-def _most_common(turns: list[AllocationCount]) -> tuple[AllocationCount, tuple[Doubt, ...]]:
+def _most_common(turns: list[AllocationCount]) -> tuple[AllocationCount, tuple[MeasurementWarning, ...]]:
     [(common, times)] = Counter(turns).most_common(1)
     if times == len(turns):
         return common, ()
@@ -156,7 +155,7 @@ def _most_common(turns: list[AllocationCount]) -> tuple[AllocationCount, tuple[D
 
 def _by_difference(
     run: Callable[[int], CountingBenchmark], n: int
-) -> tuple[AllocationCount, tuple[Doubt, ...]]:
+) -> tuple[AllocationCount, tuple[MeasurementWarning, ...]]:
     short_n, long_n = (WARM_UP, WARM_UP + DIFFERENCE) if n > WARM_UP + DIFFERENCE else (1, 2)
     counts = [_difference(run(short_n), run(long_n)) for _ in range(PAIRS)]
     [(common, times)] = Counter(counts).most_common(1)
@@ -170,19 +169,19 @@ def _difference(fewer: CountingBenchmark, more: CountingBenchmark) -> Allocation
     return AllocationCount(more.n - fewer.n, more.requests - fewer.requests, more.bytes - fewer.bytes)
 
 
-def _irregular(common: AllocationCount, others: list[AllocationCount], turns: int) -> Doubt:
+def _irregular(common: AllocationCount, others: list[AllocationCount], turns: int) -> MeasurementWarning:
     more = sum(other.bytes - common.bytes for other in others)
-    return Doubt(
+    return MeasurementWarning(
         "irregular-allocations",
-        f"{len(others)} of {turns} iterations run only to count allocations had others ({more:+d} B in all), which are not in the numbers",
+        f"in {len(others)} of {turns} allocation-counting runs, {abs(more)} {'extra' if more >= 0 else 'fewer'} bytes were allocated; they are excluded",
         "look for something that outlives the operation and grows, such as a cache or a list, or for random data",
     )
 
 
-def _unrepeatable(counts: list[AllocationCount]) -> Doubt:
+def _unrepeatable(counts: list[AllocationCount]) -> MeasurementWarning:
     least = min(count.bytes / count.n for count in counts)
     most = max(count.bytes / count.n for count in counts)
-    return Doubt(
+    return MeasurementWarning(
         "unrepeatable-allocations",
         f"the operation does not allocate the same every time ({least:g} to {most:g} B an operation)",
         "look for a cache that fills, random data or another thread; make the data before the loop",

@@ -1,9 +1,8 @@
-"""bytecodes/op: how many instructions of the interpreter an operation executes, which no noise can change.
+"""bytecodes/op: the number of interpreter instructions per operation, independent of machine noise.
 
-From 3.12 on `sys.monitoring` reports every instruction; on 3.11 the trace function does, frame by frame. Counted
-are the instructions of Python code in every thread, the loop's own three an iteration included, the harness's
-left out; what C code does is not seen. As with allocations, two runs differ by one iteration, and what they have
-in common cancels.
+Python 3.12 and later report every instruction through `sys.monitoring`; 3.11 through the trace function. Counted
+are instructions of Python code in all threads, including the loop's own three per iteration and excluding the
+harness; work inside C code is not counted. Two runs differ by one iteration, and what they have in common cancels.
 """
 
 from __future__ import annotations
@@ -32,15 +31,15 @@ class InstructionCounter:
         self._reads = 0
 
     def start(self) -> None:
-        """Puts the hooks in."""
+        """Put the hooks in."""
         raise NotImplementedError
 
     def stop(self) -> None:
-        """Puts back what was there before."""
+        """Put back what was there before."""
         raise NotImplementedError
 
     def enter_thread(self) -> None:
-        """Joins a thread that ran already when the counting started."""
+        """Join a thread that ran already when the counting started."""
 
     def read(self) -> int:
         """Instructions so far; the counter's own ticks for reading are taken off."""
@@ -52,7 +51,7 @@ class TraceCounter(InstructionCounter):
     """By `sys.settrace` with opcode events (3.11)."""
 
     def start(self) -> None:
-        """Traces new frames, and the ones that are on the stack outside the harness."""
+        """Trace new frames, and the ones that are on the stack outside the harness."""
         self._previous = sys.gettrace()
         self._previous_in_threads = threading.gettrace()
         self._frames: list[FrameType] = []
@@ -65,7 +64,7 @@ class TraceCounter(InstructionCounter):
         sys.settrace(self._on_call)
 
     def stop(self) -> None:
-        """Puts back what was there before."""
+        """Put back what was there before."""
         sys.settrace(self._previous)
         threading.settrace(self._previous_in_threads)
         for frame in self._frames:
@@ -93,7 +92,7 @@ class MonitoringCounter(InstructionCounter):
     """By `sys.monitoring` (3.12 and later)."""
 
     def start(self) -> None:
-        """Takes a free tool id and asks for every instruction."""
+        """Take a free tool id and asks for every instruction."""
         monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
         self._tool = next((tool for tool in (4, 3) if monitoring.get_tool(tool) is None), None)
         if self._tool is None:
@@ -111,7 +110,7 @@ class MonitoringCounter(InstructionCounter):
         monitoring.set_events(self._tool, monitoring.events.INSTRUCTION)
 
     def stop(self) -> None:
-        """Gives the tool id back."""
+        """Give the tool id back."""
         monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
         monitoring.set_events(self._tool, 0)
         monitoring.register_callback(self._tool, monitoring.events.INSTRUCTION, None)
@@ -134,14 +133,14 @@ class BytecodeBenchmark(Benchmark):
         self._counter: InstructionCounter | None = None
 
     def start_timer(self) -> None:
-        """Starts counting."""
+        """Start counting."""
         if not self._running:
             super().start_timer()
             self._counter = new_counter()
             self._counter.start()
 
     def stop_timer(self) -> None:
-        """Stops counting."""
+        """Stop counting."""
         if self._running and self._counter is not None:
             self._counter.stop()
             super().stop_timer()

@@ -77,7 +77,7 @@ def project_root(folder: Path) -> Path:
 
 
 def load(file: BenchmarkFile) -> dict[str, BenchmarkFunction]:
-    """Imports the file and returns its benchmark functions by Go's name, in the order of the file.
+    """Import the file and returns its benchmark functions by Go's name, in the order of the file.
 
     The file's folder and the project's root are put before `sys.path`, and stay there: benchmarks import when
     they run, too. Raises what the import raises.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from conduit.bench.result import AllocationCount, Doubt, Measurement
+from conduit.bench.result import AllocationCount, Measurement, MeasurementWarning
 
 if TYPE_CHECKING:
     from typing import Any, Literal
@@ -35,12 +35,12 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubted:
-    """A doubt about all repetitions of a benchmark together."""
+class Warned:
+    """A warning about all repetitions of a benchmark together."""
 
     name: str
     processors: int
-    doubt: Doubt
+    warning: MeasurementWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Ended:
     processors: int = 0
 
 
-Event: TypeAlias = Started | Measuring | Measured | Doubted | Ended
+Event: TypeAlias = Started | Measuring | Measured | Warned | Ended
 
 
 def encode_event(event: Event) -> dict[str, object]:
@@ -72,8 +72,8 @@ def decode_event(data: dict[str, Any]) -> Event:
         return Started(**fields)
     if kind == "Measuring":
         return Measuring(**fields)
-    if kind == "Doubted":
-        return Doubted(**fields | {"doubt": Doubt(**fields["doubt"])})
+    if kind == "Warned":
+        return Warned(**fields | {"warning": MeasurementWarning(**fields["warning"])})
     if kind == "Ended":
         return Ended(**fields | {"log": tuple(fields["log"])})
     if kind == "Measured":
@@ -88,6 +88,6 @@ def _decode_measurement(fields: dict[str, Any]) -> Measurement:
         | {
             "allocations": None if counted is None else AllocationCount(**counted),
             "log": tuple(fields["log"]),
-            "doubts": tuple(Doubt(**doubt) for doubt in fields["doubts"]),
+            "warnings": tuple(MeasurementWarning(**warning) for warning in fields["warnings"]),
         }
     )

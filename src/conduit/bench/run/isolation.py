@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from conduit.bench.names import NameFilter
 from conduit.bench.run.discover import BenchmarkFile, load
-from conduit.bench.run.events import Doubted, Ended, Measured, Measuring, Started, decode_event, encode_event
-from conduit.bench.run.measure import Options, spread_doubt
+from conduit.bench.run.events import Ended, Measured, Measuring, Started, Warned, decode_event, encode_event
+from conduit.bench.run.measure import Options, spread_warning
 from conduit.bench.run.runner import Runner
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def run_isolated(
     file: BenchmarkFile, name: str, bench: str, skip: str, options: Options, emit: Callable[[Event], None]
 ) -> bool:
-    """Runs one top-level benchmark `options.count` times, each in a fresh process; returns whether all went well.
+    """Run one top-level benchmark `options.count` times, each in a fresh process; return whether all went well.
 
     Events are told when the last repetition is done, repetitions of one benchmark in a row. After Ctrl-C, what
     was measured until then is told before the interruption goes on.
@@ -107,9 +107,9 @@ def _measurements(group: list[Event]) -> list[Measurement]:
 
 def _with_spread(measurements: list[Measurement]) -> list[Event]:
     events: list[Event] = [Measured(measurement) for measurement in measurements]
-    doubt = spread_doubt(measurements)
-    if doubt is not None:
-        events.append(Doubted(measurements[0].name, measurements[0].processors, doubt))
+    warning = spread_warning(measurements)
+    if warning is not None:
+        events.append(Warned(measurements[0].name, measurements[0].processors, warning))
     return events
 
 

@@ -1,12 +1,12 @@
-"""The `b` that a benchmark function receives: the timed loop, the timer, metrics, sub-benchmarks and threads.
+"""The `b` argument of benchmark functions: timed loop, timer, metrics, sub-benchmarks and threads.
 
-`for _ in b` costs what `timeit`'s loop costs. Its iterator is a subclass of `itertools.repeat` that adds no method
-to the way of an iteration: `for` calls the C function of `repeat` itself. What the subclass adds is the end: the
-`for` statement drops its iterator the moment the loop is left, and its `__del__` stops the timer there. Setting up
-before the loop and checking after it are therefore never measured, and a loop that was left early is noticed.
+`for _ in b` costs the same as `timeit`'s loop. Its iterator is a subclass of `itertools.repeat` that does not
+override `__next__`, so `for` calls the C function of `repeat` directly. The `for` statement releases the iterator as
+soon as the loop ends; its `__del__` then stops the timer. Only the loop body is timed, not the code before and after
+the loop, and a loop that ends early is detected.
 
-A function that loops by itself over `range(b.n)` is measured from its call to its return, as in Go, unless it says
-otherwise with `reset_timer`, `stop_timer` and `start_timer`.
+A function that loops over `range(b.n)` itself is timed from its call to its return, as in Go, except where it calls
+`reset_timer`, `stop_timer` and `start_timer`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter_ns, process_time_ns
 from typing import TYPE_CHECKING, NoReturn
 
-from conduit.errors import ConduitError
+from conduit.errors import BenchmarkMisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     BenchmarkFunction: TypeAlias = Callable[["Benchmark"], object]
 
     class ChildRunner(Protocol):
-        """Runs what `b.run` names, between the parent's lines; returns whether it went well."""
+        """Runs the sub-benchmarks started by `b.run`."""
 
         def run_child(self, parent: Benchmark, name: str, function: BenchmarkFunction) -> bool:
-            """Runs the sub-benchmark `name` of `parent`."""
+            """Run the sub-benchmark `name` of `parent`; return False if it failed."""
 
     _Repeat = itertools.repeat[None]
 else:
@@ -41,12 +41,11 @@ else:
 _HARNESS_FOLDER = str(Path(__file__).parent)
 
 
-class BenchmarkMisuseError(ConduitError):
-    """A benchmark used its `b` in a way that measures nothing; the text says what to write instead."""
-
-
 class BenchmarkOutcome(BaseException):
-    """How `b.skip` and `b.fail` leave the function; not an `Exception`, so that the function's own handlers let it by."""
+    """Raised by `b.skip` and `b.fail`.
+
+    Derives from BaseException so that `except Exception` in a benchmark does not catch it.
+    """
 
 
 class BenchmarkSkipped(BenchmarkOutcome):
@@ -58,7 +57,7 @@ class BenchmarkFailed(BenchmarkOutcome):
 
 
 class Loop(_Repeat):
-    """The iterator behind `for _ in b`: yields `None` n times; when it is dropped, the timer stops."""
+    """Iterator of `for _ in b`: yields None n times and stops the timer when it is released."""
 
     __slots__ = ("benchmark",)
     benchmark: Benchmark
@@ -72,26 +71,25 @@ class Loop(_Repeat):
 
 
 class Benchmark:
-    """What one run of a benchmark function is given, and what it leaves behind.
+    """The argument of one call of a benchmark function.
 
-    `name` is Go's (`BenchmarkQueries/Resource`), without the `-N` of the processors. `n` is the number of
-    iterations that this run has to do. `short` says that `-short` was given. `threads` is how many threads
-    `run_parallel` uses unless told.
+    `name`: the full name as in Go (`BenchmarkQueries/Resource`), without the `-N` suffix. `n`: number of iterations
+    of this call. `short`: whether `-short` was given. `threads`: default number of threads of `run_parallel`.
     """
 
     __slots__ = (
         "_broken_off",
         "_children",
+        "_chunk",
         "_closed_cpu_ns",
         "_closed_ns",
-        "_grain",
         "_iterated",
         "_opened_cpu_ns",
         "_opened_ns",
         "_running",
         "has_children",
         "is_parallel",
-        "journal",
+        "log_lines",
         "metrics",
         "n",
         "name",
@@ -106,24 +104,24 @@ class Benchmark:
         name: str,
         n: int,
         *,
-        journal: list[str] | None = None,
+        log_lines: list[str] | None = None,
         children: ChildRunner | None = None,
         threads: int = 1,
         short: bool = False,
-        grain: int = 1,
+        chunk: int = 1,
     ) -> None:
         self.name: str = name
         self.n: int = n
         self.threads: int = threads
         self.short: bool = short
-        self.journal: list[str] = [] if journal is None else journal
+        self.log_lines: list[str] = [] if log_lines is None else log_lines
         self.metrics: dict[str, float] = {}
         self.processed_bytes: int = 0
         self.shows_allocations: bool = False
         self.has_children: bool = False
         self.is_parallel: bool = False
         self._children = children
-        self._grain = grain
+        self._chunk = chunk
         self._iterated = False
         self._broken_off = 0
         self._running = False
@@ -135,7 +133,7 @@ class Benchmark:
     # The timer.
 
     def __iter__(self) -> Iterator[None]:
-        """The timed loop: `b.n` times `None`. Time and allocations before it and after it do not count."""
+        """Iterate `b.n` times with the timer running; time and allocations outside the loop are not counted."""
         self._enter_loop()
         loop = Loop(None, self.n)
         loop.benchmark = self
@@ -158,14 +156,14 @@ class Benchmark:
         self._forget_readings()
 
     def start_timer(self) -> None:
-        """Starts timing, or goes on after `stop_timer`; it runs already when the function is called."""
+        """Start the timer, or resume it after `stop_timer`. It is running when the function is called."""
         if not self._running:
             self._running = True
             self._opened_cpu_ns = process_time_ns()
             self._opened_ns = perf_counter_ns()
 
     def stop_timer(self) -> None:
-        """Stops timing: what follows, up to `start_timer`, is not measured."""
+        """Stop the timer until `start_timer`. The time between is not measured."""
         if self._running:
             now_ns = perf_counter_ns()
             self._running = False
@@ -173,7 +171,7 @@ class Benchmark:
             self._closed_cpu_ns += process_time_ns() - self._opened_cpu_ns
 
     def reset_timer(self) -> None:
-        """Forgets the time, the allocations and the metrics so far; a running timer goes on running."""
+        """Discard time, allocations and metrics so far; a running timer keeps running."""
         was_running = self._running
         self.stop_timer()
         self._forget_readings()
@@ -187,13 +185,13 @@ class Benchmark:
 
     @property
     def elapsed_ns(self) -> int:
-        """Wall time measured so far in this run, in nanoseconds."""
+        """Wall time measured so far in this call, in nanoseconds."""
         running_ns = perf_counter_ns() - self._opened_ns if self._running else 0
         return self._closed_ns + running_ns
 
     @property
     def cpu_ns(self) -> int:
-        """CPU time of all threads of the process over the closed parts of the measured time, in nanoseconds."""
+        """CPU time of all threads of the process while the timer ran, in nanoseconds, up to the last stop."""
         return self._closed_cpu_ns
 
     def _leave_loop(self, remaining: int) -> None:
@@ -201,88 +199,87 @@ class Benchmark:
         self._broken_off = remaining
 
     def _enter_thread(self) -> None:
-        """What a measuring subclass does first in each thread of `run_parallel`."""
+        """Called at the start of each thread of `run_parallel`; a hook for counting subclasses."""
 
     def require_complete_loop(self) -> None:
-        """Raises `BenchmarkMisuseError` where `for _ in b` was left before its last iteration."""
+        """Raise `BenchmarkMisuseError` if `for _ in b` ended before its last iteration."""
         if self._broken_off:
             raise BenchmarkMisuseError(
-                f"{self.name}: `for _ in b` was left {self._broken_off} iterations early "
-                "(break or return in the loop?); every run has to do all b.n of them"
+                f"{self.name}: `for _ in b` ended {self._broken_off} iterations early "
+                "(break or return in the loop?); every run must complete all b.n iterations"
             )
 
-    # What is reported.
+    # Reporting.
 
     def report_allocs(self) -> None:
-        """Asks for the columns B/op and allocs/op for this benchmark, as `-benchmem` does for all."""
+        """Report B/op and allocs/op for this benchmark, as `-benchmem` does for all."""
         self.shows_allocations = True
 
     def report_metric(self, value: float, unit: str) -> None:
-        """Reports a number of your own; `unit` has no spaces (`p99-ns/op`, `hits/op`).
+        """Report a custom metric, such as `p99-ns/op` or `hits/op`.
 
-        The unit of a built-in column replaces that column, and `0` for `ns/op` leaves it out. Raises `ValueError`
-        for an empty unit or one with white space.
+        A built-in unit overrides that column; 0 for `ns/op` hides it. Raises `ValueError` if the unit is empty or
+        contains white space.
         """
         if not unit or unit.split() != [unit]:
             raise ValueError(f"metric unit {unit!r}: expected a word without white space, such as hits/op")
         self.metrics[unit] = float(value)
 
     def set_bytes(self, count: int) -> None:
-        """Says how many bytes one iteration processes, which adds the column MB/s (10⁶ bytes a second)."""
+        """Set the number of bytes processed per iteration; adds the MB/s column (10⁶ bytes per second)."""
         self.processed_bytes = count
 
     def log(self, *values: object) -> None:
-        """Notes a line for the benchmark's log, with the file and line it comes from."""
+        """Add a line to the benchmark's log, with its file and line number."""
         self._note(" ".join(map(str, values)))
 
     def skip(self, *reason: object) -> NoReturn:
-        """Ends this benchmark without a result and without a failure."""
+        """Skip this benchmark: end it without a result and without a failure."""
         if reason:
             self._note(" ".join(map(str, reason)))
         raise BenchmarkSkipped
 
     def fail(self, *reason: object) -> NoReturn:
-        """Ends this benchmark as failed; the others still run."""
+        """Fail this benchmark and end it; the others still run."""
         if reason:
             self._note(" ".join(map(str, reason)))
         raise BenchmarkFailed
 
     def _note(self, text: str) -> None:
         frame = caller_outside_harness()
-        place = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}: " if frame else ""
-        self.journal.append("    " + place + text.replace("\n", "\n        "))
+        location = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}: " if frame else ""
+        self.log_lines.append("    " + location + text.replace("\n", "\n        "))
 
     # Sub-benchmarks and threads.
 
     def run(self, name: str, function: BenchmarkFunction | Callable[[Benchmark], Awaitable[object]]) -> bool:
-        """Runs `function` as the sub-benchmark `<this name>/<name>`; returns whether it did not fail.
+        """Run `function` as the sub-benchmark `<this name>/<name>`; return False if it failed.
 
-        A benchmark with sub-benchmarks has no result of its own. Spaces in the name become `_`; a name used
-        twice gets `#01`.
+        A benchmark with sub-benchmarks has no result of its own. Spaces in the name become `_`; a repeated name
+        gets the suffix `#01`.
         """
         if self._children is None:
             raise BenchmarkMisuseError(
-                f"{self.name}: b.run({name!r}) was called in a later run than the first; "
-                "a benchmark either measures or has sub-benchmarks"
+                f"{self.name}: b.run({name!r}) was not called in the first run; "
+                "a benchmark either measures or has sub-benchmarks, the same ones in every run"
             )
         self.has_children = True
         return self._children.run_child(self, name, function)
 
     def run_parallel(self, function: Callable[[Worker], Any], threads: int | None = None) -> None:
-        """Shares the `b.n` iterations among threads: each calls `function(worker)`, which does `for _ in worker`.
+        """Distribute the `b.n` iterations over threads; each calls `function(worker)`, which loops `for _ in worker`.
 
-        The time is the wall time from the moment when all threads are ready until the last is done; ns/op is
-        that time by `b.n`. An exception in a thread fails the benchmark. A coroutine function runs in an event
-        loop of its own in each thread.
+        Measures wall time from the start of the threads to the end of the last one; ns/op is that time divided by
+        `b.n`. An exception in a thread fails the benchmark. A coroutine function gets an event loop per thread.
         """
         from conduit.bench.run.parallel import run_in_threads
 
         self.is_parallel = True
-        run_in_threads(self, function, threads or self.threads, self._grain)
+        run_in_threads(self, function, threads or self.threads, self._chunk)
 
 
 def caller_outside_harness() -> FrameType | None:
-    """The innermost frame that is not of the bench wing."""
+    """Return the innermost frame outside the benchmark harness."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and is_harness_file(frame.f_code.co_filename):
         frame = frame.f_back
@@ -290,5 +287,5 @@ def caller_outside_harness() -> FrameType | None:
 
 
 def is_harness_file(filename: str) -> bool:
-    """Whether code of this file belongs to the harness and is neither counted nor named."""
+    """Return whether a file belongs to the harness, whose code is neither counted nor reported."""
     return filename.startswith(_HARNESS_FOLDER)

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from time import perf_counter_ns
 
-from conduit.bench.result import Doubt
+from conduit.bench.result import MeasurementWarning
 
 WAITING_SHARE = 0.05  # of wall time, ready but without a CPU
 THROTTLED_SHARE = 0.01  # of wall time, held back by a control group
@@ -57,7 +57,7 @@ def processors() -> int:
 
 
 class Watch:
-    """The kernel's counters at one moment; `doubts` compares them with now."""
+    """The kernel's counters at one moment; `warnings` compares them with now."""
 
     def __init__(self) -> None:
         self._waiting_ns = _waiting_ns()
@@ -65,7 +65,7 @@ class Watch:
         self._thermal_events = _thermal_events()
         self._opened_ns = perf_counter_ns()
 
-    def doubts(self) -> list[Doubt]:
+    def warnings(self) -> list[MeasurementWarning]:
         """What disturbed the time since the watch was opened; nothing can be said of less than a millisecond."""
         wall_ns = perf_counter_ns() - self._opened_ns
         if wall_ns < MEASURABLE_NS:
@@ -83,13 +83,13 @@ class Watch:
         return found
 
 
-def standing_doubts() -> list[Doubt]:
+def machine_warnings() -> list[MeasurementWarning]:
     """What is wrong with the machine before anything runs: said once."""
     governors = frequency_governors()
     if not governors or governors == ["performance"]:
         return []
     return [
-        Doubt(
+        MeasurementWarning(
             "frequency-scaled",
             f"the CPU's frequency follows its load (scaling governor: {', '.join(governors)})",
             "set it with `cpupower frequency-set -g performance` while measuring",
@@ -97,26 +97,26 @@ def standing_doubts() -> list[Doubt]:
     ]
 
 
-def _loaded(share: float) -> Doubt:
-    return Doubt(
+def _loaded(share: float) -> MeasurementWarning:
+    return MeasurementWarning(
         "loaded-machine",
-        f"other work held the CPU for {share:.0%} of this run",
+        f"other processes used the CPU for {share:.0%} of this run",
         "close other programs, pin with `taskset -c 1 conduit bench …`, or raise -benchtime and -count",
     )
 
 
-def _throttled(share: float) -> Doubt:
-    return Doubt(
+def _throttled(share: float) -> MeasurementWarning:
+    return MeasurementWarning(
         "throttled",
         f"the control group's CPU quota held this process back for {share:.0%} of this run",
         "raise the container's CPU limit, or measure outside it",
     )
 
 
-def _overheated(events: int) -> Doubt:
-    return Doubt(
+def _overheated(events: int) -> MeasurementWarning:
+    return MeasurementWarning(
         "overheated",
-        f"the CPU slowed down for heat {events} times during this run",
+        f"the CPU reached its thermal limit {events} time{'s' * (events != 1)} during this run",
         "let the machine cool, and disable turbo in its settings",
     )
 

@@ -1,7 +1,7 @@
-"""One benchmark, measured: called, calibrated, timed, counted, doubted.
+"""Measures one benchmark: calibration, timing, counting, warnings.
 
-n grows from the first run (n = 1) until the measured time reaches the goal (`next_n`), and the last run counts.
-Allocations and instructions are counted afterwards, in runs of their own.
+n grows from the first run (n = 1) until the measured time reaches the goal (`next_n`); the last run is reported.
+Allocations and instructions are counted afterwards, in separate runs.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from conduit.bench.result import AllocationCount, Doubt, Measurement
+from conduit.bench.result import AllocationCount, Measurement, MeasurementWarning
 from conduit.bench.run import allocations, bytecodes
 from conduit.bench.run.loop import Benchmark
 from conduit.bench.run.machine import Watch, processors
-from conduit.bench.run.parallel import grain_for
+from conduit.bench.run.parallel import chunk_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from conduit.bench.run.loop import BenchmarkFunction
 
-    Collector: TypeAlias = Literal["off", "on", "collect"]
+    GcMode: TypeAlias = Literal["off", "on", "collect"]
 
-MOST_ITERATIONS = 1_000_000_000
+MAX_ITERATIONS = 1_000_000_000
 FEW_ITERATIONS = 5
 SPREAD = 0.10
 
@@ -36,7 +36,7 @@ class Options:
     """How to run: times in nanoseconds.
 
     `iterations` fixes n where it is not None, else n grows until `goal_ns`. `processors` is Go's `-cpu` list.
-    `collector` is what the garbage collector does while the clock runs: "off", "on" (as in production), or
+    `gc_mode` is what the garbage gc_mode does while the clock runs: "off", "on" (as in production), or
     "collect" (off, with one full collection at the end of each run, which counts). It always collects before.
     """
 
@@ -47,7 +47,7 @@ class Options:
     threads: int | None = None
     warm_up_ns: int = 0
     warm_up_iterations: int = 0
-    collector: Collector = "off"
+    gc_mode: GcMode = "off"
     counts_allocations: bool = False
     counts_bytecodes: bool = False
     subtracts_loop: bool = False
@@ -69,20 +69,20 @@ class Run:
     name: str
     function: BenchmarkFunction
     options: Options
-    journal: list[str] = field(default_factory=list)
+    log_lines: list[str] = field(default_factory=list)
     threads: int = 1
 
     def settings(self) -> dict[str, object]:
         """The keyword arguments for every `Benchmark` of this benchmark."""
-        return {"journal": self.journal, "threads": self.threads, "short": self.options.short}
+        return {"log_lines": self.log_lines, "threads": self.threads, "short": self.options.short}
 
 
 def call(run: Run, benchmark: Benchmark) -> Benchmark:
-    """One call of the benchmark function with the timer running; returns the benchmark with what it measured.
+    """One call of the benchmark function with the timer running; return the benchmark with what it measured.
 
     Raises what the function raises, and `BenchmarkMisuseError` where its loop was left early.
     """
-    with _garbage_collector(run.options.collector, benchmark):
+    with _garbage_collector(run.options.gc_mode, benchmark):
         if inspect.iscoroutinefunction(run.function):
             _call_coroutine(run.function, benchmark)
         else:
@@ -110,7 +110,7 @@ def _call_coroutine(function: Callable[[Benchmark], object], benchmark: Benchmar
 
 
 @contextmanager
-def _garbage_collector(mode: Collector, benchmark: Benchmark) -> Iterator[None]:
+def _garbage_collector(mode: GcMode, benchmark: Benchmark) -> Iterator[None]:
     was_enabled = gc.isenabled()
     gc.collect()
     if mode == "on":
@@ -136,29 +136,29 @@ def next_n(goal_ns: int, previous_n: int, previous_ns: int, last_n: int) -> int:
     n += n // 5
     n = min(n, 100 * last_n)
     n = max(n, last_n + 1)
-    return min(n, MOST_ITERATIONS)
+    return min(n, MAX_ITERATIONS)
 
 
 def _grow(run: Run, first: Benchmark, goal_ns: int, make: Callable[[int, Benchmark], Benchmark]) -> Benchmark:
     last = first
-    while last.elapsed_ns < goal_ns and last.n < MOST_ITERATIONS:
+    while last.elapsed_ns < goal_ns and last.n < MAX_ITERATIONS:
         n = next_n(goal_ns, last.n, last.elapsed_ns, last.n)
         last = make(n, last)
     return last
 
 
 def measure(run: Run, first: Benchmark, processor_count: int) -> Measurement:
-    """One repetition: from the first run (n = 1) to a `Measurement` with its doubts."""
+    """One repetition: from the first run (n = 1) to a `Measurement` with its warnings."""
     options = run.options
-    disturbances: list[Doubt] = []
+    disturbances: list[MeasurementWarning] = []
 
     def again(n: int, last: Benchmark) -> Benchmark:
         nonlocal disturbances
-        grain = grain_for(last.n, last.elapsed_ns)
-        benchmark = Benchmark(run.name, n, grain=grain, **run.settings())  # type: ignore[arg-type]
+        chunk = chunk_size(last.n, last.elapsed_ns)
+        benchmark = Benchmark(run.name, n, chunk=chunk, **run.settings())  # type: ignore[arg-type]
         watch = Watch()
         call(run, benchmark)
-        disturbances = watch.doubts()
+        disturbances = watch.warnings()
         return benchmark
 
     first = _warm_up(run, first, again)
@@ -179,11 +179,11 @@ def measure(run: Run, first: Benchmark, processor_count: int) -> Measurement:
         shows_allocations=final.shows_allocations,
         loop_ns=loop_ns,
         metrics=dict(final.metrics),
-        doubts=tuple(disturbances),
+        warnings=tuple(disturbances),
     )
-    measurement = _with_doubts_about_time(measurement, options)
+    measurement = _with_time_warnings(measurement, options)
     counted = _with_counts(run, measurement, final)
-    return replace(counted, log=tuple(run.journal))
+    return replace(counted, log=tuple(run.log_lines))
 
 
 def _warm_up(run: Run, first: Benchmark, again: Callable[[int, Benchmark], Benchmark]) -> Benchmark:
@@ -194,7 +194,7 @@ def _warm_up(run: Run, first: Benchmark, again: Callable[[int, Benchmark], Bench
     return first
 
 
-# Doubts.
+# Warnings.
 
 _loop_cost: list[float] = []
 
@@ -213,12 +213,12 @@ def loop_cost_ns() -> float:
     return _loop_cost[0]
 
 
-def _with_doubts_about_time(measurement: Measurement, options: Options) -> Measurement:
-    doubts = list(measurement.doubts)
+def _with_time_warnings(measurement: Measurement, options: Options) -> Measurement:
+    warnings = list(measurement.warnings)
     per_op = measurement.elapsed_ns / measurement.n
     if "ns/op" not in measurement.metrics and measurement.n > 1000 and per_op < 2 * loop_cost_ns() / 3:
-        doubts.append(
-            Doubt(
+        warnings.append(
+            MeasurementWarning(
                 "too-quick",
                 f"{per_op:.2f} ns an operation is less than an empty loop takes here ({loop_cost_ns():.1f} ns), "
                 "so the operation was not run b.n times",
@@ -226,25 +226,25 @@ def _with_doubts_about_time(measurement: Measurement, options: Options) -> Measu
             )
         )
     if options.iterations is None and measurement.n < FEW_ITERATIONS:
-        doubts.append(
-            Doubt(
+        warnings.append(
+            MeasurementWarning(
                 "few-iterations",
-                f"only {measurement.n} iterations fitted into the time",
-                "raise -benchtime (or give it as 10x), or repeat with -count",
+                f"only {measurement.n} iteration{'s' * (measurement.n != 1)} fit in -benchtime",
+                "raise it (or give it as 10x), or repeat with -count",
             )
         )
-    return replace(measurement, doubts=tuple(doubts))
+    return replace(measurement, warnings=tuple(warnings))
 
 
-def spread_doubt(measurements: Sequence[Measurement]) -> Doubt | None:
-    """A doubt where repetitions of one benchmark lie further apart than a tenth, from quickest to slowest."""
+def spread_warning(measurements: Sequence[Measurement]) -> MeasurementWarning | None:
+    """A warning where repetitions of one benchmark lie further apart than a tenth, from quickest to slowest."""
     times = sorted(measurement.ns_per_op for measurement in measurements)
     if len(times) < 2 or times[0] <= 0:
         return None
     spread = times[-1] / times[0] - 1
     if spread <= SPREAD:
         return None
-    return Doubt(
+    return MeasurementWarning(
         "spread",
         f"the {len(times)} repetitions spread by {spread:.0%} from quickest to slowest",
         "raise -benchtime, close other programs, pin with taskset, or use --isolate and more -count",
@@ -267,23 +267,23 @@ def _with_counts(run: Run, measurement: Measurement, final: Benchmark) -> Measur
 def _with_allocations(run: Run, measurement: Measurement, final: Benchmark) -> Measurement:
     reason = allocations.unavailable_reason()
     if reason is not None:
-        doubt = Doubt(
+        warning = MeasurementWarning(
             "no-allocations", f"B/op and allocs/op: n/a, {reason}", "`conduit doctor` says what is missing"
         )
-        return replace(measurement, doubts=(*measurement.doubts, doubt))
-    counted, doubts = count_allocations(run, final)
-    return replace(measurement, allocations=counted, doubts=(*measurement.doubts, *doubts))
+        return replace(measurement, warnings=(*measurement.warnings, warning))
+    counted, warnings = count_allocations(run, final)
+    return replace(measurement, allocations=counted, warnings=(*measurement.warnings, *warnings))
 
 
-def count_allocations(run: Run, final: Benchmark) -> tuple[AllocationCount, tuple[Doubt, ...]]:
-    """Counts what one operation allocates; `final` is a run that was timed. The counter has to be available."""
+def count_allocations(run: Run, final: Benchmark) -> tuple[AllocationCount, tuple[MeasurementWarning, ...]]:
+    """Count what one operation allocates; `final` is a run that was timed. The counter has to be available."""
     counter = allocations.counter()
     read = counter.read_all_threads if final.is_parallel else counter.read
 
     def count(n: int) -> allocations.CountingBenchmark:
-        # A grain a thread: what sharing costs is then the same in the short run and the long, and cancels.
-        grain = -(-n // run.threads)
-        benchmark = allocations.CountingBenchmark(run.name, n, read, grain=grain, **_quiet(run).settings())
+        # A chunk a thread: what sharing costs is then the same in the short run and the long, and cancels.
+        chunk = -(-n // run.threads)
+        benchmark = allocations.CountingBenchmark(run.name, n, read, chunk=chunk, **_quiet(run).settings())
         counter.start()
         try:
             call(_quiet(run), benchmark)
@@ -295,7 +295,7 @@ def count_allocations(run: Run, final: Benchmark) -> tuple[AllocationCount, tupl
 
 
 def count_instructions(run: Run) -> int:
-    """Counts the interpreter's instructions of one operation."""
+    """Count the interpreter's instructions of one operation."""
     return bytecodes.count_bytecodes(lambda n: _instructions_of(run, n))
 
 
@@ -306,5 +306,5 @@ def _instructions_of(run: Run, n: int) -> int:
 
 def _quiet(run: Run) -> Run:
     """The same benchmark with a log of its own: counting runs are not in the user's log."""
-    options = replace(run.options, collector="off")
-    return replace(run, journal=[], options=options)
+    options = replace(run.options, gc_mode="off")
+    return replace(run, log_lines=[], options=options)

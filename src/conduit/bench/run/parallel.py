@@ -1,7 +1,6 @@
-"""`b.run_parallel`: the iterations of one benchmark, shared among threads in grains of about 100 µs.
+"""`b.run_parallel`: the iterations of one benchmark, distributed over threads in chunks of about 100 µs.
 
-A thread takes a grain under a lock and then iterates without one, so that the sharing itself is not what is
-measured.
+A thread takes a chunk under a lock and then iterates without one, so that the cost of the lock is not measured.
 """
 
 from __future__ import annotations
@@ -11,70 +10,89 @@ import itertools
 import threading
 from typing import TYPE_CHECKING
 
+from conduit.errors import BenchmarkMisuseError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
+    from typing import Any, Protocol
 
-    from conduit.bench.run.loop import Benchmark
+    class ParallelBenchmark(Protocol):
+        """The part of `Benchmark` that `run_in_threads` uses."""
 
-GRAIN_NS = 100_000
-LARGEST_GRAIN = 10_000
+        name: str
+        n: int
+
+        def start_timer(self) -> None:
+            """Start the timer."""
+
+        def stop_timer(self) -> None:
+            """Stop the timer."""
+
+        def _forget_readings(self) -> None:
+            """Discard what was measured so far."""
+
+        def _enter_thread(self) -> None:
+            """Prepare a new thread for measuring."""
 
 
-def grain_for(n: int, elapsed_ns: int) -> int:
-    """How many iterations make about 100 µs, judged by a previous run; between 1 and 10,000."""
+CHUNK_NS = 100_000
+MAX_CHUNK = 10_000
+
+
+def chunk_size(n: int, elapsed_ns: int) -> int:
+    """Return the number of iterations that take about 100 µs, from a previous run; 1 to 10,000."""
     if n <= 0 or elapsed_ns <= 0:
         return 1
-    return max(1, min(GRAIN_NS * n // elapsed_ns, LARGEST_GRAIN))
+    return max(1, min(CHUNK_NS * n // elapsed_ns, MAX_CHUNK))
 
 
-class Share:
-    """The iterations that are left for all threads."""
+class WorkQueue:
+    """The remaining iterations, shared by all threads."""
 
-    def __init__(self, n: int, grain: int) -> None:
+    def __init__(self, n: int, chunk: int) -> None:
         self.left: int = n
-        self.grain = grain
+        self.chunk = chunk
         self._lock = threading.Lock()
 
-    def take(self) -> int:
-        """Takes a grain; 0 when nothing is left."""
+    def take_chunk(self) -> int:
+        """Take a chunk; return its number of iterations, 0 at the end."""
         with self._lock:
-            taken = min(self.grain, self.left)
+            taken = min(self.chunk, self.left)
             self.left -= taken
             return taken
 
     def close(self) -> None:
-        """Leaves nothing for anybody: the threads end with the grain they have."""
+        """Discard the remaining iterations; workers stop after their current chunk."""
         with self._lock:
             self.left = 0
 
 
 class Worker:
-    """What the function of `run_parallel` receives in each thread: `for _ in worker` does this thread's share."""
+    """The argument of the function given to `run_parallel`, one per thread: `for _ in worker` runs iterations."""
 
-    def __init__(self, share: Share) -> None:
-        self._share = share
+    def __init__(self, queue: WorkQueue) -> None:
+        self._queue = queue
         self.unfinished: int = 0
 
     def __iter__(self) -> Iterator[None]:
-        return itertools.chain.from_iterable(self._grains())
+        return itertools.chain.from_iterable(self._chunks())
 
-    def _grains(self) -> Iterator[itertools.repeat[None]]:
-        while taken := self._share.take():
-            grain = itertools.repeat(None, taken)
+    def _chunks(self) -> Iterator[itertools.repeat[None]]:
+        while taken := self._queue.take_chunk():
+            chunk = itertools.repeat(None, taken)
             self.unfinished = taken
-            yield grain
+            yield chunk
             self.unfinished = 0
 
 
-def run_in_threads(benchmark: Benchmark, function: Callable[[Worker], Any], count: int, grain: int) -> None:
-    """Runs the benchmark's iterations in `count` threads; raises what the first failing thread raised."""
-    from conduit.bench.run.loop import BenchmarkMisuseError
-
+def run_in_threads(
+    benchmark: ParallelBenchmark, function: Callable[[Worker], Any], count: int, chunk: int
+) -> None:
+    """Run the benchmark's iterations in `count` threads; re-raise the exception of the first thread that failed."""
     if count < 1:
         raise ValueError(f"run_parallel(threads={count}): expected at least one thread")
-    share = Share(benchmark.n, grain)
-    workers = [Worker(share) for _ in range(count)]
+    queue = WorkQueue(benchmark.n, chunk)
+    workers = [Worker(queue) for _ in range(count)]
     failures: list[BaseException] = []
 
     def work(worker: Worker, gate: threading.Lock, finish: threading.Lock) -> None:
@@ -84,7 +102,7 @@ def run_in_threads(benchmark: Benchmark, function: Callable[[Worker], Any], coun
             _call(function, worker)
         except BaseException as failure:
             failures.append(failure)
-            share.close()
+            queue.close()
         finally:
             finish.release()
 
@@ -107,16 +125,16 @@ def run_in_threads(benchmark: Benchmark, function: Callable[[Worker], Any], coun
             finish.acquire()
         benchmark.stop_timer()
     except BaseException:
-        share.close()  # Ctrl-C: the threads end with the grain they have
+        queue.close()  # Ctrl-C: workers stop after their current chunk
         raise
     finally:
         for thread in threads:
             thread.join()
     if failures:
         raise failures[0]
-    if share.left or any(worker.unfinished for worker in workers):
+    if queue.left or any(worker.unfinished for worker in workers):
         raise BenchmarkMisuseError(
-            f"{benchmark.name}: the function of run_parallel returned before its `for _ in worker` was over "
+            f"{benchmark.name}: the function of run_parallel returned before its `for _ in worker` ended "
             "(break or return in the loop?)"
         )
 

@@ -1,8 +1,8 @@
-"""Running the benchmarks of a file as `go test -bench` does, and telling what happens.
+"""Runs the benchmarks of a file as `go test -bench` does, and emits events.
 
-A benchmark function is first run with n = 1. If it started sub-benchmarks meanwhile, it was only their parent;
-otherwise it is measured, for every number of processors as often as `count` says, before the next one starts.
-What happens is told as `Event` records to one function, so that text, JSON and another process see the same.
+A benchmark function is first run with n = 1. If it starts sub-benchmarks in that run, it is only their parent;
+otherwise it is measured `count` times for every number of processors before the next one starts. Progress is
+passed as `Event` records to one function, so that text, JSON and another process see the same.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conduit.bench.names import UniqueNames
-from conduit.bench.run.events import Doubted, Ended, Measured, Measuring, Started
+from conduit.bench.run.events import Ended, Measured, Measuring, Started, Warned
 from conduit.bench.run.loop import (
     Benchmark,
     BenchmarkFailed,
-    BenchmarkMisuseError,
     BenchmarkSkipped,
     is_harness_file,
 )
 from conduit.bench.run.machine import processors
-from conduit.bench.run.measure import Run, call, measure, spread_doubt
+from conduit.bench.run.measure import Run, call, measure, spread_warning
+from conduit.errors import BenchmarkMisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ class Runner:
         self.has_measured: bool = False
 
     def run_benchmark(self, name: str, function: BenchmarkFunction) -> bool:
-        """Runs a top-level benchmark where the filter means it; returns False where it or a sub-benchmark failed."""
+        """Run a top-level benchmark where the filter means it; return False where it or a sub-benchmark failed."""
         match = self.names.match(name)
         if not match.matches or self._stops_here():
             return True
@@ -77,7 +77,7 @@ class Runner:
     def _end(self, run: Run, outcome: Outcome, children: _Children) -> bool:
         if outcome == "failed":
             self.has_failed = True
-        self.emit(Ended(run.name, outcome, tuple(run.journal)))
+        self.emit(Ended(run.name, outcome, tuple(run.log_lines)))
         return outcome != "failed" and not children.has_failed
 
     def _repeat(self, run: Run, first: Benchmark) -> bool:
@@ -89,15 +89,15 @@ class Runner:
             with _only_processors(count if self.options.processors else None):
                 for repetition in range(self.options.count):
                     known = first if position == 0 and repetition == 0 else None
-                    this = replace(run, threads=threads, journal=run.journal if known else [])
+                    this = replace(run, threads=threads, log_lines=run.log_lines if known else [])
                     measurement = self._measure_once(this, known, count)
                     if measurement is None:
                         went_well = False
                     else:
                         measurements.append(measurement)
-            doubt = spread_doubt(measurements)
-            if doubt is not None:
-                self.emit(Doubted(run.name, count, doubt))
+            warning = spread_warning(measurements)
+            if warning is not None:
+                self.emit(Warned(run.name, count, warning))
         return went_well
 
     def _measure_once(self, run: Run, first: Benchmark | None, count: int) -> Measurement | None:
@@ -115,7 +115,7 @@ class Runner:
             self.emit(Measured(measured[0]))
             return measured[0]
         self.has_failed = self.has_failed or outcome == "failed"
-        self.emit(Ended(run.name, outcome, tuple(run.journal), processors=count))
+        self.emit(Ended(run.name, outcome, tuple(run.log_lines), processors=count))
         return None
 
 
@@ -158,7 +158,7 @@ def _refuse_nested_event_loop(name: str, function: BenchmarkFunction) -> None:
 
 
 def attempt(run: Run, work: Callable[[], object]) -> Literal["done", "failed", "skipped"]:
-    """Does the work and says how it ended; what goes wrong is written into the benchmark's log. Lets Ctrl-C and time-outs through."""
+    """Do the work and says how it ended; what goes wrong is written into the benchmark's log. Lets Ctrl-C and time-outs through."""
     try:
         work()
     except BenchmarkSkipped:
@@ -166,13 +166,13 @@ def attempt(run: Run, work: Callable[[], object]) -> Literal["done", "failed", "
     except BenchmarkFailed:
         return "failed"
     except BenchmarkMisuseError as error:
-        run.journal.append(f"    {error}")
+        run.log_lines.append(f"    {error}")
         return "failed"
     except (KeyboardInterrupt, RunTimedOut):
         raise
     except BaseException as error:
         # Everything else is this benchmark's own: sys.exit, a cancelled task, another tool's way to skip.
-        run.journal.extend(traceback_lines(error))
+        run.log_lines.extend(traceback_lines(error))
         return "failed"
     return "done"
 
@@ -192,7 +192,7 @@ def _is_above_the_benchmark(filename: str) -> bool:
 
 @contextmanager
 def _only_processors(count: int | None) -> Iterator[None]:
-    """Lends this thread, and those it starts, to the first `count` of the processors it may use."""
+    """Lend this thread, and those it starts, to the first `count` of the processors it may use."""
     if count is None or not hasattr(os, "sched_setaffinity"):
         yield
         return

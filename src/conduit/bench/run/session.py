@@ -17,7 +17,7 @@ from conduit.bench.names import NameFilter
 from conduit.bench.result import BenchmarkResult
 from conduit.bench.run.discover import PATTERN, load
 from conduit.bench.run.events import Ended, Measured, Started
-from conduit.bench.run.machine import standing_doubts
+from conduit.bench.run.machine import machine_warnings
 from conduit.bench.run.measure import Options
 from conduit.bench.run.runner import Runner, RunTimedOut, traceback_lines
 from conduit.units import format_duration
@@ -63,7 +63,7 @@ class Session:
         self._has_skipped = False
 
     def run(self, surroundings: Sequence[AbstractContextManager[object]] = ()) -> bool:
-        """Runs everything; returns whether nothing failed.
+        """Run everything; return whether nothing failed.
 
         `surroundings` are entered around all benchmarks, once the files are loaded. Ctrl-C goes on to the
         caller after what was measured is printed.
@@ -75,7 +75,7 @@ class Session:
         if self._plan.shuffle_seed is not None:
             self._transcript.line(f"-test.shuffle {self._plan.shuffle_seed}")
         if loaded:
-            self._transcript.warn(standing_doubts())
+            self._transcript.warn(machine_warnings())
         with ExitStack() as stack:
             for surrounding in surroundings:
                 stack.enter_context(surrounding)
@@ -205,7 +205,7 @@ def _where(timeout: RunTimedOut) -> list[str]:
 
 @contextmanager
 def _time_limit(limit_ns: int) -> Iterator[None]:
-    """Raises `RunTimedOut` in the main thread after the limit; lends SIGALRM meanwhile."""
+    """Raise `RunTimedOut` in the main thread after the limit; uses SIGALRM until it ends."""
     can_limit = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     if limit_ns <= 0 or not can_limit:
         yield

@@ -1,24 +1,24 @@
-"""Targets: what each benchmark is meant to reach, read from `[tool.conduit.targets]` and compared with what it did.
+"""Targets: limits for benchmark results, read from `[tool.conduit.targets]`.
 
     [tool.conduit.targets."SimpleQueries/*"]
     time = { target = "1ms", acceptable = "5ms", unacceptable = "10ms" }
     allocs = { target = "0 allocs", acceptable = "3 allocs" }
 
-The key is a shell pattern on the benchmark's name, with or without `Benchmark` before it and without the `-N`
-behind it; `*` also matches `/`. A metric is `time` (ns/op), `memory` (B/op), `allocs` (allocs/op) or any unit that
-benchmarks report. A limit is met by a value that does not exceed it; for rates (`MB/s`, units that end in `/s`)
-by one that does not fall below it.
+The key is a shell pattern for the benchmark's name, with or without the prefix `Benchmark` and without the `-N`
+suffix; `*` also matches `/`. A metric is `time` (ns/op), `memory` (B/op), `allocs` (allocs/op) or any unit that
+benchmarks report. A value meets a limit if it does not exceed it; for rates (`MB/s`, units that end in `/s`), if it
+does not fall below it.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
-from conduit.errors import UsageError
+from conduit.errors import ConfigurationError
+from conduit.project_file import read_conduit_table
 from conduit.units import format_duration, format_size, parse_duration_ns, parse_size_bytes
 
 if TYPE_CHECKING:
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
 UNIT_OF_METRIC = {"time": "ns/op", "memory": "B/op", "allocs": "allocs/op"}
 LEVELS = ("target", "acceptable", "unacceptable")
 _COUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([^\d\s].*)?")
-
-
-class TargetsError(UsageError):
-    """The targets in a configuration file cannot be read; the text names the entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +85,8 @@ class Verdict:
 
 
 def read_targets(path: Path) -> list[Target]:
-    """Reads the targets of a `pyproject.toml`, in its order. Raises `TargetsError`."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TargetsError(
-            f"{path}: {error.strerror}; targets are read from [tool.conduit.targets]"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TargetsError(f"{path}: not TOML: {error}") from None
-    table = document.get("tool", {}).get("conduit", {}).get("targets", {})
-    if not isinstance(table, dict):
-        raise TargetsError(f"{path}: tool.conduit.targets: expected a table of benchmarks, found {table!r}")
+    """Return the targets of a `pyproject.toml`, in its order; none if it has none. Raises `ConfigurationError`."""
+    table = read_conduit_table(path, "targets")
     return [
         _read_target(f"{path}: tool.conduit.targets.{pattern!r}.{metric}", pattern, metric, limits)
         for pattern, metrics in table.items()
@@ -108,31 +94,31 @@ def read_targets(path: Path) -> list[Target]:
     ]
 
 
-def _entries(place: str, metrics: object) -> list[tuple[str, Any]]:
+def _entries(path: str, metrics: object) -> list[tuple[str, Any]]:
     if not isinstance(metrics, dict):
-        raise TargetsError(
-            f'{place}: expected metrics, such as time = {{ target = "10ms" }}, found {metrics!r}'
+        raise ConfigurationError(
+            f'{path}: expected metrics, such as time = {{ target = "10ms" }}, found {metrics!r}'
         )
     return list(metrics.items())
 
 
-def _read_target(place: str, pattern: str, metric: str, limits: object) -> Target:
+def _read_target(path: str, pattern: str, metric: str, limits: object) -> Target:
     if not isinstance(limits, dict) or not limits:
-        raise TargetsError(f"{place}: expected at least one of {', '.join(LEVELS)}, found {limits!r}")
+        raise ConfigurationError(f"{path}: expected at least one of {', '.join(LEVELS)}, found {limits!r}")
     unknown = sorted(set(limits) - set(LEVELS))
     if unknown:
-        raise TargetsError(f"{place}: unknown limit {unknown[0]!r}; expected {', '.join(LEVELS)}")
+        raise ConfigurationError(f"{path}: unknown limit {unknown[0]!r}; expected {', '.join(LEVELS)}")
     unit = UNIT_OF_METRIC.get(metric, metric)
     return Target(
-        pattern, unit, **{level: _read_limit(f"{place}.{level}", unit, limits[level]) for level in limits}
+        pattern, unit, **{level: _read_limit(f"{path}.{level}", unit, limits[level]) for level in limits}
     )
 
 
-def _read_limit(place: str, unit: str, value: object) -> float:
+def _read_limit(path: str, unit: str, value: object) -> float:
     try:
         return parse_amount(unit, value)
     except ValueError as error:
-        raise TargetsError(f"{place}: {error}") from None
+        raise ConfigurationError(f"{path}: {error}") from None
 
 
 def parse_amount(unit: str, value: object) -> float:

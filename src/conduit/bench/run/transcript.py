@@ -13,20 +13,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from conduit.bench.names import numbered
-from conduit.bench.run.events import Doubted, Ended, Measured, Measuring, Started
+from conduit.bench.run.events import Ended, Measured, Measuring, Started, Warned
 from conduit.bench.run.machine import config_lines
 from conduit.bench.text.writer import (
     NameColumn,
     format_block,
-    format_doubts,
     format_measurement,
+    format_warnings,
     trim_log,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from conduit.bench.result import Doubt, Measurement
+    from conduit.bench.result import Measurement, MeasurementWarning
     from conduit.bench.run.events import Event
 
 
@@ -48,7 +48,7 @@ class TextSink:
     def output(
         self, text: str, test: str = "", is_frame: bool = False, data: Mapping[str, object] = _NOTHING
     ) -> None:
-        """Writes the text, but not the `=== RUN` frames, which only the event stream has."""
+        """Write the text, but not the `=== RUN` frames, which only the event stream has."""
         if not text.startswith("=== RUN"):
             self._write(text)
 
@@ -65,7 +65,7 @@ class JsonSink:
         self._package = name
 
     def action(self, action: str, test: str = "", data: Mapping[str, object] = _NOTHING) -> None:
-        """Writes an event without output."""
+        """Write an event without output."""
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         event: dict[str, object] = {"Time": now, "Action": action, "Package": self._package}
         if test:
@@ -75,15 +75,15 @@ class JsonSink:
     def output(
         self, text: str, test: str = "", is_frame: bool = False, data: Mapping[str, object] = _NOTHING
     ) -> None:
-        """Writes an event with output."""
+        """Write an event with output."""
         frame = {"OutputType": "frame"} if is_frame else {}
         self.action("output", test, {"Output": text, **frame, **data})
 
 
 def result_data(measurement: Measurement) -> dict[str, object]:
-    """A measurement as data: its name, n, every value by its unit (None: not available), and the doubts."""
+    """A measurement as data: its name, n, every value by its unit (None: not available), and the warnings."""
     values: dict[str, float | None] = dict(measurement.values())
-    if any(doubt.code == "no-allocations" for doubt in measurement.doubts):
+    if any(warning.code == "no-allocations" for warning in measurement.warnings):
         values |= {"B/op": None, "allocs/op": None}
     return {
         "Name": measurement.name,
@@ -91,7 +91,7 @@ def result_data(measurement: Measurement) -> dict[str, object]:
         "N": measurement.n,
         "ElapsedNs": measurement.elapsed_ns,
         "Values": values,
-        "Warnings": [asdict(doubt) for doubt in measurement.doubts],
+        "Warnings": [asdict(warning) for warning in measurement.warnings],
     }
 
 
@@ -148,23 +148,23 @@ class Transcript:
         """A line outside any benchmark."""
         self._sink.output(f"{text}\n", data=data)
 
-    def warn(self, doubts: Sequence[Doubt]) -> None:
+    def warn(self, warnings: Sequence[MeasurementWarning]) -> None:
         """Doubts about the machine."""
-        if doubts:
-            data = {"Warnings": [asdict(doubt) for doubt in doubts]}
-            self._sink.output(format_doubts("machine", doubts), data=data)
+        if warnings:
+            data = {"Warnings": [asdict(warning) for warning in warnings]}
+            self._sink.output(format_warnings("machine", warnings), data=data)
 
     def tell(self, event: Event) -> None:
-        """Prints one event."""
+        """Print one event."""
         if isinstance(event, Started):
             self._start(event)
         elif isinstance(event, Measuring):
             self._print_labels()
         elif isinstance(event, Measured):
             self._measured(event.measurement)
-        elif isinstance(event, Doubted):
+        elif isinstance(event, Warned):
             name = numbered(event.name, event.processors)
-            self._warn_about(event.name, name, [event.doubt])
+            self._warn_about(event.name, name, [event.warning])
         else:
             self._end(event)
 
@@ -190,12 +190,12 @@ class Transcript:
         self._sink.output(f"{line}\n", measurement.name, data={"Result": result_data(measurement)})
         if measurement.log and not self._is_verbose:
             self._sink.output(format_block("BENCH", name, trim_log(measurement.log)), measurement.name)
-        if measurement.doubts:
-            self._warn_about(measurement.name, name, measurement.doubts)
+        if measurement.warnings:
+            self._warn_about(measurement.name, name, measurement.warnings)
 
-    def _warn_about(self, test: str, name: str, doubts: Sequence[Doubt]) -> None:
-        data = {"Warnings": [asdict(doubt) for doubt in doubts]}
-        self._sink.output(format_doubts(name, doubts), test, data=data)
+    def _warn_about(self, test: str, name: str, warnings: Sequence[MeasurementWarning]) -> None:
+        data = {"Warnings": [asdict(warning) for warning in warnings]}
+        self._sink.output(format_warnings(name, warnings), test, data=data)
 
     def _end(self, event: Ended) -> None:
         tag = {"failed": "FAIL", "skipped": "SKIP"}.get(event.outcome)

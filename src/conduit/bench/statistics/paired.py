@@ -33,11 +33,11 @@ FAR_OUTSIDE = 1.6 * RESOLUTION
 """One view alone at this distance speaks against "the same": nearly opposite views have a small mean, too."""
 CLEARLY_SAME = 0.01
 CLEARLY_DIFFERENT = 0.1
-FEWEST_PAIRS = 6
-FAIRLY_MANY_PAIRS = 10
+MIN_PAIRS = 6
+USUAL_PAIRS = 10
 ENOUGH_PAIRS = 16
 ALPHA = 0.04
-_MOST_EXACT = 40  # pairs; beyond them the normal approximation is good to three places
+_MAX_EXACT_PAIRS = 40  # pairs; beyond them the normal approximation is good to three places
 
 
 class PairTimes(NamedTuple):
@@ -51,7 +51,7 @@ class PairTimes(NamedTuple):
         return median(math.log(new / old) for old, new in zip(self.old, self.new, strict=True))
 
 
-class Evidence(NamedTuple):
+class PairedSummary(NamedTuple):
     """What the pairs of one benchmark say so far. Differences are shares of the old side (0.05: 5 % more).
 
     Floors and typical costs are nanoseconds. `typical_delta` is the median of the pairs' own ratios, less one: it is
@@ -73,11 +73,11 @@ class Evidence(NamedTuple):
         return (self.floor_delta + self.typical_delta) / 2
 
 
-def weigh(pairs: Sequence[PairTimes]) -> Evidence:
-    """Computes both differences, and how likely chance makes the typical one; there has to be at least one pair."""
+def summarize_pairs(pairs: Sequence[PairTimes]) -> PairedSummary:
+    """Compute both differences, and the p-value of the typical one; there has to be at least one pair."""
     old_floor, new_floor = min(min(pair.old) for pair in pairs), min(min(pair.new) for pair in pairs)
     ratios = [pair.log_ratio() for pair in pairs]
-    return Evidence(
+    return PairedSummary(
         pairs=len(pairs),
         old_floor=old_floor,
         new_floor=new_floor,
@@ -99,7 +99,7 @@ def signed_rank_p(differences: Sequence[float]) -> float:
         return 1.0
     total = sum(ranks)
     least = min(positive, total - positive)
-    if len(ranks) > _MOST_EXACT:
+    if len(ranks) > _MAX_EXACT_PAIRS:
         spread = math.sqrt(sum(rank * rank for rank in ranks)) / 2
         return min(1.0, 2 * NormalDist().cdf((least + 1 - total / 2) / spread))
     ways = [1] + [0] * least  # ways[s]: how many choices of signs give the sum s
@@ -121,9 +121,9 @@ def _doubled_ranks(differences: Sequence[float]) -> tuple[list[int], int]:
     return ranks, positive
 
 
-def decide(evidence: Evidence, family: int = 1) -> State:
+def decide(evidence: PairedSummary, family: int = 1) -> State:
     """The state of a benchmark, one of `family` that are decided together (Bonferroni's correction)."""
-    if evidence.pairs < FEWEST_PAIRS:
+    if evidence.pairs < MIN_PAIRS:
         return "unresolved"
     floor, typical = evidence.floor_delta, evidence.typical_delta
     if abs(evidence.delta) > RESOLUTION:
@@ -132,7 +132,7 @@ def decide(evidence: Evidence, family: int = 1) -> State:
     return "same" if max(abs(floor), abs(typical)) <= FAR_OUTSIDE else "unresolved"
 
 
-def wants_more(evidence: Evidence, family: int = 1) -> bool:
+def needs_more_pairs(evidence: PairedSummary, family: int = 1) -> bool:
     """Whether more pairs could settle what these have not: the sampling goes on while this holds.
 
     Few pairs do where the difference is large, some more where there is hardly any; one near the resolution could
@@ -145,4 +145,4 @@ def wants_more(evidence: Evidence, family: int = 1) -> bool:
         return False
     if state == "different":
         return abs(evidence.delta) < CLEARLY_DIFFERENT
-    return evidence.pairs < FAIRLY_MANY_PAIRS or abs(evidence.delta) > CLEARLY_SAME
+    return evidence.pairs < USUAL_PAIRS or abs(evidence.delta) > CLEARLY_SAME

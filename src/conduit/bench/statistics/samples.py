@@ -7,7 +7,7 @@ size the distribution of U is not symmetric, so the two tails are counted separa
 P(U >= u))). Values declared exact (`Unit … assume=exact`) are not a sample of anything: their centre is the mode,
 and any difference is one.
 
-Doubt is data: what a reader should know of a result is in its `warnings`.
+MeasurementWarning is data: what a reader should know of a result is in its `warnings`.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def divide(numerator: float, denominator: float) -> float:
 
 
 def sort_values(values: list[float]) -> list[float]:
-    """Sorts a sample in place, NaN first, and returns it."""
+    """Sort a sample in place, NaN first, and returns it."""
     values.sort()
     if any(map(math.isnan, values)):
         values.sort(key=lambda value: (not math.isnan(value), 0.0 if math.isnan(value) else value))
@@ -103,14 +103,14 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     """The quantile of a sorted sample by Hyndman and Fan's method 8; NaN of nothing."""
     if not ordered:
         return math.nan
-    place = 1 / 3.0 + share * (len(ordered) + 1 / 3.0)
-    whole = int(place)
+    position = 1 / 3.0 + share * (len(ordered) + 1 / 3.0)
+    whole = int(position)
     if whole <= 0:
         return ordered[0]
     if whole >= len(ordered):
         return ordered[-1]
     below = ordered[whole - 1]
-    return below + (place - whole) * (ordered[whole] - below)
+    return below + (position - whole) * (ordered[whole] - below)
 
 
 def summarize(ordered: list[float], confidence: float) -> Summary:
@@ -139,7 +139,7 @@ def summarize_exact(ordered: list[float]) -> Summary:
 
 
 def compare(old: list[float], new: list[float], alpha: float) -> Comparison:
-    """Tests whether two sorted samples come from one distribution."""
+    """Test whether two sorted samples come from one distribution."""
     n_old, n_new = len(old), len(new)
     if math.isnan(old[0]) or math.isnan(new[0]):
         return Comparison(1.0, n_old, n_new, alpha, ("values that are not numbers cannot be compared",))
@@ -156,7 +156,7 @@ def compare(old: list[float], new: list[float], alpha: float) -> Comparison:
 
 
 def compare_exact(old: list[float], new: list[float]) -> Comparison:
-    """Compares values that are exact: whatever differs, differs."""
+    """Compare values that are exact: whatever differs, differs."""
     return Comparison(0.0, len(old), len(new), 0.0)
 
 
@@ -217,7 +217,7 @@ def _tails_without_ties(n_old: int, n_new: int) -> list[float]:
 
 @lru_cache(maxsize=4096)
 def _exact_p_with_ties(n_old: int, ties: tuple[int, ...], twice_u: int) -> float:
-    """Counts, over all ways to deal the ranks to the samples, those at least as extreme on either side."""
+    """Count, over all ways to deal the ranks to the samples, those at least as extreme on either side."""
     twice_rank_sum = twice_u + n_old * (n_old + 1)
     counts = _rank_sum_counts(n_old, ties)
     total = math.comb(sum(ties), n_old)
@@ -252,7 +252,7 @@ def _rank_sum_counts(n_old: int, ties: tuple[int, ...]) -> int:
 
 
 def _sum_of_digits(number: int, width: int) -> int:
-    """Adds up the digits of a packed polynomial, halving it until one digit is left."""
+    """Add up the digits of a packed polynomial, halving it until one digit is left."""
     digits = -(-number.bit_length() // width)
     while digits > 1:
         half = -(-digits // 2)
@@ -339,7 +339,7 @@ def median_interval(n: int, confidence: float) -> tuple[int, int]:
 
 
 def _binomial_interval(n: int, confidence: float) -> tuple[int, int]:
-    """Adds the probabilities of the gaps between values, outwards from the middle, the larger one first.
+    """Add the probabilities of the gaps between values, outwards from the middle, the larger one first.
 
     Gaps as far left as right are equally probable; which of them counts as larger, rounding decides, and the
     interval's percentage shows it. Hence not `math.comb`.

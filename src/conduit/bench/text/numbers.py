@@ -25,11 +25,11 @@ INT_MIN = -(1 << 63)
 
 
 def parse_float(text: str) -> float:
-    """Reads a float by Go's syntax.
+    """Read a float by Go's syntax.
 
     Raises `ValueError` with Go's words: "invalid syntax", or "value out of range" where the number overflows.
     """
-    # Nearly all values start with a digit; what Python reads of those is Go's syntax, but for the underscore.
+    # Nearly all values start with a digit; for those, float() accepts exactly Go's syntax apart from underscores.
     if "0" <= text < ":" and text.isascii() and "_" not in text:
         try:
             return _finite(float(text))
@@ -48,7 +48,7 @@ def parse_float(text: str) -> float:
 
 
 def parse_int(text: str) -> int:
-    """Reads a 64-bit decimal integer by Go's syntax; raises `ValueError` as `parse_float` does."""
+    """Read a 64-bit decimal integer by Go's syntax; raises `ValueError` as `parse_float` does."""
     if not _INTEGER(text):
         raise ValueError("invalid syntax")
     # Nothing that fits is this long without leading zeros; Python refuses to read 5,000 digits.
@@ -62,7 +62,7 @@ def parse_int(text: str) -> int:
 
 
 def format_shortest(value: float) -> str:
-    """Prints a float as Go's `%v` does: `207170`, `4.972e+07`, `5e-09`, `NaN`, `+Inf`."""
+    """Print a float as Go's `%v` does: `207170`, `4.972e+07`, `5e-09`, `NaN`, `+Inf`."""
     if not math.isfinite(value):
         return _non_finite(value, plus=True)
     sign, digits, point = _shortest_digits(value)
@@ -74,7 +74,7 @@ def format_shortest(value: float) -> str:
 
 
 def format_fixed(value: float, decimals: int, *, plus: bool = False) -> str:
-    """Prints a float as Go's `%.2f` (or, with `plus`, `%+.2f`) does, NaN and the infinities included."""
+    """Print a float as Go's `%.2f` (or, with `plus`, `%+.2f`) does, NaN and the infinities included."""
     if math.isfinite(value):
         return f"{value:+.{decimals}f}" if plus else f"{value:.{decimals}f}"
     return _non_finite(value, plus=True) if math.isinf(value) else ("+NaN" if plus else "NaN")
@@ -108,7 +108,7 @@ def _non_finite(value: float, *, plus: bool) -> str:
 
 
 def _shortest_digits(value: float) -> tuple[str, str, int]:
-    """Splits a float into sign, shortest digits and the place of the point: 0.05 is ("", "5", -1)."""
+    """Split a float into sign, shortest digits and the position of the point: 0.05 is ("", "5", -1)."""
     text = repr(abs(value))
     sign = "-" if math.copysign(1.0, value) < 0 else ""
     mantissa, _, exponent = text.partition("e")

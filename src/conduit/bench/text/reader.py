@@ -1,13 +1,13 @@
-"""Go's benchmark text, read line by line into records (golang.org/design/14313-benchmark-format).
+"""Reader of Go's benchmark text, line by line (golang.org/design/14313-benchmark-format).
 
-A line is one of: `key: value`, which holds for the results below it until it is set again or emptied; a result,
-`BenchmarkName  N  value unit  value unit …`; `Unit unit key=value …`, which says how a unit is to be understood;
-or anything else, which is passed over, because such text is usually mixed with a program's output. A wrong line
-is a record like the others, so that one bad line costs one line.
+A line is one of: `key: value`, which applies to the results below it until it is changed or emptied; a result,
+`BenchmarkName  N  value unit  value unit …`; `Unit unit key=value …`, unit metadata; or anything else, which is
+ignored, because benchmark text is usually mixed with other output. A malformed line is yielded as an error record;
+the lines around it still count.
 
-Values are tidied while they are read: `ns` becomes `sec`, `MB` becomes `B` (see `scale`). Results that follow
-each other share one `Configuration` until it changes, and results with the same columns share one tuple of
-units; readers that keep something per configuration or per column can key it by these.
+Units are tidied while they are read: `ns` becomes `sec`, `MB` becomes `B` (see `units`). Consecutive results share
+one `Configuration` until it changes, and results with the same columns share one tuple of columns, so callers can
+use both as dictionary keys.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import TextIO
 
-    from conduit.bench.text.unit_metadata import UnitTable
+    from conduit.bench.text.unit_metadata import UnitMetadata
 
-_LONGEST_LINE = 1 << 16
+_MAX_LINE_LENGTH = 1 << 16
 _CHUNK = 1 << 20
-_LOOKED_AT = 8000  # a file with a zero byte at its beginning is no text; git looks as far
+_SNIFFED_LENGTH = 8000  # a file with a zero byte at its beginning is no text; git looks as far
 # Python's split() also breaks at the four information separators; Go's does not.
 _SEPARATORS = re.compile("[\x1c-\x1f]").search
 _GO_SPACE = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
@@ -82,41 +82,41 @@ class Result:
         self.line: int = line
 
 
-class Source(NamedTuple):
-    """A file to read: where it is (`-` is standard input) and what its results are called."""
+class InputFile(NamedTuple):
+    """A file to read: its path (`-` is standard input) and the label of its results."""
 
     path: str
     label: str
 
 
-def name_sources(arguments: Sequence[str]) -> list[Source]:
-    """Reads the files of a command line, each `path` or `label=path`.
+def name_inputs(arguments: Sequence[str]) -> list[InputFile]:
+    """Read the files of a command line, each `path` or `label=path`.
 
     A path given more than once without a label is numbered (`a.txt#0`, `a.txt#1`), so that its columns can be
     told apart; equal labels are left as they are, and their results are pooled.
     """
     split = [argument.partition("=") for argument in arguments]
     bare = [path for path, equals, _ in split if not equals]
-    sources = []
+    inputs = []
     seen: dict[str, int] = {}
     for first, equals, rest in split:
         if equals:
-            sources.append(Source(rest, first))
+            inputs.append(InputFile(rest, first))
         elif bare.count(first) == 1:
-            sources.append(Source(first, first))
+            inputs.append(InputFile(first, first))
         else:
-            sources.append(Source(first, f"{first}#{seen.get(first, 0)}"))
+            inputs.append(InputFile(first, f"{first}#{seen.get(first, 0)}"))
             seen[first] = seen.get(first, 0) + 1
-    return sources
+    return inputs
 
 
-def read_benchmarks(source: Source, units: UnitTable) -> Iterator[Result | BenchmarkSyntaxError]:
-    """Yields the records of one file in order; what its `Unit` lines say is added to `units`.
+def read_benchmarks(input_file: InputFile, units: UnitMetadata) -> Iterator[Result | BenchmarkSyntaxError]:
+    """Yield the records of one file in order; what its `Unit` lines say is added to `units`.
 
     Raises `BenchmarkFileError` when the file cannot be opened or read, or is not text.
     """
-    reader = _Reader(source, units)
-    for number, line in enumerate(lines_of_file(source), start=1):
+    reader = _Reader(input_file, units)
+    for number, line in enumerate(lines_of_file(input_file), start=1):
         if line.startswith("Benchmark"):
             record = reader.result(line, number)
             if record is not None:
@@ -125,17 +125,17 @@ def read_benchmarks(source: Source, units: UnitTable) -> Iterator[Result | Bench
             yield from reader.other(line, number)
 
 
-def lines_of_file(source: Source) -> Iterator[str]:
-    """Yields the lines of a file without their ends; raises `BenchmarkFileError` as `read_benchmarks` does."""
-    if source.path == "-":
-        yield from _lines(_standard_input(), source)
+def lines_of_file(input_file: InputFile) -> Iterator[str]:
+    """Yield the lines of a file without their ends; raises `BenchmarkFileError` as `read_benchmarks` does."""
+    if input_file.path == "-":
+        yield from _lines(_standard_input(), input_file)
         return
     try:
-        file = Path(source.path).open(encoding="utf-8", errors="surrogateescape", newline="\n")  # noqa: SIM115
+        file = Path(input_file.path).open(encoding="utf-8", errors="surrogateescape", newline="\n")  # noqa: SIM115
     except OSError as error:
-        raise BenchmarkFileError(source.path, f"open {source.path}: {_reason(error)}") from None
+        raise BenchmarkFileError(input_file.path, f"open {input_file.path}: {_reason(error)}") from None
     with file:
-        yield from _lines(file, source)
+        yield from _lines(file, input_file)
 
 
 def _standard_input() -> TextIO:
@@ -150,21 +150,23 @@ def _reason(error: OSError) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _lines(file: TextIO, source: Source) -> Iterator[str]:
+def _lines(file: TextIO, input_file: InputFile) -> Iterator[str]:
     try:
-        for lines in _lines_of(file, source):
+        for lines in _lines_of(file, input_file):
             yield from lines
     except OSError as error:
-        raise BenchmarkFileError(source.path, f"read {source.path}: {_reason(error)}") from None
+        raise BenchmarkFileError(input_file.path, f"read {input_file.path}: {_reason(error)}") from None
 
 
-def _lines_of(file: TextIO, source: Source) -> Iterator[list[str]]:
-    """Yields the lines in large groups, without their ends; memory stays bounded whatever the file is."""
+def _lines_of(file: TextIO, input_file: InputFile) -> Iterator[list[str]]:
+    """Yield the lines in large groups, without their ends; memory stays bounded whatever the file is."""
     rest = ""
     count = 0
     while chunk := file.read(_CHUNK):
-        if not count and "\0" in chunk[:_LOOKED_AT]:
-            raise BenchmarkFileError(source.path, f"{source.path}: binary data: expected benchmark text")
+        if not count and "\0" in chunk[:_SNIFFED_LENGTH]:
+            raise BenchmarkFileError(
+                input_file.path, f"{input_file.path}: binary data: expected benchmark text"
+            )
         text = rest + chunk
         lines = text.split("\n")
         rest = lines.pop()
@@ -172,10 +174,10 @@ def _lines_of(file: TextIO, source: Source) -> Iterator[list[str]]:
             lines = [line.removesuffix("\r") for line in lines]
         count += len(lines)
         yield lines
-        if len(rest) > _LONGEST_LINE:
+        if len(rest) > _MAX_LINE_LENGTH:
             raise BenchmarkFileError(
-                source.path,
-                f"{source.path}:{count + 1}: the line is longer than {_LONGEST_LINE} characters: "
+                input_file.path,
+                f"{input_file.path}:{count + 1}: the line is longer than {_MAX_LINE_LENGTH} characters: "
                 "expected benchmark text, found something else",
             )
     if rest:
@@ -183,7 +185,7 @@ def _lines_of(file: TextIO, source: Source) -> Iterator[list[str]]:
 
 
 def split_fields(line: str) -> list[str]:
-    """Splits a line at what Go takes for white space."""
+    """Split a line at what Go takes for white space."""
     if _SEPARATORS(line):
         return [field for field in _GO_SPACE.split(line) if field]
     return line.split()
@@ -192,8 +194,8 @@ def split_fields(line: str) -> list[str]:
 class _Reader:
     """The state while one file is read: the configuration in force, and what has been met before."""
 
-    def __init__(self, source: Source, units: UnitTable) -> None:
-        self.source = source
+    def __init__(self, input_file: InputFile, units: UnitMetadata) -> None:
+        self.input_file = input_file
         self.units = units
         self.keys: dict[str, str] = {}
         self.configuration: Configuration | None = None
@@ -203,10 +205,10 @@ class _Reader:
         self.known_numbers: dict[str, float] = {}
 
     def error(self, number: int, message: str) -> BenchmarkSyntaxError:
-        return BenchmarkSyntaxError(self.source.path, number, message)
+        return BenchmarkSyntaxError(self.input_file.path, number, message)
 
     def result(self, line: str, number: int) -> Result | BenchmarkSyntaxError | None:
-        """Reads a line that starts with `Benchmark`; `None` for a bare name, which `go test -v` prints first."""
+        """Read a line that starts with `Benchmark`; `None` for a bare name, which `go test -v` prints first."""
         fields = split_fields(line)
         if len(fields) == 1 and line == fields[0]:
             return None
@@ -216,7 +218,7 @@ class _Reader:
         except ValueError as error:
             return self.error(number, str(error))
         configuration = self.configuration or self.snapshot()
-        return Result(fields[0][9:], iterations, columns, values, configuration, self.source.path, number)
+        return Result(fields[0][9:], iterations, columns, values, configuration, self.input_file.path, number)
 
     def iterations(self, fields: list[str]) -> int:
         if len(fields) == 1:
@@ -260,7 +262,7 @@ class _Reader:
         return value
 
     def other(self, line: str, number: int) -> Iterator[BenchmarkSyntaxError]:
-        """Reads any line but a result: `Unit …`, `key: value`, or nothing of ours."""
+        """Read a line that is not a result: `Unit …`, `key: value`, or text to ignore."""
         if line.startswith("Unit"):
             fields = split_fields(line)
             if fields[0] == "Unit":
@@ -294,21 +296,21 @@ class _Reader:
             return
         # The last key takes the place of the one that goes; the order in which keys are discovered depends on it.
         items = list(keys.items())
-        place = list(keys).index(key)
-        items[place] = items[-1]
+        index = list(keys).index(key)
+        items[index] = items[-1]
         self.keys = dict(items[:-1])
 
     def snapshot(self) -> Configuration:
         values = tuple(self.keys.items())
         known = self.known_configurations.get(values)
         if known is None:
-            known = self.known_configurations[values] = Configuration(self.source.label, dict(values))
+            known = self.known_configurations[values] = Configuration(self.input_file.label, dict(values))
         self.configuration = known
         return known
 
 
 def key_and_value(line: str) -> tuple[str, str] | None:
-    """Reads `key: value`: the key starts with a lower-case letter and has neither space nor upper case."""
+    """Read `key: value`: the key starts with a lower-case letter and has neither space nor upper case."""
     if not line[0].islower():
         return None
     key, colon, rest = line.partition(":")
@@ -322,11 +324,11 @@ def key_and_value(line: str) -> tuple[str, str] | None:
 
 
 def file_records(
-    sources: Sequence[Source], units: UnitTable, on_error: Callable[[BenchmarkSyntaxError], None]
+    inputs: Sequence[InputFile], units: UnitMetadata, on_error: Callable[[BenchmarkSyntaxError], None]
 ) -> Iterator[Result]:
-    """Yields the results of several files, handing the lines that are wrong to `on_error`."""
-    for source in sources:
-        for record in read_benchmarks(source, units):
+    """Yield the results of several files, handing the lines that are wrong to `on_error`."""
+    for input_file in inputs:
+        for record in read_benchmarks(input_file, units):
             if isinstance(record, Result):
                 yield record
             else:
@@ -345,7 +347,7 @@ def name_parts_as_labels(name: str) -> dict[str, str]:
         else:
             labels["gomaxprocs"], name = after, before
     labels["name"], *parts = name.split("/")
-    for place, part in enumerate(parts, start=1):
+    for number, part in enumerate(parts, start=1):
         key, equals, value = part.partition("=")
-        labels[key if equals else f"sub{place}"] = value if equals else part
+        labels[key if equals else f"sub{number}"] = value if equals else part
     return labels

@@ -20,7 +20,7 @@ _WORD_OR_JOINT = re.compile(r"[*/]|[^*/\-\s]+")
 
 
 def tidy_unit(unit: str) -> tuple[str, float]:
-    """Gives the base unit for `unit`, and what a value in `unit` is multiplied by: `ns/op` is (`sec/op`, 1e-9)."""
+    """Give the base unit for `unit`, and what a value in `unit` is multiplied by: `ns/op` is (`sec/op`, 1e-9)."""
     known = _TIDIED.get(unit)
     if known is None:
         known = _TIDIED[unit] = _tidy(unit)
@@ -79,7 +79,7 @@ class Scaler:
         self.prefix: str = prefix
 
     def format(self, value: float) -> str:
-        """Prints `value`, which is in base units."""
+        """Print `value`, which is in base units."""
         return format_fixed(value / self.factor, self.decimals) + self.prefix
 
 
@@ -105,7 +105,7 @@ _PLAIN = Scaler(3, 1.0, "")
 
 
 def common_scaler(values: Iterable[float], binary: bool) -> Scaler:
-    """Chooses the scaler for a row: the one that suits the value nearest to zero, zeros left out."""
+    """Choose the scaler for a row: the one that suits the value nearest to zero, zeros left out."""
     smallest = min((magnitude for magnitude in map(abs, values) if magnitude != 0), default=0.0)
     if not smallest:
         return _PLAIN

@@ -12,9 +12,9 @@ from conduit.bench.names import numbered
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conduit.bench.result import Doubt, Measurement
+    from conduit.bench.result import Measurement, MeasurementWarning
 
-MOST_LOG_LINES = 10
+MAX_LOG_LINES = 10
 SLACK = 8
 
 # Smallest magnitude for which a width and a number of decimals hold: four digits, points in one column.
@@ -67,20 +67,20 @@ def format_block(tag: str, name: str, lines: Sequence[str]) -> str:
     return "\n".join([f"--- {tag}: {name}", *lines]) + "\n"
 
 
-def format_doubts(name: str, doubts: Sequence[Doubt]) -> str:
-    """The doubts about a result, one a line, with a line end."""
-    return format_block("WARN", name, [f"    {doubt}" for doubt in doubts])
+def format_warnings(name: str, warnings: Sequence[MeasurementWarning]) -> str:
+    """The warnings about a result, one a line, with a line end."""
+    return format_block("WARN", name, [f"    {warning}" for warning in warnings])
 
 
 def trim_log(lines: Sequence[str]) -> list[str]:
     """At most ten lines of a log, and a line that says so where there were more."""
-    if len(lines) <= MOST_LOG_LINES:
+    if len(lines) <= MAX_LOG_LINES:
         return list(lines)
-    return [*lines[:MOST_LOG_LINES], "\t... [output truncated]"]
+    return [*lines[:MAX_LOG_LINES], "\t... [output truncated]"]
 
 
 def align_lines(lines: Sequence[str]) -> list[str]:
-    """Result lines from different places with their names' column made equally wide."""
+    """Return result lines with their name columns padded to the same width."""
     split = [line.split("\t", 1) for line in lines]
     width = max((len(name.rstrip()) for name, _ in split), default=0)
     return [f"{name.rstrip():<{width}}\t{rest}" for name, rest in split]
@@ -96,7 +96,7 @@ class NameColumn:
         self.width: int = max(lengths, default=0)
 
     def make_room(self, name: str) -> None:
-        """Widens the column, with some slack against frequent jumps, for a name without its `-N`."""
+        """Widen the column, with some slack against frequent jumps, for a name without its `-N`."""
         needed = len(name) + self._extension + 1
         if needed > self.width:
             self.width = needed + SLACK

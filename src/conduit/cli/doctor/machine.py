@@ -26,11 +26,11 @@ def _platform() -> Finding:
 
 
 def _frequency() -> Finding:
-    from conduit.bench.run.machine import frequency_governors, standing_doubts
+    from conduit.bench.run.machine import frequency_governors, machine_warnings
 
-    for doubt in standing_doubts():
+    for warning in machine_warnings():
         cost = "times of the same code differ from run to run by several percent"
-        return Finding("CPU governor", doubt.cause, "note", cost, doubt.remedy)
+        return Finding("CPU governor", warning.cause, "note", cost, warning.remedy)
     governors = frequency_governors()
     hidden = "not visible, as in most virtual machines: nothing can be said about the frequency"
     return Finding("CPU governor", ", ".join(governors) or hidden)

@@ -5,7 +5,7 @@ import pytest
 import conduit.bench
 from conduit._native import available
 from conduit.bench import Benchmark, BenchmarkFailedError, benchmark
-from conduit.bench.run.loop import BenchmarkMisuseError
+from conduit.errors import BenchmarkMisuseError
 
 
 def list_of(length: int) -> list[int]:
@@ -30,7 +30,7 @@ def test_a_benchmark_function_is_measured_with_all_that_a_test_wants_to_know() -
         assert (result.bytes_per_op, result.allocs_per_op) == (808, 2)
     else:
         assert (result.bytes_per_op, result.allocs_per_op) == (None, None)
-        assert "no-allocations" in [doubt.code for doubt in result.doubts]
+        assert "no-allocations" in [warning.code for warning in result.warnings]
 
 
 def test_a_function_without_arguments_is_the_operation_itself() -> None:

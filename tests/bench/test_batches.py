@@ -8,8 +8,9 @@ import pytest
 from conduit.bench.against.batches import Prepared, prepare
 from conduit.bench.names import NameFilter
 from conduit.bench.run.discover import NoSuchPathError, find_files, load
-from conduit.bench.run.loop import Benchmark, BenchmarkMisuseError
+from conduit.bench.run.loop import Benchmark
 from conduit.bench.run.measure import Options
+from conduit.errors import BenchmarkMisuseError
 
 calls: list[tuple[str, int]] = []
 

@@ -9,79 +9,78 @@ from hypothesis import strategies as st
 
 from conduit.bench.statistics.paired import (
     ALPHA,
-    Evidence,
+    PairedSummary,
     PairTimes,
     decide,
+    needs_more_pairs,
     signed_rank_p,
-    wants_more,
-    weigh,
+    summarize_pairs,
 )
 
 
-def noisy_pairs(chance: random.Random, count: int, slowdown: float, noise: float = 1.0) -> list[PairTimes]:
+def noisy_pairs(rng: random.Random, count: int, slowdown: float, noise: float = 1.0) -> list[PairTimes]:
     """A busy machine: a cost of 100, spells of up to twice that which a pair shares, and each process's own luck."""
 
     def pair() -> PairTimes:
-        spell = noise * chance.expovariate(2)
-        spells = [1 + spell * chance.random() for _ in range(20)]
+        spell = noise * rng.expovariate(2)
+        spells = [1 + spell * rng.random() for _ in range(20)]
         return PairTimes(process(100.0, spells), process(100.0 * (1 + slowdown), spells))
 
     def process(cost: float, spells: list[float]) -> tuple[float, ...]:
-        luck = 1 + noise * 0.03 * chance.random()
-        return tuple(cost * luck * spell * (1 + noise * 0.2 * chance.random() ** 3) for spell in spells)
+        luck = 1 + noise * 0.03 * rng.random()
+        return tuple(cost * luck * spell * (1 + noise * 0.2 * rng.random() ** 3) for spell in spells)
 
     return [pair() for _ in range(count)]
 
 
 def test_identical_code_is_hardly_ever_called_different_however_often_one_looks() -> None:
-    chance = random.Random(1)
+    rng = random.Random(1)
     alarms = 0
     for _ in range(300):
-        pairs = noisy_pairs(chance, 20, 0.0)
-        alarms += any(decide(weigh(pairs[:k])) == "different" for k in range(6, 21))
+        pairs = noisy_pairs(rng, 20, 0.0)
+        alarms += any(decide(summarize_pairs(pairs[:k])) == "different" for k in range(6, 21))
     assert alarms <= 6
 
 
 def test_a_slowdown_of_five_percent_is_found_through_spells_of_twice_the_cost() -> None:
-    chance = random.Random(2)
-    found = sum(decide(weigh(noisy_pairs(chance, 24, 0.05))) == "different" for _ in range(100))
+    rng = random.Random(2)
+    found = sum(decide(summarize_pairs(noisy_pairs(rng, 24, 0.05))) == "different" for _ in range(100))
     assert found >= 95
 
 
 def test_few_pairs_decide_nothing() -> None:
-    chance = random.Random(3)
-    evidence = weigh(noisy_pairs(chance, 5, 0.5, noise=0.0))
+    rng = random.Random(3)
+    evidence = summarize_pairs(noisy_pairs(rng, 5, 0.5, noise=0.0))
     assert decide(evidence) == "unresolved"
-    assert wants_more(evidence)
+    assert needs_more_pairs(evidence)
 
 
 def test_a_spell_of_noise_over_a_third_of_the_pairs_is_no_difference() -> None:
-    chance = random.Random(6)
+    rng = random.Random(6)
     for _ in range(50):
         disturbed = [
-            PairTimes(pair.old, tuple(1.5 * time for time in pair.new))
-            for pair in noisy_pairs(chance, 6, 0.0)
+            PairTimes(pair.old, tuple(1.5 * time for time in pair.new)) for pair in noisy_pairs(rng, 6, 0.0)
         ]
-        assert decide(weigh(noisy_pairs(chance, 12, 0.0) + disturbed)) != "different"
+        assert decide(summarize_pairs(noisy_pairs(rng, 12, 0.0) + disturbed)) != "different"
 
 
 def test_one_lucky_process_is_no_difference() -> None:
-    chance = random.Random(7)
+    rng = random.Random(7)
     for _ in range(50):
         lucky = PairTimes((90.0,) * 20, (100.0,) * 20)
-        assert decide(weigh([*noisy_pairs(chance, 15, 0.0), lucky])) != "different"
+        assert decide(summarize_pairs([*noisy_pairs(rng, 15, 0.0), lucky])) != "different"
 
 
 def test_a_large_family_needs_more_pairs() -> None:
-    chance = random.Random(4)
-    pairs = noisy_pairs(chance, 8, 0.5, noise=0.0)
-    assert decide(weigh(pairs), family=1) == "different"
-    assert decide(weigh(pairs), family=50) == "unresolved"
-    assert decide(weigh(pairs * 2), family=50) == "different"
+    rng = random.Random(4)
+    pairs = noisy_pairs(rng, 8, 0.5, noise=0.0)
+    assert decide(summarize_pairs(pairs), family=1) == "different"
+    assert decide(summarize_pairs(pairs), family=50) == "unresolved"
+    assert decide(summarize_pairs(pairs * 2), family=50) == "different"
 
 
-def evidence(floor: float, typical: float, typical_p: float) -> Evidence:
-    return Evidence(16, 100.0, 100 * (1 + floor), floor, 100.0, 100 * (1 + typical), typical, typical_p)
+def evidence(floor: float, typical: float, typical_p: float) -> PairedSummary:
+    return PairedSummary(16, 100.0, 100 * (1 + floor), floor, 100.0, 100 * (1 + typical), typical, typical_p)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +97,7 @@ def evidence(floor: float, typical: float, typical_p: float) -> Evidence:
         (evidence(0.10, 0.10, 0.500), "unresolved"),
     ],
 )
-def test_floor_and_typical_have_to_agree(what: Evidence, state: str) -> None:
+def test_floor_and_typical_have_to_agree(what: PairedSummary, state: str) -> None:
     assert decide(what) == state
 
 
@@ -119,17 +118,17 @@ def test_the_signed_rank_test_counts_every_choice_of_signs(differences: list[int
 def test_the_signed_rank_test_is_the_same_from_both_sides_and_goes_over_smoothly_to_its_approximation() -> (
     None
 ):
-    chance = random.Random(5)
+    rng = random.Random(5)
     for count in (40, 41):
-        differences = [chance.gauss(0.3, 1) for _ in range(count)]
+        differences = [rng.gauss(0.3, 1) for _ in range(count)]
         p = signed_rank_p(differences)
         assert signed_rank_p([-d for d in differences]) == p
         assert signed_rank_p(differences[:40]) == pytest.approx(p, abs=0.03)
 
 
 def test_of_equal_sides_the_pairs_are_that_far_apart_as_seldom_as_is_said() -> None:
-    chance = random.Random(5)
+    rng = random.Random(5)
     seldom = sum(
-        signed_rank_p([chance.random() - chance.random() for _ in range(16)]) <= ALPHA for _ in range(4000)
+        signed_rank_p([rng.random() - rng.random() for _ in range(16)]) <= ALPHA for _ in range(4000)
     )
     assert 0.5 * ALPHA <= seldom / 4000 <= ALPHA * 1.2

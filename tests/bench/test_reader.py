@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conduit.bench.text.numbers import format_shortest, parse_float, parse_int
-from conduit.bench.text.reader import Result, Source, name_sources, read_benchmarks
-from conduit.bench.text.unit_metadata import UnitTable
+from conduit.bench.text.reader import InputFile, Result, name_inputs, read_benchmarks
+from conduit.bench.text.unit_metadata import UnitMetadata
 from conduit.bench.text.units import common_scaler, is_binary, tidy_unit
 from conduit.errors import BenchmarkFileError, BenchmarkSyntaxError
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read(path: Path, text: str | bytes) -> tuple[list[Result], list[str], UnitTable]:
+def read(path: Path, text: str | bytes) -> tuple[list[Result], list[str], UnitMetadata]:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    units = UnitTable()
-    records = list(read_benchmarks(Source(str(path), "x"), units))
+    units = UnitMetadata()
+    records = list(read_benchmarks(InputFile(str(path), "x"), units))
     results = [record for record in records if isinstance(record, Result)]
     errors = [
         f"{record.line}: {record.message}" for record in records if isinstance(record, BenchmarkSyntaxError)
@@ -87,13 +87,13 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkFileError, match="no such file or directory"):
-        list(read_benchmarks(Source(str(tmp_path / "no"), "x"), UnitTable()))
+        list(read_benchmarks(InputFile(str(tmp_path / "no"), "x"), UnitMetadata()))
     with pytest.raises(BenchmarkFileError, match="is a directory"):
-        list(read_benchmarks(Source(str(tmp_path), "x"), UnitTable()))
+        list(read_benchmarks(InputFile(str(tmp_path), "x"), UnitMetadata()))
 
 
 def test_paths_are_labelled_and_the_same_path_twice_is_numbered() -> None:
-    assert name_sources(["a", "b=c", "a", "d"]) == [("a", "a#0"), ("c", "b"), ("a", "a#1"), ("d", "d")]
+    assert name_inputs(["a", "b=c", "a", "d"]) == [("a", "a#0"), ("c", "b"), ("a", "a#1"), ("d", "d")]
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
