@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.bench.test_writer import without_processors
 
 from conduit.bench.names import NameFilter, UniqueNames, go_name, numbered, rewrite
 from tests.bench.gotest import Case, case, cases
+from tests.bench.test_writer import without_processors
 
 EVERY_NAME = [without_processors(match[1], case("plain")) for match in case("plain").results()]
 SELECTING = [
