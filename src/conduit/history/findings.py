@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.bench.text.unit_metadata import UnitTable
+from conduit.bench.text.unit_metadata import UnitMetadata
 from conduit.history.steps import P_LIMIT, SMALLEST_STEP, find_steps
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _finding(series: Series, step: Step) -> Finding:
 
 
 def _direction(unit: str, step: Step) -> Direction:
-    sign = UnitTable().better(unit)
+    sign = UnitMetadata().better(unit)
     if not sign:
         return "changed"
     return "better" if (step.after > step.before) == (sign > 0) else "worse"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.bench.statistics.samples import sort_values, summarize
-from conduit.bench.text.reader import Result, Source, read_benchmarks
-from conduit.bench.text.unit_metadata import UnitTable
+from conduit.bench.text.reader import InputFile, Result, read_benchmarks
+from conduit.bench.text.unit_metadata import UnitMetadata
 from conduit.errors import BenchmarkFileError
 from conduit.history.store import StoredRun, StoreError
 
@@ -117,7 +117,7 @@ def _read_runs(stored: Iterable[StoredRun | StoreError]) -> tuple[list[Run], lis
 def _read_run(stored: StoredRun, scratch: Path) -> tuple[Run | None, list[str]]:
     scratch.write_text(stored.text, encoding="utf-8", errors="surrogateescape", newline="")
     try:
-        records = list(read_benchmarks(Source(str(scratch), stored.name), UnitTable()))
+        records = list(read_benchmarks(InputFile(str(scratch), stored.name), UnitMetadata()))
     except BenchmarkFileError as error:
         return None, [str(error).replace(str(scratch), stored.name)]
     results = tuple(record for record in records if isinstance(record, Result))
