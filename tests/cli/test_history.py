@@ -89,8 +89,8 @@ def test_a_run_kept_as_a_note_is_listed_with_its_commit(project: Path, conduit_c
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "expected list, show or prune first, found nothing"),
-        (["shwo"], "expected list, show or prune first, found 'shwo'"),
+        ([], "expected list, show, compare or prune first, found nothing"),
+        (["shwo"], "expected list, show, compare or prune first, found 'shwo'"),
         (["show"], "there is no folder .conduit/bench with runs"),
         (["show", "-store=here", "("], "invalid REGEX '('"),
         (["show", "-store=here", "-unit=B/s"], "no series is left; there are 1, in the units sec/op"),
@@ -119,3 +119,30 @@ def test_a_damaged_file_is_named_and_the_rest_is_shown(tmp_path: Path, conduit_c
     assert answer.returncode == 0
     assert "b.txt: binary data" in answer.stderr
     assert "A" in answer.stdout
+
+
+def test_two_commits_are_compared_as_benchstat_compares_two_files(
+    tmp_path: Path, conduit_command: Command
+) -> None:
+    folder = tmp_path / ".conduit" / "bench"
+    folder.mkdir(parents=True)
+    for name, ns in (("abc1", 100), ("abd2", 150)):
+        lines = "".join(f"BenchmarkA 10 {ns + extra} ns/op\n" for extra in range(5))
+        context = f"commit: {name}\ncommit-date: 2026-01-01T00:00:00Z\nload: {ns}\n"
+        (folder / f"{name}.txt").write_text(f"{context}pkg: shop\n{lines}")
+    answer = conduit_command("history", "compare", "abc1", "abd2", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert "+49.02% (p=0.008 n=5)" in answer.stdout
+    ambiguous = conduit_command("history", "compare", "ab", "abd2", cwd=tmp_path)
+    assert (ambiguous.returncode, "ab is ambiguous" in ambiguous.stderr) == (2, True)
+    unknown = conduit_command("history", "compare", "abc1", "fff", cwd=tmp_path)
+    assert (unknown.returncode, "no run of fff is kept" in unknown.stderr) == (2, True)
+
+
+def test_the_page_is_one_file_that_is_written_whole(tmp_path: Path, conduit_command: Command) -> None:
+    folder = tmp_path / ".conduit" / "bench"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_text("commit: abc\nBenchmarkA 1 1 ns/op\n")
+    answer = conduit_command("history", "show", "-html=out/page.html", cwd=tmp_path)
+    assert (answer.returncode, answer.stdout) == (0, "")
+    assert (tmp_path / "out" / "page.html").read_text().startswith("<!DOCTYPE html>")

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from conduit.history.findings import Finding
     from conduit.history.series import History, Run, Series
 
-_USAGE = """usage: conduit history list|show|prune [flags] [REGEX]
+_USAGE = """usage: conduit history list|show|compare|prune [flags] [REGEX | OLD NEW]
 
   list    the runs that are kept
   show    each benchmark's series with its steps: where it moved and stayed
+  compare two commits, as benchstat compares two files
   prune   remove runs
 
 `conduit bench -save` keeps a run. Results of different machines and minor versions of Python are separate series."""
@@ -41,6 +42,9 @@ def flags() -> FlagSet:
     found.option("unit", "show: only series in this unit (sec/op, B/op, allocs/op, …)", metavar="UNIT")
     found.option("format", "text or json", default="text", parse=_format, metavar="text|json")
     found.switch("steps", "show: only series with a step")
+    found.option(
+        "html", "show: write the page to this file, complete in itself, instead of printing", metavar="FILE"
+    )
     found.option("keep", "prune: keep the newest N runs of each commit", parse=_positive, metavar="N")
     found.option("before", "prune: remove runs of commits older than this date", metavar="YYYY-MM-DD")
     found.switch("n", "prune: print what would be removed, and remove nothing")
@@ -65,14 +69,15 @@ def run(arguments: list[str]) -> int:
     words = parsed.positionals
     if not words or words[0] not in _SUBCOMMANDS:
         found = f"found {words[0]!r}" if words else "found nothing"
-        raise UsageError(f"expected list, show or prune first, {found}")
+        raise UsageError(f"expected list, show, compare or prune first, {found}")
     command, takes = _SUBCOMMANDS[words[0]]
-    if len(words) > 2:
-        raise UsageError(f"expected at most one REGEX, found {' '.join(words[1:])!r}")
+    most = 2 if command is _compare else 1
+    if len(words) > most + 1:
+        raise UsageError(f"expected at most {most} after {words[0]}, found {' '.join(words[1:])!r}")
     for name in parsed.given:
         if name not in ("store", "format", *takes):
             raise UsageError(f"-{name} has no effect on `history {words[0]}`")
-    return command(parsed, words[1] if len(words) == 2 else "")
+    return command(parsed, *words[1:])
 
 
 def _read(parsed: Parsed) -> History:
@@ -97,7 +102,7 @@ def _commit_order(folder: Path) -> list[str]:
     return git_line(folder, "rev-list", "--topo-order", "--reverse", "--all").split()
 
 
-def _list(parsed: Parsed, pattern: str) -> int:
+def _list(parsed: Parsed, pattern: str = "") -> int:
     if pattern:
         raise UsageError("`history list` takes no REGEX; `history show` does")
     history = _read(parsed)
@@ -124,7 +129,7 @@ def _run_cells(run: Run) -> list[str]:
     return [date, commit, get("python", ""), get("cpu", ""), get("load", ""), str(len(run.results)), run.name]
 
 
-def _show(parsed: Parsed, pattern: str) -> int:
+def _show(parsed: Parsed, pattern: str = "") -> int:
     from conduit.history.findings import find_all
 
     series = _chosen(_read(parsed).series, parsed["unit"], _matcher(pattern))
@@ -132,6 +137,9 @@ def _show(parsed: Parsed, pattern: str) -> int:
     if parsed["steps"]:
         moved = {finding.key for finding in findings}
         series = [one for one in series if one.key in moved]
+    if parsed["html"] is not None:
+        _write_page(parsed["html"], series, findings)
+        return 0
     if parsed["format"] == "json":
         print(json.dumps(_document(series, findings), indent=2))
         return 0
@@ -139,6 +147,23 @@ def _show(parsed: Parsed, pattern: str) -> int:
 
     _print_series(standard_page(), series, findings)
     return 0
+
+
+def _write_page(path: str, series: list[Series], findings: list[Finding]) -> None:
+    from conduit.files import write_file_whole
+    from conduit.web.history_page import history_file
+
+    here = Path.cwd()
+    write_file_whole(path, history_file(f"{here.name}: benchmark history", series, findings, _subjects(here)))
+    print(f"conduit history: wrote {path}", file=sys.stderr)
+
+
+def _subjects(folder: Path) -> dict[str, str]:
+    """The first line of every commit's message; none outside of a repository."""
+    from conduit.history.store import git_line
+
+    lines = git_line(folder, "log", "--all", "--format=%H %s").splitlines()
+    return {commit: subject for commit, _, subject in (line.partition(" ") for line in lines)}
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:
@@ -204,6 +229,8 @@ def _print_series(page: Page, series: list[Series], findings: list[Finding]) -> 
 
 
 def _step_cells(finding: Finding) -> list[str]:
+    from conduit.history.findings import p_text
+
     step = finding.step
     return [
         finding.key.benchmark,
@@ -211,7 +238,7 @@ def _step_cells(finding: Finding) -> list[str]:
         finding.commits,
         f"{step.delta:+.2%}",
         f"{step.low:+.2%} to {step.high:+.2%}",
-        f"{step.p:.0e}" if step.p else "exact",
+        p_text(step),
         str(step.points),
         finding.direction if step.holds else f"{finding.direction}, then back",
         ", ".join(finding.also_changed),
@@ -236,7 +263,55 @@ def sparkline(values: list[float]) -> str:
     return "".join(_BARS[min(int((level - low) / (high - low) * 8), 7)] for level in levels)
 
 
-def _prune(parsed: Parsed, pattern: str) -> int:
+# What differs between two runs of a history and says nothing about which of their results are comparable.
+_CONTEXT_KEYS = "commit,commit-date,run-date,dependencies,load,modified"
+
+
+def _compare(parsed: Parsed, old: str = "", new: str = "") -> int:
+    import tempfile
+
+    from conduit.cli.benchstat import run as run_benchstat
+    from conduit.history.store import StoredRun, open_store
+
+    if not new:
+        raise UsageError("expected two commits: conduit history compare OLD NEW")
+    history = _read(parsed)
+    texts = {
+        run.name: run.text
+        for run in open_store(parsed["store"], Path.cwd()).runs()
+        if isinstance(run, StoredRun)
+    }
+    with tempfile.TemporaryDirectory(prefix="conduit-history-") as folder:
+        files = []
+        for number, revision in enumerate((old, new)):
+            path = Path(folder) / f"{number}.txt"
+            runs = _runs_of(history, revision)
+            path.write_text(
+                "\n".join(texts[run.name] for run in runs), encoding="utf-8", errors="surrogateescape"
+            )
+            files.append(f"{revision}={path}")
+        return run_benchstat([f"-ignore={_CONTEXT_KEYS}", f"-format={parsed['format']}", *files])
+
+
+def _runs_of(history: History, revision: str) -> list[Run]:
+    """The runs of a commit, given by any revision that git knows or by the beginning of its id."""
+    from conduit.history.store import git_line
+
+    commit = git_line(
+        Path.cwd(), "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+    )
+    runs = [run for run in history.runs if run.commit.startswith(commit or revision) and not run.is_modified]
+    commits = sorted({run.commit for run in runs})
+    if not commits:
+        raise UsageError(
+            f"no run of {revision} is kept; `conduit history list` prints the commits that have one"
+        )
+    if len(commits) > 1:
+        raise UsageError(f"{revision} is ambiguous: it begins {', '.join(one[:12] for one in commits[:4])}")
+    return runs
+
+
+def _prune(parsed: Parsed, pattern: str = "") -> int:
     from conduit.history.store import open_store
 
     if pattern:
@@ -264,8 +339,9 @@ def _prunable(runs: tuple[Run, ...], keep: int | None, before: str) -> list[str]
     return sorted(surplus | old)
 
 
-_SUBCOMMANDS = {
+_SUBCOMMANDS: dict[str, tuple[Callable[..., int], tuple[str, ...]]] = {
     "list": (_list, ()),
-    "show": (_show, ("unit", "steps")),
+    "show": (_show, ("unit", "steps", "html")),
+    "compare": (_compare, ()),
     "prune": (_prune, ("keep", "before", "n")),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.bench.text.unit_metadata import UnitMetadata
-from conduit.history.steps import P_LIMIT, SMALLEST_STEP, find_steps
+from conduit.history.steps import P_LIMIT, SMALLEST_P, SMALLEST_STEP, find_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,3 +66,10 @@ def _also_changed(before: Point, after: Point) -> tuple[str, ...]:
     if before.dependencies != after.dependencies:
         changes.append("installed packages")
     return tuple(changes)
+
+
+def p_text(step: Step) -> str:
+    """The p-value of a step as it is shown: `2e-07`, `<1e-15`, `exact` where the values never vary."""
+    if not step.p:
+        return "exact"
+    return f"<{SMALLEST_P:.0e}" if step.p <= SMALLEST_P else f"{step.p:.0e}"

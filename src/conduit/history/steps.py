@@ -29,6 +29,9 @@ P_LIMIT = 2e-4
 SMALLEST_STEP = 0.01
 """Relative changes below this are not steps, unless the values never vary."""
 
+SMALLEST_P = 1e-15
+"""Smaller p-values are not told apart; 0 is kept for values that never vary."""
+
 _MIN_SIDE = 4  # fewer values than this on a side prove nothing at P_LIMIT
 _MAX_SIDE = 50  # the nearest values decide, and the U test is exact up to here
 _SHORTEST_INTERVAL = 12
@@ -190,7 +193,7 @@ def _p(values: Sequence[float], low: int, split: int, high: int, size: float, sm
         return 1.0
     p = u_test(left, right)
     # With `size` times as many values, the logarithm of a p-value is `size` times as large.
-    return 1.0 if p is None else p**size
+    return 1.0 if p is None else max(p**size, SMALLEST_P)
 
 
 def _value_count_factor(values: Sequence[float]) -> float:

@@ -14,7 +14,10 @@ from functools import cache
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
@@ -38,24 +41,31 @@ def served_page(data: dict[str, Any]) -> bytes:
 
 def single_file(data: dict[str, Any]) -> bytes:
     """The whole report in one document that opens from disk."""
-    style = _static("style.css")
-    scripts = [_static(name) for name in SCRIPTS]
-    allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    return document("page.html", data, ("style.css",), SCRIPTS)
+
+
+def document(template: str, data: dict[str, Any], styles: Sequence[str], scripts: Sequence[str]) -> bytes:
+    """Return a template with its data, styles and scripts (names of static files) in one document that opens from disk."""
+    style_texts, script_texts = [_static(name) for name in styles], [_static(name) for name in scripts]
     policy = (
-        f"default-src 'none'; script-src {allowed}; style-src 'sha256-{_digest(style)}'; img-src data:; "
+        f"default-src 'none'; script-src {_hashes(script_texts)}; style-src {_hashes(style_texts)}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
     return _fill(
         data,
         policy=f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-        style=f"<style>{style}</style>",
-        scripts="\n".join(f"<script>{script}</script>" for script in scripts),
+        style="".join(f"<style>{style}</style>" for style in style_texts),
+        scripts="\n".join(f"<script>{script}</script>" for script in script_texts),
+        template=template,
     )
 
 
-def _fill(data: dict[str, Any], policy: str, style: str, scripts: str) -> bytes:
-    template = Template((_HERE / "templates" / "page.html").read_text(encoding="utf-8"))
-    page = template.substitute(
+def _hashes(texts: Sequence[str]) -> str:
+    return " ".join(f"'sha256-{_digest(text)}'" for text in texts)
+
+
+def _fill(data: dict[str, Any], policy: str, style: str, scripts: str, template: str = "page.html") -> bytes:
+    page = Template((_HERE / "templates" / template).read_text(encoding="utf-8")).substitute(
         title=escape(data["title"]), policy=policy, style=style, scripts=scripts, data=inert_json(data)
     )
     return page.encode("utf-8", "replace")

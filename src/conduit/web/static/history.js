@@ -1,0 +1,343 @@
+// The history page: every benchmark as a small picture, one of them large, and any two commits compared.
+"use strict";
+
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const state = new URLSearchParams(location.hash.slice(1));
+  const decoded = new Map();
+  const $ = (id) => document.getElementById(id);
+
+  function make(tag, properties = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(properties)) {
+      if (name in element) element[name] = value;
+      else element.setAttribute(name, value);
+    }
+    element.append(...children.filter((child) => child !== null && child !== undefined));
+    return element;
+  }
+
+  const points = (number) => {
+    if (!decoded.has(number)) decoded.set(number, HistoryData.decode(data.series[number], data.commit_sets));
+    return decoded.get(number);
+  };
+  const commitOf = (number, at) => data.commits[points(number).commits[at]];
+  const keyOf = (series) => `${series.benchmark} ${series.unit} ${series.machine} ${series.python}`;
+
+  function setState(changes) {
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === null || value === "") state.delete(name);
+      else state.set(name, value);
+    }
+    history.pushState(null, "", `#${state}`);
+    show();
+  }
+
+  // ── drawing ──
+
+  const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  let palette = {};
+  function readPalette() {
+    palette = Object.fromEntries(["ink", "faint", "line", "accent", "grew", "shrank", "ground"].map((name) => [name, color(`--${name}`)]));
+  }
+
+  function prepare(canvas) {
+    const ratio = window.devicePixelRatio || 1;
+    const width = canvas.clientWidth, height = canvas.clientHeight;
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    const pen = canvas.getContext("2d");
+    pen.scale(ratio, ratio);
+    return { pen, width, height };
+  }
+
+  const colorOfStep = (step) => (step.direction === "worse" ? palette.grew : step.direction === "better" ? palette.shrank : palette.accent);
+
+  function drawSmall(canvas, number) {
+    const { pen, width, height } = prepare(canvas);
+    const series = data.series[number], found = points(number);
+    const scale = HistoryData.scale(found, "range");
+    const y = (value) => height - 4 - scale.at(value) * (height - 8);
+    const count = found.values.length;
+    const x = (at) => (count === 1 ? width / 2 : 3 + (at * (width - 6)) / (count - 1));
+    for (const step of series.steps) {
+      pen.fillStyle = colorOfStep(step);
+      pen.globalAlpha = 0.8;
+      pen.fillRect(Math.round(x(step.position - 0.5)), 0, 1.5, height);
+    }
+    pen.globalAlpha = 1;
+    pen.strokeStyle = palette.accent;
+    pen.fillStyle = palette.accent;
+    if (count > width) {
+      const { lows, highs } = HistoryData.envelope(found.values, Math.floor(width - 6));
+      for (let column = 0; column < lows.length; column++) {
+        if (Number.isNaN(lows[column])) continue;
+        const top = y(highs[column]);
+        pen.fillRect(3 + column, top, 1, Math.max(1, y(lows[column]) - top));
+      }
+    } else {
+      pen.beginPath();
+      for (let at = 0; at < count; at++) at ? pen.lineTo(x(at), y(found.values[at])) : pen.moveTo(x(at), y(found.values[at]));
+      pen.stroke();
+      if (count < 60) for (let at = 0; at < count; at++) pen.fillRect(x(at) - 1.5, y(found.values[at]) - 1.5, 3, 3);
+    }
+  }
+
+  // ── overview ──
+
+  const drawn = new WeakSet();
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      const canvas = entry.target;
+      if (entry.isIntersecting && !drawn.has(canvas)) {
+        drawn.add(canvas);
+        drawSmall(canvas, Number(canvas.dataset.series));
+      } else if (!entry.isIntersecting && drawn.has(canvas)) {
+        drawn.delete(canvas);
+        canvas.width = canvas.height = 0; // far from the window: its memory goes
+      }
+    }
+  }, { rootMargin: "600px" });
+
+  function matches(series) {
+    const words = (state.get("filter") || "").toLowerCase().split(/\s+/).filter(Boolean);
+    const text = keyOf(series).toLowerCase();
+    const unit = state.get("unit");
+    if (unit && series.unit !== unit) return false;
+    if (state.get("steps") && !series.steps.length) return false;
+    return words.every((word) => text.includes(word));
+  }
+
+  function tile(number) {
+    const series = data.series[number];
+    const last = series.steps[series.steps.length - 1];
+    const canvas = make("canvas", { className: "spark" });
+    canvas.dataset.series = number;
+    watcher.observe(canvas);
+    const link = make("a", { className: "tile", href: "#" },
+      make("span", { className: "tile-name" }, series.benchmark),
+      make("span", { className: "tile-facts" }, `${series.unit} · ${series.last} · Python ${series.python}`),
+      canvas,
+      make("span", { className: `tile-step ${last ? last.direction : ""}` }, last ? `${last.delta} at ${last.first_commit.slice(0, 10)}` : "no steps"));
+    link.addEventListener("click", (event) => { event.preventDefault(); setState({ series: keyOf(series) }); });
+    return link;
+  }
+
+  let listed = "";
+  function showOverview() {
+    $("one").hidden = true;
+    $("overview").hidden = false;
+    const numbers = data.series.map((_, number) => number).filter((number) => matches(data.series[number]));
+    numbers.sort((a, b) => data.series[b].steps.length - data.series[a].steps.length || a - b); // what moved comes first
+    $("matched").textContent = `${numbers.length} of ${data.series.length}`;
+    const wanted = numbers.join(" ");
+    if (wanted === listed && $("overview").childElementCount) return;
+    listed = wanted;
+    $("overview").replaceChildren(...(numbers.length ? numbers.map(tile) : [make("p", { className: "empty" }, data.series.length ? "No series matches the filter." : "No runs yet: conduit bench -save keeps one.")]));
+  }
+
+  // ── one series ──
+
+  let shown = null; // { number, x, at: the position under the pointer }
+
+  function showOne(number) {
+    const series = data.series[number];
+    $("overview").hidden = true;
+    $("one").hidden = false;
+    $("one-name").textContent = series.benchmark;
+    $("one-facts").textContent = `${series.unit} · ${series.machine} · Python ${series.python} · ${points(number).values.length} commits`;
+    shown = { number, at: null };
+    drawLarge();
+    showSteps(series);
+    showComparison();
+  }
+
+  function scaleKind() {
+    return state.get("scale") || "range";
+  }
+
+  function drawLarge() {
+    const { number } = shown;
+    const { pen, width, height } = prepare($("chart"));
+    const series = data.series[number], found = points(number);
+    const scale = HistoryData.scale(found, scaleKind());
+    const left = 78, right = 12, top = 10, bottom = 26;
+    const y = (value) => height - bottom - scale.at(value) * (height - top - bottom);
+    const count = found.values.length;
+    const x = (at) => (count === 1 ? (left + width - right) / 2 : left + (at * (width - left - right)) / (count - 1));
+    shown.x = x;
+    shown.left = left;
+    shown.right = width - right;
+    pen.font = "12px system-ui, sans-serif";
+    pen.textBaseline = "middle";
+    pen.textAlign = "right";
+    for (const value of HistoryData.ticks(scale.least, scale.most, 6)) {
+      pen.fillStyle = palette.line;
+      pen.fillRect(left, Math.round(y(value)), width - left - right, 1);
+      pen.fillStyle = palette.faint;
+      pen.fillText(HistoryData.format(value, series.format), left - 8, y(value));
+    }
+    pen.textAlign = "center";
+    const labels = Math.max(2, Math.floor((width - left) / 140));
+    for (let label = 0; label < labels; label++) {
+      const at = Math.round((label * (count - 1)) / (labels - 1));
+      pen.fillStyle = palette.faint;
+      pen.textAlign = label === 0 ? "left" : label === labels - 1 ? "right" : "center";
+      pen.fillText(commitOf(number, at).date.slice(0, 10), x(at), height - 10);
+      if (count === 1) break;
+    }
+    pen.globalAlpha = 0.25;
+    pen.fillStyle = palette.accent;
+    for (let at = 0; at < count; at++) {
+      const upper = y(HistoryData.high(found, at)), lower = y(HistoryData.low(found, at));
+      if (lower - upper > 1) pen.fillRect(x(at) - 1.5, upper, 3, lower - upper);
+    }
+    pen.globalAlpha = 1;
+    for (const [first, last, level] of HistoryData.levels(found.values, series.steps.map((step) => step.position))) {
+      pen.fillStyle = palette.faint;
+      pen.fillRect(x(first), y(level), Math.max(2, x(last) - x(first)), 1.5);
+    }
+    pen.fillStyle = palette.accent;
+    const size = count > 2000 ? 2 : 4;
+    for (let at = 0; at < count; at++) pen.fillRect(x(at) - size / 2, y(found.values[at]) - size / 2, size, size);
+    for (const step of series.steps) {
+      pen.fillStyle = colorOfStep(step);
+      pen.fillRect(Math.round(x(step.position - 0.5)), top, 1.5, height - top - bottom);
+      pen.textAlign = x(step.position) > width - 90 ? "right" : "left";
+      pen.fillText(step.delta, x(step.position - 0.5) + (pen.textAlign === "left" ? 5 : -5), top + 6);
+    }
+    for (const at of chosen(number)) {
+      pen.strokeStyle = palette.ink;
+      pen.lineWidth = 2;
+      pen.beginPath();
+      pen.arc(x(at), y(found.values[at]), 6, 0, 2 * Math.PI);
+      pen.stroke();
+    }
+    // What the pointer adds is drawn over a copy of this: a line a frame, whatever the number of points.
+    shown.picture = document.createElement("canvas");
+    shown.picture.width = $("chart").width;
+    shown.picture.height = $("chart").height;
+    shown.picture.getContext("2d").drawImage($("chart"), 0, 0);
+    shown.room = { top, height: height - top - bottom };
+    drawPointer();
+  }
+
+  function drawPointer() {
+    const canvas = $("chart"), pen = canvas.getContext("2d");
+    pen.save();
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(shown.picture, 0, 0);
+    pen.restore();
+    if (shown.at === null) return;
+    pen.fillStyle = palette.ink;
+    pen.globalAlpha = 0.5;
+    pen.fillRect(Math.round(shown.x(shown.at)), shown.room.top, 1, shown.room.height);
+    pen.globalAlpha = 1;
+  }
+
+  // Positions of the commits in the address that this series has, in the order in which they were chosen.
+  function chosen(number) {
+    const wanted = (state.get("points") || "").split(",").filter(Boolean);
+    const found = points(number);
+    return wanted.map((id) => found.commits.findIndex((commit) => data.commits[commit].id.startsWith(id))).filter((at) => at >= 0);
+  }
+
+  function describe(number, at) {
+    const series = data.series[number], found = points(number), commit = commitOf(number, at);
+    const text = (value) => HistoryData.format(value, series.format);
+    const span = found.span[2 * at] || found.span[2 * at + 1]
+      ? `, 95% interval ${text(HistoryData.low(found, at))} to ${text(HistoryData.high(found, at))}` : "";
+    return `${commit.id.slice(0, 10)} · ${commit.date.slice(0, 10)} · ${text(found.values[at])}${span}${commit.subject ? ` · ${commit.subject}` : ""}`;
+  }
+
+  function point(at) {
+    const count = points(shown.number).values.length;
+    shown.at = at === null ? null : Math.max(0, Math.min(count - 1, at));
+    $("under").textContent = shown.at === null ? $("under").dataset.hint : describe(shown.number, shown.at);
+    drawPointer();
+  }
+
+  function choose(at) {
+    const id = commitOf(shown.number, at).id.slice(0, 12);
+    const before = (state.get("points") || "").split(",").filter(Boolean);
+    const next = before.includes(id) ? before.filter((other) => other !== id) : [...before, id].slice(-2);
+    const order = (one) => points(shown.number).commits.findIndex((commit) => data.commits[commit].id.startsWith(one));
+    setState({ points: next.sort((a, b) => order(a) - order(b)).join(",") });
+  }
+
+  function showSteps(series) {
+    const rows = series.steps.map((step) => make("tr", {},
+      make("td", { className: step.direction }, step.delta), make("td", {}, step.interval), make("td", {}, step.p),
+      make("td", { className: "mono" }, step.commits), make("td", {}, step.note)));
+    $("steps").hidden = !rows.length;
+    $("steps-body").replaceChildren(...rows);
+  }
+
+  function showComparison() {
+    const [first, second] = chosen(shown.number);
+    const panel = $("comparison");
+    panel.hidden = second === undefined;
+    if (panel.hidden) return;
+    const older = commitOf(shown.number, first).id, newer = commitOf(shown.number, second).id;
+    const rows = [];
+    data.series.forEach((series, number) => {
+      const found = points(number);
+      const at = [older, newer].map((id) => found.commits.findIndex((commit) => data.commits[commit].id === id));
+      if (at[0] < 0 || at[1] < 0) return;
+      const [a, b] = at.map((place) => found.values[place]);
+      const apart = HistoryData.high(found, at[0]) < HistoryData.low(found, at[1]) || HistoryData.high(found, at[1]) < HistoryData.low(found, at[0]);
+      rows.push(make("tr", { className: number === shown.number ? "picked" : "" }, make("td", {}, series.benchmark), make("td", {}, series.unit),
+        make("td", {}, HistoryData.format(a, series.format)), make("td", {}, HistoryData.format(b, series.format)),
+        make("td", {}, a ? HistoryData.percent(b / a - 1) : "?"), make("td", {}, a === b ? "equal" : apart ? "intervals apart" : "intervals overlap")));
+    });
+    $("comparison-title").textContent = `${older.slice(0, 10)} against ${newer.slice(0, 10)}`;
+    $("comparison-command").textContent = `conduit history compare ${older.slice(0, 10)} ${newer.slice(0, 10)}`;
+    $("comparison-body").replaceChildren(...rows);
+  }
+
+  // ── controls ──
+
+  function show() {
+    readPalette();
+    $("filter").value = state.get("filter") || "";
+    $("unit").value = state.get("unit") || "";
+    $("only-steps").checked = Boolean(state.get("steps"));
+    for (const button of document.querySelectorAll("[data-scale]")) button.setAttribute("aria-pressed", String(button.dataset.scale === scaleKind()));
+    const number = state.get("series") ? data.series.findIndex((series) => keyOf(series) === state.get("series")) : -1;
+    if (number >= 0) showOne(number);
+    else showOverview();
+  }
+
+  $("unit").append(make("option", { value: "" }, "all units"), ...data.units.map((unit) => make("option", { value: unit }, unit)));
+  $("filter").addEventListener("input", () => { state.set("filter", $("filter").value); history.replaceState(null, "", `#${state}`); if (state.get("series")) setState({ series: null }); else showOverview(); });
+  $("unit").addEventListener("change", () => setState({ unit: $("unit").value, series: null }));
+  $("only-steps").addEventListener("change", () => setState({ steps: $("only-steps").checked ? "1" : null, series: null }));
+  $("back").addEventListener("click", (event) => { event.preventDefault(); setState({ series: null, points: null }); });
+  for (const button of document.querySelectorAll("[data-scale]")) button.addEventListener("click", () => setState({ scale: button.dataset.scale }));
+
+  const chart = $("chart");
+  const positionAt = (event) => {
+    const count = points(shown.number).values.length;
+    const share = (event.offsetX - shown.left) / (shown.right - shown.left || 1);
+    return Math.round(share * (count - 1));
+  };
+  chart.addEventListener("pointermove", (event) => point(positionAt(event)));
+  chart.addEventListener("pointerleave", () => point(null));
+  chart.addEventListener("click", (event) => choose(Math.max(0, Math.min(points(shown.number).values.length - 1, positionAt(event)))));
+  chart.addEventListener("keydown", (event) => {
+    const count = points(shown.number).values.length;
+    const moves = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -count, End: count };
+    if (event.key in moves) { event.preventDefault(); point((shown.at === null ? count - 1 - (moves[event.key] > 0 ? count : 0) : shown.at) + moves[event.key]); }
+    else if (event.key === "Enter" && shown.at !== null) choose(shown.at);
+    else if (event.key === "Escape") setState({ series: null, points: null });
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "/" && document.activeElement !== $("filter")) { event.preventDefault(); $("filter").focus(); }
+  });
+  window.addEventListener("popstate", () => { for (const name of [...state.keys()]) state.delete(name); for (const [name, value] of new URLSearchParams(location.hash.slice(1))) state.set(name, value); show(); });
+  const redraw = () => { readPalette(); if (!$("one").hidden) drawLarge(); else for (const canvas of document.querySelectorAll(".spark")) if (drawn.has(canvas)) drawSmall(canvas, Number(canvas.dataset.series)); };
+  window.addEventListener("resize", redraw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  show();
+})();

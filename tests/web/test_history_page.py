@@ -1,0 +1,172 @@
+"""The history page: numbers survive the way into it, and a person finds the commit with mouse and keyboard."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+import re
+from array import array
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conduit.history.findings import find_all
+from conduit.history.series import Point, Series, SeriesKey
+from conduit.web.history_page import history_file, page_data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+COMMITS = [hashlib.sha1(str(number).encode()).hexdigest() for number in range(120)]
+
+
+def series_of(name: str, values: list[float], unit: str = "sec/op") -> Series:
+    points = [
+        Point(
+            commit,
+            f"2026-0{1 + number // 20}-{1 + number % 20:02}T00:00:00Z",
+            value,
+            value * 0.99,
+            value * 1.02,
+            5,
+            "3.13.1",
+            "abc",
+            (),
+        )
+        for number, (commit, value) in enumerate(zip(COMMITS, values, strict=False))
+    ]
+    return Series(SeriesKey(name, unit, "linux amd64", "3.13"), tuple(points))
+
+
+def stepped(factor: float, seed: int = 1) -> list[float]:
+    rng = random.Random(seed)
+    return [2e-6 * (1 + rng.gauss(0, 0.005)) * (factor if number >= 80 else 1) for number in range(120)]
+
+
+@pytest.fixture(scope="module")
+def series() -> list[Series]:
+    return [
+        series_of("shop:Steady-2", stepped(1)),
+        series_of("shop:Slower-2", stepped(1.2, seed=2)),
+        series_of("shop:Slower-2", [3.0] * 120, "allocs/op"),
+    ]
+
+
+@pytest.fixture
+def page(browser: Browser, series: list[Series], tmp_path: Path) -> Iterator[Page]:
+    file = tmp_path / "history.html"
+    subjects = {COMMITS[80]: "prices are <b>looked up</b> again"}
+    file.write_bytes(history_file("shop: benchmark history", series, find_all(series), subjects))
+    opened = browser.new_page(viewport={"width": 1400, "height": 850})
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on(
+        "request",
+        lambda request: (
+            problems.append(request.url) if not request.url.startswith(("file:", "data:")) else None
+        ),
+    )
+    opened.goto(file.as_uri())
+    yield opened
+    opened.close()
+    assert not problems
+
+
+def test_values_and_intervals_are_in_the_page_to_the_last_part_in_ten_thousand(series: list[Series]) -> None:
+    data = page_data("title", series, find_all(series), {})
+    row = data["series"][1]
+    values = array("f", base64.b64decode(row["values"]))
+    assert list(values) == pytest.approx(series[1].values, rel=1e-6)
+    span = array("H", base64.b64decode(row["span"]))
+    assert (span[0], span[1]) == (100, 200)
+    assert [
+        data["commits"][at]["id"] for at in array("I", base64.b64decode(data["commit_sets"][row["commits"]]))
+    ] == COMMITS
+    (step,) = row["steps"]
+    assert (step["position"], step["direction"], step["first_commit"]) == (80, "worse", COMMITS[80])
+
+
+def test_series_of_the_same_commits_share_one_list_of_them(series: list[Series]) -> None:
+    assert len(page_data("title", series, [], {})["commit_sets"]) == 1
+
+
+def test_the_document_names_no_other_and_lets_only_its_own_scripts_run(series: list[Series]) -> None:
+    text = history_file(
+        "</script><b>", series, [], {COMMITS[0]: "</script><script>alert(1)</script>"}
+    ).decode()
+    assert "default-src 'none'" in text
+    assert "<script>alert" not in text
+    data = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
+    assert data is not None
+    assert json.loads(data[1])["commits"][0]["subject"] == "</script><script>alert(1)</script>"
+
+
+def test_what_moved_comes_first_and_the_filters_count_what_is_left(page: Page) -> None:
+    assert page.locator(".tile-name").all_inner_texts()[0] == "shop:Slower-2"
+    assert "+20" in page.locator(".tile-step.worse").inner_text()
+    page.keyboard.press("/")
+    page.keyboard.type("steady")
+    assert page.locator(".tile").count() == 1
+    assert page.locator("#matched").inner_text() == "1 of 3"
+    page.locator("#filter").fill("")
+    page.locator("#unit").select_option("allocs/op")
+    assert page.locator(".tile").count() == 1
+    assert "unit=allocs" in page.url
+
+
+def test_the_pointer_names_the_commit_below_it_and_two_clicks_compare(page: Page) -> None:
+    page.locator(".tile", has_text="+20").click()
+    chart = page.locator("#chart")
+    box = chart.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 90, box["y"] + box["height"] / 2)
+    assert (
+        COMMITS[0][:10] in page.locator("#under").inner_text()
+        or COMMITS[1][:10] in page.locator("#under").inner_text()
+    )
+    page.mouse.click(box["x"] + 100, box["y"] + box["height"] / 2)
+    page.mouse.click(box["x"] + box["width"] - 20, box["y"] + box["height"] / 2)
+    rows = page.locator("#comparison-body tr").all_inner_texts()
+    assert len(rows) == 3
+    picked = page.locator("#comparison-body tr.picked").inner_text()
+    assert re.search(r"\+(19|20)\.\d\d%", picked)
+    assert "intervals apart" in picked
+    assert "conduit history compare" in page.locator("#comparison-command").inner_text()
+    page.reload()
+    assert page.locator("#comparison").is_visible()
+    page.go_back()
+    page.wait_for_function("document.getElementById('comparison').hidden")
+
+
+def test_the_keyboard_alone_finds_the_commit_of_a_step(page: Page) -> None:
+    page.locator(".tile", has_text="+20").focus()
+    page.keyboard.press("Enter")
+    page.locator("#chart").focus()
+    page.keyboard.press("Home")
+    for _ in range(8):
+        page.keyboard.press("PageDown")
+    said = page.locator("#under").inner_text()
+    assert COMMITS[80][:10] in said
+    assert "prices are <b>looked up</b> again" in said
+    page.keyboard.press("Escape")
+    assert page.locator("#overview").is_visible()
+
+
+@pytest.mark.parametrize("width", [1400, 700, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_the_window_and_axe_finds_nothing(page: Page, width: int, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 850})
+    for open_series in (False, True):
+        if open_series:
+            page.locator(".tile", has_text="+20").click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        violations = Axe().run(page).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []
