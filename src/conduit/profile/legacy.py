@@ -11,16 +11,17 @@ Lines come from outside, so they are matched with RE2, whose time does not explo
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
-import re2  # type: ignore[import-untyped]
-
 from conduit.profile.model import Location, Mapping, Profile, Sample, ValueType
+from conduit.regexps import compile_expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conduit.profile.limits import Limits
+    from conduit.regexps.engine import Expression
 
 _MASK64 = (1 << 64) - 1
 _SIGN_BIT = 1 << 63
@@ -28,26 +29,29 @@ _HEADER_BYTES = 1 << 16  # how far down a text's first line may come, behind com
 _LONGEST_LINE = 1 << 16  # characters of a line of the memory map, after substitutions
 _LONGEST_VALUE = 256  # characters of a `name=value` line; values may hold others, and would double each time
 
-_COUNT_HEADER = re2.compile(r"\A(\S+) profile: total \d+\z")
-_COUNT_SAMPLE = re2.compile(r"\A(\d+) @((?: 0x[0-9a-f]+)+)\z")
-_HEAP_HEADER = re2.compile(
-    r"heap profile: *(\d+): *(\d+) *\[ *(\d+): *(\d+) *\] *@ *(heap[_a-z0-9]*|growthz?|fragmentationz?)/?(\d*)"
-)
-_HEAP_SAMPLE = re2.compile(r"(-?\d+): *(-?\d+) *\[ *(\d+): *(\d+) *] @([ x0-9a-f]*)")
-_CONTENTION_SAMPLE = re2.compile(r"(\d+) *(\d+) @([ x0-9a-f]*)")
-_ADDRESS = re2.compile(r"0x[0-9a-f]+")
-_MAPS_LINE = re2.compile(
+_COUNT_HEADER = r"\A(\S+) profile: total \d+\z"
+_COUNT_SAMPLE = r"\A(\d+) @((?: 0x[0-9a-f]+)+)\z"
+_HEAP_HEADER = r"heap profile: *(\d+): *(\d+) *\[ *(\d+): *(\d+) *\] *@ *(heap[_a-z0-9]*|growthz?|fragmentationz?)/?(\d*)"
+_HEAP_SAMPLE = r"(-?\d+): *(-?\d+) *\[ *(\d+): *(\d+) *] @([ x0-9a-f]*)"
+_CONTENTION_SAMPLE = r"(\d+) *(\d+) @([ x0-9a-f]*)"
+_ADDRESS = r"0x[0-9a-f]+"
+_MAPS_LINE = (
     r"^\s*(?:0x)?([[:xdigit:]]+)[\s-]?\s*(?:0x)?([[:xdigit:]]+):?(?:\s+([-rwxp]+))?(?:\s+([[:xdigit:]]+))?"
     r"\s+[[:xdigit:]]+:[[:xdigit:]]+\s+[[:digit:]]+(?:\s+(\S+))?"
 )
-_BRIEF_MAPS_LINE = re2.compile(
+_BRIEF_MAPS_LINE = (
     r"^\s*(?:0x)?([[:xdigit:]]+)[\s-]?\s*(?:0x)?([[:xdigit:]]+):?(?:\s+([-rwxp]+))?(?:\s+(\S+))?"
     r"(?:\s+\(@([[:xdigit:]]+)\))?(?:\s+([[:xdigit:]]+))?"
 )
-_LOG_PREFIX = re2.compile(r"^[^\[\]]+:[0-9]+]\s")
-_SHARED_LIBRARY = re2.compile(r"[.]so$|[.]so[._][0-9]+")
+_LOG_PREFIX = r"^[^\[\]]+:[0-9]+]\s"
+_SHARED_LIBRARY = r"[.]so$|[.]so[._][0-9]+"
 _MAP_HEADERS = ("--- Memory map: ---", "MAPPED_LIBRARIES:")
 _EXECUTABLE_START = 0x400000  # where linkers put a program that is not position independent
+
+
+@cache
+def _expression(text: str) -> Expression[str]:
+    return compile_expression(text)
 
 
 class UnrecognizedError(Exception):
@@ -139,7 +143,7 @@ def _integer(text: str, line: str, base: int = 10) -> int:
 
 
 def _addresses(text: str, line: str) -> list[int]:
-    addresses = [int(word, 16) for word in _ADDRESS.findall(text)]
+    addresses = [int(word, 16) for word in _expression(_ADDRESS).findall(text)]
     if addresses and max(addresses) > _MASK64:
         raise MalformedError(f"malformed sample: {line}: an address does not fit into 64 bits")
     return addresses
@@ -147,7 +151,7 @@ def _addresses(text: str, line: str) -> list[int]:
 
 def _decode_count(lines: list[str], limits: Limits) -> Profile | None:
     start = next((index for index, line in enumerate(lines) if not _is_blank(line)), None)
-    header = _COUNT_HEADER.search(lines[start]) if start is not None else None
+    header = _expression(_COUNT_HEADER).search(lines[start]) if start is not None else None
     if header is None or start is None:
         return None
     kind = ValueType(header[1], "count")
@@ -159,7 +163,7 @@ def _decode_count(lines: list[str], limits: Limits) -> Profile | None:
             continue
         if line.startswith("---"):
             break
-        match = _COUNT_SAMPLE.search(line)
+        match = _expression(_COUNT_SAMPLE).search(line)
         if match is None:
             raise MalformedError("malformed profile format")
         stacks.add([_integer(match[1], line)], [address - 1 for address in _addresses(match[2], line)])
@@ -167,7 +171,7 @@ def _decode_count(lines: list[str], limits: Limits) -> Profile | None:
 
 
 def _decode_heap(lines: list[str], limits: Limits) -> Profile | None:
-    header = _HEAP_HEADER.search(lines[0])
+    header = _expression(_HEAP_HEADER).search(lines[0])
     if header is None:
         return None
     period, scaled = _heap_sampling(header[5], header[6])
@@ -207,7 +211,7 @@ def _heap_sampling(kind: str, rate: str) -> tuple[int, bool]:
 
 
 def _add_heap_sample(stacks: _Stacks, line: str, has_allocations: bool, rate: int) -> None:
-    match = _HEAP_SAMPLE.search(line)
+    match = _expression(_HEAP_SAMPLE).search(line)
     if match is None:
         raise MalformedError("unexpected number of sample values: got 0, want 6")
     in_use, allocated = (match[1], match[2], "inuse"), (match[3], match[4], "allocation")
@@ -284,7 +288,7 @@ def _read_contention_header(lines: list[str], profile: Profile) -> tuple[int, in
 
 
 def _add_contention_sample(stacks: _Stacks, line: str, cycles_per_second: int) -> None:
-    match = _CONTENTION_SAMPLE.search(line)
+    match = _expression(_CONTENTION_SAMPLE).search(line)
     if match is None:
         raise UnrecognizedError
     delay, contentions = _integer(match[1], line), _integer(match[2], line)
@@ -376,7 +380,7 @@ def _read_maps(lines: list[str]) -> Iterator[Mapping]:
     replacements: dict[str, str] = {}
     for raw in lines:
         line = raw.removesuffix("\r")
-        prefix = _LOG_PREFIX.search(line)
+        prefix = _expression(_LOG_PREFIX).search(line)
         line = line[prefix.end() :] if prefix else line
         for name, value in replacements.items():
             line = line[:_LONGEST_LINE].replace(name, value)
@@ -394,10 +398,10 @@ def _read_maps(lines: list[str]) -> Iterator[Mapping]:
 
 
 def _map_fields(line: str) -> tuple[str | None, ...] | None:
-    match = _MAPS_LINE.search(line)
+    match = _expression(_MAPS_LINE).search(line)
     if match is not None:
         return (*match.groups(), "")
-    match = _BRIEF_MAPS_LINE.search(line)
+    match = _expression(_BRIEF_MAPS_LINE).search(line)
     if match is None:
         return None
     start, limit, permissions, filename, offset, build_id = match.groups()
@@ -431,7 +435,7 @@ def _ordered(mappings: list[Mapping]) -> list[Mapping]:
     """Puts the main program first: the first file that is neither a library nor the kernel's."""
     for index, mapping in enumerate(mappings):
         name = mapping.filename.replace("(deleted)", "").strip()
-        if name and not name.startswith("[") and not _SHARED_LIBRARY.search(name):
+        if name and not name.startswith("[") and not _expression(_SHARED_LIBRARY).search(name):
             mappings[0], mappings[index] = mappings[index], mappings[0]
             break
     return mappings
