@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trace": ("conduit.cli.trace", "open a timeline in an offline viewer"),
     "collect": ("conduit.cli.collect", "make the metadata document of an application"),
     "introspect": ("conduit.cli.introspect", "ask what an application is made of"),
+    "mcp": ("conduit.cli.mcp", "serve all of this as tools for coding agents (Model Context Protocol)"),
+    "skill": ("conduit.cli.skill", "print a page that teaches a coding agent these commands"),
     "doctor": ("conduit.cli.doctor", "say what this installation can measure, and what is missing"),
     "completion": ("conduit.cli.completion", "print a completion script for bash, zsh or fish"),
 }

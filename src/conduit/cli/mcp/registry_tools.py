@@ -1,0 +1,163 @@
+"""The tools that say what the application is made of."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from conduit.cli.mcp.answers import fitted, page_of
+from conduit.cli.mcp.commands import ToolError, run_conduit
+
+if TYPE_CHECKING:
+    from conduit.cli.mcp.answers import Page
+    from conduit.cli.mcp.commands import Output, Scope
+
+Answer = dict[str, Any]
+
+
+class RegistryTools:
+    """Questions to the metadata document or the application that was named at the start."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    async def overview(self) -> Answer:
+        """Say how many resources, routes, fields, relationships, … there are, and where they were collected from."""
+        output = await self._ask("stats")
+        return _answer(output, value=fitted(output.json(), self._scope.budget_bytes))
+
+    async def search(self, text: str, offset: int = 0) -> Answer:
+        """Find resources, fields, routes and handlers whose name contains a text; case does not matter."""
+        if not text.strip():
+            raise ToolError("text is empty: expected a part of a name")
+        resources, routes = await self._ask("resources"), await self._ask("routes")
+        found = [
+            *_named_in_resources(resources.json(), text.lower()),
+            *_named_in_routes(routes.json(), text.lower()),
+        ]
+        return _page_answer(resources, page_of(found, offset, self._scope.budget_bytes))
+
+    async def resources(self, pattern: str = "*", offset: int = 0) -> Answer:
+        """List resources whose name matches a glob, each with its file and how many fields and relationships it has."""
+        output = await self._ask("resources")
+        rows = [_resource_row(one) for one in output.json() if fnmatchcase(one["name"], pattern)]
+        return _page_answer(output, page_of(rows, offset, self._scope.budget_bytes))
+
+    async def resource(self, name: str) -> Answer:
+        """Tell all about one resource: fields, relationships, hooks, validations, constraints, routes, file and line."""
+        output = await self._ask("resource", name)
+        return _answer(output, value=fitted(output.json(), self._scope.budget_bytes))
+
+    async def routes(
+        self,
+        method: str = "",
+        path: str = "*",
+        handler: str = "*",
+        guard: str = "",
+        without_guards: bool = False,
+        offset: int = 0,
+    ) -> Answer:
+        """List routes by method, globs of path and handler, a part of a guard's name, or those without any guard.
+
+        Guards are what runs before the handler: authentication, permissions, decorators, dependencies, middleware.
+        """
+        output = await self._ask("routes")
+        rows = [
+            _route_row(route) for route in output.json() if not method or route["method"] == method.upper()
+        ]
+        rows = [
+            row for row in rows if fnmatchcase(row["path"], path) and fnmatchcase(row["handler"], handler)
+        ]
+        if guard:
+            rows = [row for row in rows if any(guard.lower() in name.lower() for name in row["guards"])]
+        if without_guards:
+            rows = [row for row in rows if not row["guards"]]
+        return _page_answer(output, page_of(rows, offset, self._scope.budget_bytes))
+
+    async def dependencies(self, name: str) -> Answer:
+        """Say what a resource depends on, and what depends on it, with the kind of each dependency."""
+        output = await self._ask("deps", name)
+        return _answer(output, value=fitted(output.json(), self._scope.budget_bytes))
+
+    async def impact(self, name: str) -> Answer:
+        """Say what happens when a row of a resource is deleted: what goes with it, what blocks it, by which chain."""
+        output = await self._ask("impact", name)
+        return _answer(output, value=fitted(output.json(), self._scope.budget_bytes))
+
+    async def patterns(self, category: str = "", offset: int = 0) -> Answer:
+        """List the conventions that repeat in the application, with examples, and where they are not followed."""
+        output = await self._ask("patterns", *([category] if category else []))
+        return _page_answer(output, page_of(output.json(), offset, self._scope.budget_bytes))
+
+    async def difference(self, old: str, new: str, offset: int = 0) -> Answer:
+        """Compare two metadata documents of the project: what was added, removed and changed, and which guards were lost."""
+        paths = [str(self._scope.file(given)) for given in (old, new)]
+        output = await run_conduit(self._scope, "introspect", "diff", "-format=json", "--", *paths)
+        value = output.json()
+        changes = value.pop("changes", [])
+        return {**_page_answer(output, page_of(changes, offset, self._scope.budget_bytes)), "summary": value}
+
+    async def _ask(self, verb: str, *arguments: str) -> Output:
+        for argument in arguments:
+            if argument.startswith("-"):
+                raise ToolError(f"{argument!r} is no name: it begins with a dash")
+        flags = ["-format=json", *self._scope.registry]
+        return await run_conduit(self._scope, "introspect", verb, *arguments, *flags, accepts=(0, 1))
+
+
+def _answer(output: Output, **content: Any) -> Answer:
+    answer: Answer = {"command": output.command, **content}
+    if output.notes:
+        answer["notes"] = fitted(output.notes, 2_000)
+    return answer
+
+
+def _page_answer(output: Output, page: Page) -> Answer:
+    answer = _answer(output, items=page.items, total=page.total, left_out=page.left_out)
+    if page.left_out:
+        answer["next_offset"] = page.offset + len(page.items)
+    return answer
+
+
+def _resource_row(resource: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": resource["name"],
+        "file": resource.get("file_path", ""),
+        "fields": len(resource.get("fields", [])),
+        "relationships": len(resource.get("relationships", [])),
+    }
+
+
+def _route_row(route: dict[str, Any]) -> dict[str, Any]:
+    details = route.get("details") or {}
+    return {
+        "method": route["method"],
+        "path": route["path"],
+        "handler": route.get("handler", ""),
+        "resource": route.get("resource", ""),
+        "guards": list(route.get("middleware") or []),
+        "file": route.get("file_path", "") or details.get("file_path", ""),
+    }
+
+
+def _named_in_resources(resources: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    found = []
+    for resource in resources:
+        if text in resource["name"].lower():
+            found.append(
+                {"kind": "resource", "name": resource["name"], "file": resource.get("file_path", "")}
+            )
+        found += [
+            {"kind": "field", "name": f"{resource['name']}.{field['name']}", "type": field.get("type", "")}
+            for field in resource.get("fields", [])
+            if text in field["name"].lower()
+        ]
+    return found
+
+
+def _named_in_routes(routes: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    return [
+        {"kind": "route", **_route_row(route)}
+        for route in routes
+        if text in route["path"].lower() or text in route.get("handler", "").lower()
+    ]

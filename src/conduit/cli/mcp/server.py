@@ -1,0 +1,80 @@
+"""The one file that imports the Model Context Protocol's SDK (https://modelcontextprotocol.io): tools become its tools."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError as SdkToolError
+from mcp.types import ToolAnnotations
+
+from conduit._version import __version__
+from conduit.cli.mcp.benchmark_tools import BenchmarkTools
+from conduit.cli.mcp.commands import ToolError
+from conduit.cli.mcp.profile_tools import ProfileTools
+from conduit.cli.mcp.registry_tools import RegistryTools
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from conduit.cli.mcp.commands import Scope
+
+_INSTRUCTIONS = """What this application is made of, where its time and memory go, and what its benchmarks say.
+Begin with app_overview or app_search; with profile_top for a profile, then profile_callers_and_callees and profile_lines.
+Every answer names the command that gives the same in a terminal, and says how much was left out."""
+
+_READS = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+)
+_RUNS = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
+)
+
+
+def serve(scope: Scope) -> None:
+    """Serve on standard input and output until the input ends."""
+    make_server(scope).run("stdio")
+
+
+def make_server(scope: Scope) -> MCPServer[Any]:
+    """Return the server with the tools that the scope allows."""
+    server: MCPServer[Any] = MCPServer(
+        "conduit", version=__version__, instructions=_INSTRUCTIONS, log_level="WARNING"
+    )
+    registry, profiles, benchmarks = RegistryTools(scope), ProfileTools(scope), BenchmarkTools(scope)
+    for name in (
+        "overview",
+        "search",
+        "resources",
+        "resource",
+        "routes",
+        "dependencies",
+        "impact",
+        "patterns",
+        "difference",
+    ):
+        _add(server, f"app_{name}", getattr(registry, name), _READS)
+    for name in ("sources", "top", "difference", "callers_and_callees", "lines", "labels", "advice"):
+        _add(server, f"profile_{name}", getattr(profiles, name), _READS)
+    _add(server, "benchmark_history", benchmarks.history, _READS)
+    if scope.offers_benchmarks:
+        for name in ("names", "run", "compare"):
+            _add(server, f"benchmark_{name}", getattr(benchmarks, name), _RUNS)
+    return server
+
+
+def _add(
+    server: MCPServer[Any],
+    name: str,
+    function: Callable[..., Awaitable[dict[str, Any]]],
+    annotations: ToolAnnotations,
+) -> None:
+    @functools.wraps(function)
+    async def tool(*arguments: Any, **named: Any) -> dict[str, Any]:
+        try:
+            return await function(*arguments, **named)
+        except ToolError as error:
+            raise SdkToolError(str(error)) from None
+
+    server.add_tool(tool, name=name, annotations=annotations)
