@@ -1,37 +1,84 @@
-"""Output files, written whole or not at all."""
+"""Output files: regular files are written whole or not at all, anything else is written to as it is.
+
+`/dev/stdout`, `/dev/fd/N` and links to them mean the descriptor itself, so that the data lands where the shell expects it:
+behind what was written before, and before what is written afterwards, also where the shell has redirected the descriptor
+to a regular file.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 
 from conduit.errors import ConduitError
 
+_MAX_LINKS = 40  # as the kernel's own limit
+_NUMBERS = {"stdin": 0, "stdout": 1, "stderr": 2}
+
 
 def write_file_whole(path: str, data: bytes) -> None:
-    """Writes a file under a temporary name beside it and moves it into place; missing folders are made.
+    """Write `data` to `path`.
 
-    A reader, and whoever comes after a crash of this process, finds the old content or the new, never a part. Permissions are those of
-    the file that is replaced, else what the umask allows. Raises `ConduitError` where the file cannot be written.
+    A regular file is written under a temporary name beside it and moved into place, so that a reader finds the old content or
+    the new one, never a part, also after a crash; missing folders are made. Permissions are those of the file that is
+    replaced, otherwise those that the umask allows. A descriptor (`/dev/stdout`, `/dev/fd/N`), a pipe or a device is written
+    to. Raise `ConduitError` if that fails.
     """
-    # A link keeps pointing where it points; what it points at is replaced.
-    path = os.path.realpath(path)
-    folder = os.path.dirname(path)  # noqa: PTH120 (pathlib would slow the start of commands that write nothing)
-    temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
-            _write(path, os.O_WRONLY, data)  # a device or a pipe cannot be replaced, only written to
-            return
-        if folder:
-            os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-        try:
-            _write(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, data)
-            _take_permissions(path, temporary)
-            os.replace(temporary, path)  # noqa: PTH105
-        except BaseException:
-            _remove(temporary)
-            raise
+        descriptor = descriptor_of(path)
+        if descriptor is not None:
+            _write_to_descriptor(descriptor, data)
+        elif is_replaceable(path):
+            _replace(os.path.realpath(path), data)  # a link goes on to point at the same path
+        else:
+            _write(path, os.O_WRONLY, data)
     except OSError as error:
         raise ConduitError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def descriptor_of(path: str) -> int | None:
+    """The number of the open file that a path names (`/dev/stdout`, `/proc/self/fd/1`, a link to one), or None."""
+    own = f"/proc/{os.getpid()}/fd"
+    for _ in range(_MAX_LINKS):
+        folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 (pathlib would slow the start)
+        if folder == "/dev" and name in _NUMBERS:
+            return _NUMBERS[name]
+        if os.path.realpath(folder) in (own, "/dev/fd") and name.isdecimal():
+            return int(name)
+        try:
+            path = os.path.join(folder, os.readlink(path))  # noqa: PTH115, PTH118
+        except OSError:  # not a link
+            return None
+    return None
+
+
+def is_replaceable(path: str) -> bool:
+    """Whether a path names a regular file, or no file yet: a device, a pipe or a descriptor can only be written to."""
+    if descriptor_of(path) is not None:
+        return False
+    return os.path.isfile(path) or not os.path.exists(path)  # noqa: PTH110, PTH113
+
+
+def _write_to_descriptor(descriptor: int, data: bytes) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()  # what the program has printed comes first
+    with open(os.dup(descriptor), "wb") as file:  # noqa: PTH123
+        file.write(data)
+
+
+def _replace(path: str, data: bytes) -> None:
+    folder = os.path.dirname(path)  # noqa: PTH120
+    temporary = f"{path}.{os.getpid()}.tmp"
+    if folder:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+    try:
+        _write(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, data)
+        _take_permissions(path, temporary)
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        _remove(temporary)
+        raise
 
 
 def _write(path: str, flags: int, data: bytes) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,45 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
 def test_a_folder_in_the_place_of_the_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(ConduitError, match="cannot write"):
         write_file_whole(str(tmp_path), b"data")
+
+
+WRITE = "import sys; from conduit.files import write_file_whole; print('printed'); write_file_whole(sys.argv[1], b'data\\n')"
+
+
+def shell(command: str, folder: Path) -> str:
+    """The standard output of a Bash command line in which $WRITE writes `data` to the file that follows it."""
+    environment = {**os.environ, "WRITE": WRITE, "PYTHON": sys.executable}
+    ran = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@pytest.mark.parametrize("path", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/stderr", "link"])
+@pytest.mark.parametrize("where", ["> out 2>&1", ">> out 2>&1", "2>&1 | cat > out"])
+def test_a_descriptor_gets_the_data_where_the_shell_expects_it(tmp_path: Path, path: str, where: str) -> None:
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    (tmp_path / "out").write_text("")
+    shell(f'(echo before; "$PYTHON" -c "$WRITE" {path}; echo after) {where}', tmp_path)
+    assert (tmp_path / "out").read_text() == "before\nprinted\ndata\nafter\n"
+
+
+def test_process_substitution_gets_the_data(tmp_path: Path) -> None:
+    shell('"$PYTHON" -c "$WRITE" >(cat > out); wait $!', tmp_path)
+    assert (tmp_path / "out").read_text() == "data\n"
+
+
+def test_a_descriptor_of_another_number_gets_the_data(tmp_path: Path) -> None:
+    shell('"$PYTHON" -c "$WRITE" /dev/fd/7 7>out', tmp_path)
+    assert (tmp_path / "out").read_text() == "data\n"
+
+
+def test_a_descriptor_that_is_closed_is_an_error_that_names_it() -> None:
+    with pytest.raises(ConduitError, match="cannot write /dev/fd/987: Bad file descriptor"):
+        write_file_whole("/dev/fd/987", b"data")
+
+
+def test_links_that_lead_in_a_circle_are_an_error_and_not_a_hang(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to(tmp_path / "two")
+    (tmp_path / "two").symlink_to(tmp_path / "one")
+    with pytest.raises(ConduitError, match="cannot write"):
+        write_file_whole(str(tmp_path / "one"), b"data")

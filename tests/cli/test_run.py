@@ -192,3 +192,29 @@ def test_benchmarks_in_other_processes_cannot_be_profiled_from_here(folder: Path
     done = run(folder, "bench", "-cpuprofile=cpu.prof", "--isolate", ".")
     assert done.returncode == 2
     assert "--isolate" in done.stderr
+
+
+def test_pytest_with_warnings_as_errors_runs_under_run(folder: Path) -> None:
+    (folder / "test_one.py").write_text("def test_one():\n    assert sum(range(100))\n")
+    ran = run(
+        folder, "run", "-cpuprofile=cpu.prof", "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "1 passed" in ran.stdout
+
+
+def test_a_program_that_closes_its_standard_output_is_let_go_without_a_traceback(folder: Path) -> None:
+    (folder / "closes.py").write_text("import sys\nprint('said')\nsys.stdout.close()\n")
+    ran = run(folder, "run", "-cpuprofile=cpu.prof", "closes.py")
+    assert (ran.returncode, ran.stdout) == (0, "said\n")
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_profile_on_standard_output_comes_behind_what_the_program_printed(folder: Path) -> None:
+    (folder / "says.py").write_text("print('said')\n")
+    with (folder / "out").open("wb") as out:
+        command = [sys.executable, "-m", "conduit", "run", "-cpuprofile=/dev/stdout", "says.py"]
+        subprocess.run(command, stdout=out, cwd=folder, check=True)
+    said, data = (folder / "out").read_bytes().split(b"\n", 1)
+    assert said == b"said"
+    assert decode(data).sample_types

@@ -68,7 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     try:
         status = _dispatch(words)
-        sys.stdout.flush()
+        if sys.stdout is not None and not sys.stdout.closed:  # a program under `conduit run` may close it
+            sys.stdout.flush()
         return status
     except BrokenPipeError:
         # The reader (`| head`) has what it wanted. Point stdout away so that the interpreter's last flush is quiet.

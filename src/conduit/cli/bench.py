@@ -118,12 +118,12 @@ def run(arguments: list[str]) -> int:
             _say_that_nothing_ran(parsed)
         if parsed["check"]:
             passed = _check(session, parsed, transcript) and passed
-        if parsed["o"] is not None:
-            from conduit.cli.files import write_file_whole
-
-            write_file_whole(parsed["o"], results.copy())
         if parsed["save"] and session.results():
             save_run(parsed["save"], results.copy())
+    if parsed["o"] is not None:  # after standard output is itself again, which FILE may be
+        from conduit.cli.files import write_file_whole
+
+        write_file_whole(parsed["o"], results.copy())
     if shown is not None:
         show_page(shown, parsed)
     return 0 if passed else 1

@@ -46,8 +46,16 @@ def run(arguments: list[str]) -> int:
     words = rest if module is not None else [*parsed.positionals, *rest]
     program = _module_program(module, words) if module is not None else _script_program(words)
     asked = recordings(parsed, is_own_file)
+    _tell_pytest_not_to_rewrite()
     with Together(asked):
         return _execute(program)
+
+
+def _tell_pytest_not_to_rewrite() -> None:
+    """pytest warns about a plugin package that was imported before it, unless its docstring has this word."""
+    import conduit
+
+    conduit.__doc__ = f"{conduit.__doc__ or ''}\n\nPYTEST_DONT_REWRITE"
 
 
 def split_arguments(arguments: list[str]) -> tuple[list[str], str | None, list[str]]:
