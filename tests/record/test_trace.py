@@ -3,18 +3,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import platform
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conduit.errors import ProfilerBusyError
 from conduit.record.trace import Trace, region
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def busy(n: int) -> int:
@@ -203,3 +202,56 @@ def test_a_trace_of_nothing_is_a_whole_file(tmp_path: Path) -> None:
     with Trace(tmp_path / "trace.out", min_duration_us=1e9):
         busy(1)
     assert [event["name"] for event in events(tmp_path / "trace.out") if event["ph"] == "X"] == []
+
+
+def test_a_second_trace_is_refused_until_the_first_has_been_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, refused = Trace(tmp_path / "first"), []
+    write = Trace._write
+
+    def write_and_try_another(self: Trace, tracer: Any) -> None:
+        with pytest.raises(ProfilerBusyError):
+            Trace(tmp_path / "second").start()
+        refused.append(True)
+        write(self, tracer)
+
+    monkeypatch.setattr(Trace, "_write", write_and_try_another)
+    with first:
+        busy(10)
+    monkeypatch.undo()
+    assert refused
+    with Trace(tmp_path / "second"):
+        busy(10)
+    assert any(event["name"].startswith("busy (") for event in events(tmp_path / "second"))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the ring is found through glibc's own notes")
+def test_the_memory_of_the_ring_goes_back_after_a_trace_and_the_next_one_is_whole(tmp_path: Path) -> None:
+    def resident_kb() -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+
+    def filled() -> Trace:
+        return Trace(tmp_path / "trace.out", max_events=400_001, releases_memory=True)
+
+    with filled():
+        busy(1)
+    before = resident_kb()
+    recording = filled()
+    recording.start()
+    for _ in range(410_000):
+        len("")
+    full = resident_kb()
+    recording.stop()
+    assert full - before > 20_000
+    assert resident_kb() - before < (full - before) / 2
+    with filled():
+        busy(1)
+    assert any(event["name"].startswith("busy (") for event in events(tmp_path / "trace.out"))
+
+
+def test_a_trace_goes_into_a_pipe(tmp_path: Path) -> None:
+    code = "from conduit.record import trace\nwith trace('/dev/stdout'): sum(range(10))"
+    ran = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
+    assert json.loads(ran.stdout)["traceEvents"]

@@ -76,7 +76,10 @@ async def _send(response: Response, method: str, send: Send) -> None:
         (n.lower().encode("latin-1"), v.encode("latin-1", "replace")) for n, v in (*response.headers, length)
     ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
+    if method != "HEAD":
+        for chunk in response.chunks():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -23,6 +23,7 @@ from conduit.record.heap import unsampled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from mmap import mmap
 
     from conduit.profile.model import Profile
 
@@ -172,7 +173,7 @@ def _headers(content_type: str, *more: tuple[str, str]) -> tuple[tuple[str, str]
     return (("Content-Type", content_type), ("X-Content-Type-Options", "nosniff"), *more)
 
 
-def _file(name: str, body: bytes) -> Response:
+def _file(name: str, body: bytes | mmap) -> Response:
     disposition = ("Content-Disposition", f'attachment; filename="{name}"')
     return Response(200, _headers("application/octet-stream", disposition), body)
 

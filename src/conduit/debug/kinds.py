@@ -18,6 +18,7 @@ from conduit.record import threads, waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from mmap import mmap
 
     from conduit.profile.model import Profile
     from conduit.record.recording import Recording as Recording_
@@ -89,7 +90,7 @@ class Recording(Kind):
         self,
         name: str,
         description: str,
-        record: Callable[[float, threading.Event], bytes],
+        record: Callable[[float, threading.Event], bytes | mmap],
         seconds: Callable[[Mapping[str, str]], float],
     ) -> None:
         super().__init__(name, description)
@@ -97,7 +98,7 @@ class Recording(Kind):
         self.seconds = seconds
 
 
-# Their ring stays in the service: 40 MB.
+# Their ring takes 36 MB while a trace is taken.
 _TRACE_EVENTS = 400_000
 
 _clock = threading.Lock()
@@ -140,14 +141,16 @@ def _recorded(recording: Recording_, seconds: float, gone: threading.Event) -> b
     return b"" if has_gone else encode(profile, level=1)
 
 
-def _trace(seconds: float, gone: threading.Event) -> bytes:
+def _trace(seconds: float, gone: threading.Event) -> bytes | mmap:
+    """The file is mapped: as an object, its 10 to 50 MB would leave holes of that size in the service's memory."""
+    import mmap
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
     from conduit.record.trace import Trace
 
     with TemporaryDirectory(prefix="conduit-") as folder:
-        recording = Trace(Path(folder) / "trace", max_events=_TRACE_EVENTS)
+        recording = Trace(Path(folder) / "trace", max_events=_TRACE_EVENTS, releases_memory=True)
         recording.start()
         try:
             if gone.wait(seconds):
@@ -155,7 +158,8 @@ def _trace(seconds: float, gone: threading.Event) -> bytes:
             recording.stop()
         finally:
             recording.discard()
-        return recording.path.read_bytes()
+        with recording.path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 _ALL: tuple[Kind, ...] = (

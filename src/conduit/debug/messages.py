@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from mmap import mmap
+
+
+CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +30,9 @@ class Response:
 
     status: int
     headers: tuple[tuple[str, str], ...]
-    body: bytes
+    body: bytes | mmap
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body in pieces, so that a large one that lies in a file need not be in memory as a whole."""
+        for start in range(0, len(self.body), CHUNK_BYTES):
+            yield self.body[start : start + CHUNK_BYTES]

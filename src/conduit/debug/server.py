@@ -112,7 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(response.body)
+            for chunk in response.chunks():
+                self.wfile.write(chunk)
 
     def handle(self) -> None:
         try:

@@ -40,7 +40,7 @@ def wsgi_app(
         length = ("Content-Length", str(len(response.body)))
         status = f"{response.status} {HTTPStatus(response.status).phrase}"
         start_response(status, [*response.headers, length])
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [response.body]
+        return () if environ["REQUEST_METHOD"] == "HEAD" else response.chunks()
 
     return application
 

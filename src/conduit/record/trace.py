@@ -15,14 +15,17 @@ import gc
 import itertools
 import os
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conduit.errors import ProfilerBusyError, ProfilerUnavailableError
+from conduit.errors import ConduitError, ProfilerBusyError, ProfilerUnavailableError
+from conduit.record import trace_ring
 from conduit.record.thread_names import ThreadNames
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from viztracer import VizTracer
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
 DEFAULT_EVENTS = 1_000_000
 
 _lock = threading.Lock()
-_active: VizTracer | None = None
+_active: VizTracer | None = None  # what records now; None while its events are being written
+_running: Trace | None = None  # the recording that the tracer belongs to, until its file is written
 _tracers: dict[int, VizTracer] = {}
 
 
@@ -45,11 +49,18 @@ class Trace:
     """A recording, as a context manager or between `start()` and `stop()`; the file appears at the end, whole.
 
     `path` gets Chrome's trace event JSON, which `conduit trace`, Perfetto and `vizviewer` open. Calls shorter than
-    `min_duration_us` are left out. The ring (100 bytes an event) stays for the next recording of that size. One recording at a time: a second raises `ProfilerBusyError`.
+    `min_duration_us` microseconds are left out. The newest `max_events` events are kept, in about 100 bytes each; the
+    memory stays for the next recording of that size, unless `releases_memory`. One recording at a time: a second one
+    raises `ProfilerBusyError` until the first has been written.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, max_events: int = DEFAULT_EVENTS, min_duration_us: float = 0
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_events: int = DEFAULT_EVENTS,
+        min_duration_us: float = 0,
+        releases_memory: bool = False,
     ) -> None:
         if max_events < 1:
             raise ValueError(f"max_events must be at least 1, not {max_events}")
@@ -62,12 +73,13 @@ class Trace:
         self._names = ThreadNames(threading.get_native_id)
         self._tracer: VizTracer | None = None
         self._is_halted = False
+        self._releases_memory = releases_memory
 
     def start(self) -> None:
         """Begins to record. Raises `ProfilerUnavailableError` without viztracer or where a profiler is set already."""
-        global _active
+        global _active, _running
         with _lock:
-            if _active is not None:
+            if _running is not None:
                 raise ProfilerBusyError("Could not enable tracing: execution tracer already enabled")
             foreign = sys.getprofile()
             if foreign is not None and not any(foreign is tracer for tracer in _tracers.values()):
@@ -76,6 +88,7 @@ class Trace:
                 )
             tracer = _tracer(self._max_events, self._min_duration_us)
             self._tracer = _active = tracer
+            _running = self
             self._is_halted = False
             self._collections.watch(tracer)
             self._names.watch()
@@ -102,35 +115,63 @@ class Trace:
                 threading.setprofile(None)
 
     def stop(self) -> None:
-        """Ends the recording and writes the file. Does nothing when it was not started or has been stopped."""
-        self.halt()
-        tracer, self._tracer = self._tracer, None
-        if tracer is not None:
-            self._write(tracer)
+        """End the recording and write the file. Do nothing if it was not started or has been stopped.
+
+        Raise `ConduitError` if the file cannot be written.
+        """
+        self._end(self._write)
 
     def discard(self) -> None:
-        """Ends the recording and writes nothing."""
+        """End the recording and write nothing."""
+        self._end(lambda _: None)
+
+    def _end(self, write: Callable[[VizTracer], None]) -> None:
+        """No other trace may start before this one's events are written and cleared: they lie in the tracer."""
+        global _running
         self.halt()
-        tracer, self._tracer = self._tracer, None
-        if tracer is not None:
+        with _lock:
+            tracer, self._tracer = self._tracer, None
+        if tracer is None:
+            return
+        try:
+            write(tracer)
+        finally:
             tracer.clear()
+            if self._releases_memory:
+                trace_ring.release(tracer, self._max_events)
+            with _lock:
+                if _running is self:
+                    _running = None
 
     def _write(self, tracer: VizTracer) -> None:
+        from conduit.files import is_replaceable, write_file_whole
+
+        try:
+            if is_replaceable(str(self.path)):
+                path = self.path.resolve()  # a link goes on to point at the same path
+                self._write_file(tracer, path.with_name(f".{path.name}.{os.getpid()}"), path)
+                return
+            with tempfile.TemporaryDirectory(prefix="conduit-") as folder:
+                path = Path(folder) / "trace"
+                self._write_file(tracer, path, path)
+                write_file_whole(str(self.path), path.read_bytes())
+        except OSError as error:
+            raise ConduitError(f"cannot write {self.name}: {error.strerror or error}") from None
+
+    def _write_file(self, tracer: VizTracer, beside: Path, path: Path) -> None:
         from conduit.record.trace_file import finish
 
         name_of = self._names.resolve()
-        dumped, unfinished = (
-            self.path.with_name(f".{self.path.name}.{os.getpid()}.{n}") for n in ("dump", "json")
-        )
+        dumped, unfinished = (beside.with_name(f"{beside.name}.{n}") for n in ("dump", "json"))
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             tracer.dump(str(dumped))
             # The tracer asks when a thread is too young (3.12 and later) or gone to have a name.
             finish(dumped, unfinished, lambda thread: name_of(thread, thread))
-            unfinished.replace(self.path)
+            unfinished.replace(path)
         finally:
             dumped.unlink(missing_ok=True)
             unfinished.unlink(missing_ok=True)
-            tracer.clear()
 
     def __enter__(self) -> Trace:
         self.start()
