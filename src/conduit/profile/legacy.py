@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conduit.profile.limits import Limits
-    from conduit.regexps.engine import Expression
+    from conduit.regexps.expression import Expression
 
 _MASK64 = (1 << 64) - 1
 _SIGN_BIT = 1 << 63

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conduit.errors import ConduitError
+from conduit.regexps.expression import ExpressionError, PatternError, PatternUnavailableError
 
 if TYPE_CHECKING:
-    from typing import TypeVar
+    from conduit.regexps.expression import Expression, Text
 
-    from conduit.regexps.engine import Expression
-
-    Text = TypeVar("Text", str, bytes)
+__all__ = [
+    "Pattern",
+    "PatternError",
+    "PatternUnavailableError",
+    "compile_expression",
+    "compile_pattern",
+    "quote_pattern",
+]
 
 # The reason in RE2's error text → the reason in that of Go's regexp/syntax.
 _GO_REASONS = {
@@ -31,14 +36,6 @@ _GO_REASONS = {
     "pattern too large": "expression too large",
     "trailing \\": "trailing backslash at end of expression",
 }
-
-
-class PatternError(ValueError):
-    """An invalid regular expression; the message is Go's."""
-
-
-class PatternUnavailableError(PatternError, ConduitError):
-    """A valid regular expression that cannot be matched, because RE2 is not installed."""
 
 
 class Pattern:
@@ -77,7 +74,7 @@ def compile_pattern(text: str, option: str = "") -> Pattern:
 
 def compile_expression(text: Text) -> Expression[Text]:
     """Compile an expression that searches texts of its own type and gives groups; raise `PatternError`."""
-    from conduit.regexps.engine import ExpressionError, compile_with_engine
+    from conduit.regexps.engine import compile_with_engine
 
     try:
         return compile_with_engine(text)

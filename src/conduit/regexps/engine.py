@@ -8,37 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.regexps.expression import ExpressionError, error_text
+
 if TYPE_CHECKING:
     from types import ModuleType
-    from typing import Protocol, TypeVar
 
-    Text = TypeVar("Text", str, bytes)
-    Found = TypeVar("Found", str, bytes, covariant=True)
-
-    class Expression(Protocol[Text]):
-        """A compiled expression, in the manner of `re.Pattern`."""
-
-        def search(self, text: Text) -> Match[Text] | None:
-            """Return the leftmost match in `text`, or None."""
-
-        def findall(self, text: Text) -> list[Text]:
-            """Return the texts of all matches, in order; for expressions without groups."""
-
-    class Match(Protocol[Found]):
-        """A match, in the manner of `re.Match`."""
-
-        def __getitem__(self, group: int) -> Found:
-            """Return the text of a group; 0 is the whole match."""
-
-        def groups(self) -> tuple[Found, ...]:
-            """Return the texts of the groups from 1 on; None for those that took no part."""
-
-        def end(self) -> int:
-            """Return where the match ends."""
-
-
-class ExpressionError(Exception):
-    """RE2 refuses an expression; the text is RE2's: `reason: fragment`."""
+    from conduit.regexps.expression import Expression, Text
 
 
 def engine_name() -> str:
@@ -83,9 +58,3 @@ def _compile_google(re2: ModuleType, text: Text) -> Expression[Text]:
     except re2.error as error:
         raise ExpressionError(error_text(error)) from None
     return compiled
-
-
-def error_text(error: Exception) -> str:
-    """Return what RE2 said, with what is not UTF-8 in a quoted fragment replaced."""
-    raw = error.args[0] if error.args else ""
-    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)

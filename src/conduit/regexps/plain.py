@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from conduit.regexps import PatternUnavailableError
+from conduit.regexps.expression import PatternUnavailableError
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from conduit.regexps.engine import Expression, Text
+    from conduit.regexps.expression import Expression, Text
 
 _META = frozenset(r"\.+*?()|[]{}^$")
 _NEWEST_WITH_WHEELS = (3, 15)

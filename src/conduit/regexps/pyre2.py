@@ -11,13 +11,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from conduit.regexps.engine import ExpressionError, error_text
+from conduit.regexps.expression import ExpressionError, error_text
 
 if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    from conduit.regexps.engine import Expression, Text
+    from conduit.regexps.expression import Expression, Text
 
 _META = frozenset(r"\.+*?()|[]{}^$")
 _OCTAL = frozenset("01234567")

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import sys
 
+from conduit.cli.completion.scripts import SCRIPTS
 from conduit.errors import UsageError
-
-SHELLS = ("bash", "zsh", "fish")
 
 _HELP = """usage: conduit completion bash|zsh|fish
 
@@ -32,9 +31,7 @@ def run(arguments: list[str]) -> int:
 
         sys.stdout.writelines(f"{one}\n" for one in candidates(arguments[2:]))
         return 0
-    if len(arguments) != 1 or arguments[0] not in SHELLS:
-        raise UsageError(f"expected one of {', '.join(SHELLS)}; `conduit completion --help`")
-    from conduit.cli.completion import scripts
-
-    sys.stdout.write(getattr(scripts, arguments[0].upper()))
+    if len(arguments) != 1 or arguments[0] not in SCRIPTS:
+        raise UsageError(f"expected one of {', '.join(SCRIPTS)}; `conduit completion --help`")
+    sys.stdout.write(SCRIPTS[arguments[0]])
     return 0

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from conduit.cli import COMMANDS
-from conduit.cli.completion import SHELLS
+from conduit.cli.completion.scripts import SCRIPTS
 from conduit.cli.flags import HelpRequested
 from conduit.cli.introspect import FORMATS, VERBS, verb_flags
 from conduit.cli.introspect.deps import KINDS
@@ -48,7 +48,7 @@ def _possible(before: list[str], current: str) -> list[str]:
     if command == "introspect":
         return _introspect(rest, current)
     if command == "completion":
-        return list(SHELLS) if not rest else []
+        return list(SCRIPTS) if not rest else []
     if command not in COMMANDS:
         return []
     return _flags_in_help(COMMANDS[command][0]) if current.startswith("-") else [FILES]

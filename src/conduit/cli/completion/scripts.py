@@ -61,3 +61,5 @@ complete -c conduit -f
 complete -c conduit -n 'not __conduit_candidates | string match -q ":files"' -a '(__conduit_candidates)'
 complete -c conduit -n '__conduit_candidates | string match -q ":files"' -F
 """
+
+SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
