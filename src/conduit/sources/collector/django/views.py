@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..callables import closure, code_name, decorators, innermost, layers, qualified_name, short_name
 from ..document import put
 from ..handlers import decorator_step, step, tie_to_resource
+from ..static_access import is_a
 from .rest import RestView
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def _function_of_api_view(cls: Any) -> Any:
     for name in cls.http_method_names:
         handler = cls.__dict__.get(name)
         for _, value in closure(handler) if handler is not None else ():
-            if isinstance(value, types.FunctionType):
+            if is_a(value, types.FunctionType):
                 return innermost(value)
     return None
 

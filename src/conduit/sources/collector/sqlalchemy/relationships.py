@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..document import put, with_details
+from .configuring import is_resolved
 
 if TYPE_CHECKING:
     from ..document import Document
@@ -29,7 +30,8 @@ class Relationships:
         """Adds the mapper's relationships in the order of its attributes, then the bare foreign keys and its parent."""
         names = {column: attribute.key for attribute in mapper.column_attrs for column in attribute.columns}
         covered: set[Any] = set()
-        for relationship in sorted(mapper.relationships, key=lambda r: r.key):
+        usable = [relationship for relationship in mapper.relationships if is_resolved(relationship)]
+        for relationship in sorted(usable, key=lambda r: r.key):
             found = self._relationship(mapper, relationship, names)
             record["relationships"].append(found)
             if relationship.direction.name == "MANYTOONE":
@@ -176,7 +178,8 @@ def _other_side(relationship: Any) -> Any:
     others = getattr(relationship, "_reverse_property", None) or ()
     named = getattr(relationship, "back_populates", None)
     if isinstance(named, str) and named in relationship.mapper.relationships:
-        return relationship.mapper.relationships[named]
+        other = relationship.mapper.relationships[named]
+        return other if is_resolved(other) else None
     return sorted(others, key=lambda r: (str(r.parent.class_.__qualname__), r.key))[0] if others else None
 
 
