@@ -84,8 +84,6 @@ class Session:
         from .django import collect_django
 
         self._source("django", api.settings_module, api.version)
-        if api.rest is not None:
-            self._source("rest_framework", "", api.rest.version)
         self.redactor.add(api.secret_values())
         collect_django(api, self.document, urlconf)
 

@@ -39,7 +39,6 @@ def open_django() -> Any:
             _secrets({name: getattr(settings, name) for name in dir(settings) if name.isupper()})
         ),
         apps=apps,
-        rest=_open_rest(),
         **_models(),
         **_urls(),
     )
@@ -101,7 +100,8 @@ def _simplify_regex() -> Any:
     return simplify_regex
 
 
-def _open_rest() -> Any:
+def open_rest() -> Any:
+    """Return what the collector needs of REST framework; `None` where the application has not imported it."""
     if "rest_framework" not in sys.modules:
         return None
     try:
