@@ -6,8 +6,8 @@ effect is `undeclared`. A resource reached in several ways is followed once, fro
 relationship affected is listed once, where its column is: a child's copy of a parent's key is the same column.
 
 The side that holds the key decides. Where it declares nothing, an `on_delete` at the other end (has_many, has_one)
-counts. An object mapper that handles the key itself decides before the database: with `delete` in its cascade it deletes
-the rows, otherwise it sets their keys to null, unless it leaves them to the database (`passive_deletes`).
+counts. Rows also count as deleted where only the object mapper deletes them (`delete` in its cascade); where the key
+declares nothing, the mapper sets it to null, unless it leaves the rows to the database (`passive_deletes`).
 
 Beyond keys: a row of a joined child is deleted with its parent's row and the reverse, without the parent's other children;
 a proxy is the model it stands for; rows of generic relations go with the row they point to; a many-to-many deletes rows of
@@ -284,17 +284,19 @@ def _declared(holder: str, relationship: Relationship, by_name: Mapping[str, Res
     if relationship.type == "inherits" and _is_cascade(relationship):
         return "cascade"
     others = list(_other_ends(holder, relationship, by_name))
-    for other in others:
-        if other.details is not None and other.details.cascade:
-            return _by_object_mapper(relationship, other.details)
-    return relationship.on_delete or next((other.on_delete for other in others if other.on_delete), "")
+    mapped = [other.details for other in others if other.details is not None and other.details.cascade]
+    if any("delete" in details.cascade for details in mapped):
+        return "cascade"
+    if relationship.on_delete:
+        return relationship.on_delete
+    if mapped:
+        return _by_object_mapper(relationship, mapped[0])
+    return next((other.on_delete for other in others if other.on_delete), "")
 
 
 def _by_object_mapper(relationship: Relationship, other: RelationshipDetails) -> str:
-    if "delete" in other.cascade:
-        return "cascade"
     if other.passive_deletes:
-        return relationship.on_delete
+        return ""
     nullable = relationship.details is not None and relationship.details.nullable
     return "set_null" if nullable else "restrict"
 
