@@ -31,8 +31,8 @@ $(STAMP): pyproject.toml setup.py $(NATIVE)
 demo: $(STAMP) ## sets up .venv, collects a real API and asks it a few questions
 	@$(BIN)/python examples/demo.py
 
-test: lint types architecture ## format, lint, types, architecture, tests
-	$(PYTEST)
+test: lint types architecture ## format, lint, types, architecture, tests with their coverage
+	$(PYTEST) --cov --cov-report=
 
 test-all: lint types architecture ## everything in `test`, and the slow tests
 	$(PYTEST) -m ''

