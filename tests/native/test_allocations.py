@@ -62,16 +62,17 @@ def test_twenty_thousand_blocks_are_counted_again_when_they_grow_and_not_when_th
 ) -> None:
     arrays = [bytearray(size) for size in range(1000, 21000)]
     tails = [bytes(len(array)) for array in arrays]
+    head = 32 if sys.version_info >= (3, 15) else 0
     before = allocations.read()
     for array, tail in zip(arrays, tails, strict=True):
-        array += tail  # doubling leaves no slack: 2 * size bytes and a terminating zero
+        array += tail  # doubling leaves no slack: 2 * size bytes and a terminating zero, on 3.15 in a `bytes` with its head
     grown = allocations.read()
     for array in arrays:
         del array[100:]
     shrunk = allocations.read()
     # The loops have an iterator or two, and a collection of garbage may fall in between.
     assert 0 <= grown.allocations - before.allocations - len(arrays) < 100
-    assert 0 <= grown.bytes - before.bytes - sum(2 * len(tail) + 1 for tail in tails) < 10_000
+    assert 0 <= grown.bytes - before.bytes - sum(2 * len(tail) + 1 + head for tail in tails) < 10_000
     assert shrunk.allocations - grown.allocations < 100 + len(
         arrays
     )  # one slice object or integer a round at most
@@ -158,7 +159,9 @@ def test_a_tracer_that_was_started_in_between_survives_and_counting_can_start_ag
 def plain_objects(number: int) -> int:
     for _ in (None,) * number:
         object()
-    return number + 2  # the tuple and its iterator
+    return number + (
+        2 if sys.version_info < (3, 14) else 1
+    )  # the tuple and, without a free list, its iterator
 
 
 def test_a_child_process_goes_on_counting() -> None:

@@ -97,9 +97,9 @@ def test_the_exact_mode_counts_every_byte_to_the_line_that_asked() -> None:
 def test_the_exact_modes_counts_are_the_same_every_time() -> None:
     recorded_values(1)  # fills the free lists
     first, second = recorded_values(1)["drop"], recorded_values(1)["drop"]
-    # 3.13 itself asks for an object of 48 bytes in there, in some runs and not in others.
-    own = 1 if sys.version_info >= (3, 13) else 0
-    assert all(abs(a - b) <= own * most for a, b, most in zip(first, second, (1, 48, 1, 48), strict=True))
+    # 3.13 itself asks for an object of 48 bytes in there, in some runs and not in others; 3.14 for two of 104 together.
+    own = (0, 0) if sys.version_info < (3, 13) else (1, 48) if sys.version_info < (3, 14) else (2, 104)
+    assert all(abs(a - b) <= most for a, b, most in zip(first, second, own * 2, strict=True))
 
 
 @pytest.mark.parametrize("rate", [16 * 1024, 128 * 1024])
@@ -281,10 +281,13 @@ def test_sampled_blocks_of_all_sizes_share_a_bounded_number_of_entries() -> None
     assert len(sizes) < 120  # 10,000 sizes were allocated
 
 
-def nested(turns: str, made: list[bytearray]) -> None:
+_BLOCK = 54_321 + 33  # of `bytes`: the head and a terminating zero
+
+
+def nested(turns: str, made: list[bytes]) -> None:
     """Goes down by the left or the right call for each letter, and allocates once at the end."""
     if not turns:
-        made.append(bytearray(54_321))
+        made.append(bytes(54_321))
     elif turns[0] == "l":
         nested(turns[1:], made)
     else:
@@ -302,7 +305,7 @@ def test_the_exact_mode_tells_every_way_to_a_line_apart_in_any_order() -> None:
     assert recording.profile is not None
     found: Counter[str] = Counter()
     for sample in recording.profile.samples:
-        if sample.numeric_labels.get("bytes") != [54_322]:
+        if sample.numeric_labels.get("bytes") != [_BLOCK]:
             continue
         calls = [location.lines[0] for location in sample.locations]
         lines = [
@@ -311,7 +314,7 @@ def test_the_exact_mode_tells_every_way_to_a_line_apart_in_any_order() -> None:
         assert lines[0] == 3
         way = "".join({5: "l", 7: "r"}[line] for line in reversed(lines[1:]))
         found[way] += sample.values[0]
-        assert sample.values == [sample.values[0], sample.values[0] * 54_322, 0, 0]
+        assert sample.values == [sample.values[0], sample.values[0] * _BLOCK, 0, 0]
     assert found == Counter(order)
 
 
@@ -325,7 +328,7 @@ def test_of_a_stack_that_is_too_deep_the_innermost_calls_are_kept() -> None:
     finally:
         sys.setrecursionlimit(limit)
     assert recording.profile is not None
-    found = [s for s in recording.profile.samples if s.numeric_labels.get("bytes") == [54_322]]
+    found = [s for s in recording.profile.samples if s.numeric_labels.get("bytes") == [_BLOCK]]
     deep = [sample for sample in found if len(sample.locations) == 512]
     assert sum(sample.values[0] for sample in deep) == 3
     assert sum(sample.values[0] for sample in found) == 4

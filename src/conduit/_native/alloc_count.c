@@ -17,6 +17,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <structmember.h>
 
 typedef struct {
     uint64_t allocations;
@@ -162,38 +164,66 @@ static PyObject *allocations_start(PyObject *Py_UNUSED(module), PyObject *Py_UNU
     Py_RETURN_NONE;
 }
 
-/* A named tuple: unlike a plain one it takes nothing from a free list that the measured program lives on. */
-static PyTypeObject *counts_type;
-static PyStructSequence_Field counts_fields[] = {
-    {"allocations", "requests for memory, including growing reallocations"},
-    {"bytes", "sum of the requested sizes"},
-    {NULL, NULL},
-};
-static PyStructSequence_Desc counts_description = {
-    .name = "conduit._native.Counts",
-    .doc = "Allocations and their bytes since counting began.",
-    .fields = counts_fields,
-    .n_in_sequence = 2,
-};
+/* Counts as a sequence of two that makes its numbers when they are read: a tuple or an int made here could come from
+ * a free list that the measured program lives on (3.14 keeps one of ints). */
+typedef struct {
+    PyObject_HEAD
+    Counts counts;
+} CountsObject;
 
-static PyObject *build_counts(Counts counts) {
-    PyObject *answer = PyStructSequence_New(counts_type);
-    if (answer == NULL) return NULL;
-    PyObject *allocations = PyLong_FromUnsignedLongLong(counts.allocations);
-    PyObject *bytes = PyLong_FromUnsignedLongLong(counts.bytes);
-    PyStructSequence_SetItem(answer, 0, allocations);
-    PyStructSequence_SetItem(answer, 1, bytes);
-    if (allocations == NULL || bytes == NULL) Py_CLEAR(answer);
-    return answer;
+static PyObject *counts_item(PyObject *self, Py_ssize_t index) {
+    const Counts *counts = &((CountsObject *)self)->counts;
+    if (index == 0) return PyLong_FromUnsignedLongLong(counts->allocations);
+    if (index == 1) return PyLong_FromUnsignedLongLong(counts->bytes);
+    PyErr_SetString(PyExc_IndexError, "Counts are (allocations, bytes)");
+    return NULL;
 }
 
-static PyObject *counts_as_tuple(Counts counts) {
-    /* The answer's own objects are not the program's. */
+static Py_ssize_t counts_length(PyObject *Py_UNUSED(self)) { return 2; }
+
+static PyObject *counts_repr(PyObject *self) {
+    const Counts *counts = &((CountsObject *)self)->counts;
+    return PyUnicode_FromFormat("conduit._native.Counts(allocations=%llu, bytes=%llu)",
+                                (unsigned long long)counts->allocations, (unsigned long long)counts->bytes);
+}
+
+static PyObject *counts_compare(PyObject *self, PyObject *other, int operation) {
+    if (!Py_IS_TYPE(other, Py_TYPE(self)) || (operation != Py_EQ && operation != Py_NE)) Py_RETURN_NOTIMPLEMENTED;
+    const Counts *left = &((CountsObject *)self)->counts, *right = &((CountsObject *)other)->counts;
+    bool same = left->allocations == right->allocations && left->bytes == right->bytes;
+    return PyBool_FromLong(same == (operation == Py_EQ));
+}
+
+static PyMemberDef counts_members[] = {
+    {"allocations", T_ULONGLONG, offsetof(CountsObject, counts.allocations), READONLY,
+     "Requests for memory, including growing reallocations."},
+    {"bytes", T_ULONGLONG, offsetof(CountsObject, counts.bytes), READONLY, "Sum of the requested sizes."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PySequenceMethods counts_as_sequence = {.sq_length = counts_length, .sq_item = counts_item};
+
+static PyTypeObject counts_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "conduit._native.Counts",
+    .tp_doc = "Allocations and their bytes since counting began, as a sequence of two.",
+    .tp_basicsize = sizeof(CountsObject),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_members = counts_members,
+    .tp_as_sequence = &counts_as_sequence,
+    .tp_richcompare = counts_compare,
+    .tp_hash = PyObject_HashNotImplemented,
+    .tp_repr = counts_repr,
+};
+
+/* The object is not the program's, and not counted. */
+static PyObject *build_counts(Counts counts) {
     bool was_inside = inside;
     inside = true;
-    PyObject *answer = build_counts(counts);
+    CountsObject *answer = PyObject_New(CountsObject, &counts_type);
     inside = was_inside;
-    return answer;
+    if (answer != NULL) answer->counts = counts;
+    return (PyObject *)answer;
 }
 
 static bool can_read(bool missing) {
@@ -211,7 +241,7 @@ static bool can_read(bool missing) {
 
 static PyObject *allocations_read(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     if (!can_read(sizes_missing)) return NULL;
-    return counts_as_tuple(own_round == round_number ? own : (Counts){0, 0});
+    return build_counts(own_round == round_number ? own : (Counts){0, 0});
 }
 
 static PyObject *allocations_read_all_threads(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
@@ -219,7 +249,7 @@ static PyObject *allocations_read_all_threads(PyObject *Py_UNUSED(module), PyObj
     Counts counts = total;
     bool missing = sizes_missing;
     pthread_mutex_unlock(&lock);
-    return can_read(missing) ? counts_as_tuple(counts) : NULL;
+    return can_read(missing) ? build_counts(counts) : NULL;
 }
 
 static PyObject *allocations_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
@@ -249,6 +279,5 @@ int attach_allocations(void) {
         PyErr_SetString(PyExc_ImportError, "pthread_atfork failed: no memory");
         return -1;
     }
-    counts_type = PyStructSequence_NewType(&counts_description);
-    return counts_type == NULL ? -1 : 0;
+    return PyType_Ready(&counts_type);
 }
