@@ -99,7 +99,7 @@ def test_the_exact_modes_counts_are_the_same_every_time() -> None:
     first, second = recorded_values(1)["drop"], recorded_values(1)["drop"]
     # 3.13 itself asks for an object of 48 bytes in there, in some runs and not in others; 3.14 for two of 104 together.
     own = (0, 0) if sys.version_info < (3, 13) else (1, 48) if sys.version_info < (3, 14) else (2, 104)
-    assert all(abs(a - b) <= most for a, b, most in zip(first, second, own * 2, strict=True))
+    assert all(abs(a - b) <= most for a, b, most in zip(first, second, own * 2, strict=True)), (first, second)
 
 
 @pytest.mark.parametrize("rate", [16 * 1024, 128 * 1024])

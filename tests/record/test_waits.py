@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -587,7 +588,10 @@ def test_two_recordings_of_a_kind_are_refused_and_of_two_kinds_work_together(tmp
 
 
 def test_recording_goes_on_after_a_fork_in_parent_and_child() -> None:
-    with record.block():
+    with record.block(), warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # threads of an event loop in C may be left from other tests
         child = os.fork()
         if child == 0:
             # Only plain system calls here: whatever fails must end this process, not the test run's.

@@ -113,7 +113,7 @@ static void take_sample(const siginfo_t *information, const ucontext_t *context)
     LoadMethod method = safe_load_method(&context->uc_sigmask);
     Coroutines coroutines;
     sample->depth = frames_walk_interrupted(thread, method, context, sample->frames, MAX_DEPTH, &coroutines);
-    task_name_of(method, &coroutines, sample->task);
+    task_name_of(method, thread, &coroutines, sample->task);
     atomic_fetch_add(&walked, 1);
     if (sample->depth < 0) atomic_fetch_add(&unreadable, (unsigned long long)weight);
     sample_ring_publish(sample);

@@ -42,7 +42,7 @@
 #include <string.h>
 #include <time.h>
 
-#define POOL_SIZE 16384
+#define POOL_ALIGNMENT 16384 /* pymalloc's pools have this alignment or a larger one */
 #define FILTER_SIZE 65536
 #define FIRST_DISTANCE (1 << 20)
 #define MAX_COUNTER 255 /* a counter that overflowed keeps saying "perhaps" */
@@ -227,7 +227,7 @@ static void note_shrunk(void *block, size_t size, const Block *known) {
 /* ---- aligned hooks: sampled blocks are aligned ---- */
 
 #define MAX_POOLED_SIZE 512 /* bytes; pymalloc gets larger blocks from the raw domain */
-#define IS_POOL_ALIGNED(block) (((uintptr_t)(block) & (POOL_SIZE - 1)) == 0)
+#define IS_POOL_ALIGNED(block) (((uintptr_t)(block) & (POOL_ALIGNMENT - 1)) == 0)
 
 static AllocatorLayer pymalloc_layer, libc_layer, filtered_layer; /* at most one of them is installed */
 
@@ -244,7 +244,7 @@ static void *allocate_through_pymalloc(const PyMemAllocatorEx *below, size_t siz
 
 static void *allocate_aligned(const PyMemAllocatorEx *below, size_t size) {
     if (size == 0) size = 1;
-    return pymalloc_layer.installed ? allocate_through_pymalloc(below, size) : memalign(POOL_SIZE, size);
+    return pymalloc_layer.installed ? allocate_through_pymalloc(below, size) : memalign(POOL_ALIGNMENT, size);
 }
 
 static __attribute__((noinline)) void *sample_allocation(const PyMemAllocatorEx *below, size_t size) {
@@ -336,7 +336,7 @@ static inline void *raw_malloc(const PyMemAllocatorEx *below, void *context, siz
     size_t wanted = aligned_size;
     if (LIKELY(wanted == 0)) return below->malloc(context, size);
     aligned_size = 0;
-    return memalign(POOL_SIZE, wanted);
+    return memalign(POOL_ALIGNMENT, wanted);
 }
 
 /* ---- filtered hooks: sampled blocks stay where they are ---- */

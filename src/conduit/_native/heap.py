@@ -8,16 +8,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit._native import available, reason
+from conduit._native.self_check import require_frames
 
 if TYPE_CHECKING:
     from types import CodeType
 
 if available():
+    from conduit._native import _core
     from conduit._native._core import heap_pause as pause
     from conduit._native._core import heap_read as read
-    from conduit._native._core import heap_start as start
     from conduit._native._core import heap_stop as stop
     from conduit._native._core import line_of
+
+    def start(rate: int, /) -> str:
+        """Start to record a sample for each `rate` bytes on average (1: all). Raises `RuntimeError` if not possible."""
+        require_frames()
+        return _core.heap_start(rate)
 
 
 class HeapEntry(NamedTuple):

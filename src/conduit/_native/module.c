@@ -11,8 +11,10 @@ static PyMethodDef *const METHOD_TABLES[] = {
     layout_methods,
     symbol_methods,
     task_methods,
+    task_list_methods,
     packed_stack_methods,
     record_methods,
+    self_check_methods,
     wait_methods,
 };
 

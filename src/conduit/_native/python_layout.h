@@ -16,8 +16,8 @@
 #endif
 #include "native.h"
 
-#if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x030E0000
-#error "conduit knows the layout of CPython 3.11, 3.12 and 3.13"
+#if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x03100000
+#error "conduit knows the layout of CPython 3.11 to 3.15"
 #endif
 #ifdef Py_GIL_DISABLED
 #error "conduit does not know the layout of a free-threaded build"
@@ -46,6 +46,9 @@
 #define PYTHON_HAS_ENTRY_FRAMES (PY_VERSION_HEX >= 0x030C0000) /* a call from C begins with a frame without code */
 #define PYTHON_HAS_CFRAMES (PY_VERSION_HEX < 0x030D0000)       /* the newest frame is found through the C stack */
 #define PYTHON_HAS_TASK_NUMBERS (PY_VERSION_HEX >= 0x030C0000) /* an unnamed task keeps the number of "Task-7" */
+#define PYTHON_HAS_TASK_LISTS (PY_VERSION_HEX >= 0x030E0000)   /* a thread's state has its tasks and the running one */
+#define PYTHON_HAS_PARKING_LOT (PY_VERSION_HEX >= 0x030D0000)  /* threads park on a semaphore of their own */
+#define PYTHON_HAS_MUTEX_LOCKS (PY_VERSION_HEX >= 0x030E0000)  /* a lock object has a PyMutex, and waiters park */
 
 /* ---- frames ---- */
 
@@ -113,6 +116,47 @@ static inline PyThreadState *layout_own_thread(void) {
 #endif
     return thread;
 #endif
+}
+
+/* ---- tasks ---- */
+
+#if PYTHON_HAS_TASK_LISTS
+/* Offset in a thread's state of the task that it is running, or NULL. */
+#define LAYOUT_RUNNING_TASK offsetof(_PyThreadStateImpl, asyncio_running_task)
+
+/* The list of the tasks that a thread has made, and of those whose thread has ended. With the GIL. */
+static inline struct llist_node *layout_tasks_of_thread(PyThreadState *thread) {
+    return &((_PyThreadStateImpl *)thread)->asyncio_tasks_head;
+}
+
+static inline struct llist_node *layout_tasks_of_interpreter(PyInterpreterState *interpreter) {
+    return &interpreter->asyncio_tasks_head;
+}
+#endif
+
+/* ---- locks ---- */
+
+#if PYTHON_HAS_MUTEX_LOCKS
+/* The offset of the PyMutex in an object of `_thread.lock` or `_thread.RLock`. */
+#define LAYOUT_MUTEX_IN_LOCK sizeof(PyObject)
+#endif
+
+/* Whether a semaphore is that of a parked thread, which has it on its C stack; any other semaphore is a lock of its
+ * own. `frame` is the frame address of a function that the thread calls on the semaphore. */
+static inline bool layout_is_parked(const void *semaphore, const void *frame) {
+#if PYTHON_HAS_PARKING_LOT
+    return (uintptr_t)semaphore > (uintptr_t)frame && (uintptr_t)semaphore - (uintptr_t)frame < 65536;
+#else
+    (void)semaphore, (void)frame;
+    return false;
+#endif
+}
+
+/* The address of the lock that a thread waits for on this semaphore. A parked thread has
+ * `struct wait_entry {void *park_arg; uintptr_t addr; sem_t sema; …}` on its stack, with the lock in `addr`. */
+static inline uintptr_t layout_lock_behind(const void *semaphore, const void *frame) {
+    uintptr_t lock = layout_is_parked(semaphore, frame) ? ((const uintptr_t *)semaphore)[-1] : 0;
+    return lock != 0 ? lock : (uintptr_t)semaphore;
 }
 
 /* ---- objects ---- */

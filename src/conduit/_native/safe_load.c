@@ -80,6 +80,7 @@ __asm__(".text\n"
 #define HAVE_RECOVERY 0
 #endif
 
+static int users; /* calls of safe_loads_begin that have not ended */
 static bool kernel_copies; /* process_vm_readv is allowed here (a seccomp filter may forbid it) */
 
 static bool copy_by_kernel(void *to, const void *from, size_t bytes) {
@@ -153,15 +154,18 @@ static void uninstall(int index) {
 bool safe_loads_begin(void) {
     uintptr_t probe = 1, copy = 0;
     kernel_copies = copy_by_kernel(&copy, &probe, sizeof probe) && copy == 1;
+    users++;
 #if HAVE_RECOVERY
     for (int i = 0; i < FAULT_COUNT; i++) install(i);
     return true;
 #else
+    if (!kernel_copies) users--;
     return kernel_copies;
 #endif
 }
 
 void safe_loads_end(void) {
+    if (--users > 0) return;
 #if HAVE_RECOVERY
     for (int i = 0; i < FAULT_COUNT; i++) uninstall(i);
 #endif

@@ -8,16 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit._native import available, reason
+from conduit._native.self_check import require_frames
 
 if TYPE_CHECKING:
     from types import CodeType
 
 if available():
+    from conduit._native import _core
     from conduit._native._core import (
         cpu_after_fork_in_child as after_fork_in_child,
-    )
-    from conduit._native._core import (
-        cpu_start as start,
     )
     from conduit._native._core import (
         cpu_stop as stop,
@@ -30,14 +29,20 @@ if available():
         symbol_of,
     )
 
+    def start(period_ns: int, by_wall: bool, counters: bool, /) -> None:
+        """Start to sample every thread. Raises `RuntimeError` where that is not possible, or the frames are unknown."""
+        require_frames()
+        _core.cpu_start(period_ns, by_wall, counters)
+
 
 class RawSample(NamedTuple):
     """A stack of one thread and its time.
 
-    `weight` is in sampling periods. `signals` counts the signals that found the stack; sampling error depends on it, since
-    one signal may stand for several periods. `thread` numbers the threads of one recording from 0; `tid` is the kernel's
-    number. `counter` is the address of the machine instruction, or 0 if those are not recorded. `task` is the name of the
-    asyncio task or None. `stack` is code, instruction, code, instruction, …, leaf first, or None if it could not be read.
+    `weight` is in sampling periods. `signals` counts the signals that found the stack; sampling error depends on it,
+    since one signal may stand for several periods. `thread` numbers the threads of one recording from 0; `tid` is the
+    kernel's number. `counter` is the address of the machine instruction, or 0 if those are not recorded. `task` is
+    the name of the asyncio task or None. `stack` is code, instruction, code, instruction, …, leaf first, or None if
+    it could not be read.
     """
 
     thread: int

@@ -1,7 +1,7 @@
 """The loops over every frame of every sample of a profile, in C: reading stacks, and summing them.
 
-They are an order of magnitude faster than the same loops in Python, and optional: where the extension is not loaded, or a
-function returns None, the caller runs the loop in Python.
+They are an order of magnitude faster than the same loops in Python, and optional: where the extension is not loaded,
+or a function returns None, the caller runs the loop in Python.
 
     read_sample(data, start, stop, table)
         The sample in data[start:stop] as (locations, values, undecoded labels), where `table[id]` is the location

@@ -1,12 +1,13 @@
-/* The asyncio task that a thread is running just now, found in a signal handler.
+/* The running task, found in a signal handler.
  *
- * asyncio keeps a dictionary from event loop to current task (`asyncio.tasks._current_tasks`), without saying which
- * loop is whose thread's. The task meant is the one whose coroutine stands on the interrupted stack. The dictionary
- * may change at any moment, so everything is read by safe_load, and a task is accepted only if its coroutine
- * matches; its name is copied at once, because the task may be gone when the sample is read.
+ * Up to 3.13 asyncio keeps a dictionary from event loop to running task (`asyncio.tasks._current_tasks`), without
+ * saying which loop belongs to which thread. From 3.14 on, the state of a thread has its running task, and only
+ * tasks written in Python are in the dictionary. In both, a task is accepted only if its coroutine is on the
+ * interrupted stack. Everything may change at any moment, so it is read by safe_load, and the name is copied at
+ * once, because the task may be gone when the sample is read.
  *
- * Where a task keeps its coroutine and its name is not public: Python finds the two offsets on a task of its own
- * making (conduit/record/task_names.py) and tells them here, with the dictionary, which it keeps alive. */
+ * The offsets of coroutine and name in a task are not public: Python finds them in a task that it makes for that
+ * (conduit/record/task_names.py) and passes them here, with the dictionary. */
 #include "python_layout.h"
 
 #include "task_names.h"
@@ -75,25 +76,43 @@ static bool is_running(const Coroutines *running, uintptr_t coroutine) {
     return false;
 }
 
-void task_name_of(LoadMethod method, const Coroutines *running, char *name) {
+/* Copy the task's name if its coroutine is on the stack. */
+static bool name_if_running(LoadMethod method, const PyObject *task, const Coroutines *running, char *name) {
+    uintptr_t coroutine;
+    PyObject *task_name;
+    if (!load_field(method, task, coroutine_offset, &coroutine, sizeof coroutine)) return false;
+    if (!is_running(running, coroutine)) return false;
+    if (load_field(method, task, name_offset, &task_name, sizeof task_name)) copy_name(method, task_name, name);
+    return true;
+}
+
+static bool name_of_thread(LoadMethod method, const PyThreadState *thread, const Coroutines *running, char *name) {
+#if PYTHON_HAS_TASK_LISTS
+    PyObject *task;
+    if (thread == NULL || !load_field(method, thread, LAYOUT_RUNNING_TASK, &task, sizeof task)) return false;
+    return task != NULL && name_if_running(method, task, running, name);
+#else
+    (void)method, (void)thread, (void)running, (void)name;
+    return false;
+#endif
+}
+
+static void name_of_dictionary(LoadMethod method, const Coroutines *running, char *name) {
     PyDictKeysObject *keys, head;
-    if (current_tasks == NULL || running->count == 0) return;
     if (!load_field(method, current_tasks, offsetof(PyDictObject, ma_keys), &keys, sizeof keys)) return;
     if (!load_field(method, keys, 0, &head, offsetof(PyDictKeysObject, dk_indices))) return;
     if (head.dk_kind != DICT_KEYS_GENERAL || head.dk_log2_index_bytes > 16) return;
     size_t entries = offsetof(PyDictKeysObject, dk_indices) + ((size_t)1 << head.dk_log2_index_bytes);
     for (Py_ssize_t i = 0; i < head.dk_nentries && i < MAX_LOOPS; i++) {
         PyDictKeyEntry entry;
-        uintptr_t coroutine;
-        PyObject *task_name;
         if (!load_field(method, keys, entries + (size_t)i * sizeof entry, &entry, sizeof entry)) return;
-        if (entry.me_value == NULL) continue;
-        if (!load_field(method, entry.me_value, coroutine_offset, &coroutine, sizeof coroutine)) continue;
-        if (!is_running(running, coroutine)) continue;
-        if (load_field(method, entry.me_value, name_offset, &task_name, sizeof task_name))
-            copy_name(method, task_name, name);
-        return;
+        if (entry.me_value != NULL && name_if_running(method, entry.me_value, running, name)) return;
     }
+}
+
+void task_name_of(LoadMethod method, PyThreadState *thread, const Coroutines *running, char *name) {
+    if (current_tasks == NULL || running->count == 0) return;
+    if (!name_of_thread(method, thread, running, name)) name_of_dictionary(method, running, name);
 }
 
 static PyObject *tasks_watch(PyObject *Py_UNUSED(module), PyObject *arguments) {
@@ -112,7 +131,13 @@ static PyObject *tasks_watch(PyObject *Py_UNUSED(module), PyObject *arguments) {
 /* No sampling goes on. */
 void task_names_forget(void) { Py_CLEAR(current_tasks); }
 
+static PyObject *tasks_forget(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    task_names_forget();
+    Py_RETURN_NONE;
+}
+
 PyMethodDef task_methods[] = {
+    {"tasks_forget", tasks_forget, METH_NOARGS, "tasks_forget(): samples get no names of tasks."},
     {"tasks_watch", tasks_watch, METH_VARARGS,
      "tasks_watch(current_tasks, coroutine_offset, name_offset): before cpu_start; forgotten by cpu_stop."},
     {NULL, NULL, 0, NULL},

@@ -10,7 +10,8 @@
 
 void task_names_forget(void);
 
-/* Write the name of the task that runs one of these coroutines, or nothing. Safe in a signal handler. */
-void task_name_of(LoadMethod method, const Coroutines *running, char *name);
+/* Write the name of the task whose coroutine is among these, which are on the stack of the calling thread; or
+ * nothing. Safe in a signal handler. */
+void task_name_of(LoadMethod method, PyThreadState *thread, const Coroutines *running, char *name);
 
 #endif

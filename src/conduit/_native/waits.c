@@ -10,8 +10,11 @@
  * The hooks run mostly without the GIL, so they touch no reference count and allocate nothing from Python. The hook
  * on the GIL's own condition variable runs with the GIL's mutex held. */
 #define _GNU_SOURCE
+#include "python_layout.h"
+
+#include "frames.h"
 #include "got.h"
-#include "native.h"
+#include "lock_objects.h"
 #include "random.h"
 #include "wait_table.h"
 #include "waiters.h"
@@ -32,6 +35,7 @@ static atomic_bool recording, records_gil;
 static atomic_ullong block_rate_ns;
 static atomic_uint mutex_fraction;
 
+static THREAD_LOCAL atomic_uintptr_t *lock_seen; /* receives the lock of this thread's next wait, in the check */
 static THREAD_LOCAL bool inside; /* our own hooks call nothing that waits, but a signal handler of Python's may */
 
 static uint64_t now_ns(void) {
@@ -91,13 +95,25 @@ static int (*real_connect)(int, const struct sockaddr *, socklen_t);
     errno = error;                                                                                         \
     return result
 
+/* Fill in the waiter and list it. Not listed is a thread without Python frames that parks: it is starting or ending,
+ * and waits for the interpreter and not for a lock of the program. `frame` is the hook's own. */
+static bool begin_wait(Waiter *waiter, const sem_t *semaphore, const void *frame) {
+    Frame leaf;
+    *waiter = (Waiter){.semaphore = (uintptr_t)semaphore, .lock = layout_lock_behind(semaphore, frame)};
+    if (UNLIKELY(lock_seen != NULL)) atomic_store(lock_seen, waiter->lock);
+    waiter->since = now_ns();
+    if (layout_is_parked(semaphore, frame) && frames_walk(PyGILState_GetThisThreadState(), &leaf, 1) == 0) return false;
+    waiters_join(waiter);
+    return true;
+}
+
 #define ON_SEMAPHORE(call)                                                                                 \
-    Waiter waiter = {.semaphore = (uintptr_t)semaphore, .lock = (uintptr_t)semaphore, .since = now_ns()};   \
+    Waiter waiter;                                                                                         \
+    bool listed = begin_wait(&waiter, semaphore, __builtin_frame_address(0));                              \
     uint64_t began = waiter.since;                                                                         \
-    waiters_join(&waiter);                                                                                 \
     int result = (call);                                                                                   \
     int error = errno;                                                                                     \
-    waiters_leave(&waiter);                                                                                \
+    if (listed) waiters_leave(&waiter);                                                                    \
     add_blocked(ON_LOCK, now_ns() - began);                                                                \
     errno = error;                                                                                         \
     return result
@@ -128,17 +144,24 @@ static int on_sem_post(sem_t *semaphore) {
     return real_sem_post(semaphore);
 }
 
+static void on_lock_made(uintptr_t lock) {
+    if (!atomic_load_explicit(&mutex_fraction, memory_order_relaxed) || inside) return;
+    inside = true;
+    wait_table_lock_made(lock);
+    inside = false;
+}
+
+static void on_lock_freed(uintptr_t lock) {
+    if (atomic_load_explicit(&mutex_fraction, memory_order_relaxed)) wait_table_lock_freed(lock);
+}
+
 static int on_sem_init(sem_t *semaphore, int shared, unsigned value) {
-    if (atomic_load_explicit(&mutex_fraction, memory_order_relaxed) && !inside) {
-        inside = true;
-        wait_table_lock_made((uintptr_t)semaphore);
-        inside = false;
-    }
+    if (!layout_is_parked(semaphore, __builtin_frame_address(0))) on_lock_made((uintptr_t)semaphore);
     return real_sem_init(semaphore, shared, value);
 }
 
 static int on_sem_destroy(sem_t *semaphore) {
-    if (atomic_load_explicit(&mutex_fraction, memory_order_relaxed)) wait_table_lock_freed((uintptr_t)semaphore);
+    if (!layout_is_parked(semaphore, __builtin_frame_address(0))) on_lock_freed((uintptr_t)semaphore);
     return real_sem_destroy(semaphore);
 }
 
@@ -212,23 +235,69 @@ static GotHook hooks[] = {
     HOOK(connect, on_connect, real_connect, GOT_WAITING),
 };
 #define HOOK_COUNT ((int)(sizeof hooks / sizeof hooks[0]))
+#define GIL_HOOK 6
 
 /* ---- from Python ---- */
+
+static void see_own_waits(atomic_uintptr_t *seen) { lock_seen = seen; }
+
+/* Whether a known lock is seen as it should be, found out once. */
+static bool knows_locks(void) {
+    static enum { UNKNOWN, SEEN, NOT_SEEN } locks;
+    inside = true; /* the check is not recorded */
+    if (locks == UNKNOWN) locks = lock_objects_check(see_own_waits) ? SEEN : NOT_SEEN;
+    inside = false;
+    return locks == SEEN;
+}
+
+static bool patch_calls(void) {
+    if (atomic_load(&recording)) return true;
+    bool patched = got_patch(&patches, hooks, HOOK_COUNT) && hooks[0].calls + hooks[1].calls + hooks[2].calls > 0;
+    if (!patched) {
+        got_restore(&patches);
+        PyErr_SetString(PyExc_RuntimeError, "this interpreter's calls to its semaphores could not be intercepted");
+    }
+    atomic_store(&recording, patched);
+    return patched;
+}
+
+static void restore_calls(void) {
+    atomic_store(&block_rate_ns, 0);
+    atomic_store(&mutex_fraction, 0);
+    atomic_store(&records_gil, false);
+    lock_objects_unwatch();
+    got_restore(&patches);
+    atomic_store(&recording, false);
+}
+
+/* Raise an error where this interpreter is not as this build expects; it names the version. */
+static bool can_record(unsigned fraction, int with_gil) {
+    const char *kind = NULL;
+    if (with_gil && hooks[GIL_HOOK].calls == 0)
+        kind = "gil";
+    else if (fraction && !knows_locks())
+        kind = "mutex";
+    if (kind == NULL) return true;
+    PyErr_Format(PyExc_RuntimeError,
+                 "no %s profile can be taken on Python %s: its locks are not as this version of conduit knows them; "
+                 "profiles of other kinds are not affected", kind, PY_VERSION);
+    return false;
+}
 
 static PyObject *waits_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
     unsigned long long rate;
     unsigned fraction;
     int with_gil;
     if (!PyArg_ParseTuple(arguments, "KIp", &rate, &fraction, &with_gil)) return NULL;
-    if (fraction && !atomic_load(&mutex_fraction)) wait_table_forget_locks();
-    if (!atomic_load(&recording)) {
-        if (!got_patch(&patches, hooks, HOOK_COUNT) || hooks[0].calls + hooks[1].calls + hooks[2].calls == 0) {
-            got_restore(&patches);
-            PyErr_SetString(PyExc_RuntimeError, "this interpreter's calls to its semaphores could not be intercepted");
-            return NULL;
-        }
-        atomic_store(&recording, true);
+    bool was_recording = atomic_load(&recording);
+    if (!patch_calls()) return NULL;
+    if (!can_record(fraction, with_gil) || (fraction && !lock_objects_watch(on_lock_made, on_lock_freed))) {
+        if (!was_recording) restore_calls();
+        return NULL;
     }
+    /* Locks that died unseen have left their addresses to others. */
+    if (fraction && !atomic_load(&mutex_fraction)) wait_table_forget_locks();
+    if (!fraction) lock_objects_unwatch();
     atomic_store(&block_rate_ns, rate);
     atomic_store(&mutex_fraction, fraction);
     atomic_store(&records_gil, with_gil != 0);
@@ -236,11 +305,7 @@ static PyObject *waits_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
 }
 
 static PyObject *waits_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(nothing)) {
-    atomic_store(&block_rate_ns, 0);
-    atomic_store(&mutex_fraction, 0);
-    atomic_store(&records_gil, false);
-    got_restore(&patches);
-    atomic_store(&recording, false);
+    restore_calls();
     Py_RETURN_NONE;
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from conduit._native import available, reason
+from conduit._native.self_check import require_frames
 
 if available():
     from conduit._native._core import waits_read, waits_start, waits_stop
@@ -20,9 +21,9 @@ NamedFrame = tuple[str, str, int, int]
 class Wait(NamedTuple):
     """The waits of one stack.
 
-    `contentions` is their number, `delay_ns` their sum in nanoseconds, `reason` one of `lock`, `sleep`, `select`, `socket`
-    and `gil`. `stack` and `made` (where the lock was made; empty if unknown) are frames (function, file, line, first line of
-    the function), leaf first.
+    `contentions` is their number, `delay_ns` their sum in nanoseconds, `reason` one of `lock`, `sleep`, `select`,
+    `socket` and `gil`. `stack` and `made` (where the lock was made; empty if unknown) are frames (function, file,
+    line, first line of the function), leaf first.
     """
 
     contentions: float
@@ -33,12 +34,13 @@ class Wait(NamedTuple):
 
 
 def set_rates(block_rate_ns: int, mutex_fraction: int, *, gil: bool) -> None:
-    """Record at these rates from now on; 0 records none of a kind. With all off, the interpreter's calls are restored."""
+    """Record at these rates from now on; 0 records none of a kind. All 0: the interpreter's calls are restored."""
     if block_rate_ns or mutex_fraction or gil:
         # The calls of these modules are intercepted only if they are loaded.
         import select  # noqa: F401
         import socket  # noqa: F401
 
+        require_frames()
         waits_start(block_rate_ns, mutex_fraction, gil)
     else:
         waits_stop()

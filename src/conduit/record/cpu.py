@@ -64,6 +64,7 @@ class CpuRecording(Recording):
         self._is_harness = is_harness
         self._period_ns = round(1e9 / rate_hz)
         self._began_ns = 0
+        self._task_warning = ""
         self._names: ThreadNames | None = None
         self._thread_name: Callable[[int, int], str] = lambda _, tid: f"thread {tid}"
         self._samples: list[RawSample] = []
@@ -77,7 +78,7 @@ class CpuRecording(Recording):
         from conduit._native import sampler
 
         self._began_ns = time.time_ns()
-        watch_tasks()
+        self._task_warning = watch_tasks()
         try:
             sampler.start(self._period_ns, False, self.native)
         except RuntimeError as error:
@@ -105,7 +106,8 @@ class CpuRecording(Recording):
         from conduit.profile.model import ValueType
 
         assert self.facts is not None
-        self.doubts: list[str] = list(_doubts(self.facts, self._samples, self.rate_hz))
+        warnings = [*_doubts(self.facts, self._samples, self.rate_hz), self._task_warning]
+        self.doubts: list[str] = [text for text in warnings if text]
         cpu = ValueType("cpu", "nanoseconds")
         builder = ProfileBuilder(
             [ValueType("samples", "count"), cpu], period_type=cpu, period=self._period_ns

@@ -1,54 +1,103 @@
 """Tells the CPU sampler where asyncio's tasks keep their coroutine and their name.
 
-The two places are not public and differ from version to version, so they are looked for in a task made for the purpose,
-of a loop that only pretends to be one. Where they are not found (a task written in Python), samples have no task label.
+The two offsets are not public and differ between versions, so they are found in a task made for this purpose, on an
+object that only has the methods of a loop that making a task calls. The same task is then run for one step, in a
+thread of its own, to check that the sampler names it. Where the offsets are not found (a task written in Python),
+samples have no task label.
 """
 
 from __future__ import annotations
 
+import _thread
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _WORD = 8
+_NAME = "conduit looks for this name"
 _offsets: tuple[int, int] | None = None
+_warning: str | None = None
 
 
 class _NoLoop:
-    """What making a task asks of a loop."""
+    """The part of a loop's interface that a task uses; the first step is kept, and run by the check."""
 
-    def call_soon(self, *_: Any, **__: Any) -> None:
-        """Takes the first step, and never makes it."""
+    def __init__(self) -> None:
+        self.step: Callable[[], object] | None = None
+
+    def call_soon(self, step: Callable[[], object], *_: Any, **__: Any) -> None:
+        """Keep the step."""
+        self.step = step
+
+    def call_exception_handler(self, _: Any) -> None:
+        """Ignore the exception."""
 
     def get_debug(self) -> bool:
-        """No."""
+        """Return False."""
         return False
 
 
-async def _probe() -> None:
-    """The coroutine of the task that is looked into."""
+async def _probe(names: list[str]) -> None:
+    """The coroutine of the task: the sampler's answer to which task it is running."""
+    from conduit._native import _core
+
+    names.append(_core.own_stack()[3])
 
 
-def watch_tasks() -> None:
-    """Lets the next CPU recording label samples with the names of tasks, if the program uses asyncio at all."""
+def list_c_tasks() -> list[Any]:
+    """Return all tasks written in C of all threads, finished ones included. From 3.14 on; empty before."""
+    from conduit._native import available
+
+    kind = getattr(sys.modules.get("asyncio.tasks"), "_CTask", None)
+    if kind is None or not available():
+        return []
+    from conduit._native import _core
+
+    newest, coroutine, _ = _make_task(kind, [])
+    coroutine.close()
+    found = _core.tasks_all(newest)
+    return [task for task in found or () if task is not newest]
+
+
+def watch_tasks() -> str:
+    """Label the samples of the next CPU recording with the names of tasks, if the program uses asyncio at all.
+
+    Returns a warning if this version's tasks are not as the extension knows them, and there will be no labels; else "".
+    """
+    global _warning
     tasks = sys.modules.get("asyncio.tasks")
     current = getattr(tasks, "_current_tasks", None)
-    if type(current) is not dict:
-        return
-    offsets = _find_offsets(getattr(tasks, "_CTask", None))
-    if offsets is not None:
-        from conduit._native import _core
+    kind = getattr(tasks, "_CTask", None)
+    if type(current) is not dict or kind is None or _warning:
+        return _warning or ""
+    from conduit._native import _core
 
+    offsets = _find_offsets(kind)
+    if offsets is not None:
         _core.tasks_watch(current, *offsets)
+    if _warning is None:
+        _warning = _check(kind) if offsets is not None else _sentence()
+    if _warning:
+        _core.tasks_forget()
+    return _warning or ""
+
+
+def _make_task(kind: Any, names: list[str]) -> tuple[Any, Any, _NoLoop]:
+    loop = _NoLoop()
+    coroutine = _probe(names)
+    task = kind(coroutine, loop=loop, name=_NAME)
+    task._log_destroy_pending = False  # it may never run, and asyncio would complain
+    return task, coroutine, loop
 
 
 def _find_offsets(kind: Any) -> tuple[int, int] | None:
     global _offsets
-    if _offsets is None and kind is not None:
+    if _offsets is None:
         import ctypes
 
-        coroutine = _probe()
-        task = kind(coroutine, loop=_NoLoop(), name="conduit looks for this name")
-        task._log_destroy_pending = False  # it will not run, and nobody should be told that it did not
+        task, coroutine, _ = _make_task(kind, [])
         size = object.__sizeof__(task)
         words = list((ctypes.c_size_t * (size // _WORD)).from_address(id(task)))
         coroutine.close()
@@ -57,3 +106,37 @@ def _find_offsets(kind: Any) -> tuple[int, int] | None:
         except ValueError:
             return None
     return _offsets
+
+
+def _check(kind: Any) -> str | None:
+    """Run a known task in a thread without a loop, and compare its name with the sampler's answer; None: no thread."""
+    names: list[str] = []
+    _, coroutine, loop = _make_task(kind, names)
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def run() -> None:
+        from asyncio import events
+
+        try:
+            events._set_running_loop(loop)  # type: ignore[arg-type]
+            if loop.step is not None:
+                loop.step()
+        finally:
+            events._set_running_loop(None)
+            done.release()
+
+    try:
+        _thread.start_new_thread(run, ())
+        done.acquire()
+    except RuntimeError:  # the limit of threads is reached
+        return None
+    finally:
+        coroutine.close()
+    return "" if names == [_NAME] else _sentence()
+
+
+def _sentence() -> str:
+    from conduit._native.self_check import sentence
+
+    return "samples have no labels with the names of asyncio's tasks: " + sentence("the tasks")

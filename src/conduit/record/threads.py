@@ -150,14 +150,42 @@ def _tasks() -> list[TaskStack]:
 
 
 def _unfinished_tasks() -> Iterator[asyncio.Task[Any]]:
-    """All tasks of all loops. `asyncio.all_tasks` knows only one loop; the sets behind it differ by version."""
+    """All tasks of all loops. `asyncio.all_tasks` knows only one loop; the collections behind it differ by version."""
     module = sys.modules.get("asyncio.tasks")  # no asyncio, no tasks: it is not imported for this
     found: dict[int, asyncio.Task[Any]] = {}
+    if module is not None and sys.version_info >= (3, 14):
+        from conduit.record.task_names import list_c_tasks
+
+        found = {id(task): task for task in (*list_c_tasks(), *_tasks_of_running_loops(module))}
     for name in ("_all_tasks", "_scheduled_tasks", "_eager_tasks"):
         members = getattr(module, name, None)
         for task in _stable_list(members) if members is not None else ():
             found[id(task)] = task
     return (task for task in found.values() if not task.done())
+
+
+def _tasks_of_running_loops(module: Any) -> Iterator[asyncio.Task[Any]]:
+    """The tasks of the loops that are on a stack: from 3.14 on all that is known without the C extension."""
+    loops: dict[int, Any] = {}
+    for frame in sys._current_frames().values():
+        at: FrameType | None = frame
+        while at is not None:
+            loop = _loop_of(at)
+            if loop is not None:
+                loops[id(loop)] = loop
+            at = at.f_back
+    for loop in loops.values():
+        yield from module.all_tasks(loop)
+
+
+def _loop_of(frame: FrameType) -> Any:
+    """The loop that this frame runs, or None."""
+    name, path = frame.f_code.co_name, frame.f_code.co_filename
+    if name == "run_forever" and path.endswith("base_events.py"):
+        return frame.f_locals.get("self")
+    if name == "run" and path.endswith("runners.py"):  # a loop written in C has no frame of its own
+        return getattr(frame.f_locals.get("self"), "_loop", None)
+    return None
 
 
 def _stable_list(members: Iterable[Any]) -> list[Any]:

@@ -127,8 +127,7 @@ class Session:
         for file, functions in loaded:
             begin = time.perf_counter()
             self._transcript.begin_package(file.package, [], [])
-            selected = self._select(functions)
-            names = [name for name in selected if self._plan.listed.search(name)]
+            names = [name for name in functions if self._plan.listed.search(name)]
             self._transcript.list_names(names, time.perf_counter() - begin)
 
     def _run_files(self, loaded: list[tuple[BenchmarkFile, dict[str, BenchmarkFunction]]]) -> None:

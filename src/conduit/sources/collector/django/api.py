@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..redaction import looks_secret
-from ..static_access import is_a
 
 
 def set_up(settings_module: str) -> None:
@@ -39,6 +38,7 @@ def open_django() -> Any:
             _secrets({name: getattr(settings, name) for name in dir(settings) if name.isupper()})
         ),
         apps=apps,
+        rest=_open_rest(),
         **_models(),
         **_urls(),
     )
@@ -100,8 +100,7 @@ def _simplify_regex() -> Any:
     return simplify_regex
 
 
-def open_rest() -> Any:
-    """Return what the collector needs of REST framework; `None` where the application has not imported it."""
+def _open_rest() -> Any:
     if "rest_framework" not in sys.modules:
         return None
     try:
@@ -123,7 +122,7 @@ def open_rest() -> Any:
 
 def _secrets(value: Any, name: str = "") -> Any:
     """The texts below settings whose names say that they are secret, at any depth."""
-    if is_a(value, dict):
+    if isinstance(value, dict):
         for key, item in value.items():
             yield from _secrets(
                 item,
@@ -133,8 +132,8 @@ def _secrets(value: Any, name: str = "") -> Any:
                 if looks_secret(name)
                 else str(key),
             )
-    elif is_a(value, (list, tuple)):
+    elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _secrets(item, name)
-    elif is_a(value, str) and looks_secret(name):
+    elif isinstance(value, str) and looks_secret(name):
         yield value
