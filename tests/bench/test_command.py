@@ -98,6 +98,7 @@ def test_a_count_of_zero_measures_nothing_and_passes_as_in_go(run_bench: Command
     assert lines[0].startswith("goos")
     assert lines[-2] == "PASS"
     assert not RESULT.search(answer.stdout)
+    assert "-count=0: nothing was measured" in answer.stderr
 
 
 def test_listing_prints_names_and_runs_nothing(run_bench: Command) -> None:
@@ -318,7 +319,7 @@ def test_a_filter_that_leaves_nothing_is_told_and_changes_no_result(
     answer = run_bench(*words, bench_a="def bench_ok(b):\n    b.run('x', lambda b: None)\n")
     assert answer.returncode == 0
     assert answer.stdout.startswith("PASS\nok  \t")
-    assert f"conduit bench: no benchmark is left by {words[0]}; -list=. prints" in answer.stderr
+    assert f"conduit bench: no benchmark matches {words[0]}; -list=. prints" in answer.stderr
 
 
 def test_an_import_that_fails_is_shown_from_the_benchmarks_own_line_on(run_bench: Command) -> None:
@@ -333,7 +334,7 @@ def test_without_a_path_and_without_the_usual_folder_the_command_says_which_one_
 ) -> None:
     answer = conduit_command("bench", cwd=tmp_path)
     assert answer.returncode == 2
-    assert "no PATH given and there is no ./benchmarks folder" in answer.stderr
+    assert "looked for a ./benchmarks folder, then for bench_*.py files in" in answer.stderr
 
 
 def test_a_folder_without_benchmark_files_is_said_to_have_none(run_bench: Command) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 from itertools import product
 
@@ -12,6 +13,7 @@ from conduit.bench.statistics.paired import (
     PairedSummary,
     PairTimes,
     decide,
+    missing_evidence,
     needs_more_pairs,
     signed_rank_p,
     summarize_pairs,
@@ -38,7 +40,7 @@ def test_identical_code_is_hardly_ever_called_different_however_often_one_looks(
     alarms = 0
     for _ in range(300):
         pairs = noisy_pairs(rng, 20, 0.0)
-        alarms += any(decide(summarize_pairs(pairs[:k])) == "different" for k in range(6, 21))
+        alarms += any(decide(summarize_pairs(pairs[:k])) == "different" for k in range(4, 21))
     assert alarms <= 6
 
 
@@ -50,9 +52,10 @@ def test_a_slowdown_of_five_percent_is_found_through_spells_of_twice_the_cost() 
 
 def test_few_pairs_decide_nothing() -> None:
     rng = random.Random(3)
-    evidence = summarize_pairs(noisy_pairs(rng, 5, 0.5, noise=0.0))
-    assert decide(evidence) == "unresolved"
-    assert needs_more_pairs(evidence)
+    summary = summarize_pairs(noisy_pairs(rng, 5, 0.08, noise=0.0))
+    assert decide(summary) == "unresolved"
+    assert needs_more_pairs(summary)
+    assert decide(summarize_pairs(noisy_pairs(rng, 3, 0.5, noise=0.1))) == "unresolved"
 
 
 def test_a_spell_of_noise_over_a_third_of_the_pairs_is_no_difference() -> None:
@@ -73,7 +76,7 @@ def test_one_lucky_process_is_no_difference() -> None:
 
 def test_a_large_family_needs_more_pairs() -> None:
     rng = random.Random(4)
-    pairs = noisy_pairs(rng, 8, 0.5, noise=0.0)
+    pairs = noisy_pairs(rng, 8, 0.08, noise=0.0)
     assert decide(summarize_pairs(pairs), family=1) == "different"
     assert decide(summarize_pairs(pairs), family=50) == "unresolved"
     assert decide(summarize_pairs(pairs * 2), family=50) == "different"
@@ -132,3 +135,29 @@ def test_of_equal_sides_the_pairs_are_that_far_apart_as_seldom_as_is_said() -> N
         signed_rank_p([rng.random() - rng.random() for _ in range(16)]) <= ALPHA for _ in range(4000)
     )
     assert 0.5 * ALPHA <= seldom / 4000 <= ALPHA * 1.2
+
+
+@pytest.mark.parametrize("change", [-0.78, -0.71, 0.5, 2.0])
+def test_a_large_difference_is_decided_by_few_pairs_however_many_benchmarks_there_are(change: float) -> None:
+    rng = random.Random(8)
+    for _ in range(50):
+        assert decide(summarize_pairs(noisy_pairs(rng, 6, change)), family=50) == "different"
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.0, 4.0])
+def test_large_noise_without_a_difference_is_hardly_ever_a_large_difference(noise: float) -> None:
+    rng = random.Random(9)
+    alarms = 0
+    for _ in range(400):
+        ratios = [rng.gauss(0, 0.1 * noise) for _ in range(20)]
+        pairs = [PairTimes((100.0,) * 3, (100.0 * math.exp(ratio),) * 3) for ratio in ratios]
+        alarms += any(decide(summarize_pairs(pairs[:k])) == "different" for k in range(4, 6))
+    assert alarms <= 4  # EARLY_ALPHA is 1 %
+
+
+def test_an_unresolved_benchmark_names_what_it_lacks() -> None:
+    rng = random.Random(10)
+    few = summarize_pairs(noisy_pairs(rng, 5, 0.08, noise=0.0))
+    assert missing_evidence(few, family=10) == "needs pairs: 5 of at least 9"
+    restless = [PairTimes((100.0,) * 3, (100.0 * (1 + 0.4 * (-1) ** i),) * 3) for i in range(12)]
+    assert missing_evidence(summarize_pairs(restless)).startswith("needs a quiet machine: pairs spread by ±")

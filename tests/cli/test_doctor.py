@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conduit import _native
-from conduit.cli.doctor import examination, machine
+from conduit.cli.doctor import examination, machine, next_step
+from conduit.cli.doctor.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,46 +22,49 @@ if TYPE_CHECKING:
 def test_the_doctor_names_what_it_looked_at_and_exits_by_whether_anything_is_lost(
     conduit_command: Command,
 ) -> None:
-    answer = conduit_command("doctor", "-self-test=false")
+    answer = conduit_command("doctor")
     assert answer.returncode == (0 if _native.available() else 1)
-    rows = [line for line in answer.stdout.splitlines() if not line.startswith(" ")]
+    *lines, blank, last = answer.stdout.splitlines()
+    assert (blank, last[:6]) == ("", "Next: ")
+    rows = [line for line in lines if not line.startswith(" ")]
     assert all(row[17:21].strip() in ("ok", "note", "lost") for row in rows), answer.stdout
     names = {row[:15].strip() for row in rows}
-    assert names >= {"conduit", "python", "C extension", "CPU timers", "clock", "other processes"}
+    assert names >= {"conduit", "python", "C extension", "CPU timers", "clock", "other processes", "patterns"}
     assert names >= {"PyYAML", "viztracer", "Graphviz", "browser", "git", "platform", "CPU governor", "load"}
     assert "self-test" not in answer.stdout
 
 
-def test_whatever_is_not_as_it_should_be_comes_with_its_cost() -> None:
+def test_every_finding_that_is_not_ok_comes_with_its_effect() -> None:
     for finding in [*examination.examine(), *machine.examine()]:
-        assert (finding.state == "ok") == (not finding.cost), finding
+        assert (finding.state == "ok") == (not finding.effect), finding
         assert finding.found
 
 
-def test_without_the_extension_the_doctor_says_why_what_it_costs_and_exits_with_1(
+def test_without_the_extension_the_doctor_says_why_what_is_lost_and_exits_with_1(
     conduit_command: Command,
 ) -> None:
-    answer = conduit_command("doctor", "-self-test=false", env=os.environ | {"CONDUIT_NATIVE": "off"})
+    answer = conduit_command("doctor", env=os.environ | {"CONDUIT_NATIVE": "off"})
     assert answer.returncode == 1
     assert "lost  the C extension is turned off by CONDUIT_NATIVE=off" in answer.stdout
-    assert "costs: B/op and allocs/op are n/a" in answer.stdout
-    assert "remedy: unset CONDUIT_NATIVE" in answer.stdout
+    assert "Effect: B/op and allocs/op are n/a" in answer.stdout
+    assert "Remedy: unset CONDUIT_NATIVE" in answer.stdout
 
 
 def test_the_self_test_compares_known_benchmarks_with_themselves(conduit_command: Command) -> None:
-    answer = conduit_command("doctor", "-budget", "2s")
+    answer = conduit_command("doctor", "-self-test", "-budget", "2s")
     heading, *said = answer.stdout[answer.stdout.index("self-test: ") :].splitlines()
+    assert said[-1].startswith("Next: ")
     assert heading == "self-test: identical code measured against itself for 2s"
     assert "no result" not in said[0]
     assert any("comparisons of this checkout with itself" in line for line in said), answer.stdout
 
 
-def test_programs_that_are_missing_cost_features_but_not_the_exit_status(
+def test_programs_that_are_missing_are_notes_and_leave_the_exit_status(
     conduit_command: Command, tmp_path: Path
 ) -> None:
-    answer = conduit_command("doctor", "-self-test=false", env=os.environ | {"PATH": str(tmp_path)})
+    answer = conduit_command("doctor", env=os.environ | {"PATH": str(tmp_path)})
     assert "no program dot on the PATH" in answer.stdout
-    assert "remedy: apt-get install graphviz" in answer.stdout
+    assert "Remedy: apt-get install graphviz" in answer.stdout
     assert "no `conduit bench -against REV`" in answer.stdout
     assert answer.returncode == (0 if _native.available() else 1)
 
@@ -149,3 +153,31 @@ def test_a_wrong_call_exits_with_2_before_anything_is_measured(
     assert answer.returncode == 2
     assert message in answer.stderr
     assert not answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("implementation", "version", "is_free_threaded", "effect"),
+    [
+        ("CPython", (3, 11), False, ""),
+        ("CPython", (3, 15), False, ""),
+        ("CPython", (3, 16), False, "known for 3.11 to 3.15; what is pure Python works"),
+        ("CPython", (3, 14), True, "as builds with the GIL have them; what is pure Python works"),
+        ("PyPy", (3, 11), False, "the profilers are for CPython 3.11 to 3.15"),
+    ],
+)
+def test_an_interpreter_that_the_profilers_do_not_know_is_named_with_its_remedy(
+    implementation: str, version: tuple[int, int], is_free_threaded: bool, effect: str
+) -> None:
+    finding = examination.python(implementation, version, is_free_threaded=is_free_threaded)
+    assert effect in finding.effect
+    assert (finding.state, bool(finding.remedy)) == (("note", True) if effect else ("ok", False))
+
+
+def test_the_next_step_is_the_remedy_of_the_first_thing_lost_then_of_the_first_note() -> None:
+    ok = Finding("git", "2.5")
+    note = Finding("dot", "none", "note", "no -svg", "install dot")
+    hopeless = Finding("clock", "slow", "note", "long runs")
+    lost = Finding("C extension", "none", "lost", "no CPU profiles", "install gcc")
+    assert next_step([ok, note, lost]) == "install gcc (C extension)"
+    assert next_step([ok, hopeless, note]) == "install dot (dot)"
+    assert next_step([ok, hopeless]).startswith("nothing is missing; `conduit bench` measures")

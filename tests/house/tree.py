@@ -34,7 +34,7 @@ def modules() -> dict[str, ast.Module]:
 
 def imports(module: ast.Module) -> set[str]:
     """Return the dotted names that a module imports when it runs, at its top or in functions."""
-    found = set()
+    found: set[str] = set()
     for node in _running(module):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)

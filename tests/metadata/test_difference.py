@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
-from conduit.metadata.difference import Change, LostGuard, difference, is_guard
+from conduit.metadata.difference import Change, LostGuard, difference
+from conduit.metadata.guards import is_guard
 from conduit.metadata.schema import Field, Metadata, Relationship, Resource, Route, RouteDetails, Step
 from tests.metadata.strategies import DOCUMENT
 

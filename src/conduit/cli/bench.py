@@ -1,7 +1,6 @@
-"""`conduit bench`: runs benchmarks as `go test -bench` does, and prints what it prints.
+"""`conduit bench`: runs benchmarks like `go test -bench`, with its output.
 
-Exit status 0 where all went well, 1 where a benchmark failed, a file could not be loaded or a target was missed,
-2 where the call was wrong.
+Exit status: 0 success; 1 a benchmark failed, a file could not be loaded or a target was missed; 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -9,13 +8,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from conduit.cli.against import (
-    DEFAULT_FOLDER,
-    NO_DEFAULT_FOLDER,
-    declare_against,
-    run_against_command,
-    run_self_test,
-)
+from conduit.cli.against import declare_against, run_against_command, run_self_test
+from conduit.cli.bench_modes import refuse_idle_flags
+from conduit.cli.bench_paths import read_paths
 from conduit.cli.flags import FlagSet
 from conduit.cli.history_flags import declare_save, save_run
 from conduit.cli.profiling import add_profile_flags, declare_page, profile_to_show, show_page
@@ -26,13 +21,15 @@ if TYPE_CHECKING:
 
     from conduit.bench.run.measure import Options
     from conduit.bench.run.session import Plan, Session
+    from conduit.bench.run.targets import Target
     from conduit.bench.run.transcript import Transcript
     from conduit.cli.flags import Parsed
 
 _USAGE = """usage: conduit bench [flags] [PATH…]
 
-Runs the benchmarks (functions bench_*(b)) of the bench_*.py files under each PATH (default: benchmarks) and
-prints their results as Go's benchmark text. What benchmarks print themselves goes to standard error."""
+Runs the benchmarks (functions bench_*(b)) of the bench_*.py files under each PATH and prints their results as Go's
+benchmark text. Without PATH: the folder benchmarks, or else all bench_*.py files here and below. ./... is this
+folder and all below it. Output of the benchmarks themselves goes to standard error."""
 
 ONE_SECOND = (1_000_000_000, None)
 
@@ -41,7 +38,10 @@ def flags() -> FlagSet:
     """The flags of the command, Go's under Go's names."""
     found = FlagSet(_USAGE)
     found.option("bench", "run only benchmarks that match, level by level", default=".", metavar="REGEX")
-    found.option("skip", "leave out benchmarks that match", default="", metavar="REGEX")
+    found.option("skip", "exclude benchmarks that match", default="", metavar="REGEX")
+    found.option(
+        "run", "accepted for Go's habit -run='^$'; selects tests, so it has no effect", metavar="REGEX"
+    )
     found.option("list", "print the names that match, and run nothing", metavar="REGEX")
     found.option(
         "benchtime",
@@ -69,7 +69,7 @@ def flags() -> FlagSet:
     found.option(
         "timeout", "end the whole run after this time (0: never)", default=0, parse=_duration, metavar="TIME"
     )
-    found.option("o", "write the output to this file, too, once the run is complete", metavar="FILE")
+    found.option("o", "also write the output to this file, once the run is complete", metavar="FILE")
     found.switch("isolate", "run each repetition in a fresh interpreter")
     found.option("threads", "threads of b.run_parallel (default: processors)", parse=_positive, metavar="N")
     found.option(
@@ -80,7 +80,7 @@ def flags() -> FlagSet:
     )
     found.option(
         "gc",
-        "the garbage gc_mode while measuring: off, on, or collect (off, and one collection counts)",
+        "the garbage collector while measuring: off, on, or collect (off, and one collection counts)",
         default="off",
         parse=_gc_mode,
         metavar="off|on|collect",
@@ -99,10 +99,14 @@ def flags() -> FlagSet:
 def run(arguments: list[str]) -> int:
     """Run the command."""
     parsed = flags().parse(arguments, positionals="mixed")
-    if parsed["against"] or parsed["self-test"]:
-        return run_against_command(parsed) if parsed["against"] else run_self_test(parsed)
+    mode = refuse_idle_flags(parsed)
+    if parsed["run"] is not None:
+        _say("-run selects tests and has no effect on benchmarks; -bench selects benchmarks")
+    if mode in ("against", "self-test"):
+        return run_against_command(parsed) if mode == "against" else run_self_test(parsed)
     shown = profile_to_show(parsed)
     plan = read_plan(parsed)
+    targets = read_checked_targets() if parsed["check"] else []
 
     from conduit.bench.run.session import Session
     from conduit.bench.run.transcript import JsonSink, TextSink, Transcript
@@ -114,14 +118,16 @@ def run(arguments: list[str]) -> int:
         transcript = Transcript(sink, verbose=parsed["v"])
         session = Session(plan, transcript, results.progress.show)
         passed = session.run(surroundings(parsed))
+        if not parsed["count"]:
+            _say("-count=0: nothing was measured")
         if passed and session.has_run_nothing:
             _say_that_nothing_ran(parsed)
         if parsed["check"]:
-            passed = _check(session, parsed, transcript) and passed
+            passed = _check(session, targets, parsed, transcript) and passed
         if parsed["save"] and session.results():
             save_run(parsed["save"], results.copy())
     if parsed["o"] is not None:  # after standard output is itself again, which FILE may be
-        from conduit.cli.files import write_file_whole
+        from conduit.files import write_file_whole
 
         write_file_whole(parsed["o"], results.copy())
     if shown is not None:
@@ -129,17 +135,21 @@ def run(arguments: list[str]) -> int:
     return 0 if passed else 1
 
 
-def _say_that_nothing_ran(parsed: Parsed) -> None:
-    """Go prints PASS and no more; a misspelt name would pass for a quick benchmark."""
+def _say(text: str) -> None:
     import sys
 
+    print(f"conduit bench: {text}", file=sys.stderr)
+
+
+def _say_that_nothing_ran(parsed: Parsed) -> None:
+    """Warn about a run without benchmarks: Go only prints PASS, so that a misspelt name looks like a success."""
     asked = [f"-{name}={parsed[name]}" for name in ("bench", "skip") if name in parsed.given]
-    found = f"no benchmark is left by {' '.join(asked)}" if asked else "no functions named bench_… were found"
-    print(f"conduit bench: {found}; -list=. prints the names there are", file=sys.stderr)
+    found = f"no benchmark matches {' '.join(asked)}" if asked else "no functions named bench_… were found"
+    _say(f"{found}; -list=. prints the names")
 
 
 def surroundings(parsed: Parsed) -> list[AbstractContextManager[object]]:
-    """What is entered before the first benchmark and left after the last: calibration is inside, imports are not."""
+    """Return the context managers around all benchmarks: calibration is inside, imports are not."""
     from conduit.bench.run.loop import is_harness_file
     from conduit.cli.profiling import Together, profile_flags_given, recordings
 
@@ -157,7 +167,9 @@ def surroundings(parsed: Parsed) -> list[AbstractContextManager[object]]:
 
 
 def read_plan(parsed: Parsed) -> Plan:
-    """What a command line means. Raises `UsageError`."""
+    """Return the plan of a command line. Raises `UsageError`."""
+    from pathlib import Path
+
     from conduit.bench.names import NameFilter
     from conduit.bench.run.discover import NoSuchPathError, find_files
     from conduit.bench.run.session import Plan
@@ -169,11 +181,11 @@ def read_plan(parsed: Parsed) -> Plan:
         raise UsageError(str(error)) from None
     except re.error as error:
         raise UsageError(f'invalid regexp in -list ("{parsed["list"]}"): {error}') from None
-    paths = parsed.positionals or [DEFAULT_FOLDER]
+    paths = read_paths(parsed.positionals, Path.cwd())
     try:
         files = find_files(paths)
     except NoSuchPathError as error:
-        raise UsageError(str(error) if parsed.positionals else NO_DEFAULT_FOLDER) from None
+        raise UsageError(str(error)) from None
     return Plan(
         files=tuple(files),
         paths=tuple(paths),
@@ -209,17 +221,27 @@ def _options(parsed: Parsed) -> Options:
     )
 
 
-def _check(session: Session, parsed: Parsed, transcript: Transcript) -> bool:
+def read_checked_targets() -> list[Target]:
+    """Return the targets of the project around the current folder. Raises `ConfigurationError` if it has none."""
     from pathlib import Path
 
-    from conduit.bench.run.allocations import unavailable_reason
     from conduit.bench.run.discover import project_root
-    from conduit.bench.run.targets import VERDICT_HEADER, judge, read_targets, verdict_row
+    from conduit.bench.run.targets import read_targets
 
     path = project_root(Path.cwd()) / "pyproject.toml"
     targets = read_targets(path)
     if not targets:
-        raise ConfigurationError(f"{path} has no [tool.conduit.targets] to check against")
+        raise ConfigurationError(
+            f"-check: {path} has no targets; write some, such as [tool.conduit.targets.NAME] time = "
+            '{ acceptable = "5ms" }'
+        )
+    return targets
+
+
+def _check(session: Session, targets: list[Target], parsed: Parsed, transcript: Transcript) -> bool:
+    from conduit.bench.run.allocations import unavailable_reason
+    from conduit.bench.run.targets import VERDICT_HEADER, judge, verdict_row
+
     reason = unavailable_reason()
     unavailable = {} if reason is None else {"B/op": reason, "allocs/op": reason}
     # A filtered run measures what it was asked for; only a whole one can miss a benchmark.
@@ -230,7 +252,7 @@ def _check(session: Session, parsed: Parsed, transcript: Transcript) -> bool:
 
 
 def print_table(transcript: Transcript, header: list[str], rows: list[list[str]]) -> None:
-    """Print rows among the results. No line of it is one of the benchmark format: its readers pass over it."""
+    """Print a table among the results; readers of the benchmark format ignore its lines."""
     import io
 
     from conduit.cli.tables import Page

@@ -20,7 +20,7 @@ _WORTH_SAYING = ("minor", "moderate", "major", "verify")
 
 def declare_gate(flags: FlagSet) -> None:
     """Declare `-gate`, which may stand alone or say `strict`; its value is "", "on" or "strict"."""
-    help = "exit 1 on regressions; -gate=strict: also if a comparison is undecided"
+    help = "exit 1 on regressions; -gate=strict: also if a comparison is undecided or missing"
     flags.flags["gate"] = Flag("gate", _parse_gate, "", help, is_switch=True)
 
 
@@ -39,7 +39,7 @@ def gates_of_project() -> Gates:
 
 
 def report_gate(judged: Sequence[Judged], unpaired: Sequence[tuple[str, str, str]], mode: str) -> int:
-    """Say on standard error what got slower, what is undecided and what has no counterpart; returns the exit status."""
+    """Print regressions, undecided rows and rows without a counterpart on standard error; return the exit status."""
     from conduit.bench.compare.exports import delta_text
     from conduit.bench.compare.verdicts import outcome
 
@@ -51,12 +51,16 @@ def report_gate(judged: Sequence[Judged], unpaired: Sequence[tuple[str, str, str
         _say(f"{row.row.name}: {row.row.unit}: {row.text}")
     for name, unit, column in unpaired:
         _say(f"{name}: {unit}: only in {column}")
-    status = result.status(strict=mode == "strict")
+    strict = mode == "strict"
+    status = result.status(strict=strict) or int(strict and bool(unpaired))
     if result.closing:
         _say(f"closed: {len(result.closing)} of {len(judged)} comparisons")
     elif result.undecided:
         state = "closed" if status else "not passed"
         _say(f"{state}: {len(result.undecided)} of {len(judged)} comparisons are undecided; raise -count")
+    if unpaired and not result.closing:
+        names = ", ".join(dict.fromkeys(name for name, _, _ in unpaired))
+        _say(f"{'closed' if status else 'not passed'}: on one side only: {names}")
     return status
 
 

@@ -1,15 +1,15 @@
-"""What changed between two documents: resources, their fields and relationships, routes and what runs before them.
+"""The difference between two documents: resources, their fields and relationships, routes and their chains.
 
-A resource is the same one when its id is (its name, where it has none), a route when method, host and path are, a field
-or relationship when its name is within its resource. What was renamed is therefore removed and added. A route's guards
-are the steps of its chain that decide who may use it; a route that writes and has lost one is told apart, for gates.
+A resource is identified by its id (by name if it has none), a route by method, host and path, a field or relationship by
+its name within its resource; a renamed one is therefore removed and added. Routes that write and are less guarded than
+before are listed apart, for gates; `guards` decides.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from conduit.metadata.guards import GuardVerdict, compare_guards
 from conduit.metadata.patterns import READ_METHODS
 from conduit.metadata.schema import Record
 
@@ -18,17 +18,9 @@ if TYPE_CHECKING:
 
     from conduit.metadata.schema import Field, Metadata, Relationship, Resource, Route
 
-_GUARDING_KINDS = frozenset(("permission", "authentication", "security"))
-_GUARDING_WORDS = frozenset(
-    "auth authenticated authentication authenticate authorize authorized authorization authorise oauth oauth2 login "  # noqa: SIM905
-    "permission permissions permitted staff admin superuser role roles scope scopes signed require required requires "
-    "token bearer jwt csrf member membership owner user".split()
-)
-_WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
-
 
 class Change(Record, frozen=True):
-    """One thing that is not as it was."""
+    """One difference."""
 
     action: str
     """added, removed or changed."""
@@ -37,35 +29,39 @@ class Change(Record, frozen=True):
     name: str
     """`Book`, `Book.title`, `POST /books`."""
     attribute: str = ""
-    """What changed of it: type, nullable, on_delete, middleware, …; empty when it was added or removed."""
+    """The attribute that changed: type, nullable, on_delete, middleware, …; empty if added or removed."""
     before: str = ""
     after: str = ""
 
 
 class LostGuard(Record, frozen=True):
-    """A route that writes and is no longer guarded by something that guarded it."""
+    """A route that writes and is less guarded than before."""
 
     route: str
     guard: str
+    """The guard that is gone, or the exemption that is new."""
+    is_exemption: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.route} {'gained' if self.is_exemption else 'lost'} {self.guard}"
 
 
 class Difference(Record, frozen=True):
-    """All changes: by kind, in the order of the newer document, removed ones after them."""
+    """All changes: by kind, in the order of the newer document, then removed ones."""
 
     changes: tuple[Change, ...]
     lost_guards: tuple[LostGuard, ...]
+    unclear_guards: tuple[GuardVerdict, ...] = ()
+    """Routes that write and whose guards were exchanged for others, stronger or weaker."""
 
 
 def difference(old: Metadata, new: Metadata) -> Difference:
-    """Everything that differs; two equal documents give none. Linear in what the documents hold."""
+    """Return everything that differs; two equal documents give no changes. Linear in the size of the documents."""
     changes = [*_resources(old, new), *_routes(old, new), *_middleware(old, new)]
-    return Difference(tuple(changes), tuple(_lost_guards(old, new)))
-
-
-def is_guard(name: str, kind: str) -> bool:
-    """Whether a step of a chain decides who may use the route: by its kind, else by the words of its name."""
-    words = {word.lower() for word in _WORD.findall(name.partition("(")[0])}
-    return kind in _GUARDING_KINDS or not words.isdisjoint(_GUARDING_WORDS)
+    verdicts = list(_verdicts(old, new))
+    lost = [guard for verdict in verdicts if verdict.verdict == "loosened" for guard in _lost_guards(verdict)]
+    unclear = [verdict for verdict in verdicts if verdict.verdict == "changed"]
+    return Difference(tuple(changes), tuple(lost), tuple(unclear))
 
 
 def _resources(old: Metadata, new: Metadata) -> Iterable[Change]:
@@ -172,17 +168,18 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _lost_guards(old: Metadata, new: Metadata) -> Iterable[LostGuard]:
+def _verdicts(old: Metadata, new: Metadata) -> Iterable[GuardVerdict]:
+    """Yield how the guards of each route that writes changed."""
     before = _by_id(old)
     for key, route in _by_id(new).items():
         if key in before and route.method.upper() not in READ_METHODS:
-            kept = {name for name, _ in _guards(route)} | set(new.middleware)
-            gone = [name for name, _ in _guards(before[key]) if name not in kept]
-            yield from (LostGuard(key, name) for name in dict.fromkeys(gone))
+            verdict = compare_guards(key, before[key], route, old, new)
+            if verdict is not None:
+                yield verdict
 
 
-def _guards(route: Route) -> list[tuple[str, str]]:
-    chain = route.details.chain if route.details else ()
-    kinds = {step.name: step.kind for step in chain}
-    named = [(name, kinds.get(name, kinds.get(name.partition("(")[0], ""))) for name in route.middleware]
-    return [(name, kind) for name, kind in named if is_guard(name, kind)]
+def _lost_guards(verdict: GuardVerdict) -> Iterable[LostGuard]:
+    if not verdict.lost:  # the same steps ask for less, as where one of them offers another alternative
+        yield LostGuard(verdict.route, f"a requirement of {_list(verdict.gained)}")
+    for name in verdict.lost:
+        yield LostGuard(verdict.route, name.removeprefix("+"), name.startswith("+"))

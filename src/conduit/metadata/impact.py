@@ -1,14 +1,17 @@
-"""What breaks when a resource is deleted: the relationships that point at it, followed by what they declare.
+"""The effects of deleting a row of a resource: the relationships that point at it, followed by what they declare.
 
-Deleting a row of a resource touches every row that holds its key. `on_delete` says what happens to those: `cascade`
-deletes them too and goes on from them, `restrict` forbids the deletion, `set_null` and `set_default` change a column,
-`none` leaves the key to the database. Where it is not declared, nothing is assumed and the effect is `undeclared`. A
-resource that several ways reach is followed once, from the first of the shortest; every relationship touched is told.
-A row of a resource that `inherits` from another (a table of its own, joined to its parent's) goes with its parent's row,
-and so touches what points at that too, the parent's other children excepted: they are other rows.
+`on_delete` says what happens to the rows that hold the key: `cascade` deletes them too and is followed, `restrict` forbids
+the deletion, `set_null` and `set_default` change a column, `none` leaves the key to the database. Without a declaration the
+effect is `undeclared`. A resource reached in several ways is followed once, from the first of the shortest; every
+relationship affected is listed once, where its column is: a child's copy of a parent's key is the same column.
 
-The side that holds the key decides. Where it declares nothing and the other end (has_many, has_one) declares an
-`on_delete`, that one counts. Many-to-many relationships touch rows of the table between, not of the other resource.
+The side that holds the key decides. Where it declares nothing, an `on_delete` at the other end (has_many, has_one)
+counts. Rows also count as deleted where only the object mapper deletes them (`delete` in its cascade); where the key
+declares nothing, the mapper sets it to null, unless it leaves the rows to the database (`passive_deletes`).
+
+Beyond keys: a row of a joined child is deleted with its parent's row and the reverse, without the parent's other children;
+a proxy is the model it stands for; rows of generic relations go with the row they point to; a many-to-many deletes rows of
+the table between, not of the other resource.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from conduit.metadata.schema import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from conduit.metadata.schema import Relationship, Resource
+    from conduit.metadata.schema import Relationship, RelationshipDetails, Resource
 
 _MEANING = {
     "cascade": "cascade",
@@ -39,7 +42,7 @@ _MEANING = {
 
 
 def normal_on_delete(text: str) -> str:
-    """One word for an `on_delete`: cascade, restrict, set_null, set_default, none, undeclared, or the text itself."""
+    """Return the normal form of an `on_delete`: cascade, restrict, set_null, set_default, none, undeclared, or the text."""
     word = text.strip().lower().replace(" ", "_").replace("-", "_")
     return _MEANING.get(word, text)
 
@@ -48,41 +51,41 @@ class Link(Record, frozen=True):
     """One relationship that a deletion goes through."""
 
     resource: str
-    """Who holds the key."""
+    """The resource that holds the key."""
     relationship: str
     target: str
-    """Whose row is deleted."""
+    """The resource whose row is deleted."""
     on_delete: str
-    """As `normal_on_delete` says it."""
+    """In the form of `normal_on_delete`."""
 
 
 class Effect(Record, frozen=True):
-    """What happens to one relationship."""
+    """The effect on one relationship."""
 
     resource: str
     relationship: str
     on_delete: str
     depth: int
-    """How many deletions lead here, from 1."""
+    """The number of deletions that lead here, from 1."""
     chain: tuple[Link, ...]
     """From the deleted resource to this one; the last link is this relationship."""
 
 
 class Impact(Record, frozen=True):
-    """All that a deletion touches, nearest first, then in document order."""
+    """All effects of a deletion, nearest first, then in document order."""
 
     resource: str
     effects: tuple[Effect, ...]
 
     @property
     def deleted(self) -> tuple[str, ...]:
-        """The other resources whose rows go too, nearest first."""
+        """The other resources whose rows are deleted too, nearest first."""
         names = [effect.resource for effect in self.effects if effect.on_delete == "cascade"]
         return tuple(name for name in dict.fromkeys(names) if name != self.resource)
 
     @property
     def deleted_by_depth(self) -> tuple[int, ...]:
-        """How many resources go at each depth, from 1; a resource counts where it is first reached."""
+        """The number of resources deleted at each depth, from 1; a resource counts where it is first reached."""
         first: dict[str, int] = {}
         for effect in self.effects:
             if effect.on_delete == "cascade" and effect.resource != self.resource:
@@ -91,96 +94,185 @@ class Impact(Record, frozen=True):
         return tuple(depths.count(depth) for depth in range(1, max(depths, default=0) + 1))
 
     @property
+    def nearest(self) -> tuple[Effect, ...]:
+        """Return one effect a resource: of its deletions the nearest, else the nearest of all; in order of the effects."""
+        found: dict[str, Effect] = {}
+        for effect in self.effects:
+            known = found.get(effect.resource)
+            if known is None or (_gravity(effect) > _gravity(known)):
+                found[effect.resource] = effect
+        chosen = set(map(id, found.values()))
+        return tuple(effect for effect in self.effects if id(effect) in chosen)
+
+    @property
     def blocked_by(self) -> tuple[Effect, ...]:
         """The relationships that forbid the deletion."""
         return tuple(effect for effect in self.effects if effect.on_delete == "restrict")
 
 
+def _gravity(effect: Effect) -> int:
+    return {"cascade": 2, "restrict": 1}.get(effect.on_delete, 0)
+
+
 def impact_of(name: str, resources: tuple[Resource, ...], by_name: Mapping[str, Resource]) -> Impact:
-    """What deleting a row of `name` touches, transitively; linear in the relationships of the document."""
-    touching = _touching(resources, by_name)
+    """Return the effects of deleting a row of `name`, transitively; linear in the relationships of the document."""
+    links = _Links(resources, by_name)
+    start = links.stored(name)
     effects: list[Effect] = []
-    followed = {name}
-    level: list[tuple[str, tuple[Link, ...]]] = [(name, ())]
+    followed = {start}
+    listed: set[Link] = set()
+    level: list[tuple[str, tuple[Link, ...]]] = [(start, ())]
     while level:
         following: list[tuple[str, tuple[Link, ...]]] = []
         for target, chain in level:
-            for link in touching.get(target, ()):
+            for link in links.touching.get(target, ()):
+                if link in listed or (link in links.of_parents and link.resource in followed):
+                    continue
+                listed.add(link)
                 longer = (*chain, link)
                 effects.append(Effect(link.resource, link.relationship, link.on_delete, len(longer), longer))
-                if link.on_delete == "cascade" and link.resource not in followed:
+                if (
+                    link.on_delete == "cascade"
+                    and link.resource not in followed
+                    and link not in links.of_parents
+                ):
                     followed.add(link.resource)
                     following.append((link.resource, longer))
         level = following
     return Impact(name, tuple(effects))
 
 
-def _touching(resources: tuple[Resource, ...], by_name: Mapping[str, Resource]) -> dict[str, list[Link]]:
-    """Resource → the links that a deletion of its rows goes through, in document order."""
-    touching: dict[str, list[Link]] = {}
-    owned = {
-        (resource.name, relationship.target_resource)
+_NO_ROWS = frozenset(("proxies", "serializes"))
+"""Relationships that hold no key."""
+
+
+class _Links:
+    """The links that a deletion goes through.
+
+    `touching`: resource → the links that a deletion of its rows goes through, in document order. `of_parents`: the links
+    from a child to its parent, whose row goes without the parent's other children.
+    """
+
+    def __init__(self, resources: tuple[Resource, ...], by_name: Mapping[str, Resource]) -> None:
+        self._resources = resources
+        self._by_name = by_name
+        self._stored = _proxied(resources)
+        self._parents = _joined_parents(resources)
+        self.touching: dict[str, list[Link]] = {}
+        self.of_parents: set[Link] = set()
+        self._add_keys()
+        self._add_parents()
+
+    def stored(self, name: str) -> str:
+        """Return the resource whose rows a proxy shows; any other name as it is."""
+        seen: set[str] = set()
+        while name in self._stored and name not in seen:
+            seen.add(name)
+            name = self._stored[name]
+        return name
+
+    def _add(self, resource: str, relationship: str, target: str, on_delete: str) -> None:
+        target = self.stored(target)
+        link = Link(resource, relationship, target, normal_on_delete(on_delete))
+        self.touching.setdefault(target, []).append(link)
+
+    def _add_keys(self) -> None:
+        owned = {
+            (resource.name, relationship.target_resource)
+            for resource in self._resources
+            for relationship in resource.relationships
+            if is_owning(relationship)
+        }
+        for resource in self._resources:
+            for relationship in resource.relationships:
+                if relationship.type not in _NO_ROWS and not self._is_repeated(resource.name, relationship):
+                    self._add_relationship(resource.name, relationship, owned)
+
+    def _is_repeated(self, name: str, relationship: Relationship) -> bool:
+        """Return whether an ancestor with rows of its own declares the relationship, and so has its column."""
+        home = relationship.details.inherited_from if relationship.details else ""
+        return bool(home) and home != name and home in self._ancestors(name)
+
+    def _ancestors(self, name: str) -> list[str]:
+        found: dict[str, None] = {}
+        waiting = [name]
+        while waiting:
+            one = waiting.pop(0)
+            above = [*self._parents.get(one, ()), *([self._stored[one]] if one in self._stored else [])]
+            for parent in above:
+                if parent not in found and parent != name:
+                    found[parent] = None
+                    waiting.append(parent)
+        return list(found)
+
+    def _add_relationship(self, name: str, relationship: Relationship, owned: set[tuple[str, str]]) -> None:
+        details = relationship.details
+        target = relationship.target_resource
+        if details is not None and relationship.type == "has_many_through" and details.through:
+            self._add_table_between(name, relationship, details.through)
+        elif is_owning(relationship):
+            self._add(name, relationship.name, target, _declared(name, relationship, self._by_name))
+        elif (details is not None and details.generic and relationship.on_delete) or _is_only_end(
+            name, relationship, owned
+        ):
+            self._add(target, relationship.name, name, relationship.on_delete)
+
+    def _add_table_between(self, name: str, relationship: Relationship, between: str) -> None:
+        details = relationship.details
+        assert details is not None
+        if between in self._by_name:  # its own keys decide, unless the object mapper deletes its rows
+            if details.cascade:
+                self._add(between, relationship.name, name, "cascade")
+        elif not details.inverse:
+            for end in dict.fromkeys((name, relationship.target_resource)):
+                self._add(between, relationship.name, end, "cascade")
+
+    def _add_parents(self) -> None:
+        """Add to every child of joined tables what points at its parents, and its parents' rows."""
+        children = {
+            (resource.name, relationship.name)
+            for resource in self._resources
+            for relationship in resource.relationships
+            if relationship.type == "inherits"
+        }
+        pointing = {
+            target: [link for link in links if (link.resource, link.relationship) not in children]
+            for target, links in self.touching.items()
+        }
+        for name in self._parents:
+            for parent in self._ancestors(name):
+                row = Link(parent, "(parent)", name, "cascade")
+                self.of_parents.add(row)
+                self.touching.setdefault(name, []).extend((row, *pointing.get(parent, ())))
+
+
+def _proxied(resources: tuple[Resource, ...]) -> dict[str, str]:
+    return {
+        resource.name: relationship.target_resource
         for resource in resources
         for relationship in resource.relationships
-        if is_owning(relationship)
+        if relationship.type == "proxies"
     }
+
+
+def _joined_parents(resources: tuple[Resource, ...]) -> dict[str, list[str]]:
+    parents: dict[str, list[str]] = {}
     for resource in resources:
         for relationship in resource.relationships:
-            if is_owning(relationship):
-                declared = relationship.on_delete or _declared_at_other_end(
-                    resource.name, relationship, by_name
-                )
-                target = relationship.target_resource
-                link = Link(resource.name, relationship.name, target, normal_on_delete(declared))
-                touching.setdefault(target, []).append(link)
-            elif _is_only_end(resource.name, relationship, owned):
-                link = Link(
-                    relationship.target_resource,
-                    relationship.name,
-                    resource.name,
-                    normal_on_delete(relationship.on_delete),
-                )
-                touching.setdefault(resource.name, []).append(link)
-    _add_parents(touching, resources)
-    return touching
+            if relationship.type == "inherits" and _is_cascade(relationship):
+                parents.setdefault(resource.name, []).append(relationship.target_resource)
+    return parents
 
 
-def _add_parents(touching: dict[str, list[Link]], resources: tuple[Resource, ...]) -> None:
-    """Adds to every child of joined tables what points at its parents."""
-    joined = [
-        (resource.name, relationship)
-        for resource in resources
-        for relationship in resource.relationships
-        if relationship.type == "inherits" and normal_on_delete(relationship.on_delete) == "cascade"
-    ]
-    children = {(name, relationship.name) for name, relationship in joined}
-    parents: dict[str, list[str]] = {}
-    for name, relationship in joined:
-        parents.setdefault(name, []).append(relationship.target_resource)
-    pointing = {
-        target: [link for link in links if (link.resource, link.relationship) not in children]
-        for target, links in touching.items()
-    }
-    for name in parents:
-        for parent in _above(name, parents):
-            if parent in pointing:
-                touching.setdefault(name, []).extend(pointing[parent])
-
-
-def _above(name: str, parents: Mapping[str, list[str]]) -> list[str]:
-    """The parents of a child and theirs, nearest first, each once."""
-    found: dict[str, None] = {}
-    waiting = list(parents.get(name, ()))
-    while waiting:
-        parent = waiting.pop(0)
-        if parent not in found and parent != name:
-            found[parent] = None
-            waiting += parents.get(parent, ())
-    return list(found)
+def _is_cascade(relationship: Relationship) -> bool:
+    details = relationship.details
+    return normal_on_delete(relationship.on_delete) == "cascade" or (
+        details is not None and "delete" in details.cascade
+    )
 
 
 def _is_only_end(name: str, relationship: Relationship, owned: set[tuple[str, str]]) -> bool:
-    """Whether a has_many or has_one declares what the side with the key, which declares nothing back, leaves out."""
+    """Return whether a has_many or has_one declares what the side with the key, which declares nothing, leaves out."""
     return (
         relationship.type in ("has_many", "has_one")
         and bool(relationship.on_delete)
@@ -188,10 +280,25 @@ def _is_only_end(name: str, relationship: Relationship, owned: set[tuple[str, st
     )
 
 
-def _declared_at_other_end(holder: str, relationship: Relationship, by_name: Mapping[str, Resource]) -> str:
-    return next(
-        (other.on_delete for other in _other_ends(holder, relationship, by_name) if other.on_delete), ""
-    )
+def _declared(holder: str, relationship: Relationship, by_name: Mapping[str, Resource]) -> str:
+    if relationship.type == "inherits" and _is_cascade(relationship):
+        return "cascade"
+    others = list(_other_ends(holder, relationship, by_name))
+    mapped = [other.details for other in others if other.details is not None and other.details.cascade]
+    if any("delete" in details.cascade for details in mapped):
+        return "cascade"
+    if relationship.on_delete:
+        return relationship.on_delete
+    if mapped:
+        return _by_object_mapper(relationship, mapped[0])
+    return next((other.on_delete for other in others if other.on_delete), "")
+
+
+def _by_object_mapper(relationship: Relationship, other: RelationshipDetails) -> str:
+    if other.passive_deletes:
+        return ""
+    nullable = relationship.details is not None and relationship.details.nullable
+    return "set_null" if nullable else "restrict"
 
 
 def _other_ends(

@@ -183,6 +183,8 @@ class RelationshipDetails(Record, frozen=True):
     target_field: str = ""
     cascade: tuple[str, ...] = ()
     """What the object mapper does with the related objects, such as `delete-orphan`."""
+    passive_deletes: str = ""
+    """`true` or `all` where the object mapper leaves related rows to the database."""
     database_on_delete: str = ""
     """What the database does, where that differs from `on_delete`."""
     documentation: str = ""
@@ -385,7 +387,7 @@ class RouteDetails(Record, frozen=True):
     id: str = ""
     name: str = ""
     kind: str = ""
-    """Empty for a plain HTTP route; websocket, webhook, mount, static."""
+    """Empty for a plain HTTP route; websocket, webhook, callback, static, redirect, unbound (no view)."""
     origin: str = ""
     certainty: str = ""
     observed: tuple[str, ...] = ()

@@ -43,7 +43,7 @@ def compile_with_engine(text: Text) -> Expression[Text]:
 
 def _import_re2() -> ModuleType | None:
     try:
-        import re2  # type: ignore[import-untyped]
+        import re2
     except ImportError:
         return None
     module: ModuleType = re2

@@ -22,7 +22,7 @@ def compile_plain(text: Text) -> Expression[Text]:
     parsed = _parse(source)
     if parsed is None:
         raise PatternUnavailableError(
-            f"cannot match the regular expression `{source}`: RE2 is not installed; {_remedy()} "
+            f"cannot match the regular expression `{source}`: RE2 is not installed; {how_to_get_re2()} "
             "(without it, plain text anchored by ^ or $ can be matched)"
         )
     literal, at_start, at_end = parsed
@@ -30,7 +30,8 @@ def compile_plain(text: Text) -> Expression[Text]:
     return _PlainExpression(wanted, at_start=at_start, at_end=at_end)
 
 
-def _remedy() -> str:
+def how_to_get_re2() -> str:
+    """Return the command that installs RE2 for this version of Python, or which versions have it."""
     if sys.version_info[:2] > _NEWEST_WITH_WHEELS:
         return "it has no package for this version of Python: use Python 3.11 to 3.15 for it"
     return f"pip install {'google-re2' if sys.version_info < (3, 15) else 'pyre2'}"

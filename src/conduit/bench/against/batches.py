@@ -1,7 +1,7 @@
-"""Single benchmarks, ready to run batch by batch: what a process does that measures in turn with another.
+"""Benchmarks run in batches of n iterations, for processes that measure in turn.
 
-`prepare` runs every benchmark once, which finds the sub-benchmarks and warms them up. A `Prepared` then runs its
-benchmark as often as wanted, n iterations a batch.
+`prepare` runs every benchmark once, which discovers and warms up the sub-benchmarks. A `Prepared` then runs one
+benchmark any number of times.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class BatchTiming:
-    """What one batch took: `n` iterations, wall time and the process's CPU time in nanoseconds."""
+    """The time of one batch: `n` iterations, wall time and the process's CPU time in nanoseconds."""
 
     n: int
     elapsed_ns: int
@@ -44,7 +44,7 @@ class BatchTiming:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One benchmark without sub-benchmarks. `name` is full and without `-N`; `path` are the names from the top."""
+    """A benchmark without sub-benchmarks. `name`: full name without `-N`; `path`: names from the top level down."""
 
     name: str
     path: tuple[str, ...]
@@ -52,19 +52,19 @@ class Prepared:
     options: Options
 
     def run_batch(self, n: int) -> BatchTiming:
-        """Run n iterations, with the set-up around them (of its parents, too), and returns what the n took.
+        """Run n iterations, with the set-up of the benchmark and its parents, and return their time.
 
-        Raises what the benchmark raises, `b.skip` and `b.fail` included.
+        Raises what the benchmark raises, including the exceptions of `b.skip` and `b.fail`.
         """
         finished = self._run_at_path(lambda run: call(run, _new(run, n)))
         return BatchTiming(n, finished.elapsed_ns, finished.cpu_ns, dict(finished.metrics))
 
     def count_allocations(self) -> tuple[AllocationCount, tuple[MeasurementWarning, ...]]:
-        """Count one operation's allocations; `allocations.unavailable_reason()` has to be None."""
+        """Count the allocations of one operation. Requires `allocations.unavailable_reason()` to be None."""
         return self._run_at_path(lambda run: count_allocations(run, call(run, _new(run, 1))))
 
     def count_bytecodes(self) -> int:
-        """Count one operation's instructions."""
+        """Count the bytecode instructions of one operation."""
         return self._run_at_path(count_instructions)
 
     def _run_at_path(self, work: Callable[[Run], _Answer]) -> _Answer:
@@ -77,7 +77,7 @@ class Prepared:
 
 
 class _SubBenchmarkRunner:
-    """Leads from a parent to one of its sub-benchmarks, and does the work there; the others are passed by."""
+    """Runs a parent benchmark only to reach one sub-benchmark, and runs `work` on it."""
 
     def __init__(self, path: tuple[str, ...], run: Run, work: Callable[[Run], object]) -> None:
         self._path = path
@@ -106,7 +106,7 @@ class _SubBenchmarkRunner:
         self._answers.append(descent.answer())
 
     def answer(self) -> object:
-        """What the work returned; raises what it raised, and `BenchmarkMisuseError` where it was not reached."""
+        """Return the result of `work`, or raise its exception; `BenchmarkMisuseError` if it was not reached."""
         if self._failure is not None:
             raise self._failure
         if not self._answers:
@@ -120,9 +120,9 @@ class _SubBenchmarkRunner:
 def prepare(
     functions: Mapping[str, BenchmarkFunction], names: NameFilter, options: Options
 ) -> tuple[list[Prepared], list[Ended]]:
-    """Run every benchmark that the filter means once; return the measurable ones, and what failed or skipped.
+    """Run every selected benchmark once; return the measurable ones, and those that failed or skipped.
 
-    `functions` is what `discover.load` returns.
+    `functions`: the result of `discover.load`.
     """
     ready: list[Prepared] = []
     ended: list[Ended] = []

@@ -1,52 +1,71 @@
-"""A against B without drift: two checkouts measured in turn, batch by batch, in pairs of fresh processes.
+"""Comparison of two checkouts, measured in turn, batch by batch, in pairs of fresh processes.
 
-Two runs one after the other compare two stretches of time on a machine that never stands still; even identical code
-differs by more than most regressions. Here both sides live at the same time, in processes that are started in
-random order, and short batches of the same number of iterations alternate in random order, so that whatever the
-machine does, it does to both. A pair stays on one core, a random one each time, because two cores are hardly ever
-equally busy (unless the benchmark waits or uses more than one core). Every pair of processes is one observation (see
-`decision`); pairs are added until every benchmark is decided or the time is used up. What is counted and does not vary
-(allocations, instructions) is counted once.
+Two runs one after the other compare two stretches of time on a machine that is never at rest; even identical code
+then differs by more than most regressions. Here both sides run at the same time, in processes that are started in
+random order, and short batches with the same number of iterations alternate in random order, so that a disturbance
+affects both. The processes of a pair share a core, chosen at random (unless the benchmark waits or uses more than one
+core), and a hash seed. Each pair is one observation (see `statistics.paired`); pairs are added until every benchmark
+is decided or the time is used up. Counts (allocations, bytecodes) are taken in several pairs, too (see `counts`).
 """
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from conduit.bench.against.counts import (
+    MIN_PROCESSES,
+    USUAL_PROCESSES,
+    decide_counts,
+    missing_counts,
+    summarize_counts,
+    varies,
+)
 from conduit.bench.against.process import BenchmarkProcess, ProcessEndedError
 from conduit.bench.compare.verdicts import Gates, closes, grade_of, worsening
-from conduit.bench.statistics.paired import PairTimes, decide, needs_more_pairs, summarize_pairs
+from conduit.bench.statistics.paired import (
+    ENOUGH_PAIRS,
+    PairTimes,
+    decide,
+    missing_evidence,
+    needs_more_pairs,
+    summarize_pairs,
+)
 from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from conduit.bench.against.counts import CountSummary
     from conduit.bench.against.worktree import Checkout
     from conduit.bench.compare.verdicts import Grade
-    from conduit.bench.statistics.paired import PairedSummary, State
+    from conduit.bench.statistics.paired import PairedSummary
 
-BATCH_NS = 3_000_000  # shorter than a scheduler's turn: on a busy machine some batches still have a core to themselves
+BATCH_NS = 3_000_000  # shorter than a scheduler's time slice: on a busy machine some batches still have a core to themselves
 MAX_BATCHES = 20
 MIN_BATCHES = 3
 TURN_NS = 2 * MAX_BATCHES * BATCH_NS
 _LABELS = ("old", "new")
 
+RowState = Literal["different", "same", "unresolved", "one-sided"]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to compare: `paths` are relative to both roots. Times in nanoseconds; `counts` are deterministic units."""
+    """What to compare. `paths`: relative to both roots. Times in nanoseconds. `counts`: units to count."""
 
     paths: tuple[str, ...]
     bench: str = "."
     skip: str = ""
     short: bool = False
     gc_mode: str = "off"
+    threads: int | None = None
     budget_ns: int = 60_000_000_000
     counts: tuple[str, ...] = ("B/op", "allocs/op")
     seed: int | None = None
@@ -59,94 +78,164 @@ class Problem(NamedTuple):
     name: str
     text: str
 
+    @property
+    def reason(self) -> str:
+        """The last line of the traceback."""
+        lines = [line.strip() for line in self.text.splitlines() if line.strip()]
+        return lines[-1] if lines else "failed"
+
 
 @dataclass(slots=True)
 class Measured:
-    """One benchmark on both sides: the batches of each pair, and what was counted, (old, new) by unit."""
+    """One benchmark on both sides: the batches of each pair, and the (old, new) counts of each pair by unit."""
 
     name: str
     pairs: list[PairTimes] = field(default_factory=list)
-    counts: dict[str, tuple[float, float]] = field(default_factory=dict)
+    counts: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     n: int = 0
     batches: int = MAX_BATCHES
     max_cpu_ratio: float = 0.0  # the most processors that a batch kept busy
+    counted: int = 0  # pairs of processes in which counts were taken
 
     @property
     def is_one_core(self) -> bool:
-        """Whether it computes, and in one thread at a time: what waits or runs in parallel may need other cores."""
+        """Whether it computes in one thread at a time; a benchmark that waits or runs in parallel may need more."""
         return 0.5 <= self.max_cpu_ratio <= 1.1
+
+    @property
+    def has_varying_counts(self) -> bool:
+        """Whether a count differed between processes of one side."""
+        return any(varies(pairs) for pairs in self.counts.values())
+
+
+class OneSided(NamedTuple):
+    """A benchmark that ran on one side only; `reason` says why the other side has no result."""
+
+    name: str
+    side: str
+    reason: str
 
 
 class AgainstRow(NamedTuple):
-    """One benchmark in one unit. `delta` is new by old - 1; `evidence` is missing where the values are counts."""
+    """One benchmark in one unit.
+
+    `delta` is new / old - 1. `paired` is set for times, `counted` for counts, neither for a benchmark that ran on one
+    side only; its missing value and `delta` are NaN. `note` says what an unresolved row lacks or a one-sided row
+    failed with.
+    """
 
     name: str
     unit: str
     old: float
     new: float
     delta: float
-    state: State
+    state: RowState
     grade: Grade
     closes_gate: bool
-    evidence: PairedSummary | None
+    paired: PairedSummary | None = None
+    counted: CountSummary | None = None
+    note: str = ""
 
 
 @dataclass(slots=True)
 class AgainstResult:
-    """What a comparison measured; `unpaired` are (name, side) of what only one side has."""
+    """The result of a comparison.
+
+    `one_sided`: benchmarks that ran on one side only. `problems`: failures that are no such row. `notes`: what to
+    know about a side or about the comparison, each a sentence.
+    """
 
     old: str
     new: str
     benchmarks: list[Measured]
-    unpaired: list[tuple[str, str]]
+    one_sided: list[OneSided]
     problems: list[Problem]
     interrupted: bool = False
-    notes: dict[str, str] = field(default_factory=dict)  # by side: what could not be counted there, and why
+    notes: list[str] = field(default_factory=list)
 
     def rows(self, gates: Gates) -> list[AgainstRow]:
-        """Every benchmark's times and counts with their verdicts; the times are one family."""
+        """Return every benchmark's times and counts with their verdicts. The times are one family, so are varying counts."""
         timed = [benchmark for benchmark in self.benchmarks if benchmark.pairs]
+        varying = sum(varies(pairs) for benchmark in timed for pairs in benchmark.counts.values())
         rows = []
         for benchmark in timed:
             rows.append(_time_row(benchmark, len(timed), gates))
-            rows += [_count_row(benchmark, unit, *pair, gates) for unit, pair in benchmark.counts.items()]
-        return rows
+            rows += [
+                _count_row(benchmark.name, unit, pairs, max(varying, 1), gates)
+                for unit, pairs in benchmark.counts.items()
+            ]
+        return rows + [_one_sided_row(entry) for entry in self.one_sided]
 
 
 def _time_row(benchmark: Measured, family: int, gates: Gates) -> AgainstRow:
-    evidence = summarize_pairs(benchmark.pairs)
-    state = decide(evidence, family)
+    summary = summarize_pairs(benchmark.pairs)
+    state = decide(summary, family)
     levels = gates.levels("sec/op")
     grade: Grade = "undecided" if state == "unresolved" else "same"
     if state == "different":
-        grade = grade_of(evidence.floor_delta, levels)
+        grade = grade_of(summary.floor_delta, levels)
     return AgainstRow(
         benchmark.name,
         "sec/op",
-        evidence.old_floor / 1e9,
-        evidence.new_floor / 1e9,
-        evidence.floor_delta,
+        summary.old_floor / 1e9,
+        summary.new_floor / 1e9,
+        summary.floor_delta,
         state,
         grade,
         closes(grade, levels),
-        evidence,
+        paired=summary,
+        note=missing_evidence(summary, family) if state == "unresolved" else "",
     )
 
 
-def _count_row(benchmark: Measured, unit: str, old: float, new: float, gates: Gates) -> AgainstRow:
-    delta = 0.0 if old == new else new / old - 1 if old else float("inf")
+def _count_row(
+    name: str, unit: str, pairs: Sequence[tuple[float, float]], family: int, gates: Gates
+) -> AgainstRow:
+    summary = summarize_counts(pairs)
+    state = decide_counts(summary, family)
     levels = gates.levels(unit)
-    grade: Grade = grade_of(worsening(delta, -1), levels) if delta else "same"
-    state: State = "different" if delta else "same"
-    return AgainstRow(benchmark.name, unit, old, new, delta, state, grade, closes(grade, levels), None)
+    grade: Grade = "undecided" if state == "unresolved" else "same"
+    if state == "different":
+        grade = grade_of(worsening(summary.delta, -1), levels)
+    note = missing_counts(summary, family) if state == "unresolved" else ""
+    if not note and summary.p is not None:
+        note = "varies between processes"
+    return AgainstRow(
+        name,
+        unit,
+        summary.old,
+        summary.new,
+        summary.delta,
+        state,
+        grade,
+        closes(grade, levels),
+        counted=summary,
+        note=note,
+    )
+
+
+def _one_sided_row(entry: OneSided) -> AgainstRow:
+    missing = "old" if entry.side == "new" else "new"
+    nan = math.nan
+    return AgainstRow(
+        entry.name,
+        "",
+        nan,
+        nan,
+        nan,
+        "one-sided",
+        "undecided",
+        False,
+        note=f"not on the {missing} side: {entry.reason}",
+    )
 
 
 def run_against(
     old: Checkout, new: Checkout, plan: Plan, progress: Callable[[str], None] = lambda text: None
 ) -> AgainstResult:
-    """Measure both sides until everything is decided or the budget is used; Ctrl-C ends it with what there is.
+    """Measure both sides until everything is decided or the budget is used up. Ctrl-C keeps what was measured.
 
-    Raises `ConduitError` where a side cannot even load, or where the sides have no benchmark in common.
+    Raises `ConduitError` if a side cannot be loaded.
     """
     comparison = _Sampling(old, new, plan, progress)
     try:
@@ -157,7 +246,7 @@ def run_against(
 
 
 class _Sampling:
-    """The state of one comparison while pairs of processes come and go."""
+    """The state of one comparison, over all its pairs of processes."""
 
     def __init__(self, old: Checkout, new: Checkout, plan: Plan, progress: Callable[[str], None]) -> None:
         self.checkouts = (old, new)
@@ -176,17 +265,31 @@ class _Sampling:
     def run(self) -> None:
         deadline = time.monotonic_ns() + self.plan.budget_ns
         while self.pairs == 0 or (self.open and time.monotonic_ns() < deadline):
-            self._run_pair(deadline)
-            self.pairs += 1
+            self._run_pair(list(self.open), deadline)
             for name in [
                 name for name, it in self.open.items() if it.pairs and not self._needs_more_pairs(it)
             ]:
                 del self.open[name]
+        # One process cannot show that a count never varies: these pairs only count, whatever the budget.
+        for _ in range(MIN_PROCESSES - 1):
+            self.open = {
+                benchmark.name: benchmark
+                for benchmark in self.result.benchmarks
+                if benchmark.pairs and benchmark.counts and benchmark.counted < MIN_PROCESSES
+            }
+            if self.open:
+                self._run_pair(list(self.open), 0)
 
     def _needs_more_pairs(self, benchmark: Measured) -> bool:
-        return needs_more_pairs(summarize_pairs(benchmark.pairs), self.family)
+        if needs_more_pairs(summarize_pairs(benchmark.pairs), self.family):
+            return True
+        return len(benchmark.pairs) < ENOUGH_PAIRS and any(
+            varies(pairs) and decide_counts(summarize_counts(pairs)) == "unresolved"
+            for pairs in benchmark.counts.values()
+        )
 
-    def _run_pair(self, deadline: int) -> None:
+    def _run_pair(self, names: list[str], deadline: int) -> None:
+        """Start both processes and give every open benchmark a turn; a `deadline` of 0 only counts."""
         with ExitStack() as stack:
             sides = self._start(stack)
             try:
@@ -194,23 +297,27 @@ class _Sampling:
             except ProcessEndedError:
                 if self.pairs == 0:
                     raise
-                raise ConduitError(f"a process that worked {self.pairs} times did not start again") from None
+                raise ConduitError(
+                    f"a process that started {self.pairs} time{'s' * (self.pairs != 1)} did not start again"
+                ) from None
             if self.pairs == 0:
-                self._meet(found)
-            names = list(self.open)
+                self._match_benchmarks(found)
+                names = list(self.open)
+            is_first = self.pairs == 0
+            self.pairs += 1
             self.rng.shuffle(names)
             self.core = self.rng.choice(self.cores) if len(self.cores) > 1 else None
-            for place, name in enumerate(names):
-                if self.pairs and time.monotonic_ns() > deadline:
+            for index, name in enumerate(names):
+                if deadline and not is_first and time.monotonic_ns() > deadline:
                     return
                 self.progress(
-                    f"pair {self.pairs + 1}, {len(self.open)} to decide: {name} ({place + 1}/{len(names)})"
+                    f"pair {self.pairs}, {len(self.open)} to decide: {name} ({index + 1}/{len(names)})"
                 )
-                if not self._take_turn(sides, self.open[name]):
+                if not self._take_turn(sides, self.open[name], times=deadline > 0):
                     return
 
     def _start(self, stack: ExitStack) -> tuple[BenchmarkProcess, BenchmarkProcess]:
-        """Start both processes, in random order: the first is often the quicker one."""
+        """Start both processes, in random order: the first is often the faster one."""
         plan = self.plan
         setup = {
             "paths": plan.paths,
@@ -218,45 +325,68 @@ class _Sampling:
             "skip": plan.skip,
             "gc": plan.gc_mode,
             "short": plan.short,
+            "threads": plan.threads,
+            "versions": self.pairs == 0,
         }
         order = [0, 1]
         self.rng.shuffle(order)
+        seed = self._hash_seed()
         started = {
-            index: stack.enter_context(BenchmarkProcess(self.checkouts[index], setup)) for index in order
+            index: stack.enter_context(BenchmarkProcess(self.checkouts[index], setup, seed))
+            for index in order
         }
         return started[0], started[1]
 
+    def _hash_seed(self) -> int | None:
+        """Return a seed for both processes of a pair; None if the user has fixed one."""
+        if os.environ.get("PYTHONHASHSEED", "random") != "random":
+            return None
+        return self.rng.randrange(1, 1 << 32)
+
     def _pattern(self) -> str:
-        """A pattern for what is still open, so that processes prepare nothing else."""
+        """Return a pattern for the open benchmarks, so that processes prepare nothing else."""
         names = [name.partition(":")[2] for name in self.open]
         if any(character in name for name in names for character in "[]()|\\"):
             return self.plan.bench
         return "|".join("/".join(f"^{re.escape(level)}$" for level in name.split("/")) for name in names)
 
-    def _meet(self, found: Sequence[dict[str, Any]]) -> None:
-        for label, answer in zip(_LABELS, found, strict=True):
-            self.result.problems += [
-                Problem(label, entry["name"], entry["text"]) for entry in answer["problems"]
-            ]
-        ready = [answer["ready"] for answer in found]
-        failed = {problem.name for problem in self.result.problems}
-        common = [name for name in ready[1] if name in set(ready[0])]
-        self.result.unpaired = [
-            (name, label)
-            for label, names, others in (("old", ready[0], ready[1]), ("new", ready[1], ready[0]))
-            for name in names
-            if name not in others and name not in failed
+    def _match_benchmarks(self, found: Sequence[dict[str, Any]]) -> None:
+        problems = [
+            Problem(label, entry["name"], entry["text"])
+            for label, answer in zip(_LABELS, found, strict=True)
+            for entry in answer["problems"]
         ]
-        self.result.benchmarks = [Measured(name) for name in common]
+        ready = [answer["ready"] for answer in found]
+        both = set(ready[0]) & set(ready[1])
+        self.result.one_sided = [
+            OneSided(name, label, _reason_of(name, other, problems))
+            for label, other, names in (("old", "new", ready[0]), ("new", "old", ready[1]))
+            for name in names
+            if name not in both
+        ]
+        # A failure of the old side alone is in its benchmarks' rows: they may need code that is new.
+        explained = {(entry.side, entry.reason) for entry in self.result.one_sided}
+        self.result.problems = [
+            problem
+            for problem in problems
+            if problem.side == "new" or ("new", problem.reason) not in explained
+        ]
+        self.result.benchmarks = [Measured(name) for name in ready[1] if name in both]
         self.open = {benchmark.name: benchmark for benchmark in self.result.benchmarks}
-        self.family = max(len(common), 1)
+        self.family = max(len(self.open), 1)
+        self.result.notes += _differing_versions(found)
 
-    def _take_turn(self, sides: tuple[BenchmarkProcess, BenchmarkProcess], benchmark: Measured) -> bool:
-        """Give one benchmark its batches in this pair; return whether the processes are still of use."""
+    def _take_turn(
+        self, sides: tuple[BenchmarkProcess, BenchmarkProcess], benchmark: Measured, *, times: bool
+    ) -> bool:
+        """Give one benchmark its counts and batches in this pair; return False if the processes are of no more use."""
         try:
             self._pin_to_cores(sides, self.cores)
-            if self.pairs == 0:
+            if benchmark.counted < USUAL_PROCESSES or benchmark.has_varying_counts:
                 self._count(sides, benchmark)
+            if not times:
+                return True
+            if not benchmark.n:
                 self._calibrate(sides, benchmark)
             if benchmark.is_one_core and self.core is not None:
                 self._pin_to_cores(sides, [self.core])
@@ -277,14 +407,12 @@ class _Sampling:
 
     def _give_up(self, benchmark: Measured, side: str, text: str) -> None:
         self.result.problems.append(Problem(side, benchmark.name, text))
-        del self.open[benchmark.name]
+        self.open.pop(benchmark.name, None)
 
     def _batches(self, sides: tuple[BenchmarkProcess, BenchmarkProcess], benchmark: Measured) -> PairTimes:
         times: tuple[list[float], list[float]] = ([], [])
-        for index in self._order():
-            self._batch(
-                sides, index, benchmark, benchmark.n
-            )  # warms caches and the processor up; not counted
+        for index in self._order():  # a warm-up of caches and the processor's clock, not counted
+            self._batch(sides, index, benchmark, benchmark.n)
         for _ in range(benchmark.batches):
             for index in self._order():
                 times[index].append(self._batch(sides, index, benchmark, benchmark.n) / benchmark.n)
@@ -301,7 +429,7 @@ class _Sampling:
             raise _BenchmarkFailedError(_LABELS[index], answer["failed"])
         elapsed = max(float(answer["elapsed_ns"]), 1.0)
         if elapsed > BATCH_NS / 10:
-            # The most and not the mean: on a busy machine a batch waits for its turn, too.
+            # The maximum and not the mean: on a busy machine a batch waits for its turn, too.
             benchmark.max_cpu_ratio = max(benchmark.max_cpu_ratio, answer["cpu_ns"] / elapsed)
         return elapsed
 
@@ -326,15 +454,38 @@ class _Sampling:
             if "failed" in answer:
                 raise _BenchmarkFailedError(_LABELS[index], answer["failed"])
             if answer["reason"]:
-                self.result.notes.setdefault(_LABELS[index], f"B/op and allocs/op: n/a, {answer['reason']}")
+                note = f"{_LABELS[index]} side: B/op and allocs/op: n/a, {answer['reason']}"
+                if note not in self.result.notes:
+                    self.result.notes.append(note)
             counts.append(answer["counts"])
-        benchmark.counts = {
-            unit: (counts[0][unit], counts[1][unit]) for unit in counts[0] if unit in counts[1]
-        }
+        benchmark.counted += 1
+        for unit in counts[0]:
+            if unit in counts[1]:
+                benchmark.counts.setdefault(unit, []).append((counts[0][unit], counts[1][unit]))
+
+
+def _reason_of(name: str, side: str, problems: Sequence[Problem]) -> str:
+    """Return why a benchmark has no result on a side: its own failure, its parent's or its file's."""
+    for problem in problems:
+        if problem.side != side:
+            continue
+        if name == problem.name or name.startswith((problem.name + "/", problem.name + ":")):
+            return problem.reason
+    return "no such benchmark there"
+
+
+def _differing_versions(found: Sequence[dict[str, Any]]) -> list[str]:
+    old, new = (answer.get("versions", {}) for answer in found)
+    differing = [
+        f"{name} {old[name]} (old) and {new[name]} (new)"
+        for name in sorted(old.keys() & new.keys())
+        if old[name] != new[name]
+    ]
+    return [f"different versions are imported: {', '.join(differing)}"] if differing else []
 
 
 class _BenchmarkFailedError(Exception):
-    """A benchmark raised an exception on one side; the process goes on."""
+    """A benchmark raised an exception on one side; the process continues."""
 
     def __init__(self, side: str, text: str) -> None:
         super().__init__(text)

@@ -27,16 +27,23 @@ class ProcessEndedError(ConduitError):
 
 
 class BenchmarkProcess:
-    """One process that runs a checkout's benchmarks. Use it in a `with` block: the process ends there."""
+    """A process that runs a checkout's benchmarks; a context manager that ends it.
 
-    def __init__(self, checkout: Checkout, setup: dict[str, Any]) -> None:
+    `hash_seed` is its PYTHONHASHSEED; None leaves the environment's.
+    """
+
+    def __init__(self, checkout: Checkout, setup: dict[str, Any], hash_seed: int | None = None) -> None:
         self.checkout = checkout
+        environment = dict(os.environ)
+        if hash_seed is not None:
+            environment["PYTHONHASHSEED"] = str(hash_seed)
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
         self._process = subprocess.Popen(
             [checkout.python, "-P", "-B", "-u", str(_WORKER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
+            env=environment,
             text=True,
             encoding="utf-8",
         )
@@ -74,12 +81,12 @@ class BenchmarkProcess:
             return
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Send a request and waits for its answer. Raises `ProcessEndedError` where the process is gone."""
+        """Send a request and return its answer. Raises `ProcessEndedError` if the process has ended."""
         self._send(request)
         return self.receive()
 
     def receive(self) -> dict[str, Any]:
-        """Wait for an answer; the first one, without a request, says which benchmarks there are."""
+        """Wait for an answer; the first, without a request, lists the benchmarks."""
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
             raise ProcessEndedError(f"{self.checkout.name}: the process ended ({self._ending()})")

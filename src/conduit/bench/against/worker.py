@@ -1,12 +1,12 @@
-"""One side of a comparison: a process that runs batches of benchmarks when it is told to.
+"""A worker process of `--against`: runs batches of one side's benchmarks on request.
 
-This file is run as a program (`python -P worker.py`), possibly by an interpreter in whose environment nobody has
-installed this package. It measures with the side's own `conduit` where there is one, so that a checkout of this
-project is measured by itself, and else with the one that the comparing process has: found by name, without putting
-the folder around it, and everything else in there, on the path.
+This file runs as a program (`python -P worker.py`), possibly in an environment without this package. It measures
+with the side's own `conduit` if there is one, so that a checkout of this project is measured by itself, and otherwise
+with the comparing process's: an import hook finds that package by name, without adding its folder, and everything
+else in it, to the path.
 
-It reads one JSON request a line and answers each with one JSON line, over file descriptors that the benchmarks do
-not know; what they print goes to standard error.
+It reads one JSON request per line and answers each with one JSON line, over file descriptors that benchmarks do not
+use; their own output goes to standard error.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class _FallBackOn:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: object = None
     ) -> ModuleSpec | None:
-        """Called after all ordinary places have been searched."""
+        """Find `conduit` after all ordinary finders have failed."""
         return PathFinder.find_spec(name, [self.folder]) if name == "conduit" else None
 
 
 def main() -> None:
-    """Serve requests until the other side closes the pipe."""
+    """Serve requests until the comparing process closes the pipe."""
     requests, answers = _own_streams()
     # Ctrl-C goes to the whole group; the comparing process decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -89,10 +89,11 @@ class _Side:
         from conduit.bench.run.discover import find_files, load
         from conduit.bench.run.measure import Options
 
+        self.reports_versions: bool = setup["versions"]
         self.ready: dict[str, Any] = {}
         self.problems: list[dict[str, str]] = []
         names = NameFilter(setup["bench"], setup["skip"])
-        options = Options(gc_mode=setup["gc"], short=setup["short"])
+        options = Options(gc_mode=setup["gc"], short=setup["short"], threads=setup["threads"])
         for file in find_files([path for path in setup["paths"] if Path(path).exists()]):
             try:
                 functions = load(file)
@@ -106,12 +107,13 @@ class _Side:
                     self.problems.append({"name": f"{file.package}:{end.name}", "text": "\n".join(end.log)})
 
     def found(self) -> dict[str, Any]:
-        return {"ready": list(self.ready), "problems": self.problems}
+        versions = _versions_in_use() if self.reports_versions else {}
+        return {"ready": list(self.ready), "problems": self.problems, "versions": versions}
 
     def serve(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One batch, or one count of what never varies; an exception of the benchmark is an answer, too."""
-        benchmark = self.ready[request["name"]]
+        """Run one batch or count; an exception of the benchmark is an answer, too."""
         try:
+            benchmark = self.ready[request["name"]]
             if "n" in request:
                 batch = benchmark.run_batch(request["n"])
                 return {"elapsed_ns": batch.elapsed_ns, "cpu_ns": batch.cpu_ns}
@@ -127,13 +129,25 @@ class _Side:
         counts: dict[str, float] = {}
         reason = unavailable_reason() if "allocs/op" in units else None
         if "allocs/op" in units and reason is None:
-            counted, warnings = benchmark.count_allocations()
-            if not warnings:
-                counts["B/op"] = counted.bytes // counted.n
-                counts["allocs/op"] = counted.allocations // counted.n
+            counted, _ = benchmark.count_allocations()
+            # Not rounded: what is no whole number per operation is an average, and varies.
+            counts["B/op"] = counted.bytes / counted.n
+            counts["allocs/op"] = counted.allocations / counted.n
         if "bytecodes/op" in units:
             counts["bytecodes/op"] = benchmark.count_bytecodes()
         return {"counts": counts, "reason": reason}
+
+
+def _versions_in_use() -> dict[str, str]:
+    """Return the versions of the distributions whose modules have been imported."""
+    from importlib import metadata
+
+    versions: dict[str, str] = {}
+    for module, distributions in metadata.packages_distributions().items():
+        if module in sys.modules and not module.startswith("_"):
+            for name in distributions:
+                versions[name] = metadata.version(name)
+    return versions
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The other side of a comparison: a checkout of another revision, and an environment in which it runs.
+"""The old side of a comparison: a checkout of another revision, and its environment.
 
-A revision is checked out with `git worktree add --detach` into a temporary folder, hooks left out, and removed
-afterwards; the user's checkout and index are only read. Its environment is made once for each revision and kept
-under the cache folder, complete or not at all.
+A revision is checked out with `git worktree add --detach` into a temporary folder, without hooks, and removed
+afterwards; the user's checkout and index are only read. Its environment is built once per revision and kept in the
+cache folder, complete or not at all.
 """
 
 from __future__ import annotations
@@ -35,12 +35,16 @@ _INSTALLABLE = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 class Checkout(NamedTuple):
-    """A folder with code, the interpreter that runs it, and what goes before that interpreter's path."""
+    """A folder with code, its interpreter, and the folders to put before that interpreter's path.
+
+    `is_temporary`: the folder was made for this comparison and may be changed.
+    """
 
     name: str
     root: Path
     python: str
     import_from: tuple[str, ...]
+    is_temporary: bool = False
 
 
 class CheckoutError(ConduitError):
@@ -152,11 +156,11 @@ def _checkout(
     installable = any((tree / file).is_file() for file in _INSTALLABLE)
     locked = any((tree / file).is_file() for file in (*_LOCKS, *_REQUIREMENTS))
     if environment == "shared" or not (installable or locked):
-        return Checkout(name, tree, sys.executable, source_folders(tree))
+        return Checkout(name, tree, sys.executable, source_folders(tree), True)
     folder = cache_folder() / "environments" / f"{tree.name}-{commit[:16]}-{_interpreter_key()}"
     if not (folder / "bin" / "python").exists():
         _install(folder, tree, _requirements(tree, notify), installable)
-    return Checkout(name, tree, str(folder / "bin" / "python"), ())
+    return Checkout(name, tree, str(folder / "bin" / "python"), (), True)
 
 
 def _requirements(tree: Path, notify: Callable[[str], None]) -> Path | None:

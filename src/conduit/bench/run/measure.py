@@ -36,7 +36,7 @@ class Options:
     """How to run: times in nanoseconds.
 
     `iterations` fixes n where it is not None, else n grows until `goal_ns`. `processors` is Go's `-cpu` list.
-    `gc_mode` is what the garbage gc_mode does while the clock runs: "off", "on" (as in production), or
+    `gc_mode` is what the garbage collector does while the clock runs: "off", "on" (as in production), or
     "collect" (off, with one full collection at the end of each run, which counts). It always collects before.
     """
 

@@ -127,7 +127,8 @@ class Session:
         for file, functions in loaded:
             begin = time.perf_counter()
             self._transcript.begin_package(file.package, [], [])
-            names = [name for name in functions if self._plan.listed.search(name)]
+            selected = self._select(functions)
+            names = [name for name in selected if self._plan.listed.search(name)]
             self._transcript.list_names(names, time.perf_counter() - begin)
 
     def _run_files(self, loaded: list[tuple[BenchmarkFile, dict[str, BenchmarkFunction]]]) -> None:

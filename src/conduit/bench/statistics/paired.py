@@ -1,26 +1,36 @@
-"""What interleaved batches in pairs of processes say of a difference: a floor, a typical difference, one verdict.
+"""Verdicts over interleaved batches in pairs of processes: a floor, a typical difference, a decision.
 
-A pair of processes shares its stretch of time and its core, and its batches alternate: whatever the machine does, it
-does to both. Every pair is one observation. Values inside a process are not independent and are never pooled.
+The two processes of a pair share a stretch of time, a core and a hash seed, and their batches alternate, so that
+whatever the machine does, it does to both. Each pair is one observation. Values inside a process are not independent
+and are never pooled.
 
-There are two views of the same batches. The *floor* of a side is its quickest batch in all processes: noise only ever
-makes code slower, so floors come close to what the code costs. One lucky process can move a floor, though. The
-*typical* difference is the median over the pairs of each pair's own ratio (the median of its batches' ratios, each
-with its neighbour in time). A spell of noise that hits few pairs leaves it alone. Whether it is more than chance says
-the signed-rank test on the pairs: were both sides the same code, each pair could as well have come out the other way
-round, since the order within a pair is random.
+Two summaries of the same batches. The *floor* of a side is its fastest batch in all processes: noise only slows code
+down, so floors approach the code's own cost, but one lucky process can move a floor. The *typical* difference is the
+median over the pairs of each pair's ratio, which is the median of its batches' ratios, each with its neighbour in
+time; a disturbance of a few pairs does not move it.
 
-The sides differ where both views point the same way, together lie beyond the resolution, and the test says that this
-is not chance; they are the same where their mean lies within it and neither is far outside. All else is unresolved, which is not "no difference": the
-quickest runs and most runs tell different stories, or there is too little evidence.
+The sides differ if both summaries point the same way, their mean is beyond the resolution, and one of two tests
+rejects chance:
+
+- the signed-rank test over pairs. Under the null hypothesis each pair's sign is random, because the order within a
+  pair is randomised. With k pairs its p-value is at least 2^(1-k), so the number of pairs it needs grows with the
+  number of benchmarks that are decided together (Bonferroni's correction).
+- for large differences, Student's t test over the pairs' log ratios, from four pairs on and only if every pair and the
+  floors differ by more than 10 % in the same direction. The test is repeated after each pair, so each repetition may
+  use only half of the error that is left (alpha spending). Heavy-tailed noise makes the test conservative.
+
+They are the same if the mean of both summaries is within the resolution and neither is far outside. All else is
+unresolved, which is not "no difference". `benchmarks/sequential_rule.py` simulates the error of the whole rule.
 """
 
 from __future__ import annotations
 
 import math
 from itertools import groupby
-from statistics import NormalDist, median
+from statistics import NormalDist, fmean, median, stdev
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from conduit.bench.statistics.samples import student_p
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,34 +38,41 @@ if TYPE_CHECKING:
 State = Literal["different", "same", "unresolved"]
 
 RESOLUTION = 0.025
-"""Differences below this are the same: alignment and hash seeds move identical code by about as much."""
+"""Smaller differences count as none: alignment and hash seeds move identical code by about as much."""
 FAR_OUTSIDE = 1.6 * RESOLUTION
-"""One view alone at this distance speaks against "the same": nearly opposite views have a small mean, too."""
+"""A single summary this far out contradicts "the same": opposite summaries have a small mean, too."""
 CLEARLY_SAME = 0.01
 CLEARLY_DIFFERENT = 0.1
 MIN_PAIRS = 6
 USUAL_PAIRS = 10
 ENOUGH_PAIRS = 16
 ALPHA = 0.04
-_MAX_EXACT_PAIRS = 40  # pairs; beyond them the normal approximation is good to three places
+MIN_EARLY_PAIRS = 4
+LARGE = 0.10
+EARLY_ALPHA = 0.01
+NOISY = 0.05
+"""Standard deviation of the pairs' log ratios above which more pairs help little: the machine is too noisy."""
+_MAX_EXACT_PAIRS = 40  # the normal approximation is good to three digits beyond
 
 
 class PairTimes(NamedTuple):
-    """The batches of one pair of processes: nanoseconds an operation, old and new, in the order they were run."""
+    """The batches of one pair of processes: nanoseconds per operation, old and new, in the order they were run."""
 
     old: tuple[float, ...]
     new: tuple[float, ...]
 
     def log_ratio(self) -> float:
-        """The median of the logarithms of new by old, each batch with its neighbour in time."""
+        """Return the median of log(new / old) over the batches, each with its neighbour in time."""
         return median(math.log(new / old) for old, new in zip(self.old, self.new, strict=True))
 
 
 class PairedSummary(NamedTuple):
-    """What the pairs of one benchmark say so far. Differences are shares of the old side (0.05: 5 % more).
+    """The evidence of the pairs of one benchmark. Differences are shares of the old side (0.05: 5 % more).
 
-    Floors and typical costs are nanoseconds. `typical_delta` is the median of the pairs' own ratios, less one: it is
-    close to, but not, the ratio of the two typical costs, which are medians of the processes' medians.
+    Floors and typical costs are nanoseconds. `typical_delta` is the median of the pairs' ratios minus one: close to,
+    but not, the ratio of the two typical costs, which are medians of the processes' medians. `spread` is the standard
+    deviation of the pairs' log ratios. `smallest_delta` is the smallest difference of any pair if all pairs have the
+    same sign, else 0. `large_p` is the p-value of the t test.
     """
 
     pairs: int
@@ -66,15 +83,18 @@ class PairedSummary(NamedTuple):
     new_typical: float
     typical_delta: float
     typical_p: float
+    spread: float = 0.0
+    smallest_delta: float = 0.0
+    large_p: float = 1.0
 
     @property
     def delta(self) -> float:
-        """The difference that is judged: the mean of both views."""
+        """The difference that is judged: the mean of both summaries."""
         return (self.floor_delta + self.typical_delta) / 2
 
 
 def summarize_pairs(pairs: Sequence[PairTimes]) -> PairedSummary:
-    """Compute both differences, and the p-value of the typical one; there has to be at least one pair."""
+    """Compute both differences and their p-values from at least one pair."""
     old_floor, new_floor = min(min(pair.old) for pair in pairs), min(min(pair.new) for pair in pairs)
     ratios = [pair.log_ratio() for pair in pairs]
     return PairedSummary(
@@ -86,13 +106,33 @@ def summarize_pairs(pairs: Sequence[PairTimes]) -> PairedSummary:
         new_typical=median(median(pair.new) for pair in pairs),
         typical_delta=math.expm1(median(ratios)),
         typical_p=signed_rank_p(ratios),
+        spread=stdev(ratios) if len(ratios) > 1 else 0.0,
+        smallest_delta=_smallest_delta(ratios),
+        large_p=_t_test_p(ratios),
     )
 
 
-def signed_rank_p(differences: Sequence[float]) -> float:
-    """Wilcoxon's signed-rank test, two-sided: how likely such a rank sum is if each sign is a coin's.
+def _smallest_delta(ratios: Sequence[float]) -> float:
+    if min(ratios) > 0:
+        return math.expm1(min(ratios))
+    return math.expm1(max(ratios)) if max(ratios) < 0 else 0.0
 
-    Zeros are left out and ties share their ranks. Exact up to 40 differences, the normal approximation beyond.
+
+def _t_test_p(ratios: Sequence[float]) -> float:
+    """Return the two-sided p-value of Student's t test that the mean is 0; 1 for a single pair."""
+    if len(ratios) < 2:
+        return 1.0
+    spread = stdev(ratios)
+    mean = fmean(ratios)
+    if not spread:
+        return 0.0 if mean else 1.0
+    return student_p(abs(mean) / spread * math.sqrt(len(ratios)), len(ratios) - 1)
+
+
+def signed_rank_p(differences: Sequence[float]) -> float:
+    """Return the two-sided p-value of Wilcoxon's signed-rank test.
+
+    Zeros are excluded and ties share their ranks. Exact up to 40 differences, the normal approximation beyond.
     """
     ranks, positive = _doubled_ranks([difference for difference in differences if difference])
     if not ranks:
@@ -102,7 +142,7 @@ def signed_rank_p(differences: Sequence[float]) -> float:
     if len(ranks) > _MAX_EXACT_PAIRS:
         spread = math.sqrt(sum(rank * rank for rank in ranks)) / 2
         return min(1.0, 2 * NormalDist().cdf((least + 1 - total / 2) / spread))
-    ways = [1] + [0] * least  # ways[s]: how many choices of signs give the sum s
+    ways = [1] + [0] * least  # ways[s]: number of sign choices whose rank sum is s
     for rank in ranks:
         for s in range(least, rank - 1, -1):
             ways[s] += ways[s - rank]
@@ -110,7 +150,7 @@ def signed_rank_p(differences: Sequence[float]) -> float:
 
 
 def _doubled_ranks(differences: Sequence[float]) -> tuple[list[int], int]:
-    """Twice the rank of each by its size (whole numbers also with ties), and the sum of those of positive ones."""
+    """Return twice the rank of each difference by size (integers even with ties), and the sum for positive ones."""
     ranks: list[int] = []
     positive = 0
     for _, group in groupby(sorted(differences, key=abs), key=abs):
@@ -121,28 +161,56 @@ def _doubled_ranks(differences: Sequence[float]) -> tuple[list[int], int]:
     return ranks, positive
 
 
-def decide(evidence: PairedSummary, family: int = 1) -> State:
-    """The state of a benchmark, one of `family` that are decided together (Bonferroni's correction)."""
-    if evidence.pairs < MIN_PAIRS:
+def decide(summary: PairedSummary, family: int = 1) -> State:
+    """Return the state of a benchmark, one of `family` that are decided together (Bonferroni's correction)."""
+    if _is_clearly_large(summary, family):
+        return "different"
+    if summary.pairs < MIN_PAIRS:
         return "unresolved"
-    floor, typical = evidence.floor_delta, evidence.typical_delta
-    if abs(evidence.delta) > RESOLUTION:
+    floor, typical = summary.floor_delta, summary.typical_delta
+    if abs(summary.delta) > RESOLUTION:
         agree = floor * typical > 0 and min(abs(floor), abs(typical)) > RESOLUTION / 2
-        return "different" if agree and evidence.typical_p * family <= ALPHA else "unresolved"
+        return "different" if agree and summary.typical_p * family <= ALPHA else "unresolved"
     return "same" if max(abs(floor), abs(typical)) <= FAR_OUTSIDE else "unresolved"
 
 
-def needs_more_pairs(evidence: PairedSummary, family: int = 1) -> bool:
-    """Whether more pairs could settle what these have not: the sampling goes on while this holds.
+def _is_clearly_large(summary: PairedSummary, family: int) -> bool:
+    repetition = summary.pairs - MIN_EARLY_PAIRS
+    if repetition < 0 or summary.large_p * family > EARLY_ALPHA / 2 ** (repetition + 1):
+        return False
+    smallest, floor = summary.smallest_delta, summary.floor_delta
+    return min(abs(smallest), abs(floor)) > LARGE and smallest * floor > 0
 
-    Few pairs do where the difference is large, some more where there is hardly any; one near the resolution could
-    still be the luck of few processes.
+
+def needs_more_pairs(summary: PairedSummary, family: int = 1) -> bool:
+    """Return whether to continue sampling.
+
+    Few pairs are enough for a large difference, more for hardly any; a difference near the resolution could still be
+    the luck of a few processes.
     """
-    state = decide(evidence, family)
+    state = decide(summary, family)
     if state == "unresolved":
         return True
-    if evidence.pairs >= ENOUGH_PAIRS:
+    if summary.pairs >= ENOUGH_PAIRS:
         return False
     if state == "different":
-        return abs(evidence.delta) < CLEARLY_DIFFERENT
-    return evidence.pairs < USUAL_PAIRS or abs(evidence.delta) > CLEARLY_SAME
+        return abs(summary.delta) < CLEARLY_DIFFERENT
+    return summary.pairs < USUAL_PAIRS or abs(summary.delta) > CLEARLY_SAME
+
+
+def fewest_pairs(family: int) -> int:
+    """Return the number of pairs below which the signed-rank test cannot see a difference among `family`."""
+    return max(MIN_PAIRS, 1 + math.ceil(math.log2(family / ALPHA)))
+
+
+def missing_evidence(summary: PairedSummary, family: int = 1) -> str:
+    """Return what an unresolved benchmark lacks: pairs, or a quiet machine."""
+    fewest = fewest_pairs(family)
+    if summary.spread > NOISY:
+        return f"needs a quiet machine: pairs spread by ±{summary.spread:.0%}"
+    if summary.pairs < fewest:
+        return f"needs pairs: {summary.pairs} of at least {fewest}"
+    floor, typical = summary.floor_delta, summary.typical_delta
+    if floor * typical <= 0 or min(abs(floor), abs(typical)) <= RESOLUTION / 2:
+        return f"needs a quiet machine: fastest {floor:+.1%}, typical {typical:+.1%}"
+    return f"needs pairs: more than {summary.pairs}"

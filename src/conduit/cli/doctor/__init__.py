@@ -1,41 +1,54 @@
-"""`conduit doctor`: what this installation can measure, what each missing thing costs, and what the machine resolves.
+"""`conduit doctor`: what this installation can measure, what you lose without each missing thing, and how to get it.
 
-`examination.py` looks at the installation, `machine.py` at what it stands on, `self_test.py` measures identical code
-against itself. Each finding is `ok`, a `note` (something could be better) or `lost` (something conduit measures elsewhere
-cannot be measured here). Exit status 1 where anything is lost, otherwise 0: noise, a missing browser or Graphviz
-are no failure of the installation. Findings go to standard output.
+`examination.py` examines the installation, `machine.py` the machine under it; `self_test.py` measures identical code against
+itself. Exit status 1 where a finding is `lost`, otherwise 0: noise, a missing browser or Graphviz are no failure of the
+installation. Findings go to standard output.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # as in conduit.cli: `typing` would be most of what the help text costs
+TYPE_CHECKING = False  # as in conduit.cli: `typing` would be most of what the help text takes
 if TYPE_CHECKING:
     from conduit.cli.doctor.finding import Finding
     from conduit.cli.flags import Parsed
 
-_USAGE = """usage: conduit doctor [-self-test=false] [-budget TIME]
+_USAGE = """usage: conduit doctor [-self-test] [-budget TIME]
 
-Says what this installation can measure, what each missing thing costs and how to get it; then measures identical
-code against itself, to say how small a difference can be told apart on this machine as it is now.
-Exit status 1 where something cannot be measured at all."""
+Says what this installation can measure, what you lose without each missing thing and how to get it; then the one
+thing worth doing next. With -self-test, measures identical code against itself to say how small a difference can be
+told apart on this machine as it is now. Exit status 1 where something cannot be measured at all."""
 
 _LEAST_BUDGET_NS = 1_000_000_000
 
 
 def run(arguments: list[str]) -> int:
-    """Prints the findings, then the result of the self-test."""
+    """Print the findings, what to do next and, if asked for, the result of the self-test; return the exit status."""
     from conduit.cli.doctor import examination, machine
 
     parsed = _parse(arguments)
-    findings = [*examination.examine(), *machine.examine()]
+    installation, surroundings = examination.examine(), machine.examine()
+    findings = [*installation, *surroundings]
     _print(findings)
     if parsed["self-test"]:
         from conduit.cli.doctor.self_test import run_self_test
 
-        # Before the test, not after: whoever waits for it should know for what.
+        # Announced before it runs, because it takes as long as its budget.
         print(f"\nself-test: identical code measured against itself for {parsed['budget']}", flush=True)
         print(run_self_test(parsed["budget"]))
+    print(f"\nNext: {next_step([*surroundings, *installation])}")
     return 1 if any(finding.state == "lost" for finding in findings) else 0
+
+
+def next_step(findings: list[Finding]) -> str:
+    """Return the one thing worth doing: the remedy of the first thing lost, else of the first note.
+
+    Noise comes before what is missing: it makes numbers less certain, and the other takes none away.
+    """
+    for state in ("lost", "note"):
+        for finding in findings:
+            if finding.state == state and finding.remedy:
+                return f"{finding.remedy} ({finding.name})"
+    return "nothing is missing; `conduit bench` measures, `conduit run -cpuprofile=cpu.prof PROGRAM` profiles"
 
 
 def _parse(arguments: list[str]) -> Parsed:
@@ -43,7 +56,7 @@ def _parse(arguments: list[str]) -> Parsed:
     from conduit.errors import UsageError
 
     flags = FlagSet(_USAGE)
-    flags.switch("self-test", "measure identical code against itself", default=True)
+    flags.switch("self-test", "measure identical code against itself")
     flags.option("budget", "time for the self-test", default="10s", parse=_budget, metavar="TIME")
     parsed = flags.parse(arguments, positionals="mixed")
     if parsed.positionals:
@@ -63,6 +76,6 @@ def _print(findings: list[Finding]) -> None:
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         print(f"{finding.name:<{width}}  {finding.state:<4}  {finding.found}")
-        for label, text in (("costs", finding.cost), ("remedy", finding.remedy)):
+        for label, text in (("Effect", finding.effect), ("Remedy", finding.remedy)):
             if text:
                 print(f"{'':<{width}}        {label}: {text}")

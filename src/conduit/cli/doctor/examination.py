@@ -1,4 +1,4 @@
-"""The installation: versions, the C extension, a trial of its timers, the right to look into processes, programs, extras."""
+"""The installation: versions, the C extension, its timers, the right to read other processes, programs and extras."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ _EXTRAS = {
     "viztracer": "execution traces (-trace) and `conduit trace`",
 }
 
+_OLDEST, _NEWEST = (3, 11), (3, 15)  # of CPython, whose structures the C extension knows
+_USE_CPYTHON = "measure on CPython for Linux, in a container for example"
+
 
 def examine() -> list[Finding]:
-    """The findings about the installation, the most important first."""
+    """Return the findings about the installation, the most important first."""
     return [
         _conduit(),
         _python(),
@@ -31,6 +34,7 @@ def examine() -> list[Finding]:
         _timers(),
         _clock(),
         other_processes(),
+        patterns(),
         *(_extra(name, purpose) for name, purpose in _EXTRAS.items()),
         graphviz(),
         _browser(),
@@ -45,21 +49,46 @@ def _conduit() -> Finding:
 
 
 def _python() -> Finding:
-    version = platform.python_version()
-    found = f"{platform.python_implementation()} {version} ({sys.executable})"
-    if (3, 11) <= sys.version_info[:2] <= (3, 15) and "t" not in sys.abiflags:
-        return Finding("python", found)
-    return Finding(
-        "python",
-        found,
-        "note",
-        "the profilers read interpreter structures that are known for 3.11 to 3.15 with the GIL",
-        "use Python 3.11 to 3.15 with the GIL where you measure",
+    return python(
+        platform.python_implementation(), sys.version_info[:2], is_free_threaded=_is_free_threaded()
     )
 
 
+def python(implementation: str, version: tuple[int, int], *, is_free_threaded: bool) -> Finding:
+    """Return whether the profilers know this interpreter."""
+    found = f"{implementation} {platform.python_version()} ({sys.executable})"
+    oldest, newest = (".".join(map(str, each)) for each in (_OLDEST, _NEWEST))
+    if implementation != "CPython":
+        return Finding(
+            "python", found, "note", f"the profilers are for CPython {oldest} to {newest}", _USE_CPYTHON
+        )
+    if is_free_threaded:
+        return Finding(
+            "python",
+            f"{found}, without the GIL",
+            "note",
+            "the profilers read frames and locks as builds with the GIL have them; what is pure Python works",
+            "measure on the ordinary build of this version",
+        )
+    if version > _NEWEST:
+        return Finding(
+            "python",
+            found,
+            "note",
+            f"the profilers read interpreter structures that are known for {oldest} to {newest}; what is pure Python works",
+            f"measure on Python {oldest} to {newest}, or look for a newer Conduit",
+        )
+    return Finding("python", found)
+
+
+def _is_free_threaded() -> bool:
+    import sysconfig
+
+    return bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+
+
 def extension() -> Finding:
-    """Whether the C extension is loaded, or why not, what that costs and how to get it."""
+    """Return whether the C extension is loaded, or why not, what you lose without it and how to get it."""
     from conduit import _native
 
     if _native.available():
@@ -80,7 +109,7 @@ def _extension_remedy() -> str:
     if os.environ.get("CONDUIT_NATIVE") == "off":
         return "unset CONDUIT_NATIVE"
     if sys.implementation.name != "cpython" or not sys.platform.startswith("linux"):
-        return "measure on CPython for Linux, in a container for example"
+        return _USE_CPYTHON
     compiler = next((name for name in ("cc", "gcc", "clang") if shutil.which(name)), None)
     headers = Path(_include_folder(), "Python.h")
     missing = [] if compiler else ["a C compiler (none of cc, gcc, clang is on the PATH)"]
@@ -96,7 +125,7 @@ def _include_folder() -> str:
 
 
 def _timers() -> Finding:
-    """A real recording of a short spin: whether the kernel's per-thread CPU timers interrupt, and how often."""
+    """Return whether the kernel's per-thread CPU timers interrupt, and how often, from a recording of a short loop."""
     from conduit import _native
     from conduit.errors import ConduitError
 
@@ -135,7 +164,7 @@ def _spin() -> None:
 
 
 def _clock() -> Finding:
-    """The smallest step that the clock of the benchmarks was seen to take; nothing shorter can be timed by itself."""
+    """Return the smallest step that the clock of the benchmarks takes; nothing shorter can be timed by itself."""
     now = time.perf_counter_ns
     steps = []
     for _ in range(200):
@@ -158,7 +187,7 @@ def _clock() -> Finding:
 
 
 def other_processes() -> Finding:
-    """Whether processes that are not our children may be read, by the kernel's own words."""
+    """Return whether processes that are not our children may be read, as the kernel says."""
     name = "other processes"
     if not sys.platform.startswith("linux"):
         return Finding(name, f"not readable on {sys.platform}", "note", "no `conduit record`")
@@ -191,7 +220,7 @@ def _has_ptrace_capability() -> bool:
 
 
 def _kernel_text(path: str) -> str:
-    """A kernel file's text; empty where there is none, which means: the kernel says nothing."""
+    """Return a kernel file's text; empty where there is no such file."""
     try:
         return Path(path).read_text(encoding="ascii", errors="replace").strip()
     except OSError:
@@ -201,37 +230,53 @@ def _kernel_text(path: str) -> str:
 def _extra(distribution: str, purpose: str) -> Finding:
     from importlib.metadata import PackageNotFoundError, version
 
+    from conduit.extras import how_to_install
+
     try:
         return Finding(distribution, version(distribution))
     except PackageNotFoundError:
-        return Finding(distribution, "not installed", "note", f"no {purpose}", f"pip install {distribution}")
+        return Finding(distribution, "not installed", "note", f"no {purpose}", how_to_install(distribution))
+
+
+def patterns() -> Finding:
+    """Return which engine matches regular expressions."""
+    from conduit.regexps.engine import engine_name
+    from conduit.regexps.plain import how_to_get_re2
+
+    name = engine_name()
+    if name:
+        return Finding("patterns", f"matched by RE2 ({name})")
+    effect = "flags and filters match plain text only; regular expressions are refused"
+    return Finding("patterns", "RE2 is not installed", "note", effect, how_to_get_re2())
 
 
 def graphviz() -> Finding:
-    """Graphviz's version, or what its absence costs."""
+    """Return Graphviz's version, or what you lose without it."""
     program = shutil.which("dot")
     if program:
         return Finding("Graphviz", f"{_version_of(program, '-V')} ({program})")
     from conduit.report.formats.graphviz import install_command
 
-    cost = "no -svg, -png, -pdf, -ps and -gif; -dot, the web page and all other reports need nothing"
-    return Finding("Graphviz", "no program dot on the PATH", "note", cost, install_command())
+    effect = "no -svg, -png, -pdf, -ps and -gif; -dot, the web page and all other reports need nothing"
+    return Finding("Graphviz", "no program dot on the PATH", "note", effect, install_command())
 
 
 def _browser() -> Finding:
     from conduit.web.browser import has_screen
 
-    cost = "-http, -web and `conduit trace` print their address instead of opening it"
+    effect = "-http, -web and `conduit trace` print their address instead of opening it"
     if not has_screen():
         found = "none can be opened: there is no screen (DISPLAY, WAYLAND_DISPLAY and BROWSER are not set)"
         remedy = "open the address from a machine that has one, through `ssh -L` for example"
-        return Finding("browser", found, "note", cost, remedy)
+        return Finding("browser", found, "note", effect, remedy)
     import webbrowser
 
     try:
         browser = webbrowser.get()
     except webbrowser.Error as error:
-        return Finding("browser", f"none found: {error}", "note", cost, "install one, or name it in BROWSER")
+        return Finding(
+            "browser", f"none found: {error}", "note", effect, "install one, or name it in BROWSER"
+        )
     return Finding("browser", str(getattr(browser, "name", type(browser).__name__)))
 
 
@@ -239,12 +284,12 @@ def _git() -> Finding:
     program = shutil.which("git")
     if program:
         return Finding("git", f"{_version_of(program, '--version')} ({program})")
-    cost = "no `conduit bench -against REV` and no `conduit hook`; -against PATH works"
-    return Finding("git", "no program git on the PATH", "note", cost, "install git")
+    effect = "no `conduit bench -against REV` and no `conduit hook`; -against PATH works"
+    return Finding("git", "no program git on the PATH", "note", effect, "install git")
 
 
 def _version_of(program: str, flag: str) -> str:
-    """The first line in which a program gives its version; some say it on standard error."""
+    """Return the line in which a program gives its version, on standard output or standard error."""
     import subprocess
 
     try:

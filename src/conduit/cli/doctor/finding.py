@@ -1,4 +1,4 @@
-"""What a look at one thing gave."""
+"""One line of the doctor's answer."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from typing import Literal, NamedTuple
 
 
 class Finding(NamedTuple):
-    """One thing looked at: what was found and, unless it is `ok`, what that costs and what to do about it."""
+    """A part of the installation or the machine: its state and, unless that is `ok`, the effect and the remedy.
+
+    `note`: something could be better; `lost`: something that Conduit measures elsewhere cannot be measured here.
+    `remedy` is empty where there is none.
+    """
 
     name: str
     found: str
     state: Literal["ok", "note", "lost"] = "ok"
-    cost: str = ""
+    effect: str = ""
     remedy: str = ""

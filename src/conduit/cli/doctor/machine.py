@@ -1,4 +1,4 @@
-"""The machine: what it is, and what on it makes measurements noisy."""
+"""The machine: what it has, and what makes measurements on it noisy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BUSY_SHARE = 0.3  # of the processors, already taken by others
 
 
 def examine() -> list[Finding]:
-    """The findings about platform, frequency and load."""
+    """Return the findings about platform, frequency, quota and load."""
     return [_platform(), _frequency(), *quota(), load()]
 
 
@@ -29,15 +29,15 @@ def _frequency() -> Finding:
     from conduit.bench.run.machine import frequency_governors, machine_warnings
 
     for warning in machine_warnings():
-        cost = "times of the same code differ from run to run by several percent"
-        return Finding("CPU governor", warning.cause, "note", cost, warning.remedy)
+        effect = "times of the same code differ from run to run by several percent"
+        return Finding("CPU governor", warning.cause, "note", effect, warning.remedy)
     governors = frequency_governors()
     hidden = "not visible, as in most virtual machines: nothing can be said about the frequency"
     return Finding("CPU governor", ", ".join(governors) or hidden)
 
 
 def quota() -> list[Finding]:
-    """What the control group grants, where it sets a limit."""
+    """Return the CPU limit of the control group, where there is one."""
     from conduit.bench.run.machine import cpu_quota, processors
 
     allowed = cpu_quota()
@@ -46,12 +46,12 @@ def quota() -> list[Finding]:
     found = f"the control group allows {allowed:.2g} of {processors()} processors"
     if allowed >= processors():
         return [Finding("CPU quota", found)]
-    cost = "a process that uses it up stands still for the rest of each period, which shows as outliers"
-    return [Finding("CPU quota", found, "note", cost, "raise the container's CPU limit while measuring")]
+    effect = "a process that uses it up stands still for the rest of each period, which shows as outliers"
+    return [Finding("CPU quota", found, "note", effect, "raise the container's CPU limit while measuring")]
 
 
 def load() -> Finding:
-    """How busy the machine is with other work."""
+    """Return how busy the machine is with other work."""
     from conduit.bench.run.machine import processors
 
     if not hasattr(os, "getloadavg"):
@@ -60,6 +60,6 @@ def load() -> Finding:
     found = f"{loads[0]:.2f} in the last minute, {loads[1]:.2f} in the last five, of {processors()}"
     if loads[0] <= _BUSY_SHARE * processors():
         return Finding("load", found)
-    cost = "small differences drown: intervals widen, and comparisons stay unresolved"
+    effect = "small differences drown: intervals widen, and comparisons stay unresolved"
     remedy = "close other programs, pin with `taskset`, or compare with `conduit bench -against`, which takes turns"
-    return Finding("load", found, "note", cost, remedy)
+    return Finding("load", found, "note", effect, remedy)

@@ -1,4 +1,4 @@
-"""`conduit introspect diff OLD NEW`: what changed between two documents; with --gate, whether a write route lost a guard."""
+"""`conduit introspect diff OLD NEW`: the difference of two documents; --gate fails if a write route is less guarded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from conduit.cli.introspect.question import Question
     from conduit.cli.tables import Page
     from conduit.metadata.difference import Difference
+    from conduit.metadata.guards import GuardVerdict
 
 FORMATS = ("table", "json", "yaml", "markdown")
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
@@ -19,7 +20,7 @@ def declare(flags: FlagSet) -> None:
     """The forms, and the gate."""
     flags.option("format", ", ".join(FORMATS), default="table", parse=_format, metavar="FORMAT")
     flags.switch(
-        "gate", "exit with 1 where a route that writes lost a permission, authentication or the like"
+        "gate", "exit with 1 if a route that writes is less guarded (permissions, authentication, CSRF)"
     )
 
 
@@ -30,7 +31,7 @@ def _format(text: str) -> str:
 
 
 def run(question: Question) -> int:
-    """Prints the changes; returns 1 when the gate was asked for and is closed."""
+    """Print the changes; return 1 if --gate is given and closed."""
     from conduit.metadata.difference import difference
     from conduit.metadata.registry import load
 
@@ -40,12 +41,19 @@ def run(question: Question) -> int:
         sys.stdout.write(markdown(found))
     else:
         question.answer(found, lambda page: _print(page, found))
-    if not question.flags["gate"] or not found.lost_guards:
+    if not question.flags["gate"]:
         return 0
+    sys.stdout.flush()  # the changes stand above the verdict
+    for one in found.unclear_guards:
+        print(f"conduit: gate: no verdict on {one.route}: {exchange(one)}; review it", file=sys.stderr)
     for lost in found.lost_guards:
-        sys.stdout.flush()  # what was found stands above what follows from it
-        print(f"conduit: gate closed: {lost.route} lost {lost.guard}", file=sys.stderr)
-    return 1
+        print(f"conduit: gate closed: {lost}", file=sys.stderr)
+    return 1 if found.lost_guards else 0
+
+
+def exchange(verdict: GuardVerdict) -> str:
+    """Return the guards before and after: `optional_auth → require_admin`."""
+    return _arrow(", ".join(verdict.lost), ", ".join(verdict.gained))
 
 
 def _print(page: Page, found: Difference) -> None:
@@ -64,7 +72,9 @@ def _print(page: Page, found: Difference) -> None:
     ]
     page.table(["", "KIND", "NAME", "WHAT", "BEFORE → AFTER"], rows, keep="NAME")
     for lost in found.lost_guards:
-        page.line(f"lost guard: {lost.route}: {lost.guard}")
+        page.line(f"less guarded: {lost}")
+    for one in found.unclear_guards:
+        page.line(f"guards changed: {one.route}: {exchange(one)}")
 
 
 def _arrow(before: str, after: str) -> str:
@@ -77,8 +87,11 @@ def markdown(found: Difference) -> str:
         return "Nothing changed.\n"
     lines = []
     if found.lost_guards:
-        lines += ["**Routes that write and lost a guard**", ""]
-        lines += [f"- `{_cell(lost.route)}` lost `{_cell(lost.guard)}`" for lost in found.lost_guards]
+        lines += ["**Routes that write and are less guarded**", ""]
+        lines += [
+            f"- `{_cell(lost.route)}` {'gained' if lost.is_exemption else 'lost'} `{_cell(lost.guard)}`"
+            for lost in found.lost_guards
+        ]
         lines.append("")
     lines += ["| | kind | name | what | before | after |", "|---|---|---|---|---|---|"]
     for one in found.changes:

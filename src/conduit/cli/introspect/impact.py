@@ -1,57 +1,68 @@
-"""`conduit introspect impact NAME`: what breaks when a resource is deleted."""
+"""`conduit introspect impact NAME`: the effects of deleting a resource."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conduit.cli.flags import FlagSet
     from conduit.cli.introspect.question import Question
     from conduit.cli.tables import Page
     from conduit.metadata.impact import Effect, Impact
 
-# on_delete → what it means for whoever reads the table; `undeclared` speaks for itself.
-_MEANING = {
-    "cascade": "deleted too",
+# on_delete → the effect in words; `undeclared` stands for itself.
+_EFFECTS = {
+    "cascade": "deleted",
     "restrict": "forbids the deletion",
-    "set_null": "its key becomes null",
-    "set_default": "its key becomes the default",
+    "set_null": "key set to null",
+    "set_default": "key set to the default",
     "none": "left to the database",
 }
 
 
+def declare(flags: FlagSet) -> None:
+    """Declare how much is listed."""
+    flags.switch("all", "every relationship, not one row per resource")
+
+
 def run(question: Question) -> int:
-    """Prints every relationship that a deletion touches, nearest first, each with the way to it."""
+    """Print one row per resource with its shortest chain, or with --all one per relationship; nearest first."""
     impact = question.registry.impact(question.arguments[0])
+    effects = impact.effects if question.flags["all"] else impact.nearest
     answer = {
         "resource": impact.resource,
         "deleted": impact.deleted,
         "blocked_by": [effect.resource for effect in impact.blocked_by],
-        "effects": impact.effects,
+        "effects": effects,
     }
-    return question.answer(answer, lambda page: _print(page, impact))
+    return question.answer(answer, lambda page: _print(page, impact, effects))
 
 
-def _print(page: Page, impact: Impact) -> None:
+def _print(page: Page, impact: Impact, effects: Sequence[Effect]) -> None:
     if not impact.effects:
         page.heading(f"nothing refers to {impact.resource}")
         return
-    page.heading(f"deleting {impact.resource} {_summary(impact)}")
+    page.heading(f"deleting a row of {impact.resource} {_summary(impact)}")
     rows = [
         [
             effect.resource,
             effect.relationship,
-            effect.on_delete,
-            _MEANING.get(effect.on_delete, ""),
-            _way(effect),
+            _EFFECTS.get(effect.on_delete, effect.on_delete),
+            _chain(effect),
         ]
-        for effect in impact.effects
+        for effect in effects
     ]
-    page.table(["RESOURCE", "RELATIONSHIP", "ON DELETE", "WHICH IS", "BY WAY OF"], rows, "  ")
+    page.table(["RESOURCE", "RELATIONSHIP", "EFFECT", "CHAIN"], rows, "  ")
+    hidden = len(impact.effects) - len(effects)
+    if hidden:
+        page.line(f"  {_counted(hidden, 'more relationship')}; --all lists them")
 
 
 def _summary(impact: Impact) -> str:
-    touched = len({effect.resource for effect in impact.effects})
-    parts = [f"touches {_counted(touched, 'resource')}"]
+    affected = len({effect.resource for effect in impact.effects})
+    parts = [f"affects {_counted(affected, 'resource')}"]
     if impact.deleted:
         depths = " + ".join(str(count) for count in impact.deleted_by_depth)
         parts.append(f"deletes rows of {len(impact.deleted)}" + (f" ({depths})" if "+" in depths else ""))
@@ -64,6 +75,6 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _way(effect: Effect) -> str:
-    """The resources that go first, from the deleted one on; nothing where the relationship is a direct one."""
+def _chain(effect: Effect) -> str:
+    """Return the resources deleted on the way here, from the first one; empty for a direct relationship."""
     return " → ".join(link.target for link in effect.chain) if len(effect.chain) > 1 else ""

@@ -10,6 +10,8 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any
 
+from .static_access import is_a, is_class, static, text
+
 if TYPE_CHECKING:
     from .locations import Locations
 
@@ -18,21 +20,36 @@ _DEEPEST = 100
 
 def qualified_name(thing: Any) -> str:
     """`module:qualname` of a function, method or class; of an instance, that of its class."""
-    while isinstance(thing, functools.partial):
+    while is_a(thing, functools.partial):
         thing = thing.func
-    if not isinstance(getattr(thing, "__qualname__", None), str):
+    if not _qualname(thing):
         thing = type(thing)
-    return f"{getattr(thing, '__module__', None) or '?'}:{thing.__qualname__}"
+    return f"{_module(thing) or '?'}:{_qualname(thing)}"
+
+
+def _qualname(thing: Any) -> str:
+    return str(thing.__qualname__) if is_class(thing) else text(thing, "__qualname__")
+
+
+def _module(thing: Any) -> str:
+    found = thing.__module__ if is_class(thing) else static(thing, "__module__")
+    return found if type(found) is str else ""
+
+
+def _code(thing: Any) -> Any:
+    function = thing.__func__ if is_a(thing, types.MethodType) else thing
+    found = static(function, "__code__")
+    return found if is_a(found, types.CodeType) else None
 
 
 def short_name(thing: Any) -> str:
     """The name that a reader knows it by: a function's or class's own, of an instance its class's, `factory(…)` of a closure."""
-    while isinstance(thing, functools.partial):
+    while is_a(thing, functools.partial):
         thing = thing.func
-    name = getattr(thing, "__qualname__", None)
-    if not isinstance(name, str):
+    name = _qualname(thing)
+    if not name:
         return maker_name(type(thing).__qualname__)
-    given = getattr(thing, "__name__", "")
+    given = text(thing, "__name__") or name
     if ".<locals>." in name and given.isidentifier() and given != name.rpartition(".")[2]:
         return str(given)  # its maker gave it a name
     return maker_name(name)
@@ -40,8 +57,9 @@ def short_name(thing: Any) -> str:
 
 def own_name(function: Any) -> str:
     """The last part of the name: of a function inside an application factory, what a person calls it."""
-    name = getattr(function, "__name__", None)
-    return name if isinstance(name, str) else type(function).__qualname__
+    return (function.__name__ if is_class(function) else text(function, "__name__")) or type(
+        function
+    ).__qualname__
 
 
 def maker_name(qualified: str) -> str:
@@ -64,13 +82,11 @@ def layers(function: Any) -> list[Any]:
 
 
 def _next(layer: Any) -> Any:
-    if isinstance(layer, functools.partial):
+    if is_a(layer, functools.partial):
         return layer.func
-    inner = (
-        getattr(layer, "__dict__", {}).get("__wrapped__") if not isinstance(layer, types.MethodType) else None
-    )
-    if inner is None and isinstance(layer, types.MethodType):
-        inner = getattr(layer.__func__, "__wrapped__", None)
+    if is_class(layer):
+        return None
+    inner = static(layer.__func__ if is_a(layer, types.MethodType) else layer, "__wrapped__")
     return inner if callable(inner) else None
 
 
@@ -81,20 +97,18 @@ def innermost(function: Any) -> Any:
 
 def decorators(function: Any, locations: Locations) -> list[Any]:
     """The wrapping layers around the function, outermost first (the function itself is not among them)."""
-    found = [layer for layer in layers(function)[:-1] if not isinstance(layer, functools.partial)]
+    found = [layer for layer in layers(function)[:-1] if not is_a(layer, functools.partial)]
     return [layer for layer in found if code_name(layer, locations)]
 
 
 def code_name(layer: Any, locations: Locations) -> str:
     """The qualified name that the layer's own code has, which `functools.wraps` does not touch."""
-    code = getattr(layer, "__code__", None) or getattr(getattr(layer, "__func__", None), "__code__", None)
+    code = _code(layer)
     if code is None:
         return type(layer).__qualname__
     name = getattr(code, "co_qualname", None) or locations.function_at(code.co_filename, code.co_firstlineno)
-    if not name and not hasattr(
-        layer, "__wrapped__"
-    ):  # then `functools.wraps` has not given it another's name
-        name = getattr(layer, "__qualname__", "")
+    if not name and static(layer, "__wrapped__") is None:  # else `functools.wraps` copied another's name
+        name = _qualname(layer)
     return name or code.co_name
 
 
@@ -106,21 +120,21 @@ def decorator_name(layer: Any, locations: Locations) -> str:
     """
     name = code_name(layer, locations).partition(".<locals>")[0]
     for _, value in closure(layer):
-        if isinstance(value, types.FunctionType) and value.__module__ == _module_of_code(layer):
+        if is_a(value, types.FunctionType) and value.__module__ == _module_of_code(layer):
             given = code_name(value, locations).partition(".<locals>")
-            if given[1] and given[0] != name and value is not layer.__dict__.get("__wrapped__"):
+            if given[1] and given[0] != name and value is not static(layer, "__wrapped__"):
                 return given[0]
     return name
 
 
 def _module_of_code(layer: Any) -> Any:
-    return getattr(layer, "__globals__", {}).get("__name__")
+    return (static(layer, "__globals__") or {}).get("__name__")
 
 
 def closure(layer: Any) -> list[tuple[str, Any]]:
     """The free variables of a layer with their values, by name; an unset one is left out."""
-    code = getattr(layer, "__code__", None)
-    cells = getattr(layer, "__closure__", None) or ()
+    code = static(layer, "__code__")
+    cells = static(layer, "__closure__") or ()
     found = []
     for name, cell in zip(code.co_freevars if code else (), cells):
         try:

@@ -69,17 +69,17 @@ class Document:
         self.middleware: list[str] = []
         self.hooks: list[dict[str, Any]] = []
         self.errors: list[dict[str, Any]] = []
-        self._id_of_class: dict[type, str] = {}
+        self._id_of_class: dict[int, tuple[type, str]] = {}  # by identity: a metaclass may define `__eq__`
 
     def add_resource(self, record: dict[str, Any], cls: type | None = None) -> None:
         """Adds a resource under its id; a class that it stands for can then be found by `id_of`."""
         self.resources[record["id"]] = record
         if cls is not None:
-            self._id_of_class[cls] = record["id"]
+            self._id_of_class[id(cls)] = cls, record["id"]
 
     def id_of(self, cls: Any) -> str:
         """The id of the resource that stands for the class, or an empty text."""
-        return self._id_of_class.get(cls, "") if isinstance(cls, type) else ""
+        return self._id_of_class.get(id(cls), (None, ""))[1]
 
     @contextmanager
     def attempt(self, source: str) -> Iterator[None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .callables import decorator_name, decorators, innermost, qualified_name
 from .document import mark, put, with_details
+from .static_access import class_dict, is_a, is_class, static
 
 if TYPE_CHECKING:
     from .document import Document
@@ -30,7 +31,7 @@ def decorator_step(document: Document, layer: Any) -> dict[str, Any]:
     found = step(
         document, layer, decorator_name(layer, document.locations), "decorator", certainty="observed"
     )
-    module = getattr(layer, "__globals__", {}).get("__name__", "")
+    module = (static(layer, "__globals__") or {}).get("__name__", "")
     return put(found, origin=document.locations.origin(module))
 
 
@@ -71,14 +72,11 @@ def tie_to_resource(document: Document, record: dict[str, Any], declared: str, s
 
 
 def _functions(handler: Any) -> list[Any]:
-    if isinstance(handler, type):
-        return [
-            f
-            for f in (innermost(v) for v in handler.__dict__.values() if callable(v))
-            if isinstance(f, types.FunctionType)
-        ]
-    handler = getattr(handler, "__func__", handler)
-    return [handler] if isinstance(handler, types.FunctionType) else []
+    if is_class(handler):
+        inner = [innermost(value) for value in class_dict(handler).values() if callable(value)]
+        return [function for function in inner if is_a(function, types.FunctionType)]
+    handler = handler.__func__ if is_a(handler, types.MethodType) else handler
+    return [handler] if is_a(handler, types.FunctionType) else []
 
 
 def _names(code: Any) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import importlib
 import inspect
 import os
@@ -28,21 +30,24 @@ def _is_source_folder(path: str) -> bool:
 
 
 def load(spec: str, factory: bool = False) -> Any:
-    """The object that `module:attr` names; `attr` may be dotted, and ends in `()` (or `factory` is given) to be called.
+    """Return the object that `module:attr` names; `attr` may be dotted.
 
-    With no attribute, the module's only obvious application is taken: `app`, `application`, `asgi`, `wsgi`, or the
-    factories `create_app` and `make_app`.
+    A factory is called when `attr` ends in `(…)`, whose arguments are literals (`create_app('prod', debug=True)`), or when
+    `factory` is given; a coroutine function is awaited. Without an attribute, the module's only obvious application is
+    taken: `app`, `application`, `asgi`, `wsgi`, or the factories `create_app` and `make_app`.
     """
     module_name, _, attribute = spec.partition(":")
     module = _import(module_name, spec)
     call = factory
-    if attribute.endswith("()"):
-        attribute, call = attribute[:-2], True
+    arguments: tuple[list[Any], dict[str, Any]] = [], {}
+    if attribute.endswith(")"):
+        attribute, arguments = _call(attribute, spec)
+        call = True
     if not attribute:
         attribute, found_factory = _obvious(module)
         call = call or found_factory
     thing = _follow(module, attribute, spec)
-    return _made(thing, spec) if call else thing
+    return _made(thing, spec, *arguments) if call else thing
 
 
 def _import(name: str, spec: str) -> Any:
@@ -84,22 +89,48 @@ def _follow(module: Any, attribute: str, spec: str) -> Any:
     return thing
 
 
-def _made(factory: Any, spec: str) -> Any:
+def _call(text: str, spec: str) -> tuple[str, tuple[list[Any], dict[str, Any]]]:
+    """Split `name('prod', debug=True)` into the name and the arguments, which must be literals."""
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not isinstance(call, ast.Call):
+            raise ValueError(text)
+        named = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg is not None}
+        given = [ast.literal_eval(argument) for argument in call.args]
+    except (SyntaxError, ValueError) as error:
+        raise LoadingError(
+            f"reading {spec!r}: expected a call with literal arguments, such as create_app('prod')"
+        ) from error
+    return ast.unparse(call.func), (given, named)
+
+
+def _made(factory: Any, spec: str, given: list[Any], named: dict[str, Any]) -> Any:
     if not callable(factory):
         raise LoadingError(f"calling {spec!r}: it is {type(factory).__name__}, not a factory; leave out `()`")
-    needed = _required_arguments(factory)
-    if needed:
+    problem = _misfit(factory, given, named)
+    if problem:
         raise LoadingError(
-            f"calling {spec!r}: the factory wants {', '.join(needed)}; "
-            "write a factory without arguments in a module of your own and name that"
+            f"calling {spec!r}: {problem}; give the arguments as literals, such as create_app('prod'), "
+            "or name a factory without arguments"
         )
-    return factory()
+    made = factory(*given, **named)
+    return asyncio.run(_awaited(made)) if inspect.iscoroutine(made) else made
 
 
-def _required_arguments(factory: Any) -> list[str]:
+async def _awaited(made: Any) -> Any:
+    return await made
+
+
+def _misfit(factory: Any, given: list[Any], named: dict[str, Any]) -> str:
     try:
-        parameters = inspect.signature(factory).parameters.values()
-    except (TypeError, ValueError):  # a callable of C says nothing about its arguments
-        return []
+        signature = inspect.signature(factory)
+        bound = signature.bind_partial(*given, **named).arguments
+    except TypeError as error:
+        return f"the factory does not take these arguments: {error}"
+    except ValueError:  # a callable of C says nothing about its arguments
+        return ""
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [p.name for p in parameters if p.default is p.empty and p.kind not in variable]
+    parameters = signature.parameters.values()
+    wanted = [p.name for p in parameters if p.default is p.empty and p.kind not in variable]
+    missing = [name for name in wanted if name not in bound]
+    return f"the factory wants {', '.join(missing)}" if missing else ""

@@ -7,11 +7,15 @@ a field was declared; each file is parsed once. Files of the project are given r
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import os
 import sys
 import sysconfig
+import types
 from typing import Any
+
+from .static_access import is_a, is_class, members_of, static
 
 _FRAMEWORKS = frozenset(
     [
@@ -151,15 +155,14 @@ class Locations:
 
     def of_function(self, function: Any) -> tuple[str, int]:
         """File and first line (its decorators included) of a function, method or class; `("", 0)` where it has none."""
-        if isinstance(function, type):
+        if is_class(function):
             return self.of_class(function)
-        code = getattr(function, "__code__", None)
-        if code is None:
-            code = getattr(getattr(function, "__func__", None), "__code__", None)
-        if code is not None:
+        code = static(function.__func__ if is_a(function, types.MethodType) else function, "__code__")
+        if is_a(code, types.CodeType):
             return self.shown(code.co_filename), code.co_firstlineno
-        inner = getattr(function, "func", None)  # functools.partial
-        return self.of_function(inner) if callable(inner) else self.of_class(type(function))
+        if is_a(function, functools.partial):
+            return self.of_function(function.func)
+        return self.of_class(type(function))
 
     def of_class(self, cls: type) -> tuple[str, int]:
         """File and line of a class statement; the line is 0 where the source is not there to be read."""
@@ -217,9 +220,9 @@ def _parse(path: str) -> SourceFile | None:
 
 
 def _file_of_module(name: str) -> str:
-    module = sys.modules.get(name)
-    path = getattr(module, "__file__", None) or ""
-    return path if isinstance(path, str) else ""
+    members = members_of(sys.modules.get(name)) or {}
+    path = members.get("__file__")
+    return path if type(path) is str else ""
 
 
 def _file_of_package(name: str) -> str:

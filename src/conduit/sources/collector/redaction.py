@@ -11,6 +11,8 @@ import uuid
 from pathlib import PurePath
 from typing import Any
 
+from .static_access import is_a, is_class, text
+
 REDACTED = "<redacted>"
 _LONGEST = 200
 _SIMPLE = (
@@ -80,7 +82,7 @@ class Redactor:
         Callables are named and never called; an object that is neither simple nor callable is named by its class,
         since its repr is the application's code and may hold addresses, which differ from run to run.
         """
-        if isinstance(value, (str, bytes)) and value and (looks_secret(name) or _is_random(value)):
+        if is_a(value, (str, bytes)) and value and (looks_secret(name) or _is_random(value)):
             return REDACTED
         text = self.text(_written(value))
         return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
@@ -92,36 +94,37 @@ def _is_random(value: Any) -> bool:
 
 
 def _written(value: Any) -> str:
-    if isinstance(value, enum.Enum):
+    if is_a(value, enum.Enum):
         return f"{type(value).__qualname__}.{value.name}"
-    if type(value) is str or isinstance(value, _SIMPLE):
-        return repr(value) if not isinstance(value, PurePath) else repr(str(value))
-    if isinstance(value, str):  # a subclass may have any repr
+    if type(value) is str or is_a(value, _SIMPLE):
+        return repr(value) if not is_a(value, PurePath) else repr(str(value))
+    if is_a(value, str):  # a subclass may have any repr
         return repr(str.__str__(value))
-    if isinstance(value, dict):
+    if is_a(value, dict):
         return "{" + ", ".join(f"{_written(key)}: {_written(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, (set, frozenset)):
+    if is_a(value, (set, frozenset)):
         return (
             "{" + ", ".join(sorted(_written(item) for item in value)) + "}"
             if value
             else f"{type(value).__name__}()"
         )
-    if isinstance(value, (list, tuple)):
+    if is_a(value, (list, tuple)):
         inner = ", ".join(_written(item) for item in value)
-        return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if len(value) == 1 else f"({inner})"
+        return f"[{inner}]" if is_a(value, list) else f"({inner},)" if len(value) == 1 else f"({inner})"
     return _named(value)
 
 
 def _named(value: Any) -> str:
-    if isinstance(value, functools.partial):
+    if is_a(value, functools.partial):
         return f"partial({_named(value.func)})"
-    if isinstance(value, type):
+    if is_class(value):
         return (
             value.__qualname__
             if value.__module__ == "builtins"
             else f"{value.__module__}.{value.__qualname__}"
         )
-    if callable(value) and isinstance(getattr(value, "__qualname__", None), str):
-        module = getattr(value, "__module__", None)
-        return f"{module}.{value.__qualname__}" if module and module != "builtins" else value.__qualname__
+    name = text(value, "__qualname__")
+    if callable(value) and name:
+        module = text(value, "__module__")
+        return f"{module}.{name}" if module and module != "builtins" else name
     return f"<{type(value).__module__}.{type(value).__qualname__}>"

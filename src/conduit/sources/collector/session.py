@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import json
 import os
-import sys
 from typing import Any
 
 from .document import Document, drop_implied_head, unique_route_ids
@@ -17,6 +16,7 @@ from .loading import LoadingError, load
 from .locations import Locations
 from .pydantic.models import PydanticModels, open_pydantic
 from .redaction import Redactor, looks_secret
+from .static_access import is_class, modules, static
 
 _DECISIVE = ("app", "factory", "django", "urlconf", "sqlalchemy", "lifespan")
 
@@ -84,8 +84,6 @@ class Session:
         from .django import collect_django
 
         self._source("django", api.settings_module, api.version)
-        if api.rest is not None:
-            self._source("rest_framework", "", api.rest.version)
         self.redactor.add(api.secret_values())
         collect_django(api, self.document, urlconf)
 
@@ -170,9 +168,9 @@ class Session:
     def project_files(self) -> dict[str, list[int]]:
         """The project's own loaded files: path → [modification time in ns, size in bytes]."""
         found = {}
-        for name, module in sorted(sys.modules.items()):
-            path = getattr(module, "__file__", None)
-            if isinstance(path, str) and self.locations.origin(name) == "project" and os.path.isfile(path):
+        for name, members in modules():
+            path = members.get("__file__")
+            if type(path) is str and self.locations.origin(name) == "project" and os.path.isfile(path):
                 status = os.stat(path)
                 found[os.path.realpath(path)] = [status.st_mtime_ns, status.st_size]
         return found
@@ -196,7 +194,7 @@ def _is_asgi_router(app: Any, starlette: Any) -> bool:
 def _inside(app: Any) -> Any:
     """What a wrapper holds: an ASGI or WSGI middleware keeps the application it wraps under one of these names."""
     for name in ("app", "wsgi_app", "application", "asgi_app", "other_asgi_app", "__wrapped__"):
-        inner = getattr(app, "__dict__", {}).get(name)
+        inner = static(app, name)
         if inner is not None and inner is not app:
             return inner
     return None
@@ -205,9 +203,7 @@ def _inside(app: Any) -> Any:
 def _module_of(thing: Any) -> str:
     if thing is None:
         return ""
-    module = (
-        getattr(thing, "__module__", "") if isinstance(thing, type) else getattr(thing, "import_name", "")
-    )
+    module = thing.__module__ if is_class(thing) else static(thing, "import_name")
     return module if isinstance(module, str) else ""
 
 

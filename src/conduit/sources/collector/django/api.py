@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..redaction import looks_secret
+from ..static_access import is_a
 
 
 def set_up(settings_module: str) -> None:
@@ -38,7 +39,6 @@ def open_django() -> Any:
             _secrets({name: getattr(settings, name) for name in dir(settings) if name.isupper()})
         ),
         apps=apps,
-        rest=_open_rest(),
         **_models(),
         **_urls(),
     )
@@ -100,7 +100,8 @@ def _simplify_regex() -> Any:
     return simplify_regex
 
 
-def _open_rest() -> Any:
+def open_rest() -> Any:
+    """Return what the collector needs of REST framework; `None` where the application has not imported it."""
     if "rest_framework" not in sys.modules:
         return None
     try:
@@ -122,7 +123,7 @@ def _open_rest() -> Any:
 
 def _secrets(value: Any, name: str = "") -> Any:
     """The texts below settings whose names say that they are secret, at any depth."""
-    if isinstance(value, dict):
+    if is_a(value, dict):
         for key, item in value.items():
             yield from _secrets(
                 item,
@@ -132,8 +133,8 @@ def _secrets(value: Any, name: str = "") -> Any:
                 if looks_secret(name)
                 else str(key),
             )
-    elif isinstance(value, (list, tuple)):
+    elif is_a(value, (list, tuple)):
         for item in value:
             yield from _secrets(item, name)
-    elif isinstance(value, str) and looks_secret(name):
+    elif is_a(value, str) and looks_secret(name):
         yield value

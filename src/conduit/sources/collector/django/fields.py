@@ -79,7 +79,7 @@ class Fields:
         with_details(record, file_path=path if path != self.document.locations.of_class(model)[0] else "")
 
     def _default(self, field: Any) -> str:
-        if not _has_default(field):
+        if not field.has_default():  # a default of the database is not among these
             return ""
         default = field.default
         text = self.document.redactor.value(default, field.name)

@@ -8,12 +8,12 @@ receiver or a weak reference to it. What is found is `observed`.
 from __future__ import annotations
 
 import inspect
-import sys
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from ..callables import qualified_name
 from ..document import mark, put
+from ..static_access import is_a, modules
 
 if TYPE_CHECKING:
     from ..document import Document
@@ -65,7 +65,7 @@ class Hooks:
 
     def _hook(self, kind: str, receiver: Any, sender: str) -> dict[str, Any]:
         path, line = self.document.locations.of_function(receiver)
-        module = getattr(receiver, "__module__", None) or type(receiver).__module__
+        module = qualified_name(receiver).partition(":")[0]
         waits = inspect.iscoroutinefunction(receiver)
         hook = {"type": kind, "transaction": False, "async": waits, "line_number": line}
         origin = self.document.locations.origin(module)
@@ -80,10 +80,11 @@ class Hooks:
 
     def _own_signals(self) -> list[tuple[str, Any]]:
         found: dict[int, tuple[str, Any]] = {}
-        for module_name, module in sorted(sys.modules.items()):
+        known = {id(signal) for signal in self.api.signals.values()}
+        for module_name, members in modules():
             if self.document.locations.origin(module_name) == "project":
-                for name, value in sorted(getattr(module, "__dict__", {}).items()):
-                    if isinstance(value, self.api.Signal) and value not in self.api.signals.values():
+                for name, value in sorted(members.items()):
+                    if is_a(value, self.api.Signal) and id(value) not in known:
                         found.setdefault(id(value), (name, value))
         return list(found.values())
 
@@ -93,7 +94,7 @@ def _receivers(signal: Any) -> list[tuple[int, Any]]:
     for entry in signal.receivers:
         sender = entry[0][1]
         receiver = entry[1]
-        if isinstance(receiver, (weakref.ReferenceType, weakref.WeakMethod)):
+        if is_a(receiver, (weakref.ReferenceType, weakref.WeakMethod)):
             receiver = receiver()
         if receiver is not None:
             found.append((sender, receiver))

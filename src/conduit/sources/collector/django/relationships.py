@@ -53,6 +53,10 @@ class Relationships:
             through_table=through._meta.db_table if hasattr(through, "_meta") else "",
             on_delete=on_delete(action) if action is not None else "",
         )
+        if self._is_generic(field) and field.related_model is not None:
+            record["on_delete"] = (
+                "cascade"  # Django deletes the rows of a generic relation with the row they point to
+            )
         self._add_location(record, model, field)
         generic = self._is_generic(field)
         with_details(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..document import mark, put, resource, with_details
 from ..handlers import step
 from ..pydantic.models import own_doc
+from ..static_access import is_a, is_class, static
 
 if TYPE_CHECKING:
     from ..document import Document
@@ -30,8 +31,12 @@ class RestView:
         found = []
         for attribute, kind, getter in _CHECKS:
             home = next(base for base in cls.__mro__ if getter in base.__dict__)
-            for check in options.get(attribute) or getattr(cls, attribute, ()) or ():
-                found.append(step(self.document, _class_of(check), _check_text(check), kind))
+            declared = options.get(attribute) or static(cls, attribute) or ()
+            if is_a(declared, (list, tuple, set, frozenset)):
+                for check in declared:
+                    found.append(step(self.document, _class_of(check), _check_text(check), kind))
+            else:
+                found.append(self._undeclared(cls, attribute, declared, kind))
             if (
                 home is not self.rest.APIView
                 and self.document.locations.origin(home.__module__) != "framework"
@@ -40,6 +45,13 @@ class RestView:
                 path, line = self.document.locations.of_function(home.__dict__[getter])
                 found.append(put(dynamic, file_path=path, line_number=line))
         return found
+
+    def _undeclared(self, cls: Any, attribute: str, declared: Any, kind: str) -> dict[str, Any]:
+        """Return the step of checks that the view computes (a property), or that are no list and fail each request."""
+        home = next(base for base in cls.__mro__ if attribute in base.__dict__)
+        name = f"{home.__name__}.{attribute}" if not is_class(declared) else _check_text(declared)
+        path, line = self.document.locations.of_attribute(home, attribute)
+        return put({"name": name, "kind": kind, "certainty": "unknown"}, file_path=path, line_number=line)
 
     def add_bodies(self, record: dict[str, Any], cls: Any, callback: Any, method: str, action: str) -> None:
         """Adds what the view's serializer says about request and response."""

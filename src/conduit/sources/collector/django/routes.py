@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..document import mark, put, with_details
 from ..handlers import step_text
 from ..url_patterns import readable
+from .api import open_rest
 from .views import Views
 
 if TYPE_CHECKING:
@@ -19,13 +20,19 @@ class Routes:
     def __init__(self, api: Any, document: Document) -> None:
         self.api = api
         self.document = document
-        self.views = Views(api, document)
+        self.views = Views(api, None, document)
         self._position = 0
 
     def collect(self, urlconf: str) -> None:
         """Adds every pattern of the URLconf; one that cannot be imported is an error, the others stay."""
         with self.document.attempt(f"django urlconf {urlconf}"):
-            self._walk(self.api.get_resolver(urlconf), "", "", [])
+            resolver = self.api.get_resolver(urlconf)
+            resolver.url_patterns  # noqa: B018 (imports the views; one of them may be the first to import REST framework)
+            rest = open_rest()
+            if rest is not None:
+                self.document.sources.append({"kind": "rest_framework", "version": rest.version})
+            self.views = Views(self.api, rest, self.document)
+            self._walk(resolver, "", "", [])
 
     def _walk(self, resolver: Any, pattern: str, path: str, namespaces: list[str]) -> None:
         for entry in resolver.url_patterns:

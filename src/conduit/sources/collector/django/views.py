@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..callables import closure, code_name, decorators, innermost, layers, qualified_name, short_name
 from ..document import put
 from ..handlers import decorator_step, step, tie_to_resource
+from ..static_access import is_a
 from .rest import RestView
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ _READING = ("GET", "HEAD", "OPTIONS")
 class Views:
     """Makes a `View` of each callback."""
 
-    def __init__(self, api: Any, document: Document) -> None:
+    def __init__(self, api: Any, rest: Any, document: Document) -> None:
         self.api = api
         self.document = document
-        self.rest = RestView(api.rest, document) if api.rest is not None else None
+        self.rest = RestView(rest, document) if rest is not None else None
 
     def view(self, callback: Any) -> View:
         """What the callback of a URL pattern is, below everything that wraps it."""
@@ -40,7 +41,7 @@ class View:
         self.cls = cls if isinstance(cls, type) else None
         self.function = innermost(callback)
         self.is_rest = (
-            self.cls is not None and views.rest is not None and issubclass(self.cls, views.api.rest.APIView)
+            self.cls is not None and views.rest is not None and issubclass(self.cls, views.rest.rest.APIView)
         )
         wrapped = _function_of_api_view(self.cls) if self.is_rest else None
         if wrapped is not None:
@@ -216,7 +217,7 @@ def _function_of_api_view(cls: Any) -> Any:
     for name in cls.http_method_names:
         handler = cls.__dict__.get(name)
         for _, value in closure(handler) if handler is not None else ():
-            if isinstance(value, types.FunctionType):
+            if is_a(value, types.FunctionType):
                 return innermost(value)
     return None
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..callables import innermost, own_name, qualified_name, short_name
 from ..document import mark, put, with_details
 from ..handlers import decorator_steps, step, step_text, tie_to_resource
+from ..static_access import is_a
 
 if TYPE_CHECKING:
     from ..document import Document
@@ -91,9 +92,12 @@ class FlaskRoutes:
         self.document.hooks.append(hook)
 
     def _add(self, app: Any, rule: Any, position: int) -> None:
+        if rule.build_only:
+            return  # it only builds addresses and answers nothing
         view = app.view_functions.get(rule.endpoint)
-        if view is None:
-            return  # a rule that only builds addresses answers nothing
+        if view is None or rule.redirect_to is not None:
+            self._add_without_view(rule, position)
+            return
         subject = _subject(view)
         chain = self._chain(app, rule, view)
         path, line = (
@@ -113,9 +117,7 @@ class FlaskRoutes:
             with_details(
                 record,
                 name=rule.endpoint,
-                kind="static"
-                if rule.endpoint.rpartition(".")[2] == "static" and app.has_static_folder
-                else "",
+                kind=_kind(app, rule),
                 origin=self.document.locations.origin(module),
                 module=module,
                 file_path=path,
@@ -128,6 +130,23 @@ class FlaskRoutes:
             if method == "ANY":
                 mark(record, "unknown", "method")
             self._link(record, view, subject)
+            self.document.routes.append(record)
+
+    def _add_without_view(self, rule: Any, position: int) -> None:
+        """Add a rule that redirects, or one that no view is bound to, which answers with an error."""
+        target = rule.redirect_to
+        kind = "unbound" if target is None else "redirect"
+        shown = "" if target is None else target if is_a(target, str) else qualified_name(target)
+        for method in _methods(rule):
+            record = {"method": method, "path": rule.rule, "handler": "", "operation": rule.endpoint}
+            with_details(
+                record,
+                name=rule.endpoint,
+                kind="websocket" if rule.websocket else kind,
+                host=rule.host or rule.subdomain or "",
+                documentation=f"redirects to {shown}" if shown else "",
+                position=position,
+            )
             self.document.routes.append(record)
 
     def _chain(self, app: Any, rule: Any, view: Any) -> list[dict[str, Any]]:
@@ -157,12 +176,20 @@ def _subject(view: Any) -> Any:
     return cls if isinstance(cls, type) else innermost(view)
 
 
+def _kind(app: Any, rule: Any) -> str:
+    if rule.websocket:
+        return "websocket"
+    return "static" if rule.endpoint.rpartition(".")[2] == "static" and app.has_static_folder else ""
+
+
 def _methods(rule: Any) -> list[str]:
+    if rule.websocket:
+        return ["WEBSOCKET"]
     methods = set(rule.methods or ()) - {"OPTIONS"}
     if "GET" in methods:
         methods.discard("HEAD")
     if not methods:
-        return ["OPTIONS"] if rule.methods else ["WEBSOCKET" if rule.websocket else "ANY"]
+        return ["OPTIONS"] if rule.methods else ["ANY"]
     return sorted(methods)
 
 

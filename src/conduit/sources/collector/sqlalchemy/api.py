@@ -23,9 +23,10 @@ def open_sqlalchemy() -> Any:
     except ImportError:
         return None
     try:
-        from sqlalchemy import orm
+        from sqlalchemy import event, orm
         from sqlalchemy.ext.associationproxy import AssociationProxy
         from sqlalchemy.ext.hybrid import hybrid_method, hybrid_property
+        from sqlalchemy.orm import interfaces
     except ImportError:
         return None
     return SimpleNamespace(
@@ -38,6 +39,9 @@ def open_sqlalchemy() -> Any:
         UniqueConstraint=UniqueConstraint,
         Mapper=orm.Mapper,
         registry=orm.registry,
+        RelationshipProperty=orm.RelationshipProperty,
+        EXT_SKIP=interfaces.EXT_SKIP,
+        event=event,
         configure_mappers=orm.configure_mappers,
         AssociationProxy=AssociationProxy,
         hybrid_property=hybrid_property,

@@ -6,12 +6,13 @@ and that to all of its mappers. Nothing is imported to find more; a class that n
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from ..document import mark, put, resource, with_details
 from ..pydantic.models import own_doc
+from ..static_access import class_dict, is_a, is_class, modules
 from .columns import Columns, index_record, sql_text
+from .configuring import configured, mapped_and_unmapped
 from .events import add_events, add_validators
 from .relationships import Relationships
 
@@ -20,16 +21,26 @@ if TYPE_CHECKING:
     from ..pydantic.models import PydanticModels
 
 
+_REGISTRY_NAMES = ("registry", "_sa_registry")
+_CLASS_MARKS = frozenset(("__mapper__", *_REGISTRY_NAMES))
+
+
 def collect_sqlalchemy(api: Any, document: Document, models: PydanticModels, given: Any = None) -> None:
     """Adds every mapped class and table to the document. `given` is a base class, registry, mapped class or MetaData."""
-    with document.attempt("sqlalchemy: configuring the mappers"):
-        api.configure_mappers()
     registries = _registries(api, given)
-    mappers = [mapper for registry in registries for mapper in registry.mappers]
+    mappers, unmapped = mapped_and_unmapped(registries)
+    for cls in unmapped:
+        document.add_error(
+            f"sqlalchemy class {cls.__module__}:{cls.__qualname__}",
+            "the class is not mapped yet (reflected at start-up?); use --lifespan, or prepare it before collecting",
+        )
     mappers.sort(key=lambda mapper: (mapper.class_.__module__, mapper.class_.__qualname__))
     identities = {mapper: _identity(mapper, mappers) for mapper in mappers}
     collector = Mappers(api, document, models, identities)
-    collector.collect(_metadatas(api, registries, given))
+    with configured(api, document, mappers):
+        collector.collect(
+            _metadatas(api, registries, given), {class_dict(cls).get("__table__") for cls in unmapped}
+        )
 
 
 def _registries(api: Any, given: Any) -> list[Any]:
@@ -43,23 +54,20 @@ def _registries(api: Any, given: Any) -> list[Any]:
 
 
 def _registry_of(api: Any, seed: Any) -> Any:
-    if not isinstance(seed, type):
+    if not is_class(seed):
         return None
-    mapper = api.inspect(seed, raiseerr=False)
-    if isinstance(mapper, api.Mapper):
+    own = class_dict(seed)
+    mapper = own.get("__mapper__")
+    if is_a(mapper, api.Mapper):
         return mapper.registry
-    base = seed.__dict__.get("registry") or seed.__dict__.get("_sa_registry")
-    return base if isinstance(base, api.registry) else None
+    return next((own[name] for name in _REGISTRY_NAMES if is_a(own.get(name), api.registry)), None)
 
 
 def _loaded_classes() -> list[Any]:
     found: dict[int, Any] = {}
-    for _, module in sorted(sys.modules.items(), key=lambda item: item[0]):
-        for value in list(getattr(module, "__dict__", None) or ()):
-            thing = module.__dict__.get(value)
-            if (isinstance(thing, type) and "__mapper__" in getattr(thing, "__dict__", {})) or (
-                isinstance(thing, type) and ("registry" in thing.__dict__ or "_sa_registry" in thing.__dict__)
-            ):
+    for _, members in modules():
+        for thing in members.values():
+            if is_class(thing) and not _CLASS_MARKS.isdisjoint(class_dict(thing)):
                 found[id(thing)] = thing
     return list(found.values())
 
@@ -98,8 +106,11 @@ class Mappers:
         self.columns = Columns(api, document, models)
         self.relationships = Relationships(api, document, identities)
 
-    def collect(self, metadatas: list[Any]) -> None:
-        """Adds the mapped classes, then their relationships (which name each other), then the tables without a class."""
+    def collect(self, metadatas: list[Any], unread: set[Any]) -> None:
+        """Add the mapped classes, then their relationships (which name one another), then the tables without a class.
+
+        `unread` are tables of classes that are not mapped yet, whose columns are not known.
+        """
         for mapper, identity in self.identities.items():
             with self.document.attempt(f"sqlalchemy mapper {identity}"):
                 self._add(mapper, identity)
@@ -111,7 +122,7 @@ class Mappers:
                 with self.document.attempt(f"sqlalchemy events of {identity}"):
                     add_validators(record, mapper, self.document)
                     add_events(record, mapper, self.document)
-        mapped = {table for mapper in self.identities for table in mapper.tables}
+        mapped = unread | {table for mapper in self.identities for table in mapper.tables}
         for metadata in metadatas:
             for key in sorted(metadata.tables):
                 if metadata.tables[key] not in mapped:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..document import put, with_details
+from .configuring import is_resolved
 
 if TYPE_CHECKING:
     from ..document import Document
@@ -29,7 +30,8 @@ class Relationships:
         """Adds the mapper's relationships in the order of its attributes, then the bare foreign keys and its parent."""
         names = {column: attribute.key for attribute in mapper.column_attrs for column in attribute.columns}
         covered: set[Any] = set()
-        for relationship in sorted(mapper.relationships, key=lambda r: r.key):
+        usable = [relationship for relationship in mapper.relationships if is_resolved(relationship)]
+        for relationship in sorted(usable, key=lambda r: r.key):
             found = self._relationship(mapper, relationship, names)
             record["relationships"].append(found)
             if relationship.direction.name == "MANYTOONE":
@@ -64,18 +66,22 @@ class Relationships:
             record,
             inverse=direction == "ONETOMANY" or _is_second(relationship, other, self.identities),
             inverse_name=other.key if other is not None else "",
-            through=self._of_table.get(relationship.secondary, "")
-            if relationship.secondary is not None
-            else "",
+            through=self._through(relationship.secondary),
             nullable=direction == "MANYTOONE" and all(c.nullable for c in relationship.local_columns),
             unique=direction == "MANYTOMANY" and not relationship.uselist,  # one of many, through a table
             cascade=sorted(relationship.cascade),
+            passive_deletes=str(relationship.passive_deletes or "").lower(),
             inferred=[] if certain else ["line_number"],
             file_path=path if path != self.document.locations.of_class(mapper.class_)[0] else "",
             inherited_from=self._declared_by(mapper, relationship),
             database_on_delete=action if direction == "ONETOMANY" else "",
         )
         return record
+
+    def _through(self, table: Any) -> str:
+        if table is None:
+            return ""
+        return self._of_table.get(table) or f"table:{_table_name(table)}"
 
     def _declared_by(self, mapper: Any, relationship: Any) -> str:
         parent = relationship.parent
@@ -94,12 +100,13 @@ class Relationships:
 
     def _parent(self, mapper: Any, covered: set[Any]) -> dict[str, Any]:
         target = self.identities.get(mapper.inherits, _class_id(mapper.inherits))
-        record = {
+        record: dict[str, Any] = {
             "name": f"{mapper.inherits.class_.__name__} (parent)",
             "type": "inherits",
             "target_resource": target,
         }
         table = mapper.local_table
+        with_details(record, cascade=["delete"])  # the object mapper deletes the rows of both
         if not _shares_table(mapper):
             above = {t for parent in mapper.inherits.iterate_to_root() for t in parent.tables}
             keys = [
@@ -176,7 +183,8 @@ def _other_side(relationship: Any) -> Any:
     others = getattr(relationship, "_reverse_property", None) or ()
     named = getattr(relationship, "back_populates", None)
     if isinstance(named, str) and named in relationship.mapper.relationships:
-        return relationship.mapper.relationships[named]
+        other = relationship.mapper.relationships[named]
+        return other if is_resolved(other) else None
     return sorted(others, key=lambda r: (str(r.parent.class_.__qualname__), r.key))[0] if others else None
 
 

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from conduit.bench.against.counts import decide_counts, missing_counts, summarize_counts
+
+
+def test_a_count_that_never_varied_in_three_processes_is_exact() -> None:
+    summary = summarize_counts([(100, 110)] * 3)
+    assert (summary.is_exact, summary.p) == (True, None)
+    assert summary.delta == pytest.approx(0.1)
+    assert decide_counts(summary) == "different"
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_difference_seen_in_too_few_processes_is_unresolved(processes: int) -> None:
+    summary = summarize_counts([(100, 110)] * processes)
+    assert not summary.is_exact
+    assert decide_counts(summary) == "unresolved"
+    assert missing_counts(summary) == f"needs pairs: {processes} of at least 3"
+
+
+def test_counts_that_vary_alike_on_both_sides_are_the_same() -> None:
+    summary = summarize_counts([(seed * 100, seed * 100) for seed in range(1, 9)])
+    assert not summary.is_exact
+    assert summary.delta == 0
+    assert decide_counts(summary) == "same"
+
+
+def test_counts_that_vary_and_are_larger_in_every_pair_differ() -> None:
+    summary = summarize_counts([(seed * 100, seed * 120) for seed in range(1, 9)])
+    assert summary.delta == pytest.approx(0.2)
+    assert decide_counts(summary) == "different"
+
+
+def test_counts_that_vary_in_both_directions_are_no_difference() -> None:
+    summary = summarize_counts([(100, 300), (300, 100), (200, 250), (250, 180), (100, 160), (160, 90)])
+    assert decide_counts(summary) != "different"
+
+
+def test_a_count_from_zero_is_an_infinite_difference() -> None:
+    assert summarize_counts([(0, 5)] * 3).delta == math.inf
