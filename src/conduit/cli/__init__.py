@@ -7,7 +7,9 @@ standard error. `ConduitError` and `UsageError` may be raised freely; `main` tur
 
 from __future__ import annotations
 
+import codecs
 import gc
+import io
 import os
 import sys
 
@@ -72,11 +74,21 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # The reader (`| head`) has what it wanted. Point stdout away so that the interpreter's last flush is quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        # The reader (`| head`) has what it wanted.
+        _abandon_output()
         return 0
+    except OSError as error:
+        where = error.filename if error.filename is not None else "standard output"
+        print(f"conduit: {os.fsdecode(where)}: {error.strerror or error}", file=sys.stderr)
+        _abandon_output()
+        return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _abandon_output() -> None:
+    """Point standard output away, so that the interpreter's last flush is quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def program() -> NoReturn:
@@ -86,6 +98,7 @@ def program() -> NoReturn:
     would cost a twentieth of its time, taking the interpreter down module by module a tenth. Whoever registered
     something for the exit (coverage, a profiler) gets the ordinary way.
     """
+    _prepare_streams()
     only_answers = sys.argv[1:2] and sys.argv[1] in _ONLY_ANSWERS
     if only_answers:
         gc.disable()
@@ -96,6 +109,27 @@ def program() -> NoReturn:
         sys.stderr.flush()
         os._exit(status)
     raise SystemExit(status)
+
+
+def _prepare_streams() -> None:
+    """Let every name be printed, and let output that is closed fail with a message when something is written to it."""
+    if sys.stdout is None or sys.stderr is None:
+        from conduit.cli.closed_streams import replace_closed_streams
+
+        replace_closed_streams()
+    if sys.stdout.errors == "strict" and isinstance(sys.stdout, io.TextIOWrapper):
+        codecs.register_error("conduit.printable", _printable)
+        sys.stdout.reconfigure(errors="conduit.printable")
+
+
+def _printable(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Return the bytes of a file name that is not text as they are, other characters that cannot be encoded as escapes."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeEncodeError:
+        return codecs.lookup_error("backslashreplace")(error)
 
 
 def _dispatch(words: list[str]) -> int:

@@ -21,6 +21,7 @@ import msgspec
 
 from conduit._version import __version__
 from conduit.sources.application import TIME_LIMIT_S, Application
+from conduit.user_folders import user_folder
 
 PINS = (
     "pyproject.toml",
@@ -73,9 +74,8 @@ class CollectedWithErrorsError(Exception):
 
 
 def folder() -> Path:
-    """Where cached documents are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "conduit" / "documents"
+    """Return where cached documents are kept."""
+    return user_folder("XDG_CACHE_HOME") / "conduit" / "documents"
 
 
 def find_cached(application: Application) -> tuple[CachedDocument | None, str]:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conduit.errors import ConduitError
 from conduit.report.options import OPTIONS, Options
+from conduit.user_folders import user_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _NOT_KEPT = frozenset({"output", "sample_index", "source_path", "trim_path", "divide_by"})
 _KEPT = tuple(name for name in OPTIONS if name not in _NOT_KEPT)
 
 
 def settings_path() -> Path:
-    """Where the configurations are."""
-    root = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(root) if root else Path.home() / ".config") / "pprof" / "settings.json"
+    """Return where the configurations are."""
+    return user_folder("XDG_CONFIG_HOME") / "pprof" / "settings.json"
 
 
 class SavedConfigs:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from conduit.errors import ConduitError, UsageError
+from conduit.user_folders import user_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -180,9 +181,8 @@ def _requirements(tree: Path, notify: Callable[[str], None]) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """Where environments are kept: `$XDG_CACHE_HOME/conduit`, by default `~/.cache/conduit`."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache") / "conduit"
+    """Return where environments are kept: `$XDG_CACHE_HOME/conduit`, by default `~/.cache/conduit`."""
+    return user_folder("XDG_CACHE_HOME") / "conduit"
 
 
 def _interpreter_key() -> str:

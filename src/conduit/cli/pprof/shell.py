@@ -301,6 +301,8 @@ class _Editor:
         readline.set_completer(lambda text, state: editor._candidate(shell, state))
         readline.parse_and_bind("tab: complete")
         readline.set_history_length(1000)
+        if not editor._path:
+            return editor
         try:
             readline.read_history_file(editor._path)
         except OSError:
@@ -320,6 +322,8 @@ class _Editor:
         import readline
 
         readline.set_completer(None)
+        if not self._path:
+            return
         try:
             os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
             readline.write_history_file(self._path)
@@ -328,7 +332,10 @@ class _Editor:
 
 
 def _history_path() -> str:
-    import os
+    from conduit.errors import ConduitError
+    from conduit.user_folders import user_folder
 
-    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
-    return os.path.join(base, "conduit", "pprof_history")  # noqa: PTH118
+    try:
+        return str(user_folder("XDG_STATE_HOME") / "conduit" / "pprof_history")
+    except ConduitError:  # nothing is kept where there is no home
+        return ""
