@@ -6,6 +6,8 @@ STAMP := $(VENV)/.installed
 NATIVE := $(wildcard src/conduit/_native/*.c src/conduit/_native/*.h)
 PYTEST := $(BIN)/pytest -n 2
 VERSIONS :=
+SECONDS := 120
+SEED :=
 
 # A .venv of another version is replaced when PYTHON was given on the command line, and kept otherwise.
 ifeq ($(origin PYTHON),command line)
@@ -16,7 +18,7 @@ CLEAR := --clear
 endif
 endif
 
-.PHONY: help demo docs reference test test-all test-install test-pythons lint types architecture format clean
+.PHONY: help demo docs reference test test-all test-install test-pythons fuzz lint types architecture format clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name purpose; do printf '  make %-14s %s\n' "$$name" "$$purpose"; done
@@ -42,6 +44,9 @@ test-install: ## wheel and sdist into empty environments, on every supported Pyt
 
 test-pythons: ## what depends on the interpreter, on 3.11 to 3.15 where found, or VERSIONS="3.14 3.15"
 	$(PYTHON) .ci/test-pythons $(VERSIONS)
+
+fuzz: $(STAMP) ## damaged inputs of every kind for two minutes, or SECONDS=600 SEED=1
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 lint: $(STAMP) ## ruff: format and rules
 	$(BIN)/ruff format --check .

@@ -99,3 +99,13 @@ def test_regular_expressions_mean_what_they_mean_in_go(expression: str, text: st
 def test_what_go_refuses_is_refused(expression: str) -> None:
     with pytest.raises(ValueError, match="error parsing regexp"):
         compile_pattern(expression)
+
+
+def test_a_filter_nested_beyond_reason_is_refused_with_its_place() -> None:
+    parse_filter("(" * 100 + "a:b" + ")" * 100)
+    for query in ("(" * 101 + "a:b" + ")" * 101, "-" * 5000 + "a:b"):
+        with pytest.raises(
+            QuerySyntaxError, match="more than 100 levels of parentheses and negations"
+        ) as caught:
+            parse_filter(query)
+        assert caught.value.offset == 100

@@ -79,6 +79,8 @@ def _typed_error(text: bytes) -> msgspec.ValidationError | None:
         msgspec.json.decode(text, type=Metadata)
     except msgspec.ValidationError as error:
         return error
+    except msgspec.DecodeError:  # the document is also broken behind that number
+        return None
     return None
 
 

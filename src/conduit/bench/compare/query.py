@@ -75,6 +75,9 @@ class _Token(NamedTuple):
     pattern: Pattern | None = None
 
 
+_MAX_DEPTH = 100  # of a filter, whose parts are read and evaluated by recursion
+
+
 def parse_filter(query: str) -> Filter:
     """Read a filter; raises `QuerySyntaxError`."""
     parser = _FilterParser(query)
@@ -183,6 +186,8 @@ class _Parser:
 
 
 class _FilterParser(_Parser):
+    depth = 0
+
     def expect_end(self) -> None:
         token = self.peek()
         if token.kind:
@@ -210,14 +215,25 @@ class _FilterParser(_Parser):
         token = self.peek()
         start = token.offset
         self.take(token)
+        if token.kind not in ("(", "-"):
+            return self.leaf(token, start)
+        if self.depth == _MAX_DEPTH:
+            raise self.fault(f"more than {_MAX_DEPTH} levels of parentheses and negations", start)
+        self.depth += 1
+        nested = self.nested(token)
+        self.depth -= 1
+        return nested
+
+    def nested(self, token: _Token) -> Filter:
         if token.kind == "(":
             inner = self.any_of()
             if (close := self.peek()).kind != ")":
                 raise self.fault('missing ")"')
             self.take(close)
             return inner
-        if token.kind == "-":
-            return Operation("not", [self.term()])
+        return Operation("not", [self.term()])
+
+    def leaf(self, token: _Token, start: int) -> Filter:
         if token.kind == "*":
             return Operation("and", [])
         if token.kind in ("w", "q"):
