@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
+from conduit.bench.text.reader import InputFile, Result, read_benchmarks
+from conduit.bench.text.unit_metadata import UnitMetadata
 
 Pytest = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -40,7 +44,7 @@ def bench_skip(b):
 
 
 def test_benchmark_files_are_smoke_tests_of_one_iteration(run_pytest: Pytest) -> None:
-    answer = run_pytest("-v", "-rs", bench_a=BENCHMARKS)
+    answer = run_pytest("-v", "-rs", "--conduit-bench", bench_a=BENCHMARKS)
     assert "bench_a.py::BenchmarkGood PASSED" in answer.stdout
     assert "bench_a.py::BenchmarkBad FAILED" in answer.stdout
     assert "bench_a.py::BenchmarkSkip SKIPPED" in answer.stdout
@@ -95,7 +99,9 @@ def test_a_wrong_benchtime_is_a_wrong_call(run_pytest: Pytest) -> None:
 
 
 def test_a_benchmark_file_that_does_not_import_is_an_error_of_its_collection(run_pytest: Pytest) -> None:
-    answer = run_pytest(bench_a="import no_such_module_at_all\n", test_a="def test_x(): pass\n")
+    answer = run_pytest(
+        "--conduit-bench", bench_a="import no_such_module_at_all\n", test_a="def test_x(): pass\n"
+    )
     assert answer.returncode == 2
     assert "no_such_module_at_all" in answer.stdout
 
@@ -106,3 +112,164 @@ def test_a_run_without_benchmarks_shows_nothing_of_the_plugin(run_pytest: Pytest
     )
     assert answer.returncode == 0, answer.stdout
     assert "= benchmarks =" not in answer.stdout
+
+
+OTHER_PROJECTS_FILE = "raise SystemExit('imported')\n"
+
+
+def test_files_named_like_benchmarks_are_not_imported_unless_asked_for(run_pytest: Pytest) -> None:
+    answer = run_pytest(bench_plot=OTHER_PROJECTS_FILE, test_a="def test_x(): pass\n")
+    assert answer.returncode == 0, answer.stdout
+    assert "1 passed" in answer.stdout
+
+
+def test_a_setting_of_the_project_collects_benchmark_files(run_pytest: Pytest) -> None:
+    answer = run_pytest("-o", "conduit_bench=true", bench_a="def bench_x(b):\n    for _ in b: pass\n")
+    assert "1 passed" in answer.stdout
+
+
+def test_names_have_class_and_parameters_and_stand_under_their_file(run_pytest: Pytest) -> None:
+    text = """
+import pytest
+class TestA:
+    @pytest.mark.parametrize("n", [10, 100])
+    def test_sum(self, bench, n):
+        bench(lambda: sum(range(n)), benchtime="3x")
+@pytest.mark.parametrize("shape", [(1, 2)])
+def test_sum(bench, shape):
+    bench(lambda: None, benchtime="3x")
+"""
+    answer = run_pytest("--bench-out=out.txt", test_a=text)
+    assert answer.returncode == 0, answer.stdout
+    summary = answer.stdout.partition(" benchmarks ")[2]
+    assert re.findall(r"^(pkg: \S+|Benchmark\S+?)(?:-\d+)? *(?:\t|$)", summary, re.MULTILINE) == [
+        "pkg: test_a",
+        "BenchmarkTestA/test_sum/n=10",
+        "BenchmarkTestA/test_sum/n=100",
+        "BenchmarkSum/shape=shape0",
+    ]
+
+
+def test_measurements_are_written_as_text_that_benchstat_reads(run_pytest: Pytest, tmp_path: Path) -> None:
+    run_pytest("--bench-out=out.txt", test_a="def test_x(bench): bench(lambda: None, benchtime='3x')\n")
+    units = UnitMetadata()
+    [result] = [
+        record
+        for record in read_benchmarks(InputFile(str(tmp_path / "out.txt"), "x"), units)
+        if isinstance(record, Result)
+    ]
+    assert (result.name.partition("-")[0], result.iterations) == ("X", 3)
+    assert result.configuration.get("pkg") == "test_a"
+
+
+def test_a_coroutine_function_is_measured_in_the_loop_of_the_async_test(run_pytest: Pytest) -> None:
+    text = """
+import asyncio
+def test_x(bench):
+    async def test():
+        here = asyncio.get_running_loop()
+        seen = set()
+        async def operation():
+            seen.add(asyncio.get_running_loop() is here)
+            await asyncio.sleep(0)
+        result = await bench(operation, benchtime="20x")
+        assert (result.n, seen) == (20, {True})
+        assert bench(lambda: None, benchtime="5x").n == 5
+    asyncio.run(test())
+"""
+    answer = run_pytest(test_a=text)
+    assert answer.returncode == 0, answer.stdout
+
+
+def test_fixtures_of_pytest_are_given_to_benchmarks_run_by_pytest(run_pytest: Pytest) -> None:
+    answer = run_pytest(
+        "--bench",
+        "--benchtime=7x",
+        conftest="import pytest\n@pytest.fixture(scope='session')\ndef db(): return [1, 2, 3]\n",
+        bench_a="def bench_db(b, db):\n    for _ in b:\n        sum(db)\n",
+    )
+    assert answer.returncode == 0, answer.stdout
+    assert re.search(r"BenchmarkDb\S*\s+7\s", answer.stdout)
+
+
+def test_parallel_processes_are_warned_about(tmp_path: Path) -> None:
+    pytest.importorskip("xdist")
+    (tmp_path / "test_a.py").write_text("def test_x(bench): bench(lambda: None, benchtime='3x')\n")
+    answer = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n1", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "measured in several processes at once (pytest-xdist)" in answer.stdout
+
+
+PYTEST_BENCHMARK_FORMS = """
+import time
+import pytest
+def f(x=1, y=2): return x + y
+def test_plain(benchmark): benchmark(f)
+def test_args(benchmark): assert benchmark(f, 3, y=4) == 7
+def test_value(benchmark): assert benchmark(f) == 3
+def test_deco(benchmark):
+    @benchmark
+    def something(): f()
+def test_pedantic(benchmark):
+    assert benchmark.pedantic(f, args=(1,), rounds=10, iterations=10) == 3
+    assert (benchmark.stats["rounds"], benchmark.stats["iterations"]) == (10, 10)
+def test_setup(benchmark):
+    made = []
+    def setup():
+        made.append([3, 1, 2])
+        return (made[-1],), {}
+    assert benchmark.pedantic(sorted, setup=setup, rounds=10, warmup_rounds=1) == [1, 2, 3]
+    assert len(made) == 11
+def test_extra(benchmark): benchmark.extra_info["a"] = 1; benchmark(f)
+def test_weave(benchmark):
+    benchmark.weave(f)
+    assert f() == 3
+    assert benchmark.stats["rounds"] == 5
+@pytest.mark.benchmark(group="g", min_rounds=3)
+def test_mark(benchmark):
+    benchmark(f)
+    assert benchmark.stats["rounds"] == 3
+    assert benchmark.group == "g"
+def test_stats(benchmark):
+    benchmark(f)
+    assert benchmark.stats["mean"] < 1
+    assert benchmark.stats["min"] <= benchmark.stats["median"] <= benchmark.stats.stats.max
+@pytest.mark.parametrize("n", [1, 2])
+def test_parameters(benchmark, n):
+    assert benchmark(f, n) == n + 2
+def test_raises(benchmark):
+    with pytest.raises(ZeroDivisionError):
+        benchmark(lambda: 1 / 0)
+def test_twice(benchmark):
+    benchmark(f)
+    with pytest.raises(Exception, match="used twice"):
+        benchmark(f)
+"""
+
+
+def test_the_forms_of_pytest_benchmark_work_under_the_option(run_pytest: Pytest) -> None:
+    answer = run_pytest(
+        "--conduit-benchmark", "--benchtime=5ms", "--strict-markers", test_a=PYTEST_BENCHMARK_FORMS
+    )
+    assert answer.returncode == 0, answer.stdout
+    assert "14 passed" in answer.stdout
+    assert "BenchmarkParameters/n=2" in answer.stdout
+
+
+def test_without_the_option_there_is_no_fixture_of_that_name(run_pytest: Pytest) -> None:
+    answer = run_pytest(test_a="def test_x(benchmark): pass\n")
+    assert "fixture 'benchmark' not found" in answer.stdout
+
+
+def test_the_plugin_imports_none_of_our_wings_in_a_session_without_benchmarks(run_pytest: Pytest) -> None:
+    answer = run_pytest(
+        test_a="import sys\ndef test_x():\n"
+        "    assert sorted(name for name in sys.modules if name.startswith('conduit')) == "
+        "['conduit', 'conduit._version', 'conduit.errors', 'conduit.pytest_plugin']\n"
+    )
+    assert answer.returncode == 0, answer.stdout

@@ -1,17 +1,21 @@
-"""The pytest plugin: the fixture `bench`, and `bench_*.py` files as tests.
+"""The pytest plugin: the fixture `bench`, and, where asked for, `bench_*.py` files as tests.
 
     def test_lookup_is_quick(bench):
         result = bench(lambda: registry.resource("Post"))
         assert result.allocs_per_op == 0
 
-A benchmark file is a smoke test: each of its benchmarks runs one iteration, with `b.short` set. With `--bench`
-each is measured as `conduit bench -benchmem` does. What was measured stands at the end of the run, and in each
-test's report (and so in a JUnit file) as properties named `benchmark`, whose values are lines of Go's format.
+With `--conduit-bench`, or `conduit_bench = true` among pytest's settings, benchmark files are collected: each of their
+benchmarks is a smoke test of one iteration, with `b.short` set. With `--bench` each is measured as `conduit bench
+-benchmem` does. Without either no such file is imported: other tools' files have the same names.
+
+With `--conduit-benchmark`, or `conduit_benchmark = true`, the plugin provides pytest-benchmark's fixture `benchmark`.
+
+Measurements are printed at the end of the run, written by `--bench-out=FILE`, and are properties named `benchmark` of
+each test's report (and so of a JUnit file), whose values are lines of Go's format.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,29 +24,45 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conduit.bench.result import BenchmarkResult, Measurement
-    from conduit.bench.run.loop import BenchmarkFunction
+    from conduit.bench.fixtures import BenchFixture, PytestBenchmarkFixture
+    from conduit.bench.result import Measurement
+    from conduit.bench.run.loop import Benchmark, BenchmarkFunction
 
 PROPERTY = "benchmark"
 TEST_BENCHTIME = "100ms"
 
-_log = logging.getLogger("conduit.bench")
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of the plugin."""
+    """Add the plugin's options and settings."""
     group = parser.getgroup("conduit", "benchmarks (conduit)")
-    group.addoption("--bench", action="store_true", help="measure the benchmarks of bench_*.py files")
+    group.addoption(
+        "--conduit-bench",
+        action="store_true",
+        help="collect bench_*.py files: each benchmark runs one iteration",
+    )
+    group.addoption(
+        "--bench", action="store_true", help="collect bench_*.py files and measure their benchmarks"
+    )
     group.addoption(
         "--benchtime",
         default=None,
         metavar="1s|100x",
-        help=f"how long each is measured (default 1s with --bench; {TEST_BENCHTIME} for the fixture)",
+        help=f"how long each is measured (default 1s with --bench; {TEST_BENCHTIME} for the fixtures)",
     )
+    group.addoption(
+        "--bench-out", default=None, metavar="FILE", help="write measurements as Go's benchmark text"
+    )
+    group.addoption(
+        "--conduit-benchmark",
+        action="store_true",
+        help="provide pytest-benchmark's fixture `benchmark` (also in place of that plugin)",
+    )
+    parser.addini("conduit_bench", "collect bench_*.py files", type="bool", default=False)
+    parser.addini("conduit_benchmark", "provide pytest-benchmark's fixture", type="bool", default=False)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a wrong `--benchtime` before anything is collected."""
+    """Refuse a wrong `--benchtime` before anything is collected; provide the fixture `benchmark` if asked for."""
     text = config.getoption("--benchtime")
     if text is not None:
         from conduit.bench.api import read_benchtime
@@ -51,73 +71,158 @@ def pytest_configure(config: pytest.Config) -> None:
             read_benchtime(text)
         except ValueError as error:
             raise pytest.UsageError(f'invalid value "{text}" for --benchtime: {error}') from None
+    if config.getoption("--conduit-benchmark") or config.getini("conduit_benchmark"):
+        config.addinivalue_line(
+            "markers", "benchmark: options of one measurement, as pytest-benchmark has them"
+        )
+        config.pluginmanager.register(_BenchmarkFixturePlugin(), "conduit-benchmark")
+
+
+def _collects_files(config: pytest.Config) -> bool:
+    return bool(
+        config.getoption("--conduit-bench") or config.getoption("--bench") or config.getini("conduit_bench")
+    )
 
 
 @pytest.fixture
-def bench(request: pytest.FixtureRequest) -> Callable[..., BenchmarkResult]:
+def bench(request: pytest.FixtureRequest) -> BenchFixture:
     """Measure a function inside a test: `bench(function, …)` takes what `conduit.bench.benchmark` takes."""
-    from conduit.bench.api import benchmark
-    from conduit.bench.names import UniqueNames, go_name
+    from conduit.bench.fixtures import BenchFixture
 
-    names = UniqueNames()
-    default_time = request.config.getoption("--benchtime") or TEST_BENCHTIME
-    test = go_name("bench_" + request.node.name.removeprefix("test_"))
+    return BenchFixture(_test_name(request.node), _benchtime(request.config), _recorder(request.node))
 
-    def measure(function: Callable[..., Any], *, name: str = "", **options: Any) -> BenchmarkResult:
-        full_name = names.claim(test, name).removesuffix("/#00")
-        options.setdefault("benchtime", default_time)
-        result = benchmark(function, name=full_name, **options)
-        for sample in result.samples:
-            _record(request.node, sample)
-        return result
 
-    return measure
+class _BenchmarkFixturePlugin:
+    """Registered after all other plugins, so that its fixture replaces pytest-benchmark's."""
+
+    @pytest.fixture
+    def benchmark(self, request: pytest.FixtureRequest) -> Iterator[PytestBenchmarkFixture]:
+        """pytest-benchmark's fixture: `benchmark(function, *args)`, `benchmark.pedantic(…)`, `benchmark.stats`."""
+        from conduit.bench.fixtures import PytestBenchmarkFixture
+
+        marker = request.node.get_closest_marker("benchmark")
+        fixture = PytestBenchmarkFixture(
+            _test_name(request.node),
+            _benchtime(request.config),
+            _recorder(request.node),
+            marker.kwargs if marker else {},
+            _parameters(request.node),
+        )
+        yield fixture
+        fixture.close()
+        if fixture.extra_info:
+            request.node.user_properties.append(("benchmark-extra-info", repr(fixture.extra_info)))
+
+
+def _benchtime(config: pytest.Config) -> str:
+    return config.getoption("--benchtime") or TEST_BENCHTIME
+
+
+def _test_name(item: Any) -> str:
+    """Return the benchmark's name of a test: `BenchmarkTestClass/test_name/n=10`, `BenchmarkName/n=10` without a class."""
+    from conduit.bench.names import PREFIX, go_name, rewrite
+
+    function = getattr(item, "originalname", None) or item.name
+    classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
+    if classes:
+        name = PREFIX + "/".join([*classes, function])
+    else:
+        name = go_name("bench_" + function.removeprefix("test_"))
+    return "/".join([name, *(rewrite(f"{key}={value}") for key, value in _parameters(item).items())])
+
+
+def _parameters(item: Any) -> dict[str, Any]:
+    """Return a test's parameters; one whose text would not name it is given pytest's id."""
+    specification = getattr(item, "callspec", None)
+    if specification is None:
+        return {}
+    plain = (str, int, float, bool, type(None))
+    parameters = specification.params
+    if all(isinstance(value, plain) for value in parameters.values()):
+        return {key: str(value).replace("/", "_") for key, value in parameters.items()}
+    return {",".join(parameters): specification.id.replace("/", "_")}
+
+
+def _recorder(item: pytest.Item) -> Callable[[Measurement], None]:
+    return lambda measurement: _record(item, measurement)
 
 
 def _record(item: pytest.Item, measurement: Measurement) -> None:
+    import logging
+
     from conduit.bench.text.writer import format_measurement
 
+    log = logging.getLogger("conduit.bench")
     line = format_measurement(measurement, 0)
     item.user_properties.append((PROPERTY, line))
-    _log.info("%s", line.replace("\t", " "))
+    log.info("%s", line.replace("\t", " "))
     for warning in measurement.warnings:
-        _log.warning("%s: %s", measurement.name, warning)
+        log.warning("%s: %s", measurement.name, warning)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect `bench_*.py` files."""
-    if file_path.suffix == ".py" and file_path.name.startswith("bench_"):
+    """Collect `bench_*.py` files where asked for."""
+    if file_path.suffix == ".py" and file_path.name.startswith("bench_") and _collects_files(parent.config):
         return BenchmarkModule.from_parent(parent, path=file_path)
     return None
 
 
-class BenchmarkModule(pytest.File):
+class BenchmarkModule(pytest.Module):
     """A file of benchmarks."""
 
-    def collect(self) -> Iterator[pytest.Item]:
-        """An item for each benchmark function; an import that fails is the file's own error."""
-        from conduit.bench.run.discover import find_files, load
+    def _getobj(self) -> Any:
+        from conduit.bench.run.discover import find_files, import_file
 
         [file] = find_files([self.path])
-        for name, function in load(file).items():
-            yield BenchmarkItem.from_parent(self, name=name, function=function)
+        try:
+            return import_file(file)
+        except Exception as error:
+            raise self.CollectError("".join(_traceback(error))) from None
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield an item for each benchmark function; an import that fails is the file's own error."""
+        from conduit.bench.run.discover import benchmark_functions
+
+        self.session._fixturemanager.parsefactories(self)
+        for name, function in benchmark_functions(self.obj).items():
+            yield BenchmarkItem.from_parent(
+                self, name=name, callobj=_fixtures_only(function), function=function
+            )
 
 
-class BenchmarkItem(pytest.Item):
-    """One top-level benchmark with its sub-benchmarks: one iteration, or measured with `--bench`."""
+def _traceback(error: BaseException) -> list[str]:
+    import traceback
+
+    return traceback.format_exception(error)
+
+
+def _fixtures_only(function: BenchmarkFunction) -> Callable[..., None]:
+    """Return a function with the parameters that pytest's fixtures fill: all but `b`."""
+    import inspect
+
+    def takes_fixtures(**fixtures: Any) -> None:
+        """Stand in for the benchmark while pytest looks for fixtures."""
+
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    takes_fixtures.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return takes_fixtures
+
+
+class BenchmarkItem(pytest.Function):
+    """A top-level benchmark with its sub-benchmarks: one iteration, or measured with `--bench`."""
 
     def __init__(self, *, function: BenchmarkFunction, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._function = function
 
     def runtest(self) -> None:
-        """Run the benchmark; fails or is skipped as it is."""
+        """Run the benchmark; fail or skip as it does."""
         from conduit.bench.names import NameFilter
         from conduit.bench.run.events import Ended, Event, Measured
         from conduit.bench.run.runner import Runner
 
         events: list[Event] = []
-        Runner(self._options(), NameFilter(), events.append).run_benchmark(self.name, self._function)
+        Runner(self._options(), NameFilter(), events.append).run_benchmark(self.name, self._with_fixtures())
         ended = [event for event in events if isinstance(event, Ended)]
         failures = [event for event in ended if event.outcome == "failed"]
         if failures:
@@ -130,6 +235,22 @@ class BenchmarkItem(pytest.Item):
             for measurement in measurements:
                 _record(self, measurement)
 
+    def _with_fixtures(self) -> BenchmarkFunction:
+        import inspect
+
+        function = self._function
+        names = list(inspect.signature(function).parameters)[1:]
+        values = {name: self.funcargs[name] for name in names}
+        if not values:
+            return function
+        if inspect.iscoroutinefunction(function):
+
+            async def awaited(b: Benchmark) -> None:
+                await function(b, **values)
+
+            return awaited
+        return lambda b: function(b, **values)
+
     def _options(self) -> Any:
         from conduit.bench.api import read_benchtime
         from conduit.bench.run.measure import Options
@@ -140,13 +261,13 @@ class BenchmarkItem(pytest.Item):
         return Options(goal_ns=goal_ns, iterations=iterations, counts_allocations=True)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The benchmark's own log is the failure, without the plugin's frames."""
+        """Return the benchmark's own log, without the plugin's frames."""
         if isinstance(excinfo.value, BenchmarkItemFailed):
             return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
+        return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where the benchmark is."""
+        """Return the benchmark's file, line (from 0) and name."""
         code = getattr(self._function, "__code__", None)
         return self.path, code.co_firstlineno - 1 if code else None, self.name
 
@@ -155,14 +276,38 @@ class BenchmarkItemFailed(Exception):  # noqa: N818 (pytest's word for it)
     """A benchmark failed; the text is its log."""
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print what was measured, in the order of the tests."""
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the measurements, by file and in the order of the tests; write them to `--bench-out`."""
     reports = [report for group in ("passed", "failed") for report in terminalreporter.stats.get(group, ())]
-    lines = [value for report in reports for name, value in report.user_properties if name == PROPERTY]
-    if not lines:
+    by_file: dict[str, list[str]] = {}
+    for report in reports:
+        for name, value in report.user_properties:
+            if name == PROPERTY:
+                by_file.setdefault(report.nodeid.partition("::")[0].removesuffix(".py"), []).append(value)
+    if not by_file:
         return
     from conduit.bench.text.writer import align_lines
 
+    aligned = iter(align_lines([line for lines in by_file.values() for line in lines]))
     terminalreporter.write_sep("=", "benchmarks")
-    for line in align_lines(lines):
-        terminalreporter.write_line(line)
+    for package, lines in by_file.items():
+        terminalreporter.write_line(f"pkg: {package}")
+        for _ in lines:
+            terminalreporter.write_line(next(aligned))
+    if getattr(config.option, "numprocesses", None):
+        terminalreporter.write_line(
+            "warning: measured in several processes at once (pytest-xdist), which disturb one another; use -n0",
+            yellow=True,
+        )
+    if config.getoption("--bench-out"):
+        _write_text(config.getoption("--bench-out"), by_file)
+
+
+def _write_text(path: str, by_file: dict[str, list[str]]) -> None:
+    from conduit.bench.run.machine import config_lines
+    from conduit.files import write_file_whole
+
+    text = ""
+    for package, lines in by_file.items():
+        text += "".join(f"{line}\n" for line in [*config_lines(package), *lines])
+    write_file_whole(path, text.encode())

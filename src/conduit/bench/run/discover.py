@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
@@ -82,7 +83,11 @@ def load(file: BenchmarkFile) -> dict[str, BenchmarkFunction]:
     The file's folder and the project's root are put before `sys.path`, and stay there: benchmarks import when
     they run, too. Raises what the import raises.
     """
-    module = _import(file)
+    return benchmark_functions(import_file(file))
+
+
+def benchmark_functions(module: ModuleType) -> dict[str, BenchmarkFunction]:
+    """Return a module's benchmark functions by Go's name, in the order they are written."""
     names = UniqueNames()
     functions: dict[str, BenchmarkFunction] = {}
     for attribute, value in vars(module).items():
@@ -91,7 +96,14 @@ def load(file: BenchmarkFile) -> dict[str, BenchmarkFunction]:
     return functions
 
 
-def _import(file: BenchmarkFile) -> ModuleType:
+def import_file(file: BenchmarkFile) -> ModuleType:
+    """Import a benchmark file, inside its package if it is in one, so that relative imports work.
+
+    Raises what the import raises.
+    """
+    package = _package_of(file.path)
+    if package:
+        return _import_in_package(file, package)
     for folder in (file.root, file.path.parent):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
@@ -100,9 +112,37 @@ def _import(file: BenchmarkFile) -> ModuleType:
     if known is not None and getattr(known, "__file__", None) != str(file.path):
         # Two files of one name: the second is known by its whole path.
         name = file.package.replace("/", ".")
-    specification = importlib.util.spec_from_file_location(name, file.path)
+    return _execute(name, file.path)
+
+
+def _package_of(path: Path) -> str:
+    """Return the dotted name of the package around a file; empty if there is no `__init__.py` beside it."""
+    names: list[str] = []
+    folder = path.parent
+    while (folder / "__init__.py").is_file() and folder.name.isidentifier():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(names)
+
+
+def _import_in_package(file: BenchmarkFile, package: str) -> ModuleType:
+    above = file.path.parents[package.count(".") + 1]
+    # The file's own folder stays importable, too: helper modules beside it are often imported by their bare names.
+    for folder in (file.path.parent, file.root, above):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    name = f"{package}.{file.path.stem}"
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) == str(file.path):
+        return known
+    importlib.import_module(package)
+    return _execute(name, file.path)
+
+
+def _execute(name: str, path: Path) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
-        raise ImportError(f"{file.path}: expected a Python source file (.py)")
+        raise ImportError(f"{path}: expected a Python source file (.py)")
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import inspect
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from conduit.bench.run.machine import Watch, processors
 from conduit.bench.run.parallel import chunk_size
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterator, Sequence
     from typing import Literal, TypeAlias
 
@@ -95,6 +97,19 @@ def call(run: Run, benchmark: Benchmark) -> Benchmark:
     return benchmark
 
 
+_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("conduit_bench_loop", default=None)
+
+
+@contextmanager
+def coroutines_run_in(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Run coroutine functions of this thread's benchmarks in a loop that runs in another thread."""
+    token = _loop.set(loop)
+    try:
+        yield
+    finally:
+        _loop.reset(token)
+
+
 def _call_coroutine(function: Callable[[Benchmark], object], benchmark: Benchmark) -> None:
     import asyncio
 
@@ -106,7 +121,11 @@ def _call_coroutine(function: Callable[[Benchmark], object], benchmark: Benchmar
         finally:
             benchmark.stop_timer()
 
-    asyncio.run(timed())
+    loop = _loop.get()
+    if loop is None:
+        asyncio.run(timed())
+    else:
+        asyncio.run_coroutine_threadsafe(timed(), loop).result()
 
 
 @contextmanager
