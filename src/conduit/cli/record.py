@@ -11,7 +11,7 @@ _USAGE = """usage: conduit record -pid PID [flags]
 
 Writes a CPU profile of a running Python process, without stopping it and without anything of conduit in it. It takes the
 right to read the process's memory (its user under kernel.yama.ptrace_scope = 0, root, or SYS_PTRACE in a
-container) and a conduit installed for the same minor version of Python."""
+container). Processes of Python 3.13 to 3.15 can be read from any version, those of 3.11 and 3.12 from their own."""
 
 
 def flags() -> FlagSet:
@@ -20,7 +20,7 @@ def flags() -> FlagSet:
     found.option("pid", "the process", parse=_positive, metavar="PID")
     found.option("o", "write the profile to this file", default="cpu.prof", metavar="FILE")
     found.option("seconds", "for so long", default=10.0, parse=_seconds, metavar="SECONDS")
-    found.option("rate", "looks a second", default=100, parse=_positive, metavar="HZ")
+    found.option("rate", "samples a second", default=100, parse=_positive, metavar="HZ")
     return found
 
 

@@ -1,7 +1,8 @@
-"""The memory of another process, and where the symbols of its binaries lie in it. Linux, 64 bits.
+"""The memory of another process, and the addresses of symbols of its binaries in it. Linux, 64 bits.
 
-Reading goes through `/proc/PID/mem`, which neither stops the process nor changes anything in it. The kernel allows it to
-whoever could attach a debugger: the same user under the limits of Yama (`kernel.yama.ptrace_scope`), or CAP_SYS_PTRACE.
+Reading goes through `/proc/PID/mem`, which neither stops the process nor changes anything in it. The kernel allows it
+to users who may attach a debugger: the same user under the limits of Yama (`kernel.yama.ptrace_scope`), or
+CAP_SYS_PTRACE.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ _LOADED_SEGMENT = 1
 
 
 class UnreadableMemoryError(ConduitError):
-    """An address of the other process that is not mapped, or not any more."""
+    """An address that is not mapped in the other process, or not any longer."""
 
 
 class Mapped(NamedTuple):
-    """A file that is mapped into the process: where its beginning lies, and where it can be read from here."""
+    """A file mapped into the process: the address of its first byte, its path there, and a path that works here."""
 
     start: int
     path: str
@@ -34,7 +35,7 @@ class Mapped(NamedTuple):
 
 
 class ProcessMemory:
-    """The memory of process `pid`, as a context. Raises `ProfilerUnavailableError` where it cannot be opened."""
+    """The memory of process `pid`, as a context manager. Raises `ProfilerUnavailableError` if it cannot be opened."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -57,7 +58,7 @@ class ProcessMemory:
         os.close(self._file)
 
     def read(self, address: int, size: int) -> bytes:
-        """`size` bytes at an address. Raises `UnreadableMemoryError`."""
+        """Return `size` bytes at an address. Raises `UnreadableMemoryError`."""
         try:
             data = os.pread(self._file, size, address)
         except (OSError, OverflowError):
@@ -67,12 +68,12 @@ class ProcessMemory:
         return data
 
     def pointer(self, address: int) -> int:
-        """The pointer at an address. Raises `UnreadableMemoryError`."""
+        """Return the pointer at an address. Raises `UnreadableMemoryError`."""
         value: int = struct.unpack("<Q", self.read(address, 8))[0]
         return value
 
     def files(self) -> Iterator[Mapped]:
-        """The files whose beginning is mapped into the process."""
+        """Yield the files whose beginning is mapped into the process."""
         try:
             lines = (self.folder / "maps").read_text().splitlines()
         except OSError:
@@ -83,12 +84,21 @@ class ProcessMemory:
             fields = line.split(maxsplit=5)
             if len(fields) == 6 and fields[5].startswith("/") and int(fields[2], 16) == 0:
                 start = int(fields[0].partition("-")[0], 16)
-                # The process may see another file system (a container): its own root is the way in.
-                yield Mapped(start, fields[5], self.folder / "root" / fields[5].lstrip("/"))
+                yield Mapped(start, fields[5], self._readable(fields[5]))
+
+    def _readable(self, path: str) -> Path:
+        """The file's path from here; the program itself can be read even where its file has been replaced or is not visible."""
+        try:
+            if str((self.folder / "exe").readlink()) == path:
+                return self.folder / "exe"
+        except OSError:
+            pass  # not permitted: then by its path
+        inside = self.folder / "root" / path.lstrip("/")  # in a container, the root is another
+        return inside if inside.exists() else Path(path)
 
 
 def find_symbols(file: Mapped, names: set[str]) -> dict[str, int]:
-    """Addresses in the process of those exported symbols of a mapped ELF file that have one of the names."""
+    """Return the addresses in the process of the exported symbols with these names that a mapped ELF file defines."""
     try:
         data = file.readable_path.read_bytes()
     except OSError:
@@ -103,7 +113,7 @@ def find_symbols(file: Mapped, names: set[str]) -> dict[str, int]:
 
 
 def _first_address(data: bytes) -> int:
-    """The address for which the beginning of the file was linked: 0 unless the program is not relocatable."""
+    """Return the address for which the beginning of the file was linked: 0 unless the program is not relocatable."""
     (offset,) = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
     for at in range(offset, offset + size * count, size):
@@ -123,6 +133,8 @@ def _dynamic_symbols(data: bytes) -> Iterator[tuple[str, int]]:
             continue
         strings = sections[section[6]][4]
         for at in range(section[4], section[4] + section[5], 24):
-            name, _, _, _, value, _ = struct.unpack_from("<IBBHQQ", data, at)
+            name, _, _, defined_in, value, _ = struct.unpack_from("<IBBHQQ", data, at)
+            if defined_in == 0:  # it is another file's, and this one only uses it
+                continue
             end = data.index(b"\0", strings + name)
             yield data[strings + name : end].decode("ascii", "replace"), value

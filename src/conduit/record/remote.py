@@ -1,16 +1,18 @@
 """CPU profiles of another process, from outside, without stopping it and without anything of ours in it.
 
-How it works: `rate_hz` times a second the stacks of the process's Python threads are read from its memory, as they are at
-that moment, and the CPU time that each thread has used since the last look (the kernel's own account) is given to the
-stack on which it is found running. A thread that worked and sleeps by now is not charged to where it sleeps: that time
-goes to `[ran between two looks]`.
+How it works: `rate_hz` times a second the stacks of the process's Python threads are read from its memory, and the
+CPU time that each thread has used since the last sample (by the kernel's account) is charged to the stack on which it
+is found running. The time of a thread that has worked since then and is asleep by now goes to `[ran between two
+samples]`.
 
-The process does not hold still meanwhile, and a stack may be read half before a call and half after it; a generator that
-has just yielded is cut off from its callers altogether. So a stack counts only if it reaches the thread's outermost
-frame and its callers are all found unchanged when they are looked at again; else it is read anew.
+The process goes on while it is read, so that a stack may be read half before a call and half after it; a generator
+that has just yielded is cut off from its callers altogether. So a stack counts only if it reaches the thread's
+outermost frame and its callers are all unchanged when they are read again; else it is read anew.
 
-Limits: the process has to run the same minor version of CPython as this one, whose layout the C extension knows;
-shares are good to a few percentage points, less than those of a profile from inside (`cpu`); threads have no names.
+Limits: processes of CPython 3.13 to 3.15 are read from any version, those of 3.11 and 3.12 from their own only (see
+`interpreter_layout`); threads have no names. Shares are good to a few percentage points where calls are long; where
+they last a millisecond or less, much of the time is between two samples. A profile from inside (`cpu`) has no such
+limit.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conduit._native import available, reason
 from conduit.errors import ProfilerUnavailableError
+from conduit.record.interpreter_layout import read_layout
 from conduit.record.naming import FrameNames
 from conduit.record.process_memory import ProcessMemory, UnreadableMemoryError, find_symbols
 
@@ -30,25 +33,28 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from conduit.profile.model import Profile
+    from conduit.record.interpreter_layout import Layout
     from conduit.record.naming import Frame
 
-BETWEEN: Frame = ("[ran between two looks]", "", 0, 0)
+BETWEEN: Frame = ("[ran between two samples]", "", 0, 0)
 UNREAD: Frame = ("[stack could not be read]", "", 0, 0)
-_MOST_FRAMES = 512
-_MOST_THREADS = 10_000
-_ATTEMPTS = 20
-_LONGEST_TEXT = 10_000
-_LONGEST_TABLE = 10_000_000
-_KIND_SHIFT = 2  # in a string's state: the bits before its width say whether it is interned
+_MAX_FRAMES = 512
+_MAX_THREADS = 10_000
+_MAX_ATTEMPTS = 20
+_MAX_TEXT = 10_000
+_MAX_TABLE = 10_000_000
+_KIND_SHIFT = 2  # bits of a string's state before its width
+_REFERENCE = ~7  # from 3.14 on the low bits of a reference say how it is counted
+_ANY_OWNER = 256
 _SYMBOLS = {"_PyRuntime", "Py_Version", "PyCode_Type"}
 
 
-class _ChangedMeanwhileError(Exception):
-    """What was read cannot be a stack."""
+class _ChangedStackError(Exception):
+    """The memory that was read cannot be a stack."""
 
 
 class _RawFrame(NamedTuple):
-    """A frame as it lies in the other process: all addresses there."""
+    """A frame of the other process, whose addresses are those of that process."""
 
     address: int
     previous: int
@@ -58,7 +64,7 @@ class _RawFrame(NamedTuple):
 
 
 class Interpreter:
-    """The Python threads of another process and their stacks. Raises `ProfilerUnavailableError` where there are none to read."""
+    """The Python threads of another process and their stacks. Raises `ProfilerUnavailableError` if none can be read."""
 
     def __init__(self, memory: ProcessMemory) -> None:
         if not available():
@@ -66,16 +72,13 @@ class Interpreter:
         from conduit._native import _core
 
         self._memory = memory
-        self._at = _core.layout()
-        # From the first line to the table of lines lies what tells one code object from another: names, file, sizes.
+        self._symbols, self._at = self._find_interpreter()
+        # The fields from the first line to the table of lines (names, file, sizes) identify a code object.
         self._code_size = self._at["code.linetable"] + 8 - self._at["code.first_line"]
-        self._symbols = self._find_interpreter()
         self._codes: dict[tuple[int, bytes], tuple[CodeType, int]] = {}
         self._names = FrameNames(_core.line_of)
 
-    def _find_interpreter(self) -> dict[str, int]:
-        import sys
-
+    def _find_interpreter(self) -> tuple[dict[str, int], Layout]:
         for file in self._memory.files():
             if "python" not in file.path:
                 continue
@@ -84,23 +87,18 @@ class Interpreter:
                 continue
             version = self._memory.pointer(symbols["Py_Version"])
             theirs = (version >> 24 & 0xFF, version >> 16 & 0xFF)
-            if theirs != sys.version_info[:2]:
-                raise ProfilerUnavailableError(
-                    f"process {self._memory.pid} runs Python {theirs[0]}.{theirs[1]}, and this is Python "
-                    f"{sys.version_info[0]}.{sys.version_info[1]}: use a conduit that is installed for the same version"
-                )
-            return symbols
+            return symbols, read_layout(self._memory, symbols["_PyRuntime"], theirs)
         raise ProfilerUnavailableError(
             f"process {self._memory.pid} is no CPython of version 3.11 or later that could be read"
         )
 
     def stacks(self) -> Iterator[tuple[int, list[Frame] | None]]:
-        """(the kernel's number, frames leaf first) of every Python thread; None where the stack would not hold still."""
+        """Yield (the kernel's number, frames leaf first) of each Python thread; None for a stack that kept changing."""
         read, at = self._memory.pointer, self._at
         interpreter = read(self._symbols["_PyRuntime"] + at["runtime.interpreters"])
         while interpreter:
             thread = read(interpreter + at["interpreter.threads"])
-            for _ in range(_MOST_THREADS):
+            for _ in range(_MAX_THREADS):
                 if not thread:
                     break
                 yield read(thread + at["thread.native_id"]), self._stack(thread)
@@ -108,30 +106,30 @@ class Interpreter:
             interpreter = read(interpreter + at["interpreter.next"])
 
     def _stack(self, thread: int) -> list[Frame] | None:
-        for _ in range(_ATTEMPTS):
+        for _ in range(_MAX_ATTEMPTS):
             try:
                 raw = self._whole_walk(thread)
-                places = [self._place(frame) for frame in raw]
-            except (UnreadableMemoryError, _ChangedMeanwhileError, ValueError):
+                locations = [self._location(frame) for frame in raw]
+            except (UnreadableMemoryError, _ChangedStackError, ValueError):
                 continue
-            return [place for place in places if place is not None]
+            return [location for location in locations if location is not None]
         return None
 
     def _whole_walk(self, thread: int) -> list[_RawFrame]:
-        """The frames from the leaf to the root, all of one moment but for the leaf's instruction."""
+        """Return the frames from the leaf to the root, all of one moment except for the leaf's instruction."""
         at = self._at
         frame = self._memory.pointer(thread + at["thread.frame" if "thread.frame" in at else "thread.cframe"])
         if "cframe.frame" in at:
             frame = self._memory.pointer(frame + at["cframe.frame"])
         frames: list[_RawFrame] = []
-        while frame and len(frames) < _MOST_FRAMES:
+        while frame and len(frames) < _MAX_FRAMES:
             frames.append(self._frame(frame))
             frame = frames[-1].previous
         if frames and not frame and frames[-1].owner != at["owner.of_root"]:
-            raise _ChangedMeanwhileError
+            raise _ChangedStackError
         # A caller stands at its call, so not even its instruction changes while the call goes on.
         if any(self._frame(caller.address) != caller for caller in frames[1:]):
-            raise _ChangedMeanwhileError
+            raise _ChangedStackError
         return frames
 
     def _frame(self, address: int) -> _RawFrame:
@@ -140,27 +138,27 @@ class Interpreter:
         return _RawFrame(
             address,
             _word(data, at["frame.previous"]),
-            _word(data, at["frame.code"]),
+            _word(data, at["frame.code"]) & _REFERENCE,
             _word(data, at["frame.instruction"]),
             data[at["frame.owner"]],
         )
 
-    def _place(self, frame: _RawFrame) -> Frame | None:
-        """The place of a frame; None for one that is not Python's (the entry from C) or has not begun."""
-        if frame.owner == self._at.get("owner.of_entry"):
+    def _location(self, frame: _RawFrame) -> Frame | None:
+        """Return the location of a frame; None for one that is not Python's (the entry from C) or has not begun."""
+        if frame.owner >= self._at.get("owner.of_entry", _ANY_OWNER):
             return None
         if self._memory.pointer(frame.code + self._at["object.type"]) != self._symbols["PyCode_Type"]:
-            raise _ChangedMeanwhileError
+            raise _ChangedStackError
         code, first_traceable = self._code(frame.code)
         instruction = frame.instruction - frame.code - self._at["code.instructions"]
-        if not -2 <= instruction < _LONGEST_TABLE:
-            raise _ChangedMeanwhileError
+        if not -2 <= instruction < _MAX_TABLE:
+            raise _ChangedStackError
         if instruction < first_traceable:
             return None
         return self._names.frame(code, instruction)
 
     def _code(self, address: int) -> tuple[CodeType, int]:
-        """The code object at an address, known by its contents: the process may have freed one and made another there."""
+        """Return the code object at an address, known by its contents: the process may have freed it and made another."""
         contents = self._memory.read(address + self._at["code.first_line"], self._code_size)
         known = self._codes.get((address, contents))
         if known is None:
@@ -168,40 +166,40 @@ class Interpreter:
         return known
 
     def _read_code(self, address: int) -> tuple[CodeType, int]:
-        """A code object of ours with the names and lines of theirs: all that naming a place takes."""
+        """Return a code object of ours with the names and lines of theirs."""
         at = self._at
         filename = self._text(self._memory.pointer(address + at["code.filename"]))
         qualname = self._text(self._memory.pointer(address + at["code.qualname"]))
         table = self._bytes(self._memory.pointer(address + at["code.linetable"]))
         (first_line,) = struct.unpack("<i", self._memory.read(address + at["code.first_line"], 4))
         (traceable,) = struct.unpack("<i", self._memory.read(address + at["code.first_traceable"], 4))
-        code = _place_holder.__code__.replace(
+        code = _template.__code__.replace(
             co_filename=filename, co_qualname=qualname, co_firstlineno=max(first_line, 0), co_linetable=table
         )
         return code, traceable * 2
 
     def _bytes(self, address: int) -> bytes:
         size = self._memory.pointer(address + self._at["bytes.size"])
-        if size > _LONGEST_TABLE:
-            raise _ChangedMeanwhileError
+        if size > _MAX_TABLE:
+            raise _ChangedStackError
         return self._memory.read(address + self._at["bytes.data"], size)
 
     def _text(self, address: int) -> str:
         length = self._memory.pointer(address + self._at["text.length"])
         (state,) = struct.unpack("<I", self._memory.read(address + self._at["text.state"], 4))
-        if length > _LONGEST_TEXT:
-            raise _ChangedMeanwhileError
+        if length > _MAX_TEXT:
+            raise _ChangedStackError
         width = state >> _KIND_SHIFT & 7
         is_ascii = state >> (_KIND_SHIFT + 4) & 1
         data = address + self._at["text.ascii_data" if is_ascii else "text.data"]
         encoding = {1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}.get(width)
         if encoding is None:
-            raise _ChangedMeanwhileError
+            raise _ChangedStackError
         return self._memory.read(data, length * width).decode(encoding, "surrogatepass")
 
 
-def _place_holder() -> None:
-    """Lends its code object's less interesting fields."""
+def _template() -> None:
+    """Its code object is the template for those of the other process."""
 
 
 def _word(data: bytes, offset: int) -> int:
@@ -210,14 +208,14 @@ def _word(data: bytes, offset: int) -> int:
 
 
 class ThreadClock(NamedTuple):
-    """What the kernel says of a thread: CPU nanoseconds so far, and whether it wants to run just now."""
+    """The kernel's account of a thread: CPU nanoseconds so far, and whether it is running or runnable."""
 
     cpu_ns: int
     is_running: bool
 
 
 def read_clock(pid: int, tid: int) -> ThreadClock | None:
-    """The thread's clock, or None where it has ended."""
+    """Return the thread's clock, or None if it has ended."""
     folder = Path(f"/proc/{pid}/task/{tid}")
     try:
         cpu_ns = int((folder / "schedstat").read_text().split()[0])
@@ -228,7 +226,7 @@ def read_clock(pid: int, tid: int) -> ThreadClock | None:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether the process is gone, or dead and not yet waited for."""
+    """Return whether the process has ended, also if its parent has not waited for it yet."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -237,9 +235,9 @@ def has_ended(pid: int) -> bool:
 
 
 def record(pid: int, seconds: float, rate_hz: int = 100) -> Profile:
-    """A CPU profile of process `pid` over the next `seconds`, or until it ends.
+    """Return a CPU profile of process `pid` over the next `seconds`, or until it ends.
 
-    Values are looks and CPU nanoseconds. Raises `ProfilerUnavailableError` where it may not or cannot be read.
+    Values are samples and CPU nanoseconds. Raises `ProfilerUnavailableError` if the process may not or cannot be read.
     """
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import ValueType
@@ -250,16 +248,16 @@ def record(pid: int, seconds: float, rate_hz: int = 100) -> Profile:
     began_ns = time.time_ns()
     with ProcessMemory(pid) as memory:
         interpreter = Interpreter(memory)
-        looks = _look_until(interpreter, pid, time.monotonic_ns() + round(seconds * 1e9), period_ns)
-        for tid, cpu_ns, frames in looks:
+        samples = _sample_until(interpreter, pid, time.monotonic_ns() + round(seconds * 1e9), period_ns)
+        for tid, cpu_ns, frames in samples:
             builder.add(frames, [1, cpu_ns], {"thread": f"thread {tid}"})
     return builder.build(began_ns, time.time_ns() - began_ns)
 
 
-def _look_until(
+def _sample_until(
     interpreter: Interpreter, pid: int, end_ns: int, period_ns: int
 ) -> Iterator[tuple[int, int, list[Frame]]]:
-    """(thread, CPU time used since the last look, where) of every thread that used some."""
+    """Yield (thread, CPU time since the last sample, frames) of each thread that used some."""
     known: dict[int, int] = {}
     next_ns = time.monotonic_ns()
     while next_ns < end_ns:
@@ -268,7 +266,7 @@ def _look_until(
         except UnreadableMemoryError:
             if has_ended(pid):
                 return
-            stacks = []  # a list of threads that changed under our hands: the next look will find it whole
+            stacks = []  # the list of threads has just changed: the next sample will find it whole
         for tid, frames in stacks:
             clock = read_clock(pid, tid)
             if clock is None:
