@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conduit.extras import how_to_install
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -116,6 +118,26 @@ def _no_event_loop_is_running(request: pytest.FixtureRequest) -> Iterator[None]:
     asyncio._set_running_loop(None)
     yield
     asyncio._set_running_loop(running)
+
+
+# What records a trace, or opens its viewer, without saying what happens where the package for it cannot be had.
+_NEEDS_VIZTRACER = (
+    "tests/cli/test_trace.py",
+    "tests/cli/test_wait_flags.py::test_a_benchmark_takes_gos_flags_for_waits",
+    "tests/cli/test_wait_flags.py::test_a_program_runs_under_all_wait_profiles_and_a_trace_at_once",
+    "tests/debug/test_go_answers.py::test_status_headers_and_texts_are_gos[GET-/debug/pprof/trace",
+    "tests/debug/test_leaks.py::test_what_a_process_holds_is_the_same_after_many_turns[trace]",
+    "tests/record/test_trace.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what a version of Python cannot have; where a package is only missing, its tests fail."""
+    advice = how_to_install("viztracer")
+    if find_spec("viztracer") is None and "no release" in advice:
+        for item in items:
+            if item.nodeid.startswith(_NEEDS_VIZTRACER):
+                item.add_marker(pytest.mark.skip(reason=f"viztracer: {advice}"))
 
 
 def pytest_configure() -> None:

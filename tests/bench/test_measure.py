@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -23,7 +24,7 @@ from conduit.bench.run.measure import (
     spread_warning,
 )
 from conduit.errors import BenchmarkMisuseError
-from tests.native.operations import EXPECTED
+from tests.native.operations import EXPECTED, list_of_a_hundred_new_integers
 
 
 def ran(function: Callable[[Benchmark], object], n: int = 1, **options: object) -> Benchmark:
@@ -292,6 +293,17 @@ def test_a_thread_that_leaves_its_loop_early_is_refused() -> None:
 # Exact counts.
 
 
+def expected_in_the_loop(operation: Callable[[], object]) -> tuple[int, int]:
+    """What the operation allocates while the benchmark's own loop runs.
+
+    From 3.14 on a free list keeps 100 ints. An operation that uses as many allocates one, since the loop's count is an int, too.
+    """
+    allocations, size = EXPECTED[operation]
+    if operation is list_of_a_hundred_new_integers and sys.version_info >= (3, 14):
+        return allocations + 1, size + 32
+    return allocations, size
+
+
 @pytest.mark.skipif(not available(), reason="the native extension is not built")
 @pytest.mark.parametrize("shape", [looping, counting_by_range])
 @pytest.mark.parametrize("operation", EXPECTED, ids=lambda operation: operation.__name__)
@@ -300,7 +312,8 @@ def test_allocations_are_those_counted_by_hand_whatever_the_shape_of_the_loop(
 ) -> None:
     run = Run("BenchmarkX", shape(operation), Options())
     counted, warnings = count_allocations(run, call(run, Benchmark("BenchmarkX", 50)))
-    assert (counted.allocations_per_op, counted.bytes_per_op) == EXPECTED[operation]
+    expected = expected_in_the_loop(operation) if shape is looping else EXPECTED[operation]
+    assert (counted.allocations_per_op, counted.bytes_per_op) == expected
     assert not warnings
 
 
@@ -317,7 +330,7 @@ def test_what_is_allocated_while_the_timer_is_stopped_does_not_count(operation: 
 
     run = Run("BenchmarkX", bench, Options())
     counted, _ = count_allocations(run, call(run, Benchmark("BenchmarkX", 50)))
-    assert (counted.allocations_per_op, counted.bytes_per_op) == EXPECTED[operation]
+    assert (counted.allocations_per_op, counted.bytes_per_op) == expected_in_the_loop(operation)
 
 
 @pytest.mark.skipif(not available(), reason="the native extension is not built")
