@@ -53,7 +53,9 @@ def flags() -> FlagSet:
     found.option(
         "cpu", "run with each of these numbers of processors", default=(), parse=_cpu_list, metavar="1,2"
     )
-    found.switch("benchmem", "print B/op and allocs/op")
+    found.switch(
+        "benchmem", "print B/op and allocs/op (of the same code they differ between minor versions of Python)"
+    )
     found.switch("bytecodes", "print bytecodes/op")
     found.switch("short", "tell benchmarks to be short (b.short)")
     found.switch("v", "print each name when it starts, and every log line")
