@@ -36,7 +36,7 @@ def page():
 """
 MOUNT = """
 import conduit.debug
-app.mount("/debug/pprof", conduit.debug.asgi_app())
+app.mount("/debug/pprof", conduit.debug.asgi_app(access=conduit.debug.Access(open=True)))
 """
 UNITS_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from conduit.debug import Access
-from conduit.debug.messages import Request
+from conduit.debug.access import TOKEN_VARIABLE, require_token
+from conduit.http.messages import Request
 
 
 def refusal(access: Access, *, peer: str = "127.0.0.1", **headers: str) -> int | None:
@@ -57,3 +58,38 @@ def test_authorize_has_the_last_word_and_sees_the_request() -> None:
     assert seen[0].path == "/debug/pprof/"
     assert refusal(Access(authorize=authorize), peer="10.0.0.7") == 403
     assert len(seen) == 1  # what is refused before is not asked about
+
+
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "via", "x-real-ip"])
+def test_a_forwarded_request_is_refused_even_with_the_token_unless_remote(header: str) -> None:
+    headers = {header: "127.0.0.1", "authorization": "Bearer secret"}
+    assert refusal(Access(token="secret"), **headers) == 403
+    assert refusal(Access(token="secret", remote=True), **headers) is None
+
+
+def test_a_page_of_another_origin_is_refused_even_with_the_token() -> None:
+    for headers in ({"origin": "http://evil.example"}, {"sec_fetch_site": "cross-site"}):
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        assert refusal(Access(token="secret"), authorization="Bearer secret", **sent) == 403
+
+
+def test_a_token_comes_from_the_argument_the_environment_or_is_made_and_printed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
+    made = [require_token(None, said.append).token for _ in range(2)]
+    assert made[0] != made[1]
+    assert all(token and len(token) >= 32 and token in line for token, line in zip(made, said, strict=True))
+    assert require_token(Access(token="given"), said.append).token == "given"
+    monkeypatch.setenv(TOKEN_VARIABLE, "of the environment")
+    assert require_token(Access(max_seconds=5), said.append) == Access(
+        max_seconds=5, token="of the environment"
+    )
+    assert require_token(Access(open=True), said.append).token is None
+    assert len(said) == 2
+
+
+def test_an_empty_token_is_refused() -> None:
+    with pytest.raises(ValueError, match="the token is empty"):
+        Access(token="")

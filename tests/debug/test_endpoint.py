@@ -11,8 +11,8 @@ from conduit import record
 from conduit._native import available
 from conduit.debug import Access
 from conduit.debug.endpoint import Endpoint
-from conduit.debug.kinds import KINDS, Snapshot
-from conduit.debug.messages import Request, Response
+from conduit.debug.kinds import KINDS, CumulativeProfile
+from conduit.http.messages import Request, Response
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.codec import decode
 
@@ -22,11 +22,11 @@ def get(path: str, query: str = "", *, access: Access | None = None, **headers: 
     return endpoint.answer(Request("GET", path, query, {"host": "localhost", **headers}, "127.0.0.1"))
 
 
-SNAPSHOTS = sorted(name for name, kind in KINDS.items() if isinstance(kind, Snapshot))
+CUMULATIVE = sorted(name for name, kind in KINDS.items() if isinstance(kind, CumulativeProfile))
 
 
-@pytest.mark.parametrize("name", SNAPSHOTS)
-def test_every_snapshot_is_a_profile_that_the_strictest_reader_accepts(name: str) -> None:
+@pytest.mark.parametrize("name", CUMULATIVE)
+def test_every_cumulative_profile_is_a_profile_that_the_strictest_reader_accepts(name: str) -> None:
     profile = decode(get(f"/debug/pprof/{name}").body)
     profile.check_valid()
     assert [location.id for location in profile.locations] == list(range(1, len(profile.locations) + 1))
@@ -39,14 +39,14 @@ def test_every_snapshot_is_a_profile_that_the_strictest_reader_accepts(name: str
     assert len(profile.sample_types) <= 4  # more make Alloy drop the scrape
 
 
-@pytest.mark.parametrize("name", SNAPSHOTS)
+@pytest.mark.parametrize("name", CUMULATIVE)
 def test_times_of_successive_profiles_increase(name: str) -> None:
     first, second = (decode(get(f"/debug/pprof/{name}").body).time_nanos for _ in range(2))
     assert 0 < first < second
 
 
-@pytest.mark.parametrize("name", SNAPSHOTS)
-def test_every_snapshot_has_a_text_form_with_its_kind_in_the_first_line(name: str) -> None:
+@pytest.mark.parametrize("name", CUMULATIVE)
+def test_every_cumulative_profile_has_a_text_form_with_its_kind_in_the_first_line(name: str) -> None:
     text = get(f"/debug/pprof/{name}", "debug=1").body.decode()
     word = {"block": "contention", "gil": "contention", "allocs": "heap"}.get(name, name)
     assert word in text.splitlines()[0]
@@ -195,3 +195,25 @@ def test_the_index_counts_waits_and_heap_sites_without_making_a_profile(
     assert counts["heap"] == counts["allocs"] > 0
     assert waiting.profile is not None
     assert counts["block"] >= len(waiting.profile.samples) > 0
+
+
+def test_the_login_address_exchanges_the_token_for_a_cookie_that_is_accepted() -> None:
+    access = Access(token="secret")
+    response = get("/app/debug/pprof/login", "token=secret", access=access)
+    headers = dict(response.headers)
+    assert (response.status, headers["Location"]) == (303, "./")
+    cookie, *attributes = headers["Set-Cookie"].split("; ")
+    assert "secret" not in cookie
+    assert {"HttpOnly", "SameSite=Strict"} <= set(attributes)
+    assert get("/app/debug/pprof/cmdline", access=access, cookie=cookie).status == 200
+    assert get("/app/debug/pprof/login", "token=guess", access=access).status == 401
+    assert get("/debug/pprof/login", "token=guess").status == 404
+
+
+def test_a_redirect_holds_no_control_characters_of_the_path() -> None:
+    response = get("/\r\nSet-Cookie: x=y/debug/pprof")
+    assert dict(response.headers)["Location"] == "/%0D%0ASet-Cookie:%20x=y/debug/pprof/"
+
+
+def test_a_query_of_too_many_parameters_is_a_bad_request() -> None:
+    assert get("/debug/pprof/heap", "&".join("a=b" for _ in range(2000))).status == 400

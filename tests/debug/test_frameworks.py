@@ -101,8 +101,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def fetch(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=30) as response:
+TOKEN = "the token of these tests"
+
+
+def fetch(url: str, **headers: str) -> bytes:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}", **headers})
+    with urllib.request.urlopen(request, timeout=30) as response:
         return bytes(response.read())
 
 
@@ -112,7 +116,7 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     (tmp_path / "service.py").write_text(source)
     port = free_port()
     command = [sys.executable, *(word.format(port=port) for word in server)]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "CONDUIT_DEBUG_TOKEN": TOKEN}
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
@@ -140,9 +144,10 @@ def test_an_application_serves_its_profiles_beside_its_own_pages(service: str) -
     assert b"MainThread" in stacks
     with pytest.raises(urllib.error.HTTPError, match="404"):
         fetch(f"{service}/debug/pprof/nosuch")
-    foreign = urllib.request.Request(f"{service}/debug/pprof/heap", headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(foreign, timeout=30)
+        fetch(f"{service}/debug/pprof/heap", Host="evil.example")
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        fetch(f"{service}/debug/pprof/heap", Authorization="Bearer wrong")
     with pytest.raises(urllib.error.HTTPError, match="404"):
         fetch(f"{service}/nosuch")
 
@@ -169,7 +174,8 @@ def test_the_event_loop_answers_while_a_profile_is_taken_and_a_second_one_is_ref
 def test_a_client_that_hangs_up_frees_the_profiler(service: str) -> None:
     host, _, port = service.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port))) as client:
-        client.sendall(b"GET /debug/pprof/profile?seconds=60 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        head = f"GET /debug/pprof/profile?seconds=60 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}"
+        client.sendall(f"{head}\r\n\r\n".encode())
         time.sleep(1)
     for _ in range(100):
         try:

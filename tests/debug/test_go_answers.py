@@ -10,7 +10,7 @@ import pytest
 
 from conduit.debug.endpoint import Endpoint
 from conduit.debug.kinds import KINDS
-from conduit.debug.messages import Request
+from conduit.http.messages import Request
 
 PROBE = json.loads((Path(__file__).parent.parent / "golden" / "httppprof" / "probe.json").read_text())
 # How a body travels is the server's business, and its length depends on the program.

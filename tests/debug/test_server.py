@@ -42,7 +42,7 @@ def test_the_index_and_a_profile_are_served_on_a_port_of_its_own() -> None:
 def test_a_taken_port_and_a_public_address_are_refused() -> None:
     with serve("localhost:0") as server, pytest.raises(OSError, match="in use"):
         serve(server.address)
-    with pytest.raises(ValueError, match="can be reached from other machines"):
+    with pytest.raises(ValueError, match="other machines can reach"):
         serve("0.0.0.0:0")
     with pytest.raises(ValueError, match="expected host:port"):
         serve("localhost")
@@ -137,3 +137,18 @@ def test_a_token_is_needed_where_one_is_set() -> None:
         request = urllib.request.Request(server.url, headers={"Authorization": "Bearer secret"})
         with urllib.request.urlopen(request, timeout=20) as response:
             assert response.status == 200
+
+
+def test_other_machines_are_answered_with_a_token_only(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CONDUIT_DEBUG_TOKEN", raising=False)
+    with serve("127.0.0.1:0", Access(remote=True)) as server:
+        token = caplog.text.partition("Bearer ")[2].partition("`")[0]
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            fetch(server.url)
+        request = urllib.request.Request(server.url, headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=20) as response:
+            assert response.status == 200
+    with serve("127.0.0.1:0", Access(remote=True, open=True)) as server:
+        assert fetch(server.url)

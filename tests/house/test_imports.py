@@ -28,7 +28,7 @@ IMPORT_AT_THE_TOP = {"mcp", "pytest"}
 REQUIRED = {"msgspec"}  # installed everywhere; every other package is optional
 
 NETWORK = {"socket", "socketserver", "ssl", "http.client", "http.server", "urllib.request", "urllib.error"}
-ROOMS_WITH_SOCKETS = ("fetch/", "web/", "debug/")
+ROOMS_WITH_SOCKETS = ("fetch/", "web/", "debug/", "http/")
 # The wait profile needs socket's library in memory, where it then hooks the calls that block.
 HOOKS_SOCKETS = "_native/waits.py"
 

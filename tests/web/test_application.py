@@ -2,16 +2,21 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from conduit.errors import ConduitError, UsageError
+from conduit.http.messages import Request, Response
 from conduit.profile.builder import ProfileBuilder
+from conduit.profile.merge import merge, scale_values, set_label
 from conduit.profile.model import Profile, ValueType
 from conduit.report.options import Options
+from conduit.report.pipeline import prepare_report, print_report
 from conduit.web import single_file_report
-from conduit.web.application import Application, Request, Response
+from conduit.web.application import Application, ViewError
 from conduit.web.configs import SavedConfigs
 from conduit.web.page import inert_json
 from conduit.web.server import PageServer, parse_address
@@ -33,14 +38,15 @@ class Pages:
 
     def __init__(self, folder: Path, profile: Profile | None = None, **session: Any) -> None:
         self.configs = SavedConfigs(folder / "settings.json")
-        self.application = Application(
-            ProfileSession(profile or small_profile(), Options(), self.configs, **session)
-        )
+        self.profile = profile or small_profile()
+        self.session = ProfileSession(self.profile, Options(), self.configs, **session)
+        self.application = Application(self.session)
 
     def get(
         self, target: str, *, peer: str = "127.0.0.1", host: str = "localhost:8080", **headers: str
     ) -> Response:
-        return self.application.answer(Request("GET", target, {"host": host, **headers}, b"", peer))
+        path, _, query = target.partition("?")
+        return self.application.answer(Request("GET", path, query, {"host": host, **headers}, peer))
 
     def post(self, target: str, body: str = "", *, token: str | None = None, **headers: str) -> Response:
         sent = {
@@ -48,7 +54,7 @@ class Pages:
             "x-conduit-token": self.application.token if token is None else token,
         }
         return self.application.answer(
-            Request("POST", target, {**sent, **headers}, body.encode(), "127.0.0.1")
+            Request("POST", target, "", {**sent, **headers}, "127.0.0.1", body.encode())
         )
 
 
@@ -120,6 +126,119 @@ def test_json_cannot_end_its_script_element() -> None:
     assert json.loads(text) == {"a": "</script><!-- \u2028"}
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("nf=-inf", "nf=1e400", "ef=nan", "nf=1e308", "n=99999999999999999999"),
+        *("si=²", "si=--1", "si=" + "9" * 5000),
+        *("unit=\x00", "f=(?i", "tf=9kb:1kb:", "config=nosuch", "&".join("a=b" for _ in range(2000))),
+    ],
+)
+@pytest.mark.parametrize("view", ["flamegraph", "top", "graph", "peek", "source"])
+def test_a_strange_parameter_is_answered(pages: Pages, view: str, query: str) -> None:
+    assert pages.get(f"/ui/{view}?{query}").status in (200, 400)
+
+
+def test_texts_of_the_table_are_those_of_the_report(tmp_path: Path) -> None:
+    base = set_label(small_profile("f", 3), "pprof::base", ["true"])
+    pages = Pages(tmp_path, merge([small_profile("f", 10), small_profile("g", 1), scale_values(base, -1)]))
+    rows = {row["name"]: row for row in data_of(pages.get("/ui/top"))["views"]["top"]["rows"]}
+    printed = print_report(prepare_report(pages.profile, "top", Options(), lambda _: None)).decode()
+    assert printed.splitlines()[-2].split() == [
+        *(rows["f"][key] for key in ("flatText", "flatPercent", "sumByFlat", "cumText", "cumPercent")),
+        "f",
+    ]
+    assert rows["f"]["flatPercent"] == "233.33%"
+
+
+def test_a_proxy_and_a_page_of_another_origin_are_refused_but_a_link_is_followed(pages: Pages) -> None:
+    assert pages.get("/ui/top", **{"x-forwarded-for": "127.0.0.1"}).status == 403
+    assert pages.get("/ui/top", origin="http://evil.example").status == 403
+    site = {"sec-fetch-site": "cross-site"}
+    assert pages.get("/ui/top", **site).status == 403
+    assert (
+        pages.get("/ui/top", **site, **{"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}).status
+        == 200
+    )
+
+
+def test_pages_beyond_the_loopback_address_need_the_token_in_their_address(tmp_path: Path) -> None:
+    session = ProfileSession(small_profile(), Options(), SavedConfigs(tmp_path / "settings.json"))
+    server = PageServer(session, "0.0.0.0:0")
+    try:
+        path = "/" + server.url.rpartition("/")[2]
+        statuses = {
+            target: server.application.answer(
+                Request("GET", target, "", {"host": "0.0.0.0:80"}, "10.0.0.7")
+            ).status
+            for target in ("/", "/ui/top", "/guess/ui/top", f"{path}x/ui/top", path, f"{path}/ui/top")
+        }
+        assert len(path) > 30
+        assert list(statuses.values()) == [404, 404, 404, 404, 307, 200]
+    finally:
+        server.release()
+
+
+def test_a_slow_drawing_by_graphviz_does_not_keep_another_view_waiting(
+    pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, release = tmp_path / "started", tmp_path / "release"
+    dot = tmp_path / "dot"
+    dot.write_text(
+        f"#!/bin/sh\ntouch {started}\nwhile [ ! -e {release} ]; do sleep 0.05; done\necho '<svg/>'\n"
+    )
+    dot.chmod(0o755)
+    monkeypatch.setattr("conduit.web.call_graph.shutil.which", lambda _: str(dot))
+    drawn: list[Response] = []
+    thread = threading.Thread(target=lambda: drawn.append(pages.get("/ui/graph")))
+    thread.start()
+    while not started.exists():
+        time.sleep(0.01)
+    assert pages.get("/ui/top").status == 200
+    release.touch()
+    thread.join()
+    assert data_of(drawn[0])["views"]["graph"]["svg"] == "<svg/>\n"
+
+
+def test_a_client_that_disconnects_ends_graphviz_and_its_place_in_the_queue(
+    pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dot = tmp_path / "dot"
+    dot.write_text("#!/bin/sh\nexec sleep 600\n")
+    dot.chmod(0o755)
+    monkeypatch.setattr("conduit.web.call_graph.shutil.which", lambda _: str(dot))
+    cancelled = threading.Event()
+    cancelled.set()
+    page = pages.session.page("graph", {}, cancelled)
+    assert "Graphviz was stopped" in page["views"]["graph"]["note"]
+    assert page["views"]["graph"]["nodes"]
+    with pages.session._one_at_a_time, pytest.raises(ViewError, match="disconnected"):
+        pages.session.page("top", {}, cancelled)
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"), [("exit 3", "failed with status 3"), ("sleep 600", "needed more than 0 s")]
+)
+def test_the_page_says_why_graphviz_drew_nothing(
+    pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
+) -> None:
+    dot = tmp_path / "dot"
+    dot.write_text(f"#!/bin/sh\nexec {script}\n" if "sleep" in script else f"#!/bin/sh\n{script}\n")
+    dot.chmod(0o755)
+    monkeypatch.setattr("conduit.web.call_graph.shutil.which", lambda _: str(dot))
+    monkeypatch.setattr("conduit.web.call_graph._TIMEOUT_S", 0.2 if "sleep" in script else 60.0)
+    assert reason in data_of(pages.get("/ui/graph"))["views"]["graph"]["note"]
+
+
+def test_peek_of_a_large_profile_is_bounded_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conduit.web.session.PEEK_LINES", 5)
+    peek = data_of(Pages(tmp_path, small_profile("work", 1, 2)).get("/ui/peek"))["views"]["peek"]
+    assert peek["text"].count("\n") == 5
+    assert "The first 5 lines" in peek["note"]
+
+
 def test_another_machine_and_a_foreign_host_name_are_refused(pages: Pages) -> None:
     assert pages.get("/ui/top", peer="10.0.0.7").status == 403
     assert pages.get("/ui/top", host="evil.example").status == 403
@@ -181,7 +300,7 @@ def test_a_bad_parameter_is_told_in_plain_text(pages: Pages, target: str, messag
     response = pages.get(target)
     assert response.status in (400, 404)
     assert dict(response.headers)["Content-Type"].startswith("text/plain")
-    assert message in response.body.decode()
+    assert message in bytes(response.body).decode()
 
 
 def test_files_outside_the_static_folder_are_not_served(pages: Pages) -> None:
@@ -205,7 +324,7 @@ def test_downloads_are_profiles(pages: Pages) -> None:
 
     response = pages.get("/ui/download")
     assert dict(response.headers)["Content-Disposition"] == "attachment; filename=profile.pb.gz"
-    assert len(decode(response.body).samples) == 1
+    assert len(decode(bytes(response.body)).samples) == 1
 
 
 @pytest.mark.parametrize("address", ["8080", "localhost", "localhost:http", "localhost:99999"])

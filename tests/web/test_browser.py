@@ -83,7 +83,7 @@ def test_widths_are_shares_and_children_stand_below_their_callers(serve: Serve, 
 def test_hovering_tells_name_own_and_whole_amount(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/flamegraph")
     page.get_by_text("json.encoder.JSONEncoder.iterencode").first.hover()
-    assert "self 90ms │ 490ms (45.0%)" in detail(page)
+    assert "self 90ms │ 490ms (44.95%)" in detail(page)
 
 
 def test_a_click_pivots_shows_callers_above_and_back_returns(serve: Serve, visitor: Visitor) -> None:
@@ -100,7 +100,7 @@ def test_a_click_pivots_shows_callers_above_and_back_returns(serve: Serve, visit
         box for box in page.locator(".box").all() if box.bounding_box()["y"] < pivot.bounding_box()["y"]
     ]
     assert any("iterencode" in (box.get_attribute("aria-label") or "") for box in callers)
-    assert "510ms (46.8%)" in page.locator(".separator").inner_text()
+    assert "510ms (46.79%)" in page.locator(".separator").inner_text()
     page.screenshot(path=str(SCREENSHOTS / "pivot.png"))
     page.go_back()
     assert boxes(page) == whole
@@ -124,7 +124,7 @@ def test_search_marks_matches_and_says_their_share(serve: Serve, visitor: Visito
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/flamegraph")
     page.keyboard.press("/")
     page.keyboard.type("fib|odd")
-    page.get_by_text("36.7% matched").wait_for()  # (270 + 130) of 1090 ms, recursion counted once
+    page.get_by_text("36.70% matched").wait_for()  # (270 + 130) of 1090 ms, recursion counted once
     assert page.locator(".box.hit").count() >= 2
     page.screenshot(path=str(SCREENSHOTS / "search.png"))
     page.fill("#search", "(")

@@ -37,7 +37,6 @@ EFFECTIVE: dict[Mode, frozenset[str]] = {
             "count",
             "cpu",
             "benchmem",
-            "peakmem",
             "bytecodes",
             "short",
             "v",

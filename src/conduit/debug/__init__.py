@@ -1,11 +1,10 @@
-"""WHAT A LIVE PROGRAM TELLS ABOUT ITSELF: `/debug/pprof`, as Go's net/http/pprof serves it.
+"""RUNTIME PROFILES OF A LIVE PROGRAM: `/debug/pprof`, as Go's net/http/pprof serves it.
 
-Three doors to the same answers: `serve()` opens a port of its own in a thread of its own, `asgi_app()` and
-`wsgi_app()` stand inside an application (alone, to be mounted, or around it). Paths, parameters, headers, status
-codes and texts are those of Go's package, so that `go tool pprof`, `conduit pprof`, Grafana Alloy, Pyroscope and
-Parca read them. `endpoint.py` answers a request without knowing which door it came through; `access.py` decides
-who may ask: nobody but this machine, unless told otherwise. Nothing is sampled while nobody asks, but for the
-heap's own sampling, which `serve` and the apps start on request only.
+There are three entry points: `serve()` opens a port of its own in a thread of its own, `asgi_app()` and `wsgi_app()`
+are part of an application (mounted, or around it). Paths, parameters, headers, status codes and texts are those of
+Go's package, so that `go tool pprof`, `conduit pprof`, Grafana Alloy, Pyroscope and Parca read them. `endpoint.py`
+answers a request without knowing which entry point it came through; `access.py` decides which requests are answered.
+Between requests only the heap is sampled, from the moment an entry point is made; `heap_rate_bytes=0` turns it off.
 """
 
 from __future__ import annotations

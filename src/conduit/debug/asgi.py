@@ -6,15 +6,17 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from conduit.debug import heap
+from conduit.debug.access import log_warning, require_token
 from conduit.debug.endpoint import Endpoint, resource
-from conduit.debug.messages import Request
+from conduit.http.messages import Request, join_headers
+from conduit.http.server import serve_answer
 from conduit.record.heap import DEFAULT_RATE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
     from conduit.debug.access import Access
-    from conduit.debug.messages import Response
+    from conduit.http.messages import Response
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -28,19 +30,21 @@ def asgi_app(
     *,
     heap_rate_bytes: int = DEFAULT_RATE_BYTES,
 ) -> ASGIApp:
-    """An ASGI application that answers `/debug/pprof` and hands all else to `app` (404 without one).
+    """Return an ASGI application that answers `/debug/pprof`, and passes other requests to `app` (404 without one).
 
-    Profiles are taken in a thread, so the event loop goes on; a client that disconnects frees the profiler.
+    Requests need a token: `access.token`, the environment variable CONDUIT_DEBUG_TOKEN, or a new one, which is logged
+    as a warning of `conduit.debug`. `Access(open=True)` asks for none. Profiles are taken in a thread, so the event
+    loop continues; a client that disconnects ends its profile.
     """
-    endpoint = Endpoint(access)
-    heap.open_door(heap_rate_bytes)
+    endpoint = Endpoint(require_token(access, log_warning))
+    heap.start_sampling(heap_rate_bytes)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         ours = scope["type"] == "http" and resource(_path(scope)) is not None
         if not ours and app is not None:
             await app(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _answer_lifespan(receive, send)
         elif scope["type"] == "http":
             await _send(await _answer(endpoint, _request(scope), receive), scope["method"], send)
         else:
@@ -52,16 +56,16 @@ def asgi_app(
 async def _answer(endpoint: Endpoint, request: Request, receive: Receive) -> Response:
     import asyncio
 
-    gone = threading.Event()
-    answer = asyncio.ensure_future(asyncio.to_thread(endpoint.answer, request, gone))
+    cancelled = threading.Event()
+    answer = asyncio.ensure_future(asyncio.to_thread(serve_answer, endpoint.answer, request, cancelled))
     watch = asyncio.ensure_future(_disconnected(receive))
     try:
         await asyncio.wait({answer, watch}, return_when=asyncio.FIRST_COMPLETED)
         if watch.done() and not answer.done():
-            gone.set()
+            cancelled.set()
         return await answer
     finally:
-        gone.set()
+        cancelled.set()
         watch.cancel()
 
 
@@ -82,7 +86,7 @@ async def _send(response: Response, method: str, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _answer_lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})
@@ -97,7 +101,7 @@ def _path(scope: Scope) -> str:
 
 
 def _request(scope: Scope) -> Request:
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = join_headers((n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"])
     peer = scope["client"][0] if scope.get("client") else ""
     query = scope.get("query_string", b"").decode("latin-1")
     return Request(scope["method"], _path(scope), query, headers, peer)

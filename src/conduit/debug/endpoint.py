@@ -1,7 +1,7 @@
-"""A request to `/debug/pprof/…` and its answer, whichever server it came through.
+"""A request to `/debug/pprof/…` and its response, whichever server it came through.
 
-`Endpoint.answer` blocks for as long as the profile lasts and watches `gone`, so that a client that hangs up
-frees the profiler at once. Texts, headers and status codes follow Go's net/http/pprof (go1.27).
+`Endpoint.answer` blocks while a profile is taken and watches `cancelled`, so that a client that disconnects frees the
+profiler at once. Texts, headers and status codes follow Go's net/http/pprof (go1.27).
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import threading
 import time
 from html import escape
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
 from conduit.debug import heap, index, text
-from conduit.debug.access import Access
-from conduit.debug.kinds import KINDS, Recording, Snapshot
-from conduit.debug.messages import Request, Response
+from conduit.debug.access import COOKIE, Access
+from conduit.debug.kinds import KINDS, CumulativeProfile, Recording
 from conduit.debug.parameters import parse_integer
 from conduit.errors import ProfilerBusyError, ProfilerUnavailableError
+from conduit.http.messages import HTML, PLAIN, Request, Response, parse_query, plain_response, printable
+from conduit.http.origin import cookie_value, same_secret
 from conduit.record.heap import unsampled
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from conduit.profile.model import Profile
 
 ROOT = "/debug/pprof"
-_PLAIN = "text/plain; charset=utf-8"
-_HTML = "text/html; charset=utf-8"
 
 
 class Endpoint:
@@ -39,66 +37,82 @@ class Endpoint:
         self.access: Access = access or Access()
         self._waiting = threading.BoundedSemaphore(self.access.max_waiting)
 
-    def answer(self, request: Request, gone: threading.Event | None = None) -> Response:
-        """Answers one request. Blocks while a profile is taken, until `gone` is set."""
-        refusal = self.access.refusal(request)
+    def answer(self, request: Request, cancelled: threading.Event | None = None) -> Response:
+        """Answer one request. Blocks while a profile is taken, until `cancelled` is set."""
+        name = resource(request.path)
+        refusal = self.access.refusal_by_origin(request) if name == "login" else self.access.refusal(request)
         if refusal is not None:
             return _error(*refusal)
-        name = resource(request.path)
         if name is None:
-            return _plain(404, "404 page not found")
+            return plain_response(404, "404 page not found")
         if request.method not in ("GET", "HEAD"):
-            return _plain(405, "Method Not Allowed", ("Allow", "GET, HEAD"))
+            return plain_response(405, "Method Not Allowed", ("Allow", "GET, HEAD"))
         if name == "" and not request.path.endswith("/"):
             return _redirect(request.path + "/")
         with unsampled():
-            return self._answer(name, request, gone or threading.Event())
+            return self._answer(name, request, cancelled or threading.Event())
 
-    def _answer(self, name: str, request: Request, gone: threading.Event) -> Response:
-        parameters = _first_values(request.query)
+    def _answer(self, name: str, request: Request, cancelled: threading.Event) -> Response:
+        try:
+            parameters = parse_query(request.query)
+        except ValueError as error:
+            return _error(400, f"invalid query: {error}")
         if name == "":
-            return Response(200, _headers(_HTML), index.page().encode())
+            return Response(200, _headers(HTML), index.page().encode())
+        if name == "login":
+            return self._log_in(parameters)
         if name == "cmdline":
-            return Response(
-                200, _headers(_PLAIN), "\0".join(sys.orig_argv).encode("utf-8", "surrogateescape")
-            )
+            return Response(200, _headers(PLAIN), "\0".join(sys.orig_argv).encode("utf-8", "surrogateescape"))
         if name == "symbol":
-            return Response(200, _headers(_PLAIN), text.symbols(request.query).encode())
+            return Response(200, _headers(PLAIN), text.symbols(request.query).encode())
         kind = KINDS.get(name)
         try:
-            if isinstance(kind, Snapshot):
-                return self._snapshot(kind, parameters, gone)
+            if isinstance(kind, CumulativeProfile):
+                return self._cumulative(kind, parameters, cancelled)
             if isinstance(kind, Recording):
-                return self._recorded(kind, kind.seconds(parameters), gone)
+                return self._recorded(kind, kind.seconds(parameters), cancelled)
         except ProfilerBusyError as error:
             return _error(500, str(error))
         except ProfilerUnavailableError as error:
             return _error(501, str(error))
         return _error(404, "Unknown profile")
 
-    def _recorded(self, kind: Recording, seconds: float, gone: threading.Event) -> Response:
+    def _log_in(self, parameters: Mapping[str, str]) -> Response:
+        """Exchange the token in the address for a cookie, and lead to the index."""
+        token = self.access.token
+        if token is None:
+            return _error(404, "this endpoint has no token: nothing to log in to")
+        if not same_secret(parameters.get("token", ""), token):
+            return _error(401, "permission denied: expected login?token=TOKEN")
+        cookie = f"{COOKIE}={cookie_value(token)}; HttpOnly; SameSite=Strict"
+        headers = (("Location", "./"), ("Set-Cookie", cookie), ("Cache-Control", "no-store"))
+        return plain_response(303, "logged in", *headers, ("Referrer-Policy", "no-referrer"))
+
+    def _recorded(self, kind: Recording, seconds: float, cancelled: threading.Event) -> Response:
         """A profile of the next seconds: CPU, wall or trace."""
         if seconds > self.access.max_seconds:
             return self._too_long(seconds)
-        with self._place() as free:
+        with self._slot() as free:
             if not free:
                 return _too_many()
-            body = kind.record(seconds, gone)
-            return _file(kind.name, body) if body else _gone()
+            body = kind.record(seconds, cancelled)
+            return _file(kind.name, body) if body else _client_gone()
 
-    def _snapshot(self, kind: Snapshot, parameters: Mapping[str, str], gone: threading.Event) -> Response:
-        """A profile of what has been counted so far, or with `seconds` of what is added to it meanwhile."""
+    def _cumulative(
+        self, kind: CumulativeProfile, parameters: Mapping[str, str], cancelled: threading.Event
+    ) -> Response:
+        """A profile of everything counted so far, or with `seconds` of what those seconds add to it."""
         debug = parse_integer(parameters.get("debug", "")) or 0
         given = parameters.get("seconds", "")
         if given:
-            return self._delta(kind, given, debug, gone)
+            return self._delta(kind, given, debug, cancelled)
         if kind.name == "heap" and (parse_integer(parameters.get("gc", "")) or 0) > 0:
             heap.collect_garbage()
         if debug:
-            return Response(200, _headers(_PLAIN), kind.text(debug).encode())
+            return Response(200, _headers(PLAIN), kind.text(debug).encode("utf-8", "replace"))
         return _file(kind.name, _encoded(kind.take()))
 
-    def _delta(self, kind: Snapshot, given: str, debug: int, gone: threading.Event) -> Response:
+    def _delta(self, kind: CumulativeProfile, given: str, debug: int, cancelled: threading.Event) -> Response:
         seconds = parse_integer(given)
         if seconds is None or seconds <= 0:
             return _error(400, 'invalid value for "seconds" - must be a positive integer')
@@ -106,24 +120,24 @@ class Endpoint:
             return _error(400, "seconds and debug params are incompatible")
         if seconds > self.access.max_seconds:
             return self._too_long(seconds)
-        with self._place() as free:
+        with self._slot() as free:
             if not free:
                 return _too_many()
             before, started = kind.take(), time.monotonic_ns()
-            if gone.wait(seconds):
-                return _gone()
+            if cancelled.wait(seconds):
+                return _client_gone()
             return _file(f"{kind.name}-delta", _encoded(_difference(kind, before, started)))
 
     def _too_long(self, seconds: float) -> Response:
         limit = self.access.max_seconds
         return _error(400, f"seconds={seconds:g} is more than this server allows; expected at most {limit}")
 
-    def _place(self) -> _Place:
-        return _Place(self._waiting)
+    def _slot(self) -> _RequestSlot:
+        return _RequestSlot(self._waiting)
 
 
-class _Place:
-    """One of the limited places for requests that wait; `with` tells whether there was one."""
+class _RequestSlot:
+    """One of the limited slots for requests that wait; `with` tells whether one was free."""
 
     def __init__(self, semaphore: threading.Semaphore) -> None:
         self._semaphore = semaphore
@@ -139,15 +153,17 @@ class _Place:
 
 
 def resource(path: str) -> str | None:
-    """What a path asks for below `/debug/pprof` (empty for the index); None where it is somebody else's path."""
-    head, found, rest = path.partition(ROOT)
+    """The part of a path below `/debug/pprof` (empty for the index), whatever the application is mounted under.
+
+    None for a path outside it.
+    """
+    _, found, rest = path.partition(ROOT)
     if not found or (rest and not rest.startswith("/")):
         return None
-    del head  # whatever the application is mounted under
     return rest[1:]
 
 
-def _difference(kind: Snapshot, before: Profile, started: int) -> Profile:
+def _difference(kind: CumulativeProfile, before: Profile, started: int) -> Profile:
     from conduit.profile.merge import merge, scale_values
 
     after = kind.take()
@@ -162,11 +178,7 @@ def _encoded(profile: Profile) -> bytes:
     return encode(profile)
 
 
-def _first_values(query: str) -> dict[str, str]:
-    return {key: values[0] for key, values in parse_qs(query, keep_blank_values=True).items()}
-
-
-# ── answers ──
+# ── responses ──
 
 
 def _headers(content_type: str, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
@@ -178,24 +190,22 @@ def _file(name: str, body: bytes | mmap) -> Response:
     return Response(200, _headers("application/octet-stream", disposition), body)
 
 
-def _plain(status: int, message: str, *more: tuple[str, str]) -> Response:
-    return Response(status, _headers(_PLAIN, *more), f"{message}\n".encode())
-
-
 def _error(status: int, message: str) -> Response:
     challenge = (("WWW-Authenticate", "Bearer"),) if status == 401 else ()
-    return _plain(status, message, ("X-Go-Pprof", "1"), *challenge)
+    return plain_response(status, message, ("X-Go-Pprof", "1"), *challenge)
 
 
 def _too_many() -> Response:
     return _error(503, "too many profiles are being taken; try again when they are done")
 
 
-def _gone() -> Response:
-    return _error(500, "the client went away")
+def _client_gone() -> Response:
+    return _error(500, "the client disconnected")
 
 
 def _redirect(target: str) -> Response:
-    local = "/" + target.lstrip("/")  # `//host/…` would lead to another host
+    local = "/" + target.lstrip("/\\")  # `//host/…` would lead to another host
     body = f'<a href="{escape(local)}">Temporary Redirect</a>.\n\n'
-    return Response(307, (("Content-Type", _HTML), ("Location", local)), body.encode())
+    return Response(
+        307, (("Content-Type", HTML), ("Location", printable(local))), body.encode("utf-8", "replace")
+    )

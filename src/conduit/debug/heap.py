@@ -1,8 +1,8 @@
-"""The heap's sampling while a program serves its profiles: on from the first door that is opened until the last closes.
+"""Heap sampling shared by all debug endpoints: starts with the first, stops with the last.
 
-Go samples the heap always; here it begins with the endpoint, so `alloc_*` counts from then on. A heap recording that the
-program started itself is read instead. Left out is what the answers themselves allocate. Where the extension is missing nothing is sampled, and the profile is empty
-and says why: tracemalloc would be far too slow to leave on.
+Go always samples the heap; here sampling begins with the endpoint, so `alloc_*` counts from then on. If the program
+records its heap itself, that recording is read. Allocations made by the endpoint's own answers are excluded. Without
+the extension nothing is sampled, and the profile is empty and says why: tracemalloc is far too slow to leave on.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _TYPES = (
 )
 
 _lock = threading.Lock()
-_doors = 0
+_users = 0
 _recording: HeapRecording | None = None
 
 
-def open_door(rate_bytes: int = DEFAULT_RATE_BYTES) -> None:
-    """Begins to sample unless something samples already; a rate of 0 samples nothing."""
-    global _doors, _recording
+def start_sampling(rate_bytes: int = DEFAULT_RATE_BYTES) -> None:
+    """Start to sample unless a recording runs already; a rate of 0 samples nothing."""
+    global _users, _recording
     with _lock:
-        _doors += 1
+        _users += 1
         if _recording is not None or not rate_bytes or not available():
             return
         recording = HeapRecording(rate=rate_bytes)
@@ -46,35 +46,35 @@ def open_door(rate_bytes: int = DEFAULT_RATE_BYTES) -> None:
         _recording = recording
 
 
-def close_door() -> None:
-    """Ends the sampling with the last door."""
-    global _doors, _recording
+def stop_sampling() -> None:
+    """Stop to sample when the last endpoint closes."""
+    global _users, _recording
     with _lock:
-        _doors -= 1
-        if _doors == 0 and _recording is not None:
+        _users -= 1
+        if _users == 0 and _recording is not None:
             if _recording.is_running:
                 _recording.stop()
             _recording = None
 
 
 def heap_profile() -> Profile:
-    """Memory in use first (what a reader shows unless told otherwise), as Go's `heap`."""
+    """The heap profile, memory in use as its default sample type, like Go's `heap`."""
     return _profile("")
 
 
 def allocs_profile() -> Profile:
-    """The same samples, allocations first, as Go's `allocs`."""
+    """The same samples, allocations as the default sample type, like Go's `allocs`."""
     return _profile("alloc_space")
 
 
 def count_sites() -> int:
-    """How many sites are sampled: a stack and a size of block each."""
+    """The number of sampled sites; a site is a stack and a block size."""
     recording = running("heap")
     return recording.count_sites() if isinstance(recording, HeapRecording) and available() else 0
 
 
 def collect_garbage() -> None:
-    """What `heap?gc=1` asks for."""
+    """Run a full collection, for `heap?gc=1`."""
     gc.collect()
 
 

@@ -1,4 +1,4 @@
-"""The index page: which profiles there are, how many stacks each holds now, and what each is for."""
+"""The index page: the available profiles, how many stacks each holds now, and a description of each."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The profiles there are: what each is for, how it is taken, and how it is written as text.
+"""The available profiles: the description of each, how it is taken, and how it is written as text.
 
-Two sorts. A *snapshot* tells what has been counted so far (heap, goroutine, mutex …) and can be asked again for
-a difference. A *recording* looks at the next seconds (CPU, wall, trace), and only one of a kind runs at a time.
+There are two sorts. A *cumulative profile* holds everything counted so far (heap, goroutine, mutex …); two of them
+give a difference. A *recording* covers the next seconds (CPU, wall, trace); only one of a kind runs at a time.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ OTHER_PAGES = {
 
 
 class Kind:
-    """One name below `/debug/pprof/`; subclasses say how it is taken."""
+    """One name below `/debug/pprof/`; subclasses take the profile."""
 
     def __init__(self, name: str, description: str) -> None:
         self.name = name
         self.description = description
 
     def count(self) -> int:
-        """How many entries it holds now (0 for a recording): read from its tables, no profile is made for it."""
+        """The number of entries now (0 for a recording), read from its tables without making a profile."""
         return 0
 
 
-class Snapshot(Kind):
-    """What has been counted so far."""
+class CumulativeProfile(Kind):
+    """Everything counted so far."""
 
     def __init__(
         self,
@@ -63,13 +63,13 @@ class Snapshot(Kind):
         self._full_text = full_text
 
     def take(self) -> Profile:
-        """The profile now. Its time is later than that of every one taken before, as scrapers require."""
+        """Return the profile as it is now. Its time is later than that of every earlier one, as scrapers require."""
         profile = self._take()
         profile.time_nanos = _next_time_ns()
         return profile
 
     def text(self, debug: int) -> str:
-        """The legacy form for `debug=1`; for `debug=2` and more the fullest text there is."""
+        """The legacy form for `debug=1`; for `debug=2` and more the most detailed text available."""
         if debug >= 2 and self._full_text is not None:
             return self._full_text()
         return self._write(self.take())
@@ -80,10 +80,10 @@ class Snapshot(Kind):
 
 
 class Recording(Kind):
-    """What happens in the next seconds.
+    """A profile of the next seconds.
 
-    `record(seconds, gone)` returns the file's bytes, or none, early, where `gone` is set; `seconds(parameters)` reads how
-    long.
+    `record(seconds, cancelled)` returns the file's bytes, or none, early, once `cancelled` is set; `seconds(parameters)`
+    returns the duration that a query asks for.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Recording(Kind):
         self.seconds = seconds
 
 
-# Their ring takes 36 MB while a trace is taken.
+# The ring of events takes 36 MB while a trace is taken.
 _TRACE_EVENTS = 400_000
 
 _clock = threading.Lock()
@@ -112,19 +112,19 @@ def _next_time_ns() -> int:
         return _last_time_ns
 
 
-def _cpu(seconds: float, gone: threading.Event) -> bytes:
+def _cpu(seconds: float, cancelled: threading.Event) -> bytes:
     from conduit.record import cpu
 
-    return _recorded(cpu(), seconds, gone)
+    return _recorded(cpu(), seconds, cancelled)
 
 
-def _wall(seconds: float, gone: threading.Event) -> bytes:
+def _wall(seconds: float, cancelled: threading.Event) -> bytes:
     from conduit.record import wall
 
-    return _recorded(wall(), seconds, gone)
+    return _recorded(wall(), seconds, cancelled)
 
 
-def _recorded(recording: Recording_, seconds: float, gone: threading.Event) -> bytes:
+def _recorded(recording: Recording_, seconds: float, cancelled: threading.Event) -> bytes:
     from conduit.profile.codec import encode
 
     try:
@@ -135,13 +135,13 @@ def _recorded(recording: Recording_, seconds: float, gone: threading.Event) -> b
             f"Could not enable {kind} profiling: {kind.lower()} profiling already in use"
         ) from None
     try:
-        has_gone = gone.wait(seconds)
+        was_cancelled = cancelled.wait(seconds)
     finally:
         profile = recording.stop()
-    return b"" if has_gone else encode(profile, level=1)
+    return b"" if was_cancelled else encode(profile, level=1)
 
 
-def _trace(seconds: float, gone: threading.Event) -> bytes | mmap:
+def _trace(seconds: float, cancelled: threading.Event) -> bytes | mmap:
     """The file is mapped: as an object, its 10 to 50 MB would leave holes of that size in the service's memory."""
     import mmap
     from pathlib import Path
@@ -153,7 +153,7 @@ def _trace(seconds: float, gone: threading.Event) -> bytes | mmap:
         recording = Trace(Path(folder) / "trace", max_events=_TRACE_EVENTS, releases_memory=True)
         recording.start()
         try:
-            if gone.wait(seconds):
+            if cancelled.wait(seconds):
                 return b""
             recording.stop()
         finally:
@@ -163,7 +163,7 @@ def _trace(seconds: float, gone: threading.Event) -> bytes | mmap:
 
 
 _ALL: tuple[Kind, ...] = (
-    Snapshot(
+    CumulativeProfile(
         "goroutine",
         "Stack traces of all current threads and tasks. Use debug=2 as a query parameter to export them as "
         "text with names and states.",
@@ -172,14 +172,14 @@ _ALL: tuple[Kind, ...] = (
         threads.count,
         threads.text,
     ),
-    Snapshot(
+    CumulativeProfile(
         "allocs",
         "A sampling of all past memory allocations",
         heap.allocs_profile,
         text.heap,
         heap.count_sites,
     ),
-    Snapshot(
+    CumulativeProfile(
         "heap",
         "A sampling of memory allocations of live objects. You can specify the gc GET parameter to run GC before "
         "taking the heap sample.",
@@ -187,28 +187,28 @@ _ALL: tuple[Kind, ...] = (
         text.heap,
         heap.count_sites,
     ),
-    Snapshot(
+    CumulativeProfile(
         "block",
         "Stack traces that led to blocking on synchronization primitives, sleeps, sockets and awaits",
         waits.block_profile,
         functools.partial(text.contentions, mutex=False),
         waits.count_blocks,
     ),
-    Snapshot(
+    CumulativeProfile(
         "mutex",
         "Stack traces of holders of contended mutexes",
         waits.mutex_profile,
         functools.partial(text.contentions, mutex=True),
         waits.count_mutexes,
     ),
-    Snapshot(
+    CumulativeProfile(
         "gil",
         "Stack traces of threads that waited for the interpreter's lock",
         waits.gil_profile,
         functools.partial(text.contentions, mutex=False),
         waits.count_gil_waits,
     ),
-    Snapshot(
+    CumulativeProfile(
         "threadcreate",
         "What each thread was started for",
         threads.thread_starts,

@@ -1,4 +1,4 @@
-"""The numbers in a query, read as Go's handlers read them: what is not a number counts as not given."""
+"""The numbers in a query, parsed as Go's handlers do: text that is no number counts as absent."""
 
 from __future__ import annotations
 

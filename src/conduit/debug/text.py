@@ -1,7 +1,7 @@
 """Profiles in Go's legacy text form (`?debug=1`), which people read in a terminal and old tools parse.
 
-Stacks come as addresses; below each stack, `#` lines give every address its function and its place, in columns
-aligned by tabs as Go's tabwriter does (cells padded to a multiple of eight).
+Stacks are addresses; below each stack, `#` lines give the function and the location of every address, in columns
+aligned by tabs as by Go's tabwriter (cells padded to a multiple of eight).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def counts(profile: Profile) -> str:
     total = sum(sample.values[0] for sample in profile.samples)
     parts = [f"{profile.sample_types[0].type} profile: total {total}\n"]
     for sample in sorted(profile.samples, key=lambda sample: -sample.values[0]):
-        parts.append(f"{sample.values[0]} @{_addresses(sample)}\n{_labels(sample)}{_places(sample)}\n")
+        parts.append(f"{sample.values[0]} @{_addresses(sample)}\n{_labels(sample)}{_locations(sample)}\n")
     return "".join(parts)
 
 
@@ -32,7 +32,7 @@ def heap(profile: Profile) -> str:
     ] * 4
     samples = sorted(profile.samples, key=lambda sample: -sample.values[3])
     return f"heap profile: {_heap_values(totals)} @ heap/{profile.period}\n" + "".join(
-        f"{_heap_values(sample.values)} @{_addresses(sample)}\n{_places(sample)}\n" for sample in samples
+        f"{_heap_values(sample.values)} @{_addresses(sample)}\n{_locations(sample)}\n" for sample in samples
     )
 
 
@@ -50,12 +50,16 @@ def contentions(profile: Profile, *, mutex: bool) -> str:
     head += "cycles/second=1000000000\n" + (f"sampling period={profile.period or 1}\n" if mutex else "")
     rows = sorted(profile.samples, key=lambda sample: -sample.values[1])
     return head + "".join(
-        f"{sample.values[1]} {sample.values[0]} @{_addresses(sample)}\n{_places(sample)}\n" for sample in rows
+        f"{sample.values[1]} {sample.values[0]} @{_addresses(sample)}\n{_locations(sample)}\n"
+        for sample in rows
     )
 
 
 def symbols(query: str) -> str:
-    """The answer to `symbol?0x1+0x2`: a line for each address. Profiles here carry their names, so none is known."""
+    """The answer to `symbol?0x1+0x2`: a line for each address.
+
+    Profiles here carry their names, so no address is known.
+    """
     addresses = [part for part in query.split("+") if part]
     numbers = [number for part in addresses if (number := _address(part))]
     return "num_symbols: 1\n" + "".join(f"{number:#x} \n" for number in numbers)
@@ -87,7 +91,7 @@ def _quoted(text: str) -> str:
     return dumps(text, ensure_ascii=False)
 
 
-def _places(sample: Sample) -> str:
+def _locations(sample: Sample) -> str:
     rows = []
     for location in sample.locations:
         for line in location.lines:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from conduit.debug import heap
+from conduit.debug.access import log_warning, require_token
 from conduit.debug.endpoint import Endpoint, resource
-from conduit.debug.messages import Request
+from conduit.http.messages import Request
+from conduit.http.server import serve_answer
 from conduit.record.heap import DEFAULT_RATE_BYTES
 
 if TYPE_CHECKING:
@@ -25,18 +28,20 @@ def wsgi_app(
     *,
     heap_rate_bytes: int = DEFAULT_RATE_BYTES,
 ) -> WSGIApp:
-    """A WSGI application that answers `/debug/pprof` and hands every other path to `app` (404 without one).
+    """Return a WSGI application that answers `/debug/pprof`, and passes other paths to `app` (404 without one).
 
-    A request holds its worker while its profile is taken: give the server more than one thread or worker.
+    Requests need a token: `access.token`, the environment variable CONDUIT_DEBUG_TOKEN, or a new one, which is logged
+    as a warning of `conduit.debug`. `Access(open=True)` asks for none. A request occupies its worker while its
+    profile is taken: give the server more than one thread or worker.
     """
-    endpoint = Endpoint(access)
-    heap.open_door(heap_rate_bytes)
+    endpoint = Endpoint(require_token(access, log_warning))
+    heap.start_sampling(heap_rate_bytes)
 
     def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         if app is not None and resource(path) is None:
             return app(environ, start_response)
-        response = endpoint.answer(_request(environ, path))
+        response = serve_answer(endpoint.answer, _request(environ, path), threading.Event())
         length = ("Content-Length", str(len(response.body)))
         status = f"{response.status} {HTTPStatus(response.status).phrase}"
         start_response(status, [*response.headers, length])

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LIMIT = 1 << 63
+
 GRANULARITIES = ("functions", "filefunctions", "files", "lines", "addresses")
 SORTS = ("cum", "flat")
 
@@ -419,6 +421,9 @@ def _parse_in_shell(text: str, parse: Callable[[str], float], function: str) -> 
     try:
         if text != text.strip() or "_" in text:
             raise ValueError
-        return parse(text)
+        number = parse(text)
     except ValueError:
         raise ValueError(f'strconv.{function}: parsing "{text}": invalid syntax') from None
+    if not abs(number) < _LIMIT:  # infinite, not a number, or beyond 64 bits
+        raise ValueError(f'strconv.{function}: parsing "{text}": value out of range')
+    return number

@@ -110,7 +110,8 @@ def sample_index(profile: Profile, wanted: str) -> int:
         if profile.default_sample_type in names:
             return names.index(profile.default_sample_type)
         return len(names) - 1
-    if wanted.lstrip("+-").isdecimal():
+    digits = wanted[1:] if wanted[:1] in ("+", "-") else wanted
+    if digits.isascii() and digits.isdigit() and len(digits) < 19:
         index = int(wanted)
         if not 0 <= index < len(names):
             raise ReportError(f"sample_index {wanted} is outside the range [0..{len(names) - 1}]")

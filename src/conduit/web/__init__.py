@@ -1,9 +1,9 @@
 """REPORTS IN A BROWSER: the page behind `conduit pprof -http`, the single HTML file, and the trace viewer.
 
-The page shows what the text reports compute (`conduit.report`), in five views whose addresses and parameters are
-those of google/pprof's web interface. `session` picks the numbers, `application` answers requests and decides who may
-ask, `server` listens, `page` makes the document; scripts and style are the plain files in `static/`, with no
-build step and nothing fetched from elsewhere. The command line uses `serve_profile` and `single_file_report`.
+The page shows the numbers of the text reports (`conduit.report`) in five views whose addresses and parameters are
+those of google/pprof's web interface. `session` selects the numbers, `application` answers requests, `server`
+listens, `page` builds the document; scripts and style are the plain files in `static/`, without a build step, and
+nothing is fetched from elsewhere. The command line uses `serve_profile` and `single_file_report`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def serve_profile(
     opens_browser: bool = True,
     fetch: Callable[[], Profile] | None = None,
 ) -> None:
-    """Serves the page at `[host]:port` until interrupted; `fetch` reads the sources again where they are live.
+    """Serve the page at `[host]:port` until interrupted; `fetch` reads live sources again.
 
-    Raises `UsageError` for an address of another form and `ConduitError` where the port is taken.
+    Raises `UsageError` for a malformed address and `ConduitError` if the port is taken.
     """
     from conduit.web.browser import open_browser
     from conduit.web.configs import SavedConfigs
@@ -48,7 +48,7 @@ def serve_profile(
 
 
 def single_file_report(profile: Profile, options: Options, warn: Callable[[str], None]) -> bytes:
-    """All views in one HTML document that opens from disk and asks nobody for anything."""
+    """Return all views in one HTML document that opens from disk and needs no server or network."""
     from conduit.web.configs import SavedConfigs
     from conduit.web.page import single_file
     from conduit.web.session import ProfileSession

@@ -1,22 +1,30 @@
-"""A request to the page's server and its answer: routes, what may be changed, and by whom.
+"""The pages' routes, which requests may change something, and which are answered at all.
 
-Paths and parameters are those of the original's web interface. Unlike there, a Host that is not this machine's name
-is refused, and whatever changes something is a POST that carries the page's token and comes from the page itself.
+Paths and parameters are those of google/pprof's web interface. Unlike there, a request for another host's name, from
+a proxy or from a page of another origin is refused; a change is a POST that carries the page's token; and beyond the
+loopback address every address needs a token, `/TOKEN/ui/…`.
 """
 
 from __future__ import annotations
 
 import gzip
-import hmac
 import secrets
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-from urllib.parse import parse_qsl, urlsplit
+from typing import TYPE_CHECKING, Any, Protocol
 
-from conduit.loopback import LOCAL_NAMES, host_name, is_loopback
+from conduit.errors import ConduitError
+from conduit.http.messages import HTML, Request, Response, parse_query, plain_response, redirect_response
+from conduit.http.origin import (
+    LOCAL_NAMES,
+    forwarding_header,
+    host_name,
+    is_cross_origin,
+    is_loopback,
+    same_secret,
+)
 from conduit.web.page import POLICY, SCRIPTS, STATIC, served_page
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Mapping
 
 VIEWS = ("flamegraph", "top", "graph", "peek", "source")
@@ -26,22 +34,24 @@ _COMPRESS_FROM = 4096
 
 
 class Session(Protocol):
-    """What the pages are about: a profile, its options, the saved configurations."""
+    """The profile being served, its options and saved configurations."""
 
-    def page(self, view: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """The data of one view. Raises `ViewError` with the text for the reader."""
+    def page(
+        self, view: str, parameters: Mapping[str, str], cancelled: threading.Event | None = None
+    ) -> dict[str, Any]:
+        """Return the data of one view. Raises `ViewError` with the text for the reader."""
 
     def download(self) -> bytes:
         """The profile as gzipped protobuf."""
 
     def save_config(self, name: str, parameters: Mapping[str, str]) -> None:
-        """Keeps the parameters under a name."""
+        """Save the parameters under a name."""
 
     def delete_config(self, name: str) -> None:
-        """Forgets a name."""
+        """Delete a saved configuration."""
 
     def refresh(self) -> None:
-        """Fetches the sources again."""
+        """Fetch the profile's sources again."""
 
 
 class ViewError(Exception):
@@ -52,60 +62,76 @@ class ViewError(Exception):
         self.status = status
 
 
-class Request(NamedTuple):
-    """`target` is path and query; header names are in lower case."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
-    peer: str
-
-
-class Response(NamedTuple):
-    """A whole answer, without Content-Length."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-
 class Application:
-    """Answers requests about one session. `hosts` are the names in Host that are let in beside the local ones."""
+    """Answers requests about one session.
+
+    `hosts` are names allowed in Host beside the local ones. `prefix`, which starts with a slash, stands before every
+    path; with `remote`, where other machines are answered, it holds a secret.
+    """
 
     def __init__(
-        self, session: Session, *, hosts: frozenset[str] = frozenset(), remote: bool = False
+        self,
+        session: Session,
+        *,
+        hosts: frozenset[str] = frozenset(),
+        remote: bool = False,
+        prefix: str = "",
     ) -> None:
         self._session = session
         self._hosts = LOCAL_NAMES | hosts
         self._remote = remote
+        self._prefix = prefix
         self.token = secrets.token_urlsafe(24)
 
-    def answer(self, request: Request) -> Response:
-        """Answers one request; a fault of the request is told in its text, never as a stack."""
-        if not self._remote and not is_loopback(request.peer):
-            return _text(403, "permission denied")
-        if host_name(request.headers.get("host", "")) not in self._hosts:
-            return _text(403, "permission denied: this Host is not served here")
-        parts = urlsplit(request.target)
+    def answer(self, request: Request, cancelled: threading.Event | None = None) -> Response:
+        """Answer one request; an error of the request is told in the response's text."""
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return plain_response(403, f"permission denied: {refusal}")
+        path = self._inner_path(request.path)
+        if path is None:
+            return plain_response(404, "404 page not found")
         try:
             if request.method == "POST":
-                return self._change(parts.path, request)
+                return self._change(path, request)
             if request.method not in ("GET", "HEAD"):
-                return _text(405, "Method Not Allowed", ("Allow", "GET, HEAD, POST"))
-            return self._show(parts.path, parts.query, request)
+                return plain_response(405, "Method Not Allowed", ("Allow", "GET, HEAD, POST"))
+            return self._show(path, request, cancelled)
         except ViewError as error:
-            return _text(error.status, str(error))
+            return plain_response(error.status, str(error))
+        except ConduitError as error:
+            return plain_response(500, str(error))
 
-    def _show(self, path: str, query: str, request: Request) -> Response:
-        suffix = f"?{query}" if query else ""
+    def _refusal(self, request: Request) -> str | None:
+        """Why a request is not answered, by its origin; None where it is."""
+        if not self._remote:
+            if not is_loopback(request.peer):
+                return "only this machine may ask"
+            header = forwarding_header(request.headers)
+            if header is not None:
+                return f"the header {header} says that a proxy forwarded this request"
+        if host_name(request.headers.get("host", "").strip()) not in self._hosts:
+            return "this Host is not served here"
+        if is_cross_origin(request.headers, navigation=request.method in ("GET", "HEAD")):
+            return "the request comes from another page"
+        return None
+
+    def _inner_path(self, path: str) -> str | None:
+        """The path after the prefix, which is compared in constant time; None without it."""
+        size = len(self._prefix)
+        if not same_secret(path[:size], self._prefix) or path[size : size + 1] not in ("", "/"):
+            return None
+        return path[size:] or "/"
+
+    def _show(self, path: str, request: Request, cancelled: threading.Event | None) -> Response:
+        suffix = f"?{request.query}" if request.query else ""
         if path in ("/", "/ui"):
-            return _redirect(307, ("/ui" if path == "/" else "/ui/") + suffix)
+            return redirect_response(307, self._prefix + ("/ui" if path == "/" else "/ui/") + suffix)
         if not path.startswith("/ui/"):
-            return _text(404, "404 page not found")
+            return plain_response(404, "404 page not found")
         name = path[len("/ui/") :]
         if name == "" or name in _OLD_NAMES:
-            return _redirect(301, _OLD_NAMES.get(name, "flamegraph") + suffix)
+            return redirect_response(301, _OLD_NAMES.get(name, "flamegraph") + suffix)
         if name.startswith("static/"):
             return _static(name[len("static/") :])
         if name == "download":
@@ -114,18 +140,18 @@ class Application:
                 200, (_type("application/vnd.google.protobuf+gzip"), disposition), self._session.download()
             )
         if name == "disasm":
-            return _text(
-                400, "there is no machine code to show: these are Python's functions. See Source instead"
+            return plain_response(
+                400, "Python functions have no machine code to show; the Source view shows their lines"
             )
         if name in VIEWS:
-            return self._view(name, query, request)
-        return _text(404, "404 page not found")
+            return self._view(name, request, cancelled)
+        return plain_response(404, "404 page not found")
 
-    def _view(self, view: str, query: str, request: Request) -> Response:
-        data = self._session.page(view, dict(parse_qsl(query)))
+    def _view(self, view: str, request: Request, cancelled: threading.Event | None) -> Response:
+        data = self._session.page(view, _parameters(request.query), cancelled)
         page = served_page({**data, "token": self.token})
         headers = (
-            _type("text/html; charset=utf-8"),
+            _type(HTML),
             ("Content-Security-Policy", POLICY),
             ("Referrer-Policy", "no-referrer"),
             ("Cache-Control", "no-store"),
@@ -136,14 +162,9 @@ class Application:
         return Response(200, headers, page)
 
     def _change(self, path: str, request: Request) -> Response:
-        origin = request.headers.get("origin")
-        if origin is not None and host_name(urlsplit(origin).netloc) != host_name(
-            request.headers.get("host", "")
-        ):
-            return _text(403, "permission denied: the request comes from another page")
-        if not hmac.compare_digest(request.headers.get("x-conduit-token", "").encode(), self.token.encode()):
-            return _text(403, "permission denied: the page's token is missing; load the page again")
-        parameters = dict(parse_qsl(request.body.decode("utf-8", "replace")))
+        if not same_secret(request.headers.get("x-conduit-token", ""), self.token):
+            return plain_response(403, "permission denied: the page's token is missing; load the page again")
+        parameters = _parameters(request.body.decode("utf-8", "replace"))
         name = parameters.pop("config", "")
         match path:
             case "/ui/saveconfig":
@@ -153,13 +174,20 @@ class Application:
             case "/ui/refresh":
                 self._session.refresh()
             case _:
-                return _text(404, "404 page not found")
-        return _text(200, "done")
+                return plain_response(404, "404 page not found")
+        return plain_response(200, "done")
+
+
+def _parameters(query: str) -> dict[str, str]:
+    try:
+        return {name: value for name, value in parse_query(query).items() if value}
+    except ValueError as error:
+        raise ViewError(f"invalid query: {error}") from None
 
 
 def _static(name: str) -> Response:
     if name not in (*SCRIPTS, "style.css"):
-        return _text(404, "404 page not found")
+        return plain_response(404, "404 page not found")
     path = STATIC / name
     headers = (
         _type(_TYPES[path.suffix]),
@@ -171,12 +199,3 @@ def _static(name: str) -> Response:
 
 def _type(content_type: str) -> tuple[str, str]:
     return ("Content-Type", content_type)
-
-
-def _text(status: int, message: str, *headers: tuple[str, str]) -> Response:
-    kind = (_type("text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"))
-    return Response(status, (*kind, *headers), f"{message}\n".encode())
-
-
-def _redirect(status: int, target: str) -> Response:
-    return Response(status, (("Location", target), _type("text/plain")), HTTPStatus(status).phrase.encode())

@@ -1,4 +1,4 @@
-"""Opens an address in the user's browser, without waiting for it."""
+"""Open an address in the user's browser, without waiting for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import webbrowser
 
 
 def open_browser(url: str) -> bool:
-    """Whether a browser was started. On a machine without a screen none is: a text browser would take the terminal."""
+    """Open the address and return whether a browser was started; on a machine without a screen, none is."""
     if not has_screen():
         return False
     try:
@@ -17,7 +17,7 @@ def open_browser(url: str) -> bool:
 
 
 def has_screen() -> bool:
-    """Whether there is a screen to open a window on, or the user named a browser that needs none."""
+    """Whether a window can be opened, or the user named a browser (`BROWSER`) that needs none."""
     if os.name == "nt" or os.uname().sysname == "Darwin":
         return True
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

@@ -1,51 +1,90 @@
-"""The call graph for the page: Graphviz's drawing where it is installed, nodes and edges for our own otherwise."""
+"""The call graph for the page: Graphviz's drawing where it is installed, nodes and edges for the page's own otherwise.
+
+`graph_document` computes, `draw` runs Graphviz. Apart, because Graphviz may take seconds in a process of its own, for
+which no other view needs to wait.
+"""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from typing import TYPE_CHECKING, Any
 
 from conduit.report.formats.dot import compute_drawing, shorten_name, write_dot
 from conduit.report.trimming import sort_edges
 
 if TYPE_CHECKING:
+    import threading
+
     from conduit.report.formats.dot import Drawing
     from conduit.report.report import Report
 
-_TIMEOUT_S = 30
+_TIMEOUT_S = 20.0
+_WATCH_INTERVAL_S = 0.1
 
 
 def graph_document(report: Report) -> tuple[dict[str, Any], list[str]]:
-    """The page's data and the header's lines."""
+    """The page's data, with the graph in Graphviz's language under `dot` for `draw`, and the header's lines."""
     drawing = compute_drawing(report)
     names = {f"N{number}": node.frame.name or node.name for number, node in enumerate(drawing.nodes, 1)}
     note = next((line for line in drawing.labels if line.startswith("Showing nodes")), "")
-    content: dict[str, Any] = {"names": names, "note": f"{note}."}
-    svg = _by_graphviz(report, drawing) if drawing.nodes else None
-    if svg is not None:
-        content["svg"] = svg
-    else:
-        content.update(_own_drawing(report, drawing))
-        if drawing.nodes:
-            content["note"] += " Graphviz is not installed, so the page placed the boxes itself."
+    content: dict[str, Any] = {"names": names, "note": f"{note}.", **_own_drawing(report, drawing)}
+    if drawing.nodes:
+        # The legend stands above the page already.
+        lines = (line for line in write_dot(report, drawing) if not line.startswith("subgraph cluster_L"))
+        content["dot"] = "\n".join(lines)
     return content, drawing.labels
 
 
-def _by_graphviz(report: Report, drawing: Drawing) -> str | None:
+def draw(content: dict[str, Any], cancelled: threading.Event | None) -> None:
+    """Replace the nodes and edges of a graph's data by Graphviz's drawing, or add to `note` why there is none."""
+    source = content.pop("dot", None)
+    if source is None:
+        return
     program = shutil.which("dot")
     if program is None:
-        return None
-    # The legend stands above the page already.
-    lines = [line for line in write_dot(report, drawing) if not line.startswith("subgraph cluster_L")]
-    source = "\n".join(lines).encode("utf-8", "replace")
+        content["note"] += " Graphviz is not installed: the page placed the boxes itself."
+        return
+    svg, reason = _run_graphviz(program, source.encode("utf-8", "replace"), cancelled)
+    if svg is None:
+        content["note"] += f" Graphviz {reason}: the page placed the boxes itself."
+        return
+    content["svg"] = svg
+    del content["nodes"], content["edges"]
+
+
+def _run_graphviz(program: str, source: bytes, cancelled: threading.Event | None) -> tuple[str | None, str]:
+    """The drawing, or None and the reason. The process ends with the time limit and with the client."""
     try:
-        done = subprocess.run(
-            [program, "-Tsvg"], input=source, capture_output=True, timeout=_TIMEOUT_S, check=True
+        process = subprocess.Popen(
+            [program, "-Tsvg"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
-    except (subprocess.SubprocessError, OSError):
-        return None  # the page's own drawing serves where Graphviz gives up
-    return done.stdout.decode("utf-8", "replace")
+    except OSError as error:
+        return None, f"could not be started ({error.strerror})"
+    deadline = time.monotonic() + _TIMEOUT_S
+    given: bytes | None = source
+    try:
+        while True:
+            try:
+                output, _ = process.communicate(given, timeout=_WATCH_INTERVAL_S)
+                break
+            except subprocess.TimeoutExpired:
+                given = None  # is being sent already
+            if time.monotonic() > deadline:
+                return None, f"needed more than {_TIMEOUT_S:.0f} s"
+            if cancelled is not None and cancelled.is_set():
+                return None, "was stopped, because the client disconnected"
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    if process.returncode != 0:
+        return None, f"failed with status {process.returncode}"
+    return output.decode("utf-8", "replace"), ""
 
 
 def _own_drawing(report: Report, drawing: Drawing) -> dict[str, Any]:

@@ -1,27 +1,33 @@
-"""What the pages show: one profile under the options that a URL carries, view by view.
+"""The data of each view: one profile under the options that an address carries.
 
-Every number comes from the records that the text reports print (`conduit.report`); this file only picks them and
-turns them into JSON's types. Parameters have the original's short names, listed with the options.
+Every number and its text come from the records that the text reports print (`conduit.report`); this file picks them
+and turns them into JSON's types. Parameters have google/pprof's short names, listed with the options.
 """
 
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from conduit.errors import ConduitError
 from conduit.report.errors import NoMatchError, ReportError
 from conduit.report.formats.listing import compute_listings
 from conduit.report.node_tags import BASE_LABEL
 from conduit.report.options import OPTIONS, Options
 from conduit.report.pipeline import prepare_report, sample_index
+from conduit.web.amounts import amounts_document
 from conduit.web.application import VIEWS, ViewError
+from conduit.web.call_graph import draw, graph_document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from conduit.profile.model import Profile
     from conduit.report.formats.listing import Listing
+    from conduit.report.formats.top import TopRow
     from conduit.report.report import Report
     from conduit.web.configs import SavedConfigs
 
@@ -29,8 +35,10 @@ if TYPE_CHECKING:
     View = tuple[Report, dict[str, Any], list[str]]
 
 TOP_ROWS = 500
+PEEK_LINES = 5000
 _SOURCE_LIMIT = 50  # functions on the source page
 _TAG_VALUES = 30
+_TURN_INTERVAL_S = 0.1
 
 _BY_PARAMETER = {option.url_parameter: option for option in OPTIONS.values() if option.url_parameter}
 # Not in the original's URLs: there these can only be given on the command line.
@@ -57,20 +65,35 @@ class ProfileSession:
         self._options = options
         self._configs = configs
         self._fetch = fetch
-        # A report takes all the processor there is; two at once would only make both slow.
+        # A report uses a whole core; two at once would only make both slow.
         self._one_at_a_time = threading.Lock()
 
-    def page(self, view: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """The data of one view."""
-        with self._one_at_a_time:
+    def page(
+        self, view: str, parameters: Mapping[str, str], cancelled: threading.Event | None = None
+    ) -> dict[str, Any]:
+        """Return the data of one view. Waits for other views, except for their drawing by Graphviz, and gives up
+        once `cancelled` is set."""
+        warnings: list[str] = []
+        with self._turn(cancelled):
             options = self.options_of(parameters)
-            warnings: list[str] = []
             report, content, labels = self._view(view, options, parameters, warnings.append)
-            frame = self._frame(view, options, parameters, report)
-            return {**frame, "legend": labels, "errors": warnings, "views": {view: content}}
+            frame = self._frame(view, options, parameters, report, warnings.append)
+        if view == "graph":
+            draw(content, cancelled)
+        return {**frame, "legend": labels, "errors": warnings, "views": {view: content}}
+
+    @contextmanager
+    def _turn(self, cancelled: threading.Event | None) -> Iterator[None]:
+        while not self._one_at_a_time.acquire(timeout=_TURN_INTERVAL_S):
+            if cancelled is not None and cancelled.is_set():
+                raise ViewError("the client disconnected", 503)
+        try:
+            yield
+        finally:
+            self._one_at_a_time.release()
 
     def single_file(self) -> dict[str, Any]:
-        """The data of every view that can be made, for a file that asks nobody."""
+        """Return the data of every view that can be made, for a file that needs no server."""
         warnings: list[str] = []
         views: dict[str, Any] = {}
         labels: list[str] = []
@@ -81,7 +104,9 @@ class ProfileSession:
                 warnings.append(f"{view}: {error}")
                 continue
             labels = labels or shown
-        frame = self._frame("flamegraph", self._options, {}, report)
+        if "graph" in views:
+            draw(views["graph"], None)
+        frame = self._frame("flamegraph", self._options, {}, report, warnings.append)
         errors = list(dict.fromkeys(warnings))
         return {
             **frame,
@@ -93,32 +118,32 @@ class ProfileSession:
         }
 
     def download(self) -> bytes:
-        """The profile, as merged from its sources."""
+        """Return the profile, merged from its sources, as a gzipped protobuf."""
         from conduit.profile.codec import encode
 
         return encode(self._profile)
 
     def save_config(self, name: str, parameters: Mapping[str, str]) -> None:
-        """Keeps a URL's options under a name; what belongs to this profile only is left out."""
+        """Save an address's options under a name, except those that belong to this profile only."""
         if not name:
             raise ViewError("a configuration needs a name")
         self._configs.save(name, self.options_of(parameters))
 
     def delete_config(self, name: str) -> None:
-        """Forgets a name."""
+        """Delete a saved configuration."""
         if not self._configs.delete(name):
             raise ViewError(f"config {name} not found")
 
     def refresh(self) -> None:
-        """Takes the sources' present state."""
+        """Fetch the profile from its sources again."""
         if self._fetch is None:
-            raise ViewError("the profile was read from files: there is nothing to fetch again")
+            raise ViewError("the profile was read from files, which cannot be fetched again")
         profile = self._fetch()
         with self._one_at_a_time:
             self._profile = profile
 
     def options_of(self, parameters: Mapping[str, str]) -> Options:
-        """The options that a URL asks for, over those of the command line. Raises `ViewError` for a bad value."""
+        """The command line's options, changed by an address's parameters. Raises `ViewError` for a bad value."""
         options = self._options.copy()
         if "config" in parameters:
             saved = self._configs.get(parameters["config"])
@@ -160,42 +185,38 @@ class ProfileSession:
         report = prepare_report(self._profile, "top", options, warn)
         flame, tree = build_flame_tree(report)
         has_base = any(BASE_LABEL in sample.labels for sample in report.profile.samples)
-        return report, flame_document(flame, tree, has_base=has_base), whole_labels(report)
+        content = flame_document(flame, tree, has_base=has_base)
+        content["amounts"] = amounts_document(report.sample_unit, report.ratio)
+        return report, content, whole_labels(report)
 
     def _top(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.formats.top import compute_top
 
         report = prepare_report(self._profile, "top", options.copy(nodecount=TOP_ROWS), warn)
         top = compute_top(report)
-        rows = [
-            {
-                "name": row.name,
-                "inline": row.inline,
-                "flat": report.divided(row.flat),
-                "cum": report.divided(row.cum),
-                "flatText": row.flat_text,
-                "cumText": row.cum_text,
-            }
-            for row in top.rows
-        ]
         note = next((line for line in top.labels if line.startswith("Showing nodes")), "")
-        return report, {"rows": rows, "total": report.divided(report.total), "note": f"{note}."}, top.labels
+        content = {"rows": _top_rows(top.rows, report.total), "total": report.total, "note": f"{note}."}
+        return report, content, top.labels
 
     def _graph(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
-        from conduit.web.call_graph import graph_document
-
         report = prepare_report(self._profile, "dot", options, warn)
         content, labels = graph_document(report)
         return report, content, labels
 
     def _peek(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
+        from conduit.report.formats.tree import print_tree
         from conduit.report.header import profile_labels
-        from conduit.report.pipeline import print_report
 
         options = options.copy(granularity="lines")
         report = prepare_report(self._profile, "peek", options, warn, parameters.get("f") or ".")
-        text = print_report(report).decode("utf-8", "replace")
-        return report, {"text": text}, profile_labels(report)
+        lines = list(islice(print_tree(report), PEEK_LINES + 1))
+        content = {"text": "".join(f"{line}\n" for line in lines[:PEEK_LINES])}
+        if len(lines) > PEEK_LINES:
+            content["note"] = (
+                f"The first {PEEK_LINES:,} lines, heaviest functions first. Search for a function and press Enter "
+                "for its own callers and callees."
+            )
+        return report, content, profile_labels(report)
 
     def _source(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import profile_labels
@@ -210,7 +231,12 @@ class ProfileSession:
     # ── what every page has ──
 
     def _frame(
-        self, view: str, options: Options, parameters: Mapping[str, str], report: Report
+        self,
+        view: str,
+        options: Options,
+        parameters: Mapping[str, str],
+        report: Report,
+        warn: Callable[[str], None],
     ) -> dict[str, Any]:
         return {
             "view": view,
@@ -218,7 +244,7 @@ class ProfileSession:
             "types": [kind.type for kind in self._profile.sample_types],
             "type": sample_index(self._profile, options.sample_index),
             "tags": self._tags(options),
-            "configs": self._configurations(view, parameters, options),
+            "configs": self._configurations(view, parameters, options, warn),
             "remedy": _REMEDY,
             "live": self._fetch is not None,
             "file": False,
@@ -243,7 +269,7 @@ class ProfileSession:
         ]
 
     def _configurations(
-        self, view: str, parameters: Mapping[str, str], options: Options
+        self, view: str, parameters: Mapping[str, str], options: Options, warn: Callable[[str], None]
     ) -> list[dict[str, Any]]:
         kept = {name: text for name, text in parameters.items() if name in ("p", "si")}
         default = {
@@ -259,13 +285,46 @@ class ProfileSession:
                 "custom": True,
                 "current": all(getattr(options, key) == value for key, value in values.items()),
             }
-            for name, values in self._configs.all().items()
+            for name, values in self._saved(warn).items()
         ]
         return [default, *saved]
 
+    def _saved(self, warn: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+        """The saved configurations; a damaged file costs a page its menu, not its numbers."""
+        try:
+            return self._configs.all()
+        except ConduitError as error:
+            warn(str(error))
+            return {}
+
+
+def _top_rows(rows: Sequence[TopRow], total: int) -> list[dict[str, Any]]:
+    """The rows with all texts that the table shows. Sum% follows the order, so there is one for each of the two."""
+    from conduit.profile.measurement import percentage
+
+    shown: list[dict[str, Any]] = [
+        {
+            "name": row.name,
+            "inline": row.inline,
+            "flat": row.flat,
+            "cum": row.cum,
+            "flatText": row.flat_text,
+            "cumText": row.cum_text,
+            "flatPercent": percentage(row.flat, total).strip(),
+            "cumPercent": percentage(row.cum, total).strip(),
+        }
+        for row in rows
+    ]
+    for key in ("flat", "cum"):
+        running = 0
+        for row in sorted(shown, key=lambda row: (-abs(row[key]), row["name"])):
+            running += row["flat"]
+            row[f"sumBy{key.title()}"] = percentage(running, total).strip()
+    return shown
+
 
 def _listings(report: Report) -> list[Listing]:
-    """The functions to show: none where the profile has those asked for, but without a value of this type."""
+    """The functions to show: none where the requested ones exist, but have no value of this sample type."""
     try:
         return compute_listings(report)
     except NoMatchError:

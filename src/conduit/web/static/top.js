@@ -28,10 +28,9 @@ Conduit.page.views.top = (() => {
   }
 
   function fill() {
-    let sum = 0;
+    const sum = falling ? { flat: "sumByFlat", cum: "sumByCum" }[key] : null; // adds up in these two orders only
     body.replaceChildren(...rows.map((row) => {
-      sum += row.flat;
-      const cells = [row.flatText, percent(row.flat, total), percent(sum, total), row.cumText, percent(row.cum, total)];
+      const cells = [row.flatText, row.flatPercent, sum ? row[sum] : "", row.cumText, row.cumPercent];
       const line = make("tr", { className: pattern && pattern.test(row.name) ? "hit" : "", tabIndex: 0 },
         ...cells.map((text, n) => make("td", { className: n === 2 ? "optional" : "" }, text)),
         make("td", {}, row.name, row.inline ? make("small", {}, ` ${row.inline}`) : null));

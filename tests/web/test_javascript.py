@@ -1,0 +1,50 @@
+"""The page's scripts under Node's own test runner, against what Python computes."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conduit.profile.measurement import label, percentage
+from conduit.web.amounts import amounts_document
+
+TESTS = Path(__file__).parent / "javascript"
+
+
+def run_node(test: str, cases: dict[str, Any], folder: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node is not on this machine (apt-get install nodejs)")
+    path = folder / "cases.json"
+    path.write_text(json.dumps(cases))
+    done = subprocess.run(
+        [node, "--test", str(TESTS / test)],
+        env={**os.environ, "CASES": str(path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_amounts_and_shares_have_the_text_that_reports_print(tmp_path: Path) -> None:
+    generator = random.Random(14)
+    values = [0, 1, -1, 999, 1000, 1023, 1024, 1125, 12_345, -4_623_840, 2**53]
+    values += [int(generator.paretovariate(0.15)) % 2**53 for _ in range(3000)]
+    units = ("nanoseconds", "microseconds", "seconds", "bytes", "kilobytes", "count", "gcu", "furlongs")
+    amounts = [
+        {"value": value, "amounts": amounts_document(unit, 1.0), "text": label(value, unit)}
+        for unit in units
+        for value in values
+    ]
+    pairs = [(value, generator.choice([1, 8, 1000, 100_000, 2**40])) for value in values]
+    pairs += [(5, 0), (32402, 10000), (12345, 100_000), (1, 800), (3, 800), (9995, 10_000), (1, 10**9)]
+    shares = [{"value": v, "total": total, "text": percentage(v, total).strip()} for v, total in pairs]
+    run_node("units.test.js", {"amounts": amounts, "shares": shares}, tmp_path)
