@@ -36,7 +36,7 @@ def test_what_was_collected_is_found_again_until_a_file_of_the_project_changes(
     file.write_text(TABLE.format(name="OtherRow"))
     assert find_cached(application) == (None, str(file))
     again = collect_and_cache(application)
-    assert [r.name for r in decode(again.path.read_bytes()).resources] == ["OtherRow"]
+    assert [r.name for r in decode(again.data).resources] == ["OtherRow"]
 
 
 def test_a_new_lock_file_makes_the_snapshot_stale(application: Application) -> None:
@@ -69,7 +69,7 @@ def test_a_new_file_that_is_picked_up_by_its_name_makes_the_snapshot_stale(appli
     new.write_text(PICKED_UP.format(name="Invoice"))
     assert find_cached(application) == (None, str(new))
     again = collect_and_cache(application)
-    assert {r.name for r in decode(again.path.read_bytes()).resources} == {"Order", "Invoice"}
+    assert {r.name for r in decode(again.data).resources} == {"Order", "Invoice"}
     new.unlink()
     assert find_cached(application) == (None, str(new))
 
@@ -118,9 +118,33 @@ def test_a_document_with_errors_is_handed_over_and_not_kept(application: Applica
     assert find_cached(application) == (None, "")
 
 
-def test_stamps_that_cannot_be_read_count_for_nothing(application: Application) -> None:
+@pytest.mark.parametrize(
+    "content", [b"", b"[", b"conduit document 1\n", b"conduit document 1\n" + b"\xff" * 8]
+)
+def test_a_damaged_or_foreign_file_counts_for_nothing(content: bytes, application: Application) -> None:
     taken = collect_and_cache(application)
-    taken.path.with_suffix(".stamps").write_text("[")
+    taken.path.write_bytes(content)
     assert find_cached(application) == (None, "")
-    taken.path.with_suffix(".stamps").unlink()
+    taken.path.unlink()
     assert find_cached(application) == (None, "")
+
+
+def test_of_two_collectors_at_once_the_last_whole_document_stays_with_its_own_stamps(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one is held back between collecting and writing, until the application changed and was cached anew."""
+    import conduit.files
+
+    written = conduit.files.write_file_whole
+    module = Path(application.root) / "tables.py"
+
+    def held_back(path: str, data: bytes) -> None:
+        monkeypatch.setattr(conduit.files, "write_file_whole", written)
+        module.write_text(module.read_text() + "\n# newer\n")
+        collect_and_cache(application)
+        written(path, data)
+
+    monkeypatch.setattr(conduit.files, "write_file_whole", held_back)
+    collect_and_cache(application)
+    found, changed = find_cached(application)
+    assert found is None and changed.endswith("tables.py")

@@ -116,3 +116,73 @@ def test_a_known_secret_never_appears_in_a_text(secret: str, around: str) -> Non
 
 def test_a_long_value_is_cut() -> None:
     assert len(Redactor().value("x y" * 500)) == 200
+
+
+PLANTED = {
+    "db": "postgresql://db/x?user=u&password=hunter2AAA",
+    "link": "https://x/?token=hunter2BBB&a=1",
+    "libpq": "host=db user=u password=hunter2CCC",
+    "odbc": "Driver=x;UID=sa;PWD=hunter2DDD;",
+    "header": "Bearer hunter2EEE",
+    "text": "sessionid=hunter2FFF",
+    "password1": "hunter2GGG",
+    "db_url": "postgres://user:hunter2HHH@db/x",
+    "hook": "https://hooks.slack.com/services/T000/B000/hunter2III",
+    "auth": "hunter2JJJ",
+    "cookie": "hunter2KKK",
+    "jwt": "hunter2LLL",
+    "otp": "hunter2MMM",
+    "session_key": "hunter2NNN",
+    "address": "https://hunter2OOO@host/x",
+    "command": "curl -H 'Authorization: Bearer hunter2PPP' https://u:hunter2QQQ@x/",
+    "quoted": 'connect(password="hunter2 RRR")',
+    "nested": "url=https://x/?api_key=hunter2SSS",
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_secret_is_redacted_and_counted_and_shown_when_it_is_allowed(name: str) -> None:
+    redactor = Redactor()
+    assert "hunter2" not in redactor.value(PLANTED[name], name)
+    assert redactor.count >= 1
+    assert Redactor(allowed=[PLANTED[name]]).value(PLANTED[name], name) == repr(PLANTED[name])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token: the token to send with each request",
+        "Basic authentication, or a Bearer token",
+        "password=None",
+        "password=<password>",
+        "ssh://git@github.com/x.git",
+        "https://example.org/a/very/long/path/that/goes/on/and/on/2024/10/11/index.html",
+        "/usr/lib/python3.11/site-packages/fastapi/security/oauth2.py",
+        "a_long_identifier_of_many_words_with_the_number_2_in_it",
+        "OAuth2AuthorizationCodeBearerDependencyFactory",
+        "12345678901234567890123456789012345678901234567890",
+    ],
+)
+def test_prose_addresses_and_identifiers_stay_as_they_are(text: str) -> None:
+    redactor = Redactor()
+    assert (redactor.text(text), redactor.count) == (text, 0)
+
+
+@pytest.mark.parametrize(
+    "name", ["token_type", "token_url", "password_min_length", "cookie_name", "auth_header", "jwt_lifetime"]
+)
+def test_what_is_said_about_a_secret_is_none(name: str) -> None:
+    assert Redactor().value("bearer", name) == "'bearer'"
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["a1", "eyJ-", "a:", "password=", "x@", "://a", "Bearer ", "a.", "'", "-----BEGIN ", "A1b2=", "=:"],
+)
+def test_texts_of_megabytes_are_read_in_linear_time(unit: str) -> None:
+    text = unit * (1_000_000 // len(unit))
+    assert Redactor().text(text) is not None  # quadratic time would not end within hours
+
+
+def test_a_value_of_megabytes_is_shown_by_its_beginning() -> None:
+    assert len(Redactor().value("data:image/png;base64," + "abcdefghij" * 400_000)) <= 200

@@ -44,7 +44,9 @@ def run(arguments: list[str]) -> int:
         raise UsageError(
             "--openapi is a source of its own; leave out --app, --django and --sqlalchemy, or collect twice"
         )
-    metadata = complete(_collect_openapi(parsed["openapi"]) if parsed["openapi"] else collect_live(parsed))
+    metadata = complete(
+        _collect_openapi(parsed["openapi"], parsed["allow"]) if parsed["openapi"] else collect_live(parsed)
+    )
     if metadata.errors and not (metadata.resources or metadata.routes):
         return _refuse_nothing(parsed["o"], metadata, parsed["verbose"])
     _write(parsed["o"], metadata)
@@ -65,11 +67,11 @@ def complete(metadata: Metadata) -> Metadata:
     return replace(metadata, patterns=registry.conventions(), dependencies=registry.graph())
 
 
-def _collect_openapi(path: str) -> Metadata:
+def _collect_openapi(path: str, allowed: tuple[str, ...]) -> Metadata:
     from conduit.sources.openapi import read_openapi
 
     try:
-        return read_openapi(path)
+        return read_openapi(path, allowed)
     except OSError as error:
         raise ConduitError(f"cannot read {path}: {error.strerror or error}") from None
 
@@ -101,6 +103,9 @@ def _report(path: str, metadata: Metadata, verbose: bool) -> None:
     where = "standard output" if path == "-" else os.path.normpath(path)
     counts = f"{_count(len(metadata.resources), 'resource')} and {_count(len(metadata.routes), 'route')}"
     print(f"conduit: wrote {where} with {counts}", file=sys.stderr)
+    if metadata.redacted:
+        redacted = _count(metadata.redacted, "secret value")
+        print(f"conduit: redacted {redacted}; --allow TEXT shows a value that is none", file=sys.stderr)
 
 
 def _print_warnings(metadata: Metadata, verbose: bool) -> None:

@@ -29,8 +29,19 @@ def declare_application(flags: FlagSet) -> None:
     flags.option(
         "python", "the application's own interpreter (default: .venv, else the active one)", metavar="PATH"
     )
+    flags.option(
+        "allow",
+        "values to show although they look secret, separated by commas",
+        default=(),
+        parse=_values,
+        metavar="TEXT",
+    )
     flags.option("root", "the project's folder", default=".", metavar="DIR")
     flags.option("time-limit", "how long loading may take", default="60s", parse=_duration, metavar="TIME")
+
+
+def _values(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
 
 
 def _duration(text: str) -> str:
@@ -74,17 +85,17 @@ def application_of(parsed: Parsed) -> Application:
             urlconf=parsed["urlconf"] or "",
             sqlalchemy=parsed["sqlalchemy"] or "",
             lifespan=parsed["lifespan"],
+            allow=parsed["allow"],
         )
     alone = [name for name in _BESIDE if name in parsed.given and name not in ("root", "python")]
     if alone:
         raise UsageError(f"--{alone[0]} needs --app, --django or --sqlalchemy beside it")
     found = discover(root)
     _print_choice(found.application, found.named_by)
-    if parsed["python"]:
-        from msgspec.structs import replace
+    from msgspec.structs import replace
 
-        return replace(found.application, python=_python(parsed))
-    return found.application
+    application = replace(found.application, allow=parsed["allow"])
+    return replace(application, python=_python(parsed)) if parsed["python"] else application
 
 
 def _python(parsed: Parsed) -> str:

@@ -564,6 +564,8 @@ class Metadata(Record, frozen=True):
     """Code that runs around every request or for the whole application, not for one resource."""
     errors: tuple[SourceError, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    redacted: Count = 0
+    """How many values were written as `<redacted>`."""
 
     def __post_init__(self) -> None:
         if self.generated == ZERO_TIME:

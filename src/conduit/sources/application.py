@@ -52,6 +52,8 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     urlconf: str = ""
     sqlalchemy: str = ""
     lifespan: bool = False
+    allow: tuple[str, ...] = ()
+    """Values that are shown although they look secret."""
 
 
 class Collected(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,14 +1,13 @@
-"""Documents of applications that were collected before, kept until something changes that they were made from.
+"""Cached documents of applications, valid until something changes that they were made from.
 
-Loading an application takes seconds, answering from its document milliseconds. A cached document is a document with a list of
-stamps: modification time and size of each of the project's own files that were loaded, of the files that pin its
-dependencies, and of the interpreter; and of the names of what could be imported from the folders of those files, for a
-framework picks up files by their name (`models.py`, `admin.py`) that no loaded file mentions. While all of these are as
-they were, the cached is the answer; when one differs or is gone, the application is collected anew. A file in a folder
-from which nothing was loaded is not seen. What was asked for (which application, by which interpreter, by which
-version of Conduit) is the cached's name. A document with errors is not kept.
+Loading an application takes seconds, answering from its document milliseconds. A cached document carries stamps: the
+modification time and size of each of the project's loaded files, of the files that pin its dependencies, and of the
+interpreter; and the names that could be imported from the folders of those files, since a framework finds files by name
+(`models.py`, `admin.py`) that no loaded file mentions. A document whose stamps all hold is used; otherwise the application
+is collected again. A file in a folder from which nothing was loaded is not noticed. The request (application, interpreter,
+version of Conduit) determines the file name. A document with errors is not cached.
 
-Cached documents live below `$XDG_CACHE_HOME/conduit` (`~/.cache/conduit`), never in the project.
+The files are in `$XDG_CACHE_HOME/conduit` (`~/.cache/conduit`), never in the project.
 """
 
 from __future__ import annotations
@@ -34,6 +33,8 @@ PINS = (
     "setup.cfg",
 )
 
+_MAGIC = b"conduit document 1\n"
+
 Stamp = tuple[int, int]
 """Modification time in nanoseconds, size in bytes; (0, 0) for a file that is not there."""
 
@@ -48,9 +49,10 @@ class _Listing(msgspec.Struct, frozen=True):
 
 
 class CachedDocument(msgspec.Struct, frozen=True):
-    """Where a document is kept, and whether it had to be collected for it to be there."""
+    """A document with the file that caches it."""
 
     path: Path
+    data: bytes
     is_fresh: bool
     """True when the application was loaded just now."""
     changed: str = ""
@@ -79,28 +81,27 @@ def folder() -> Path:
 
 
 def find_cached(application: Application) -> tuple[CachedDocument | None, str]:
-    """The kept document of the application, if nothing has changed since; else `None`, and the file or folder that has."""
+    """Return the cached document if nothing has changed since; else `None` and the file or folder that has changed."""
     path = _path(application)
     try:
-        stamps = msgspec.json.decode(path.with_suffix(".stamps").read_bytes(), type=_Stamps)
-    except (OSError, msgspec.DecodeError):
+        stamps, data = _split(path.read_bytes())
+    except (OSError, ValueError, msgspec.DecodeError):
         return None, ""
     if stamps.asked != _asked(application):
         return None, ""
     changed = next((name for name, stamp in stamps.files.items() if _stamp(name) != stamp), "")
     changed = changed or next(filter(None, (_came_or_went(*listed) for listed in stamps.folders.items())), "")
-    if changed or not path.is_file():
-        return None, changed
-    return CachedDocument(path, False), ""
+    return (None, changed) if changed else (CachedDocument(path, data, False), "")
 
 
 def collect_and_cache(
     application: Application, time_limit_s: float = TIME_LIMIT_S, changed: str = ""
 ) -> CachedDocument:
-    """Collects the application and keeps its document.
+    """Collect the application and cache its document.
 
-    Raises `CollectingError` as `collect_application` does, and `CollectedWithErrorsError` where parts failed.
+    Raises `CollectingError` as `collect_application` does, and `CollectedWithErrorsError` if parts failed.
     """
+    from conduit.files import write_file_whole
     from conduit.metadata.codec import encode
     from conduit.sources.application import collect_application
 
@@ -113,17 +114,25 @@ def collect_and_cache(
     files = {name: _stamp(name) for name in [*beside, application.python] if name}
     own = {application.root, *map(os.path.dirname, collected.files)}
     folders = {name: _listing(name) for name in sorted(own)}
-    stamps = _Stamps(_asked(application), files | collected.files, folders)
-    _write_whole(path, data)
-    # The stamps come last: without them the document does not count.
-    _write_whole(path.with_suffix(".stamps"), msgspec.json.encode(stamps))
-    return CachedDocument(path, True, changed)
+    stamps = msgspec.json.encode(_Stamps(_asked(application), files | collected.files, folders))
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # One file, so that stamps and document are always of one collection, whatever else is being written.
+    write_file_whole(str(path), b"".join((_MAGIC, len(stamps).to_bytes(8, "big"), stamps, data)))
+    return CachedDocument(path, data, True, changed)
+
+
+def _split(content: bytes) -> tuple[_Stamps, bytes]:
+    start = len(_MAGIC) + 8
+    if not content.startswith(_MAGIC) or len(content) < start:
+        raise ValueError("not a cached document")
+    end = start + int.from_bytes(content[len(_MAGIC) : start], "big")
+    return msgspec.json.decode(content[start:end], type=_Stamps), content[end:]
 
 
 def _path(application: Application) -> Path:
     # A check sum will do, and spares the start of a cryptographic library: what was asked for is compared too.
     asked = _asked(application).encode()
-    return folder() / f"{zlib.crc32(asked):08x}{zlib.adler32(asked):08x}.json"
+    return folder() / f"{zlib.crc32(asked):08x}{zlib.adler32(asked):08x}.document"
 
 
 def _asked(application: Application) -> str:
@@ -170,13 +179,3 @@ def _came_or_went(folder: str, listed: _Listing) -> str:
         return ""
     different = set(_listing(folder).names).symmetric_difference(listed.names)
     return os.path.join(folder, min(different)) if different else ""  # noqa: PTH118
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

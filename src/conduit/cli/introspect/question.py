@@ -142,17 +142,17 @@ def require_known(name: str, known: Iterable[str], what: str) -> None:
 def live_registry(parsed: Parsed) -> Registry:
     """The registry of the application that the flags name; collected again when one of its files has changed."""
     from conduit.cli.collect_application import application_of, time_limit_s
-    from conduit.metadata.registry import Registry, load
+    from conduit.metadata.registry import Registry
     from conduit.sources.document_cache import CollectedWithErrorsError, collect_and_cache, find_cached
 
     application = application_of(parsed)
     kept, changed = (None, "") if parsed["fresh"] else find_cached(application)
     if kept is not None:
-        return load(kept.path)
+        return Registry.from_json(kept.data)
     if changed:
         print(f"conduit: {changed} has changed; collecting the application again", file=sys.stderr)
     try:
-        return load(collect_and_cache(application, time_limit_s(parsed)).path)
+        return Registry.from_json(collect_and_cache(application, time_limit_s(parsed)).data)
     except CollectedWithErrorsError as partial:
         registry = Registry.from_json(partial.data)
         for error in registry.schema().errors:

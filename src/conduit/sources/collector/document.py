@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 
 
+_TEXTS = frozenset(
+    "documentation default_value server_default condition when query expression value message error source_code".split()  # noqa: SIM905
+)
+_TEXT_LISTS = frozenset(("constraints", "choices"))
+
+
 def put(record: dict[str, Any], **values: Any) -> dict[str, Any]:
     """Adds what is not empty (`None`, `""`, `0`, `False`, an empty list) and returns the record."""
     for key, value in values.items():
@@ -123,6 +129,8 @@ class Document:
             for field in record["fields"]:
                 _rename(field.get("details", {}), names, "inherited_from", "references")
             _rename(record.get("details", {}), names, "swapped")
+        for record in (*ordered, *self.routes, *self.hooks, *self.mounts):
+            self._redact(record)
         for route in self.routes:
             _rename(route, names, "resource", "request_body", "response_body")
             _rename(route.get("details", {}), names, "resources")
@@ -141,7 +149,24 @@ class Document:
             hooks=self.hooks,
             mounts=self.mounts,
             errors=self.errors,
+            redacted=self.redactor.count,
         )
+
+    def _redact(self, record: dict[str, Any]) -> None:
+        """Redact every text of the record that a person wrote, however it came into it."""
+        waiting: list[Any] = [record]
+        while waiting:
+            node = waiting.pop()
+            for key, value in node.items():
+                if type(value) is str and key in _TEXTS:
+                    node[key] = self.redactor.text(value)
+                elif type(value) is dict:
+                    waiting.append(value)
+                elif type(value) is list and value:
+                    if type(value[0]) is dict:
+                        waiting += value
+                    elif key in _TEXT_LISTS:
+                        node[key] = [self.redactor.text(item) for item in value]
 
 
 def _names(resources: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -53,7 +53,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     from .session import Session
 
     prepare_path(request["root"])
-    session = Session(request["root"], _entry_modules(request))
+    session = Session(request["root"], _entry_modules(request), request.get("allow", ()))
     session.collect(request)
     files = session.project_files()
     document = session.document.finish(session.source_hash(files, request))

@@ -1,4 +1,4 @@
-"""Values as text that may be shown: simple values as written, callables by name, secrets not at all."""
+"""Values as text: simple values as written, callables by name, secrets redacted by name and by shape."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import datetime
 import decimal
 import enum
 import functools
+import math
 import re
 import uuid
+from collections import Counter
 from pathlib import PurePath
 from typing import Any
 
@@ -15,6 +17,8 @@ from .static_access import is_a, is_class, text
 
 REDACTED = "<redacted>"
 _LONGEST = 200
+_LONGEST_READ = 20_000
+"""Of a value only its beginning is shown, so only so many characters of it are read."""
 _SIMPLE = (
     bool,
     int,
@@ -29,68 +33,158 @@ _SIMPLE = (
     uuid.UUID,
     PurePath,
 )
-_SECRET_NAME = re.compile(
-    r"(?:^|[_\W])(?:pass(?:word|wd|phrase)?|pwd|secret|token|api_?key|access_?key|private_?key|signing_?key|"
-    r"secret_?key|credential|dsn)s?(?:$|[_\W])",
+_SECRET_WORDS = (
+    r"pass(?:word|wd|phrase|code)?|pwd|secret|token|credential|auth|authorization|bearer|cookie|jwt|otp|dsn|sid|"
+    r"api_?key|access_?key|private_?key|signing_?key|secret_?key|session_?(?:key|id)|csrf_?token|encryption_?key"
+)
+_SECRET_PART = re.compile(rf"(?:^|[_\W])(?:{_SECRET_WORDS})s?\d*(?:$|[_\W])", re.IGNORECASE)
+# What is said about a secret is none itself.
+_ABOUT = re.compile(
+    r"[_\W](?:type|ur[il]|uri|path|name|header|scheme|backend|class|classes|algorithm|field|prefix|suffix|length|size|"
+    r"count|limit|min|max|ttl|lifetime|timeout|expir\w*|age|required|enabled|method|model|policy|format|samesite|domain)$",
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_USERINFO = re.compile(
-    r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/\s:@'\"]*):(?P<password>[^\s'\"]+)@(?=[^@\s]*)"
+
+# Every quantifier is bounded or starts behind a boundary, so that the time stays linear in the length of the text.
+_USERINFO = re.compile(r"(?<=://)(?P<secret>[^\s/'\"<>]{1,1000})@")
+_PLAIN_USER = re.compile(r"[A-Za-z_.-]{1,20}")
+_NAMED = re.compile(
+    r"(?<![A-Za-z0-9_.-])(?P<name>[A-Za-z][A-Za-z0-9_.-]{0,60})(?P<sign>['\"]?\s{0,3}(?:=|:(?!//))\s{0,3})"
+)
+_ASSIGNED = re.compile(r"\"[^\"\n]{1,1000}\"|'[^'\n]{1,1000}'|[^\s,;&'\"<>()\[\]{}]{1,1000}")
+_SCHEME = re.compile(
+    r"\b(?:Bearer|Basic|Token|Digest|ApiKey)\s{1,3}(?P<secret>[A-Za-z0-9._~+/=-]{6,2000})", re.IGNORECASE
+)
+_WEBHOOK = re.compile(
+    r"(?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks|api\.telegram\.org/bot|"
+    r"[\w.-]{1,80}\.webhook\.office\.com/webhookb2|chat\.googleapis\.com/v1/spaces|hooks\.zapier\.com/hooks)"
+    r"(?P<secret>[^\s'\"<>]{1,500})"
 )
 # Shapes that their issuers publish so that scanners can find them, and keys in PEM.
-_SECRET_VALUE = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|"
-    r"\bglpat-[\w-]{16,}|\bxox[abprs]-[\w-]{10,}|\bsk[-_](?:live|test|proj|ant)?[-_]?[A-Za-z0-9_-]{20,}|"
-    r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+|\bdjango-insecure-\S+|\bAIza[0-9A-Za-z_-]{30,}"
+_SHAPE = re.compile(
+    r"(?P<secret>-----BEGIN [A-Z ]{0,40}PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,255}|"
+    r"\bgithub_pat_\w{20,255}|\bglpat-[\w-]{16,255}|\bxox[abprs]-[\w-]{10,255}|"
+    r"\bsk[-_](?:live|test|proj|ant)?[-_]?[A-Za-z0-9_-]{20,255}|\beyJ[\w-]{10,2000}\.eyJ[\w-]{10,4000}\.[\w-]{1,2000}|"
+    r"\bdjango-insecure-\S{1,200}|\bAIza[0-9A-Za-z_-]{30,100})"
 )
-_RANDOM = re.compile(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[A-Za-z0-9+/=_-]{40,}")
+_RANDOM = re.compile(r"(?<![A-Za-z0-9+=])(?P<secret>[A-Za-z0-9+=]{32,})(?![A-Za-z0-9+=])")
+_PLACEHOLDERS = frozenset(
+    ("none", "null", "true", "false", "str", "string", "...", "…", "xxx", "***", "required", "optional")
+)
+_LEAST_ENTROPY_BITS = 3.5
 
 
 def looks_secret(name: str) -> bool:
-    """True when a setting, field or argument of this name usually holds something that must not be shown."""
-    return _SECRET_NAME.search(_CAMEL.sub("_", name)) is not None
+    """Return whether a setting, field or argument of this name usually holds something that must not be shown."""
+    plain = _CAMEL.sub("_", name[:200])
+    return _SECRET_PART.search(plain) is not None and _ABOUT.search(plain) is None
+
+
+def _entropy_bits(word: str) -> float:
+    """Return the entropy of the word's characters, in bits a character."""
+    return -sum(n / len(word) * math.log2(n / len(word)) for n in Counter(word).values())
+
+
+def _is_random(word: str) -> bool:
+    sample = word[:200]
+    digits = len(re.findall(r"\d", sample))
+    return 3 <= digits < len(sample) and _entropy_bits(sample) >= _LEAST_ENTROPY_BITS
 
 
 class Redactor:
-    """Turns values into text; knows the application's own secrets, and never lets one through.
+    """Turns values into text without secrets, by name and by shape, in time linear in their length.
 
-    `secrets` are texts that must not appear in any value shown; shorter ones than 6 characters are left out, since
-    they would hit ordinary words.
+    `secrets` are texts that must not appear in any value shown; those below 6 characters are ignored, since they would
+    match ordinary words. `allowed` are values that are shown although they look secret. `count`: how many were redacted.
     """
 
-    def __init__(self, secrets: Any = ()) -> None:
+    def __init__(self, secrets: Any = (), allowed: Any = ()) -> None:
         self._secrets: list[str] = []
+        self._allowed = frozenset(allowed)
+        self.count = 0
         self.add(secrets)
 
     def add(self, secrets: Any) -> None:
-        """Learns more texts that must not be shown."""
-        known = {text for text in secrets if isinstance(text, str) and len(text) >= 6}
+        """Learn more texts that must not be shown."""
+        known = {text for text in secrets if type(text) is str and len(text) >= 6} - self._allowed
         self._secrets = sorted(known.union(self._secrets), key=lambda text: (-len(text), text))
 
     def text(self, text: str) -> str:
-        """The text without the secrets in it; used on everything that a person wrote."""
+        """Return the text without the secrets in it; for everything that a person wrote."""
+        if text in self._allowed:
+            return text
         for secret in self._secrets:
             if secret in text:
+                self.count += text.count(secret)
                 text = text.replace(secret, REDACTED)
-        text = _USERINFO.sub(lambda found: found["scheme"] + REDACTED + "@", text)
-        return _SECRET_VALUE.sub(REDACTED, text)
+        if "@" in text:
+            text = _USERINFO.sub(self._user, text)
+        text = _WEBHOOK.sub(self._hidden, text)
+        text = _SCHEME.sub(self._credentials, text)
+        text = _SHAPE.sub(self._hidden, text)
+        if "=" in text or ":" in text:
+            text = self._assigned(text)
+        return _RANDOM.sub(self._random, text) if len(text) >= 32 else text
+
+    def named(self, text: str, name: str) -> str:
+        """Return the text without secrets; none of it if the name of what holds it is that of a secret."""
+        if text and looks_secret(name) and text not in self._allowed:
+            self.count += 1
+            return REDACTED
+        return self.text(text)
+
+    def _hidden(self, found: re.Match[str]) -> str:
+        secret = found["secret"]
+        if secret in self._allowed or found[0] in self._allowed:
+            return found[0]
+        self.count += 1
+        start, end = found.start("secret") - found.start(), found.end("secret") - found.start()
+        return found[0][:start] + REDACTED + found[0][end:]
+
+    def _user(self, found: re.Match[str]) -> str:
+        """Hide a password, and a token in the place of a user; a plain user name stays."""
+        return found[0] if _PLAIN_USER.fullmatch(found["secret"]) else self._hidden(found)
+
+    def _credentials(self, found: re.Match[str]) -> str:
+        return self._hidden(found) if re.search(r"\d", found["secret"]) else found[0]
+
+    def _assigned(self, text: str) -> str:
+        """Hide what follows a secret name and `=` or `:`."""
+        written: list[str] = []
+        copied = position = 0
+        while name := _NAMED.search(text, position):
+            position = name.end()
+            value = _ASSIGNED.match(text, position) if looks_secret(name["name"]) else None
+            if value is not None and self._is_assigned_secret(name["sign"], value[0]):
+                self.count += 1
+                written += (text[copied : value.start()], REDACTED)
+                copied = position = value.end()
+        return "".join((*written, text[copied:]))
+
+    def _is_assigned_secret(self, sign: str, value: str) -> bool:
+        secret = value.strip("'\"")
+        if not secret or secret.lower() in _PLACEHOLDERS or secret[0] in "<{$[*%" or secret in self._allowed:
+            return False
+        # `token: the token` is prose; a value behind a colon has a digit or stands in quotes
+        return "=" in sign or value[0] in "'\"" or re.search(r"\d", secret) is not None
+
+    def _random(self, found: re.Match[str]) -> str:
+        return self._hidden(found) if _is_random(found["secret"]) else found[0]
 
     def value(self, value: Any, name: str = "") -> str:
-        """The value as it would be written, at most 200 characters; `name` is what it is the value of.
+        """Return the value as it would be written, at most 200 characters; `name` is the name of what holds it.
 
         Callables are named and never called; an object that is neither simple nor callable is named by its class,
         since its repr is the application's code and may hold addresses, which differ from run to run.
         """
-        if is_a(value, (str, bytes)) and value and (looks_secret(name) or _is_random(value)):
+        if type(value) is str and value in self._allowed:
+            return repr(value)[:_LONGEST]
+        if is_a(value, (str, bytes)) and value and looks_secret(name):
+            self.count += 1
             return REDACTED
-        text = self.text(_written(value))
-        return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-
-
-def _is_random(value: Any) -> bool:
-    text = value.decode("latin-1") if isinstance(value, bytes) else value
-    return _RANDOM.fullmatch(text) is not None
+        written = self.text(_written(value)[:_LONGEST_READ])
+        return written if len(written) <= _LONGEST else written[: _LONGEST - 1] + "…"
 
 
 def _written(value: Any) -> str:

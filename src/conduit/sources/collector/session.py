@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .document import Document, drop_implied_head, unique_route_ids
 from .loading import LoadingError, load
@@ -18,17 +18,20 @@ from .pydantic.models import PydanticModels, open_pydantic
 from .redaction import Redactor, looks_secret
 from .static_access import is_class, modules, static
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _DECISIVE = ("app", "factory", "django", "urlconf", "sqlalchemy", "lifespan")
 
 
 class Session:
     """The document of one application, with what its collecting needs."""
 
-    def __init__(self, root: str, entry_modules: list[str]) -> None:
+    def __init__(self, root: str, entry_modules: list[str], allowed: Iterable[str] = ()) -> None:
         own = {
             name: value for name, value in os.environ.items() if name not in ("PWD", "OLDPWD")
         }  # no passwords
-        self.redactor = Redactor(value for name, value in own.items() if looks_secret(name))
+        self.redactor = Redactor((value for name, value in own.items() if looks_secret(name)), allowed)
         self.locations = Locations(root, entry_modules)
         self.document = Document(self.locations, self.redactor)
         self.notes: list[str] = []

@@ -8,7 +8,6 @@ metadata, to the byte. `conduit collect --openapi` is its user.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conduit.sources.openapi.document import OpenAPIDocument, parse_document
@@ -16,6 +15,7 @@ from conduit.sources.openapi.errors import OpenAPIError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable
 
     from conduit.metadata.schema import Metadata
 
@@ -24,24 +24,59 @@ __all__ = ["OpenAPIDocument", "OpenAPIError", "parse_openapi", "read_openapi"]
 FORMAT_VERSION = "1.0"
 
 
-def read_openapi(path: str | os.PathLike[str]) -> Metadata:
-    """The metadata of an OpenAPI file. Raises `OpenAPIError` where it is none, `OSError` where it cannot be read."""
-    file = Path(path)
-    return parse_openapi(file.read_bytes(), str(path))
+MAX_BYTES = 200_000_000
+"""The largest document that is read; the largest known public one has 20 MB."""
+
+READ_LIMIT_S = 60.0
+"""How long a pipe may take to give its document."""
 
 
-def parse_openapi(data: bytes, source: str) -> Metadata:
-    """The metadata of the bytes of an OpenAPI document; `source` is the file name that it and its errors carry.
+def read_openapi(path: str | os.PathLike[str], allowed: Iterable[str] = ()) -> Metadata:
+    """Return the metadata of an OpenAPI file or pipe. Raises `OpenAPIError` if it is none or too large, `OSError`."""
+    return parse_openapi(_read(str(path)), str(path), allowed)
+
+
+def _read(path: str) -> bytes:
+    import time
+    from select import POLLIN, poll
+
+    deadline = time.monotonic() + READ_LIMIT_S
+    pieces: list[bytes] = []
+    size = 0
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        ready = poll()
+        ready.register(file, POLLIN)
+        while True:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or not ready.poll(remaining * 1000):
+                raise OpenAPIError(path, f"was not whole within {READ_LIMIT_S:g} s")
+            piece = file.read(1 << 20)
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_BYTES:
+                raise OpenAPIError(path, f"has more than {MAX_BYTES:,} bytes, which is the limit")
+
+
+def parse_openapi(data: bytes, source: str, allowed: Iterable[str] = ()) -> Metadata:
+    """Return the metadata of the bytes of an OpenAPI document; `source` is the file name that it and its errors carry.
+
+    Secrets in defaults, descriptions and enumerations are redacted; `allowed` are values that look secret and are none.
 
     `generated` stays unset, so that the same bytes give the same metadata; `source_hash` is their SHA-256.
     """
     from hashlib import sha256
 
     from conduit.metadata.schema import Metadata, Source, SourceError
+    from conduit.sources.collector.redaction import Redactor
     from conduit.sources.openapi.operations import middleware_of_resources, read_routes
     from conduit.sources.openapi.schemas import read_resources
+    from conduit.sources.openapi.secrets import redact
 
     document = parse_document(data, source)
+    redactor = Redactor(allowed=allowed)
+    redact(document.root, redactor)
     try:
         routes = read_routes(document)
         resources = read_resources(document, middleware_of_resources(routes))
@@ -66,4 +101,5 @@ def parse_openapi(data: bytes, source: str) -> Metadata:
             SourceError(source=source, message=warning.message, location=warning.pointer)
             for warning in document.warnings
         ),
+        redacted=redactor.count,
     )

@@ -8,6 +8,7 @@ with its location (a JSON pointer), never printed from here.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
@@ -207,9 +208,8 @@ def _parse_json(text: str, repeated: Callable[[str], None]) -> Any:
     def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         members = dict(pairs)
         if len(members) != len(pairs):
-            keys = [key for key, _ in pairs]
-            for key in members:
-                if keys.count(key) > 1:
+            for key, count in Counter(key for key, _ in pairs).items():
+                if count > 1:
                     repeated(key)
         return members
 
