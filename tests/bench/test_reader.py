@@ -63,7 +63,7 @@ def test_unit_lines_are_gathered_and_contradictions_told(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"\n\n", b"\xff\xfe", b"BenchmarkA", b"BenchmarkA\n", "Benchmark\u00a01".encode(), b"\r\n\r"],
+    [b"", b"\n\n", b"\xff\xfd", b"BenchmarkA", b"BenchmarkA\n", "Benchmark\u00a01".encode(), b"\r\n\r"],
 )
 def test_text_without_results_gives_none(tmp_path: Path, text: bytes) -> None:
     assert read(tmp_path / "f", text)[0] == []
@@ -82,7 +82,24 @@ def test_a_gigantic_line_is_refused_before_it_fills_the_memory(tmp_path: Path) -
 
 def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkFileError, match="binary data"):
-        read(tmp_path / "f", b"\x7fELF\x02\x00\x00\nBenchmarkA 1 1 ns/op\n")
+        read(tmp_path / "f", b"\x7fELF\x02\x00\x00\nNo result of a BenchmarkA 1 1 ns/op\n")
+
+
+def test_a_zero_byte_costs_no_other_line(tmp_path: Path) -> None:
+    results, errors, _ = read(tmp_path / "f", b"noise \x00 here\nBenchmarkA 1 1 ns/op\n")
+    assert ([result.name for result in results], errors) == (["A"], [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_named_with_what_to_do(tmp_path: Path, encoding: str) -> None:
+    text = "goos: windows\r\nBenchmarkA 1 1 ns/op\r\nBenchmarkB 1 1 ns/op\r\n".encode(encoding)
+    with pytest.raises(BenchmarkFileError, match=r"UTF-16 text.*PowerShell.*iconv"):
+        read(tmp_path / "f", text)
+
+
+def test_a_byte_order_mark_hides_no_measurement(tmp_path: Path) -> None:
+    results, _, _ = read(tmp_path / "f", b"\xef\xbb\xbfBenchmarkA 1 1 ns/op\nBenchmarkB 1 1 ns/op\n")
+    assert [result.name for result in results] == ["A", "B"]
 
 
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ _USAGE = """usage: conduit benchstat [flags] OLD [NEW ...]
 Reads benchmark text and prints the median of each benchmark with its interval, one column a file; where there
 are several files, each is compared with the first. A file is PATH or LABEL=PATH; - is standard input.
 """
-_FORMATS = ("text", "csv", "json", "markdown", "classic")
+_FORMATS = ("text", "csv", "json", "markdown", "html", "classic")
 
 
 def run(arguments: list[str]) -> int:
@@ -80,7 +80,13 @@ def _flags() -> FlagSet:
     flags.option("format", f"one of {', '.join(_FORMATS)}", default="text", metavar="FORMAT")
     declare_gate(flags)
     flags.option("delta-test", "classic: utest, ttest or none", default="utest", metavar="TEST")
-    flags.option("sort", "classic: [-]delta, [-]name or none", default="none", metavar="ORDER")
+    flags.option(
+        "sort",
+        "order of the rows: [-]delta (largest regression first), [-]name or none",
+        default="none",
+        metavar="ORDER",
+    )
+    flags.switch("only-significant", "show only rows with a significant difference")
     flags.option("split", "classic: group by these LABELS", default="pkg,goos,goarch", metavar="LABELS")
     flags.switch("geomean", "classic: add the geometric mean of each file")
     flags.switch("csv", "classic: print comma-separated values")
@@ -97,8 +103,8 @@ def _level(text: str) -> float:
         raise ValueError("value out of range" if "range" in str(error) else "parse error") from None
 
 
-_CLASSIC_FLAGS = {"delta-test", "sort", "split", "geomean", "csv", "norange"}
-_OTHER_FLAGS = {"filter", "table", "row", "col", "ignore", "confidence", "gate"}
+_CLASSIC_FLAGS = {"delta-test", "split", "geomean", "csv", "norange"}
+_OTHER_FLAGS = {"filter", "table", "row", "col", "ignore", "confidence", "gate", "only-significant"}
 
 
 def _refuse_flags_of_other_formats(parsed: Parsed) -> None:
@@ -130,27 +136,72 @@ def _compare(parsed: Parsed) -> int:
     options = _options(parsed)
     Builder(options)  # a wrong query is told before a wrong format, and before any file is read
     _check_format(parsed["format"])
+    order = _order(parsed)
     comparison = compare_files(parsed.positionals, options)
     for error in comparison.errors:
         _write(sys.stderr, f"{error}\n")
     if not comparison.tables:
         _nothing(parsed)
+    _hint_at_configuration(comparison)
     if not _judges(parsed):
+        _arrange(comparison, order, parsed)
         _print(comparison, [], parsed)
         return 0
+    from conduit.bench.compare.arrange import in_row_order
     from conduit.bench.compare.verdicts import judge
 
-    judged = judge(comparison.rows, gates_of_project())
-    _print(comparison, judged, parsed)
+    judged, unpaired = judge(comparison.rows, gates_of_project()), comparison.unpaired
+    _arrange(comparison, order, parsed)
+    _print(comparison, in_row_order(judged, comparison), parsed)
     if not parsed["gate"]:
         return 0
     if not judged:
         raise UsageError("nothing to compare: the files have no benchmark and unit in common")
-    return report_gate(judged, comparison.unpaired, parsed["gate"])
+    return report_gate(judged, unpaired, parsed["gate"])
+
+
+def _order(parsed: Parsed) -> str:
+    order = str(parsed["sort"]).removeprefix("-")
+    if order not in ("none", "name", "delta"):
+        raise UsageError(f"-sort must be [-]delta, [-]name or none, not {parsed['sort']}")
+    return order
+
+
+def _arrange(comparison: Comparison, order: str, parsed: Parsed) -> None:
+    if order == "none" and not parsed["only-significant"]:
+        return
+    from conduit.bench.compare.arrange import arrange_rows
+
+    hidden = arrange_rows(
+        comparison,
+        order,
+        reverse=parsed["sort"].startswith("-"),
+        only_significant=parsed["only-significant"],
+    )
+    if hidden:
+        rows = "row" if hidden == 1 else "rows"
+        _write(
+            sys.stderr,
+            f"benchstat: {hidden} {rows} without a significant difference not shown; geomean covers all\n",
+        )
+
+
+def _hint_at_configuration(comparison: Comparison) -> None:
+    if len(comparison.tables) < 2:
+        return
+    from conduit.bench.compare.arrange import differing_configuration
+
+    keys = differing_configuration(comparison)
+    if keys:
+        _write(
+            sys.stderr,
+            f"benchstat: nothing is compared, because the files differ in {', '.join(keys)}; "
+            f"-ignore {','.join(keys)} compares them\n",
+        )
 
 
 def _judges(parsed: Parsed) -> bool:
-    return bool(parsed["gate"]) or parsed["format"] in ("json", "markdown")
+    return bool(parsed["gate"]) or parsed["format"] in ("json", "markdown", "html")
 
 
 def _nothing(parsed: Parsed) -> None:
@@ -176,12 +227,10 @@ def _classic(parsed: Parsed) -> int:
     from conduit.bench.compare import classic, classic_table
     from conduit.bench.text.reader import InputFile
 
-    order = parsed["sort"].removeprefix("-")
+    order = _order(parsed)
     test = _TESTS.get(parsed["delta-test"].lower())
     if test is None:
         raise UsageError(f"-delta-test must be utest, ttest or none, not {parsed['delta-test']}")
-    if order not in ("none", "name", "delta"):
-        raise UsageError(f"-sort must be [-]delta, [-]name or none, not {parsed['sort']}")
     options = classic.ClassicOptions(
         alpha=parsed["alpha"],
         test=test,
@@ -217,6 +266,10 @@ def _print(comparison: Comparison, judged: Sequence[Judged], parsed: Parsed) -> 
         text = exports.format_json(comparison, judged)
     elif parsed["format"] == "markdown":
         text = exports.format_markdown(comparison, judged)
+    elif parsed["format"] == "html":
+        from conduit.bench.compare.html import format_html
+
+        text = format_html(comparison, judged)
     else:
         text = table.format_text(comparison)
     _write(sys.stdout, text)

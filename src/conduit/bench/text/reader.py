@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _MAX_LINE_LENGTH = 1 << 16
 _CHUNK = 1 << 20
 _SNIFFED_LENGTH = 8000  # a file with a zero byte at its beginning is no text; git looks as far
+_UTF_16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")  # as the bytes that are no UTF-8 are read
+_RESULT_LINE = re.compile(r"^\ufeff?Benchmark", re.MULTILINE).search
 # Python's split() also breaks at the four information separators; Go's does not.
 _SEPARATORS = re.compile("[\x1c-\x1f]").search
 _GO_SPACE = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
@@ -162,11 +164,11 @@ def _lines_of(file: TextIO, input_file: InputFile) -> Iterator[list[str]]:
     """Yield the lines in large groups, without their ends; memory stays bounded whatever the file is."""
     rest = ""
     count = 0
+    is_first = True
     while chunk := file.read(_CHUNK):
-        if not count and "\0" in chunk[:_SNIFFED_LENGTH]:
-            raise BenchmarkFileError(
-                input_file.path, f"{input_file.path}: binary data: expected benchmark text"
-            )
+        if is_first:
+            chunk = _without_mark(chunk, input_file)
+            is_first = False
         text = rest + chunk
         lines = text.split("\n")
         rest = lines.pop()
@@ -182,6 +184,26 @@ def _lines_of(file: TextIO, input_file: InputFile) -> Iterator[list[str]]:
             )
     if rest:
         yield [rest.removesuffix("\r")]
+
+
+def _without_mark(chunk: str, input_file: InputFile) -> str:
+    """Return the beginning of a file without a byte order mark; refuse UTF-16 and what is no text at all."""
+    beginning = chunk[:_SNIFFED_LENGTH]
+    if beginning.startswith(_UTF_16_MARKS) or _alternates(beginning[:64]):
+        raise BenchmarkFileError(
+            input_file.path,
+            f"{input_file.path}: UTF-16 text, as `>` of Windows PowerShell writes it; write it with -o FILE, or convert "
+            "it with iconv -f UTF-16 -t UTF-8",
+        )
+    # A stray zero byte costs its line; a file with zero bytes and no result is a profile or the like.
+    if "\0" in beginning and not _RESULT_LINE(beginning):
+        raise BenchmarkFileError(input_file.path, f"{input_file.path}: binary data: expected benchmark text")
+    return chunk.removeprefix("\ufeff")
+
+
+def _alternates(text: str) -> bool:
+    """Return whether every second character is zero, as in English text as UTF-16 without a mark."""
+    return max(text[::2].count("\0"), text[1::2].count("\0")) > 16
 
 
 def split_fields(line: str) -> list[str]:
