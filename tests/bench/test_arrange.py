@@ -47,7 +47,7 @@ def test_rows_are_sorted_by_change_or_name(
 
 
 def test_where_higher_is_better_the_largest_loss_is_first(tmp_path: Path, conduit_command: Command) -> None:
-    for name, rates in (("old", {"A": 100, "B": 100}), ("new", {"A": 150, "B": 50})):
+    for name, rates in (("old", {"A": 100.0, "B": 100.0}), ("new", {"A": 150.0, "B": 50.0})):
         write(tmp_path / f"{name}.txt", rates)
         path = tmp_path / f"{name}.txt"
         path.write_text(path.read_text().replace("ns/op", "MB/s"))
