@@ -1,6 +1,8 @@
 from types import CodeType
 from typing import Any, NamedTuple, TypedDict
 
+from _typeshed import ReadableBuffer as Buffer
+
 class Counts(NamedTuple):
     allocations: int
     bytes: int
@@ -56,14 +58,46 @@ def symbol_of(address: int, /) -> tuple[str, str] | None: ...
 def group_by(records: Any, attribute: str, by_position: bool = False, /) -> dict[Any, list[Any]]: ...
 def index_by(records: Any, attribute: str, /) -> dict[Any, Any]: ...
 def replace_none(records: Any, attributes: tuple[str, ...], value: object, /) -> None: ...
-def read_sample(
-    data: bytes, start: int, stop: int, table: list[Any], /
-) -> tuple[list[Any], list[int], list[bytes]] | None: ...
+def scan_profile(
+    data: bytes, limit: int, /
+) -> tuple[tuple[list[tuple[int, int]], ...], list[str], list[tuple[int, int, int]], bytes] | None: ...
+def read_columns(
+    data: bytes, spans: Buffer, index_of: Buffer, types: int, max_frames: int, max_labels: int, /
+) -> tuple[bytes, bytes, list[bytes], bytes, list[list[bytes]]] | None: ...
+def list_stacks(starts: Buffer, frames: Buffer, table: list[Any], /) -> list[list[Any]]: ...
+def match_stacks(starts: Buffer, frames: Buffer, any: Buffer, none: Buffer, /) -> bytes: ...
+def select_stacks(starts: Buffer, frames: Buffer, mask: Buffer, new_of: Buffer, /) -> tuple[bytes, bytes]: ...
+def first_uses(frames: Buffer, locations: int, /) -> bytes: ...
+def group_stacks(starts: Buffer, frames: Buffer, label_of: Buffer, /) -> tuple[bytes, bytes]: ...
+def sum_groups(values: Buffer, group_of: Buffer, groups: int, /) -> bytes: ...
+def write_columns(
+    starts: Buffer,
+    frames: Buffer,
+    ids: Buffer,
+    columns: tuple[Buffer, ...],
+    label_of: Buffer,
+    label_fields: list[bytes],
+    /,
+) -> bytes: ...
 def sum_calls(
-    stacks: list[Any], values: list[int], steps_of: dict[Any, tuple[int, ...]], count: int, /
+    starts: Buffer,
+    frames: Buffer,
+    values: Buffer,
+    others: Buffer,
+    runs: Buffer,
+    numbers: Buffer,
+    count: int,
+    /,
 ) -> tuple[list[int], list[int], list[tuple[int, int, bool, bool]]] | None: ...
 def sum_stacks(
-    stacks: list[Any], values: list[int], frames_of: dict[Any, tuple[int, ...]], count: int, /
+    starts: Buffer,
+    frames: Buffer,
+    values: Buffer,
+    others: Buffer,
+    runs: Buffer,
+    numbers: Buffer,
+    count: int,
+    /,
 ) -> tuple[list[int], list[int]] | None: ...
 def tasks_all(newest: object, /) -> list[Any] | None: ...
 def tasks_forget() -> None: ...

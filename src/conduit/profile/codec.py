@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import gc
 import zlib
+from array import array
 from typing import TYPE_CHECKING
 
 from conduit.errors import MalformedProfileError
@@ -38,12 +39,16 @@ from conduit.profile.wire import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from conduit.profile.columns import Columns, LabelSet
     from conduit.profile.limits import Limits
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _CHUNK = 1 << 20
 _REMEMBERED_LABELS = 100_000
+_WORTH_IMPORTING = 50_000  # bytes of a document from which on loading the C extension pays
+_MAX_COLUMNS = 64
+_COMMENT = 13
 
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Profile:
@@ -140,9 +145,11 @@ class _Decoder:
         self.numbers: dict[int, int] = {}
         self.number_offsets: dict[int, int] = {}
         self.comments: list[int] = []
+        self.sample_spans: bytes | None = None  # where the top level was read in C: pairs of int64
 
     def decode(self) -> Profile:
-        self._read_top_level()
+        if not self._scan_in_c():
+            self._read_top_level()
         profile = self.profile
         profile.sample_types = [self._value_type(*span) for span in self.spans[1]]
         profile.mappings = [self._mapping(*span) for span in self.spans[3]]
@@ -150,9 +157,80 @@ class _Decoder:
         functions = {function.id: function for function in profile.functions}
         mappings = {mapping.id: mapping for mapping in profile.mappings}
         profile.locations = [self._location(*span, mappings, functions) for span in self.spans[4]]
-        self._read_samples()
+        if not self._read_columns():
+            self._read_samples()
         self._fill_header()
         return profile
+
+    def _scan_in_c(self) -> bool:
+        """Read the top level in C, where the document is large enough and in the form that writers use."""
+        if len(self.data) < _WORTH_IMPORTING:
+            return False
+        from conduit._native.columns import available
+
+        if not available():
+            return False
+        from conduit._native.columns import scan_profile
+
+        scanned = scan_profile(self.data, self.limits.records)
+        if scanned is None:
+            return False
+        spans, self.strings, numbers, self.sample_spans = scanned
+        for field, found in zip((1, 3, 4, 5, 11), spans, strict=True):
+            self.spans[field] = found
+        for field, start, value in numbers:
+            if field == _COMMENT:
+                self.comments.append(value)
+            else:
+                self.numbers[field] = value
+            self.number_offsets[field] = start
+        return True
+
+    def _read_columns(self) -> bool:
+        """Read the samples into columns; where they have another form, leave their spans for the general reader."""
+        packed, types, limits = self.sample_spans, len(self.profile.sample_types), self.limits
+        if packed is None:
+            return False
+        columns = None
+        locations = self.profile.locations
+        largest = max((location.id for location in locations), default=0)
+        room = limits.frames - types * (len(packed) // 16)
+        if 1 <= types <= _MAX_COLUMNS and largest <= 4 * len(locations) + 1024 and room >= 0:
+            columns = self._columns(packed, largest, room)
+        if columns is None:
+            numbers = memoryview(packed).cast("q").tolist()
+            self.spans[2] = list(zip(numbers[::2], numbers[1::2], strict=True))
+            return False
+        self.profile.samples = []
+        self.profile._samples = None
+        self.profile.columns = columns
+        return True
+
+    def _columns(self, packed: bytes, largest_id: int, room: int) -> Columns | None:
+        from conduit._native.columns import read_columns
+        from conduit.profile.columns import Columns
+
+        locations = self.profile.locations
+        index_of = array("I", bytes(4 * (largest_id + 1)))
+        for number, location in enumerate(locations, 1):
+            index_of[location.id] = number
+        types = len(self.profile.sample_types)
+        read = read_columns(self.data, packed, index_of, types, room, self.limits.records)
+        if read is None:
+            return None
+        starts, frames, values, label_of, labels = read
+        try:
+            sets = [self._label_set(contents) for contents in labels]
+        except WireError:
+            return None
+        return Columns(locations, starts, frames, tuple(values), label_of, sets)
+
+    def _label_set(self, contents: list[bytes]) -> LabelSet:
+        from conduit.profile.columns import LabelSet
+
+        sample = Sample([], [])
+        self._fill_labels(sample, [read_numbers(content, 0, len(content), 4)[0] for content in contents], 0)
+        return LabelSet(sample.labels, sample.numeric_labels, sample.numeric_units)
 
     def offset_of(self, fault: Fault) -> int:
         """Says where the record that `Profile.find_fault` found starts in the document."""

@@ -18,6 +18,8 @@ from conduit.errors import MalformedProfileError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from conduit.profile.columns import Columns, LabelSet
+
 
 class ValueType:
     """What a column of values counts (`cpu`, `alloc_space`) and its unit (`nanoseconds`, `bytes`, `count`)."""
@@ -227,6 +229,8 @@ class Profile:
     """
 
     __slots__ = (
+        "_samples",
+        "columns",
         "comments",
         "default_sample_type",
         "doc_url",
@@ -239,7 +243,6 @@ class Profile:
         "period",
         "period_type",
         "sample_types",
-        "samples",
         "time_nanos",
         "unknown",
     )
@@ -262,7 +265,8 @@ class Profile:
         doc_url: str = "",
     ) -> None:
         self.sample_types: list[ValueType] = [] if sample_types is None else sample_types
-        self.samples: list[Sample] = [] if samples is None else samples
+        self._samples: list[Sample] | None = [] if samples is None else samples
+        self.columns: Columns | None = None
         self.mappings: list[Mapping] = [] if mappings is None else mappings
         self.locations: list[Location] = [] if locations is None else locations
         self.functions: list[Function] = [] if functions is None else functions
@@ -280,14 +284,42 @@ class Profile:
     def __repr__(self) -> str:
         types = " ".join(f"{kind.type}/{kind.unit}" for kind in self.sample_types)
         return (
-            f"<Profile of {types or 'nothing'}: {len(self.samples)} samples, {len(self.functions)} functions>"
+            f"<Profile of {types or 'nothing'}: {self.sample_count} samples, {len(self.functions)} functions>"
         )
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The samples as objects. Those of a decoded profile are made when they are first asked for."""
+        columns = self.columns
+        if self._samples is None and columns is not None:
+            self._samples = _samples_of(columns)
+            self.columns = None  # the objects may be changed from now on
+        return self._samples or self._no_samples()
+
+    @samples.setter
+    def samples(self, samples: list[Sample]) -> None:
+        self._samples = samples
+        self.columns = None
+
+    def _no_samples(self) -> list[Sample]:
+        if self._samples is None:
+            self._samples = []
+        return self._samples
+
+    @property
+    def sample_count(self) -> int:
+        """How many samples there are, counted without making them."""
+        return len(self.columns) if self.columns is not None else len(self.samples)
 
     def replaced(self, **fields: object) -> Profile:
         """Returns a profile that differs in the given fields and shares everything else, lists included."""
         other = Profile.__new__(Profile)
         for name in Profile.__slots__:
             setattr(other, name, fields[name] if name in fields else getattr(self, name))
+        if "samples" in fields:
+            other.samples = fields["samples"]  # type: ignore[assignment]
+        elif "columns" in fields:
+            other._samples = None
         return other
 
     def check_valid(self) -> None:
@@ -312,6 +344,8 @@ class Profile:
 
     def _sample_fault(self) -> Fault | None:
         expected = len(self.sample_types)
+        if self.columns is not None:
+            return None  # only what is whole is read into columns
         if not expected and self.samples:
             return Fault("missing sample type information", "samples", 0)
         for index, sample in enumerate(self.samples):
@@ -337,6 +371,25 @@ class Profile:
                 if functions.get(function.id) is not function:
                     return Fault(f"inconsistent function: {function.id}", "locations", index)
         return None
+
+
+def _samples_of(columns: Columns) -> list[Sample]:
+    """The samples as objects, each with lists of its own."""
+    rows = zip(*columns.values, strict=True) if columns.values else (() for _ in columns.label_of)
+    return [
+        _sample_of(stack, list(row), columns.label_sets[number])
+        for stack, row, number in zip(columns.stacks(), rows, columns.label_of, strict=True)
+    ]
+
+
+def _sample_of(stack: list[Location], values: list[int], labels: LabelSet) -> Sample:
+    return Sample(
+        stack,
+        values,
+        {key: list(texts) for key, texts in labels.labels.items()},
+        {key: list(numbers) for key, numbers in labels.numeric_labels.items()},
+        {key: list(units) for key, units in labels.numeric_units.items()},
+    )
 
 
 class Fault:

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING
 from conduit.profile.wire import WireError, read_packed, to_signed
 
 if TYPE_CHECKING:
-    from conduit._native.stacks import ReadSample
     from conduit.profile.model import Location
 
 _LOCATIONS, _VALUES, _LABEL = 0x0A, 0x12, 0x1A  # the tags of the fields 1, 2 and 3 with lengths
 _SIGNED_LENGTH = 10  # bytes of a negative number, and of the largest ones
 _LONGEST_USUAL = 1 << 20  # bytes; a longer sample has its numbers counted before they are made
-_WORTH_IMPORTING = 1 << 16  # bytes of a document from which on loading the C extension pays
 
 
 class UnusualError(Exception):
@@ -42,7 +40,6 @@ class SampleReader:
     def __init__(self, data: bytes, locations: list[Location]) -> None:
         self._data = data
         self._table = location_table(locations)
-        self._read_in_c = _native_reader(len(data))
 
     def read(self, position: int, stop: int) -> tuple[list[Location], list[int], list[bytes]]:
         """Reads the stack, the values and the undecoded labels of the sample in data[position:stop].
@@ -51,11 +48,6 @@ class SampleReader:
         """
         if stop - position > _LONGEST_USUAL:
             raise UnusualError
-        if self._read_in_c is not None:
-            parts = self._read_in_c(self._data, position, stop, self._table)
-            if parts is None:
-                raise UnusualError
-            return parts
         return self._read_in_python(position, stop)
 
     def _read_in_python(self, position: int, stop: int) -> tuple[list[Location], list[int], list[bytes]]:
@@ -86,14 +78,6 @@ class SampleReader:
             else:
                 raise UnusualError
         return stack, values, labels
-
-
-def _native_reader(size_bytes: int) -> ReadSample | None:
-    if size_bytes < _WORTH_IMPORTING:
-        return None
-    from conduit._native.stacks import read_sample
-
-    return read_sample
 
 
 def _read_values(data: bytes, start: int, stop: int) -> list[int]:

@@ -28,7 +28,8 @@ def numeric_label_units(profile: Profile) -> tuple[dict[str, str], dict[str, lis
     units: dict[str, str] = {}
     others: dict[str, set[str]] = {}
     keys: dict[str, None] = {}
-    for sample in profile.samples:
+    columns = profile.columns
+    for sample in profile.samples if columns is None else columns.used_sets():
         for key in sample.numeric_labels:
             keys[key] = None
             for unit in sample.numeric_units.get(key, ()):

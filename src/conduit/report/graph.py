@@ -11,16 +11,20 @@ objects that reports read are made at the end, for the frames that have a value.
 
 from __future__ import annotations
 
+from array import array
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from conduit.profile.columns import Columns, LabelSet
 from conduit.report.division import quotient
 from conduit.report.node_tags import NodeTags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from conduit.profile.model import Location, Sample
+    from _typeshed import ReadableBuffer as Buffer
+
+    from conduit.profile.model import Location, Profile, Sample
     from conduit.report.frames import Frame, FrameTable
     from conduit.report.node_tags import SampleTags
 
@@ -94,6 +98,12 @@ class Values:
         """The sample's value and its divisor (0: do not divide)."""
         return sample.values[self.index], sample.values[0] if self.mean else 0
 
+    def columns_of(self, columns: Columns) -> tuple[Buffer, Buffer]:
+        """Return the column of values, and that of divisors, zeros where nothing is divided."""
+        return columns.values[self.index], columns.values[0] if self.mean else array(
+            "q", bytes(8 * len(columns))
+        )
+
     def weighted(self, samples: Sequence[Sample]) -> Iterator[tuple[Sample, int, int]]:
         """The samples that weigh anything, with their values and divisors."""
         index = self.index
@@ -109,14 +119,11 @@ class Values:
                 yield sample, value, 0
 
 
-def sum_frames(samples: Sequence[Sample], table: FrameTable, values: Values) -> list[Node]:
-    """The nodes of all frames that occur, without edges: all that a flat report needs, at the least cost."""
-    weighted = list(values.weighted(samples))
-    stacks = [sample.locations for sample, _, _ in weighted]
-    flat, cum = _sum_stacks(stacks, [value for _, value, _ in weighted], table)
-    flat_divisors = cum_divisors = [0] * len(table.frames)
-    if values.mean:
-        flat_divisors, cum_divisors = _sum_stacks(stacks, [divisor for _, _, divisor in weighted], table)
+def sum_frames(profile: Profile, table: FrameTable, values: Values) -> list[Node]:
+    """Return the nodes of all frames that occur, without edges: all that a flat report needs, at the least cost."""
+    flat, cum, flat_divisors, cum_divisors = _sums_in_c(profile, table, values) or _sums_in_python(
+        profile, table, values
+    )
     nodes = []
     for number, frame in enumerate(table.frames):
         if cum[number] or flat[number]:
@@ -127,17 +134,81 @@ def sum_frames(samples: Sequence[Sample], table: FrameTable, values: Values) -> 
     return nodes
 
 
-def _sum_stacks(
-    stacks: list[list[Location]], values: list[int], table: FrameTable
-) -> tuple[list[int], list[int]]:
-    """Adds up, by frame number, the values of the stacks that the frame is the leaf of, and that it is on."""
-    if len(stacks) >= _WORTH_IMPORTING:
-        from conduit._native.stacks import sum_stacks
+_Sums = tuple[list[int], list[int], list[int], list[int]]
 
-        sums = sum_stacks and sum_stacks(stacks, values, table.of_location, len(table.frames))
-        if sums is not None:
-            return sums
-    return _sum_stacks_in_python(stacks, values, table)
+
+def _sums_in_c(profile: Profile, table: FrameTable, values: Values) -> _Sums | None:
+    """Flat and cum by frame number, and what each is divided by; None where C is not there, not worth it, or overflows."""
+    columns = worthwhile_columns(profile)
+    if columns is None:
+        return None
+    from conduit._native.columns import sum_stacks
+
+    runs, numbers = _runs_of(columns, table.of_location)
+    value, divisor = values.columns_of(columns)
+    count = len(table.frames)
+    sums = sum_stacks(columns.starts, columns.frames, value, divisor, runs, numbers, count)
+    if sums is None:
+        return None
+    if not values.mean:
+        nothing = [0] * count
+        return (*sums, nothing, nothing)
+    divisors = sum_stacks(columns.starts, columns.frames, divisor, value, runs, numbers, count)
+    return None if divisors is None else (*sums, *divisors)
+
+
+def worthwhile_columns(profile: Profile) -> Columns | None:
+    """Return the profile's columns for the loops in C; None where the extension is not there, or is not worth loading."""
+    if profile.columns is None and profile.sample_count < _WORTH_IMPORTING:
+        return None
+    from conduit._native.columns import available
+
+    if not available():
+        return None
+    try:
+        return _columns_for_sums(profile)
+    except OverflowError:  # a value that 64 bits do not hold: the loops in Python have no such border
+        return None
+
+
+def _columns_for_sums(profile: Profile) -> Columns:
+    """Return the profile's columns, made of its samples where it has none; labels are left out of those."""
+    if profile.columns is not None:
+        return profile.columns
+    samples = profile.samples
+    index_of = {location: number for number, location in enumerate(profile.locations)}
+    for location in chain.from_iterable(sample.locations for sample in samples):
+        index_of.setdefault(location, len(index_of))
+    starts = array("q", [0])
+    frames = array("I")
+    for sample in samples:
+        frames.extend([index_of[location] for location in sample.locations])
+        starts.append(len(frames))
+    types = range(len(profile.sample_types))
+    values = tuple(array("q", [sample.values[index] for sample in samples]) for index in types)
+    nothing = LabelSet({}, {}, {})
+    return Columns(list(index_of), starts, frames, values, array("I", bytes(4 * len(samples))), [nothing])
+
+
+def _runs_of(columns: Columns, numbers_of: Mapping[Location, Sequence[int]]) -> tuple[array[int], array[int]]:
+    """The numbers of each location one after the other, and where each location's begin."""
+    runs, numbers = array("i", [0]), array("i")
+    for location in columns.locations:
+        numbers.extend(numbers_of.get(location, ()))
+        runs.append(len(numbers))
+    return runs, numbers
+
+
+def _sums_in_python(profile: Profile, table: FrameTable, values: Values) -> _Sums:
+    weighted = list(values.weighted(profile.samples))
+    stacks = [sample.locations for sample, _, _ in weighted]
+    flat, cum = _sum_stacks_in_python(stacks, [value for _, value, _ in weighted], table)
+    flat_divisors = cum_divisors = [0] * len(table.frames)
+    if values.mean:
+        flat_divisors, cum_divisors = _sum_stacks_in_python(
+            stacks, [divisor for _, _, divisor in weighted], table
+        )
+    return flat, cum, flat_divisors, cum_divisors
 
 
 def _sum_stacks_in_python(
@@ -165,7 +236,7 @@ def _paths(stacks: list[list[Location]], table: FrameTable) -> Iterator[list[int
 
 
 def build_graph(
-    samples: Sequence[Sample],
+    profile: Profile,
     table: FrameTable,
     values: Values,
     kept: Collection[Frame] | None = None,
@@ -173,9 +244,8 @@ def build_graph(
 ) -> list[Node]:
     """The nodes with their edges; with `kept`, of those frames only. `tags_of` collects labels for drawings."""
     builder = _Builder(table, kept)
-    weighted = list(values.weighted(samples))
-    if tags_of is not None or not builder.add_in_c(weighted, mean=values.mean):
-        for sample, value, divisor in weighted:
+    if tags_of is not None or not builder.add_in_c(profile, values):
+        for sample, value, divisor in values.weighted(profile.samples):
             builder.add(sample, value, divisor, tags_of)
     return builder.nodes()
 
@@ -197,24 +267,24 @@ class _Builder:
         self._residual: set[int] = set()
         self._tags: dict[int, NodeTags] = {}
 
-    def add_in_c(self, weighted: list[tuple[Sample, int, int]], *, mean: bool) -> bool:
-        """Adds all samples, their labels aside, if there are enough of them and the C extension can."""
-        if len(weighted) < _WORTH_IMPORTING:
+    def add_in_c(self, profile: Profile, values: Values) -> bool:
+        """Add all samples, their labels aside, if there are enough of them and the C extension can."""
+        columns = worthwhile_columns(profile)
+        if columns is None:
             return False
-        from conduit._native.stacks import sum_calls
+        from conduit._native.columns import sum_calls
 
-        if sum_calls is None:
-            return False
-        stacks = [sample.locations for sample, _, _ in weighted]
         steps_of = {
-            location: tuple([-1 if frame < 0 else 2 * frame + inlined for frame, inlined in steps])
+            location: [-1 if frame < 0 else 2 * frame + inlined for frame, inlined in steps]
             for location, steps in self._steps.items()
         }
-        sums = sum_calls(stacks, [value for _, value, _ in weighted], steps_of, self._size)
+        runs, numbers = _runs_of(columns, steps_of)
+        value, divisor = values.columns_of(columns)
+        sums = sum_calls(columns.starts, columns.frames, value, divisor, runs, numbers, self._size)
         divisors = None
-        if mean:
-            divisors = sum_calls(stacks, [divisor for _, _, divisor in weighted], steps_of, self._size)
-        if sums is None or (mean and divisors is None):
+        if values.mean:
+            divisors = sum_calls(columns.starts, columns.frames, divisor, value, runs, numbers, self._size)
+        if sums is None or (values.mean and divisors is None):
             return False
         self._flat, self._cum, calls = sums
         self._weights = {key: weight for key, weight, _, _ in calls}

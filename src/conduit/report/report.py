@@ -15,7 +15,7 @@ from conduit.report.frames import FrameTable, base_name, detail_of
 from conduit.report.node_tags import BASE_LABEL, tags_of_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from conduit.profile.model import Profile, Sample
     from conduit.report.commands import Format
@@ -117,13 +117,29 @@ class Report:
 def total_of(profile: Profile, values: Values) -> int:
     """The sum of the samples' absolute values; of the base's samples only, in a comparison that marks them."""
     total = divisors = base_total = base_divisors = 0
-    for sample in profile.samples:
-        value, divisor = values.of(sample)
+    for value, divisor, is_base in _weights(profile, values):
         total += abs(value)
         divisors += divisor
-        if BASE_LABEL in sample.labels and "true" in sample.labels[BASE_LABEL]:
+        if is_base:
             base_total += abs(value)
             base_divisors += divisor
     if base_total > 0:
         total, divisors = base_total, base_divisors
     return quotient(total, divisors)
+
+
+def _weights(profile: Profile, values: Values) -> Iterator[tuple[int, int, bool]]:
+    """Each sample's value, what divides it, and whether it is marked as the base's."""
+    columns = profile.columns
+    if columns is None:
+        for sample in profile.samples:
+            yield (*values.of(sample), "true" in sample.labels.get(BASE_LABEL, ()))
+        return
+    marks = ["true" in labels.labels.get(BASE_LABEL, ()) for labels in columns.label_sets]
+    column = columns.values[values.index]
+    if not values.mean and not any(marks):
+        yield sum(map(abs, column)), 0, False
+        return
+    divisors = columns.values[0] if values.mean else bytes(len(columns))
+    for value, divisor, number in zip(column, divisors, columns.label_of, strict=True):
+        yield value, divisor, marks[number]

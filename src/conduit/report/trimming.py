@@ -74,7 +74,7 @@ def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
 
 def whole_graph(report: Report) -> list[Node]:
     """Every node of a report, untrimmed and in no order, without edges."""
-    return _without_negative(report, sum_frames(report.profile.samples, report.table, report.values))
+    return _without_negative(report, sum_frames(report.profile, report.table, report.values))
 
 
 def _tree(report: Report, *, visual: bool) -> list[Node]:
@@ -92,7 +92,7 @@ def _with_edges(report: Report, kept: list[Node] | None, *, visual: bool) -> lis
     """The graph with its edges, of the kept nodes alone or (None) of all."""
     frames = None if kept is None else {node.frame for node in kept}
     tags_of = report.tags_of if visual else None
-    nodes = build_graph(report.profile.samples, report.table, report.values, frames, tags_of)
+    nodes = build_graph(report.profile, report.table, report.values, frames, tags_of)
     return _without_negative(report, nodes)
 
 

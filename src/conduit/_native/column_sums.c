@@ -1,0 +1,262 @@
+/* Summing the stacks of a profile: the loops that run once for every frame of every sample.
+ *
+ * Each location has a run of numbers: its frames, innermost first (`sum_stacks`), or its steps, outermost first
+ * (`sum_calls`): -1 for a frame that is left out, else twice its number, plus one where it is inlined. Run i of
+ * `numbers` (int32) lies between positions i and i + 1 of `runs` (int32). Both functions return the same as the loops in
+ * Python, or None where a sum does not fit into 64 bits. */
+#include "columns.h"
+#include "hash_table.h"
+#include "native.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* The sums of one call: by frame number, and which stack last added to each frame. */
+typedef struct {
+    Py_ssize_t frames;
+    int64_t *flat;
+    int64_t *cum;
+    Py_ssize_t *last_stack;
+} Sums;
+
+static bool make_sums(Sums *sums, Py_ssize_t frames) {
+    size_t size = (size_t)frames + 1;
+    *sums = (Sums){frames, PyMem_Calloc(size, sizeof(int64_t)), PyMem_Calloc(size, sizeof(int64_t)),
+                   PyMem_Calloc(size, sizeof(Py_ssize_t))};
+    if (sums->flat != NULL && sums->cum != NULL && sums->last_stack != NULL) return true;
+    PyErr_NoMemory();
+    return false;
+}
+
+static void free_sums(Sums *sums) {
+    PyMem_Free(sums->flat);
+    PyMem_Free(sums->cum);
+    PyMem_Free(sums->last_stack);
+}
+
+static PyObject *list_of(const int64_t *numbers, Py_ssize_t count) {
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
+        PyObject *number = PyLong_FromLongLong(numbers[i]);
+        if (number == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, i, number);
+    }
+    return list;
+}
+
+/* The arguments of both functions, opened. */
+typedef struct {
+    Stacks stacks;
+    Py_buffer values, others, runs, numbers;
+    Py_ssize_t locations, frames;
+} Input;
+
+static bool refuse(const char *reason) {
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, reason);
+    return false;
+}
+
+static bool open_input(Input *input, PyObject *arguments) {
+    if (!PyArg_ParseTuple(arguments, "y*y*y*y*y*y*n", &input->stacks.starts_buffer, &input->stacks.frames_buffer,
+                          &input->values, &input->others, &input->runs, &input->numbers, &input->frames))
+        return false;
+    bool good = open_stacks(&input->stacks);
+    Py_ssize_t size = input->stacks.count * (Py_ssize_t)sizeof(int64_t);
+    if (good && (input->values.len != size || input->others.len != size)) good = refuse("there is not one value a stack");
+    if (good && (input->frames < 0 || input->frames > INT32_MAX / 2))
+        good = refuse("the number of frames is negative or beyond 30 bits");
+    const int32_t *runs = input->runs.buf;
+    input->locations = input->runs.len / (Py_ssize_t)sizeof(int32_t) - 1;
+    int32_t numbers = (int32_t)(input->numbers.len / (Py_ssize_t)sizeof(int32_t));
+    if (good && (input->locations < 0 || runs[0] != 0 || runs[input->locations] != numbers)) good = refuse("runs do not fit");
+    for (Py_ssize_t i = 0; good && i < input->locations; i++)
+        if (runs[i] > runs[i + 1]) good = refuse("runs do not fit");
+    const int32_t *number = input->numbers.buf;
+    for (int32_t i = 0; good && i < numbers; i++)
+        if (number[i] < -1 || number[i] >= 2 * input->frames) good = refuse("a frame's number is beyond the last frame");
+    for (int64_t k = 0; good && k < input->stacks.starts[input->stacks.count]; k++)
+        if (input->stacks.frames[k] >= (size_t)input->locations) good = refuse("a location's index is beyond the table");
+    if (good) return true;
+    close_stacks(&input->stacks);
+    PyBuffer_Release(&input->values);
+    PyBuffer_Release(&input->others);
+    PyBuffer_Release(&input->runs);
+    PyBuffer_Release(&input->numbers);
+    return false;
+}
+
+static void close_input(Input *input) {
+    close_stacks(&input->stacks);
+    PyBuffer_Release(&input->values);
+    PyBuffer_Release(&input->others);
+    PyBuffer_Release(&input->runs);
+    PyBuffer_Release(&input->numbers);
+}
+
+/* Whether a sample weighs nothing: its value is 0, and so is the other one by which a report divides. */
+static bool is_weightless(const Input *input, Py_ssize_t stack) {
+    return ((const int64_t *)input->values.buf)[stack] == 0 && ((const int64_t *)input->others.buf)[stack] == 0;
+}
+
+/* Leaf first. False where a sum overflows. */
+static bool add_stack(const Input *input, Sums *sums, Py_ssize_t stack) {
+    const int32_t *runs = input->runs.buf, *numbers = input->numbers.buf;
+    int64_t value = ((const int64_t *)input->values.buf)[stack];
+    bool is_leaf = true;
+    for (int64_t k = input->stacks.starts[stack]; k < input->stacks.starts[stack + 1]; k++) {
+        uint32_t location = input->stacks.frames[k];
+        for (int32_t n = runs[location]; n < runs[location + 1]; n++) {
+            int32_t frame = numbers[n];
+            if (frame < 0 || frame >= sums->frames) return refuse("a frame's number is beyond the last frame");
+            if (is_leaf && __builtin_add_overflow(sums->flat[frame], value, &sums->flat[frame])) return false;
+            is_leaf = false;
+            if (sums->last_stack[frame] == stack + 1) continue;
+            sums->last_stack[frame] = stack + 1;
+            if (__builtin_add_overflow(sums->cum[frame], value, &sums->cum[frame])) return false;
+        }
+    }
+    return true;
+}
+
+static PyObject *sum_stacks(PyObject *module, PyObject *arguments) {
+    (void)module;
+    Input input;
+    if (!open_input(&input, arguments)) return NULL;
+    Sums sums;
+    PyObject *result = NULL;
+    bool good = make_sums(&sums, input.frames);
+    for (Py_ssize_t i = 0; good && i < input.stacks.count; i++) good = is_weightless(&input, i) || add_stack(&input, &sums, i);
+    if (good)
+        result = Py_BuildValue("(NN)", list_of(sums.flat, input.frames), list_of(sums.cum, input.frames));
+    else if (!PyErr_Occurred())
+        result = Py_NewRef(Py_None);
+    free_sums(&sums);
+    close_input(&input);
+    return result;
+}
+
+/* One call from a frame to another, by caller * frames + callee, and its sum. */
+typedef struct {
+    uint64_t key;
+    int64_t weight;
+    Py_ssize_t last_stack;
+    bool called;   /* at least once, the callee was not inlined */
+    bool residual; /* at least once, a frame between the two was left out */
+} Call;
+
+/* Calls in order of first use. */
+typedef struct {
+    Call *calls;
+    size_t capacity;
+    uint32_t count;
+    HashIndex index;
+} CallTable;
+
+/* The call with this key, added if it is new; NULL with an exception where there is no memory. */
+static Call *find_call(CallTable *table, uint64_t key) {
+    uint32_t hash = (uint32_t)hash_mix(0, key), probe = 0;
+    for (uint32_t found; (found = hash_index_next(&table->index, hash, &probe)) != HASH_NO_ENTRY;)
+        if (table->calls[found].key == key) return &table->calls[found];
+    if (table->count >= UINT32_MAX / 2 || !hash_index_reserve(&table->index) ||
+        !array_reserve((void **)&table->calls, &table->capacity, (size_t)table->count + 1, sizeof(Call))) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    hash_index_add(&table->index, hash, table->count);
+    Call *call = &table->calls[table->count++];
+    *call = (Call){.key = key};
+    return call;
+}
+
+/* The state of a walk from the root of a stack. */
+typedef struct {
+    Py_ssize_t stack;
+    int64_t value;
+    Py_ssize_t parent; /* the last kept frame, or -1 */
+    bool residual;     /* a frame was left out since */
+} Walk;
+
+static bool take_call(CallTable *table, const Sums *sums, const Walk *walk, Py_ssize_t frame, bool inlined) {
+    Call *call = find_call(table, (uint64_t)walk->parent * (uint64_t)sums->frames + (uint64_t)frame);
+    if (call == NULL) return false;
+    if (call->last_stack == walk->stack) return true;
+    call->last_stack = walk->stack;
+    call->called |= !inlined;
+    call->residual |= walk->residual;
+    return !__builtin_add_overflow(call->weight, walk->value, &call->weight);
+}
+
+/* One step; false where a sum overflows, or with an exception. */
+static bool take_step(CallTable *table, Sums *sums, Walk *walk, int32_t step) {
+    if (step == -1) {
+        walk->residual = true;
+        return true;
+    }
+    Py_ssize_t frame = step >> 1;
+    if (sums->last_stack[frame] != walk->stack) {
+        sums->last_stack[frame] = walk->stack;
+        if (__builtin_add_overflow(sums->cum[frame], walk->value, &sums->cum[frame])) return false;
+    }
+    if (walk->parent >= 0 && walk->parent != frame && !take_call(table, sums, walk, frame, step & 1)) return false;
+    walk->parent = frame;
+    walk->residual = false;
+    return true;
+}
+
+/* The root first. */
+static bool walk_stack(const Input *input, CallTable *table, Sums *sums, Py_ssize_t stack) {
+    const int32_t *runs = input->runs.buf, *numbers = input->numbers.buf;
+    Walk walk = {stack + 1, ((const int64_t *)input->values.buf)[stack], -1, false};
+    for (int64_t k = input->stacks.starts[stack + 1]; k-- > input->stacks.starts[stack];) {
+        uint32_t location = input->stacks.frames[k];
+        for (int32_t n = runs[location]; n < runs[location + 1]; n++)
+            if (!take_step(table, sums, &walk, numbers[n])) return false;
+    }
+    if (walk.residual || walk.parent < 0) return true; /* a leaf that is left out passes its value to no frame */
+    return !__builtin_add_overflow(sums->flat[walk.parent], walk.value, &sums->flat[walk.parent]);
+}
+
+static PyObject *list_of_calls(const CallTable *table) {
+    PyObject *list = PyList_New((Py_ssize_t)table->count);
+    for (uint32_t i = 0; list != NULL && i < table->count; i++) {
+        const Call *call = &table->calls[i];
+        PyObject *row = Py_BuildValue("(KLNN)", (unsigned long long)call->key, (long long)call->weight,
+                                      PyBool_FromLong(call->called), PyBool_FromLong(call->residual));
+        if (row == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, (Py_ssize_t)i, row);
+    }
+    return list;
+}
+
+static PyObject *sum_calls(PyObject *module, PyObject *arguments) {
+    (void)module;
+    Input input;
+    if (!open_input(&input, arguments)) return NULL;
+    Sums sums;
+    CallTable table = {0};
+    PyObject *result = NULL;
+    bool good = make_sums(&sums, input.frames);
+    for (Py_ssize_t i = 0; good && i < input.stacks.count; i++)
+        good = is_weightless(&input, i) || walk_stack(&input, &table, &sums, i);
+    if (good)
+        result = Py_BuildValue("(NNN)", list_of(sums.flat, input.frames), list_of(sums.cum, input.frames),
+                               list_of_calls(&table));
+    else if (!PyErr_Occurred())
+        result = Py_NewRef(Py_None);
+    free(table.calls);
+    hash_index_clear(&table.index);
+    free_sums(&sums);
+    close_input(&input);
+    return result;
+}
+
+PyMethodDef column_sum_methods[] = {
+    {"sum_stacks", sum_stacks, METH_VARARGS, NULL},
+    {"sum_calls", sum_calls, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
