@@ -2,8 +2,8 @@
  *
  * Each location has a run of numbers: its frames, innermost first (`sum_stacks`), or its steps, outermost first
  * (`sum_calls`): -1 for a frame that is left out, else twice its number, plus one where it is inlined. Run i of
- * `numbers` (int32) lies between positions i and i + 1 of `runs` (int32). Both functions return the same as the loops in
- * Python, or None where a sum does not fit into 64 bits. */
+ * `numbers` (int32) lies between positions i and i + 1 of `runs` (int32). Both functions return the same as the loops
+ * in Python, or None where a sum does not fit into 64 bits. */
 #include "columns.h"
 #include "hash_table.h"
 #include "native.h"
@@ -65,20 +65,24 @@ static bool open_input(Input *input, PyObject *arguments) {
         return false;
     bool good = open_stacks(&input->stacks);
     Py_ssize_t size = input->stacks.count * (Py_ssize_t)sizeof(int64_t);
-    if (good && (input->values.len != size || input->others.len != size)) good = refuse("there is not one value a stack");
+    if (good && (input->values.len != size || input->others.len != size))
+        good = refuse("there is not one value a stack");
     if (good && (input->frames < 0 || input->frames > INT32_MAX / 2))
         good = refuse("the number of frames is negative or beyond 30 bits");
     const int32_t *runs = input->runs.buf;
     input->locations = input->runs.len / (Py_ssize_t)sizeof(int32_t) - 1;
     int32_t numbers = (int32_t)(input->numbers.len / (Py_ssize_t)sizeof(int32_t));
-    if (good && (input->locations < 0 || runs[0] != 0 || runs[input->locations] != numbers)) good = refuse("runs do not fit");
+    if (good && (input->locations < 0 || runs[0] != 0 || runs[input->locations] != numbers))
+        good = refuse("runs do not fit");
     for (Py_ssize_t i = 0; good && i < input->locations; i++)
         if (runs[i] > runs[i + 1]) good = refuse("runs do not fit");
     const int32_t *number = input->numbers.buf;
     for (int32_t i = 0; good && i < numbers; i++)
-        if (number[i] < -1 || number[i] >= 2 * input->frames) good = refuse("a frame's number is beyond the last frame");
+        if (number[i] < -1 || number[i] >= 2 * input->frames)
+            good = refuse("a frame's number is beyond the last frame");
     for (int64_t k = 0; good && k < input->stacks.starts[input->stacks.count]; k++)
-        if (input->stacks.frames[k] >= (size_t)input->locations) good = refuse("a location's index is beyond the table");
+        if (input->stacks.frames[k] >= (size_t)input->locations)
+            good = refuse("a location's index is beyond the table");
     if (good) return true;
     close_stacks(&input->stacks);
     PyBuffer_Release(&input->values);
@@ -128,7 +132,8 @@ static PyObject *sum_stacks(PyObject *module, PyObject *arguments) {
     Sums sums;
     PyObject *result = NULL;
     bool good = make_sums(&sums, input.frames);
-    for (Py_ssize_t i = 0; good && i < input.stacks.count; i++) good = is_weightless(&input, i) || add_stack(&input, &sums, i);
+    for (Py_ssize_t i = 0; good && i < input.stacks.count; i++)
+        good = is_weightless(&input, i) || add_stack(&input, &sums, i);
     if (good)
         result = Py_BuildValue("(NN)", list_of(sums.flat, input.frames), list_of(sums.cum, input.frames));
     else if (!PyErr_Occurred())

@@ -93,7 +93,8 @@ static bool scan_message(Scan *scan, unsigned field, Wire content, Py_ssize_t st
     }
     if (field == SAMPLE_FIELD) {
         if (scan->sample_numbers / 2 >= (size_t)scan->limit) return false;
-        if (!array_reserve((void **)&scan->samples, &scan->sample_capacity, scan->sample_numbers + 2, sizeof(int64_t))) {
+        if (!array_reserve((void **)&scan->samples, &scan->sample_capacity, scan->sample_numbers + 2,
+                           sizeof(int64_t))) {
             PyErr_NoMemory();
             return false;
         }
@@ -114,10 +115,12 @@ static bool scan_fields(Scan *scan, Wire wire) {
         if (tag >= 0x80 || field == 0) return false;
         if (kind == 2) {
             Wire content;
-            if (!read_content(&wire, &content) || !scan_message(scan, field, content, start - first, first)) return false;
+            if (!read_content(&wire, &content) || !scan_message(scan, field, content, start - first, first))
+                return false;
         } else {
             uint64_t value;
-            if (kind != 0 || !read_number(&wire, &value) || !scan_number(scan, field, value, start - first)) return false;
+            if (kind != 0 || !read_number(&wire, &value) || !scan_number(scan, field, value, start - first))
+                return false;
         }
     }
     return true;
@@ -131,17 +134,19 @@ static PyObject *scan_profile(PyObject *module, PyObject *arguments) {
     static const unsigned KEPT[] = {1, 3, 4, 5, 11};
     PyObject *result = NULL, *samples = NULL;
     bool made = (scan.strings = PyList_New(0)) != NULL && (scan.numbers = PyList_New(0)) != NULL;
-    for (size_t i = 0; made && i < sizeof KEPT / sizeof *KEPT; i++) made = (scan.spans[KEPT[i]] = PyList_New(0)) != NULL;
+    for (size_t i = 0; made && i < sizeof KEPT / sizeof *KEPT; i++)
+        made = (scan.spans[KEPT[i]] = PyList_New(0)) != NULL;
     if (!made) goto done;
     const uint8_t *first = (const uint8_t *)PyBytes_AS_STRING(data);
     if (!scan_fields(&scan, (Wire){first, first + PyBytes_GET_SIZE(data)})) {
         if (!PyErr_Occurred()) result = Py_NewRef(Py_None);
         goto done;
     }
-    samples = PyBytes_FromStringAndSize((const char *)scan.samples, (Py_ssize_t)(scan.sample_numbers * sizeof(int64_t)));
+    samples =
+        PyBytes_FromStringAndSize((const char *)scan.samples, (Py_ssize_t)(scan.sample_numbers * sizeof(int64_t)));
     if (samples != NULL)
-        result = Py_BuildValue("((OOOOO)OOO)", scan.spans[1], scan.spans[3], scan.spans[4], scan.spans[5], scan.spans[11],
-                               scan.strings, scan.numbers, samples);
+        result = Py_BuildValue("((OOOOO)OOO)", scan.spans[1], scan.spans[3], scan.spans[4], scan.spans[5],
+                               scan.spans[11], scan.strings, scan.numbers, samples);
 done:
     Py_XDECREF(samples);
     Py_XDECREF(scan.strings);
@@ -205,7 +210,8 @@ static bool find_label_set(Reader *reader, Wire fields, uint32_t *number) {
 
 static bool read_stack(Reader *reader, Wire packed) {
     size_t most = (size_t)(packed.end - packed.next);
-    if (!array_reserve((void **)&reader->frames, &reader->frame_capacity, reader->frame_count + most, sizeof(uint32_t))) {
+    if (!array_reserve((void **)&reader->frames, &reader->frame_capacity, reader->frame_count + most,
+                       sizeof(uint32_t))) {
         PyErr_NoMemory();
         return false;
     }
@@ -311,7 +317,8 @@ static PyObject *read_columns(PyObject *module, PyObject *arguments) {
     (void)module;
     Py_buffer data, spans, index_of;
     Py_ssize_t types, max_frames, max_labels;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*nnn", &data, &spans, &index_of, &types, &max_frames, &max_labels)) return NULL;
+    if (!PyArg_ParseTuple(arguments, "y*y*y*nnn", &data, &spans, &index_of, &types, &max_frames, &max_labels))
+        return NULL;
     Py_ssize_t samples = spans.len / (Py_ssize_t)(2 * sizeof(int64_t));
     Reader reader = {
         .index_of = index_of.buf,
@@ -408,7 +415,8 @@ static PyObject *match_stacks(PyObject *module, PyObject *arguments) {
     (void)module;
     Stacks stacks;
     Py_buffer any, none;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*y*", &stacks.starts_buffer, &stacks.frames_buffer, &any, &none)) return NULL;
+    if (!PyArg_ParseTuple(arguments, "y*y*y*y*", &stacks.starts_buffer, &stacks.frames_buffer, &any, &none))
+        return NULL;
     PyObject *mask = NULL;
     const uint8_t *wanted = any.buf, *unwanted = none.buf;
     if (!open_stacks(&stacks) || (mask = PyBytes_FromStringAndSize(NULL, stacks.count)) == NULL) goto done;
@@ -433,12 +441,14 @@ done:
     return mask;
 }
 
-/* (starts, frames) of the stacks whose byte in `mask` is set, each frame replaced by `new_of[frame]`, or left out (-1). */
+/* (starts, frames) of the stacks whose byte in `mask` is set, each frame replaced by `new_of[frame]`, or left out (-1).
+ */
 static PyObject *select_stacks(PyObject *module, PyObject *arguments) {
     (void)module;
     Stacks stacks;
     Py_buffer mask, new_of;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*y*", &stacks.starts_buffer, &stacks.frames_buffer, &mask, &new_of)) return NULL;
+    if (!PyArg_ParseTuple(arguments, "y*y*y*y*", &stacks.starts_buffer, &stacks.frames_buffer, &mask, &new_of))
+        return NULL;
     PyObject *result = NULL;
     int64_t *starts = NULL;
     uint32_t *frames = NULL;
@@ -469,7 +479,8 @@ static PyObject *select_stacks(PyObject *module, PyObject *arguments) {
         }
         starts[++stack] = (int64_t)kept;
     }
-    result = Py_BuildValue("(NN)", bytes_of(starts, (stack + 1) * sizeof(int64_t)), bytes_of(frames, kept * sizeof(uint32_t)));
+    result = Py_BuildValue("(NN)", bytes_of(starts, (stack + 1) * sizeof(int64_t)),
+                           bytes_of(frames, kept * sizeof(uint32_t)));
 done:
     free(starts);
     free(frames);
@@ -642,8 +653,10 @@ static bool write_sample(const Writer *writer, Output *output, Py_ssize_t i) {
         if (frames[k] >= writer->locations) return refuse("a location's index is beyond the table");
         stack_size += number_size(writer->ids[frames[k]]);
     }
-    for (Py_ssize_t type = 0; type < writer->types; type++) values_size += number_size((uint64_t)writer->columns[type][i]);
-    if (writer->label_of[i] >= (size_t)PyList_GET_SIZE(writer->label_bytes)) return refuse("there is no such set of labels");
+    for (Py_ssize_t type = 0; type < writer->types; type++)
+        values_size += number_size((uint64_t)writer->columns[type][i]);
+    if (writer->label_of[i] >= (size_t)PyList_GET_SIZE(writer->label_bytes))
+        return refuse("there is no such set of labels");
     PyObject *labels = PyList_GET_ITEM(writer->label_bytes, writer->label_of[i]);
     if (!PyBytes_Check(labels)) return refuse("a set of labels is not bytes");
     size_t label_size = (size_t)PyBytes_GET_SIZE(labels);
@@ -664,7 +677,8 @@ static bool write_sample(const Writer *writer, Output *output, Py_ssize_t i) {
     if (writer->types) {
         *next++ = 0x12;
         next = put_number(next, values_size);
-        for (Py_ssize_t type = 0; type < writer->types; type++) next = put_number(next, (uint64_t)writer->columns[type][i]);
+        for (Py_ssize_t type = 0; type < writer->types; type++)
+            next = put_number(next, (uint64_t)writer->columns[type][i]);
     }
     memcpy(next, PyBytes_AS_STRING(labels), label_size);
     output->used = (size_t)(next - output->bytes) + label_size;
@@ -697,7 +711,8 @@ static PyObject *write_columns(PyObject *module, PyObject *arguments) {
             break;
         }
         opened[open] = values[open].buf;
-        if (values[open].len != writer.stacks.count * (Py_ssize_t)sizeof(int64_t)) good = refuse("a column is too short");
+        if (values[open].len != writer.stacks.count * (Py_ssize_t)sizeof(int64_t))
+            good = refuse("a column is too short");
     }
     for (Py_ssize_t i = 0; good && i < writer.stacks.count; i++) good = write_sample(&writer, &output, i);
     if (good) result = bytes_of(output.bytes, output.used);
@@ -710,14 +725,9 @@ static PyObject *write_columns(PyObject *module, PyObject *arguments) {
 }
 
 PyMethodDef column_methods[] = {
-    {"scan_profile", scan_profile, METH_VARARGS, NULL},
-    {"read_columns", read_columns, METH_VARARGS, NULL},
-    {"list_stacks", list_stacks, METH_VARARGS, NULL},
-    {"match_stacks", match_stacks, METH_VARARGS, NULL},
-    {"select_stacks", select_stacks, METH_VARARGS, NULL},
-    {"first_uses", first_uses, METH_VARARGS, NULL},
-    {"group_stacks", group_stacks, METH_VARARGS, NULL},
-    {"sum_groups", sum_groups, METH_VARARGS, NULL},
-    {"write_columns", write_columns, METH_VARARGS, NULL},
-    {NULL, NULL, 0, NULL},
+    {"scan_profile", scan_profile, METH_VARARGS, NULL},   {"read_columns", read_columns, METH_VARARGS, NULL},
+    {"list_stacks", list_stacks, METH_VARARGS, NULL},     {"match_stacks", match_stacks, METH_VARARGS, NULL},
+    {"select_stacks", select_stacks, METH_VARARGS, NULL}, {"first_uses", first_uses, METH_VARARGS, NULL},
+    {"group_stacks", group_stacks, METH_VARARGS, NULL},   {"sum_groups", sum_groups, METH_VARARGS, NULL},
+    {"write_columns", write_columns, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL},
 };

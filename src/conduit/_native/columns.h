@@ -1,7 +1,7 @@
 /* Stacks as two buffers, for the files that work on a profile's columns.
  *
- * Contract: `open_stacks` checks what a hostile caller could break (positions out of order or beyond the frames) and sets
- * an exception; after it succeeded, starts[i] <= starts[i + 1] <= the number of frames for every stack. The frames
+ * Contract: `open_stacks` checks what a hostile caller could break (positions out of order or beyond the frames) and
+ * sets an exception; after it succeeded, starts[i] <= starts[i + 1] <= the number of frames for every stack. The frames
  * themselves are unchecked: compare each with your table. `close_stacks` is called in either case. */
 #ifndef CONDUIT_COLUMNS_H
 #define CONDUIT_COLUMNS_H

@@ -1,7 +1,8 @@
 """Loops over the columns of a profile, in C: reading them from the wire, filtering, grouping, summing and writing them.
 
-All take and return buffers: `starts` (int64, one more than there are stacks), `frames` (uint32, indices of locations, leaf
-first), columns of values (int64). They are optional: where the extension is not loaded, profiles are read into objects.
+All take and return buffers: `starts` (int64, one more than there are stacks), `frames` (uint32, indices of locations,
+leaf first), columns of values (int64). They are optional: without the extension,
+profiles are read into objects.
 
     scan_profile(data, limit)
         The top level of a document: (spans of the messages 1, 3, 4, 5, 11), strings, (field, value, start) of the

@@ -38,8 +38,8 @@ class LabelSet:
 class Columns:
     """`frames[starts[i]:starts[i + 1]]` are the indices in `locations` of sample i's stack, leaf first.
 
-    `values[type][i]` is its value, `label_sets[label_of[i]]` its labels. Never changed in place. The locations are those
-    of `conduit.profile.model`, which knows this module, so that they are nameless here.
+    `values[type][i]` is its value, `label_sets[label_of[i]]` its labels. Never changed in place. The locations
+    are those of `conduit.profile.model`, which knows this module, so that they are nameless here.
     """
 
     __slots__ = ("frames", "label_of", "label_sets", "locations", "starts", "values")

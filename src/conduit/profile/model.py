@@ -6,7 +6,7 @@ small profile may. All of them compare by identity (two equal-looking locations 
 merge says otherwise), except `ValueType`, which is a plain value and never changed in place.
 
 Integers keep the ranges of the format: ids and addresses are unsigned, values, lines and times signed, all
-64 bits wide. Strings are never None: what is absent is empty.
+64 bits wide. Strings are never None: an absent one is empty.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ class Sample:
         numeric_labels: dict[str, list[int]] | None = None,
         numeric_units: dict[str, list[str]] | None = None,
     ) -> Sample:
-        """Returns a sample that differs in what is given and shares the rest."""
+        """Return a sample that differs in the given fields and shares the rest."""
         other = Sample(
             self.locations if locations is None else locations,
             self.values if values is None else values,
@@ -326,7 +326,7 @@ class Profile:
         """Raises `MalformedProfileError` unless every reference leads to an entry of the profile's own tables.
 
         Checked are: one value for each sample type, ids that are unique and not 0, and that samples, locations
-        and lines refer to what is in the tables. The messages are those of google/pprof's `CheckValid`.
+        and lines refer to entries of the tables. The messages are those of google/pprof's `CheckValid`.
         """
         fault = self.find_fault()
         if fault is not None:
@@ -345,7 +345,7 @@ class Profile:
     def _sample_fault(self) -> Fault | None:
         expected = len(self.sample_types)
         if self.columns is not None:
-            return None  # only what is whole is read into columns
+            return None  # only whole samples are read into columns
         if not expected and self.samples:
             return Fault("missing sample type information", "samples", 0)
         for index, sample in enumerate(self.samples):

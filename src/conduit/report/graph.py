@@ -138,7 +138,7 @@ _Sums = tuple[list[int], list[int], list[int], list[int]]
 
 
 def _sums_in_c(profile: Profile, table: FrameTable, values: Values) -> _Sums | None:
-    """Flat and cum by frame number, and what each is divided by; None where C is not there, not worth it, or overflows."""
+    """Flat and cum by frame number, with their divisors; None where C is not there, not worth it, or overflows."""
     columns = worthwhile_columns(profile)
     if columns is None:
         return None
@@ -158,7 +158,7 @@ def _sums_in_c(profile: Profile, table: FrameTable, values: Values) -> _Sums | N
 
 
 def worthwhile_columns(profile: Profile) -> Columns | None:
-    """Return the profile's columns for the loops in C; None where the extension is not there, or is not worth loading."""
+    """Return the profile's columns for the loops in C; None where there is no extension, or it is not worth loading."""
     if profile.columns is None and profile.sample_count < _WORTH_IMPORTING:
         return None
     from conduit._native.columns import available

@@ -38,10 +38,10 @@ _SECRET_WORDS = (
     r"api_?key|access_?key|private_?key|signing_?key|secret_?key|session_?(?:key|id)|csrf_?token|encryption_?key"
 )
 _SECRET_PART = re.compile(rf"(?:^|[_\W])(?:{_SECRET_WORDS})s?\d*(?:$|[_\W])", re.IGNORECASE)
-# What is said about a secret is none itself.
+# Facts about a secret are none themselves.
 _ABOUT = re.compile(
-    r"[_\W](?:type|ur[il]|uri|path|name|header|scheme|backend|class|classes|algorithm|field|prefix|suffix|length|size|"
-    r"count|limit|min|max|ttl|lifetime|timeout|expir\w*|age|required|enabled|method|model|policy|format|samesite|domain)$",
+    r"[_\W](?:type|ur[il]|uri|path|name|header|scheme|backend|class|classes|algorithm|field|prefix|suffix|length|"
+    r"size|count|limit|min|max|ttl|lifetime|timeout|expir\w*|age|required|enabled|method|model|policy|format|samesite|domain)$",
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -96,7 +96,8 @@ class Redactor:
     """Turns values into text without secrets, by name and by shape, in time linear in their length.
 
     `secrets` are texts that must not appear in any value shown; those below 6 characters are ignored, since they would
-    match ordinary words. `allowed` are values that are shown although they look secret. `count`: how many were redacted.
+    match ordinary words. `allowed` are values that are shown although they look secret.
+    `count`: how many were redacted.
     """
 
     def __init__(self, secrets: Any = (), allowed: Any = ()) -> None:
