@@ -187,7 +187,7 @@ def _lines_of(file: TextIO, input_file: InputFile) -> Iterator[list[str]]:
 
 
 def _without_mark(chunk: str, input_file: InputFile) -> str:
-    """Return the beginning of a file without a byte order mark; refuse UTF-16 and what is no text at all."""
+    """Return the beginning of a file without a byte order mark; refuse UTF-16 and binary data."""
     beginning = chunk[:_SNIFFED_LENGTH]
     if beginning.startswith(_UTF_16_MARKS) or _alternates(beginning[:64]):
         raise BenchmarkFileError(

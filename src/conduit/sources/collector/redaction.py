@@ -41,7 +41,8 @@ _SECRET_PART = re.compile(rf"(?:^|[_\W])(?:{_SECRET_WORDS})s?\d*(?:$|[_\W])", re
 # Facts about a secret are none themselves.
 _ABOUT = re.compile(
     r"[_\W](?:type|ur[il]|uri|path|name|header|scheme|backend|class|classes|algorithm|field|prefix|suffix|length|"
-    r"size|count|limit|min|max|ttl|lifetime|timeout|expir\w*|age|required|enabled|method|model|policy|format|samesite|domain)$",
+    r"size|count|limit|min|max|ttl|lifetime|timeout|expir\w*|age|required|enabled|method|model|policy|format|"
+    r"samesite|domain)$",
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
