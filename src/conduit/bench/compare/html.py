@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     _Verdicts: TypeAlias = Mapping[tuple[tuple[tuple[str, str], ...], str, str, str], Judged]
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #d0d7de; --worse: #b42318; --better: #1a7f37; --dim: #656d76; --head: #f6f8fa; }
+:root { color-scheme: light dark; --line: #d0d7de; --worse: #b42318; --better: #1a7f37;
+  --dim: #656d76; --head: #f6f8fa; }
 @media (prefers-color-scheme: dark) {
   :root { --line: #3d444d; --worse: #ff7b72; --better: #56d364; --dim: #9198a1; --head: #151b23; }
   body { background: #0d1117; color: #e6edf3; }

@@ -192,7 +192,8 @@ def _without_mark(chunk: str, input_file: InputFile) -> str:
     if beginning.startswith(_UTF_16_MARKS) or _alternates(beginning[:64]):
         raise BenchmarkFileError(
             input_file.path,
-            f"{input_file.path}: UTF-16 text, as `>` of Windows PowerShell writes it; write it with -o FILE, or convert "
+            f"{input_file.path}: UTF-16 text, as `>` of Windows PowerShell writes it; write it with -o FILE, or "
+            "convert "
             "it with iconv -f UTF-16 -t UTF-8",
         )
     # A stray zero byte costs its line; a file with zero bytes and no result is a profile or the like.
