@@ -13,11 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from conduit.extras import how_to_install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# A deadline for one example is a wall-clock figure: it fails beside a busy neighbour, whatever the code does.
+settings.register_profile("conduit", deadline=None)
+settings.load_profile("conduit")
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED_GOLDEN = PROJECT.parent / "shared" / "golden"
