@@ -166,7 +166,8 @@ def test_checking_a_whole_suite_that_lacks_a_benchmark_with_a_target_does_not_pa
 def test_checking_without_any_targets_is_a_wrong_call(run_bench: Command) -> None:
     answer = run_bench("--check", "-benchtime=1x", bench_a=GOOD)
     assert answer.returncode == 2
-    assert "has no [tool.conduit.targets]" in answer.stderr
+    assert "pyproject.toml has no targets; write some, such as [tool.conduit.targets.NAME]" in answer.stderr
+    assert answer.stdout == ""  # before anything runs
 
 
 def test_no_line_of_the_table_is_a_line_of_the_benchmark_format(run_bench: Command, project: Path) -> None:

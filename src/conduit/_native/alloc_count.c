@@ -14,6 +14,7 @@
  * called under it. */
 #include "address_map.h"
 #include "alloc_hook.h"
+#include "reported_blocks.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -30,6 +31,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static AddressMap sizes;   /* under `lock` */
 static Counts total;       /* under `lock` */
 static bool sizes_missing; /* under `lock`: the map could not grow, so the counts are no longer exact */
+static int64_t held;       /* under `lock`: bytes of the live blocks that were counted */
+static int64_t held_at_peak_start, peak;
 static unsigned round_number;
 
 static THREAD_LOCAL Counts own;
@@ -48,6 +51,8 @@ static void count(size_t size) {
 }
 
 static void remember(void *block, size_t size) {
+    held += (int64_t)size;
+    if (held > peak) peak = held;
     if (!address_map_put(&sizes, (Block){.address = (uintptr_t)block, .size = size})) sizes_missing = true;
 }
 
@@ -62,6 +67,7 @@ static void note_new(void *block, size_t size) {
 static bool forget(void *block, Block *known) {
     pthread_mutex_lock(&lock);
     bool found = address_map_take(&sizes, (uintptr_t)block, known);
+    if (found) held -= (int64_t)known->size;
     pthread_mutex_unlock(&lock);
     return found;
 }
@@ -123,6 +129,23 @@ static inline void counted_free(const PyMemAllocatorEx *below, void *block) {
     below->free(below->ctx, block);
 }
 
+/* Memory that an extension takes from elsewhere and reports to tracemalloc, such as the contents of numpy's arrays. It
+ * reports a block that it has resized again. */
+static void count_reported(void *block, size_t size) {
+    if (passing()) return;
+    Block known;
+    bool is_known = forget(block, &known);
+    pthread_mutex_lock(&lock);
+    if (!is_known || size > known.size) count(size);
+    remember(block, size);
+    pthread_mutex_unlock(&lock);
+}
+
+static void withdraw_reported(const void *block) {
+    Block known;
+    if (atomic_load_explicit(&counting, memory_order_relaxed)) forget((void *)(uintptr_t)block, &known);
+}
+
 /* The context is ignored (see alloc_hook.c), so each domain has functions of its own. */
 static AllocatorLayer layer;
 #define HOOKS_OF(domain)                                                                                      \
@@ -158,10 +181,12 @@ static PyObject *allocations_start(PyObject *Py_UNUSED(module), PyObject *Py_UNU
     round_number++;
     total = (Counts){0, 0};
     sizes_missing = false;
+    held = held_at_peak_start = peak = 0;
     pthread_mutex_unlock(&lock);
+    bool receives_reports = reported_blocks_begin(REPORTS_FOR_COUNTS, count_reported, withdraw_reported);
     allocator_layer_install(&layer);
     counting = true;
-    Py_RETURN_NONE;
+    return PyBool_FromLong(receives_reports);
 }
 
 /* Counts as a sequence of two that makes its numbers when they are read: a tuple or an int made here could come from
@@ -252,6 +277,27 @@ static PyObject *allocations_read_all_threads(PyObject *Py_UNUSED(module), PyObj
     return can_read(missing) ? build_counts(counts) : NULL;
 }
 
+static PyObject *allocations_start_peak(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    if (!can_read(false)) return NULL;
+    pthread_mutex_lock(&lock);
+    held_at_peak_start = peak = held;
+    pthread_mutex_unlock(&lock);
+    Py_RETURN_NONE;
+}
+
+static PyObject *allocations_read_peak(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    pthread_mutex_lock(&lock);
+    int64_t above = peak - held_at_peak_start;
+    bool missing = sizes_missing;
+    pthread_mutex_unlock(&lock);
+    if (!can_read(missing)) return NULL;
+    bool was_inside = inside;
+    inside = true;
+    PyObject *answer = PyLong_FromLongLong(above);
+    inside = was_inside;
+    return answer;
+}
+
 static PyObject *allocations_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     if (!counting) {
         PyErr_SetString(PyExc_RuntimeError, "allocations are not being counted: start() comes first");
@@ -259,6 +305,7 @@ static PyObject *allocations_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUS
     }
     counting = false;
     allocator_layer_remove(&layer);
+    reported_blocks_end(REPORTS_FOR_COUNTS);
     pthread_mutex_lock(&lock);
     address_map_clear(&sizes);
     pthread_mutex_unlock(&lock);
@@ -270,6 +317,9 @@ PyMethodDef allocation_methods[] = {
     {"allocations_read", allocations_read, METH_NOARGS, "(allocations, bytes) of the calling thread since the start."},
     {"allocations_read_all_threads", allocations_read_all_threads, METH_NOARGS,
      "(allocations, bytes) of all threads since the start."},
+    {"allocations_start_peak", allocations_start_peak, METH_NOARGS, "Measure the peak from the memory held now."},
+    {"allocations_read_peak", allocations_read_peak, METH_NOARGS,
+     "The most bytes held at once since allocations_start_peak, above those held then."},
     {"allocations_stop", allocations_stop, METH_NOARGS, "Stop counting and remove the hooks."},
     {NULL, NULL, 0, NULL},
 };

@@ -3,7 +3,8 @@
 Counted are the requests to the interpreter's allocators (`PyMem_RawMalloc`, `PyMem_Malloc`, `PyObject_Malloc` and
 their variants), in the requested size; a reallocation that grows counts as one allocation of the new size, as growing
 a slice does in Go. Not counted: objects from a free list (warm tuples, floats, dicts and frames), frees,
-reallocations that shrink, and memory that a C library takes from `malloc` itself.
+reallocations that shrink, and memory that a C library takes from `malloc` itself, except for what an extension
+reports to tracemalloc, such as the contents of numpy's arrays.
 
     start()
     before = read()
@@ -26,12 +27,25 @@ if TYPE_CHECKING:
 if available():
     from conduit._native._core import allocations_read as read
     from conduit._native._core import allocations_read_all_threads as read_all_threads
+    from conduit._native._core import allocations_read_peak as read_peak
     from conduit._native._core import allocations_start as start
+    from conduit._native._core import allocations_start_peak as start_peak
     from conduit._native._core import allocations_stop as stop
 else:
 
-    def start() -> None:
-        """Start to count, from zero. Raises `RuntimeError` if counting is on already or not possible."""
+    def start() -> bool:
+        """Start to count, from zero; return whether memory that extensions report is counted, too.
+
+        Raises `RuntimeError` if counting is on already or not possible.
+        """
+        raise RuntimeError(f"allocations cannot be counted: {reason()}")
+
+    def start_peak() -> None:
+        """Measure the peak from the memory held now. Raises `RuntimeError` before `start`."""
+        raise RuntimeError(f"allocations cannot be counted: {reason()}")
+
+    def read_peak() -> int:
+        """Return the most bytes held at once since `start_peak`, above those held then. Only what was counted."""
         raise RuntimeError(f"allocations cannot be counted: {reason()}")
 
     def read() -> Counts:
@@ -47,4 +61,4 @@ else:
         raise RuntimeError(f"allocations cannot be counted: {reason()}")
 
 
-__all__ = ["available", "read", "read_all_threads", "reason", "start", "stop"]
+__all__ = ["available", "read", "read_all_threads", "read_peak", "reason", "start", "start_peak", "stop"]

@@ -498,7 +498,7 @@ static PyObject *heap_start(PyObject *Py_UNUSED(module), PyObject *argument) {
                                             "first");
         return NULL;
     }
-    receives_reports = reported_blocks_begin(block_reported, block_withdrawn);
+    receives_reports = reported_blocks_begin(REPORTS_FOR_HEAP, block_reported, block_withdrawn);
     rate = (double)bytes;
     exact = bytes == 1;
     dropped = 0;
@@ -594,7 +594,7 @@ static void forget_recording(void) {
 static PyObject *heap_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     if (!require_recording()) return NULL;
     recording = false;
-    reported_blocks_end();
+    reported_blocks_end(REPORTS_FOR_HEAP);
     for (int i = 0; i < LAYER_COUNT; i++)
         if (LAYERS[i]->installed) allocator_layer_remove(LAYERS[i]);
     forget_recording();

@@ -10,6 +10,7 @@
 #include "got.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 enum { NOT_TRACING = -2 }; /* tracemalloc's answer when it is off */
@@ -21,19 +22,25 @@ static void *(*real_dlsym)(void *, const char *);
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
 static GotPatches patches; /* under `guard` */
 static bool patching;      /* under `guard` */
-static BlockReported report;
-static BlockWithdrawn withdraw;
+static _Atomic(BlockReported) report[REPORT_USERS]; /* written under `guard` */
+static _Atomic(BlockWithdrawn) withdraw[REPORT_USERS];
 
 /* An extension may stop reporting when tracemalloc answers that it is off. */
 static int tracemalloc_status(int answer) { return answer == NOT_TRACING ? 0 : answer; }
 
 static int on_track(unsigned int domain, uintptr_t address, size_t size) {
-    report((void *)address, size);
+    for (int user = 0; user < REPORT_USERS; user++) {
+        BlockReported listener = atomic_load(&report[user]);
+        if (listener != NULL) listener((void *)address, size);
+    }
     return tracemalloc_status(real_track(domain, address, size));
 }
 
 static int on_untrack(unsigned int domain, uintptr_t address) {
-    withdraw((void *)address);
+    for (int user = 0; user < REPORT_USERS; user++) {
+        BlockWithdrawn listener = atomic_load(&withdraw[user]);
+        if (listener != NULL) listener((void *)address);
+    }
     return tracemalloc_status(real_untrack(domain, address));
 }
 
@@ -56,20 +63,33 @@ static void *on_dlsym(void *object, const char *name) {
     return real_dlsym(object, name);
 }
 
-bool reported_blocks_begin(BlockReported on_reported, BlockWithdrawn on_withdrawn) {
+static bool has_user(void) {
+    for (int user = 0; user < REPORT_USERS; user++) {
+        if (atomic_load(&report[user]) != NULL) return true;
+    }
+    return false;
+}
+
+bool reported_blocks_begin(ReportUser user, BlockReported on_reported, BlockWithdrawn on_withdrawn) {
     pthread_mutex_lock(&guard);
-    report = on_reported;
-    withdraw = on_withdrawn;
-    patching = got_patch(&patches, hooks, HOOK_COUNT);
+    if (!patching) patching = got_patch(&patches, hooks, HOOK_COUNT);
     bool begun = patching;
+    if (begun) {
+        atomic_store(&report[user], on_reported);
+        atomic_store(&withdraw[user], on_withdrawn);
+    }
     pthread_mutex_unlock(&guard);
     return begun;
 }
 
-void reported_blocks_end(void) {
+void reported_blocks_end(ReportUser user) {
     pthread_mutex_lock(&guard);
-    patching = false;
-    got_restore(&patches);
+    atomic_store(&report[user], NULL);
+    atomic_store(&withdraw[user], NULL);
+    if (patching && !has_user()) {
+        patching = false;
+        got_restore(&patches);
+    }
     pthread_mutex_unlock(&guard);
 }
 

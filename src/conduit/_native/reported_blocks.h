@@ -10,9 +10,12 @@
 typedef void (*BlockReported)(void *block, size_t size);
 typedef void (*BlockWithdrawn)(const void *block);
 
+/* The users, each with its own reports; a heap profile and a counting may run at the same time. */
+typedef enum { REPORTS_FOR_HEAP, REPORTS_FOR_COUNTS, REPORT_USERS } ReportUser;
+
 /* Pass reports on from now on. False: there is no memory, or the tables cannot be written; then no report arrives. */
-bool reported_blocks_begin(BlockReported on_reported, BlockWithdrawn on_withdrawn);
-void reported_blocks_end(void);
+bool reported_blocks_begin(ReportUser user, BlockReported on_reported, BlockWithdrawn on_withdrawn);
+void reported_blocks_end(ReportUser user);
 
 /* Around fork, in the parent; the second one in the child too. */
 void reported_blocks_before_fork(void);

@@ -73,6 +73,7 @@ class Measurement:
     shows_allocations: bool = False
     allocations: AllocationCount | None = None
     loop_ns: float = 0.0
+    timer_ns: float = 0.0
     metrics: Mapping[str, float] = field(default_factory=dict)
     log: tuple[str, ...] = ()
     warnings: tuple[MeasurementWarning, ...] = ()
@@ -83,7 +84,7 @@ class Measurement:
         own = self.metrics.get("ns/op")
         if own is not None:
             return own
-        return max(self.elapsed_ns / self.n - self.loop_ns, 0.0) if self.n > 0 else 0.0
+        return max(self.elapsed_ns / self.n - self.loop_ns - self.timer_ns, 0.0) if self.n > 0 else 0.0
 
     @property
     def megabytes_per_second(self) -> float:

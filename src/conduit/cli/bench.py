@@ -6,6 +6,7 @@ Exit status: 0 success; 1 a benchmark failed, a file could not be loaded or a ta
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from conduit.cli.against import declare_against, run_against_command, run_self_test
@@ -17,8 +18,10 @@ from conduit.cli.profiling import add_profile_flags, declare_page, profile_to_sh
 from conduit.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    from conduit.bench.against.seeds import SeedCheck
     from conduit.bench.run.measure import Options
     from conduit.bench.run.session import Plan, Session
     from conduit.bench.run.targets import Target
@@ -53,7 +56,10 @@ def flags() -> FlagSet:
     found.option(
         "cpu", "run with each of these numbers of processors", default=(), parse=_cpu_list, metavar="1,2"
     )
-    found.switch("benchmem", "print B/op and allocs/op")
+    found.switch(
+        "benchmem", "print B/op and allocs/op (of the same code they differ between minor versions of Python)"
+    )
+    found.switch("peakmem", "print peak-B/op, the most memory that an operation holds at once")
     found.switch("bytecodes", "print bytecodes/op")
     found.switch("short", "tell benchmarks to be short (b.short)")
     found.switch("v", "print each name when it starts, and every log line")
@@ -116,8 +122,9 @@ def run(arguments: list[str]) -> int:
         results = Results(stream, keeps_copy=parsed["o"] is not None or bool(parsed["save"]))
         sink = JsonSink(results.write) if parsed["json"] else TextSink(results.write)
         transcript = Transcript(sink, verbose=parsed["v"])
-        session = Session(plan, transcript, results.progress.show)
-        passed = session.run(surroundings(parsed))
+        with _count_check(plan) as check:
+            session = Session(plan, transcript, results.progress.show, check)
+            passed = session.run(surroundings(parsed))
         if not parsed["count"]:
             _say("-count=0: nothing was measured")
         if passed and session.has_run_nothing:
@@ -133,6 +140,23 @@ def run(arguments: list[str]) -> int:
     if shown is not None:
         show_page(shown, parsed)
     return 0 if passed else 1
+
+
+@contextmanager
+def _count_check(plan: Plan) -> Iterator[SeedCheck | None]:
+    """The check of allocation counts in other processes, where they are counted and have seeds of their own."""
+    if plan.listed is not None or plan.is_isolated or not plan.options.counts_allocations:
+        yield None
+        return
+    from contextlib import closing
+
+    from conduit.bench.against.seeds import SeedCheck
+
+    if not SeedCheck.is_useful():
+        yield None
+        return
+    with closing(SeedCheck(short=plan.options.short, threads=plan.options.threads)) as check:
+        yield check
 
 
 def _say(text: str) -> None:
@@ -215,6 +239,7 @@ def _options(parsed: Parsed) -> Options:
         gc_mode=parsed["gc"],
         counts_allocations=parsed["benchmem"] or parsed["check"],
         counts_bytecodes=parsed["bytecodes"],
+        counts_peak=parsed["peakmem"],
         subtracts_loop=parsed["subtract-loop"],
         short=parsed["short"],
         fail_fast=parsed["failfast"],

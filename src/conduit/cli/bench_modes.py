@@ -37,6 +37,7 @@ EFFECTIVE: dict[Mode, frozenset[str]] = {
             "count",
             "cpu",
             "benchmem",
+            "peakmem",
             "bytecodes",
             "short",
             "v",

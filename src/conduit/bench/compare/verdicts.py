@@ -28,7 +28,7 @@ Grade = Literal["noise", "minor", "moderate", "major", "faster", "verify", "same
 """`same`: no significant difference; `undecided`: too few samples to decide; `unknown`: the unit does not say which direction is better."""
 
 SEVERITY: tuple[Grade, ...] = ("minor", "moderate", "major")
-DETERMINISTIC_UNITS = frozenset({"B/op", "allocs/op", "bytecodes/op"})
+DETERMINISTIC_UNITS = frozenset({"B/op", "allocs/op", "bytecodes/op", "peak-B/op"})
 
 WORDS: dict[Grade, str] = {
     "noise": "noise",

@@ -30,8 +30,14 @@ if TYPE_CHECKING:
     class AllocationCounter(Protocol):
         """`conduit._native.allocations`: (requests, bytes) since the start, the reading's own objects left out."""
 
-        def start(self) -> None:
-            """Begin at zero."""
+        def start(self) -> bool:
+            """Begin at zero; return whether memory that extensions report is counted, too."""
+
+        def start_peak(self) -> None:
+            """Measure the peak from the memory held now."""
+
+        def read_peak(self) -> int:
+            """Return the most bytes held at once since `start_peak`, above those held then."""
 
         def stop(self) -> None:
             """End counting."""
@@ -74,11 +80,15 @@ class CountingBenchmark(Benchmark):
     outside such a loop.
     """
 
-    __slots__ = ("_opened", "_read", "bytes", "requests", "turns")
+    __slots__ = ("_counter", "_opened", "_read", "bytes", "peak", "peaks", "requests", "turns")
 
-    def __init__(self, name: str, n: int, read: Callable[[], Reading], **settings: object) -> None:
+    def __init__(self, name: str, n: int, counter: AllocationCounter, **settings: object) -> None:
         super().__init__(name, n, **settings)  # type: ignore[arg-type]
-        self._read = read
+        self._counter = counter
+        # Of all threads: an operation that hands work to a pool allocates there.
+        self._read = counter.read_all_threads
+        self.peak: int = 0
+        self.peaks: list[int] = []
         self._opened: Reading = (0, 0)
         self.requests: int = 0
         self.bytes: int = 0
@@ -93,15 +103,16 @@ class CountingBenchmark(Benchmark):
         left = self.n
         try:
             while left:
-                self.requests = self.bytes = 0
+                self.requests = self.bytes = self.peak = 0
                 if self._running:
-                    self._opened = self._read()
+                    self._open_reading()
                 yield
                 left -= 1
                 if self._running:
                     self._close_reading()
                 self.turns.append(self.requests)
                 self.turns.append(self.bytes)
+                self.peaks.append(self.peak)
         finally:
             self._running = False
             self._leave_loop(left)
@@ -110,7 +121,7 @@ class CountingBenchmark(Benchmark):
         """Start the clock, and last of all the count."""
         if not self._running:
             super().start_timer()
-            self._opened = self._read()
+            self._open_reading()
 
     def stop_timer(self) -> None:
         """Stop the count first, then the clock."""
@@ -118,23 +129,45 @@ class CountingBenchmark(Benchmark):
             self._close_reading()
             super().stop_timer()
 
+    def _open_reading(self) -> None:
+        self._counter.start_peak()
+        self._opened = self._read()
+
     def _close_reading(self) -> None:
         closed = self._read()
+        peak = self._counter.read_peak()  # before the numbers below take memory themselves
         self.requests += closed[0] - self._opened[0]
         self.bytes += closed[1] - self._opened[1]
+        self.peak = max(self.peak, peak)
 
     def _forget_readings(self) -> None:
         super()._forget_readings()
         self.requests = 0
         self.bytes = 0
+        self.peak = 0
         self.turns.clear()
+        self.peaks.clear()
+
+
+def count_peak(run: Callable[[int], CountingBenchmark], cpu_ns_per_op: float) -> int:
+    """Return the most bytes that one operation holds at once, above those held before it."""
+    n = _number_of_turns(cpu_ns_per_op)
+    counted = run(n)
+    if counted.peaks:
+        [(common, _)] = Counter(counted.peaks[max(1, n // 4) :]).most_common(1)
+        return common
+    return run(1).peak
+
+
+def _number_of_turns(cpu_ns_per_op: float) -> int:
+    return max(2, min(int(BUDGET_NS / max(cpu_ns_per_op, 1.0)), MAX_TURNS))
 
 
 def count_allocations(
     run: Callable[[int], CountingBenchmark], cpu_ns_per_op: float
 ) -> tuple[AllocationCount, tuple[MeasurementWarning, ...]]:
     """Count one operation; `run(n)` does n iterations in a new `CountingBenchmark` and returns it."""
-    n = max(2, min(int(BUDGET_NS / max(cpu_ns_per_op, 1.0)), MAX_TURNS))
+    n = _number_of_turns(cpu_ns_per_op)
     counted = run(n)
     if counted.turns:
         warm_up = max(1, n // 4)

@@ -87,6 +87,9 @@ class Benchmark:
         "_opened_cpu_ns",
         "_opened_ns",
         "_running",
+        "_stopped_at_ns",
+        "_stopped_ns",
+        "_stops",
         "has_children",
         "is_parallel",
         "log_lines",
@@ -129,6 +132,9 @@ class Benchmark:
         self._closed_cpu_ns = 0
         self._opened_ns = 0
         self._opened_cpu_ns = 0
+        self._stops = 0
+        self._stopped_at_ns = 0
+        self._stopped_ns = 0
 
     # The timer.
 
@@ -159,6 +165,8 @@ class Benchmark:
         """Start the timer, or resume it after `stop_timer`. It is running when the function is called."""
         if not self._running:
             self._running = True
+            if self._stopped_at_ns:
+                self._stopped_ns += perf_counter_ns() - self._stopped_at_ns
             self._opened_cpu_ns = process_time_ns()
             self._opened_ns = perf_counter_ns()
 
@@ -169,6 +177,8 @@ class Benchmark:
             self._running = False
             self._closed_ns += now_ns - self._opened_ns
             self._closed_cpu_ns += process_time_ns() - self._opened_cpu_ns
+            self._stops += 1
+            self._stopped_at_ns = now_ns
 
     def reset_timer(self) -> None:
         """Discard time, allocations and metrics so far; a running timer keeps running."""
@@ -182,12 +192,25 @@ class Benchmark:
     def _forget_readings(self) -> None:
         self._closed_ns = 0
         self._closed_cpu_ns = 0
+        self._stops = 0
+        self._stopped_at_ns = 0
+        self._stopped_ns = 0
 
     @property
     def elapsed_ns(self) -> int:
         """Wall time measured so far in this call, in nanoseconds."""
         running_ns = perf_counter_ns() - self._opened_ns if self._running else 0
         return self._closed_ns + running_ns
+
+    @property
+    def pauses(self) -> int:
+        """Number of times the timer was stopped and started again inside the measured time."""
+        return max(self._stops - 1, 0)
+
+    @property
+    def stopped_ns(self) -> int:
+        """Wall time between `stop_timer` and `start_timer` inside the measured time, in nanoseconds."""
+        return self._stopped_ns
 
     @property
     def cpu_ns(self) -> int:
@@ -263,8 +286,12 @@ class Benchmark:
                 f"{self.name}: b.run({name!r}) was not called in the first run; "
                 "a benchmark either measures or has sub-benchmarks, the same ones in every run"
             )
+        if not callable(function):
+            raise BenchmarkMisuseError(
+                f"{self.name}: b.run({name!r}, …): expected a benchmark function, got {function!r}"
+            )
         self.has_children = True
-        return self._children.run_child(self, name, function)
+        return self._children.run_child(self, str(name), function)
 
     def run_parallel(self, function: Callable[[Worker], Any], threads: int | None = None) -> None:
         """Distribute the `b.n` iterations over threads; each calls `function(worker)`, which loops `for _ in worker`.

@@ -18,6 +18,7 @@ from conduit.bench.run import allocations, bytecodes
 from conduit.bench.run.loop import Benchmark
 from conduit.bench.run.machine import Watch, processors
 from conduit.bench.run.parallel import chunk_size
+from conduit.errors import BenchmarkMisuseError
 
 if TYPE_CHECKING:
     import asyncio
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 MAX_ITERATIONS = 1_000_000_000
 FEW_ITERATIONS = 5
+MAX_WALL_FACTOR = 10
+"""A run takes at most this multiple of the goal, with the time in which the timer is stopped."""
 SPREAD = 0.10
 
 
@@ -52,6 +55,7 @@ class Options:
     gc_mode: GcMode = "off"
     counts_allocations: bool = False
     counts_bytecodes: bool = False
+    counts_peak: bool = False
     subtracts_loop: bool = False
     short: bool = False
     fail_fast: bool = False
@@ -84,17 +88,47 @@ def call(run: Run, benchmark: Benchmark) -> Benchmark:
 
     Raises what the function raises, and `BenchmarkMisuseError` where its loop was left early.
     """
+    if benchmark.n == 1:
+        require_benchmark_function(run.name, run.function)
     with _garbage_collector(run.options.gc_mode, benchmark):
         if inspect.iscoroutinefunction(run.function):
             _call_coroutine(run.function, benchmark)
         else:
             benchmark.start_timer()
             try:
-                run.function(benchmark)
+                returned = run.function(benchmark)
             finally:
                 benchmark.stop_timer()
+            if inspect.isawaitable(returned) or inspect.isgenerator(returned):
+                raise BenchmarkMisuseError(
+                    f"{run.name}: returned a {type(returned).__name__} that never ran; declare it with async def, "
+                    "without yield"
+                )
     benchmark.require_complete_loop()
     return benchmark
+
+
+def require_benchmark_function(name: str, function: BenchmarkFunction) -> None:
+    """Raise `BenchmarkMisuseError` for a function whose call would measure nothing, or that needs more than `b`."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise BenchmarkMisuseError(
+            f"{name}: is a generator, whose body never runs when it is called; write the loop without yield"
+        )
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return  # a built-in without a signature: its call will tell
+    kinds = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    )
+    needed = [p.name for p in parameters[1:] if p.kind in kinds and p.default is inspect.Parameter.empty]
+    if needed:
+        raise BenchmarkMisuseError(
+            f"{name}: needs {', '.join(needed)} besides b, which only pytest's fixtures give: run it with "
+            "pytest --bench, or declare the parameters with conduit.bench.parametrize"
+        )
 
 
 _loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("conduit_bench_loop", default=None)
@@ -158,12 +192,22 @@ def next_n(goal_ns: int, previous_n: int, previous_ns: int, last_n: int) -> int:
     return min(n, MAX_ITERATIONS)
 
 
-def _grow(run: Run, first: Benchmark, goal_ns: int, make: Callable[[int, Benchmark], Benchmark]) -> Benchmark:
+def _grow(first: Benchmark, goal_ns: int, make: Callable[[int, Benchmark], Benchmark]) -> Benchmark:
     last = first
     while last.elapsed_ns < goal_ns and last.n < MAX_ITERATIONS:
         n = next_n(goal_ns, last.n, last.elapsed_ns, last.n)
-        last = make(n, last)
+        affordable = affordable_n(goal_ns, last)
+        if affordable <= last.n:
+            break
+        last = make(min(n, affordable), last)
     return last
+
+
+def affordable_n(goal_ns: int, last: Benchmark) -> int:
+    """Return the iterations that take `MAX_WALL_FACTOR` times the goal with the time in which the timer is stopped."""
+    if not last.stopped_ns:
+        return MAX_ITERATIONS
+    return MAX_WALL_FACTOR * goal_ns * last.n // (last.elapsed_ns + last.stopped_ns)
 
 
 def measure(run: Run, first: Benchmark, processor_count: int) -> Measurement:
@@ -182,7 +226,7 @@ def measure(run: Run, first: Benchmark, processor_count: int) -> Measurement:
 
     first = _warm_up(run, first, again)
     if options.iterations is None:
-        final = _grow(run, first, options.goal_ns, again)
+        final = _grow(first, options.goal_ns, again)
     elif options.iterations == first.n and not (options.warm_up_ns or options.warm_up_iterations):
         final = first
     else:
@@ -197,10 +241,12 @@ def measure(run: Run, first: Benchmark, processor_count: int) -> Measurement:
         processed_bytes=final.processed_bytes,
         shows_allocations=final.shows_allocations,
         loop_ns=loop_ns,
+        timer_ns=final.pauses * timer_cost_ns() / final.n if final.pauses else 0.0,
         metrics=dict(final.metrics),
         warnings=tuple(disturbances),
     )
     measurement = _with_time_warnings(measurement, options)
+    measurement = _with_timer_warnings(measurement, final, options)
     counted = _with_counts(run, measurement, final)
     return replace(counted, log=tuple(run.log_lines))
 
@@ -209,7 +255,7 @@ def _warm_up(run: Run, first: Benchmark, again: Callable[[int, Benchmark], Bench
     if run.options.warm_up_iterations:
         again(run.options.warm_up_iterations, first)
     if run.options.warm_up_ns:
-        _grow(run, first, run.options.warm_up_ns, again)
+        _grow(first, run.options.warm_up_ns, again)
     return first
 
 
@@ -230,6 +276,49 @@ def loop_cost_ns() -> float:
         runs = [Run("BenchmarkEmptyLoop", empty, Options()) for _ in range(5)]
         _loop_cost.append(min(call(run, Benchmark(run.name, n)).elapsed_ns for run in runs) / n)
     return _loop_cost[0]
+
+
+_timer_cost: list[float] = []
+
+
+def timer_cost_ns() -> float:
+    """Return the time that `b.stop_timer()` and `b.start_timer()` add to an iteration, in nanoseconds; measured once."""
+    if not _timer_cost:
+
+        def pausing(b: Benchmark) -> None:
+            for _ in b:
+                b.stop_timer()
+                b.start_timer()
+
+        n = 5_000
+        runs = [Run("BenchmarkPauses", pausing, Options()) for _ in range(5)]
+        least = min(call(run, Benchmark(run.name, n)).elapsed_ns for run in runs) / n
+        _timer_cost.append(max(least - loop_cost_ns(), 0.0))
+    return _timer_cost[0]
+
+
+def _with_timer_warnings(measurement: Measurement, final: Benchmark, options: Options) -> Measurement:
+    warnings = list(measurement.warnings)
+    if measurement.timer_ns > measurement.elapsed_ns / measurement.n / 2:
+        warnings.append(
+            MeasurementWarning(
+                "timer-cost",
+                f"b.stop_timer and b.start_timer took {measurement.timer_ns:.0f} ns per operation, more than the "
+                "operation itself; this is subtracted, but uncertain",
+                "pause the timer around more work, or prepare the inputs before the loop",
+            )
+        )
+    whole_ns = final.elapsed_ns + final.stopped_ns
+    if options.iterations is None and final.elapsed_ns < options.goal_ns and final.stopped_ns:
+        warnings.append(
+            MeasurementWarning(
+                "stopped-timer",
+                f"the timer was stopped for {final.stopped_ns / whole_ns:.0%} of the run, so only "
+                f"{final.n} iteration{'s' * (final.n != 1)} fit in {MAX_WALL_FACTOR} times -benchtime",
+                "prepare the inputs before the loop, or give a number of iterations such as -benchtime=1000x",
+            )
+        )
+    return replace(measurement, warnings=tuple(warnings))
 
 
 def _with_time_warnings(measurement: Measurement, options: Options) -> Measurement:
@@ -275,8 +364,15 @@ def spread_warning(measurements: Sequence[Measurement]) -> MeasurementWarning | 
 
 def _with_counts(run: Run, measurement: Measurement, final: Benchmark) -> Measurement:
     options = run.options
-    if options.counts_allocations or final.shows_allocations:
+    if (
+        options.counts_allocations
+        or final.shows_allocations
+        or (options.counts_peak and allocations.unavailable_reason() is not None)
+    ):
         measurement = _with_allocations(run, measurement, final)
+    if options.counts_peak and allocations.unavailable_reason() is None:
+        metrics = {**measurement.metrics, "peak-B/op": float(count_peak(run, final))}
+        measurement = replace(measurement, metrics=metrics)
     if options.counts_bytecodes:
         metrics = {**measurement.metrics, "bytecodes/op": float(count_instructions(run))}
         measurement = replace(measurement, metrics=metrics)
@@ -291,18 +387,40 @@ def _with_allocations(run: Run, measurement: Measurement, final: Benchmark) -> M
         )
         return replace(measurement, warnings=(*measurement.warnings, warning))
     counted, warnings = count_allocations(run, final)
+    if run.options.iterations == 1 and final.n == 1 and not _warms_up(run.options):
+        warnings = (*warnings, _cold_time())
     return replace(measurement, allocations=counted, warnings=(*measurement.warnings, *warnings))
+
+
+def _warms_up(options: Options) -> bool:
+    return bool(options.warm_up_ns or options.warm_up_iterations)
+
+
+def _cold_time() -> MeasurementWarning:
+    return MeasurementWarning(
+        "cold-time",
+        "ns/op is of the first call, which may fill caches; B/op and allocs/op are of later calls",
+        "use -warmup=1x, or more iterations such as -benchtime=10x, for the time of later calls",
+    )
 
 
 def count_allocations(run: Run, final: Benchmark) -> tuple[AllocationCount, tuple[MeasurementWarning, ...]]:
     """Count what one operation allocates; `final` is a run that was timed. The counter has to be available."""
+    return allocations.count_allocations(_counting(run), final.cpu_ns / max(final.n, 1))
+
+
+def count_peak(run: Run, final: Benchmark) -> int:
+    """Return the most bytes that one operation holds at once. The counter has to be available."""
+    return allocations.count_peak(_counting(run), final.cpu_ns / max(final.n, 1))
+
+
+def _counting(run: Run) -> Callable[[int], allocations.CountingBenchmark]:
     counter = allocations.counter()
-    read = counter.read_all_threads if final.is_parallel else counter.read
 
     def count(n: int) -> allocations.CountingBenchmark:
         # A chunk a thread: what sharing costs is then the same in the short run and the long, and cancels.
         chunk = -(-n // run.threads)
-        benchmark = allocations.CountingBenchmark(run.name, n, read, chunk=chunk, **_quiet(run).settings())
+        benchmark = allocations.CountingBenchmark(run.name, n, counter, chunk=chunk, **_quiet(run).settings())
         counter.start()
         try:
             call(_quiet(run), benchmark)
@@ -310,7 +428,7 @@ def count_allocations(run: Run, final: Benchmark) -> tuple[AllocationCount, tupl
             counter.stop()
         return benchmark
 
-    return allocations.count_allocations(count, final.cpu_ns / max(final.n, 1))
+    return count
 
 
 def count_instructions(run: Run) -> int:

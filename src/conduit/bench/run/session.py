@@ -9,9 +9,9 @@ import threading
 import time
 import traceback
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from conduit.bench.names import NameFilter
 from conduit.bench.result import BenchmarkResult
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from conduit.bench.result import Measurement
+    from conduit.bench.result import Measurement, MeasurementWarning
     from conduit.bench.run.discover import BenchmarkFile
     from conduit.bench.run.events import Event
     from conduit.bench.run.loop import BenchmarkFunction
@@ -49,11 +49,25 @@ class Plan:
     listed: re.Pattern[str] | None = None
 
 
+class CountCheck(Protocol):
+    """Looks at a measurement's counts from outside this process."""
+
+    def check(self, file: BenchmarkFile, measurement: Measurement) -> MeasurementWarning | None:
+        """Return a warning about the counts, or None."""
+
+
 class Session:
     """Runs a plan, prints it as a transcript, and keeps every measurement."""
 
-    def __init__(self, plan: Plan, transcript: Transcript, show_progress: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        transcript: Transcript,
+        show_progress: Callable[[str], None],
+        count_check: CountCheck | None = None,
+    ) -> None:
         self._plan = plan
+        self._count_check = count_check
         self._transcript = transcript
         self._show_progress = show_progress
         self._names = NameFilter(plan.bench, plan.skip)
@@ -143,7 +157,7 @@ class Session:
         begin = time.perf_counter()
 
         def emit(event: Event) -> None:
-            self._take(file.package, event)
+            self._take(file.package, self._checked(file, event))
 
         try:
             passed = self._run_benchmarks(file, selected, emit)
@@ -182,6 +196,15 @@ class Session:
             if not passed and plan.options.fail_fast:
                 break
         return passed
+
+    def _checked(self, file: BenchmarkFile, event: Event) -> Event:
+        if self._count_check is None or not isinstance(event, Measured):
+            return event
+        warning = self._count_check.check(file, event.measurement)
+        if warning is None:
+            return event
+        warnings = (*event.measurement.warnings, warning)
+        return Measured(replace(event.measurement, warnings=warnings))
 
     def _take(self, package: str, event: Event) -> None:
         if isinstance(event, Started):

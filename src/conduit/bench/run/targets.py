@@ -155,7 +155,7 @@ def format_amount(unit: str, value: float | None) -> str:
 
 
 def _is_size(unit: str) -> bool:
-    return unit == "B/op" or unit.endswith("-B")
+    return unit.endswith(("B/op", "-B"))
 
 
 def judge(
@@ -186,7 +186,9 @@ def _judge_one(target: Target, result: BenchmarkResult, unavailable: Mapping[str
     if value is None:
         reason = unavailable.get(target.unit, f"the benchmark does not report {target.unit}")
         return Verdict(result.name, target, None, "not measured", reason)
-    return Verdict(result.name, target, value, target.grade(value))
+    varies = any(warning.code == "varying-counts" for warning in result.warnings)
+    reason = "varies between processes" if varies and target.unit in ("B/op", "allocs/op") else ""
+    return Verdict(result.name, target, value, target.grade(value), reason)
 
 
 def verdict_row(verdict: Verdict) -> list[str]:

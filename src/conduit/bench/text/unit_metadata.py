@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from conduit.bench.text.units import tidy_unit
 
-_BETTER = {"sec/op": -1, "B/s": 1, "B/op": -1, "allocs/op": -1, "bytecodes/op": -1}
+_BETTER = {
+    "sec/op": -1,
+    "B/s": 1,
+    "B/op": -1,
+    "allocs/op": -1,
+    "bytecodes/op": -1,
+    "instructions/op": -1,
+    "peak-B/op": -1,
+}
 
 
 class UnitMetadata:
