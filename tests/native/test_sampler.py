@@ -89,6 +89,8 @@ def test_ten_thousand_starts_and_stops_under_threads_leave_the_process_alive() -
 
 def test_memory_may_run_out_at_every_point() -> None:
     pytest.importorskip("_testcapi")
+    if hasattr(sys, "gettotalrefcount") and sys.version_info >= (3, 14):
+        pytest.skip("3.14's debug build aborts by itself where memory runs out (an assertion in _Py_Dealloc)")
     command = [sys.executable, "-m", "tests.native.starve"]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=PROJECT)
     assert answer.returncode == 0, answer.stderr

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import struct
 import time
+from opcode import opmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,6 +47,7 @@ _MAX_TABLE = 10_000_000
 _KIND_SHIFT = 2  # bits of a string's state before its width
 _REFERENCE = ~7  # from 3.14 on the low bits of a reference say how it is counted
 _ANY_OWNER = 256
+_NOP = bytes([opmap["NOP"], 0])
 _SYMBOLS = {"_PyRuntime", "Py_Version", "PyCode_Type"}
 
 
@@ -174,9 +176,22 @@ class Interpreter:
         (first_line,) = struct.unpack("<i", self._memory.read(address + at["code.first_line"], 4))
         (traceable,) = struct.unpack("<i", self._memory.read(address + at["code.first_traceable"], 4))
         code = _template.__code__.replace(
-            co_filename=filename, co_qualname=qualname, co_firstlineno=max(first_line, 0), co_linetable=table
+            co_filename=filename,
+            co_qualname=qualname,
+            co_firstlineno=max(first_line, 0),
+            co_linetable=table,
+            co_code=_NOP
+            * self._count_instructions(address),  # the line of an instruction beyond the code is undefined
         )
         return code, traceable * 2
+
+    def _count_instructions(self, code: int) -> int:
+        count = self._memory.pointer(
+            code + self._at["bytes.size"]
+        )  # where every object of variable size has its size
+        if not 0 < count < _MAX_TABLE:
+            raise _ChangedStackError
+        return count
 
     def _bytes(self, address: int) -> bytes:
         size = self._memory.pointer(address + self._at["bytes.size"])
