@@ -150,3 +150,21 @@ def test_a_benchmark_that_is_a_generator_fails_in_the_api_too() -> None:
 
     with pytest.raises((BenchmarkFailedError, BenchmarkMisuseError), match="is a generator"):
         benchmark(generator, benchtime="1x")
+
+
+def test_a_package_of_the_project_that_comes_from_elsewhere_is_named(
+    run_bench: Command,
+    project: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    installed = tmp_path_factory.mktemp("site")
+    for folder in (project / "src" / "shop", installed / "shop"):
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").touch()
+    text = "import shop\ndef bench_x(b):\n    for _ in b: pass\n"
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    answer = run_bench("-benchtime=1x", bench_a=text)
+    assert f"shop was imported from {installed / 'shop'}, not from {project}" in answer.stderr
+    monkeypatch.setenv("PYTHONPATH", str(project / "src"))
+    assert "was imported from" not in run_bench("-benchtime=1x", bench_a=text).stderr

@@ -123,7 +123,7 @@ def run(arguments: list[str]) -> int:
         sink = JsonSink(results.write) if parsed["json"] else TextSink(results.write)
         transcript = Transcript(sink, verbose=parsed["v"])
         with _count_check(plan) as check:
-            session = Session(plan, transcript, results.progress.show, check)
+            session = Session(plan, transcript, results.progress.show, check, _say)
             passed = session.run(surroundings(parsed))
         if not parsed["count"]:
             _say("-count=0: nothing was measured")

@@ -151,3 +151,19 @@ def _execute(name: str, path: Path) -> ModuleType:
         sys.modules.pop(name, None)
         raise
     return module
+
+
+def packages_from_elsewhere(root: Path) -> list[tuple[str, Path]]:
+    """Return the packages of a project that were imported from outside it, with the folder they came from.
+
+    A project with its code in `src` that is not installed, or an older version of it in the environment, would be
+    measured in place of the working copy.
+    """
+    found = []
+    for folder in (root / "src", root):
+        for initial in sorted(folder.glob("*/__init__.py")):
+            module = sys.modules.get(initial.parent.name)
+            loaded = getattr(module, "__file__", None)
+            if loaded and not Path(loaded).resolve().is_relative_to(root.resolve()):
+                found.append((initial.parent.name, Path(loaded).parent))
+    return found

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from conduit.bench.names import NameFilter
 from conduit.bench.result import BenchmarkResult
-from conduit.bench.run.discover import PATTERN, load
+from conduit.bench.run.discover import PATTERN, load, packages_from_elsewhere
 from conduit.bench.run.events import Ended, Measured, Started
 from conduit.bench.run.machine import machine_warnings
 from conduit.bench.run.measure import Options
@@ -65,7 +65,9 @@ class Session:
         transcript: Transcript,
         show_progress: Callable[[str], None],
         count_check: CountCheck | None = None,
+        notify: Callable[[str], None] = lambda text: None,
     ) -> None:
+        self._notify = notify
         self._plan = plan
         self._count_check = count_check
         self._transcript = transcript
@@ -124,6 +126,12 @@ class Session:
                 raise
             except BaseException as error:
                 self._refuse(file, error)
+        for root in dict.fromkeys(file.root for file, _ in loaded):
+            for name, folder in packages_from_elsewhere(root):
+                self._notify(
+                    f"{name} was imported from {folder}, not from {root}: to measure the working copy, install it "
+                    "with pip install -e . or set PYTHONPATH"
+                )
         for path in self._plan.paths:
             # A folder of the command line without any benchmark file, as Go says it of a package.
             if not any(_is_under(file.path, path) for file in self._plan.files):
