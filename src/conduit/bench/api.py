@@ -34,11 +34,11 @@ def benchmark(
 ) -> BenchmarkResult:
     """Measure a function, as `testing.Benchmark` does in Go.
 
-    `function` is a benchmark function, which takes `b` and loops `for _ in b`; or one that takes nothing, which is
-    then the operation itself and is called in such a loop. Either may be `async`. `benchtime` is a time or a number
-    of iterations (`"300ms"`, `"1000x"`), `count` the number of repetitions, at least 1.
+    `function` is a benchmark function, which takes `b` and loops `for _ in b`, or takes no argument and is the
+    operation itself. Either may be `async`. `benchtime` is a time or a number of iterations (`"300ms"`, `"1000x"`),
+    `count` the number of repetitions, at least 1.
 
-    Raises `BenchmarkFailedError` where the function raises, fails or skips, `BenchmarkMisuseError` where it has
+    Raises `BenchmarkFailedError` if the function raises, fails or skips, `BenchmarkMisuseError` if it has
     sub-benchmarks, and `ValueError` for a wrong argument.
     """
     if count < 1:
@@ -60,7 +60,10 @@ def benchmark(
 
 
 def read_benchtime(text: str) -> tuple[int, int | None]:
-    """A `-benchtime`: (nanoseconds, None) for a time, (0, iterations) for `1000x`. Raises `ValueError` as Go says it."""
+    """Parse a `-benchtime`: (nanoseconds, None) for a time, (0, iterations) for `1000x`.
+
+    Raises `ValueError` with Go's message.
+    """
     if text.endswith("x"):
         digits = text[:-1]
         if not (digits.isascii() and digits.isdigit() and int(digits) > 0):

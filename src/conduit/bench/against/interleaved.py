@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from conduit.bench.compare.verdicts import Grade
     from conduit.bench.statistics.paired import PairedSummary
 
-BATCH_NS = 3_000_000  # shorter than a scheduler's time slice: on a busy machine some batches still have a core to themselves
+BATCH_NS = 3_000_000
+"""Shorter than a scheduler's time slice: on a busy machine some batches still have a core to themselves."""
 MAX_BATCHES = 20
 MIN_BATCHES = 3
 TURN_NS = 2 * MAX_BATCHES * BATCH_NS
@@ -154,7 +155,7 @@ class AgainstResult:
     notes: list[str] = field(default_factory=list)
 
     def rows(self, gates: Gates) -> list[AgainstRow]:
-        """Return every benchmark's times and counts with their verdicts. The times are one family, so are varying counts."""
+        """Return times and counts with their verdicts. All times are one family, and so are the varying counts."""
         timed = [benchmark for benchmark in self.benchmarks if benchmark.pairs]
         varying = sum(varies(pairs) for benchmark in timed for pairs in benchmark.counts.values())
         rows = []

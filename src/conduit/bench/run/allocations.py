@@ -206,7 +206,8 @@ def _irregular(common: AllocationCount, others: list[AllocationCount], turns: in
     more = sum(other.bytes - common.bytes for other in others)
     return MeasurementWarning(
         "irregular-allocations",
-        f"in {len(others)} of {turns} allocation-counting runs, {abs(more)} {'extra' if more >= 0 else 'fewer'} bytes were allocated; they are excluded",
+        f"in {len(others)} of {turns} allocation-counting runs, {abs(more)} {'extra' if more >= 0 else 'fewer'} bytes "
+        "were allocated; they are excluded",
         "look for something that outlives the operation and grows, such as a cache or a list, or for random data",
     )
 

@@ -282,7 +282,7 @@ _timer_cost: list[float] = []
 
 
 def timer_cost_ns() -> float:
-    """Return the time that `b.stop_timer()` and `b.start_timer()` add to an iteration, in nanoseconds; measured once."""
+    """Return the nanoseconds that `b.stop_timer()` and `b.start_timer()` add to an iteration; measured once."""
     if not _timer_cost:
 
         def pausing(b: Benchmark) -> None:

@@ -53,7 +53,7 @@ class Runner:
         self.has_measured: bool = False
 
     def run_benchmark(self, name: str, function: BenchmarkFunction) -> bool:
-        """Run a top-level benchmark where the filter means it; return False where it or a sub-benchmark failed."""
+        """Run a top-level benchmark if it is selected; return False if it or a sub-benchmark failed."""
         match = self.names.match(name)
         if not match.matches or self._stops_here():
             return True
@@ -158,7 +158,7 @@ def _refuse_nested_event_loop(name: str, function: BenchmarkFunction) -> None:
 
 
 def attempt(run: Run, work: Callable[[], object]) -> Literal["done", "failed", "skipped"]:
-    """Do the work and says how it ended; what goes wrong is written into the benchmark's log. Lets Ctrl-C and time-outs through."""
+    """Run `work` and return how it ended; failures go to the benchmark's log. Ctrl-C and time-outs propagate."""
     try:
         work()
     except BenchmarkSkipped:
@@ -178,7 +178,7 @@ def attempt(run: Run, work: Callable[[], object]) -> Literal["done", "failed", "
 
 
 def traceback_lines(error: BaseException) -> list[str]:
-    """The error's traceback, without the frames of the harness and of importing at its top, indented as log lines are."""
+    """Return an error's traceback as log lines, without the outer frames of the harness and of importing."""
     frames: TracebackType | None = error.__traceback__
     while frames is not None and _is_above_the_benchmark(frames.tb_frame.f_code.co_filename):
         frames = frames.tb_next
@@ -192,7 +192,7 @@ def _is_above_the_benchmark(filename: str) -> bool:
 
 @contextmanager
 def _only_processors(count: int | None) -> Iterator[None]:
-    """Lend this thread, and those it starts, to the first `count` of the processors it may use."""
+    """Restrict this thread, and those it starts, to the first `count` of its processors."""
     if count is None or not hasattr(os, "sched_setaffinity"):
         yield
         return

@@ -122,7 +122,7 @@ def _read_limit(path: str, unit: str, value: object) -> float:
 
 
 def parse_amount(unit: str, value: object) -> float:
-    """An amount of a unit as configurations write it: `"10ms"` for ns/op, `"2kB"` for B/op and `…-B`, else `3`, `"3 allocs"`.
+    """Return an amount from a configuration: `"10ms"` for ns/op, `"2kB"` for B/op and `…-B`, else `3`, `"3 allocs"`.
 
     Raises `ValueError` for anything else.
     """
