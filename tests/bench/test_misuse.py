@@ -7,9 +7,17 @@ from pathlib import Path
 import pytest
 
 from conduit._native import available
-from conduit.bench.result import BenchmarkFailedError
+from conduit.bench.result import BenchmarkFailedError, Measurement
 from conduit.bench.run.loop import Benchmark
-from conduit.bench.run.measure import MAX_WALL_FACTOR, Options, Run, affordable_n, call, measure
+from conduit.bench.run.measure import (
+    MAX_WALL_FACTOR,
+    Options,
+    Run,
+    _with_timer_warnings,
+    affordable_n,
+    call,
+    measure,
+)
 from conduit.errors import BenchmarkMisuseError
 from tests.bench.commands import Command
 
@@ -60,12 +68,20 @@ def paused(b: Benchmark) -> None:
         b.start_timer()
 
 
-def test_the_cost_of_pausing_the_timer_is_subtracted_and_its_share_told() -> None:
+def test_the_cost_of_pausing_the_timer_is_subtracted() -> None:
     run = Run("BenchmarkPaused", paused, Options(iterations=2000))
+    final = call(run, Benchmark(run.name, 50))
+    assert final.pauses == 50
     measurement = measure(run, call(run, Benchmark(run.name, 1)), 1)
     assert measurement.timer_ns > 0
     assert measurement.ns_per_op < measurement.elapsed_ns / measurement.n
-    assert "timer-cost" in [warning.code for warning in measurement.warnings]
+
+
+@pytest.mark.parametrize(("timer_ns", "codes"), [(60.0, ["timer-cost"]), (40.0, [])])
+def test_a_timer_that_costs_more_than_the_operation_is_told(timer_ns: float, codes: list[str]) -> None:
+    measurement = Measurement("BenchmarkX", 1, 10, 1000, timer_ns=timer_ns)
+    found = _with_timer_warnings(measurement, Benchmark("BenchmarkX", 10), Options(iterations=10))
+    assert [warning.code for warning in found.warnings] == codes
 
 
 def test_a_loop_without_pauses_has_nothing_subtracted() -> None:
