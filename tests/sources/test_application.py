@@ -243,3 +243,94 @@ def test_the_collector_parses_on_python_3_9_and_imports_nothing_of_conduit() -> 
             {name.partition(".")[0] for name in absolute} - set(sys.stdlib_module_names) - set(FRAMEWORKS)
         )
         assert not outside, (file.name, outside)
+
+
+WRAPPED = """
+import functools
+from flask import Flask
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+flask_app, second, inner, app = Flask("one"), Flask("two"), FastAPI(), FastAPI()
+
+
+@flask_app.before_request
+def check(): ...
+
+
+@flask_app.get("/a")
+def a(): ...
+
+
+@second.post("/b")
+def b(): ...
+
+
+@inner.get("/c")
+def c(): ...
+
+
+class Wsgi:
+    def __init__(self, application):
+        self.application = application
+
+    async def __call__(self, scope, receive, send): ...
+
+
+class Foreign:
+    async def __call__(self, scope, receive, send): ...
+
+
+def logged(application):
+    async def inside(scope, receive, send):
+        await application(scope, receive, send)
+
+    return inside
+
+
+both = DispatcherMiddleware(ProxyFix(flask_app.wsgi_app), {"/second": second, "/odd": Foreign()})
+app.mount("/wsgi", Wsgi(ProxyFix(flask_app.wsgi_app)))
+app.mount("/both", Wsgi(both))
+app.mount("/cors", CORSMiddleware(inner, allow_origins=["*"]))
+app.mount("/logged", logged(inner))
+app.mount("/foreign", Foreign())
+wrapped = CORSMiddleware(logged(app), allow_origins=["*"])
+"""
+
+
+def own_routes(metadata: Metadata) -> dict[str, tuple[str, ...]]:
+    return {
+        f"{route.method} {route.path}": route.middleware
+        for route in metadata.routes
+        if route.handler.startswith("app:")
+    }
+
+
+def test_mounted_applications_are_found_behind_wrappers_with_what_runs_before_them(tmp_path: Path) -> None:
+    found = collect(write_app(tmp_path, WRAPPED))
+    assert own_routes(found) == {
+        "GET /wsgi/a": ("Wsgi", "ProxyFix", "check"),
+        "GET /both/a": ("Wsgi", "ProxyFix", "check"),
+        "POST /both/second/b": ("Wsgi",),
+        "GET /cors/c": ("CORSMiddleware",),
+        "GET /logged/c": ("logged.<locals>.inside",),
+    }
+    assert {mount.path: (mount.kind, mount.application) for mount in found.mounts} == {
+        "/wsgi": ("application", "flask.app:Flask"),
+        "/both": ("application", "werkzeug.middleware.dispatcher:DispatcherMiddleware"),
+        "/both/second": ("application", "flask.app:Flask"),
+        "/both/odd": ("foreign", "app:Foreign"),
+        "/cors": ("application", "fastapi.applications:FastAPI"),
+        "/logged": ("application", "fastapi.applications:FastAPI"),
+        "/foreign": ("foreign", "app:Foreign"),
+    }
+
+
+@pytest.mark.parametrize(("app", "number"), [("wrapped", 5), ("both", 2)])
+def test_an_application_behind_wrappers_or_a_dispatcher_is_read_to_the_end(
+    app: str, number: int, tmp_path: Path
+) -> None:
+    found = collect(write_app(tmp_path, WRAPPED), f"app:{app}")
+    assert (len(own_routes(found)), found.errors) == (number, ())

@@ -11,6 +11,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from .applications import Applications
 from .document import Document, drop_implied_head, unique_route_ids
 from .loading import LoadingError, load
 from .locations import Locations
@@ -107,52 +108,31 @@ class Session:
                 self._source("sqlmodel", "", api.sqlmodel_version)
 
     def _collect_app(self, app: Any, models: PydanticModels, name: str) -> None:
-        from .asgi.api import open_fastapi, open_starlette
-        from .flask.routes import open_flask
-
-        starlette, flask = open_starlette(), open_flask()
-
-        def is_known(thing: Any) -> bool:
-            asgi = starlette is not None and _is_asgi_router(thing, starlette)
-            return asgi or (flask is not None and isinstance(thing, flask.Flask))
-
-        app = self._unwrap(app, is_known)
-        if starlette is not None and _is_asgi_router(app, starlette):
-            from .asgi.routes import AsgiRoutes
-
-            fastapi = open_fastapi()
-            is_fastapi = fastapi is not None and isinstance(app, fastapi.FastAPI)
-            self._source("fastapi", name, fastapi.version) if is_fastapi else self._source(
-                "starlette", name, starlette.version
-            )
-            with self._part("routes of " + (name or type(app).__name__)):
-                AsgiRoutes(starlette, fastapi, self.document, models).collect(app)
-            if len(self.document.routes) < 5 and not self.document.resources:
-                self.notes.append(
-                    "the application has hardly any routes; if it adds them at start-up, use --lifespan"
-                )
-        elif flask is not None and isinstance(app, flask.Flask):
-            from .flask.routes import FlaskRoutes
-
-            self._source("flask", name, flask.version)
-            with self._part("routes of " + (name or type(app).__name__)):
-                FlaskRoutes(flask, self.document).collect(app)
-        else:
+        applications = Applications(self.document, models)
+        found, wrappers = applications.unwrap(app)
+        kind = applications.kind(found)
+        if not kind:
             self._unknown_app(app, name)
+            return
+        self.document.middleware += applications.wrapper_names(wrappers)
+        with self._part("routes of " + (name or type(found).__name__)):
+            if kind == "dispatcher":
+                applications.enter_dispatcher(found, "", "", [], 0)
+                return
+            self._source(kind, name, applications.version(kind))
+            if kind == "flask":
+                from .flask.routes import FlaskRoutes
 
-    def _unwrap(self, app: Any, is_known: Any) -> Any:
-        """The application below the middleware objects around it, whose names go to the document; else the app itself."""
-        names: list[str] = []
-        seen: dict[int, Any] = {}
-        found = app
-        while found is not None and id(found) not in seen:
-            if is_known(found):
-                self.document.middleware += names
-                return found
-            seen[id(found)] = found
-            names.append(type(found).__qualname__)
-            found = _inside(found)
-        return app
+                FlaskRoutes(applications.flask, self.document).collect(found)
+            else:
+                from .asgi.routes import AsgiRoutes
+
+                starlette, fastapi = applications.starlette, applications.fastapi
+                AsgiRoutes(starlette, fastapi, self.document, models, applications).collect(found)
+        if kind != "flask" and len(self.document.routes) < 5 and not self.document.resources:
+            self.notes.append(
+                "the application has hardly any routes; if it adds them at start-up, use --lifespan"
+            )
 
     def _unknown_app(self, app: Any, name: str) -> None:
         if type(app).__module__.partition(".")[0] == "django":
@@ -188,19 +168,6 @@ class Session:
                     self.locations.shown(path).encode() + b"\0" + hashlib.sha256(file.read()).digest()
                 )
         return digest.hexdigest()
-
-
-def _is_asgi_router(app: Any, starlette: Any) -> bool:
-    return isinstance(app, (starlette.Starlette, starlette.Router))
-
-
-def _inside(app: Any) -> Any:
-    """What a wrapper holds: an ASGI or WSGI middleware keeps the application it wraps under one of these names."""
-    for name in ("app", "wsgi_app", "application", "asgi_app", "other_asgi_app", "__wrapped__"):
-        inner = static(app, name)
-        if inner is not None and inner is not app:
-            return inner
-    return None
 
 
 def _module_of(thing: Any) -> str:

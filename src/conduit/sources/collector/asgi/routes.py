@@ -16,6 +16,7 @@ from ..handlers import decorator_steps, named_resources, step, step_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..applications import Applications
     from ..document import Document
     from ..pydantic.models import PydanticModels
 
@@ -25,7 +26,15 @@ _DEEPEST_MOUNT = 50
 class AsgiRoutes:
     """Walks one application. `starlette` and `fastapi` are what `fastapi_api` opened; `fastapi` may be `None`."""
 
-    def __init__(self, starlette: Any, fastapi: Any, document: Document, models: PydanticModels) -> None:
+    def __init__(
+        self,
+        starlette: Any,
+        fastapi: Any,
+        document: Document,
+        models: PydanticModels,
+        applications: Applications,
+    ) -> None:
+        self.applications = applications
         self.starlette = starlette
         self.fastapi = fastapi
         self.document = document
@@ -36,6 +45,12 @@ class AsgiRoutes:
         self.document.middleware += [step_text(found) for found in self._application_middleware(app)]
         self._add_lifecycle(app)
         self._walk(app, "", "", [], 0)
+
+    def collect_mounted(
+        self, app: Any, path: str, host: str, above: list[dict[str, Any]], depth: int
+    ) -> None:
+        """Add the routes of an application mounted below `path`; `above` is what a request passes before it."""
+        self._walk(app, path, host, [*above, *self._application_middleware(app)], depth)
 
     def _application_middleware(self, app: Any) -> list[dict[str, Any]]:
         steps = []
@@ -82,20 +97,11 @@ class AsgiRoutes:
 
     def _enter(self, mount: Any, path: str, host: str, above: list[dict[str, Any]], depth: int) -> None:
         inner = getattr(mount, "_base_app", None) or mount.app
-        kind = self._mount_kind(inner)
-        record = {"path": path or "/", "kind": kind, "application": qualified_name(inner)}
-        self.document.mounts.append(put(record, name=mount.name or "", host=host))
         if depth > _DEEPEST_MOUNT:
             self.document.add_error("fastapi", f"mounts are nested deeper than {_DEEPEST_MOUNT} at {path}")
             return
-        if kind == "application":
-            steps = [*above, *self._wrapping(mount.app, inner), *self._application_middleware(inner)]
-            self._walk(inner, path, host, steps, depth + 1)
-
-    def _mount_kind(self, inner: Any) -> str:
-        if self.starlette.StaticFiles is not None and isinstance(inner, self.starlette.StaticFiles):
-            return "static"
-        return "application" if isinstance(getattr(inner, "routes", None), (list, tuple)) else "foreign"
+        steps = [*above, *self._wrapping(mount.app, inner)]
+        self.applications.mount(inner, path, host, steps, depth, mount.name or "")
 
     def _wrapping(self, outer: Any, inner: Any) -> list[dict[str, Any]]:
         """The middleware objects between what is mounted or routed to and what it wraps: each holds the next as `app`."""

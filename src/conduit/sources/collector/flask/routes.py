@@ -55,6 +55,22 @@ class FlaskRoutes:
         self.document.middleware += [own_name(f) for f in self._functions(app, "before_request_funcs", None)]
         self._add_wrappers(app)
         self._add_hooks(app)
+        self._add_rules(app)
+
+    def collect_mounted(self, app: Any, path: str, host: str, above: list[dict[str, Any]]) -> None:
+        """Add the rules of an application mounted below `path`; `above` is what a request passes before it."""
+        self.document.redactor.add(_secret_settings(app.config))
+        functions = self._functions(app, "before_request_funcs", None)
+        own = [step(self.document, function, own_name(function), "middleware") for function in functions]
+        first = len(self.document.routes)
+        self._add_rules(app)
+        for record in self.document.routes[first:]:
+            chain = [*above, *own, *record.get("details", {}).get("chain", ())]
+            record["path"] = path.rstrip("/") + record["path"]
+            put(record, middleware=[step_text(found) for found in chain])
+            with_details(record, chain=chain, host=host or record.get("details", {}).get("host", ""))
+
+    def _add_rules(self, app: Any) -> None:
         for position, rule in enumerate(app.url_map.iter_rules(), start=1):
             with self.document.attempt(f"flask rule {rule.rule}"):
                 self._add(app, rule, position)
