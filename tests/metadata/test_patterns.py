@@ -18,7 +18,7 @@ def test_a_middleware_that_nearly_all_write_routes_carry_is_told_with_those_that
     routes += [Route("delete", "/x", resource="X", line_number=7), Route("PUT", "/y", middleware=("log",))]
     routes += [Route("GET", f"/a{i}") for i in range(10)]
     patterns = by_name(Metadata(routes=tuple(routes)))
-    auth = patterns["write_routes_carry_authenticated"]
+    auth = patterns["write_routes_carry_auth"]
     assert auth.description == "40 of 42 write routes carry `auth`; 2 do not"
     assert (auth.frequency, auth.population, auth.category) == (40, 42, "authentication")
     assert auth.coverage == pytest.approx(40 / 42)
@@ -27,21 +27,35 @@ def test_a_middleware_that_nearly_all_write_routes_carry_is_told_with_those_that
         ("", 0, "PUT /y: [log]"),
     ]
     assert len(auth.examples) == 5
-    assert patterns["write_routes_carry_logged"].population == 42
+    assert patterns["write_routes_carry_log"].population == 42
     assert not any(name.startswith("read_routes") for name in patterns)
 
 
 def test_a_route_counts_once_and_a_framework_s_own_routes_do_not() -> None:
     own = [Route("POST", f"/{i}", middleware=("auth",)) for i in (1, 2, 3, 3)]
     foreign = [Route("POST", f"/admin{i}", details=RouteDetails(origin="framework")) for i in range(20)]
-    auth = by_name(Metadata(routes=tuple(own + foreign)))["write_routes_carry_authenticated"]
+    auth = by_name(Metadata(routes=tuple(own + foreign)))["write_routes_carry_auth"]
     assert auth.description == "all 3 write routes carry `auth`"
     assert auth.outliers == ()
 
 
-def test_what_every_request_passes_through_is_carried_by_every_route() -> None:
-    metadata = Metadata(routes=tuple(Route("GET", f"/{i}") for i in range(3)), middleware=("cors",))
-    assert by_name(metadata)["read_routes_carry_cors_enabled"].frequency == 3
+def test_the_middleware_of_the_whole_application_is_told_once_for_all_routes() -> None:
+    routes = [Route(method, f"/{i}") for i in range(3) for method in ("GET", "POST")]
+    found = by_name(Metadata(routes=tuple(routes), middleware=("gzip", "cors")))
+    assert list(found) == ["all_routes_pass_the_application_middleware"]
+    assert found["all_routes_pass_the_application_middleware"].template == "<route>: [gzip, cors]"
+    assert found["all_routes_pass_the_application_middleware"].frequency == 6
+
+
+def test_conventions_of_routes_are_named_by_the_words_of_the_middleware_itself() -> None:
+    chain = ("login_not_required", "log", "limit(3)", "limit(4)")
+    found = by_name(Metadata(routes=tuple(Route("POST", f"/{i}", middleware=chain) for i in range(4))))
+    assert sorted(found) == [
+        "write_routes_carry_limit_3",
+        "write_routes_carry_limit_4",
+        "write_routes_carry_log",
+        "write_routes_carry_login_not_required",
+    ]
 
 
 def test_a_choice_that_half_of_them_make_is_no_convention() -> None:

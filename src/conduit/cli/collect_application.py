@@ -37,7 +37,13 @@ def declare_application(flags: FlagSet) -> None:
         metavar="TEXT",
     )
     flags.option("root", "the project's folder", default=".", metavar="DIR")
-    flags.option("time-limit", "how long loading may take", default="60s", parse=_duration, metavar="TIME")
+    flags.option(
+        "time-limit",
+        "give up after this time without progress",
+        default="60s",
+        parse=_duration,
+        metavar="TIME",
+    )
 
 
 def _values(text: str) -> tuple[str, ...]:

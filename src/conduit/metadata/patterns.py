@@ -178,38 +178,71 @@ def _is_authentication(text: str) -> bool:
 
 
 def route_conventions(metadata: Metadata, options: PatternOptions) -> list[Pattern]:
-    """Return the middlewares that nearly all write routes, read routes, or routes carry."""
-    chains = {
-        (route.method, route.path): (route, _route_chain(route, metadata))
-        for route in metadata.routes
-        if route.origin != "framework"
-    }
-    patterns = []
+    """Return the middlewares that nearly all write or read routes carry, and once those of the whole application."""
+    routes = {(route.method, route.path): route for route in metadata.routes if route.origin != "framework"}
+    found = _application_convention(metadata.middleware, list(routes.values()), options)
+    whole = frozenset(metadata.middleware)
     for label, methods in (("write", WRITE_METHODS), ("read", READ_METHODS)):
-        concerned = [(route, chain) for route, chain in chains.values() if route.method.upper() in methods]
-        for middleware in dict.fromkeys(name for _, chain in concerned for name in chain):
-            followers = [_route_place(route, chain) for route, chain in concerned if middleware in chain]
-            others = [_route_place(route, chain) for route, chain in concerned if middleware not in chain]
-            patterns.append(
-                _pattern(
-                    options,
-                    kind=f"{label} routes",
-                    key=middleware,
-                    name=f"{label}_routes_carry_{_name_part(middleware)}",
-                    category=chain_category((middleware,)),
-                    description=_sentence(
-                        followers,
-                        others,
-                        f"{label} route",
-                        f"carry `{middleware}`",
-                        f"carries `{middleware}`",
-                    ),
-                    template=f"<{label} route>: {middleware}",
-                    followers=followers,
-                    others=others,
-                )
-            )
-    return [pattern for pattern in patterns if _is_convention(pattern, options)]
+        concerned = [route for route in routes.values() if route.method.upper() in methods]
+        counts = Counter(name for route in concerned for name in dict.fromkeys(route.middleware))
+        for middleware, count in counts.items():
+            if middleware not in whole and _may_be_convention(count, len(concerned), options):
+                found.append(_route_convention(label, middleware, concerned, metadata, options))
+    return [pattern for pattern in found if _is_convention(pattern, options)]
+
+
+def _may_be_convention(count: int, population: int, options: PatternOptions) -> bool:
+    return count >= options.minimum_frequency and count >= options.minimum_coverage * population
+
+
+def _application_convention(
+    middleware: tuple[str, ...], routes: list[Route], options: PatternOptions
+) -> list[Pattern]:
+    if not middleware or len(routes) < options.minimum_frequency:
+        return []
+    listed = ", ".join(middleware)
+    return [
+        _pattern(
+            options,
+            kind="all routes",
+            key="|".join(middleware),
+            name="all_routes_pass_the_application_middleware",
+            category=chain_category(middleware),
+            description=f"all {len(routes)} routes pass the application's {listed}",
+            template=f"<route>: [{listed}]",
+            followers=[_route_place(route, middleware) for route in routes],
+            others=[],
+        )
+    ]
+
+
+def _route_convention(
+    label: str, middleware: str, concerned: list[Route], metadata: Metadata, options: PatternOptions
+) -> Pattern:
+    occurrences = [
+        (middleware in route.middleware, _route_place(route, _route_chain(route, metadata)))
+        for route in concerned
+    ]
+    followers = [each for follows, each in occurrences if follows]
+    others = [each for follows, each in occurrences if not follows]
+    return _pattern(
+        options,
+        kind=f"{label} routes",
+        key=middleware,
+        name=f"{label}_routes_carry_{_snake(middleware)}",
+        category=chain_category((middleware,)),
+        description=_sentence(
+            followers, others, f"{label} route", f"carry `{middleware}`", f"carries `{middleware}`"
+        ),
+        template=f"<{label} route>: {middleware}",
+        followers=followers,
+        others=others,
+    )
+
+
+def _snake(middleware: str) -> str:
+    """Return the words of a middleware, with its parameters: `rate_limit(10)` is `rate_limit_10`."""
+    return re.sub(r"\W+", "_", middleware).strip("_")
 
 
 def _route_chain(route: Route, metadata: Metadata) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from conduit.errors import ConduitError
+from conduit.sources.progress import Progress
 
 if TYPE_CHECKING:
     import subprocess
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from conduit.metadata.schema import Metadata
 
 TIME_LIMIT_S = 60.0
-"""How long loading may take before it is given up."""
+"""How long loading may go on without using a CPU before it is given up; ten times as long in all."""
 
 _BOOTSTRAP = """\
 import importlib.util, sys
@@ -106,7 +107,7 @@ def collect_application(application: Application, time_limit_s: float = TIME_LIM
 def _ask(application: Application, time_limit_s: float) -> bytes:
     reader, writer = os.pipe()
     try:
-        process = _start(application, writer)
+        process, stacks = _start(application, writer)
     except OSError as error:
         os.close(reader)
         interpreter = application.python or sys.executable
@@ -116,30 +117,41 @@ def _ask(application: Application, time_limit_s: float) -> bytes:
     finally:
         os.close(writer)
     try:
-        return _read_answer(process, reader, application, time_limit_s)
+        watch = Progress(process.pid, stacks, application.root, time_limit_s)
+        return _read_answer(process, reader, application, watch)
     finally:
         os.close(reader)
+        os.close(stacks)
         _end(process)
 
 
-def _start(application: Application, writer: int) -> subprocess.Popen[bytes]:
+def _start(application: Application, writer: int) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the collecting process; returns it and the descriptor on which it reports its stack."""
     import json
     import subprocess
     from pathlib import Path
 
-    request = msgspec.structs.asdict(application) | {"result_fd": writer}
+    stacks, reporter = os.pipe()
+    request = msgspec.structs.asdict(application) | {"result_fd": writer, "stack_fd": reporter}
     collector = str(Path(__file__).resolve().parent / "collector")
     python = application.python or sys.executable
-    return subprocess.Popen(
-        # -B: nothing is written beside the project's files, not even compiled ones
-        [python, "-B", "-c", _BOOTSTRAP, collector, json.dumps(request)],
-        cwd=application.root,
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
-        pass_fds=[writer],
-        start_new_session=True,
-        env={**os.environ, "CONDUIT": "1"},
-    )
+    try:
+        process = subprocess.Popen(
+            # -B: nothing is written beside the project's files, not even compiled ones
+            [python, "-B", "-c", _BOOTSTRAP, collector, json.dumps(request)],
+            cwd=application.root,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
+            pass_fds=[writer, reporter],
+            start_new_session=True,
+            env={**os.environ, "CONDUIT": "1"},
+        )
+    except OSError:
+        os.close(stacks)
+        raise
+    finally:
+        os.close(reporter)
+    return process, stacks
 
 
 def _has_descriptor(stream: Any) -> bool:
@@ -150,21 +162,20 @@ def _has_descriptor(stream: Any) -> bool:
 
 
 def _read_answer(
-    process: subprocess.Popen[bytes], reader: int, application: Application, time_limit_s: float
+    process: subprocess.Popen[bytes], reader: int, application: Application, watch: Progress
 ) -> bytes:
-    import select
-    import time
+    from select import POLLIN, poll
 
-    deadline = time.monotonic() + time_limit_s
+    ready = poll()
+    ready.register(reader, POLLIN)
     received = bytearray()
     while not _is_whole(received):
-        remaining = deadline - time.monotonic()
-        ready = select.select([reader], [], [], max(remaining, 0))[0] if remaining > 0 else []
-        if not ready:
-            raise CollectingError(
-                f"{_named(application)} was not loaded within {time_limit_s:g} s; allow more with --time-limit, "
-                "or find out what it waits for at import"
-            )
+        if not ready.poll(watch.interval_s * 1000):
+            refusal = watch.check(_named(application))
+            if refusal:
+                raise CollectingError(refusal)
+            continue
+        watch.clear()
         part = os.read(reader, 1 << 20)
         if not part:
             status = process.wait(timeout=5)

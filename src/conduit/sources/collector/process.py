@@ -9,8 +9,10 @@ of the application cannot hold it back.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
+import signal
 import sys
 import traceback
 from typing import Any
@@ -21,6 +23,9 @@ def main(text: str) -> None:
     request = json.loads(text)
     result = request["result_fd"]
     os.set_inheritable(result, False)
+    if "stack_fd" in request:  # on this signal the stack is reported
+        os.set_inheritable(request["stack_fd"], False)
+        faulthandler.register(signal.SIGUSR2, file=request["stack_fd"], all_threads=False)
     sys.stdout.flush()
     os.dup2(2, 1)
     sys.argv[:] = ["conduit"]

@@ -1,0 +1,132 @@
+"""The time limit of collecting: by progress, so that a slow start is waited for and a stuck one is not.
+
+Progress is CPU time of the collecting process. It is given up when it has used less than a tenth of the time limit of CPU
+in the last time limit, and after ten time limits in any case. The process reports its stack on a signal; the
+innermost line of the project in it says what is being waited for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FRAME = re.compile(r'^  File "(?P<path>[^"]+)", line (?P<line>\d+) in (?P<name>.+)$', re.MULTILINE)
+_SHOWN_AFTER_S = 3.0
+_LEAST_SHARE = 0.1
+_MOST_LIMITS = 10
+
+
+class Progress:
+    """Watches one process; `clock` gives seconds, `cpu_time` the seconds of CPU that the process has used."""
+
+    def __init__(
+        self,
+        pid: int,
+        stacks: int,
+        root: str,
+        time_limit_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        cpu_time: Callable[[int], float] | None = None,
+    ) -> None:
+        self._pid = pid
+        self._stacks = stacks
+        self._root = os.path.realpath(root)
+        self._limit_s = time_limit_s
+        self._clock = clock
+        self._cpu_time = cpu_time or _cpu_time_of
+        self._started_s = self._since_s = clock()
+        self._cpu_s = 0.0
+        self._is_shown = False
+        self.interval_s = min(1.0, time_limit_s / 4)
+        """How often to check."""
+
+    def check(self, name: str) -> str:
+        """Return why the process is given up, or an empty text; shows on a terminal what it is doing."""
+        now = self._clock()
+        used = self._cpu_time(self._pid)
+        if used - self._cpu_s >= _LEAST_SHARE * self._limit_s:
+            self._cpu_s, self._since_s = used, now
+        idle, whole = (
+            now - self._since_s >= self._limit_s,
+            now - self._started_s >= _MOST_LIMITS * self._limit_s,
+        )
+        if idle or whole:
+            place = self._location()
+            what = f"; it is at {place}" if place else ""
+            limit_s = self._limit_s if idle else _MOST_LIMITS * self._limit_s
+            return (
+                f"{name} was not loaded within {limit_s:g} s{' without progress' if idle else ''}{what}; "
+                "allow more with --time-limit, or find out what it waits for at import"
+            )
+        if now - self._started_s >= _SHOWN_AFTER_S and sys.stderr is not None and sys.stderr.isatty():
+            place = self._location()
+            sys.stderr.write(f"\r\033[Kconduit: loading {name}, {now - self._started_s:.0f} s  {place}"[:200])
+            sys.stderr.flush()
+            self._is_shown = True
+        return ""
+
+    def clear(self) -> None:
+        """Take back the line on the terminal."""
+        if self._is_shown:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+            self._is_shown = False
+
+    def _location(self) -> str:
+        """Return where the process is: the project's innermost line, else the innermost of all."""
+        text = _stack_of(self._pid, self._stacks)
+        frames = [
+            frame for frame in _FRAME.finditer(text) if "conduit/sources/collector" not in frame["path"]
+        ]
+        own = [frame for frame in frames if self._is_own(frame["path"])]
+        if not frames:
+            return ""
+        frame = (own or frames)[0]
+        path = os.path.relpath(frame["path"], self._root) if own else frame["path"]
+        return f"{path}:{frame['line']} in {frame['name']}"
+
+    def _is_own(self, path: str) -> bool:
+        return os.path.realpath(path).startswith(self._root + os.sep) and "site-packages" not in path
+
+
+def _cpu_time_of(pid: int) -> float:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _stack_of(pid: int, stacks: int) -> str:
+    """Ask the process for its stack and return it; empty where it cannot report yet."""
+    import signal
+    from select import POLLIN, poll
+
+    if not _handles(pid, signal.SIGUSR2):
+        return ""  # the signal would end it
+    os.kill(pid, signal.SIGUSR2)
+    ready = poll()
+    ready.register(stacks, POLLIN)
+    pieces: list[bytes] = []
+    while ready.poll(200):
+        piece = os.read(stacks, 1 << 16)
+        if not piece:
+            break
+        pieces.append(piece)
+    return b"".join(pieces).decode("utf-8", "replace")
+
+
+def _handles(pid: int, number: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123
+            caught = next((line for line in file if line.startswith("SigCgt:")), "SigCgt: 0")
+    except OSError:
+        return False
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
