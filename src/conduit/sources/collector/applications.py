@@ -100,7 +100,7 @@ class Applications:
         else:
             from .asgi.routes import AsgiRoutes
 
-            routes = AsgiRoutes(self.starlette, self.fastapi, self.document, self.models, self)
+            routes = AsgiRoutes(self.starlette, self.fastapi, self.document, self.models, self.mount)
             routes.collect_mounted(found, path, host, steps, depth)
         return True
 

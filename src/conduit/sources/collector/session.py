@@ -128,7 +128,7 @@ class Session:
                 from .asgi.routes import AsgiRoutes
 
                 starlette, fastapi = applications.starlette, applications.fastapi
-                AsgiRoutes(starlette, fastapi, self.document, models, applications).collect(found)
+                AsgiRoutes(starlette, fastapi, self.document, models, applications.mount).collect(found)
         if kind != "flask" and len(self.document.routes) < 5 and not self.document.resources:
             self.notes.append(
                 "the application has hardly any routes; if it adds them at start-up, use --lifespan"

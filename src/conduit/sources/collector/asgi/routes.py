@@ -14,9 +14,8 @@ from ..document import mark, put, with_details
 from ..handlers import decorator_steps, named_resources, step, step_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from ..applications import Applications
     from ..document import Document
     from ..pydantic.models import PydanticModels
 
@@ -24,7 +23,7 @@ _DEEPEST_MOUNT = 50
 
 
 class AsgiRoutes:
-    """Walks one application. `starlette` and `fastapi` are what `fastapi_api` opened; `fastapi` may be `None`."""
+    """Walks one application. `starlette` and `fastapi` come from `api`; `fastapi` may be `None`; `mount` adds a mount."""
 
     def __init__(
         self,
@@ -32,9 +31,9 @@ class AsgiRoutes:
         fastapi: Any,
         document: Document,
         models: PydanticModels,
-        applications: Applications,
+        mount: Callable[..., None],
     ) -> None:
-        self.applications = applications
+        self._mount = mount
         self.starlette = starlette
         self.fastapi = fastapi
         self.document = document
@@ -101,7 +100,7 @@ class AsgiRoutes:
             self.document.add_error("fastapi", f"mounts are nested deeper than {_DEEPEST_MOUNT} at {path}")
             return
         steps = [*above, *self._wrapping(mount.app, inner)]
-        self.applications.mount(inner, path, host, steps, depth, mount.name or "")
+        self._mount(inner, path, host, steps, depth, mount.name or "")
 
     def _wrapping(self, outer: Any, inner: Any) -> list[dict[str, Any]]:
         """The middleware objects between what is mounted or routed to and what it wraps: each holds the next as `app`."""
