@@ -2,7 +2,7 @@
 
 Progress is CPU time of the collecting process. It is given up when it has used less than a tenth of the time limit of CPU
 in the last time limit, and after ten time limits in any case. The process reports its stack on a signal; the
-innermost line of the project in it says what is being waited for.
+message names the innermost line of the project in it.
 """
 
 from __future__ import annotations
