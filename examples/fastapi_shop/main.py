@@ -109,7 +109,7 @@ async def create_product(product: ProductIn) -> ProductOut:
 
 @products.delete("/{product_id}", status_code=204, deprecated=True)
 async def delete_product(product_id: int) -> None:
-    """Nobody is asked who they are here: the outlier among the routes that write."""
+    """Requires no user: the outlier among the routes that write."""
 
 
 @orders.get("/{order_id}", responses={404: {"description": "There is no such order."}})

@@ -94,7 +94,7 @@ def _refuse_nothing(path: str, metadata: Metadata, verbose: bool) -> int:
     """An empty document would take the location of a good one, and every later question would be answered with "none"."""
     _print_warnings(metadata, verbose)
     kept = "standard output has nothing" if path == "-" else f"{os.path.normpath(path)} was not written"
-    print(f"conduit: nothing was collected, so {kept}; repair what is named above", file=sys.stderr)
+    print(f"conduit: nothing was collected, so {kept}; fix the warnings above", file=sys.stderr)
     return 1
 
 

@@ -21,11 +21,11 @@ _BESIDE = ("factory", "urlconf", "lifespan", "python", "root")
 def declare_application(flags: FlagSet) -> None:
     """Declares the flags that say which application is meant; loading it executes its code."""
     flags.option("app", "an ASGI or WSGI application, module:attribute or module:factory()", metavar="APP")
-    flags.switch("factory", "what --app names is a function that makes the application")
+    flags.switch("factory", "treat --app as an application factory")
     flags.option("django", "a Django settings module, or the path of a manage.py", metavar="SETTINGS")
     flags.option("urlconf", "Django's URLs, when not those of the settings", metavar="MODULE")
     flags.option("sqlalchemy", "a declarative base, registry or MetaData, module:Base", metavar="BASE")
-    flags.switch("lifespan", "run the application's start-up too, for routes that are added there")
+    flags.switch("lifespan", "also run the application's start-up, which may add routes")
     flags.option(
         "python", "the application's own interpreter (default: .venv, else the active one)", metavar="PATH"
     )

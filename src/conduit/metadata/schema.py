@@ -7,11 +7,11 @@ the keys of the Go format, then our own (from `line_number` or `id` on), which a
 - always, when its default is given by a factory (`text`, `flag`, `number`, `rows` below), as Go does without `omitempty`;
 - only when it differs from its default, when the default is a plain value.
 
-The records of which a document has thousands keep their rarer own keys in one `details` record, which costs one slot
+The most frequent records keep their rarer own keys in one `details` record, which costs one slot
 where it is absent: an application of 5,000 resources has 20,000 fields and 25,000 routes.
 
 Certainty, where a record carries it: `""` declared by the application, `observed` seen while it ran, `inferred` concluded
-from other facts, `unknown` could not be found out. `origin` is `project`, `third_party` or `framework`; `""` is not known.
+from other facts, `unknown` not found. `origin` is `project`, `third_party` or `framework`; `""` is unknown.
 
 Struct instances are made with `gc=False`: they form a tree of immutable values, so there is no cycle for the collector
 to find, and a registry of a million records adds nothing to its work.
@@ -107,7 +107,7 @@ class Record(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class FieldDetails(Record, frozen=True):
-    """What only some sources know about a field."""
+    """Facts that only some sources know about a field."""
 
     origin: str = ""
     certainty: str = ""
@@ -164,7 +164,7 @@ class Field(Record, frozen=True):
 
 
 class RelationshipDetails(Record, frozen=True):
-    """What only some sources know about a relationship."""
+    """Facts that only some sources know about a relationship."""
 
     origin: str = ""
     observed: tuple[str, ...] = ()
@@ -290,7 +290,7 @@ class Index(Record, frozen=True):
 
 
 class ResourceDetails(Record, frozen=True):
-    """What only some sources know about a resource."""
+    """Facts that only some sources know about a resource."""
 
     module: str = ""
     qualname: str = ""
@@ -382,7 +382,7 @@ class Response(Record, frozen=True):
 
 
 class RouteDetails(Record, frozen=True):
-    """What only some sources know about a route."""
+    """Facts that only some sources know about a route."""
 
     id: str = ""
     name: str = ""
@@ -400,7 +400,7 @@ class RouteDetails(Record, frozen=True):
     deprecated: bool = False
     host: str = ""
     chain: tuple[Step, ...] = ()
-    """What `middleware` names, with kind and place, in the order of execution."""
+    """What `middleware` names, with kind and location, in the order of execution."""
     parameters: tuple[Parameter, ...] = ()
     responses: tuple[Response, ...] = ()
     resources: tuple[str, ...] = ()
@@ -453,7 +453,7 @@ class FieldReference(Record, frozen=True):
 
 
 class PatternExample(Record, frozen=True):
-    """One place where a pattern is followed, or, among the outliers, where it is not."""
+    """One occurrence of a pattern, or, among the outliers, of its absence."""
 
     resource: str = text()
     file_path: str = text()
@@ -475,13 +475,13 @@ class Pattern(Record, frozen=True):
     confidence: float = field(default_factory=float)
     """From 0 to 1."""
     population: Count = 0
-    """How many places could follow it; 0 is not counted."""
+    """The number of occurrences that could follow it; 0 if not counted."""
     outliers: tuple[PatternExample, ...] = ()
-    """Places that could follow the pattern and do not."""
+    """Occurrences that could follow the pattern and do not."""
 
     @property
     def coverage(self) -> float:
-        """The share, 0 to 1, of the places concerned that follow the pattern; 0 where they were not counted."""
+        """The share, 0 to 1, of the population that follows the pattern; 0 if it was not counted."""
         return self.frequency / self.population if self.population > 0 else 0.0
 
 
@@ -531,7 +531,7 @@ class Mount(Record, frozen=True):
     kind: str = ""
     """application (its routes are among the document's), static, or foreign (it cannot be looked into)."""
     application: str = ""
-    """The qualified name of what is mounted, or of its class."""
+    """The qualified name of the mounted application, or of its class."""
     name: str = ""
     host: str = ""
 

@@ -42,7 +42,7 @@ class CollectingError(ConduitError):
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be loaded, and by which interpreter; see `conduit collect --help`."""
+    """The application to load, and the interpreter to load it with; see `conduit collect --help`."""
 
     root: str
     python: str = ""
@@ -203,6 +203,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=0.5)
-    with suppress(ProcessLookupError):  # nobody may be left
+    with suppress(ProcessLookupError):  # no process may be left
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

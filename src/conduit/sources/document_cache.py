@@ -56,7 +56,7 @@ class CachedDocument(msgspec.Struct, frozen=True):
     is_fresh: bool
     """True when the application was loaded just now."""
     changed: str = ""
-    """The file or folder because of which an older document did not count any more."""
+    """The file or folder whose change made an older document invalid."""
 
 
 class _Stamps(msgspec.Struct, frozen=True):

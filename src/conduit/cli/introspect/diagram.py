@@ -21,7 +21,7 @@ def declare(flags: FlagSet) -> None:
     """The forms, and how much is drawn."""
     flags.option("format", ", ".join(FORMATS), default="mermaid", parse=_format, metavar="FORMAT")
     flags.option("depth", "how far from NAME to go; 0 is without limit", default=1, parse=_depth, metavar="N")
-    flags.switch("all", "the framework's resources, and requests and responses beside what is stored")
+    flags.switch("all", "also show framework resources and request/response schemas")
 
 
 def _format(text: str) -> str:

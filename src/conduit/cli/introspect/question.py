@@ -87,7 +87,7 @@ class Question:
         return own
 
     def print_warnings(self) -> None:
-        """Says on standard error what is doubtful about the document; seeking it costs as much as loading it."""
+        """Print the document's warnings on standard error; computing them costs as much as loading."""
         registry = self.registry
         if not self.verbose:
             self._print_warnings(registry)
@@ -114,7 +114,7 @@ class UnknownNameError(ConduitError):
 
 
 def metadata_path(given: str | None) -> str:
-    """Where the document is: what was given, else `$CONDUIT_METADATA`, else the first default place that exists."""
+    """Return the path of the document: the given one, `$CONDUIT_METADATA`, or the first default path."""
     named = given or os.environ.get("CONDUIT_METADATA")
     if named:
         return named

@@ -1,4 +1,4 @@
-"""`conduit introspect resource NAME`: all that is known about one resource, and who refers to it."""
+"""`conduit introspect resource NAME`: one resource with everything declared on it, and the references to it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _print_relationships(page: Page, registry: Registry, resource: Resource) -> 
 
 
 def _print_rules(page: Page, resource: Resource, verbose: bool) -> None:
-    """What runs and what is checked around the resource."""
+    """Print hooks, validations, constraints, middleware, scopes and computed fields."""
     _section(
         page,
         "HOOKS",

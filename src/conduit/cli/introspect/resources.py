@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def declare(flags: FlagSet) -> None:
-    """What is left out by default."""
+    """Declare the filters."""
     flags.switch("all", "the framework's own resources too")
 
 

@@ -1,4 +1,4 @@
-"""`conduit introspect stats`: how much there is of everything, and what is doubtful about the document."""
+"""`conduit introspect stats`: counts of everything, with the document's warnings."""
 
 from __future__ import annotations
 

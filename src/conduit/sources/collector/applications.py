@@ -1,7 +1,7 @@
 """Applications inside one another: middleware objects around an application, and applications mounted in another one.
 
-A wrapper keeps the application it wraps in an attribute (`app`, `wsgi_app`, `application`, …), as the object of a bound
-method, or in the closure of a function. Wrappers are followed to an application that can be read, of whichever framework;
+A wrapper keeps the application it wraps in an attribute (`app`, `wsgi_app`, `application`, …), as the object of a
+bound method, or in the closure of a function. Wrappers are followed to an application that can be read, of any framework;
 a mount whose application cannot be read is recorded as foreign.
 """
 
@@ -60,7 +60,7 @@ class Applications:
         return str({"fastapi": self.fastapi, "starlette": self.starlette, "flask": self.flask}[kind].version)
 
     def unwrap(self, app: Any) -> tuple[Any, list[Any]]:
-        """Return the application below its wrappers, and the wrappers, outermost first; itself where none can be read."""
+        """Return the application below its wrappers, and the wrappers, outermost first; else itself and none."""
         wrappers: list[Any] = []
         found = app
         while found is not None and len(wrappers) < _DEEPEST:

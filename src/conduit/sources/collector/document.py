@@ -29,7 +29,7 @@ _TEXT_LISTS = frozenset(("constraints", "choices"))
 
 
 def put(record: dict[str, Any], **values: Any) -> dict[str, Any]:
-    """Adds what is not empty (`None`, `""`, `0`, `False`, an empty list) and returns the record."""
+    """Add the values that are not empty (`None`, `""`, `0`, `False`, an empty list) and return the record."""
     for key, value in values.items():
         if value:
             record[key] = value
@@ -37,7 +37,7 @@ def put(record: dict[str, Any], **values: Any) -> dict[str, Any]:
 
 
 def with_details(record: dict[str, Any], **values: Any) -> dict[str, Any]:
-    """Adds what is not empty to the record's `details`, which is made when there is something to hold."""
+    """Add the values that are not empty to the record's `details`, which exists only if it holds something."""
     filled = put(record.get("details", {}), **values)
     if filled:
         record["details"] = filled

@@ -1,4 +1,4 @@
-"""The collecting process: loads what it was asked to, collects, and sends the document to whoever started it.
+"""The collecting process: loads the application, collects, and sends the document to the process that started it.
 
 The request is a JSON object: `root`, `app`, `factory`, `django`, `urlconf`, `sqlalchemy`, `lifespan`, `result_fd`. The
 answer is one JSON object behind its length (8 bytes, big-endian) on the descriptor `result_fd`: `document`, `files` (the

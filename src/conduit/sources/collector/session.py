@@ -1,4 +1,4 @@
-"""One collecting: which parts are wanted, in which order, and what is kept when one of them fails.
+"""One collection: which parts are wanted, in which order; a part that fails leaves the others.
 
 Models come before routes, since a route is tied to the models that it names.
 """

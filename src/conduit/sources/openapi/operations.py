@@ -227,7 +227,7 @@ def _sole_resource(document: OpenAPIDocument, schema: Any, pointer: str, depth: 
     parts = [*facts.members(schema, "allOf"), *facts.alternatives(schema)]
     if len(parts) == 1:
         return _sole_resource(document, parts[0], pointer, depth + 1)
-    # In a wrapper made of several parts, the inline part names what is wrapped; the rest is paging and the like.
+    # In a wrapper made of several parts, the inline part names the wrapped resource; the rest is paging and the like.
     wrapped = [schema, *(part for part in parts if isinstance(part, dict) and "$ref" not in part)]
     values = [value for part in wrapped for value in _property_schemas(part)]
     found = {_sole_resource(document, value, pointer, depth + 1) for value in values} - {""}

@@ -131,7 +131,7 @@ def _field_details(schema: Any) -> FieldDetails | None:
 
 
 def _value_constraints(schema: Any) -> tuple[Constraint, ...]:
-    """What is demanded of the whole value: the values of an enumeration, the pattern of a text, the size of a list."""
+    """Return the constraints on the whole value: an enumeration, the pattern of a text, the size of a list."""
     return tuple(
         Constraint(name=text[1:].partition("(")[0], condition=text) for text in facts.constraints(schema)
     )

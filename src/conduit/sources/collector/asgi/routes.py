@@ -23,7 +23,7 @@ _DEEPEST_MOUNT = 50
 
 
 class AsgiRoutes:
-    """Walks one application. `starlette` and `fastapi` come from `api`; `fastapi` may be `None`; `mount` adds a mount."""
+    """Walks one application. `starlette` and `fastapi` (or `None`) come from `api`; `mount` adds a mount."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class AsgiRoutes:
         self._mount(inner, path, host, steps, depth, mount.name or "")
 
     def _wrapping(self, outer: Any, inner: Any) -> list[dict[str, Any]]:
-        """The middleware objects between what is mounted or routed to and what it wraps: each holds the next as `app`."""
+        """Return the steps of the middleware objects around `inner`; each holds the next as `app`."""
         steps: list[dict[str, Any]] = []
         while (
             outer is not inner and outer is not None and hasattr(outer, "app") and len(steps) < _DEEPEST_MOUNT

@@ -1,4 +1,4 @@
-"""Django REST framework: who is let in (authentication, permissions, throttles) and what is exchanged (serializers)."""
+"""Django REST framework: authentication, permissions and throttles, and the serializers of requests and responses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RestView:
         self.document = document
 
     def steps(self, cls: Any, options: dict[str, Any]) -> list[dict[str, Any]]:
-        """What is asked before the handler runs, in order; a view that computes it is `unknown` there."""
+        """Return the checks before the handler, in order; those that the view computes are `unknown`."""
         found = []
         for attribute, kind, getter in _CHECKS:
             home = next(base for base in cls.__mro__ if getter in base.__dict__)

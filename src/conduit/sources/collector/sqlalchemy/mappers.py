@@ -1,7 +1,7 @@
 """SQLAlchemy's mapped classes, in every registry of the process, and the tables that no class stands for.
 
-Registries are found through the classes themselves: whichever of the loaded classes is mapped leads to its registry,
-and that to all of its mappers. Nothing is imported to find more; a class that nobody imported is not there.
+Registries are found through the loaded classes: a mapped class leads to its registry, and that to all of its mappers.
+Nothing is imported to find more; a class that is not imported is not found.
 """
 
 from __future__ import annotations
