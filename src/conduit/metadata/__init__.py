@@ -1,12 +1,12 @@
 """The metadata registry: resources, routes, patterns and dependencies of an application, and queries over them.
 
-The document is the JSON format of the Go framework's `runtime/metadata` package, key for key. Our own keys come after
-the original ones and are omitted when empty, so either reader accepts the other's documents. `schema` defines the records,
-`codec` encodes and decodes them and reports bad input, `registry` loads a document once and answers queries from the
-indexes of a `loaded_document`, `dependencies` walks the dependency graph, `impact` follows deletions through it,
-`patterns` finds recurring conventions, `warnings` lists problems that do not prevent loading. The JSON Schema for other
-programs is `document.schema.json` in this package. Used by `conduit.sources`, which produces documents, by the command
-line and by applications.
+The document is the JSON format of the Go framework's `runtime/metadata` package, key for key. Our own keys come
+after the original ones and are omitted when empty, so either reader accepts the other's documents. `schema` defines
+the records, `codec` encodes and decodes them and reports bad input, `registry` loads a document once and answers
+queries from the indexes of a `loaded_document`, `dependencies` walks the dependency graph, `impact` follows
+deletions through it, `patterns` finds recurring conventions, `warnings` lists problems that do not prevent loading.
+The JSON Schema for other programs is `document.schema.json` in this package. Used by `conduit.sources`, which
+produces documents, by the command line and by applications.
 
 Names are imported on first access, so reading a document loads no graph code.
 """

@@ -1,8 +1,8 @@
 """Encoding and decoding of documents, and reading them from files.
 
-The fast decoder is msgspec's typed one, which accepts what Go and this package write. What it refuses goes to the slow
-decoder (`diagnosis`), which normalises the compiler's format and `null`s, or reports every fault with its path. Encoding
-writes exactly the bytes of Go's `encoding/json`: key order, omitted keys, escapes, numbers.
+The fast decoder is msgspec's typed one, which accepts what Go and this package write. What it refuses goes to the
+slow decoder (`diagnosis`), which normalises the compiler's format and `null`s, or reports every fault with its
+path. Encoding writes exactly the bytes of Go's `encoding/json`: key order, omitted keys, escapes, numbers.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The compiler's variant of the format, converted to the one that its registry reads.
 
-In it a relationship's target is `type` and its type is `kind`; a hook has `timing` and `event`, `has_transaction` and
-`has_async`; a resource's `middleware` is one list for all operations; a pattern counts `occurrences`; line numbers are
-`line`; `required` is absent and follows from `nullable`. Works on decoded JSON values and leaves anything unexpected
-unchanged, for the validation that follows.
+In it a relationship's target is `type` and its type is `kind`; a hook has `timing` and `event`, `has_transaction`
+and `has_async`; a resource's `middleware` is one list for all operations; a pattern counts `occurrences`; line
+numbers are `line`; `required` is absent and follows from `nullable`. Works on decoded JSON values and leaves
+anything unexpected unchanged, for the validation that follows.
 """
 
 from __future__ import annotations

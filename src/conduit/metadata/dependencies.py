@@ -1,9 +1,9 @@
 """The dependency graph of an application: building it from resources, and walking it.
 
-A vertex is a resource, the target of a relationship (even if there is no such resource), a middleware, or a function
-called in a hook's source. An edge points from the dependant to its dependency. Only resources have outgoing edges. A
-vertex gets its edges the first time a walk reaches it and keeps them, so a query about one resource does not pay for the
-whole application; queries about everything build the whole graph.
+A vertex is a resource, the target of a relationship (even if there is no such resource), a middleware, or a
+function called in a hook's source. An edge points from the dependant to its dependency. Only resources have
+outgoing edges. A vertex gets its edges the first time a walk reaches it and keeps them, so a query about one
+resource does not pay for the whole application; queries about everything build the whole graph.
 
 Walks are breadth-first over prebuilt tuples, one list per level; the answer's own dict is the set of seen nodes.
 Components come from Tarjan's algorithm with an explicit stack: linear, without a recursion limit. Tarjan emits each

@@ -1,8 +1,8 @@
 """The slow decoder: normalises a document that the fast one refused, or reports every fault with its path.
 
-Decodes the text untyped, converts the compiler's format to the registry's, then walks the values along the record types.
-`null` and missing keys become empty values, as in Go; every wrong type is reported with its path. Costs several times the
-fast decoder, and runs only for documents that need it.
+Decodes the text untyped, converts the compiler's format to the registry's, then walks the values along the record
+types. `null` and missing keys become empty values, as in Go; every wrong type is reported with its path. Costs
+several times the fast decoder, and runs only for documents that need it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Entity diagrams of resources: what to draw, and how Mermaid and Graphviz spell it.
 
 An edge is drawn once, from the side that holds the key; a many-to-many from the end that owns it. Relations that a
-child inherits are drawn at the parent. Mermaid's renderers refuse a picture of more than 50,000 characters or 500 edges
-(https://mermaid.js.org/config/schema-docs/config.html, `maxTextSize` and `maxEdges`): above that there is one picture
-for each application of the project (a Django label, a module), and fields are left out where one is still too large.
+child inherits are drawn at the parent. Mermaid's renderers refuse a picture of more than 50,000 characters or 500
+edges (https://mermaid.js.org/config/schema-docs/config.html, `maxTextSize` and `maxEdges`): above that there is one
+picture for each application of the project (a Django label, a module), and fields are left out where one is still
+too large.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The difference between two documents: resources, their fields and relationships, routes and their chains.
 
-A resource is identified by its id (by name if it has none), a route by method, host and path, a field or relationship by
-its name within its resource; a renamed one is therefore removed and added. Routes that write and are less guarded than
-before are listed apart, for gates; `guards` decides.
+A resource is identified by its id (by name if it has none), a route by method, host and path, a field or
+relationship by its name within its resource; a renamed one is therefore removed and added. Routes that write and
+are less guarded than before are listed apart, for gates; `guards` decides.
 """
 
 from __future__ import annotations

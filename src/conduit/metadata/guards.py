@@ -1,11 +1,11 @@
 """Guards: the steps of a route that decide who may use it, and whether a change of them loosens or tightens the route.
 
-Access is a monotone formula over requirements ("authenticated", "staff", "permission: x"): a list of alternatives, each a
-set of requirements that must all hold. The steps of a chain are joined by *and*; a step may offer alternatives itself (`A or
-B` of OpenAPI, `A | B` of REST framework). One formula implies another when each of its alternatives contains one of the
-other's. A change loosens a route when the old formula implies the new one and not the reverse. What the steps of the
-frameworks require is in a table; a step that is not in it requires something that only it stands for, so replacing
-it by another gives no verdict, and removing it alone loosens.
+Access is a monotone formula over requirements ("authenticated", "staff", "permission: x"): a list of alternatives,
+each a set of requirements that must all hold. The steps of a chain are joined by *and*; a step may offer
+alternatives itself (`A or B` of OpenAPI, `A | B` of REST framework). One formula implies another when each of its
+alternatives contains one of the other's. A change loosens a route when the old formula implies the new one and not
+the reverse. What the steps of the frameworks require is in a table; a step that is not in it requires something
+that only it stands for, so replacing it by another gives no verdict, and removing it alone loosens.
 
 CSRF protection is judged apart: an exemption is weaker than no check, which is weaker than a check.
 """

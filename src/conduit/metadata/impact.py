@@ -1,17 +1,18 @@
 """The effects of deleting a row of a resource: the relationships that point at it, followed by what they declare.
 
-`on_delete` says what happens to the rows that hold the key: `cascade` deletes them too and is followed, `restrict` forbids
-the deletion, `set_null` and `set_default` change a column, `none` leaves the key to the database. Without a declaration the
-effect is `undeclared`. A resource reached in several ways is followed once, from the first of the shortest; every
-relationship affected is listed once, where its column is: a child's copy of a parent's key is the same column.
+`on_delete` says what happens to the rows that hold the key: `cascade` deletes them too and is followed, `restrict`
+forbids the deletion, `set_null` and `set_default` change a column, `none` leaves the key to the database. Without a
+declaration the effect is `undeclared`. A resource reached in several ways is followed once, from the first of the
+shortest; every relationship affected is listed once, where its column is: a child's copy of a parent's key is the
+same column.
 
 The side that holds the key decides. Where it declares nothing, an `on_delete` at the other end (has_many, has_one)
 counts. Rows also count as deleted where only the object mapper deletes them (`delete` in its cascade); where the key
 declares nothing, the mapper sets it to null, unless it leaves the rows to the database (`passive_deletes`).
 
-Beyond keys: a row of a joined child is deleted with its parent's row and the reverse, without the parent's other children;
-a proxy is the model it stands for; rows of generic relations go with the row they point to; a many-to-many deletes rows of
-the table between, not of the other resource.
+Beyond keys: a row of a joined child is deleted with its parent's row and the reverse, without the parent's other
+children; a proxy is the model it stands for; rows of generic relations go with the row they point to; a
+many-to-many deletes rows of the table between, not of the other resource.
 """
 
 from __future__ import annotations

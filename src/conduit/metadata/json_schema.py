@@ -1,8 +1,9 @@
 """The JSON Schema of a metadata document, generated from the records.
 
-It describes what the reader accepts: keys may be missing or `null`, which mean the empty value of their type, and unknown
-keys are allowed; only a resource's name is required. It ships with the package as `document.schema.json`, for editors and
-programs in other languages; a test compares the two. `python -m conduit.metadata.json_schema` prints it.
+It describes what the reader accepts: keys may be missing or `null`, which mean the empty value of their type, and
+unknown keys are allowed; only a resource's name is required. It ships with the package as `document.schema.json`,
+for editors and programs in other languages; a test compares the two. `python -m conduit.metadata.json_schema`
+prints it.
 """
 
 from __future__ import annotations

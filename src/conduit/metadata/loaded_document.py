@@ -1,9 +1,9 @@
 """A loaded document with its indexes and cached answers.
 
-The content never changes. Names are indexed on construction; every other index is built once, on first use, under the
-document's lock, into locals, and published with one store, so readers need no lock. Answers to queries with arbitrary
-arguments are cached too, at most 1,000 of a kind; the oldest are evicted first. The caches belong to the document, so no
-cached answer can outlive it.
+The content never changes. Names are indexed on construction; every other index is built once, on first use, under
+the document's lock, into locals, and published with one store, so readers need no lock. Answers to queries with
+arbitrary arguments are cached too, at most 1,000 of a kind; the oldest are evicted first. The caches belong to the
+document, so no cached answer can outlive it.
 
 The fast lookups are in `questions`; the methods here compute what those do not find.
 """

@@ -1,13 +1,13 @@
 """Recurring patterns of an application, with their coverage and outliers.
 
-Middleware chains are found as in the original: a chain is its names in order; its frequency is the number of (resource,
-operation) pairs that have it, its confidence a tenth of that, at most 1. Beyond the original, every pattern knows its
-population (the occurrences that could follow it), which gives its coverage and its outliers. Routes yield conventions of
-single middlewares ("40 of 42 write routes carry `auth`"), resources yield conventions of validations, hooks and fields.
-Framework code (`origin`) is excluded, because the application did not choose it.
+Middleware chains are found as in the original: a chain is its names in order; its frequency is the number of
+(resource, operation) pairs that have it, its confidence a tenth of that, at most 1. Beyond the original, every
+pattern knows its population (the occurrences that could follow it), which gives its coverage and its outliers.
+Routes yield conventions of single middlewares ("40 of 42 write routes carry `auth`"), resources yield conventions
+of validations, hooks and fields. Framework code (`origin`) is excluded, because the application did not choose it.
 
-A convention needs a coverage of at least `minimum_coverage`. Ids are derived from the pattern's content, so they are the
-same in every run; patterns of equal frequency are sorted by template.
+A convention needs a coverage of at least `minimum_coverage`. Ids are derived from the pattern's content, so they
+are the same in every run; patterns of equal frequency are sorted by template.
 """
 
 from __future__ import annotations

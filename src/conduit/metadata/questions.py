@@ -1,9 +1,9 @@
 """The queries of a registry, each answered from one to four dict lookups when the answer is cached.
 
-The C extension has a class of the same name, which is used where it is loaded and takes half the time. Measured on 3.11:
-one attribute access to the document, nested plain dicts, and `try` around the hit are fastest; everything else is in
-a method of the document, because a closure would slow down every call. Parameters are positional or keyword, since
-keyword-only defaults cost 8 ns each.
+The C extension has a class of the same name, which is used where it is loaded and takes half the time. Measured on
+3.11: one attribute access to the document, nested plain dicts, and `try` around the hit are fastest; everything
+else is in a method of the document, because a closure would slow down every call. Parameters are positional or
+keyword, since keyword-only defaults cost 8 ns each.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The registry: a document loaded once and queried many times.
 
-A `Registry` points at a loaded document. Loading builds a new document separately and swaps the pointer, so a reader sees
-the old or the new document, never a mixture. Reads take no lock, copy nothing and, once warm, allocate nothing.
+A `Registry` points at a loaded document. Loading builds a new document separately and swaps the pointer, so a
+reader sees the old or the new document, never a mixture. Reads take no lock, copy nothing and, once warm, allocate
+nothing.
 
 The most frequent queries are in `questions`.
 """

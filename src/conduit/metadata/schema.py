@@ -1,8 +1,9 @@
 """The records of a metadata document, frozen, in the order in which their keys are written.
 
-An attribute has the name of its JSON key; `from` and `async`, which Python reserves, are `from_` and `async_`. Lists are
-tuples, maps are `FrozenDict`s, so a record can be shared by every reader. Each record's keys come in two groups: first
-the keys of the Go format, then our own (from `line_number` or `id` on), which a Go reader skips. A key is written
+An attribute has the name of its JSON key; `from` and `async`, which Python reserves, are `from_` and `async_`.
+Lists are tuples, maps are `FrozenDict`s, so a record can be shared by every reader. Each record's keys come in two
+groups: first the keys of the Go format, then our own (from `line_number` or `id` on), which a Go reader skips. A
+key is written
 
 - always, when its default is given by a factory (`text`, `flag`, `number`, `rows` below), as Go does without `omitempty`;
 - only when it differs from its default, when the default is a plain value.
@@ -10,11 +11,12 @@ the keys of the Go format, then our own (from `line_number` or `id` on), which a
 The most frequent records keep their rarer own keys in one `details` record, which costs one slot
 where it is absent: an application of 5,000 resources has 20,000 fields and 25,000 routes.
 
-Certainty, where a record carries it: `""` declared by the application, `observed` seen while it ran, `inferred` concluded
-from other facts, `unknown` not found. `origin` is `project`, `third_party` or `framework`; `""` is unknown.
+Certainty, where a record carries it: `""` declared by the application, `observed` seen while it ran, `inferred`
+concluded from other facts, `unknown` not found. `origin` is `project`, `third_party` or `framework`; `""` is
+unknown.
 
-Struct instances are made with `gc=False`: they form a tree of immutable values, so there is no cycle for the collector
-to find, and a registry of a million records adds nothing to its work.
+Struct instances are made with `gc=False`: they form a tree of immutable values, so there is no cycle for the
+collector to find, and a registry of a million records adds nothing to its work.
 """
 
 # No `from __future__ import annotations` here: msgspec would compile each of 230 annotations when a program starts.

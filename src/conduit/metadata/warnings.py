@@ -1,7 +1,8 @@
 """Warnings about a document: problems that do not prevent its use.
 
-Computed on first use: unknown versions, repeated names, relationships to missing resources, one name for several kinds of
-node, a dependency graph that differs from the one its resources imply, and keys repeated within a JSON object.
+Computed on first use: unknown versions, repeated names, relationships to missing resources, one name for several
+kinds of node, a dependency graph that differs from the one its resources imply, and keys repeated within a JSON
+object.
 """
 
 from __future__ import annotations

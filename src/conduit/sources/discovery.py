@@ -2,8 +2,8 @@
 
 Places are asked in this order, and the first that says something decides: `[tool.conduit]` in pyproject.toml, the
 entry point of FastAPI's own command there, Django's settings module there (for pytest or for django-stubs), the
-environment (DJANGO_SETTINGS_MODULE, FLASK_APP), `manage.py`, and the files where an application usually is. Two answers
-of one named_by are put to the caller; nothing is guessed.
+environment (DJANGO_SETTINGS_MODULE, FLASK_APP), `manage.py`, and the files where an application usually is. Two
+answers of one named_by are put to the caller; nothing is guessed.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Cached documents of applications, valid until something changes that they were made from.
 
-Loading an application takes seconds, answering from its document milliseconds. A cached document carries stamps: the
-modification time and size of each of the project's loaded files, of the files that pin its dependencies, and of the
-interpreter; and the names that could be imported from the folders of those files, since a framework finds files by name
-(`models.py`, `admin.py`) that no loaded file mentions. A document whose stamps all hold is used; otherwise the application
-is collected again. A file in a folder from which nothing was loaded is not noticed. The request (application, interpreter,
-version of Conduit) determines the file name. A document with errors is not cached.
+Loading an application takes seconds, answering from its document milliseconds. A cached document carries stamps:
+the modification time and size of each of the project's loaded files, of the files that pin its dependencies, and of
+the interpreter; and the names that could be imported from the folders of those files, since a framework finds files
+by name (`models.py`, `admin.py`) that no loaded file mentions. A document whose stamps all hold is used; otherwise
+the application is collected again. A file in a folder from which nothing was loaded is not noticed. The request
+(application, interpreter, version of Conduit) determines the file name. A document with errors is not cached.
 
 The files are in `$XDG_CACHE_HOME/conduit` (`~/.cache/conduit`), never in the project.
 """

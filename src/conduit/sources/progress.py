@@ -1,8 +1,8 @@
 """The time limit of collecting: by progress, so that a slow start is waited for and a stuck one is not.
 
-Progress is CPU time of the collecting process. A process that has used less than a tenth of the time limit of CPU during
-the last time limit is given up, and in any case one that takes ten time limits. It reports its stack on a signal; the
-message names the innermost line of the project in it.
+Progress is CPU time of the collecting process. A process that has used less than a tenth of the time limit of CPU
+during the last time limit is given up, and in any case one that takes ten time limits. It reports its stack on a
+signal; the message names the innermost line of the project in it.
 """
 
 from __future__ import annotations

@@ -62,8 +62,8 @@ def run(arguments: list[str]) -> int:
 def _import_msgspec() -> None:
     """Imports msgspec without `typing_extensions`, which it takes where it is installed: a third of a whole answer.
 
-    What it takes from there, `typing` has since 3.11. No other types are read in this process: an application is loaded in
-    its own.
+    What it takes from there, `typing` has since 3.11. No other types are read in this process:
+    an application is loaded in its own.
     """
     if "msgspec" in sys.modules or "typing_extensions" in sys.modules:
         return

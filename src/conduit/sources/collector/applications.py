@@ -1,8 +1,8 @@
 """Applications inside one another: middleware objects around an application, and applications mounted in another one.
 
 A wrapper keeps the application it wraps in an attribute (`app`, `wsgi_app`, `application`, …), as the object of a
-bound method, or in the closure of a function. Wrappers are followed to an application that can be read, of any framework;
-a mount whose application cannot be read is recorded as foreign.
+bound method, or in the closure of a function. Wrappers are followed to an application that can be read, of any
+framework; a mount whose application cannot be read is recorded as foreign.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Names of callables, and the chain of decorators around one, outermost first.
 
-A decorator made with `functools.wraps` hides its name but not its code object: following `__wrapped__` and reading each
-layer's code gives the chain as it will run.
+A decorator made with `functools.wraps` hides its name but not its code object: following `__wrapped__` and reading
+each layer's code gives the chain as it will run.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The document under construction: plain dictionaries with the keys of the metadata format.
 
-Empty values are left out by `put`, so that the document has a key only where there is something to say. Resources refer
-to each other by id while the document grows; `finish` gives every resource its name (the class's own where only one
-resource has it, else the id) and every reference the name of what it points to.
+Empty values are left out by `put`, so that the document has a key only where there is something to say. Resources
+refer to each other by id while the document grows; `finish` gives every resource its name (the class's own where
+only one resource has it, else the id) and every reference the name of what it points to.
 """
 
 from __future__ import annotations

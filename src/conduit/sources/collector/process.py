@@ -1,10 +1,10 @@
 """The collecting process: loads the application, collects, and sends the document to the process that started it.
 
-The request is a JSON object: `root`, `app`, `factory`, `django`, `urlconf`, `sqlalchemy`, `lifespan`, `result_fd`. The
-answer is one JSON object behind its length (8 bytes, big-endian) on the descriptor `result_fd`: `document`, `files` (the
-project's own files that were loaded, with modification time in nanoseconds and size) and `notes`. Whatever the
-application prints goes to standard error. The process ends at once after its answer, so that threads and exit handlers
-of the application cannot hold it back.
+The request is a JSON object: `root`, `app`, `factory`, `django`, `urlconf`, `sqlalchemy`, `lifespan`, `result_fd`.
+The answer is one JSON object behind its length (8 bytes, big-endian) on the descriptor `result_fd`: `document`,
+`files` (the project's own files that were loaded, with modification time in nanoseconds and size) and `notes`.
+Whatever the application prints goes to standard error. The process ends at once after its answer, so that threads
+and exit handlers of the application cannot hold it back.
 """
 
 from __future__ import annotations

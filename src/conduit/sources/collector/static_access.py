@@ -1,8 +1,8 @@
 """Looking at objects of the application without running any of their code.
 
-`isinstance` and `getattr` run the `__class__`, `__getattr__` and descriptors of the object they are given. On a lazy proxy
-(Django's settings, `SimpleLazyObject`, a client that connects on first use) that evaluates it. What a module happens
-to hold is therefore examined by its type alone.
+`isinstance` and `getattr` run the `__class__`, `__getattr__` and descriptors of the object they are given. On a
+lazy proxy (Django's settings, `SimpleLazyObject`, a client that connects on first use) that evaluates it. What a
+module happens to hold is therefore examined by its type alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """FastAPI's and Starlette's routes in the order in which they are matched, with their dependencies as they will run.
 
-A route's chain is: the middleware of the mounts above it, the dependencies (each after those that it needs itself, each
-once), then the decorators around the handler. What surrounds the whole application is the document's `middleware`.
+A route's chain is: the middleware of the mounts above it, the dependencies (each after those that it needs itself,
+each once), then the decorators around the handler. What surrounds the whole application is the document's
+`middleware`.
 """
 
 from __future__ import annotations

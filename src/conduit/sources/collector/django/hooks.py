@@ -1,8 +1,8 @@
 """Receivers of the models' signals, and of the project's own.
 
-Django has no public list of receivers: `Signal.receivers` holds tuples whose length has changed (2 items before 5.0, 3
-since, 4 in 6.0), so only what has stayed is used: the first item is a key that ends in the sender's id, the second is the
-receiver or a weak reference to it. These hooks are `observed`.
+Django has no public list of receivers: `Signal.receivers` holds tuples whose length has changed (2 items before
+5.0, 3 since, 4 in 6.0), so only what has stayed is used: the first item is a key that ends in the sender's id, the
+second is the receiver or a weak reference to it. These hooks are `observed`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Validators and event listeners of mapped classes.
 
-SQLAlchemy has no public list of listeners. Its dispatcher can be iterated (seen the same from 1.4 to 2.1), and what that
-gives is marked `observed`; where a release changes it, the events are reported as unknown rather than as none.
+SQLAlchemy has no public list of listeners. Its dispatcher can be iterated (seen the same from 1.4 to 2.1), and what
+that gives is marked `observed`; where a release changes it, the events are reported as unknown rather than as none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Relationships of mapped classes, with the foreign keys below them.
 
-Both ends of a relation describe one edge, held by the side with the foreign key: the other is marked `inverse` and names
-it in `inverse_name`. A foreign key that no relationship uses is an edge too, of the type `references`.
+Both ends of a relation describe one edge, held by the side with the foreign key: the other is marked `inverse` and
+names it in `inverse_name`. A foreign key that no relationship uses is an edge too, of the type `references`.
 """
 
 from __future__ import annotations
