@@ -1,6 +1,6 @@
 """How right profilers are: shares that each shows of a program that measures its own (tests/record/shares.py).
 
-    python benchmarks/profiler_accuracy.py [--seconds 8] [--tools PYTHON] [ENGINE…]
+    python benchmarks/profiler_accuracy.py [--seconds 8] [--bursts] [--tools PYTHON] [ENGINE…]
 
 Every engine runs in a process of its own. Printed are, for each function, the share shown and in brackets the true one of that same
 run (so what an engine changes about the program does not count against it), and the largest difference in percentage points.
@@ -69,13 +69,17 @@ def conduit_wall(work):
 
 def _outside(work, command: list[str]) -> tuple[dict[str, float], float]:
     """Runs the work while another process looks at this one."""
+    import signal
+
     watcher = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment()
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )
     time.sleep(0.5)
     truth = work()
-    import signal
-
     watcher.send_signal(signal.SIGINT)
     watcher.wait(60)
     return truth
@@ -115,6 +119,36 @@ def py_spy(work, *flags: str):
 
 def py_spy_nonblocking(work):
     return py_spy(work, "--nonblocking")
+
+
+def _profiling_sampling(work, mode: str):
+    """The sampling profiler of the standard library (3.15), attached from outside, all threads, a thousand times a second."""
+    import os
+
+    if sys.version_info < (3, 15):
+        raise RuntimeError("profiling.sampling is in the standard library from 3.15 on")
+    file = tempfile.mktemp()
+    command = [sys.executable, "-m", "profiling.sampling", "attach", "-a", "-r", "1khz", "--mode", mode]
+    truth = _outside(work, [*command, "--collapsed", "-o", file, str(os.getpid())])
+    stacks = []
+    for line in Path(file).read_text().splitlines():
+        frames, _, count = line.rpartition(" ")
+        # tid:1;file.py:function:1;…
+        names = [frame.split(":")[-2] for frame in reversed(frames.split(";")) if frame.count(":") > 1]
+        stacks.append((names, float(count)))
+    return truth, innermost(stacks)
+
+
+def profiling_sampling_wall(work):
+    return _profiling_sampling(work, "wall")
+
+
+def profiling_sampling_cpu(work):
+    return _profiling_sampling(work, "cpu")
+
+
+def profiling_sampling_gil(work):
+    return _profiling_sampling(work, "gil")
 
 
 def pyinstrument(work):
@@ -171,6 +205,9 @@ ENGINES: dict[str, Callable] = {
     "conduit wall": conduit_wall,
     "py-spy": py_spy,
     "py-spy --nonblocking": py_spy_nonblocking,
+    "profiling.sampling (wall)": profiling_sampling_wall,
+    "profiling.sampling --mode cpu": profiling_sampling_cpu,
+    "profiling.sampling --mode gil": profiling_sampling_gil,
     "pyinstrument, 1 ms": pyinstrument,
     "cProfile": cprofile,
     "yappi, CPU clock": yappi,
@@ -181,19 +218,21 @@ SCALENE_PROGRAM = """
 import json, sys
 sys.path.insert(0, {project!r})
 from tests.record import shares
-truth = shares.run({seconds})
+truth = shares.run({seconds}, bursts={bursts})
 open({file!r}, "w").write(json.dumps(truth))
 """
 
 
-def run_scalene(python: str, seconds: float) -> dict[str, object]:
+def run_scalene(python: str, seconds: float, bursts: bool) -> dict[str, object]:
     """Scalene wants to start the program, and reports lines: they are added up by function."""
     import ast
 
     folder = Path(tempfile.mkdtemp())
     truth_file, program, report = folder / "truth.json", folder / "program.py", folder / "report.json"
-    program.write_text(SCALENE_PROGRAM.format(project=str(PROJECT), seconds=seconds, file=str(truth_file)))
-    source = PROJECT / "tests" / "collect" / "shares.py"
+    program.write_text(
+        SCALENE_PROGRAM.format(project=str(PROJECT), seconds=seconds, bursts=bursts, file=str(truth_file))
+    )
+    source = PROJECT / "tests" / "record" / "shares.py"
     command = [python, "-m", "scalene", "run", "--cpu-only", "--profile-all", "-o", str(report), str(program)]
     subprocess.run(command, check=True, capture_output=True, env=environment(), timeout=seconds * 30 + 60)
     lines = next(
@@ -210,10 +249,18 @@ def run_scalene(python: str, seconds: float) -> dict[str, object]:
     return {"truth": json.loads(truth_file.read_text()), "seen": seen}
 
 
-def measure(engine: str, python: str, seconds: float) -> dict[str, dict[str, float]]:
+def measure(engine: str, python: str, seconds: float, bursts: bool) -> dict[str, dict[str, float]]:
     if engine.startswith("scalene"):
-        return run_scalene(python, seconds)  # type: ignore[return-value]
-    command = [python, __file__, "--one", engine, "--seconds", str(seconds)]
+        return run_scalene(python, seconds, bursts)  # type: ignore[return-value]
+    command = [
+        python,
+        __file__,
+        "--one",
+        engine,
+        "--seconds",
+        str(seconds),
+        *(["--bursts"] if bursts else []),
+    ]
     answer = subprocess.run(
         command, capture_output=True, text=True, env=environment(), timeout=seconds * 30 + 60
     )
@@ -237,6 +284,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("engines", nargs="*", default=list(ENGINES))
     arguments.add_argument("--seconds", type=float, default=8, help="CPU seconds of the main thread")
+    arguments.add_argument(
+        "--bursts", action="store_true", help="calls of tenths of a millisecond between sleeps"
+    )
     arguments.add_argument("--tools", help="a Python that has the other profilers")
     arguments.add_argument("--one", help=argparse.SUPPRESS)
     given = arguments.parse_args()
@@ -244,7 +294,7 @@ def main() -> None:
         import os
 
         os.environ["SHARES_SECONDS"] = str(given.seconds)
-        truth, seen = ENGINES[given.one](lambda: shares.run(given.seconds))
+        truth, seen = ENGINES[given.one](lambda: shares.run(given.seconds, bursts=given.bursts))
         print(json.dumps({"truth": truth, "seen": seen}))
         return
     python = tools_python(given.tools)
@@ -252,7 +302,7 @@ def main() -> None:
     print("|---" * (len(shares.FUNCTIONS) + 2) + "|")
     for engine in given.engines:
         try:
-            print(row(engine, measure(engine, python, given.seconds)), flush=True)
+            print(row(engine, measure(engine, python, given.seconds, given.bursts)), flush=True)
         except (RuntimeError, subprocess.SubprocessError, OSError, StopIteration, KeyError) as error:
             print(f"| {engine} | did not run: {error} |" + " |" * len(shares.FUNCTIONS), flush=True)
 

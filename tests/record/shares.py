@@ -54,15 +54,26 @@ def asleep(until: threading.Event) -> None:
 FUNCTIONS = ("half", "third", "in_c_with_the_lock", "in_c_without_the_lock", "beside", "asleep")
 
 
-def run(cpu_seconds: float) -> dict[str, float]:
-    """Uses so much CPU time in the main thread, and returns the seconds that each function really used."""
+def half_of_a_burst() -> int:
+    return half(3_000)
+
+
+def third_of_a_burst() -> dict[int, int]:
+    return third(800)
+
+
+def run(cpu_seconds: float, *, bursts: bool = False) -> dict[str, float]:
+    """Use so much CPU time in the main thread, and return the seconds that each function really used.
+
+    With `bursts` the calls last a few tenths of a millisecond, with sleeps of up to 3 ms between them, as in a service.
+    """
     truth = dict.fromkeys(FUNCTIONS, 0.0)
     done = threading.Event()
 
     def timed(function: Callable[[], object]) -> None:
         begin = time.thread_time()
         function()
-        truth[function.__name__] += time.thread_time() - begin
+        truth[function.__name__.removesuffix("_of_a_burst")] += time.thread_time() - begin
 
     def second_thread() -> None:
         while not done.wait(0.016):
@@ -76,12 +87,16 @@ def run(cpu_seconds: float) -> dict[str, float]:
         thread.start()
     end = time.thread_time() + cpu_seconds
     # In a new order each time: a program that repeats itself in step with the sampler would be seen in one place.
-    shuffle = random.Random(3).shuffle
+    rng = random.Random(3)
     steps: list[Callable[[], object]] = [half] * 5 + [third] * 5 + [in_c_with_the_lock, in_c_without_the_lock]
+    if bursts:
+        steps = [half_of_a_burst] * 9 + [third_of_a_burst] * 6 + [in_c_with_the_lock]
     while time.thread_time() < end:
-        shuffle(steps)
+        rng.shuffle(steps)
         for step in steps:
             timed(step)
+            if bursts:
+                time.sleep(rng.uniform(0, 0.003))
     done.set()
     for thread in threads:
         thread.join()

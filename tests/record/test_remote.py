@@ -69,7 +69,9 @@ def test_the_published_layout_of_this_interpreter_is_the_compiled_one() -> None:
     from conduit._native import _core
 
     with ProcessMemory(os.getpid()) as memory:
-        assert read_layout(memory, own_runtime(memory), sys.version_info[:2]) == _core.layout()
+        published = read_layout(memory, own_runtime(memory), sys.version_info[:2])
+    published.pop("thread.base_frame", None)  # 3.15's, and of use from outside only
+    assert published == _core.layout()
 
 
 @pytest.mark.parametrize("version", list(interpreter_layout._TABLES))

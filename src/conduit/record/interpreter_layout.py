@@ -152,6 +152,8 @@ def _published(memory: ProcessMemory, runtime: int, version: tuple[int, int], na
             f"{name}, but its table of offsets is not as that version has it: install a newer conduit"
         )
     layout = {ours: table[theirs] for ours, theirs in _PUBLISHED.items()}
+    if "thread.base_frame" in table:  # 3.15: a pointer to the frame in which every stack of the thread ends
+        layout["thread.base_frame"] = table["thread.base_frame"]
     layout["owner.of_entry"] = layout["owner.of_root"] = _OWNED_BY_C
     layout["text.data"] = layout["text.ascii_data"] + _UTF8_FIELDS
     layout["code.first_traceable"] = layout["code.instructions"] - _CODE_END

@@ -127,12 +127,17 @@ class Interpreter:
         while frame and len(frames) < _MAX_FRAMES:
             frames.append(self._frame(frame))
             frame = frames[-1].previous
-        if frames and not frame and frames[-1].owner != at["owner.of_root"]:
+        if frames and not frame and not self._is_root(frames[-1], thread):
             raise _ChangedStackError
         # A caller stands at its call, so not even its instruction changes while the call goes on.
         if any(self._frame(caller.address) != caller for caller in frames[1:]):
             raise _ChangedStackError
         return frames
+
+    def _is_root(self, frame: _RawFrame, thread: int) -> bool:
+        if "thread.base_frame" in self._at:
+            return frame.address == self._memory.pointer(thread + self._at["thread.base_frame"])
+        return frame.owner == self._at["owner.of_root"]
 
     def _frame(self, address: int) -> _RawFrame:
         at = self._at
