@@ -229,7 +229,7 @@ def test_extra(benchmark): benchmark.extra_info["a"] = 1; benchmark(f)
 def test_weave(benchmark):
     benchmark.weave(f)
     assert f() == 3
-    assert benchmark.stats["rounds"] == 5
+    assert benchmark.stats["rounds"] == 6
 @pytest.mark.benchmark(group="g", min_rounds=3)
 def test_mark(benchmark):
     benchmark(f)

@@ -1,9 +1,8 @@
-"""HOW FAST: benchmarks run, written down, read again and compared, as Go's tools do.
+"""HOW FAST: benchmarks are run, written, read and compared as Go's tools do.
 
-The wing follows Go's `testing` package (what a benchmark is given, how it is calibrated, how names are matched and
-lines are printed) and the text format of golang.org/design/14313-benchmark-format. The command line and the
-pytest plugin use it; it knows neither profilers nor the registry, and takes what wants to surround a run from
-above.
+Follows Go's `testing` package (the `b` argument, calibration, name matching, output) and the text format of
+golang.org/design/14313-benchmark-format. The command line and the pytest plugin use it. It imports neither profilers
+nor the registry; callers pass context managers that surround a run.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from conduit.bench.api import benchmark
     from conduit.bench.compare.comparison import Comparison, Options, compare_benchmarks
+    from conduit.bench.declare import parametrize, setup
     from conduit.bench.result import BenchmarkFailedError, BenchmarkResult
     from conduit.bench.run.loop import Benchmark
 
@@ -26,6 +26,8 @@ _HOME_OF_NAME = {
     "Options": "conduit.bench.compare.comparison",
     "benchmark": "conduit.bench.api",
     "compare_benchmarks": "conduit.bench.compare.comparison",
+    "parametrize": "conduit.bench.declare",
+    "setup": "conduit.bench.declare",
 }
 
 __all__ = [
@@ -36,6 +38,8 @@ __all__ = [
     "Options",
     "benchmark",
     "compare_benchmarks",
+    "parametrize",
+    "setup",
 ]
 
 

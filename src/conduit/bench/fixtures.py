@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Record = Callable[[Measurement], None]
 
-MIN_ROUNDS = 5
+MIN_ROUNDS = 6  # the fewest for which benchstat has an interval
 
 
 class BenchFixture:

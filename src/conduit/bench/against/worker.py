@@ -57,8 +57,11 @@ def main() -> None:
         answers.write(json.dumps({"broken": _describe(error)}) + "\n")
         return
     _answer(answers, answer)
-    for line in requests:
-        _answer(answers, side.serve(json.loads(line)))
+    try:
+        for line in requests:
+            _answer(answers, side.serve(json.loads(line)))
+    finally:
+        side.close()
 
 
 def _own_streams() -> tuple[IO[str], IO[str]]:
@@ -109,6 +112,15 @@ class _Side:
     def found(self) -> dict[str, Any]:
         versions = _versions_in_use() if self.reports_versions else {}
         return {"ready": list(self.ready), "problems": self.problems, "versions": versions}
+
+    def close(self) -> None:
+        """Tear down what benchmarks set up once."""
+        try:
+            from conduit.bench.declare import close_declared
+        except ImportError:  # an older version of this package measures itself
+            return
+        for benchmark in self.ready.values():
+            close_declared(benchmark.function)
 
     def serve(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run one batch or count; an exception of the benchmark is an answer, too."""

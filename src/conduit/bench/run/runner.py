@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from conduit.bench.declare import close_declared
 from conduit.bench.names import UniqueNames
 from conduit.bench.run.events import Ended, Measured, Measuring, Started, Warned
 from conduit.bench.run.loop import (
@@ -57,7 +58,10 @@ class Runner:
         match = self.names.match(name)
         if not match.matches or self._stops_here():
             return True
-        return self._execute(name, function, only_as_parent=match.is_partial)
+        try:
+            return self._execute(name, function, only_as_parent=match.is_partial)
+        finally:
+            close_declared(function)
 
     def _stops_here(self) -> bool:
         return self.has_failed and self.options.fail_fast
