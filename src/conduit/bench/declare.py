@@ -20,11 +20,26 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from conduit.bench.run.loop import Benchmark
+    from typing import Protocol
 
     Function = Callable[..., Any]
     Decorator = Callable[[Function], Function]
+
+    class Benchmark(Protocol):
+        """The part of a benchmark's `b` that is used here."""
+
+        def start_timer(self) -> None:
+            """Start the timer."""
+
+        def stop_timer(self) -> None:
+            """Stop the timer."""
+
+        def reset_timer(self) -> None:
+            """Discard what was measured so far."""
+
+        def run(self, name: str, function: Function) -> bool:
+            """Run a sub-benchmark."""
+
 
 _DECLARATION = "__conduit_declaration__"
 
