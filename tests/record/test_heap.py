@@ -264,7 +264,7 @@ with record.heap() as recording:
 types = [kind.type for kind in recording.profile.sample_types]
 assert types == ["inuse_objects", "inuse_space"], types
 assert sum(sample.values[1] for sample in recording.profile.samples) >= 10 << 20
-assert "memory in use only" in recording.doubts[0] and "CONDUIT_NATIVE=off" in recording.doubts[0]
+assert "memory in use only" in recording.warnings[0] and "CONDUIT_NATIVE=off" in recording.warnings[0]
 """
     environment = os.environ | {"CONDUIT_NATIVE": "off"}
     command = [sys.executable, "-c", script]

@@ -8,6 +8,8 @@ class Counts(NamedTuple):
     bytes: int
 
 class CpuFacts(TypedDict):
+    clocks: list[tuple[int | None, int, int, bool]]
+    process_ns: int
     duration_ns: int
     samples: int
     lost: int

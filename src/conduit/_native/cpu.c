@@ -42,9 +42,8 @@
 enum { MARK_THREAD = -1000, MARK_COUNTER = -1001, MARK_TASK = -1002, MARK_UNREADABLE = -1003 };
 enum { MARKS = 4 };
 
-/* The sums of a stack: sampling periods, and signals. One signal stands for several periods where the kernel's tick
- * is longer than the period. */
-enum { WEIGHT, SIGNALS };
+/* The sums of a stack: CPU time, and signals. */
+enum { CPU_NS, SIGNALS };
 
 static atomic_bool sampling;
 static atomic_int handlers;
@@ -56,7 +55,10 @@ static bool keep_counters;
 static pid_t owner;
 static PyInterpreterState *interpreter;
 static struct sigaction action_before;
-static struct timespec started;
+static int64_t sampling_period_ns;
+static TimerClock sampling_clock;
+static struct timespec started, process_started;
+static pthread_key_t end_key; /* its destructor runs in each thread that ends */
 
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static StackTable table; /* under `table_lock` */
@@ -71,6 +73,10 @@ static int64_t collector_ns;
 
 static THREAD_LOCAL atomic_ullong own_number; /* the session above, the thread's number in it below */
 static THREAD_LOCAL pid_t own_tid;
+static THREAD_LOCAL unsigned own_clock_session; /* in which `own_last_ns` holds */
+static THREAD_LOCAL unsigned own_ended_session;
+static THREAD_LOCAL int64_t own_last_ns;      /* the thread's clock at its last sample */
+static THREAD_LOCAL int64_t own_new_until_ns; /* until then its signals come at every tick; 0: no longer */
 
 static int64_t since(const struct timespec *begin, clockid_t clock) {
     struct timespec now;
@@ -91,21 +97,53 @@ static uint32_t number_own_thread(void) {
     return (uint32_t)(atomic_compare_exchange_strong(&own_number, &known, drawn) ? drawn : known);
 }
 
-static void take_sample(const siginfo_t *information, const ucontext_t *context) {
+/* Have `note_end` called as the calling thread ends. In a handler only the first keys need no memory. */
+static void watch_own_end(bool in_handler) {
+    if (!in_handler || end_key < 32) pthread_setspecific(end_key, &end_key);
+}
+
+/* The destructor of `end_key`: the thread is about to be gone, and with it its clock. */
+static void note_end(void *Py_UNUSED(value)) {
+    unsigned long long known = atomic_load(&own_number);
+    unsigned current = atomic_load(&session);
+    if (known >> 32 != current || !atomic_load(&sampling)) return;
+    own_ended_session = current; /* a signal that comes now finds its time counted already */
+    thread_timers_retire(own_tid, (uint32_t)known);
+}
+
+/* CPU time since the last sample of this thread; of the first one only the periods are known. */
+static int64_t time_since_sample(unsigned current, int64_t now_ns, int64_t periods) {
+    int64_t expected = periods * sampling_period_ns;
+    if (sampling_clock == CLOCK_OF_WALL) return expected;
+    if (own_clock_session == current) return now_ns - own_last_ns;
+    return expected < now_ns ? expected : now_ns;
+}
+
+static void take_sample(const siginfo_t *information, const ucontext_t *context, int64_t now_ns) {
     if (information->si_code != SI_TIMER || !thread_timers_is_ours(information->si_value.sival_ptr)) {
         atomic_fetch_add(&foreign, 1);
         return;
     }
-    int64_t weight = 1 + (information->si_overrun > 0 ? information->si_overrun : 0);
+    int64_t periods = 1 + (information->si_overrun > 0 ? information->si_overrun : 0);
+    unsigned current = atomic_load(&session);
+    if (own_ended_session == current) return;
     uint32_t thread_number = number_own_thread();
+    if (own_clock_session != current) watch_own_end(true);
+    if (own_clock_session == current && own_new_until_ns != 0 && now_ns >= own_new_until_ns) {
+        thread_timers_mature(information->si_timerid);
+        own_new_until_ns = 0;
+    }
     Sample *sample = sample_ring_claim(thread_number);
     if (sample == NULL) {
-        atomic_fetch_add(&lost, (unsigned long long)weight);
+        atomic_fetch_add(&lost, 1); /* the next sample gets its time */
         return;
     }
     sample->thread = thread_number;
     sample->tid = own_tid;
-    sample->weight = weight;
+    sample->cpu_ns = time_since_sample(current, now_ns, periods);
+    if (own_clock_session != current) own_new_until_ns = 0;
+    own_last_ns = now_ns;
+    own_clock_session = current;
     sample->counter = counter_of(context);
     sample->task[0] = 0;
     PyThreadState *thread = PyGILState_GetThisThreadState();
@@ -115,7 +153,7 @@ static void take_sample(const siginfo_t *information, const ucontext_t *context)
     sample->depth = frames_walk_interrupted(thread, method, context, sample->frames, MAX_DEPTH, &coroutines);
     task_name_of(method, thread, &coroutines, sample->task);
     atomic_fetch_add(&walked, 1);
-    if (sample->depth < 0) atomic_fetch_add(&unreadable, (unsigned long long)weight);
+    if (sample->depth < 0) atomic_fetch_add(&unreadable, 1);
     sample_ring_publish(sample);
 }
 
@@ -125,7 +163,7 @@ static void on_profile_signal(int Py_UNUSED(signal_number), siginfo_t *informati
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
     atomic_fetch_add(&handlers, 1);
     if (atomic_load(&sampling)) {
-        take_sample(information, context);
+        take_sample(information, context, (int64_t)begin.tv_sec * 1000000000 + begin.tv_nsec);
         atomic_fetch_add(&handler_calls, 1);
         atomic_fetch_add(&handler_ns, (unsigned long long)since(&begin, CLOCK_THREAD_CPUTIME_ID));
     }
@@ -163,9 +201,9 @@ static void add_to_table(const Sample *sample) {
     bool is_new;
     uint32_t stack = stack_table_intern(&table, frames, depth, &is_new);
     if (stack == NO_STACK) {
-        atomic_fetch_add(&lost, (unsigned long long)sample->weight);
+        atomic_fetch_add(&lost, 1);
     } else {
-        table.stacks[stack].values[WEIGHT] += sample->weight;
+        table.stacks[stack].values[CPU_NS] += sample->cpu_ns;
         table.stacks[stack].values[SIGNALS] += 1;
     }
 }
@@ -318,6 +356,7 @@ static void reset_counts(void) {
     task_count = 0;
     atomic_fetch_add(&session, 1);
     clock_gettime(CLOCK_MONOTONIC, &started);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &process_started);
 }
 
 /* Wait for the handlers that run on other threads. False: one of them has been stuck for seconds (a stopped thread). */
@@ -332,6 +371,8 @@ static bool wait_until_quiet(void) {
 }
 
 static bool begin_signals(TimerClock clock, int64_t period_ns) {
+    sampling_clock = clock;
+    sampling_period_ns = period_ns;
     install_handler();
     atomic_store(&sampling, true);
     thread_timers_begin(clock, period_ns, SIGPROF);
@@ -349,6 +390,24 @@ static bool end_signals(void) {
     stop_collector();
     thread_timers_end();
     return restore_handler();
+}
+
+/* [(number or None, tid, CPU ns, blocks the signal)] of every thread that was known, ended ones first. */
+static PyObject *build_clocks(void) {
+    ThreadClock *clocks;
+    size_t count = thread_timers_clocks(&clocks);
+    if (clocks == NULL) return PyErr_NoMemory();
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        const ThreadClock *clock = &clocks[i];
+        PyObject *number = clock->number == NO_THREAD_NUMBER ? Py_NewRef(Py_None) : PyLong_FromUnsignedLong(clock->number);
+        PyObject *entry = number == NULL ? NULL : Py_BuildValue("(NiLO)", number, (int)clock->tid, (long long)clock->cpu_ns,
+                                                                clock->blocks_signal ? Py_True : Py_False);
+        if (entry == NULL) Py_CLEAR(list);
+        else PyList_SET_ITEM(list, (Py_ssize_t)i, entry);
+    }
+    free(clocks);
+    return list;
 }
 
 static PyObject *cpu_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
@@ -389,7 +448,7 @@ static PyObject *cpu_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
 
 /* ---- stop ---- */
 
-/* One stack as (thread, tid, counter, task, weight, signals, stack); the stack is (code, instruction, code, …), or
+/* One stack as (thread, tid, counter, task, CPU ns, signals, stack); the stack is (code, instruction, code, …), or
  * None where it could not be read. */
 static PyObject *build_sample(const Stack *stack) {
     unsigned long long thread = 0, counter = 0;
@@ -406,7 +465,7 @@ static PyObject *build_sample(const Stack *stack) {
     PyObject *frames = is_readable ? frames_as_tuple(&table.frames[stack->first], depth) : Py_NewRef(Py_None);
     if (frames == NULL) return NULL;
     return Py_BuildValue("(IIKzLLN)", (unsigned)(thread >> 32), (unsigned)(thread & UINT32_MAX), counter, task,
-                         (long long)stack->values[WEIGHT], (long long)stack->values[SIGNALS], frames);
+                         (long long)stack->values[CPU_NS], (long long)stack->values[SIGNALS], frames);
 }
 
 static PyObject *build_samples(void) {
@@ -422,10 +481,12 @@ static PyObject *build_samples(void) {
     return samples;
 }
 
-static PyObject *build_facts(bool kept_signal) {
+static PyObject *build_facts(bool kept_signal, int64_t process_ns, PyObject *clocks) {
     TimerCounts timers = thread_timers_counts();
     return Py_BuildValue(
-        "{s:L,s:K,s:K,s:K,s:K,s:i,s:i,s:K,s:K,s:L,s:O}",
+        "{s:N,s:L,s:L,s:K,s:K,s:K,s:K,s:i,s:i,s:K,s:K,s:L,s:O}",
+        "clocks", clocks,
+        "process_ns", (long long)process_ns,
         "duration_ns", (long long)since(&started, CLOCK_MONOTONIC),
         "samples", (unsigned long long)walked,
         "lost", (unsigned long long)lost,
@@ -462,11 +523,15 @@ static PyObject *cpu_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignor
     }
     stopping = true;
     if (owner != getpid()) become_child();
+    atomic_store(&sampling, false);
+    stop_collector();
+    PyObject *clocks = build_clocks();
+    int64_t process_ns = since(&process_started, CLOCK_PROCESS_CPUTIME_ID);
     bool kept_signal = end_signals();
     bool quiet = wait_until_quiet();
     drain();
     sample_ring_release();
-    PyObject *facts = build_facts(kept_signal);
+    PyObject *facts = clocks == NULL ? NULL : build_facts(kept_signal, process_ns, clocks);
     PyObject *samples = facts == NULL ? NULL : build_samples();
     stack_table_clear(&table);
     code_parking_end(quiet);
@@ -495,7 +560,13 @@ static PyObject *cpu_after_fork_in_child(PyObject *Py_UNUSED(module), PyObject *
 static PyObject *cpu_thread_began(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     if (!active || !sampling) Py_RETURN_NONE;
     uint32_t number = number_own_thread();
-    thread_timers_arm(own_tid);
+    struct timespec now;
+    watch_own_end(false);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    own_last_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    own_new_until_ns = own_last_ns + NEW_THREAD_NS;
+    own_clock_session = atomic_load(&session);
+    thread_timers_arm_new(own_tid, number);
     return PyLong_FromUnsignedLong(number);
 }
 
@@ -521,7 +592,7 @@ static void after_fork(void) {
 }
 
 int attach_cpu(void) {
-    bool made = init_condition() &&
+    bool made = init_condition() && pthread_key_create(&end_key, note_end) == 0 &&
                 pthread_atfork(before_fork, after_fork, after_fork) == 0;
     if (!made) PyErr_SetString(PyExc_ImportError, "no memory for the CPU sampler's locks");
     return made ? 0 : -1;

@@ -10,7 +10,7 @@
 typedef struct {
     uint32_t thread; /* serial number of the thread within the session */
     int32_t tid;
-    int64_t weight;    /* timer periods that this sample represents */
+    int64_t cpu_ns;    /* CPU time of the thread since its last sample */
     uintptr_t counter; /* address of the interrupted machine instruction */
     int32_t depth;     /* frames; -1: the stack could not be read */
     char task[TASK_NAME_BYTES]; /* of the asyncio task, zero-terminated; empty where there is none */

@@ -38,24 +38,36 @@ if available():
 class RawSample(NamedTuple):
     """A stack of one thread and its time.
 
-    `weight` is in sampling periods. `signals` counts the signals that found the stack; sampling error depends on it,
-    since one signal may stand for several periods. `thread` numbers the threads of one recording from 0; `tid` is the
-    kernel's number. `counter` is the address of the machine instruction, or 0 if those are not recorded. `task` is
-    the name of the asyncio task or None. `stack` is code, instruction, code, instruction, …, leaf first, or None if
-    it could not be read.
+    `cpu_ns` is the CPU time of the thread from the sample before to this one, summed over the `signals` that found the
+    stack. `thread` numbers the threads of one recording from 0; `tid` is the kernel's number. `counter` is the address
+    of the machine instruction, or 0 if those are not recorded. `task` is the name of the asyncio task or None. `stack`
+    is code, instruction, code, instruction, …, leaf first, or None if it could not be read.
     """
 
     thread: int
     tid: int
     counter: int
     task: str | None
-    weight: int
+    cpu_ns: int
     signals: int
     stack: tuple[CodeType | int, ...] | None
 
 
+class ThreadClock(NamedTuple):
+    """The CPU time of a thread by its own clock, from when it was first known to its end or to the recording's.
+
+    `number` is that of its samples, or None for a thread that neither began nor ended during the recording.
+    """
+
+    number: int | None
+    tid: int
+    cpu_ns: int
+    blocks_signal: bool
+
+
 __all__ = [
     "RawSample",
+    "ThreadClock",
     "after_fork_in_child",
     "available",
     "line_of",

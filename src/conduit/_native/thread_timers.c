@@ -3,9 +3,14 @@
  * One timer for the process would serve the thread that happens to run when it expires, at the scheduler's tick, and
  * older kernels prefer the main thread; a thread's own timer counts exactly (`si_overrun` says how many periods one
  * signal stands for). Timers do not survive fork and end with exec; the timer of a thread that has ended stays
- * allocated until it is deleted here. */
+ * allocated until it is deleted here.
+ *
+ * The kernel looks at a timer at its ticks only (every 1 to 10 ms), so a thread that ends before a tick is never
+ * signalled, however short the period. What the signals miss, the thread's clock tells: it is read as the thread ends. */
 #define _GNU_SOURCE
 #include "thread_timers.h"
+
+#include "hash_table.h"
 
 #include "random.h"
 
@@ -13,6 +18,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -26,12 +32,16 @@
 typedef struct {
     pid_t tid;
     timer_t timer;
-    bool seen; /* by the current listing of threads */
+    uint32_t number;
+    int64_t base_ns; /* the thread's clock when it got the timer */
+    bool seen;       /* by the current listing of threads */
 } ThreadTimer;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static ThreadTimer *timers; /* under `lock`, like all below */
 static int timer_count, timer_capacity;
+static ThreadClock *ended;
+static size_t ended_count, ended_capacity;
 static TimerCounts counts;
 static TimerClock timer_clock;
 static int64_t period_ns;
@@ -66,7 +76,15 @@ static void drop(int index) {
     timers[index] = timers[--timer_count];
 }
 
-static bool create(pid_t tid, timer_t *timer) {
+#define NEW_THREAD_PERIOD_NS 1000000 /* no longer than the shortest tick */
+
+static int64_t clock_ns(pid_t tid) {
+    struct timespec now;
+    if (clock_gettime(clock_of(tid), &now) != 0) return 0;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static bool create(pid_t tid, bool is_new, timer_t *timer) {
     struct sigevent event;
     memset(&event, 0, sizeof event);
     event.sigev_notify = SIGEV_THREAD_ID;
@@ -75,6 +93,8 @@ static bool create(pid_t tid, timer_t *timer) {
     event.sigev_notify_thread_id = tid;
     if (timer_create(clock_of(tid), &event, timer) != 0) return false;
     struct itimerspec when = {as_timespec(period_ns), as_timespec(first_period())};
+    if (is_new && period_ns > NEW_THREAD_PERIOD_NS)
+        when = (struct itimerspec){as_timespec(NEW_THREAD_PERIOD_NS), as_timespec(1)};
     if (timer_settime(*timer, 0, &when, NULL) == 0) return true;
     timer_delete(*timer);
     return false;
@@ -96,7 +116,7 @@ static int find(pid_t tid) {
     return -1;
 }
 
-static bool arm(pid_t tid) {
+static bool arm(pid_t tid, uint32_t number) {
     int index = find(tid);
     if (index >= 0 && is_dead(timers[index].timer)) {
         drop(index);
@@ -106,17 +126,18 @@ static bool arm(pid_t tid) {
         timers[index].seen = true;
         return true;
     }
+    bool is_new = number != NO_THREAD_NUMBER && timer_clock == CLOCK_OF_CPU;
     timer_t timer;
     if (!make_room()) {
         counts.refused++;
         return false;
     }
-    if (!create(tid, &timer)) {
+    if (!create(tid, is_new, &timer)) {
         /* A thread that ended since it was listed was not refused. */
         if (errno == EAGAIN || errno == ENOMEM) counts.refused++;
         return false;
     }
-    timers[timer_count++] = (ThreadTimer){tid, timer, true};
+    timers[timer_count++] = (ThreadTimer){tid, timer, number, clock_ns(tid), true};
     counts.armed++;
     return true;
 }
@@ -127,15 +148,76 @@ void thread_timers_begin(TimerClock clock, int64_t period, int signal_number) {
     period_ns = period;
     timer_signal = signal_number;
     counts = (TimerCounts){0, 0};
+    ended_count = 0;
     random_state = random_seed(&random_state);
     pthread_mutex_unlock(&lock);
 }
 
 bool thread_timers_arm(pid_t tid) {
     pthread_mutex_lock(&lock);
-    bool armed = arm(tid);
+    bool armed = arm(tid, NO_THREAD_NUMBER);
     pthread_mutex_unlock(&lock);
     return armed;
+}
+
+bool thread_timers_arm_new(pid_t tid, uint32_t number) {
+    pthread_mutex_lock(&lock);
+    bool armed = arm(tid, number);
+    pthread_mutex_unlock(&lock);
+    return armed;
+}
+
+/* Without the C library's timer_settime: its timer_t is not the kernel's number everywhere. */
+void thread_timers_mature(int timer) {
+    struct itimerspec when = {as_timespec(period_ns), as_timespec(period_ns)};
+    syscall(SYS_timer_settime, timer, 0, &when, NULL);
+}
+
+static bool own_mask_has_signal(void) {
+    sigset_t blocked;
+    return pthread_sigmask(SIG_SETMASK, NULL, &blocked) == 0 && sigismember(&blocked, timer_signal) == 1;
+}
+
+void thread_timers_retire(pid_t tid, uint32_t number) {
+    bool blocks = own_mask_has_signal();
+    pthread_mutex_lock(&lock);
+    int index = find(tid);
+    if (index >= 0) {
+        int64_t used = clock_ns(tid) - timers[index].base_ns;
+        if (array_reserve((void **)&ended, &ended_capacity, ended_count + 1, sizeof *ended))
+            ended[ended_count++] = (ThreadClock){number, tid, used, blocks};
+        drop(index);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+/* The mask of another thread, as the kernel tells it. */
+static bool mask_has_signal(pid_t tid) {
+    char path[64], line[256];
+    unsigned long long mask = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/status", (int)tid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return false;
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "SigBlk: %llx", &mask) == 1) break;
+    fclose(file);
+    return (mask >> (timer_signal - 1) & 1) != 0;
+}
+
+size_t thread_timers_clocks(ThreadClock **clocks) {
+    size_t count = 0;
+    pthread_mutex_lock(&lock);
+    *clocks = malloc((ended_count + (size_t)timer_count + 1) * sizeof **clocks);
+    if (*clocks != NULL) {
+        for (; count < ended_count; count++) (*clocks)[count] = ended[count];
+        for (int i = 0; i < timer_count; i++) {
+            int64_t used = clock_ns(timers[i].tid) - timers[i].base_ns;
+            if (used <= 0) continue; /* it has not run, or is gone */
+            (*clocks)[count++] = (ThreadClock){timers[i].number, timers[i].tid, used, mask_has_signal(timers[i].tid)};
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    return count;
 }
 
 /* A listing of /proc may miss living threads while others end, so a thread that was not listed is checked itself. */
@@ -148,7 +230,7 @@ void thread_timers_arm_all(pid_t except) {
     for (int i = 0; i < timer_count; i++) timers[i].seen = false;
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
         pid_t tid = (pid_t)atoi(entry->d_name);
-        if (tid > 0 && tid != except) arm(tid);
+        if (tid > 0 && tid != except) arm(tid, NO_THREAD_NUMBER);
     }
     for (int i = timer_count - 1; i >= 0; i--)
         if (!timers[i].seen && (timers[i].tid == except || is_gone(timers[i].tid))) drop(i);
@@ -168,12 +250,16 @@ TimerCounts thread_timers_counts(void) {
 void thread_timers_end(void) {
     pthread_mutex_lock(&lock);
     while (timer_count > 0) drop(timer_count - 1);
+    free(ended);
+    ended = NULL;
+    ended_count = ended_capacity = 0;
     pthread_mutex_unlock(&lock);
 }
 
 void thread_timers_forget(void) {
     pthread_mutex_lock(&lock);
     timer_count = 0;
+    ended_count = 0;
     counts = (TimerCounts){0, 0};
     pthread_mutex_unlock(&lock);
 }

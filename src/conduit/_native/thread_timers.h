@@ -6,6 +6,7 @@
 #define CONDUIT_THREAD_TIMERS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,11 +17,39 @@ typedef struct {
     int refused; /* timers that the kernel refused */
 } TimerCounts;
 
+#define NO_THREAD_NUMBER UINT32_MAX
+
+/* The CPU time of a thread since it got its timer, by its own clock. */
+typedef struct {
+    uint32_t number; /* the owner's number for the thread, or NO_THREAD_NUMBER */
+    pid_t tid;
+    int64_t cpu_ns;
+    bool blocks_signal; /* at its end, or now: the timers' signal does not reach it */
+} ThreadClock;
+
 /* Set clock, period and signal for the timers that are made from now on. */
 void thread_timers_begin(TimerClock clock, int64_t period_ns, int signal_number);
 
 /* Give one thread its timer, if it has none. False: the kernel refused (RLIMIT_SIGPENDING, most likely). */
 bool thread_timers_arm(pid_t tid);
+
+/* The same for the calling thread, which has just begun and is known by a number: its signals come at every tick of the
+ * kernel, until thread_timers_mature. */
+bool thread_timers_arm_new(pid_t tid, uint32_t number);
+
+/* CPU time for which a new thread gets a signal at every tick: it may be short, and is then sampled often enough. */
+#define NEW_THREAD_NS INT64_C(100000000)
+
+/* Set a new thread's timer to the period of all others. `timer` is the kernel's number, from siginfo. Safe in a signal
+ * handler, takes no lock. */
+void thread_timers_mature(int timer);
+
+/* In a thread that ends: delete its timer and keep its clock. */
+void thread_timers_retire(pid_t tid, uint32_t number);
+
+/* The clocks of the threads that have ended (retired ones), then of the living ones. Return how many; the array is the
+ * caller's to free, NULL without memory. */
+size_t thread_timers_clocks(ThreadClock **clocks);
 
 /* Give every thread but one its timer, and delete those of threads that have ended. */
 void thread_timers_arm_all(pid_t except);

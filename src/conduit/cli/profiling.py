@@ -157,8 +157,8 @@ class Together:
             recording.halt()
         self._stack.close()
         for recording in self._recordings:
-            for doubt in recording.doubts:
-                print(f"conduit: {recording.name}: {doubt}", file=sys.stderr)
+            for warning in recording.warnings:
+                print(f"conduit: {recording.name}: {warning}", file=sys.stderr)
 
 
 def profile_flags_given(parsed: Parsed) -> Iterator[str]:

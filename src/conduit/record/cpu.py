@@ -1,12 +1,13 @@
 """CPU profiles: where a program's CPU time goes, in all of its threads.
 
-How it works: each thread has a timer on its own CPU clock, which interrupts it every 10 ms that it really ran; the C
-extension's signal handler notes the interrupted thread's Python stack (`conduit/_native/cpu.c`). A thread that sleeps or
-waits has no CPU time and is not seen. The time of a C function belongs to the Python line that called it.
+How it works: each thread has a timer on its own CPU clock, which interrupts it after every 10 ms that it really ran; the C
+extension's signal handler records the interrupted thread's Python stack (`conduit/_native/cpu.c`). A thread that sleeps or
+waits uses no CPU time and is not seen. The time of a C function belongs to the Python line that called it. The samples of
+each thread are then made to agree with its CPU clock (`clocks.py`), and all of them with the process's.
 
-There is no pure-Python way to do this: whatever needs the interpreter's lock to look sees only threads that
-have just given it up, and is wrong by 20 to 50 percentage points. Where the extension is missing, this kind refuses; `wall`
-profiles can be had everywhere.
+There is no pure-Python way to do this: code that needs the interpreter's lock to take a sample sees only threads that have
+just released it, and is wrong by 20 to 50 percentage points. Without the extension this kind refuses; `wall` profiles can be
+taken everywhere.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from conduit._native import available, reason
 from conduit.errors import ProfilerUnavailableError
-from conduit.record.naming import NO_FRAMES, UNREADABLE, FrameNames, trim_root
+from conduit.record import clocks
+from conduit.record.naming import NO_FRAMES, UNREADABLE, FrameNames, drop_harness_frames
 from conduit.record.recording import Recording
 from conduit.record.task_names import watch_tasks
 from conduit.record.thread_names import ThreadNames
@@ -28,21 +30,24 @@ if TYPE_CHECKING:
 
     from conduit._native._core import CpuFacts
     from conduit._native.sampler import RawSample
+    from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import Profile
+    from conduit.record.clocks import Reconciled
     from conduit.record.naming import Frame
 
 DEFAULT_RATE_HZ = 100
 HIGHEST_RATE_HZ = 1000
 FEW_SAMPLES = 100
+_NOTICEABLE_SHARE = 0.02
 
 
 class CpuRecording(Recording):
     """A CPU profile, as a context manager or between `start()` and `stop()`.
 
-    `rate_hz` is in samples for each second of CPU time (1 to 1000; the kernel's tick, mostly 250 Hz, bounds the signals, and
-    each then counts for several periods). With `native`, the C library or function that was running is shown as
-    the innermost frame wherever it is not the interpreter itself. Of each stack only what lies above
-    the innermost frame whose file `is_harness` accepts is kept. After `stop`, `profile` holds the profile and `doubts` what should be known before believing it.
+    `rate_hz` is in samples for each second of CPU time (1 to 1000). The kernel's tick, often 250 Hz, bounds it: a sample then
+    stands for several periods. With `native`, the C library or function that was running is the innermost frame wherever it
+    is not the interpreter itself. Frames at or below the innermost frame for which `is_harness(filename)` is true are
+    dropped. After `stop`, `profile` holds the profile and `warnings` its warnings.
     """
 
     kind: ClassVar[str] = "CPU"
@@ -66,8 +71,8 @@ class CpuRecording(Recording):
         self._began_ns = 0
         self._task_warning = ""
         self._names: ThreadNames | None = None
-        self._thread_name: Callable[[int, int], str] = lambda _, tid: f"thread {tid}"
         self._samples: list[RawSample] = []
+        self._reconciled: Reconciled = clocks.Reconciled([], [])
 
     def _begin(self) -> None:
         if not available():
@@ -91,40 +96,60 @@ class CpuRecording(Recording):
 
         self._began_ns = time.time_ns()
         sampler.after_fork_in_child(self._period_ns, False)
+        if self._names is not None:
+            self._names.forget()  # the numbers begin at 0 again
 
     def _halt(self) -> None:
         from conduit._native import sampler
 
         assert self._names is not None
-        self._thread_name = self._names.resolve()
+        name_of = self._names.resolve()
         self._names.unwatch()
         raw, self.facts = sampler.stop()
         self._samples = [sampler.RawSample(*sample) for sample in raw]
+        self._reconciled = clocks.reconcile(
+            self._samples,
+            [sampler.ThreadClock(*clock) for clock in self.facts["clocks"]],
+            self.facts["process_ns"] - self.facts["collector_ns"],
+            name_of,
+            self._names.functions,
+        )
 
     def _build(self) -> Profile:
         from conduit.profile.builder import ProfileBuilder
         from conduit.profile.model import ValueType
 
         assert self.facts is not None
-        warnings = [*_doubts(self.facts, self._samples, self.rate_hz), self._task_warning]
-        self.doubts: list[str] = [text for text in warnings if text]
+        found = [*_warnings(self.facts, self._samples, self._reconciled, self.rate_hz), self._task_warning]
+        self.warnings: list[str] = [text for text in found if text]
         cpu = ValueType("cpu", "nanoseconds")
         builder = ProfileBuilder(
             [ValueType("samples", "count"), cpu], period_type=cpu, period=self._period_ns
         )
+        self._add_to(builder)
+        self._samples, self._reconciled = [], clocks.Reconciled([], [])
+        return builder.build(self._began_ns, self.facts["duration_ns"], self.warnings)
+
+    def _add_to(self, builder: ProfileBuilder) -> None:
+        sums: dict[tuple[tuple[Frame, ...], str, str], float] = {}
         stacks = Stacks(self._is_harness)
-        for sample in self._samples:
+        for sample, cpu_ns, thread in self._reconciled.timed:
             frames = stacks.frames(sample)
-            if not frames:
-                continue
-            labels = {"thread": self._thread_name(sample.thread, sample.tid), "task": sample.task or ""}
-            builder.add(frames, [sample.weight, sample.weight * self._period_ns], labels)
-        self._samples = []
-        return builder.build(self._began_ns, self.facts["duration_ns"], self.doubts)
+            if frames:
+                key = (tuple(frames), thread, sample.task or "")
+                sums[key] = sums.get(key, 0.0) + cpu_ns
+        for (stack, thread, task), total in sums.items():
+            periods = max(1, round(total / self._period_ns))
+            builder.add(stack, [periods, round(total)], {"thread": thread, "task": task})
+        for why, used_ns, thread, function in self._reconciled.unsampled:
+            frames = [(why, "", 0, 0)]
+            if function is not None:
+                frames.append(stacks.whole(function))
+            builder.add(frames, [round(used_ns / self._period_ns), used_ns], {"thread": thread})
 
 
 class Stacks:
-    """Turns what the extension noted into frames by name, leaf first; empty where all of them are the harness's."""
+    """Turns recorded stacks into frames with names, leaf first; empty if all frames are the harness's."""
 
     def __init__(self, is_harness: Callable[[str], bool] | None = None) -> None:
         from conduit._native import sampler
@@ -135,20 +160,24 @@ class Stacks:
 
     def frames(self, sample: RawSample) -> list[Frame]:
         """The frames of one sample."""
-        places = sample.stack
-        if places is None:
+        recorded = sample.stack
+        if recorded is None:
             return [UNREADABLE]
         frames = [
-            self._names.frame(cast("CodeType", places[at]), cast("int", places[at + 1]))
-            for at in range(0, len(places), 2)
+            self._names.frame(cast("CodeType", recorded[at]), cast("int", recorded[at + 1]))
+            for at in range(0, len(recorded), 2)
         ]
-        kept = trim_root(frames, self._is_harness)
+        kept = drop_harness_frames(frames, self._is_harness)
         if frames and not kept:
             return []
         native = self._native_frame(sample.counter)
         if native is not None:
             return [native, *kept]
         return kept or [NO_FRAMES]
+
+    def whole(self, code: CodeType) -> Frame:
+        """The frame of a function at its first line."""
+        return self._names.frame(code, 0)
 
     def _native_frame(self, counter: int) -> Frame | None:
         found = self._symbol_of(counter) if counter else None
@@ -158,17 +187,22 @@ class Stacks:
         return (symbol or f"[{file.rpartition('/')[2]}]", file, 0, 0)
 
 
-def _doubts(facts: CpuFacts, samples: list[RawSample], rate_hz: int) -> Iterable[str]:
-    """What should be known before this profile is believed."""
-    periods = sum(sample.weight for sample in samples)
+def _warnings(
+    facts: CpuFacts, samples: list[RawSample], reconciled: Reconciled, rate_hz: int
+) -> Iterable[str]:
+    """Warnings about this profile: too few samples, CPU time without a stack, lost samples, unreadable stacks."""
+    used = facts["process_ns"] - facts["collector_ns"]
     signals = sum(sample.signals for sample in samples)
-    if signals == 0:
-        yield f"no samples at all: less than {1 / rate_hz:.3g}s of CPU time was used while the profile was taken"
+    if used < 1e9 / rate_hz:
+        yield f"no samples: less than {1 / rate_hz:.3g}s of CPU time was used while the profile was taken"
+    elif signals == 0:
+        yield f"no samples: {_seconds(used)} of CPU time was used, all of it without a stack"
     elif signals < FEW_SAMPLES:
         yield (
-            f"only {signals} samples: {periods / rate_hz:.2f}s of CPU time were used while the profile was taken. Shares are "
-            f"good to about {50 / signals**0.5:.0f} percentage points; run for longer or at a higher rate"
+            f"only {signals} samples: {_seconds(used)} of CPU time was used while the profile was taken. Shares are "
+            f"accurate to about {50 / signals**0.5:.0f} percentage points; run for longer or at a higher rate"
         )
+    yield from _unsampled_warnings(reconciled, used)
     if facts["lost"]:
         yield f"{facts['lost']} samples were lost: signals came faster than they could be stored"
     if facts["unreadable"]:
@@ -179,8 +213,30 @@ def _doubts(facts: CpuFacts, samples: list[RawSample], rate_hz: int) -> Iterable
         )
     if facts["signal_taken_over"]:
         yield (
-            "the program installed a handler of its own for SIGPROF while the profile was taken: nothing was seen after that"
+            "the program installed a handler of its own for SIGPROF, or ignored it, while the profile was taken: nothing was "
+            f"sampled after that ({clocks.NOT_SAMPLED})"
         )
+
+
+_MEANING = {
+    clocks.SIGNALS_BLOCKED: "was used by threads that block SIGPROF, and has no stacks: unblock it there "
+    "(signal.pthread_sigmask)",
+    clocks.NOT_SAMPLED: "was not sampled, and is charged to the threads that used it",
+    clocks.START_AND_END: "was used to start and end threads, or by threads that ended before they were known",
+}
+
+
+def _unsampled_warnings(reconciled: Reconciled, used_ns: int) -> Iterable[str]:
+    for why, meaning in _MEANING.items():
+        cpu_ns = reconciled.unsampled_ns(why)
+        if cpu_ns > max(_NOTICEABLE_SHARE * used_ns, 10_000_000):
+            names = sorted({one.thread for one in reconciled.unsampled if one.reason == why and one.thread})
+            listed = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+            yield f"{_seconds(cpu_ns)} of CPU time {meaning}: {why}{' in ' + listed if listed else ''}"
+
+
+def _seconds(ns: float) -> str:
+    return f"{ns / 1e9:.2f}s"
 
 
 def cpu(

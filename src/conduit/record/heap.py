@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from conduit._native import available, reason
 from conduit.errors import ProfilerUnavailableError
-from conduit.record.naming import NO_FRAMES, FrameNames, trim_root
+from conduit.record.naming import NO_FRAMES, FrameNames, drop_harness_frames
 from conduit.record.recording import Recording
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ class HeapRecording(Recording):
             period=self._engine.rate,
             default_sample_type=self._default_sample_type,
         )
-        self.doubts: list[str] = self._engine.add_to(builder, self._is_harness)
-        return builder.build(time.time_ns(), comments=self.doubts)
+        self.warnings: list[str] = self._engine.add_to(builder, self._is_harness)
+        return builder.build(time.time_ns(), comments=self.warnings)
 
 
 class _Engine:
@@ -188,21 +188,21 @@ class _Hooks(_Engine):
                 names.frame(cast("CodeType", places[at]), cast("int", places[at + 1]))
                 for at in range(0, len(places), 2)
             ]
-            kept = trim_root(frames, is_harness)
+            kept = drop_harness_frames(frames, is_harness)
             if frames and not kept:
                 continue
             builder.add(kept or [NO_FRAMES], scaled(entry, self.rate), numeric_labels={"bytes": entry.size})
         self._entries = []
-        doubts = []
+        warnings = []
         if self._dropped:
-            doubts.append(
+            warnings.append(
                 f"{self._dropped} samples were dropped: no memory to note them, or asked for without the interpreter's lock"
             )
         if not self._reports_heard:
-            doubts.append(
+            warnings.append(
                 "the contents of numpy's arrays are missing: this system does not let the calls that report them be intercepted"
             )
-        return doubts
+        return warnings
 
 
 def scaled(entry: HeapEntry, rate: int) -> list[int]:
@@ -257,7 +257,7 @@ class _Tracemalloc(_Engine):
                 (f"[{frame.filename.rpartition('/')[2]}]", frame.filename, frame.lineno, 0)
                 for frame in reversed(trace.traceback)
             ]
-            kept = trim_root(frames, is_harness)
+            kept = drop_harness_frames(frames, is_harness)
             if kept:
                 builder.add(kept, [1, trace.size], numeric_labels={"bytes": trace.size})
         return [f"memory in use only, by file and line, from tracemalloc: {reason()}"]

@@ -36,7 +36,7 @@ class Recording:
         self.name: str = self.kind if path is None else os.fspath(path)
         self.path: str | None = None if path is None else os.path.abspath(path)  # noqa: PTH100 (the program may change its folder)
         self.profile: Profile | None = None
-        self.doubts: list[str] = []
+        self.warnings: list[str] = []
         self._is_halted = False
 
     # What a kind of recording says: how it begins, ends (looking first, building a profile afterwards), and lives on
@@ -135,7 +135,7 @@ def _after_fork_in_child() -> None:
     for recording in list(_running.values()):
         if recording.path is not None:
             recording.path = f"{recording.path}.{os.getpid()}"
-        recording.doubts.clear()
+        recording.warnings.clear()
         recording._continue_in_child()
         _stop_with_multiprocessing(recording)
 

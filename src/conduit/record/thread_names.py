@@ -1,16 +1,18 @@
-"""The names of threads in a recording, also of those that have ended before it does.
+"""The names of threads in a recording, also of those that end before it does.
 
-A thread of `threading` tells its kernel number as its first act (`Thread._set_native_id`); while a recording runs
-that method is wrapped, so that the thread's name is known, and its timer armed, before its own code runs.
+The first thing that a thread of `threading` does is to store its native id (`Thread._set_native_id`). While a recording runs,
+that method is wrapped, so that the thread's name and function are known, and its timer is armed, before its own code runs.
 """
 
 from __future__ import annotations
 
 import threading
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
 _METHOD = "_set_native_id"
 
@@ -20,7 +22,7 @@ _original: Callable[[Any], None] | None = None
 
 
 def _announce(thread: threading.Thread) -> None:
-    """Stands for the method while anybody watches: recordings may end in another order than they began."""
+    """Replaces the method while a recording watches; recordings may end in another order than they began."""
     assert _original is not None
     _original(thread)
     for names in tuple(_watching):
@@ -28,14 +30,18 @@ def _announce(thread: threading.Thread) -> None:
 
 
 class ThreadNames:
-    """Learns names from `watch` to `unwatch`; `began` is called in each new thread and returns its number."""
+    """Names of threads that begin between `watch` and `unwatch`.
+
+    `began` is called in each new thread and returns its number, or None if the thread is not wanted.
+    """
 
     def __init__(self, began: Callable[[], int | None]) -> None:
         self._began = began
         self._by_number: dict[int, str] = {}
+        self.functions: dict[int, CodeType | None] = {}
 
     def watch(self) -> None:
-        """Begins to learn."""
+        """Start to take names down."""
         global _original
         with _lock:
             present = getattr(threading.Thread, _METHOD, None)
@@ -47,7 +53,7 @@ class ThreadNames:
             _watching.append(self)
 
     def unwatch(self) -> None:
-        """Puts the method back with the last one, unless somebody else has wrapped it since: ours then passes on."""
+        """Stop. The last recording puts the method back, unless other code has wrapped it since; then it stays and does nothing."""
         with _lock:
             if self in _watching:
                 _watching.remove(self)
@@ -55,13 +61,19 @@ class ThreadNames:
                 setattr(threading.Thread, _METHOD, _original)
 
     def learn(self, thread: threading.Thread) -> None:
-        """Takes down the name of the calling thread, which has just begun."""
+        """Take down the name and the function of the calling thread, which has just begun."""
         number = self._began()
         if number is not None:
             self._by_number[number] = thread.name
+            self.functions[number] = _function_of(thread)
+
+    def forget(self) -> None:
+        """Forget all threads: in a child after fork there are none of them."""
+        self._by_number.clear()
+        self.functions.clear()
 
     def resolve(self) -> Callable[[int, int], str]:
-        """A function from (thread number, kernel number) to name; threads that live now go by their present name."""
+        """Return a function (number, native id) -> name. A thread that began before the watch has its present name."""
         living = {thread.native_id: thread.name for thread in threading.enumerate()}
         learned = self._by_number
 
@@ -69,3 +81,14 @@ class ThreadNames:
             return learned.get(number) or living.get(tid) or f"thread {tid}"
 
         return name
+
+
+def _function_of(thread: threading.Thread) -> CodeType | None:
+    """The code that a thread was started to run: its target, or its class's own `run`; None if that is not a Python function."""
+    target = vars(thread).get("_target")
+    run = type(thread).run
+    if target is None and run is not threading.Thread.run:
+        target = run
+    if type(target) is MethodType:
+        target = target.__func__
+    return target.__code__ if type(target) is FunctionType else None

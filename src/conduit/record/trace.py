@@ -66,7 +66,7 @@ class Trace:
             raise ValueError(f"max_events must be at least 1, not {max_events}")
         self.name: str = os.fspath(path)
         self.path: Path = Path(path).absolute()  # the program may change its folder
-        self.doubts: list[str] = []
+        self.warnings: list[str] = []
         self._max_events = max_events
         self._min_duration_us = min_duration_us
         self._collections = _Collections()

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from conduit._native import available, reason
 from conduit.errors import ProfilerUnavailableError
-from conduit.record.naming import trim_root
+from conduit.record.naming import drop_harness_frames
 from conduit.record.recording import Recording
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _profile(
         stack, labels = key
         old_count, old_waited = (before or {}).get(key, nothing)
         values = [round(count - old_count), round(waited - old_waited)]
-        kept = trim_root(list(stack), is_harness)
+        kept = drop_harness_frames(list(stack), is_harness)
         if any(values) and kept:
             builder.add(kept, values, dict(labels))
     return builder.build(time.time_ns())

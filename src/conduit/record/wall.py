@@ -13,7 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, ClassVar
 
-from conduit.record.naming import FrameNames, trim_root
+from conduit.record.naming import FrameNames, drop_harness_frames
 from conduit.record.recording import Recording
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class WallRecording(Recording):
         names = FrameNames(lambda _, line: line)
         for (thread, _), seen in self._seen.items():
             frames: list[Frame] = [names.frame(code, line) for code, line in seen.places]
-            kept = trim_root(frames, self._is_harness)
+            kept = drop_harness_frames(frames, self._is_harness)
             if kept:
                 builder.add(kept, [seen.looks, seen.elapsed_ns], {"thread": thread})
         self._seen = {}

@@ -1,0 +1,164 @@
+"""Makes the samples of a CPU profile agree with the clocks of its threads.
+
+A thread is signalled at the kernel's ticks, so what it does after its last sample is not seen, and a thread that ends before a
+tick is not seen at all. Each thread's own CPU clock tells how much that is:
+
+- A thread with samples: its samples are scaled to its clock.
+- Short threads (less than 0.1 s of CPU time) of one name and one function are taken together. While a thread is young, each of its
+  samples is as likely as any other moment of the thread, so their samples, taken with equal weight and scaled to
+  the sum of their clocks, are an unbiased estimate for all of them, whether a single one was sampled or not. Without a
+  sample, the time is that of their function.
+- A thread that blocks SIGPROF has time that no signal could find: `[signals blocked]`.
+- Anything else that samples and clock do not agree on by more than a tenth is `[not sampled]`.
+- What the process's clock says beyond the clocks of the threads is `[thread start and end]`: the kernel's and the
+  interpreter's work before a thread is known and after it is gone, and threads that were gone before they were known.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from types import CodeType
+
+    from conduit._native.sampler import RawSample, ThreadClock
+
+SIGNALS_BLOCKED = "[signals blocked]"
+NOT_SAMPLED = "[not sampled]"
+START_AND_END = "[thread start and end]"
+
+SHORT_THREAD_NS = 100_000_000
+_TOLERATED_NS = 100_000_000
+_TOLERATED_SHARE = 10
+_DIGITS = re.compile(r"\d+")
+
+
+class TimedSample(NamedTuple):
+    """A sample with its share of its thread's CPU time, under the name of the thread or of a group of threads."""
+
+    sample: RawSample
+    cpu_ns: float
+    thread: str
+
+
+class Unsampled(NamedTuple):
+    """CPU time of a thread without a sample: why there is none, and the code that the thread was started to run."""
+
+    reason: str
+    cpu_ns: int
+    thread: str
+    function: CodeType | None
+
+
+class Reconciled(NamedTuple):
+    """CPU time of a recording, divided among samples and what has none; together that of the process."""
+
+    timed: list[TimedSample]
+    unsampled: list[Unsampled]
+
+    def unsampled_ns(self, reason: str) -> int:
+        """The CPU time that has no sample for one reason."""
+        return sum(one.cpu_ns for one in self.unsampled if one.reason == reason)
+
+
+class _Thread(NamedTuple):
+    number: int | None
+    name: str
+    cpu_ns: int
+    blocks_signal: bool
+    function: CodeType | None
+    is_new: bool
+    samples: list[RawSample]
+
+    @property
+    def sampled_ns(self) -> int:
+        return sum(sample.cpu_ns for sample in self.samples)
+
+
+def reconcile(
+    samples: Sequence[RawSample],
+    clocks: Sequence[ThreadClock],
+    process_ns: int,
+    name_of: Callable[[int, int], str],
+    functions: Mapping[int, CodeType | None],
+) -> Reconciled:
+    """Divide the CPU time of a process among its samples.
+
+    `process_ns` is the process's CPU clock over the recording, without what the recording itself used; `name_of(number,
+    native id)` names a thread; `functions` has the code that each thread that began during the recording was started to run.
+    """
+    threads, others = _by_thread(samples, clocks, name_of, functions)
+    result = Reconciled([TimedSample(one, one.cpu_ns, name_of(one.thread, one.tid)) for one in others], [])
+    groups: dict[tuple[str, CodeType | None], list[_Thread]] = {}
+    for thread in threads:
+        if thread.is_new and thread.cpu_ns < SHORT_THREAD_NS and not thread.blocks_signal:
+            groups.setdefault((_DIGITS.sub("*", thread.name), thread.function), []).append(thread)
+        else:
+            _reconcile_thread(thread, result)
+    for (name, function), members in groups.items():
+        _reconcile_group(name if len(members) > 1 else members[0].name, function, members, result)
+    known_ns = sum(thread.cpu_ns for thread in threads) + sum(one.cpu_ns for one in others)
+    beyond = process_ns - known_ns
+    if beyond > process_ns // 1000:
+        result.unsampled.append(Unsampled(START_AND_END, beyond, "", None))
+    return result
+
+
+def _by_thread(
+    samples: Iterable[RawSample],
+    clocks: Sequence[ThreadClock],
+    name_of: Callable[[int, int], str],
+    functions: Mapping[int, CodeType | None],
+) -> tuple[list[_Thread], list[RawSample]]:
+    """Every thread with a clock and its samples; then the samples of threads whose clock went unread."""
+    of_number: dict[int, list[RawSample]] = {}
+    for sample in samples:
+        of_number.setdefault(sample.thread, []).append(sample)
+    numbered = {clock.number for clock in clocks}
+    # A native id is used again only after its thread has ended, and an ended thread's clock has a number.
+    of_tid = {group[0].tid: number for number, group in of_number.items() if number not in numbered}
+    threads = []
+    for clock in clocks:
+        number = of_tid.get(clock.tid) if clock.number is None else clock.number
+        own = of_number.pop(number, []) if number is not None else []
+        threads.append(
+            _Thread(
+                number,
+                name_of(-1 if number is None else number, clock.tid),
+                clock.cpu_ns,
+                clock.blocks_signal,
+                functions.get(number) if number is not None else None,
+                number in functions,
+                own,
+            )
+        )
+    return threads, [sample for group in of_number.values() for sample in group]
+
+
+def _reconcile_thread(thread: _Thread, result: Reconciled) -> None:
+    missing = thread.cpu_ns - thread.sampled_ns
+    tolerated = max(_TOLERATED_NS, thread.cpu_ns // _TOLERATED_SHARE)
+    if thread.samples and abs(missing) <= tolerated and not thread.blocks_signal:
+        result.timed.extend(_scaled(thread.samples, thread.cpu_ns, thread.name))
+        return
+    result.timed.extend(TimedSample(sample, sample.cpu_ns, thread.name) for sample in thread.samples)
+    if missing > 0:
+        reason = SIGNALS_BLOCKED if thread.blocks_signal else NOT_SAMPLED
+        result.unsampled.append(Unsampled(reason, missing, thread.name, thread.function))
+
+
+def _scaled(samples: list[RawSample], cpu_ns: int, name: str) -> Iterator[TimedSample]:
+    factor = cpu_ns / (sum(sample.cpu_ns for sample in samples) or 1)
+    return (TimedSample(sample, sample.cpu_ns * factor, name) for sample in samples)
+
+
+def _reconcile_group(name: str, function: CodeType | None, members: list[_Thread], result: Reconciled) -> None:
+    used = sum(member.cpu_ns for member in members)
+    signals = sum(sample.signals for member in members for sample in member.samples)
+    if not signals:
+        result.unsampled.append(Unsampled(NOT_SAMPLED, used, name, function))
+    for member in members:
+        for sample in member.samples:
+            result.timed.append(TimedSample(sample, used * sample.signals / signals, name))
