@@ -196,7 +196,7 @@ from conduit.record import heap
 kept = []
 with heap(rate=1) as recording:
     for _ in range(100): kept.append(bytes(50_000))
-print(sum(s.values[3] for s in recording.profile.samples) >= 5_000_000, recording.doubts)
+print(sum(s.values[3] for s in recording.profile.samples) >= 5_000_000, recording.warnings)
 """
 
 

@@ -77,7 +77,12 @@ def test_every_share_is_as_near_the_truth_as_chance_allows_and_a_sleeper_has_non
     samples_taken, seen, truth = sample_shares(6, enough=1000)
     for name, share in truth.items():
         # Four standard deviations of that many samples at random; samples at equal distances scatter less.
-        assert abs(seen[name] - share) <= 4 * (share * (1 - share) / samples_taken) ** 0.5, (name, samples_taken, seen, truth)
+        assert abs(seen[name] - share) <= 4 * (share * (1 - share) / samples_taken) ** 0.5, (
+            name,
+            samples_taken,
+            seen,
+            truth,
+        )
     assert seen["asleep"] == 0
 
 

@@ -400,9 +400,12 @@ static PyObject *build_clocks(void) {
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (size_t i = 0; list != NULL && i < count; i++) {
         const ThreadClock *clock = &clocks[i];
-        PyObject *number = clock->number == NO_THREAD_NUMBER ? Py_NewRef(Py_None) : PyLong_FromUnsignedLong(clock->number);
-        PyObject *entry = number == NULL ? NULL : Py_BuildValue("(NiLO)", number, (int)clock->tid, (long long)clock->cpu_ns,
-                                                                clock->blocks_signal ? Py_True : Py_False);
+        bool has_number = clock->number != NO_THREAD_NUMBER;
+        PyObject *number = has_number ? PyLong_FromUnsignedLong(clock->number) : Py_NewRef(Py_None);
+        PyObject *blocks = clock->blocks_signal ? Py_True : Py_False;
+        PyObject *entry = NULL;
+        if (number != NULL)
+            entry = Py_BuildValue("(NiLO)", number, (int)clock->tid, (long long)clock->cpu_ns, blocks);
         if (entry == NULL) Py_CLEAR(list);
         else PyList_SET_ITEM(list, (Py_ssize_t)i, entry);
     }

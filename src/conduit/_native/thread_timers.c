@@ -6,7 +6,8 @@
  * allocated until it is deleted here.
  *
  * The kernel looks at a timer at its ticks only (every 1 to 10 ms), so a thread that ends before a tick is never
- * signalled, however short the period. What the signals miss, the thread's clock tells: it is read as the thread ends. */
+ * signalled, however short the period. What the signals miss, the thread's clock tells: it is read as the thread
+ * ends. */
 #define _GNU_SOURCE
 #include "thread_timers.h"
 

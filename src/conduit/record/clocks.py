@@ -1,13 +1,13 @@
 """Makes the samples of a CPU profile agree with the clocks of its threads.
 
-A thread is signalled at the kernel's ticks, so what it does after its last sample is not seen, and a thread that ends before a
-tick is not seen at all. Each thread's own CPU clock tells how much that is:
+A thread is signalled at the kernel's ticks, so what it does after its last sample is not seen, and a thread that ends
+before a tick is not seen at all. Each thread's own CPU clock tells how much that is:
 
 - A thread with samples: its samples are scaled to its clock.
-- Short threads (less than 0.1 s of CPU time) of one name and one function are taken together. While a thread is young, each of its
-  samples is as likely as any other moment of the thread, so their samples, taken with equal weight and scaled to
-  the sum of their clocks, are an unbiased estimate for all of them, whether a single one was sampled or not. Without a
-  sample, the time is that of their function.
+- Short threads (less than 0.1 s of CPU time) of one name and one function are taken together. While a thread is
+  young, each of its samples is as likely as any other moment of the thread, so their samples, taken with equal weight
+  and scaled to the sum of their clocks, are an unbiased estimate for all of them, whether a single one was sampled or
+  not. Without a sample, the time is that of their function.
 - A thread that blocks SIGPROF has time that no signal could find: `[signals blocked]`.
 - Anything else that samples and clock do not agree on by more than a tenth is `[not sampled]`.
 - What the process's clock says beyond the clocks of the threads is `[thread start and end]`: the kernel's and the
@@ -86,8 +86,9 @@ def reconcile(
 ) -> Reconciled:
     """Divide the CPU time of a process among its samples.
 
-    `process_ns` is the process's CPU clock over the recording, without what the recording itself used; `name_of(number,
-    native id)` names a thread; `functions` has the code that each thread that began during the recording was started to run.
+    `process_ns` is the process's CPU clock over the recording, without what the recording itself used;
+    `name_of(number, native id)` names a thread; `functions` has the code that each thread that began during the
+    recording was started to run.
     """
     threads, others = _by_thread(samples, clocks, name_of, functions)
     result = Reconciled([TimedSample(one, one.cpu_ns, name_of(one.thread, one.tid)) for one in others], [])
@@ -154,7 +155,9 @@ def _scaled(samples: list[RawSample], cpu_ns: int, name: str) -> Iterator[TimedS
     return (TimedSample(sample, sample.cpu_ns * factor, name) for sample in samples)
 
 
-def _reconcile_group(name: str, function: CodeType | None, members: list[_Thread], result: Reconciled) -> None:
+def _reconcile_group(
+    name: str, function: CodeType | None, members: list[_Thread], result: Reconciled
+) -> None:
     used = sum(member.cpu_ns for member in members)
     signals = sum(sample.signals for member in members for sample in member.samples)
     if not signals:

@@ -1,13 +1,14 @@
 """CPU profiles: where a program's CPU time goes, in all of its threads.
 
-How it works: each thread has a timer on its own CPU clock, which interrupts it after every 10 ms that it really ran; the C
-extension's signal handler records the interrupted thread's Python stack (`conduit/_native/cpu.c`). A thread that sleeps or
-waits uses no CPU time and is not seen. The time of a C function belongs to the Python line that called it. The samples of
-each thread are then made to agree with its CPU clock (`clocks.py`), and all of them with the process's.
+How it works: each thread has a timer on its own CPU clock, which interrupts it after every 10 ms that it really ran;
+the C extension's signal handler records the interrupted thread's Python stack (`conduit/_native/cpu.c`). A thread
+that sleeps or waits uses no CPU time and is not seen. The time of a C function belongs to the Python line that called
+it. The samples of each thread are then made to agree with its CPU clock (`clocks.py`), and all of them with the
+process's.
 
-There is no pure-Python way to do this: code that needs the interpreter's lock to take a sample sees only threads that have
-just released it, and is wrong by 20 to 50 percentage points. Without the extension this kind refuses; `wall` profiles can be
-taken everywhere.
+There is no pure-Python way to do this: code that needs the interpreter's lock to take a sample sees only threads that
+have just released it, and is wrong by 20 to 50 percentage points. Without the extension this kind refuses; `wall`
+profiles can be taken everywhere.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ _NOTICEABLE_SHARE = 0.02
 class CpuRecording(Recording):
     """A CPU profile, as a context manager or between `start()` and `stop()`.
 
-    `rate_hz` is in samples for each second of CPU time (1 to 1000). The kernel's tick, often 250 Hz, bounds it: a sample then
-    stands for several periods. With `native`, the C library or function that was running is the innermost frame wherever it
-    is not the interpreter itself. Frames at or below the innermost frame for which `is_harness(filename)` is true are
-    dropped. After `stop`, `profile` holds the profile and `warnings` its warnings.
+    `rate_hz` is in samples for each second of CPU time (1 to 1000). The kernel's tick, often 250 Hz, bounds it: a
+    sample then stands for several periods. With `native`, the C library or function that was running is the innermost
+    frame wherever it is not the interpreter itself. Frames at or below the innermost frame for which
+    `is_harness(filename)` is true are dropped. After `stop`, `profile` holds the profile and `warnings` its warnings.
     """
 
     kind: ClassVar[str] = "CPU"
@@ -209,12 +210,13 @@ def _warnings(
         yield f"{facts['unreadable']} samples have no stack: it could not be read ({UNREADABLE[0]})"
     if facts["threads_refused"]:
         yield (
-            "some threads were not sampled: the kernel gave no more timers (raise the limit of pending signals, ulimit -i)"
+            "some threads were not sampled: the kernel gave no more timers; raise the limit of pending signals "
+            "(ulimit -i)"
         )
     if facts["signal_taken_over"]:
         yield (
-            "the program installed a handler of its own for SIGPROF, or ignored it, while the profile was taken: nothing was "
-            f"sampled after that ({clocks.NOT_SAMPLED})"
+            "the program installed a handler of its own for SIGPROF, or ignored it, while the profile was taken: "
+            f"nothing was sampled after that ({clocks.NOT_SAMPLED})"
         )
 
 

@@ -1,7 +1,8 @@
 """The names of threads in a recording, also of those that end before it does.
 
-The first thing that a thread of `threading` does is to store its native id (`Thread._set_native_id`). While a recording runs,
-that method is wrapped, so that the thread's name and function are known, and its timer is armed, before its own code runs.
+The first thing that a thread of `threading` does is to store its native id (`Thread._set_native_id`). While a
+recording runs, that method is wrapped, so that the thread's name and function are known, and its timer is armed,
+before its own code runs.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class ThreadNames:
             _watching.append(self)
 
     def unwatch(self) -> None:
-        """Stop. The last recording puts the method back, unless other code has wrapped it since; then it stays and does nothing."""
+        """Stop. The last recording puts the method back; where other code has wrapped it since, it stays, idle."""
         with _lock:
             if self in _watching:
                 _watching.remove(self)
@@ -84,7 +85,7 @@ class ThreadNames:
 
 
 def _function_of(thread: threading.Thread) -> CodeType | None:
-    """The code that a thread was started to run: its target, or its class's own `run`; None if that is not a Python function."""
+    """The code that a thread was started to run (target, or its class's own `run`); None where it is not Python's."""
     target = vars(thread).get("_target")
     run = type(thread).run
     if target is None and run is not threading.Thread.run:
