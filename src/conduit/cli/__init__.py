@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("conduit.cli.bench", "run benchmarks, as go test -bench does; compare with another version"),
     "benchstat": ("conduit.cli.benchstat", "benchmark results summarised, and old compared with new"),
     "history": ("conduit.cli.history", "what benchmarks measured at earlier commits, and where they moved"),
+    "import": ("conduit.cli.import_results", "results of pytest-benchmark, pyperf or asv as benchmark text"),
+    "export": ("conduit.cli.export_results", "benchmark text as pyperf's JSON"),
     "hook": ("conduit.cli.hook", "the performance regression tests before every commit"),
     "run": ("conduit.cli.run", "run a program and write its CPU and memory profiles"),
     "record": ("conduit.cli.record", "take a CPU profile of a running process, from outside"),
