@@ -428,7 +428,7 @@ def test_a_failed_collection_leaves_the_old_document_in_place(conduit_command: R
     (tmp_path / "bad.json").write_text('{"swagger": "2.0"}')
     done = conduit_command("collect", "--openapi", "bad.json", "-o", "metadata.json", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("conduit: bad.json: is Swagger 2.0; expected OpenAPI 3.0 or 3.1")
+    assert done.stderr.startswith("conduit: bad.json: is Swagger 2.0; expected OpenAPI 3.0 to 3.2")
     assert (tmp_path / "metadata.json").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.json", "metadata.json"]
 

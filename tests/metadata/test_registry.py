@@ -546,3 +546,21 @@ def test_a_thousand_threads_that_ask_the_same_cold_question_compute_it_once() ->
     assert errors == []
     assert len(seen) == 1
     assert registry.cache_stats().misses == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"version":"1","version":"1.0"}',
+        '{"version" :"1","version":"1.0"}',
+        '{"version":"1","version":"1.0","x":"\\u0022:"}',
+        '{"version":"1","x":{"a":1,"a":"\\":"}}',
+    ],
+)
+def test_a_repeated_key_is_found_however_the_document_spells_its_keys_and_quotes(text: str) -> None:
+    assert any("repeated key" in warning.message for warning in Registry.from_json(text.encode()).warnings)
+
+
+def test_keys_that_only_look_repeated_are_no_warning() -> None:
+    text = '{"version":"1.0","x":["\\":","a\\" :","\\u0022:",{"a":1},{"a":2}]}'
+    assert Registry.from_json(text.encode()).warnings == ()

@@ -26,7 +26,7 @@ def declare() -> FlagSet:
         "Without a source, the application of the folder is looked for, and named before it is loaded.\n"
         "Loading an application executes its code, as importing it does."
     )
-    flags.option("openapi", "an OpenAPI 3.0 or 3.1 document, JSON or YAML", metavar="FILE")
+    flags.option("openapi", "an OpenAPI 3.0, 3.1 or 3.2 document, JSON or YAML", metavar="FILE")
     declare_application(flags)
     flags.option("o", "the document to write; - is standard output", default=DEFAULT_OUTPUT, metavar="FILE")
     flags.switch("verbose", "show every warning")

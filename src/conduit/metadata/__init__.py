@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         Source,
         SourceError,
         Step,
+        Task,
         Validation,
     )
     from conduit.metadata.warnings import DocumentWarning
@@ -84,6 +85,7 @@ _HOME_OF_NAME = {
     "Source": "schema",
     "SourceError": "schema",
     "Step": "schema",
+    "Task": "schema",
     "Validation": "schema",
     "DEFAULT_LIMITS": "codec",
     "Limits": "codec",
@@ -151,6 +153,7 @@ __all__ = [
     "Source",
     "SourceError",
     "Step",
+    "Task",
     "Validation",
     "decode",
     "encode",

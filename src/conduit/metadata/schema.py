@@ -538,6 +538,25 @@ class Mount(Record, frozen=True):
     host: str = ""
 
 
+class Task(Record, frozen=True):
+    """Work outside requests: a task of a queue, or a command."""
+
+    name: str
+    kind: str = ""
+    """celery_task or django_command."""
+    handler: str = ""
+    """`module:qualname` of the function or class."""
+    queue: str = ""
+    schedule: str = ""
+    """`every 30 s` or `cron MINUTE HOUR DAY MONTH WEEKDAY`; several are separated by `; `."""
+    retries: Count = 0
+    """How many times a failed run is repeated."""
+    file_path: str = ""
+    line_number: Count = 0
+    origin: str = ""
+    documentation: str = ""
+
+
 class SourceError(Record, frozen=True):
     """A part that could not be collected, while the rest was kept."""
 
@@ -566,6 +585,7 @@ class Metadata(Record, frozen=True):
     """Code that runs around every request or for the whole application, not for one resource."""
     errors: tuple[SourceError, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    tasks: tuple[Task, ...] = ()
     redacted: Count = 0
     """How many values were written as `<redacted>`."""
 

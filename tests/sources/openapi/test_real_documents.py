@@ -89,7 +89,7 @@ def test_two_readings_give_the_same_bytes_and_the_bytes_give_the_same_records(pa
 
 def test_swagger_2_is_refused_by_its_name_with_what_to_do(shared_golden: Path) -> None:
     with pytest.raises(
-        OpenAPIError, match=r"is Swagger 2\.0; expected OpenAPI 3\.0 or 3\.1\. Convert it first"
+        OpenAPIError, match=r"is Swagger 2\.0; expected OpenAPI 3\.0 to 3\.2\. Convert it first"
     ):
         read_openapi(shared_golden / "openapi" / "swagger20-petstore.json")
 

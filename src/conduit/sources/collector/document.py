@@ -74,6 +74,7 @@ class Document:
         self.sources: list[dict[str, Any]] = []
         self.middleware: list[str] = []
         self.hooks: list[dict[str, Any]] = []
+        self.tasks: list[dict[str, Any]] = []
         self.errors: list[dict[str, Any]] = []
         self._id_of_class: dict[int, tuple[type, str]] = {}  # by identity: a metaclass may define `__eq__`
 
@@ -129,7 +130,7 @@ class Document:
             for field in record["fields"]:
                 _rename(field.get("details", {}), names, "inherited_from", "references")
             _rename(record.get("details", {}), names, "swapped")
-        for record in (*ordered, *self.routes, *self.hooks, *self.mounts):
+        for record in (*ordered, *self.routes, *self.hooks, *self.mounts, *self.tasks):
             self._redact(record)
         for route in self.routes:
             _rename(route, names, "resource", "request_body", "response_body")
@@ -148,6 +149,7 @@ class Document:
             middleware=self.middleware,
             hooks=self.hooks,
             mounts=self.mounts,
+            tasks=self.tasks,
             errors=self.errors,
             redacted=self.redactor.count,
         )

@@ -188,6 +188,12 @@ class Locations:
                 return self.shown(_file_of_module(base.__module__)), body.attributes[name]
         return "", 0
 
+    def line_of_class(self, path: str | None, name: str) -> int:
+        """Return the line of a class statement in a file that need not be imported; 0 if there is none."""
+        source = self._source(path) if path else None
+        bodies = source.classes.get(name) if source else None
+        return bodies[-1].line if bodies else 0
+
     def function_at(self, path: str, line: int) -> str:
         """The qualified name of the function that starts there (for interpreters without `co_qualname`)."""
         source = self._source(path)

@@ -18,9 +18,26 @@ from .locations import Locations
 from .pydantic.models import PydanticModels, open_pydantic
 from .redaction import Redactor, looks_secret
 from .static_access import is_class, modules, static
+from .tasks import collect_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_UNREAD = {
+    "aiohttp": "aiohttp",
+    "blacksheep": "BlackSheep",
+    "bottle": "Bottle",
+    "falcon": "Falcon",
+    "litestar": "Litestar",
+    "ninja": "Django Ninja on its own",
+    "pyramid": "Pyramid",
+    "quart": "Quart",
+    "robyn": "Robyn",
+    "sanic": "Sanic",
+    "strawberry": "Strawberry",
+    "tornado": "Tornado",
+}
+"""Top-level package → the name of a framework whose applications are known and not read."""
 
 _DECISIVE = ("app", "factory", "django", "urlconf", "sqlalchemy", "lifespan")
 
@@ -76,6 +93,7 @@ class Session:
         elif app is not None:
             with self._part(f"application {name or type(app).__name__}"):
                 self._collect_app(app, models, name)
+        collect_tasks(self.document)
         drop_implied_head(self.document.routes)
         unique_route_ids(self.document.routes)
 
@@ -138,6 +156,15 @@ class Session:
         if type(app).__module__.partition(".")[0] == "django":
             return  # its handler says nothing that the settings do not
         kind = f"{type(app).__module__}.{type(app).__qualname__}"
+        if kind.startswith("celery."):
+            return  # it has tasks and no routes
+        framework = _UNREAD.get(kind.partition(".")[0])
+        if framework:
+            self.document.add_error(
+                f"routes of {name}",
+                f"{framework} is not read; collect from its OpenAPI document with --openapi",
+            )
+            return
         self.document.add_error(
             f"routes of {name}",
             f"{name} is a {kind}; expected a FastAPI, Starlette or Flask application, or something that holds one "

@@ -1,4 +1,4 @@
-"""OpenAPI 3.0 and 3.1 documents (https://spec.openapis.org/oas) as metadata.
+"""OpenAPI 3.0 to 3.2 documents (https://spec.openapis.org/oas) as metadata.
 
 Every named schema becomes a resource, its properties fields, its references relationships; every operation
 of a path or a webhook becomes a route with the security in force as its middleware. Nothing is fetched:

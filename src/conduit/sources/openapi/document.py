@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SCHEMAS = "#/components/schemas/"
-_READ_VERSIONS = ("3.0", "3.1")
+_READ_VERSIONS = ("3.0", "3.1", "3.2")
 
 
 class OpenAPIWarning(NamedTuple):
@@ -74,6 +74,16 @@ class OpenAPIDocument:
             return None
         name = unescape(pointer[len(SCHEMAS) - 1 :])
         return name if "/" not in pointer[len(SCHEMAS) - 1 :] else None
+
+    def dynamic_target(self, reference: str) -> str:
+        """Return the plain reference that a `$dynamicRef` stands for: the named schema with that `$dynamicAnchor`."""
+        anchor = reference.removeprefix("#")
+        if anchor.startswith("/") or not anchor:
+            return reference
+        for name, schema in self.section("components", "schemas").items():
+            if isinstance(schema, dict) and anchor in (schema.get("$dynamicAnchor"), schema.get("$anchor")):
+                return SCHEMAS + escape(name)
+        return reference
 
     def has_schema(self, name: str) -> bool:
         """Whether there is a named schema of this name, and it is one: an object, or a boolean (3.1)."""
@@ -152,7 +162,7 @@ def json_type(value: Any) -> str:
 
 
 def parse_document(data: bytes, source: str) -> OpenAPIDocument:
-    """Reads the bytes of an OpenAPI 3.0 or 3.1 document, JSON or YAML; a byte order mark is allowed.
+    """Read the bytes of an OpenAPI 3.0, 3.1 or 3.2 document, JSON or YAML; a byte order mark is allowed.
 
     Raises `OpenAPIError` for anything else: another version, Swagger 2.0, no document, no UTF-8, YAML
     where PyYAML is not installed.
@@ -169,7 +179,7 @@ def parse_document(data: bytes, source: str) -> OpenAPIDocument:
     for key in repeated:
         document.warn("#", f"the key {key!r} is given twice in one object; the last one counts")
     if str(root["openapi"])[:3] not in _READ_VERSIONS:
-        document.warn("#/openapi", f"version {root['openapi']} is newer than 3.1 and is read as 3.1")
+        document.warn("#/openapi", f"version {root['openapi']} is newer than 3.2 and is read as 3.2")
     return document
 
 
@@ -232,11 +242,11 @@ def _check_version(root: dict[str, Any], source: str) -> None:
     if "swagger" in root:
         raise OpenAPIError(
             source,
-            f"is Swagger {root['swagger']}; expected OpenAPI 3.0 or 3.1."
+            f"is Swagger {root['swagger']}; expected OpenAPI 3.0 to 3.2."
             " Convert it first, for example with `npx swagger2openapi`",
         )
     version = root.get("openapi")
     if version is None:
         raise OpenAPIError(source, "has no key 'openapi', so it is no OpenAPI document")
     if not str(version).startswith("3."):
-        raise OpenAPIError(source, f"is OpenAPI {version}; expected 3.0 or 3.1")
+        raise OpenAPIError(source, f"is OpenAPI {version}; expected 3.0 to 3.2")

@@ -1,6 +1,6 @@
-"""Operations as routes: every method of every path and webhook, with the security that is in force as its middleware.
+"""Operations as routes: every method of every path, webhook and callback, with its effective security as middleware.
 
-An operation's own `security` takes the pointer of the document's, and an empty list makes it public. Schemes
+An operation's own `security` replaces the document's, and an empty list makes it public. Schemes
 that are needed together are separate middleware, in their order; where one of several is enough they are one
 entry, `Auth or KeyAuth`; where none is enough too, it ends in `or none`.
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from conduit.sources.openapi.document import OpenAPIDocument
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 _MAX_WRAPPERS = 3
 
 
@@ -36,7 +36,8 @@ class _Operation(NamedTuple):
     node: dict[str, Any]
     item: dict[str, Any]
     pointer: str
-    is_webhook: bool
+    kind: str
+    """Empty, webhook or callback."""
 
     @property
     def identity(self) -> str:
@@ -48,7 +49,9 @@ class _Operation(NamedTuple):
 def read_routes(document: OpenAPIDocument) -> tuple[Route, ...]:
     """Every operation in document order, paths before webhooks."""
     inherited = document.root.get("security")
-    routes = [_route(document, operation, inherited) for operation in _operations(document)]
+    operations = list(_operations(document))
+    _warn_of_repeated_ids(document, operations)
+    routes = [_route(document, operation, inherited) for operation in operations]
     read = {route.path: route.resource for route in routes if route.method == "GET"}
     return tuple(_with_resource(route, read.get(route.path, "")) for route in routes)
 
@@ -83,19 +86,57 @@ def _operations(document: OpenAPIDocument) -> Iterator[_Operation]:
                         pointer, f"expected a path item (an object), found {json_type(item)}; left out"
                     )
                 continue
-            yield from _operations_of(document, path, item, pointer, section == "webhooks")
+            yield from _operations_of(
+                document, path, item, pointer, "webhook" if section == "webhooks" else ""
+            )
 
 
 def _operations_of(
-    document: OpenAPIDocument, path: str, item: dict[str, Any], pointer: str, is_webhook: bool
+    document: OpenAPIDocument, path: str, item: dict[str, Any], pointer: str, kind: str
 ) -> Iterator[_Operation]:
-    for method, node in item.items():
-        if method not in METHODS:
+    for method, node, where in _methods_of(item, pointer):
+        if not isinstance(node, dict):
+            document.warn(where, f"expected an operation, found {json_type(node)}; left out")
             continue
-        if isinstance(node, dict):
-            yield _Operation(method.upper(), path, node, item, f"{pointer}/{method}", is_webhook)
-        else:
-            document.warn(f"{pointer}/{method}", f"expected an operation, found {json_type(node)}; left out")
+        yield _Operation(method, path, node, item, where, kind)
+        if kind != "callback":  # a callback of a callback is no operation of this application
+            yield from _callbacks_of(document, node, where)
+
+
+def _methods_of(item: dict[str, Any], pointer: str) -> Iterator[tuple[str, Any, str]]:
+    """Yield (method, operation, pointer); from 3.2 on a path item may have operations of methods of its own."""
+    for key, node in item.items():
+        if key in METHODS:
+            yield key.upper(), node, f"{pointer}/{key}"
+        elif key == "additionalOperations" and isinstance(node, dict):
+            for method, inner in node.items():
+                yield method, inner, f"{pointer}/{key}/{escape(method)}"
+
+
+def _callbacks_of(document: OpenAPIDocument, node: dict[str, Any], pointer: str) -> Iterator[_Operation]:
+    """Yield the operations that the application calls back, with the expression of their address as the path."""
+    callbacks = node.get("callbacks")
+    for name, declared in callbacks.items() if isinstance(callbacks, dict) else ():
+        where = f"{pointer}/callbacks/{escape(name)}"
+        callback = document.follow(declared, where)
+        for expression, item in callback.items() if isinstance(callback, dict) else ():
+            inner = f"{where}/{escape(expression)}"
+            found = document.follow(item, inner) if not expression.startswith("x-") else None
+            if isinstance(found, dict):
+                yield from _operations_of(document, expression, found, inner, "callback")
+
+
+def _warn_of_repeated_ids(document: OpenAPIDocument, operations: Iterable[_Operation]) -> None:
+    first: dict[str, str] = {}
+    for operation in operations:
+        declared = operation.node.get("operationId")
+        if not isinstance(declared, str) or not declared:
+            continue
+        known = first.setdefault(declared, operation.pointer)
+        if known != operation.pointer:
+            document.warn(
+                f"{operation.pointer}/operationId", f"{declared!r} is also the operationId of {known}"
+            )
 
 
 def _route(document: OpenAPIDocument, operation: _Operation, inherited: Any) -> Route:
@@ -118,7 +159,7 @@ def _route(document: OpenAPIDocument, operation: _Operation, inherited: Any) -> 
         request_body=_body_text(document, request, pointer),
         response_body=success.record.body if success else "",
         details=RouteDetails(
-            kind="webhook" if operation.is_webhook else "",
+            kind=operation.kind,
             inferred=("resource",) if resource else (),
             documentation=_text(operation.node, "summary") or _text(operation.node, "description"),
             tags=tuple(tag for tag in facts.members(operation.node, "tags") if isinstance(tag, str)),

@@ -226,8 +226,12 @@ class ReferenceWalk:
             return
         if isinstance(reference := schema.get("$ref"), str):
             yield from self._reference(reference, name, pointer, kind)
+        if isinstance(reference := schema.get("$dynamicRef"), str):
+            yield from self._reference(self.document.dynamic_target(reference), name, pointer, kind)
         for keyword in _COMBINED:
             yield from self._combined(schema, keyword, name, pointer, kind)
+        for keyword in ("if", "then", "else"):
+            yield from self.references(schema.get(keyword), name, f"{pointer}/{keyword}", kind)
         for child, step in _element_schemas(schema):
             yield from self.references(child, name, f"{pointer}/{step}", "has_many")
         for keyword in _NESTED:
