@@ -464,3 +464,40 @@ def test_warnings_of_a_document_are_on_standard_error_and_in_it(conduit_command:
         in done.stderr
     )
     assert json.loads((tmp_path / "m.json").read_text())["errors"][0]["source"] == "api.json"
+
+
+def test_routes_are_filtered_by_globs_and_by_what_they_lack_and_sorted(ask: Run) -> None:
+    def listed(*words: str) -> list[dict[str, Any]]:
+        return list(answer(ask("routes", *words, "--format", "json")))
+
+    everything = listed()
+    assert [r["path"] for r in listed("--path", "/admin/*")] == [
+        r["path"] for r in everything if r["path"].startswith("/admin/")
+    ]
+    assert listed("--handler", "*Identity") == [r for r in everything if r["handler"].endswith("Identity")]
+    without = listed("--without", "oryAccessToken")
+    assert without == [r for r in everything if "oryAccessToken" not in str(r.get("middleware", ""))]
+    assert 0 < len(without) < len(everything)
+    assert [r["path"] for r in listed("--sort", "path")] == sorted(r["path"] for r in everything)
+
+
+def test_mounts_that_cannot_be_read_are_shown_below_the_routes(conduit_command: Run, tmp_path: Path) -> None:
+    file = tmp_path / "metadata.json"
+    mounts = [
+        {"path": "/old", "kind": "foreign", "application": "legacy:App"},
+        {"path": "/static", "kind": "static", "application": "starlette.staticfiles:StaticFiles"},
+        {"path": "/in", "kind": "application", "application": "a:b"},
+    ]
+    routes = [{"method": "GET", "path": "/in/x"}]
+    file.write_text(json.dumps({"version": "1.0", "routes": routes, "mounts": mounts}))
+    shown = conduit_command("introspect", "routes", "--metadata", str(file)).stdout
+    assert [line.split() for line in shown.splitlines()[3:]] == [
+        ["MOUNT", "APPLICATION", "KIND"],
+        ["/old", "legacy:App", "not", "readable"],
+        ["/static", "starlette.staticfiles:StaticFiles", "files"],
+    ]
+
+
+def test_resources_are_filtered_by_kind(ask: Run) -> None:
+    assert len(answer(ask("resources", "--kind", "openapi_schema", "--format", "json"))) == 191
+    assert "did you mean openapi_schema" in ask("resources", "--kind", "openapi_schemas").stderr

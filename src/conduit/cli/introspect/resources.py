@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conduit.cli.flags import FlagSet
     from conduit.cli.introspect.question import Question
     from conduit.cli.tables import Page
@@ -13,13 +15,20 @@ if TYPE_CHECKING:
 
 def declare(flags: FlagSet) -> None:
     """Declare the filters."""
+    flags.option("kind", "only resources of this kind, such as django_model", metavar="KIND")
     flags.switch("all", "the framework's own resources too")
 
 
 def run(question: Question) -> int:
     """Prints every resource in document order."""
     registry = question.registry
-    resources = question.without_framework(registry.resources(), "resources")
+    resources: Sequence[Resource] = registry.resources()
+    if question.flags["kind"] is not None:
+        from conduit.cli.introspect.question import require_known
+
+        require_known(question.flags["kind"], (one.kind for one in resources if one.kind), "kind of resource")
+        resources = [one for one in resources if one.kind == question.flags["kind"]]
+    resources = question.without_framework(resources, "resources")
 
     def table(page: Page) -> None:
         header = ["RESOURCE", "FIELDS", "RELATIONSHIPS", "HOOKS", "ROUTES", "KIND", "FILE"]

@@ -13,14 +13,20 @@ if TYPE_CHECKING:
     from conduit.cli.flags import FlagSet
     from conduit.cli.introspect.question import Question
     from conduit.cli.tables import Page
-    from conduit.metadata.schema import Route
+    from conduit.metadata.schema import Mount, Route
 
 
 def declare(flags: FlagSet) -> None:
-    """The filters; a route has to pass all that are given."""
+    """Declare the filters; a route must pass all of them."""
     flags.option("method", "only this HTTP method, in any case", metavar="METHOD")
     flags.option("middleware", "only routes that carry this middleware", metavar="NAME")
+    flags.option("without", "only routes that do not carry this middleware", metavar="NAME")
     flags.option("resource", "only routes of this resource", metavar="NAME")
+    flags.option("path", "only paths that match this glob", metavar="GLOB")
+    flags.option("handler", "only handlers that match this glob", metavar="GLOB")
+    flags.option(
+        "sort", "path, handler or resource (default: document order)", parse=_sort_key, metavar="KEY"
+    )
     flags.switch("all", "the framework's own routes too")
     flags.option(
         "match", 'only routes that serve a request such as "GET /orders/5", closest first', metavar="REQUEST"
@@ -28,7 +34,7 @@ def declare(flags: FlagSet) -> None:
 
 
 def run(question: Question) -> int:
-    """Prints the routes in document order; with --match those with the fewest variable parts first."""
+    """Print the routes in document order; with --match those with the fewest variable parts first."""
     registry, flags = question.registry, question.flags
     everything = registry.routes()
     if flags["resource"] is not None:
@@ -40,17 +46,46 @@ def run(question: Question) -> int:
     routes: Sequence[Route] = registry.routes(method=flags["method"], resource=flags["resource"])
     if flags["middleware"] is not None:
         routes = _with_middleware(routes, everything, flags["middleware"])
+    if flags["without"] is not None:
+        _require_middleware(flags["without"], everything)
+        routes = [route for route in routes if not _carries(route, flags["without"])]
+    for name in ("path", "handler"):
+        if flags[name] is not None:
+            from conduit.metadata.loaded_document import matcher
+
+            fits = matcher(flags[name])
+            routes = [route for route in routes if fits(getattr(route, name))]
     if flags["match"] is not None:
         routes = _matching(routes, flags["match"])
-    if not any(flags[name] for name in ("resource", "middleware", "match")):
+    is_filtered = any(
+        flags[name] for name in ("resource", "middleware", "match", "without", "path", "handler")
+    )
+    if not is_filtered:
         routes = question.without_framework(routes, "routes")
-    return question.answer(routes, lambda page: _print(page, routes, question.verbose))
+    if flags["sort"]:
+        routes = sorted(routes, key=lambda route: str(getattr(route, flags["sort"])))
+    mounts = [] if is_filtered or flags["method"] else registry.schema().mounts
+    return question.answer(routes, lambda page: _print(page, routes, mounts, question.verbose))
 
 
 def _with_middleware(routes: Sequence[Route], everything: Sequence[Route], name: str) -> list[Route]:
+    _require_middleware(name, everything)
+    return [route for route in routes if _carries(route, name)]
+
+
+def _require_middleware(name: str, everything: Sequence[Route]) -> None:
     known = (part for route in everything for entry in route.middleware for part in _names_in(entry))
     require_known(name, known, "middleware")
-    return [route for route in routes if any(name in _names_in(entry) for entry in route.middleware)]
+
+
+def _carries(route: Route, name: str) -> bool:
+    return any(name in _names_in(entry) for entry in route.middleware)
+
+
+def _sort_key(text: str) -> str:
+    if text not in ("path", "handler", "resource"):
+        raise ValueError("expected path, handler or resource")
+    return text
 
 
 def _names_in(entry: str) -> list[str]:
@@ -75,10 +110,23 @@ def _matching(routes: Sequence[Route], request: str) -> list[Route]:
     return found
 
 
-def _print(page: Page, routes: Sequence[Route], verbose: bool) -> None:
+def _print(page: Page, routes: Sequence[Route], mounts: Sequence[Mount], verbose: bool) -> None:
+    """Print the routes, then the mounts whose routes are not among them."""
     if not routes:
         page.line("no routes")
-        return
+    else:
+        _print_routes(page, routes, verbose)
+    shown = [mount for mount in mounts if mount.kind != "application"]
+    if shown:
+        page.line()
+        rows = [
+            [mount.path, mount.host, mount.application, "files" if mount.kind == "static" else "not readable"]
+            for mount in shown
+        ]
+        page.table(["MOUNT", "HOST", "APPLICATION", "KIND"], rows, keep="MOUNT")
+
+
+def _print_routes(page: Page, routes: Sequence[Route], verbose: bool) -> None:
     header = ["METHOD", "PATH", "RESOURCE", "MIDDLEWARE"]
     rows = [[route.method, route.path, route.resource, ", ".join(route.middleware)] for route in routes]
     if verbose:
