@@ -159,7 +159,7 @@ def churn(seconds: float, signals_per_second: int) -> tuple[list[Rate], dict[str
 
     Returns what each of them was given, and what the sampler says of itself.
     """
-    faulthandler.enable()  # a stranger's handler below ours, as under pytest
+    faulthandler.enable()  # a handler below ours, as under pytest
     failures: list[object] = []
     threading.excepthook = failures.append
     _core.cpu_start(1_000_000_000 // (signals_per_second * FASTER_THAN_ASKED), True, False)

@@ -42,7 +42,7 @@ def counted_elsewhere(**environment: str) -> dict[str, tuple[int, int]]:
 
 def expected_by_name() -> dict[str, tuple[int, int]]:
     if not EXPECTED:
-        pytest.skip(f"nobody has counted by hand for Python {sys.version_info[:2]}")
+        pytest.skip(f"not counted by hand for Python {sys.version_info[:2]}")
     return {operation.__name__: counts for operation, counts in EXPECTED.items()}
 
 

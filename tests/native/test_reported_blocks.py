@@ -27,12 +27,12 @@ def reporter() -> Iterator[object]:
     module = pytest.importorskip("_testcapi", exc_type=ImportError)
     if not hasattr(module, "__file__"):
         pytest.skip("_testcapi is part of the interpreter here, whose own calls are not taken")
-    tracemalloc.start()  # it wants to be heard by somebody
+    tracemalloc.start()  # its reports would be refused otherwise
     yield module
     tracemalloc.stop()
 
 
-def in_books(size: int) -> tuple[int, int, int, int]:
+def in_profile(size: int) -> tuple[int, int, int, int]:
     entries = [heap.HeapEntry(*entry) for entry in heap.read()[0] if entry[0] == size]
     return (
         sum(e.alloc_objects for e in entries),
@@ -48,10 +48,10 @@ def test_a_reported_block_is_allocated_and_in_use_until_it_is_withdrawn(reporter
     heap.start(rate)
     for i in range(10):
         reporter.tracemalloc_track(DOMAIN, ADDRESS + 16 * i, size)
-    assert in_books(size) == (10, 10 * size, 10, 10 * size)
+    assert in_profile(size) == (10, 10 * size, 10, 10 * size)
     for i in range(7):
         reporter.tracemalloc_untrack(DOMAIN, ADDRESS + 16 * i)
-    assert in_books(size) == (10, 10 * size, 3, 3 * size)
+    assert in_profile(size) == (10, 10 * size, 3, 3 * size)
     heap.stop()
     for i in range(7, 10):
         reporter.tracemalloc_untrack(DOMAIN, ADDRESS + 16 * i)
@@ -61,10 +61,10 @@ def test_a_block_that_is_reported_again_in_another_size_has_that_size(reporter) 
     heap.start(1)
     reporter.tracemalloc_track(DOMAIN, ADDRESS, SIZE)
     reporter.tracemalloc_track(DOMAIN, ADDRESS, 2 * SIZE)
-    assert in_books(SIZE) == (1, SIZE, 0, 0)
-    assert in_books(2 * SIZE) == (1, 2 * SIZE, 1, 2 * SIZE)
+    assert in_profile(SIZE) == (1, SIZE, 0, 0)
+    assert in_profile(2 * SIZE) == (1, 2 * SIZE, 1, 2 * SIZE)
     reporter.tracemalloc_track(DOMAIN, ADDRESS, 2 * SIZE)  # the same once more is nothing new
-    assert in_books(2 * SIZE) == (1, 2 * SIZE, 1, 2 * SIZE)
+    assert in_profile(2 * SIZE) == (1, 2 * SIZE, 1, 2 * SIZE)
     heap.stop()
     reporter.tracemalloc_untrack(DOMAIN, ADDRESS)
 
@@ -73,12 +73,12 @@ def test_a_report_without_the_interpreters_lock_is_dropped_and_told(reporter) ->
     heap.start(1)
     before = heap.read()[1]
     reporter.tracemalloc_track(DOMAIN, ADDRESS, SIZE, True)
-    assert in_books(SIZE) == (0, 0, 0, 0)
+    assert in_profile(SIZE) == (0, 0, 0, 0)
     assert heap.read()[1] == before + 1
     heap.stop()
 
 
-def test_a_reporter_is_told_that_somebody_listens_only_while_somebody_does() -> None:
+def test_a_reporter_is_told_that_its_reports_arrive_only_while_a_profile_is_taken() -> None:
     module = pytest.importorskip("_testcapi", exc_type=ImportError)
     if not hasattr(module, "__file__"):
         pytest.skip("_testcapi is part of the interpreter here, whose own calls are not taken")
@@ -92,7 +92,7 @@ def test_a_reporter_is_told_that_somebody_listens_only_while_somebody_does() -> 
         module.tracemalloc_track(DOMAIN, ADDRESS, SIZE)
 
 
-def test_tracemalloc_hears_what_the_heap_profile_hears(reporter) -> None:
+def test_tracemalloc_receives_the_reports_that_the_heap_profile_receives(reporter) -> None:
     before = tracemalloc.get_traced_memory()[0]
     heap.start(512 * 1024)
     reporter.tracemalloc_track(DOMAIN, ADDRESS, SIZE)
@@ -115,7 +115,7 @@ def test_reports_of_many_threads_are_all_in_the_books(reporter) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert in_books(SIZE) == (8_000, 8_000 * SIZE, 4_000, 4_000 * SIZE)
+    assert in_profile(SIZE) == (8_000, 8_000 * SIZE, 4_000, 4_000 * SIZE)
     heap.stop()
 
 

@@ -69,6 +69,10 @@ def by_function(profile: Profile) -> dict[str, list[int]]:
     return sums
 
 
+# The JIT compiler's own objects are charged to the lines that it compiles.
+HAS_JIT = hasattr(sys, "_jit") and sys._jit.is_enabled()
+
+
 def recorded_values(rate: int) -> dict[str, list[int]]:
     kept.clear()
     with record.heap(rate=rate) as recording:
@@ -88,18 +92,22 @@ def test_the_exact_mode_counts_every_byte_to_the_line_that_asked() -> None:
     # 100,000 blocks, the numbers of `range` past 256, and nothing left.
     assert 0 <= sums["drop"][0] - 100_000 <= 100_100
     assert DROPPED <= sums["drop"][1] <= DROPPED + 100_100 * 32
-    assert sums["drop"][3] < 1000
+    assert sums["drop"][3] < (4000 if HAS_JIT else 1000)
     # A list of half a million slots of 8 bytes, with at most an eighth of slack.
     assert 500_000 * 8 <= sums["grow"][3] <= 500_000 * 9 + 1000
     assert sums["keep_small"][2] - 150_000 <= 50_100
 
 
-def test_the_exact_modes_counts_are_the_same_every_time() -> None:
+@pytest.mark.skipif(HAS_JIT, reason="the JIT compiler allocates for the loops that it has found hot")
+def test_the_exact_modes_counts_are_the_same_every_time_without_collections_of_garbage() -> None:
     recorded_values(1)  # fills the free lists
-    first, second = recorded_values(1)["drop"], recorded_values(1)["drop"]
-    # 3.13 itself asks for an object of 48 bytes in there, in some runs and not in others; 3.14 for two of 104 together.
-    own = (0, 0) if sys.version_info < (3, 13) else (1, 48) if sys.version_info < (3, 14) else (2, 104)
-    assert all(abs(a - b) <= most for a, b, most in zip(first, second, own * 2, strict=True)), (first, second)
+    gc.collect()
+    gc.disable()  # a collection runs callbacks and finalizers, which allocate on the line that it interrupts
+    try:
+        first, second = recorded_values(1)["drop"], recorded_values(1)["drop"]
+    finally:
+        gc.enable()
+    assert first == second
 
 
 @pytest.mark.parametrize("rate", [16 * 1024, 128 * 1024])

@@ -1,4 +1,4 @@
-"""Every thread's and every asyncio task's stack, now: Go's goroutine profile for Python.
+"""The stacks of all threads and all asyncio tasks at this moment: Go's goroutine profile for Python.
 
 How it works: `sys._current_frames()` gives each thread's innermost frame under the interpreter lock, so each
 stack is consistent in itself. A task that waits has no thread; its stack is the chain of coroutines that
@@ -40,7 +40,7 @@ class Frame(NamedTuple):
 
 
 class ThreadStack(NamedTuple):
-    """A thread and its frames, innermost first; `state` is the kernel's word, `unknown` where it does not tell."""
+    """A thread and its frames, innermost first; `state` is the kernel's, or `unknown`."""
 
     ident: int
     native_id: int | None
@@ -67,17 +67,17 @@ class Dump(NamedTuple):
 
 
 def count() -> int:
-    """How many threads and unfinished tasks there are, without reading a stack."""
+    """Return the number of threads and unfinished tasks, without reading a stack."""
     return count_threads() + sum(1 for _ in _unfinished_tasks())
 
 
 def count_threads() -> int:
-    """How many threads there are that run Python."""
+    """Return the number of threads that run Python."""
     return len(sys._current_frames())
 
 
 def dump() -> Dump:
-    """Reads every stack of this process once. Safe from any thread, at any time, also after a fork."""
+    """Return every stack of this process. Safe from any thread, at any time, also after a fork."""
     return Dump(tuple(_threads()), tuple(_tasks()))
 
 
@@ -102,7 +102,7 @@ def _threads() -> Iterator[ThreadStack]:
 
 
 def frames_of(frame: FrameType | None) -> Iterator[Frame]:
-    """A thread's frames from this one to the root."""
+    """Yield a thread's frames from this one to the root."""
     while frame is not None:
         yield _frame_of(frame.f_code, frame.f_lineno)
         frame = frame.f_back
@@ -116,7 +116,7 @@ _KERNEL_STATES = {"R": "running", "S": "sleeping", "D": "waiting for a device", 
 
 
 def _kernel_state(native_id: int | None) -> str:
-    """What Linux says of a thread: its state and, where it sleeps, the kernel function it sleeps in."""
+    """Return a thread's state as Linux has it and, if it sleeps, the kernel function in which it sleeps."""
     folder = Path(f"/proc/self/task/{native_id}")
     try:
         letter = (folder / "stat").read_text().rpartition(")")[2].split()[0]
@@ -189,7 +189,7 @@ def _loop_of(frame: FrameType) -> Any:
 
 
 def _stable_list(members: Iterable[Any]) -> list[Any]:
-    """A list of a weak set that other threads may change meanwhile: tried again, as asyncio itself does."""
+    """Return a list of a weak set that other threads may change; tried again if it changes, as asyncio does."""
     for _ in range(1000):
         try:
             return list(members)
@@ -199,7 +199,7 @@ def _stable_list(members: Iterable[Any]) -> list[Any]:
 
 
 def _awaited_tasks(task: asyncio.Task[Any], chain: _Chain) -> list[asyncio.Task[Any]]:
-    """The tasks that one waits for: itself, through `gather`, or in one of asyncio's functions that wait for several."""
+    """The tasks for which one waits: directly, through `gather`, or in a function of asyncio that waits for several."""
     future: Any = getattr(task, "_fut_waiter", None)
     if future is None:
         return []
@@ -245,7 +245,7 @@ def _chain_frames(chain: Iterable[tuple[Any, FrameType]]) -> tuple[tuple[Frame, 
 
 
 def awaited_coroutines(task: asyncio.Task[Any]) -> Iterator[tuple[Any, FrameType]]:
-    """A task's coroutine with its frame, then what that one awaits, and so on down to the last that has a frame."""
+    """Yield a task's coroutine with its frame, then the one that it awaits, down to the last one with a frame."""
     coroutine: Any = task.get_coro()
     while coroutine is not None:
         frame = _attribute(coroutine, "frame")
@@ -281,7 +281,7 @@ def _numbers_last(name: str) -> tuple[str, int]:
 
 
 def profile() -> Profile:
-    """The dump as Go's goroutine profile: one sample for each distinct stack, with its count.
+    """Return the dump as Go's goroutine profile: one sample for each distinct stack, with its count.
 
     Sample type `goroutine/count`, as scrapers know it; labels `thread` or `task` (the name), `state` and,
     for a daemon thread, `daemon`.
@@ -302,7 +302,7 @@ def profile() -> Profile:
 
 
 def thread_starts() -> Profile:
-    """Go's threadcreate profile: for each thread the outermost frames, which say what it was started for."""
+    """Return Go's threadcreate profile: the outermost frames of each thread, where it was started."""
     builder = _counting("threadcreate")
     for thread in dump().threads:
         builder.add(thread.frames[-4:], [1], labels={"thread": thread.name})
@@ -317,7 +317,7 @@ def _counting(kind: str) -> ProfileBuilder:
 
 
 def text(taken: Dump | None = None) -> str:
-    """The dump as a person reads it: a paragraph a thread and a task, innermost call first."""
+    """Return the dump as text: a paragraph for each thread and each task, innermost call first."""
     shown = taken or dump()
     paragraphs = [_thread_text(thread) for thread in shown.threads]
     paragraphs += [_task_text(task) for task in shown.tasks]
