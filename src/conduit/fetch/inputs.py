@@ -173,12 +173,10 @@ def is_local(name: str) -> bool:
 
 
 def _read(request: Request, name: str, say: Say) -> tuple[Profile, str]:
-    from conduit.profile.codec import decode
-
     if os.path.exists(name):
-        return decode(_read_file(name)), ""
+        return _decode(_read_file(name), name, say), ""
     if name == "-":
-        return decode(_read_input()), ""
+        return _decode(_read_input(), name, say), ""
     from conduit.fetch.download import Certificates, download, profile_url
 
     target = profile_url(name, request.seconds, request.timeout)
@@ -189,7 +187,24 @@ def _read(request: Request, name: str, say: Say) -> tuple[Profile, str]:
         from conduit.report.formats.raw import go_duration
 
         say(f"Please wait... ({go_duration(request.seconds * 10**9)})")
-    return decode(download(target, Certificates(*request.tls))), target.url
+    return _decode(download(target, Certificates(*request.tls)), name, say), target.url
+
+
+def _decode(data: bytes, name: str, say: Say) -> Profile:
+    """Return the profile in a source's bytes; the formats of other tools are tried after pprof's own."""
+    from conduit.profile.codec import decode
+
+    try:
+        return decode(data)
+    except MalformedProfileError:
+        from conduit.fetch.foreign import decode_foreign
+
+        foreign = decode_foreign(data)
+        if foreign is None:
+            raise
+    if foreign.caveat:
+        say(f"{name}: {foreign.caveat}")
+    return foreign.profile
 
 
 def _read_file(name: str) -> bytes:

@@ -93,7 +93,8 @@ _OWN_FOOTER = """
     -check RULES      A TOML file with a table [tool.conduit.budgets], such as pyproject.toml, or
                       one rule: '{match = "Registry[.]", max_flat = "20%"}'; may be given again
 
-  A source may also be - for standard input.
+  A source may also be - for standard input, or a file of another tool: cProfile's .pstats,
+  collapsed stacks (py-spy -f raw), speedscope's JSON.
   Binaries are not read: -disasm, -tools and $PPROF_BINARY_PATH have no effect.
 
 Most used

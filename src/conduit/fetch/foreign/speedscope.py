@@ -1,0 +1,111 @@
+"""speedscope's JSON (https://www.speedscope.app/file-format-schema.json): sampled and evented profiles."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from conduit.fetch.foreign.result import MAX_VALUE, ForeignProfile, malformed
+from conduit.profile.builder import ProfileBuilder
+from conduit.profile.model import ValueType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Frame = tuple[str, str, int, int]
+    Weighed = tuple[list[int], int]  # numbers of frames, root first, and the value
+
+_SCHEMA = b"speedscope.app/file-format-schema.json"
+# Unit of the file → unit here, and what a value is multiplied by to be a whole number of it.
+_UNITS = {
+    "nanoseconds": ("nanoseconds", 1),
+    "microseconds": ("nanoseconds", 10**3),
+    "milliseconds": ("nanoseconds", 10**6),
+    "seconds": ("nanoseconds", 10**9),
+    "bytes": ("bytes", 1),
+    "none": ("count", 1),
+}
+
+
+def decode(data: bytes) -> ForeignProfile | None:
+    """Return the sum of a file's profiles, each labelled with its name; None if the bytes are not speedscope's.
+
+    Raise `MalformedProfileError` for a damaged file, and for profiles whose units cannot be added.
+    """
+    if data.lstrip()[:1] != b"{" or _SCHEMA not in data:
+        return None
+    try:
+        document = json.loads(data)
+        return ForeignProfile(_read(document))
+    except (ValueError, RecursionError) as error:
+        raise malformed("speedscope", str(error)) from None
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise malformed("speedscope", f"a field is missing or of another type: {error}") from None
+
+
+def _read(document: dict[str, Any]) -> Any:
+    frames = [_frame(entry) for entry in document["shared"]["frames"]]
+    profiles = document["profiles"]
+    units = {_UNITS[profile["unit"]][0] for profile in profiles}
+    if len(units) != 1:
+        raise malformed(
+            "speedscope", f"its profiles have different units: {', '.join(sorted(units)) or 'none'}"
+        )
+    (unit,) = units
+    builder = ProfileBuilder(
+        [ValueType({"nanoseconds": "time", "bytes": "space"}.get(unit, "samples"), unit)]
+    )
+    for profile in profiles:
+        factor = _UNITS[profile["unit"]][1]
+        labels = {"thread": str(profile.get("name") or "")} if len(profiles) > 1 else {}
+        for stack, value in _READERS[profile["type"]](profile, factor):
+            if min(stack, default=0) < 0:
+                raise IndexError("a negative frame number")
+            if value:
+                builder.add([frames[number] for number in reversed(stack)], [value], labels)
+    return builder.build()
+
+
+def _frame(entry: dict[str, Any]) -> Frame:
+    line = entry.get("line") or 0
+    if not isinstance(line, int) or not 0 <= line <= MAX_VALUE:
+        raise malformed("speedscope", f"the line {line!r} of a frame is not a line number")
+    return str(entry["name"]), str(entry.get("file") or ""), line, 0
+
+
+def _whole(number: float, factor: int) -> int:
+    if not isinstance(number, (int, float)) or not math.isfinite(number) or abs(number * factor) > MAX_VALUE:
+        raise malformed("speedscope", f"{number!r} is not a weight or a time")
+    return round(number * factor)
+
+
+def _sampled(profile: dict[str, Any], factor: int) -> Iterator[Weighed]:
+    samples, weights = profile["samples"], profile["weights"]
+    if len(samples) != len(weights):
+        raise malformed("speedscope", f"{len(samples)} samples, {len(weights)} weights")
+    for stack, weight in zip(samples, weights, strict=True):
+        yield stack, _whole(weight, factor)
+
+
+def _evented(profile: dict[str, Any], factor: int) -> Iterator[Weighed]:
+    """Yield the stack between two events with the time between them; times are rounded, not their differences."""
+    stack: list[int] = []
+    before = _whole(profile["startValue"], factor)
+    for event in profile["events"]:
+        now = _whole(event["at"], factor)
+        if now < before:
+            raise malformed("speedscope", f"an event at {event['at']} is earlier than the one before it")
+        if stack and now > before:
+            yield list(stack), now - before
+        before = now
+        if event["type"] == "O":
+            stack.append(event["frame"])
+        elif not stack or stack.pop() != event["frame"]:
+            raise malformed("speedscope", f"frame {event['frame']} is closed but is not the innermost one")
+
+
+_READERS: dict[str, Callable[[dict[str, Any], int], Iterator[Weighed]]] = {
+    "sampled": _sampled,
+    "evented": _evented,
+}
