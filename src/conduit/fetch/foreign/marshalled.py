@@ -95,7 +95,7 @@ class _Reader:
 
 
 def read_marshalled(data: bytes) -> Any:
-    """Return the value in the bytes; raise `MarshalError` for what is damaged or of another type."""
+    """Return the value in the bytes; raise `MarshalError` for damaged bytes and other types."""
     try:
         return _Reader(data).read()
     except (UnicodeDecodeError, TypeError) as error:  # TypeError: a dictionary as a key

@@ -1,4 +1,4 @@
-"""Statistics (`.pstats`) of cProfile and profiling.sampling: times and calls of each function, and who called it how often.
+"""Statistics (`.pstats`) of cProfile and profiling.sampling: times, calls and callers of each function.
 
 The format has no stacks. The functions' own times are exact; callers are estimated: a function's own time is divided
 among its callers by the time that each caused, theirs among their callers, and so on, as graph viewers do. A branch
@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 _SMALLEST_BRANCH = 10_000
 _SAMPLED = ("__sampled__",)  # in files of profiling.sampling, whose counts are samples: direct and cumulative
 _MAX_DEPTH = 500
-_CAVEAT = "pstats has no stacks: own times (flat) are exact, cumulative times and callers are estimated from shares of calls"
+_CAVEAT = (
+    "pstats has no stacks: own times (flat) are exact, "
+    "cumulative times and callers are estimated from shares of calls"
+)
 
 
 def decode(data: bytes) -> ForeignProfile | None:
-    """Return the profile (`calls`, or `samples`, and `time`) of a statistics file; None if the bytes do not begin like one.
+    """Return a file's `calls`, or `samples`, and `time`; None if the bytes do not begin like statistics.
 
     Raise `MalformedProfileError` for a damaged file.
     """
