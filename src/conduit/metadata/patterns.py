@@ -22,7 +22,7 @@ from conduit.metadata.dependencies import called_functions
 from conduit.metadata.schema import Pattern, PatternExample, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from conduit.metadata.schema import Metadata, Resource, Route
 
@@ -180,7 +180,7 @@ def _is_authentication(text: str) -> bool:
 def route_conventions(metadata: Metadata, options: PatternOptions) -> list[Pattern]:
     """Return the middlewares that nearly all write or read routes carry, and once those of the whole application."""
     routes = {(route.method, route.path): route for route in metadata.routes if route.origin != "framework"}
-    found = _application_convention(metadata.middleware, list(routes.values()), options)
+    found = _application_convention(metadata, list(routes.values()), options)
     whole = frozenset(metadata.middleware)
     for label, methods in (("write", WRITE_METHODS), ("read", READ_METHODS)):
         concerned = [route for route in routes.values() if route.method.upper() in methods]
@@ -196,8 +196,9 @@ def _may_be_convention(count: int, population: int, options: PatternOptions) -> 
 
 
 def _application_convention(
-    middleware: tuple[str, ...], routes: list[Route], options: PatternOptions
+    metadata: Metadata, routes: list[Route], options: PatternOptions
 ) -> list[Pattern]:
+    middleware = metadata.middleware
     if not middleware or len(routes) < options.minimum_frequency:
         return []
     listed = ", ".join(middleware)
@@ -210,8 +211,9 @@ def _application_convention(
             category=chain_category(middleware),
             description=f"all {len(routes)} routes pass the application's {listed}",
             template=f"<route>: [{listed}]",
-            followers=[_route_place(route, middleware) for route in routes],
+            followers=_route_occurrences(routes, metadata, options),
             others=[],
+            counts=(len(routes), 0),
         )
     ]
 
@@ -219,12 +221,8 @@ def _application_convention(
 def _route_convention(
     label: str, middleware: str, concerned: list[Route], metadata: Metadata, options: PatternOptions
 ) -> Pattern:
-    occurrences = [
-        (middleware in route.middleware, _route_place(route, _route_chain(route, metadata)))
-        for route in concerned
-    ]
-    followers = [each for follows, each in occurrences if follows]
-    others = [each for follows, each in occurrences if not follows]
+    followers = [route for route in concerned if middleware in route.middleware]
+    others = [route for route in concerned if middleware not in route.middleware]
     return _pattern(
         options,
         kind=f"{label} routes",
@@ -235,9 +233,16 @@ def _route_convention(
             followers, others, f"{label} route", f"carry `{middleware}`", f"carries `{middleware}`"
         ),
         template=f"<{label} route>: {middleware}",
-        followers=followers,
-        others=others,
+        followers=_route_occurrences(followers, metadata, options),
+        others=_route_occurrences(others, metadata, options),
+        counts=(len(followers), len(others)),
     )
+
+
+def _route_occurrences(routes: list[Route], metadata: Metadata, options: PatternOptions) -> list[_Occurrence]:
+    """Return the occurrences that are shown; an application has thousands of routes, and a few are."""
+    limit = options.maximum_examples if options.maximum_examples > 0 else len(routes)
+    return [_route_place(route, _route_chain(route, metadata)) for route in routes[:limit]]
 
 
 def _snake(middleware: str) -> str:
@@ -409,7 +414,7 @@ def _split(occurrences: list[_Occurrence], followed: set[int]) -> tuple[list[_Oc
 
 
 def _sentence(
-    followers: list[_Occurrence], others: list[_Occurrence], noun: str, plural_verb: str, verb: str
+    followers: Sequence[object], others: Sequence[object], noun: str, plural_verb: str, verb: str
 ) -> str:
     total = len(followers) + len(others)
     if not others:
@@ -439,8 +444,10 @@ def _pattern(
     template: str,
     followers: list[_Occurrence],
     others: list[_Occurrence],
+    counts: tuple[int, int] | None = None,
 ) -> Pattern:
-    frequency = len(followers)
+    """Return the pattern; `counts` are the numbers of followers and others where not all of these are given."""
+    frequency, outliers = counts or (len(followers), len(others))
     return Pattern(
         id=_stable_id(kind, key),
         name=name,
@@ -450,7 +457,7 @@ def _pattern(
         examples=tuple(_shown(followers, options)),
         frequency=frequency,
         confidence=min(frequency / 10, 1.0),
-        population=frequency + len(others),
+        population=frequency + outliers,
         outliers=tuple(_shown(others, options)),
     )
 
