@@ -21,6 +21,7 @@ _FRAMEWORKS = frozenset(
     [
         "django",
         "rest_framework",
+        "ninja",
         "sqlalchemy",
         "sqlmodel",
         "fastapi",

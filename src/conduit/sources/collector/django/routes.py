@@ -8,6 +8,7 @@ from ..document import mark, put, with_details
 from ..handlers import step_text
 from ..url_patterns import readable
 from .api import open_rest
+from .ninja import operation_records, path_view
 from .views import Views
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Routes:
         self.document = document
         self.views = Views(api, None, document)
         self._position = 0
+        self._ninja: set[tuple[int, str]] = set()
 
     def collect(self, urlconf: str) -> None:
         """Adds every pattern of the URLconf; one that cannot be imported is an error, the others stay."""
@@ -46,7 +48,21 @@ class Routes:
                     self._position += 1
                     self._add(entry, pattern + written, path + shown, namespaces)
 
+    def _add_ninja(self, view: Any, entry: Any, path: str, namespaces: list[str]) -> None:
+        """Add the operations of one path once: Ninja has a URL pattern of the same view for each of their names."""
+        if (id(view), path) in self._ninja:
+            return
+        self._ninja.add((id(view), path))
+        for record in operation_records(self.document, view, "/" + path):
+            name = ":".join([*namespaces, entry.name]) if isinstance(entry.name, str) else ""
+            with_details(record, name=name, position=self._position)
+            self.document.routes.append(record)
+
     def _add(self, entry: Any, pattern: str, path: str, namespaces: list[str]) -> None:
+        ninja = path_view(entry.callback)
+        if ninja is not None:
+            self._add_ninja(ninja, entry, path, namespaces)
+            return
         view = self.views.view(entry.callback)
         full_name = ":".join([*namespaces, entry.name]) if isinstance(entry.name, str) else ""
         for method, action in view.methods:
