@@ -18,10 +18,11 @@ from conduit.cli.profiling import add_profile_flags, declare_page, profile_to_sh
 from conduit.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from conduit.bench.against.seeds import SeedCheck
+    from conduit.bench.result import MeasurementWarning
     from conduit.bench.run.measure import Options
     from conduit.bench.run.session import Plan, Session
     from conduit.bench.run.targets import Target
@@ -61,6 +62,9 @@ def flags() -> FlagSet:
     )
     found.switch("peakmem", "print peak-B/op, the most memory that an operation holds at once")
     found.switch("bytecodes", "print bytecodes/op")
+    found.switch(
+        "instructions", "print instructions/op, by perf events or valgrind (seconds for each benchmark)"
+    )
     found.switch("short", "tell benchmarks to be short (b.short)")
     found.switch("v", "print each name when it starts, and every log line")
     found.switch("json", "print events as JSON, as go test -json does")
@@ -123,7 +127,9 @@ def run(arguments: list[str]) -> int:
         sink = JsonSink(results.write) if parsed["json"] else TextSink(results.write)
         transcript = Transcript(sink, verbose=parsed["v"])
         with _count_check(plan) as check:
-            session = Session(plan, transcript, results.progress.show, check, _say)
+            session = Session(
+                plan, transcript, results.progress.show, check, _say, _instruction_counter(parsed)
+            )
             passed = session.run(surroundings(parsed))
         if not parsed["count"]:
             _say("-count=0: nothing was measured")
@@ -157,6 +163,16 @@ def _count_check(plan: Plan) -> Iterator[SeedCheck | None]:
         return
     with closing(SeedCheck(short=plan.options.short, threads=plan.options.threads)) as check:
         yield check
+
+
+def _instruction_counter(parsed: Parsed) -> Callable[..., float | MeasurementWarning] | None:
+    if not parsed["instructions"]:
+        return None
+    from functools import partial
+
+    from conduit.bench.against.instructions import count_instructions
+
+    return partial(count_instructions, short=parsed["short"])
 
 
 def _say(text: str) -> None:

@@ -39,6 +39,7 @@ EFFECTIVE: dict[Mode, frozenset[str]] = {
             "benchmem",
             "peakmem",
             "bytecodes",
+            "instructions",
             "short",
             "v",
             "json",

@@ -29,17 +29,23 @@ class ProcessEndedError(ConduitError):
 class BenchmarkProcess:
     """A process that runs a checkout's benchmarks; a context manager that ends it.
 
-    `hash_seed` is its PYTHONHASHSEED; None leaves the environment's.
+    `hash_seed` is its PYTHONHASHSEED; None leaves the environment's. `wrapper` is a command that runs the interpreter.
     """
 
-    def __init__(self, checkout: Checkout, setup: dict[str, Any], hash_seed: int | None = None) -> None:
+    def __init__(
+        self,
+        checkout: Checkout,
+        setup: dict[str, Any],
+        hash_seed: int | None = None,
+        wrapper: Sequence[str] = (),
+    ) -> None:
         self.checkout = checkout
         environment = dict(os.environ)
         if hash_seed is not None:
             environment["PYTHONHASHSEED"] = str(hash_seed)
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
         self._process = subprocess.Popen(
-            [checkout.python, "-P", "-B", "-u", str(_WORKER)],
+            [*wrapper, checkout.python, "-P", "-B", "-u", str(_WORKER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
@@ -79,6 +85,14 @@ class BenchmarkProcess:
         except OSError:
             # It has just ended, which the next request says better, or a container does not allow it.
             return
+
+    def finish(self) -> str:
+        """Let the process end by itself and return its error output."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
+        self._words.seek(0)
+        return self._words.read().decode("utf-8", "replace")
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request and return its answer. Raises `ProcessEndedError` if the process has ended."""

@@ -129,6 +129,8 @@ class _Side:
             if "n" in request:
                 batch = benchmark.run_batch(request["n"])
                 return {"elapsed_ns": batch.elapsed_ns, "cpu_ns": batch.cpu_ns}
+            if "instructions" in request:
+                return _instructions(benchmark, request["instructions"])
             return self._counts(benchmark, request["count"])
         except KeyboardInterrupt:
             raise
@@ -148,6 +150,15 @@ class _Side:
         if "bytecodes/op" in units:
             counts["bytecodes/op"] = benchmark.count_bytecodes()
         return {"counts": counts, "reason": reason}
+
+
+def _instructions(benchmark: Any, n: int) -> dict[str, Any]:
+    from conduit.bench.run.perf_events import count_instructions
+
+    try:
+        return {"instructions": count_instructions(lambda: benchmark.run_batch(n))}
+    except OSError as error:
+        return {"reason": error.strerror}
 
 
 def _versions_in_use() -> dict[str, str]:

@@ -66,8 +66,10 @@ class Session:
         show_progress: Callable[[str], None],
         count_check: CountCheck | None = None,
         notify: Callable[[str], None] = lambda text: None,
+        count_instructions: Callable[[BenchmarkFile, Measurement], float | MeasurementWarning] | None = None,
     ) -> None:
         self._notify = notify
+        self._count_instructions = count_instructions
         self._plan = plan
         self._count_check = count_check
         self._transcript = transcript
@@ -206,13 +208,19 @@ class Session:
         return passed
 
     def _checked(self, file: BenchmarkFile, event: Event) -> Event:
-        if self._count_check is None or not isinstance(event, Measured):
+        if not isinstance(event, Measured):
             return event
-        warning = self._count_check.check(file, event.measurement)
-        if warning is None:
-            return event
-        warnings = (*event.measurement.warnings, warning)
-        return Measured(replace(event.measurement, warnings=warnings))
+        measurement = event.measurement
+        if self._count_check is not None:
+            measurement = _with_warning(measurement, self._count_check.check(file, measurement))
+        if self._count_instructions is not None:
+            counted = self._count_instructions(file, measurement)
+            if isinstance(counted, float):
+                metrics = {**measurement.metrics, "instructions/op": counted}
+                measurement = replace(measurement, metrics=metrics)
+            else:
+                measurement = _with_warning(measurement, counted)
+        return Measured(measurement)
 
     def _take(self, package: str, event: Event) -> None:
         if isinstance(event, Started):
@@ -223,6 +231,12 @@ class Session:
         elif isinstance(event, Ended) and event.outcome == "skipped":
             self._has_skipped = True
         self._transcript.tell(event)
+
+
+def _with_warning(measurement: Measurement, warning: MeasurementWarning | None) -> Measurement:
+    if warning is None:
+        return measurement
+    return replace(measurement, warnings=(*measurement.warnings, warning))
 
 
 def _is_under(file: Path, path: str) -> bool:
