@@ -22,6 +22,7 @@ _HOME_OF_NAME: dict[str, str] = {
     "Registry": "conduit.metadata.registry",
     "get_registry": "conduit.metadata.registry",
     "load": "conduit.metadata.registry",
+    "load_ipython_extension": "conduit.notebook",
     "region": "conduit.record",
     "register": "conduit.metadata.registry",
 }

@@ -1,0 +1,139 @@
+"""Magic commands for IPython and Jupyter: `%load_ext conduit` adds `%%cpuprofile`, `%%memprofile` and `%bench`.
+
+IPython is not imported: it hands its shell to the extension.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from conduit.errors import ConduitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conduit.profile.model import Profile
+    from conduit.record.recording import Recording
+
+_TABLE_ROWS = 15
+
+
+class Shell(Protocol):
+    """The part of IPython's `InteractiveShell` that the commands use."""
+
+    user_ns: dict[str, Any]
+
+    def run_cell(self, raw_cell: str) -> Any:
+        """Run a cell, and print its traceback if it fails."""
+
+    def register_magic_function(self, func: Callable[..., Any], magic_kind: str, magic_name: str) -> None:
+        """Make a function a magic command."""
+
+
+def load_ipython_extension(shell: Shell) -> None:
+    """Add the commands to a shell. Called by `%load_ext conduit`."""
+
+    def cpuprofile(line: str, cell: str) -> ProfileView | None:
+        """Profile the CPU time of a cell: %%cpuprofile [FILE]. Shows a flame graph and a table; FILE keeps the profile."""
+        from conduit.record import cpu
+
+        return _record(lambda: cpu(line.strip() or None, is_harness=_is_ipython), shell, cell)
+
+    def memprofile(line: str, cell: str) -> ProfileView | None:
+        """Profile the memory that a cell allocates and keeps: %%memprofile [FILE]. Every allocation is recorded."""
+        from conduit.record import heap
+
+        return _record(lambda: heap(line.strip() or None, rate=1, is_harness=_is_ipython), shell, cell)
+
+    def bench(line: str) -> None:
+        """Measure an expression or statement as `conduit bench -benchmem` does: %bench sorted(numbers)."""
+        _bench(line, shell)
+
+    shell.register_magic_function(cpuprofile, "cell", "cpuprofile")
+    shell.register_magic_function(memprofile, "cell", "memprofile")
+    shell.register_magic_function(bench, "line", "bench")
+
+
+class ProfileView:
+    """A profile as the output of a cell: a flame graph (HTML) and a table (text)."""
+
+    def __init__(self, profile: Profile, flame_svg: str, table: str) -> None:
+        self.profile = profile
+        self._flame_svg = flame_svg
+        self._table = table
+
+    def __repr__(self) -> str:
+        return self._table
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"{self._flame_svg}<pre>{escape(self._table)}</pre>"
+
+
+def _record(begin: Callable[[], Recording], shell: Shell, cell: str) -> ProfileView | None:
+    """Run a cell under a recording. A failure to record is printed, and the cell does not run."""
+    try:
+        recording = begin()
+        recording.start()
+    except ConduitError as error:
+        _warn(str(error))
+        return None
+    try:
+        shell.run_cell(cell)
+    finally:
+        profile = recording.stop()
+    for warning in recording.warnings:
+        _warn(warning)
+    try:
+        return _view(profile)
+    except ConduitError as error:
+        _warn(str(error))
+        return None
+
+
+def _view(profile: Profile) -> ProfileView:
+    from conduit.report.options import Options
+    from conduit.report.pipeline import prepare_report, print_report
+
+    def printed(format: str, **options: Any) -> str:
+        return print_report(prepare_report(profile, format, Options(**options), _warn)).decode()
+
+    return ProfileView(profile, printed("flame"), printed("top", nodecount=_TABLE_ROWS))
+
+
+def _bench(line: str, shell: Shell) -> None:
+    from conduit.bench.api import benchmark
+    from conduit.bench.text.writer import format_measurement
+
+    if not line.strip():
+        _warn("%bench: nothing to measure; write an expression after it, as in %bench sorted(numbers)")
+        return
+    scope = dict(shell.user_ns)
+    try:
+        exec(compile(f"def _operation():\n    {line.strip()}\n", "<%bench>", "exec"), scope)
+    except SyntaxError as error:
+        _warn(f"%bench: {error.msg}: {line.strip()}")
+        return
+    try:
+        result = benchmark(scope["_operation"], name="Benchmark")
+    except ConduitError as error:
+        _warn(str(error))
+        return
+    for sample in result.samples:
+        sys.stdout.write(format_measurement(sample, 0) + "\n")
+    for warning in result.warnings:
+        _warn(str(warning))
+
+
+def _is_ipython(filename: str) -> bool:
+    package = sys.modules.get("IPython")
+    return bool(
+        package and package.__file__ and filename.startswith(str(Path(package.__file__).parent) + "/")
+    )
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"conduit: {text}\n")

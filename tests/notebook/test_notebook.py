@@ -1,0 +1,68 @@
+"""The magic commands, in a real kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+nbclient = pytest.importorskip("nbclient")
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("ipykernel")
+
+SPIN = """%%cpuprofile{file}
+import time
+def spin():
+    end = time.thread_time() + 1
+    while time.thread_time() < end:
+        pass
+spin()
+"""
+
+
+def run(*cells: str) -> list[list[dict[str, Any]]]:
+    """Run cells in a kernel of this Python and return each one's outputs."""
+    book = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in ("%load_ext conduit", *cells)]
+    )
+    nbclient.NotebookClient(book, timeout=60, kernel_name="python3").execute()
+    return [cell["outputs"] for cell in book["cells"][1:]]
+
+
+def text(outputs: list[dict[str, Any]], stream: str) -> str:
+    return "".join(one["text"] for one in outputs if one.get("name") == stream)
+
+
+def test_a_profiled_cell_shows_a_flame_graph_and_a_table_without_ipythons_frames(tmp_path: Any) -> None:
+    path = tmp_path / "cpu.prof"
+    cell, kept = run(SPIN.format(file=f" {path}"), "print(spin.__name__)")
+    (shown,) = [one["data"] for one in cell if one["output_type"] == "execute_result"]
+    assert shown["text/html"].startswith("<svg")
+    assert "http" not in shown["text/html"].replace("http://www.w3.org/2000/svg", "")
+    assert " spin" in shown["text/plain"]
+    assert "run_cell" not in shown["text/plain"]
+    assert path.exists()
+    assert text(kept, "stdout") == "spin\n"  # names of the cell are names of the notebook
+
+
+def test_memory_that_a_cell_keeps_is_charged_to_its_line_exactly() -> None:
+    cell, total = run(
+        "%%memprofile\ndef make():\n    return [bytes(1000) for _ in range(500)]\nkept = make()",
+        "import sys; print(sum(map(sys.getsizeof, kept)))",
+    )
+    (shown,) = [one["data"] for one in cell if one["output_type"] == "execute_result"]
+    assert "Type: inuse_space" in shown["text/plain"]
+    assert "make" in shown["text/plain"]
+    assert int(text(total, "stdout")) == 500 * 1033
+
+
+def test_bench_prints_a_line_of_benchmark_text_and_says_what_is_wrong_with_the_rest() -> None:
+    good, wrong, empty, failing = run(
+        "numbers = [3, 1, 2]\n%bench sorted(numbers)", "%bench sorted(", "%bench", "%bench 1 / 0"
+    )
+    assert text(good, "stdout").startswith("Benchmark")
+    assert "ns/op" in text(good, "stdout")
+    assert "allocs/op" in text(good, "stdout")
+    assert "was never closed: sorted(" in text(wrong, "stderr")
+    assert "nothing to measure" in text(empty, "stderr")
+    assert "division by zero" in text(failing, "stderr")
