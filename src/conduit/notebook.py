@@ -36,7 +36,7 @@ def load_ipython_extension(shell: Shell) -> None:
     """Add the commands to a shell. Called by `%load_ext conduit`."""
 
     def cpuprofile(line: str, cell: str) -> ProfileView | None:
-        """Profile the CPU time of a cell: %%cpuprofile [FILE]. Shows a flame graph and a table; FILE keeps the profile."""
+        """Profile the CPU time of a cell: %%cpuprofile [FILE]. Shows a flame graph and a table; FILE keeps it."""
         from conduit.record import cpu
 
         return _record(lambda: cpu(line.strip() or None, is_harness=_is_ipython), shell, cell)

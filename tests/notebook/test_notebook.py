@@ -45,15 +45,19 @@ def test_a_profiled_cell_shows_a_flame_graph_and_a_table_without_ipythons_frames
     assert text(kept, "stdout") == "spin\n"  # names of the cell are names of the notebook
 
 
-def test_memory_that_a_cell_keeps_is_charged_to_its_line_exactly() -> None:
+def test_memory_that_a_cell_keeps_is_shown_under_the_function_that_allocated_it() -> None:
     cell, total = run(
         "%%memprofile\ndef make():\n    return [bytes(1000) for _ in range(500)]\nkept = make()",
         "import sys; print(sum(map(sys.getsizeof, kept)))",
     )
     (shown,) = [one["data"] for one in cell if one["output_type"] == "execute_result"]
     assert "Type: inuse_space" in shown["text/plain"]
-    assert "make" in shown["text/plain"]
-    assert int(text(total, "stdout")) == 500 * 1033
+    # The allocator rounds sizes up to 16 bytes; from Python 3.12 on, the list is in the same row.
+    (row,) = [
+        line.split() for line in shown["text/plain"].splitlines() if "listcomp" in line or " make" in line
+    ][:1]
+    kept = int(text(total, "stdout"))
+    assert kept <= float(row[0].removesuffix("kB")) * 1024 <= kept * 1.05
 
 
 def test_bench_prints_a_line_of_benchmark_text_and_says_what_is_wrong_with_the_rest() -> None:
