@@ -154,6 +154,7 @@ def test_a_planted_secret_is_redacted_and_counted_and_shown_when_it_is_allowed(n
         "token: the token to send with each request",
         "Basic authentication, or a Bearer token",
         "password=None",
+        r"^(?:[a-z0-9.+-]*)://(?:[^\s:@/]+(?::[^\s:@/]*)?@)?(?:localhost)",
         "password=<password>",
         "ssh://git@github.com/x.git",
         "https://example.org/a/very/long/path/that/goes/on/and/on/2024/10/11/index.html",

@@ -145,8 +145,10 @@ class Redactor:
         return found[0][:start] + REDACTED + found[0][end:]
 
     def _user(self, found: re.Match[str]) -> str:
-        """Hide a password, and a token in the place of a user; a plain user name stays."""
-        return found[0] if _PLAIN_USER.fullmatch(found["secret"]) else self._hidden(found)
+        """Hide a password, and a token in the place of a user; a plain user name, and a regular expression, stay."""
+        secret = found["secret"]
+        is_pattern = secret.startswith("(?") or "[^" in secret
+        return found[0] if is_pattern or _PLAIN_USER.fullmatch(secret) else self._hidden(found)
 
     def _credentials(self, found: re.Match[str]) -> str:
         return self._hidden(found) if re.search(r"\d", found["secret"]) else found[0]
