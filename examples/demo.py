@@ -1,7 +1,7 @@
-"""Runs the main job on real input, each command printed before its output.
+"""Run the main commands on real input, each printed before its output.
 
-An API's OpenAPI document becomes a metadata document; then it is asked what the API is made of. Everything is written
-to a folder that is gone afterwards. At the end the registry's own benchmarks run, and are held to their targets, and its CPU and memory profiles are shown.
+An API's OpenAPI document becomes a metadata document; then it is queried. All files are written to a temporary
+folder. At the end the registry's own benchmarks run, and are held to their targets, and its CPU and memory profiles are shown.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> int:
     """Runs every command; returns the first exit status that is not 0."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(DOCUMENT, folder)
-        print("In a folder of its own, gone afterwards, with a copy of examples/kratos.json:\n", flush=True)
+        print("In a temporary folder with a copy of examples/kratos.json:\n", flush=True)
         for command in COMMANDS:
             print(f"$ {command}", flush=True)
             status = run(command, folder)
@@ -69,7 +69,7 @@ def main() -> int:
 
 
 def has_profilers() -> bool:
-    """Whether the C extension is there; says what is missing where it is not."""
+    """Return whether the C extension is there; print the reason if it is not."""
     from conduit import _native
 
     if not _native.available():

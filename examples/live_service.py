@@ -33,7 +33,7 @@ def score(number: int) -> int:
 
 
 def report(number: int) -> bytes:
-    """A page, from the cache where it can be; everybody waits for the lock meanwhile."""
+    """Return a page, from the cache if possible; other threads wait for the lock during this."""
     with cache_lock:
         known = cache.get(number % 20)
         if known is None or number % 3 == 0:
