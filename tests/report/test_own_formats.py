@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -121,3 +122,40 @@ def test_a_png_and_a_pdf_begin_as_such_files_do() -> None:
     source = print_report(prepare_report(PROFILE, "png", Options(), pytest.fail))
     assert draw(source, "png").startswith(b"\x89PNG")
     assert draw(source, "pdf").startswith(b"%PDF")
+
+
+def test_a_document_for_the_firefox_profiler_has_the_tables_that_profiling_sampling_writes() -> None:
+    truth = json.loads(
+        (Path(__file__).parent / "foreign" / "profiling-sampling.gecko.json").read_text("utf-8")
+    )
+    document = json.loads(_print("gecko"))
+    assert set(document) == set(truth)
+    assert set(document["shared"]) == set(truth["shared"])
+    version = "preprocessedProfileVersion"
+    assert document["meta"][version] == truth["meta"][version]
+    (thread,) = document["threads"]
+    assert set(thread) == set(truth["threads"][0])
+    for name, table in truth["threads"][0].items():
+        if isinstance(table, dict):
+            assert set(thread[name]) == set(table), name
+            columns = [column for column in thread[name].values() if isinstance(column, list)]
+            assert {len(column) for column in columns} == {thread[name]["length"]}, name
+
+
+def test_a_document_for_the_firefox_profiler_has_the_stacks_and_their_values_in_milliseconds() -> None:
+    document = json.loads(_print("gecko"))
+    (thread,) = document["threads"]
+    stacks, frames, functions = thread["stackTable"], thread["frameTable"], thread["funcTable"]
+
+    def names(stack: int | None) -> list[str]:
+        if stack is None:
+            return []
+        text = functions["name"][frames["func"][stacks["frame"][stack]]]
+        return [*names(stacks["prefix"][stack]), document["shared"]["stringArray"][text]]
+
+    assert [names(stack) for stack in thread["samples"]["stack"]] == [
+        ["main", "a;b"],
+        ["main"],
+        ["main", "a;b"],
+    ]
+    assert (thread["samples"]["weightType"], thread["samples"]["weight"]) == ("tracing-ms", [30, 10, 20])

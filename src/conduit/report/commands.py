@@ -156,6 +156,10 @@ OWN_FORMATS: dict[str, Format] = {
             "speedscope", "speedscope", "Outputs the stacks in the JSON format of speedscope",
             granularity="lines", untrimmed=True,
         ),
+        Format(
+            "gecko", "gecko", "Outputs the stacks in the JSON format of the Firefox Profiler",
+            granularity="lines", untrimmed=True,
+        ),
         Format("flame", "flame", "Outputs the flame graph as an SVG picture", untrimmed=True, suffix="svg"),
         Format("html", "html", "Outputs the whole page as one HTML file that needs no server", untrimmed=True, suffix="html"),
         Format("json", "json", "Outputs the rows of -top as JSON, values unscaled", default_nodes=0),

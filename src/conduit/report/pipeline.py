@@ -35,6 +35,7 @@ _PRINTERS = {
     "disasm": ("disassembly", "print_disassembly"),
     "dot": ("dot", "print_dot"),
     "flame": ("flame_svg", "print_flame_svg"),
+    "gecko": ("gecko", "print_gecko"),
     "json": ("json", "print_rows"),
     "listing": ("listing", "print_listing"),
     "proto": ("proto", "print_proto"),
