@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cProfile
 import json
+import marshal
 import pstats
 import re
 from pathlib import Path
@@ -129,6 +130,17 @@ def test_damaged_files_are_refused_at_every_length(tmp_path: Path) -> None:
     for length in range(2, len(whole)):
         with pytest.raises(MalformedProfileError, match="pstats"):
             decode_foreign(whole[:length])
+
+
+def test_statistics_that_would_take_for_ever_to_read_are_refused() -> None:
+    key: object = ("f", 1, "g")
+    for _ in range(15):
+        key = (key,) * 100
+    with pytest.raises(MalformedProfileError, match="nested key"):
+        # A dictionary with this key cannot be made: Python would hash it.
+        decode_foreign(b"{" + marshal.dumps(key) + marshal.dumps(1) + b"0")
+    with pytest.raises(MalformedProfileError, match="digits"):
+        decode_foreign(marshal.dumps({("f", 1, "g"): (1 << 10_000, 1, 0.0, 0.0, {})}))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 
 _REFERENCE_FLAG = 0x80
 _MAX_DEPTH = 20
+_MAX_DIGITS = 20  # of 15 bits: more than any count or time needs
 _MISSING = object()
 _CONSTANTS = {"N": None, "T": True, "F": False}
 
@@ -83,12 +84,17 @@ class _Reader:
         found: dict[Any, Any] = {}
         while self._data[self.offset : self.offset + 1] != b"0":
             key = self.read(depth + 1)
+            # Tuples of tuples that are references take exponential time to hash.
+            if isinstance(key, tuple) and any(isinstance(part, (tuple, dict)) for part in key):
+                raise MarshalError(f"a nested key at offset {self.offset}")
             found[key] = self.read(depth + 1)
         self.offset += 1
         return found
 
     def _long(self) -> int:
         digits = self.size()
+        if abs(digits) > _MAX_DIGITS:
+            raise MarshalError(f"a number of {abs(digits)} digits at offset {self.offset}")
         words = struct.unpack(f"<{abs(digits)}H", self.take(2 * abs(digits)))
         number: int = sum(word << 15 * position for position, word in enumerate(words))
         return -number if digits < 0 else number
