@@ -8,6 +8,7 @@ import marshal
 import pstats
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,7 +134,7 @@ def test_damaged_files_are_refused_at_every_length(tmp_path: Path) -> None:
 
 
 def test_statistics_that_would_take_for_ever_to_read_are_refused() -> None:
-    key: object = ("f", 1, "g")
+    key: Any = ("f", 1, "g")
     for _ in range(15):
         key = (key,) * 100
     with pytest.raises(MalformedProfileError, match="nested key"):
