@@ -142,17 +142,30 @@ class Together:
     def __init__(self, recordings: list[Recording | Trace]) -> None:
         self._recordings = recordings
         self._stack = ExitStack()
+        self._is_over = False
 
     def __enter__(self) -> Together:
+        from conduit.record.recording import Recording
+
         with ExitStack() as stack:
             for recording in self._recordings:
                 stack.enter_context(recording)
             self._stack = stack.pop_all()
+        for recording in self._recordings:
+            if isinstance(recording, Recording):  # a trace stops nowhere else
+                recording.leave_to_context()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the recordings and write their profiles, once."""
+        if self._is_over:
+            return
+        self._is_over = True
         for recording in self._recordings:
             recording.halt()
         self._stack.close()

@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from conduit.cli.flags import FlagSet
+from conduit.cli.leaving import EndedBySignals, run_exit_functions, stop_program_timers
 from conduit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _USAGE = """usage: conduit run [flags] script.py [arguments…]
        conduit run [flags] -m module [arguments…]
 
 Runs a program as python would and writes the profiles that the flags ask for when it ends, also when it ends by an
-exception, sys.exit or Ctrl-C. A process that the program forks goes on in files of its own, FILE.PID."""
+exception, sys.exit, Ctrl-C, SIGTERM or SIGHUP. A process that the program forks goes on in files of its own, FILE.PID."""
 
 
 def flags() -> FlagSet:
@@ -47,7 +48,8 @@ def run(arguments: list[str]) -> int:
     program = _module_program(module, words) if module is not None else _script_program(words)
     asked = recordings(parsed, is_own_file)
     _tell_pytest_not_to_rewrite()
-    with Together(asked):
+    together = Together(asked)
+    with together, EndedBySignals(together.end):
         return _execute(program)
 
 
@@ -134,7 +136,7 @@ def _module_program(module: str, arguments: list[str]) -> Callable[[], object]:
 
 
 def _execute(program: Callable[[], object]) -> int:
-    """Runs the program and the threads that it leaves; its exceptions end as they would under python."""
+    """Run the program, its threads and its exit functions; its exceptions end as they would under python."""
     try:
         program()
         _wait_for_threads()
@@ -143,6 +145,9 @@ def _execute(program: Callable[[], object]) -> int:
     except BaseException as error:
         _show(error)
         return 1
+    finally:
+        run_exit_functions()
+        stop_program_timers()
     return 0
 
 

@@ -94,6 +94,10 @@ class Recording:
             _write(self.path, profile)
         return profile
 
+    def leave_to_context(self) -> None:
+        """Do not stop at the interpreter's exit: a context around the program ends this recording."""
+        atexit.unregister(self._stop_at_exit)
+
     def _stop_at_exit(self) -> None:
         if self.is_running:
             self.stop()

@@ -1,0 +1,63 @@
+"""How a program under `conduit run` may leave: by a signal that ends it, or through its functions for `atexit`.
+
+A signal that would end the program ends its recordings first, so that the profiles are written whole; then it has its
+usual effect, and the parent sees the usual exit status. A program that handles the signal itself is left alone; servers
+that do so and raise the signal again once they have shut down (uvicorn) come back here.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+class EndedBySignals:
+    """A context in which `end` is called before SIGTERM or SIGHUP ends the program."""
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        self._end = end
+        self._installed: list[int] = []
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # only the main thread may set handlers
+        for number in _ENDING:
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, self._leave)
+                self._installed.append(number)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number in self._installed:
+            if signal.getsignal(number) == self._leave:
+                signal.signal(number, signal.SIG_DFL)
+
+    def _leave(self, number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        try:
+            self._end()
+        finally:
+            signal.raise_signal(number)
+
+
+def run_exit_functions() -> None:
+    """Run what the program registered with `atexit` now, while its time is still recorded; each runs once."""
+    import atexit
+
+    atexit._run_exitfuncs()
+
+
+def stop_program_timers() -> None:
+    """Stop a profiling timer that the program left running.
+
+    The interpreter takes its handler away before it is gone itself, and the next signal would kill it.
+    """
+    signal.setitimer(signal.ITIMER_PROF, 0)
