@@ -23,7 +23,8 @@ _USAGE = """usage: conduit run [flags] script.py [arguments…]
        conduit run [flags] -m module [arguments…]
 
 Runs a program as python would and writes the profiles that the flags ask for when it ends, also when it ends by an
-exception, sys.exit, Ctrl-C, SIGTERM or SIGHUP. A process that the program forks goes on in files of its own, FILE.PID."""
+exception, sys.exit, Ctrl-C, SIGTERM or SIGHUP. A process that the program forks goes on in files of its own,
+FILE.PID."""
 
 
 def flags() -> FlagSet:
