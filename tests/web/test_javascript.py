@@ -48,3 +48,7 @@ def test_amounts_and_shares_have_the_text_that_reports_print(tmp_path: Path) -> 
     pairs += [(5, 0), (32402, 10000), (12345, 100_000), (1, 800), (3, 800), (9995, 10_000), (1, 10**9)]
     shares = [{"value": v, "total": total, "text": percentage(v, total).strip()} for v, total in pairs]
     run_node("units.test.js", {"amounts": amounts, "shares": shares}, tmp_path)
+
+
+def test_the_flame_graphs_tree_is_laid_out_pivoted_and_grafted_exactly(tmp_path: Path) -> None:
+    run_node("flame_tree.test.js", {}, tmp_path)

@@ -8,6 +8,7 @@ loopback address every address needs a token, `/TOKEN/ui/…`.
 from __future__ import annotations
 
 import gzip
+import json
 import secrets
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -40,6 +41,11 @@ class Session(Protocol):
         self, view: str, parameters: Mapping[str, str], cancelled: threading.Event | None = None
     ) -> dict[str, Any]:
         """Return the data of one view. Raises `ViewError` with the text for the reader."""
+
+    def subtree(
+        self, below: str, parameters: Mapping[str, str], cancelled: threading.Event | None = None
+    ) -> dict[str, Any]:
+        """Return the part of the flame graph below a node. Raises `ViewError` for a malformed one."""
 
     def download(self) -> bytes:
         """The profile as gzipped protobuf."""
@@ -143,6 +149,8 @@ class Application:
             return plain_response(
                 400, "Python functions have no machine code to show; the Source view shows their lines"
             )
+        if name == "subtree":
+            return self._subtree(request, cancelled)
         if name in VIEWS:
             return self._view(name, request, cancelled)
         return plain_response(404, "404 page not found")
@@ -160,6 +168,12 @@ class Application:
         if len(page) >= _COMPRESS_FROM and "gzip" in request.headers.get("accept-encoding", ""):
             return Response(200, (*headers, ("Content-Encoding", "gzip")), gzip.compress(page, 1))
         return Response(200, headers, page)
+
+    def _subtree(self, request: Request, cancelled: threading.Event | None) -> Response:
+        parameters = _parameters(request.query)
+        part = self._session.subtree(parameters.pop("below", ""), parameters, cancelled)
+        headers = (_type("application/json"), ("Cache-Control", "no-store"))
+        return Response(200, headers, json.dumps(part, separators=(",", ":")).encode())
 
     def _change(self, path: str, request: Request) -> Response:
         if not same_secret(request.headers.get("x-conduit-token", ""), self.token):

@@ -1,7 +1,7 @@
 """One HTML document: the template, the scripts, the style and the data.
 
 Served, the document names its scripts and brings the data of one view. As a single file it holds everything and
-asks nobody for anything. In both, the data are JSON in an inert script element, and the content security policy
+needs no server. In both, the data are JSON in an inert script element, and the content security policy
 lets only the page's own scripts run: a name in a profile can be no more than text.
 """
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
-SCRIPTS = ("units.js", "page.js", "flame.js", "top.js", "layout.js", "graph.js", "text.js", "start.js")
+SCRIPTS = (
+    *("units.js", "flame_tree.js", "layout.js", "page.js", "flame.js", "top.js", "graph.js", "text.js"),
+    "start.js",
+)
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "

@@ -21,6 +21,7 @@ from conduit.report.pipeline import prepare_report, sample_index
 from conduit.web.amounts import amounts_document
 from conduit.web.application import VIEWS, ViewError
 from conduit.web.call_graph import draw, graph_document
+from conduit.web.ownership import owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,6 +92,29 @@ class ProfileSession:
             yield
         finally:
             self._one_at_a_time.release()
+
+    def subtree(
+        self, below: str, parameters: Mapping[str, str], cancelled: threading.Event | None = None
+    ) -> dict[str, Any]:
+        """Return the part of the flame graph below a node, in finer boxes than the whole has.
+
+        `below` holds the numbers of the sources from the root to the node, joined by dots, as the page has them.
+        """
+        from conduit.report.formats.flame_tree import build_flame_tree
+
+        parts = below.split(".")
+        if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+            raise ViewError(f"invalid node {below[:100]!r}: expected numbers joined by dots")
+        with self._turn(cancelled):
+            report = self._flame_report(self.options_of(parameters), lambda _: None)
+            _, tree = build_flame_tree(report, below=[int(part) for part in parts])
+        return {
+            "parents": tree.parents,
+            "sources": tree.sources,
+            "values": tree.positive,
+            "negatives": tree.negative if any(tree.negative) else None,
+            "hidden": tree.hidden,
+        }
 
     def single_file(self) -> dict[str, Any]:
         """Return the data of every view that can be made, for a file that needs no server."""
@@ -181,13 +205,22 @@ class ProfileSession:
         from conduit.report.formats.flame_tree import build_flame_tree, flame_document
         from conduit.report.header import whole_labels
 
-        options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
-        report = prepare_report(self._profile, "top", options, warn)
+        report = self._flame_report(options, warn)
         flame, tree = build_flame_tree(report)
         has_base = any(BASE_LABEL in sample.labels for sample in report.profile.samples)
         content = flame_document(flame, tree, has_base=has_base)
         content["amounts"] = amounts_document(report.sample_unit, report.ratio)
+        owned = [owner_of(name, file) for name, file in zip(content["names"], content["files"], strict=True)]
+        content["owners"] = [owner for owner, _ in owned]
+        content["packages"] = [package for _, package in owned]
         return report, content, whole_labels(report)
+
+    def _flame_report(self, options: Options, warn: Callable[[str], None]) -> Report:
+        options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
+        try:
+            return prepare_report(self._profile, "top", options, warn)
+        except ReportError as error:
+            raise ViewError(str(error)) from None
 
     def _top(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.formats.top import compute_top

@@ -35,18 +35,29 @@ class FlameTree(NamedTuple):
     negative: list[int]
     omitted: int
     omitted_below: int
+    hidden: list[tuple[int, int, int]]
 
 
 def build_flame_tree(
-    report: Report, *, smallest_share: float = SMALLEST_SHARE, keep_all_below: int = KEEP_ALL_BELOW
+    report: Report,
+    *,
+    smallest_share: float = SMALLEST_SHARE,
+    keep_all_below: int = KEEP_ALL_BELOW,
+    below: Sequence[int] = (),
 ) -> tuple[Flame, FlameTree]:
-    """Joins the stacks of a report and leaves out what cannot be seen.
+    """Join the stacks of a report and leave out what cannot be seen.
+
+    With `below`, the sources on the way from the root to a node, return that node's subtree, in which node 0 stands for it.
 
     Works level by level from the root, and goes below a node only if it is large enough: the stacks of a profile
     are mostly distinct near their leaves, where nothing is wide enough to draw.
     """
     flame, paths = begin_flame(report)
     values = [report.values.of(sample)[0] for sample in report.profile.samples]
+    if below:
+        depth, start = len(below), list(below)
+        chosen = [n for n, path in enumerate(paths) if path[:depth] == start]
+        paths, values = [paths[n][depth:] for n in chosen], [values[n] for n in chosen]
     large = sum(map(len, paths)) > keep_all_below
     cutoff = max(1, int(sum(map(abs, values)) * smallest_share)) if large else 0
     return flame, _join(paths, values, cutoff)
@@ -55,6 +66,7 @@ def build_flame_tree(
 def _join(paths: Sequence[Sequence[int]], values: Sequence[int], cutoff: int) -> FlameTree:
     parents, sources, positive, negative = [0], [0], [0], [0]
     omitted = 0
+    hidden: dict[int, list[int]] = {}
     waiting: deque[tuple[int, int, Iterable[int]]] = deque([(0, 0, range(len(paths)))])
     while waiting:
         node, depth, members = waiting.popleft()
@@ -66,8 +78,12 @@ def _join(paths: Sequence[Sequence[int]], values: Sequence[int], cutoff: int) ->
             else:
                 _end(node, values[member], positive, negative)
         for source, group in groups.items():
-            if cutoff and sum([abs(values[member]) for member in group]) < cutoff:
+            size = sum([abs(values[member]) for member in group]) if cutoff else 0
+            if size < cutoff:
                 omitted += 1
+                left_out = hidden.setdefault(node, [0, 0])
+                left_out[0] += 1
+                left_out[1] += size
                 for member in group:
                     _end(node, values[member], positive, negative)
                 continue
@@ -76,7 +92,15 @@ def _join(paths: Sequence[Sequence[int]], values: Sequence[int], cutoff: int) ->
             sources.append(source)
             positive.append(0)
             negative.append(0)
-    return FlameTree(parents, sources, positive, negative, omitted, cutoff)
+    return FlameTree(
+        parents,
+        sources,
+        positive,
+        negative,
+        omitted,
+        cutoff,
+        [(node, boxes, value) for node, (boxes, value) in hidden.items()],
+    )
 
 
 def _end(node: int, value: int, positive: list[int], negative: list[int]) -> None:
@@ -98,21 +122,12 @@ def flame_document(flame: Flame, tree: FlameTree, *, has_base: bool = False) -> 
         "total": flame.total,
         "names": [source.full_name for source in flame.sources],
         "files": [source.file_name for source in flame.sources],
-        "modules": [_module(source.full_name, source.file_name) for source in flame.sources],
         "parents": tree.parents,
         "sources": tree.sources,
         "values": tree.positive,
         "negatives": tree.negative if difference else None,
         "difference": difference,
         "hasBase": has_base,
+        "hidden": tree.hidden,
         "pruned": {"nodes": tree.omitted, "below": tree.omitted_below} if tree.omitted else None,
     }
-
-
-def _module(name: str, file: str) -> str:
-    """What boxes of one colour have in common: the folder and file of Python code, the package of other names."""
-    if file.endswith(".py") or file.startswith("<"):
-        parts = file.replace("\\", "/").rsplit("/", 2)
-        return "/".join(parts[-2:])
-    head, slash, tail = name.rpartition("/")
-    return head + slash + tail.partition(".")[0]

@@ -1,151 +1,199 @@
-// The flame graph. Each box is a function in one context; a box's width is its share, the boxes below it are what it
-// called, and the part of its width that nothing stands under is its own.
+// The flame graph. Each box is a function in one context; its width is its share, its callees stand below it.
 //
-// The tree arrives as columns (parent, source, value of the samples that end there), parents before children.
-// A box stands for a *group* of tree nodes with the same source, so that the normal picture (every group has one
-// node) and the pivot (all the places of a function at once) are drawn by the same code. Groups are opened only as
-// far as they are wide enough to see.
+// A canvas as tall as the window shows the part of the picture that is scrolled to, so a frame costs the boxes that can
+// be seen, however many there are. Over it lie invisible buttons for the boxes wide enough to hold a name: they carry
+// names and numbers for screen readers and take the keyboard's focus. They are placed when the picture rests.
 "use strict";
 
 Conduit.page.views.flamegraph = (() => {
-  const { make, data } = Conduit.page;
+  const { make, data, state, note } = Conduit.page;
   const { amount, percent } = Conduit.units;
+  const { own, hiddenBelow, zoomAt, pan } = Conduit.flameTree;
   const ROW = 20;
-  const NARROWEST = 2.5; // pixels: a thinner box cannot be seen or hit
-  const MOST_BOXES = 12000;
+  const NAMED = 14; // pixels: the narrowest box with a button of its own
+  const MAX_BUTTONS = 800;
+  const REST_MS = 120;
 
-  let tree, groups, order, pivot, zoom, boxes, pattern, picked, area, detail, glow, separator, hits;
-  let drawn, spellings; // key of a box → its element; source → the ways to write its name, longest first
-
-  // ── the tree ──
-
-  function readTree(content) {
-    const count = content.parents.length;
-    const total = new Float64Array(count), grown = new Float64Array(count), shrunk = new Float64Array(count);
-    for (let n = 0; n < count; n += 1) {
-      const value = content.values[n];
-      total[n] = Math.abs(value);
-      if (value >= 0) grown[n] = value; else shrunk[n] = -value;
-      if (content.negatives) { shrunk[n] = content.negatives[n]; total[n] = grown[n] + shrunk[n]; }
-    }
-    const first = new Int32Array(count).fill(-1), next = new Int32Array(count).fill(-1);
-    for (let n = count - 1; n > 0; n -= 1) {
-      const parent = content.parents[n];
-      total[parent] += total[n]; grown[parent] += grown[n]; shrunk[parent] += shrunk[n];
-      next[n] = first[parent]; first[parent] = n;
-    }
-    return { ...content, count, total, grown, shrunk, first, next };
-  }
+  let content, tree, order, pivot, zoom, laid, pattern, hits, hidden, mine;
+  let area, canvas, pen, overlay, detail, bar, tip, separator, pointed, letter, colours, spelled, fetched, resting = 0, waiting = 0;
 
   const differs = () => Boolean(tree.difference);
+  const nameOf = (source) => (source === 0 ? "all" : tree.names[source]);
+  const width = () => area.clientWidth;
+  const topRow = () => -laid.highest + (pivot === null ? 0 : 1);
+  const rowTop = (box) => (box.row + topRow() - (box.kind === "caller" ? 1 : 0)) * ROW;
+  const left = (box) => Math.max(0, (box.x - zoom.x) * zoom.scale) * width();
+  const right = (box) => Math.min(1, (box.x + box.share - zoom.x) * zoom.scale) * width();
 
-  function group(source, nodes) {
-    let total = 0, grown = 0, shrunk = 0;
-    for (const node of nodes) { total += tree.total[node]; grown += tree.grown[node]; shrunk += tree.shrunk[node]; }
-    return { source, nodes, total, grown, shrunk };
+  // ── painting ──
+
+  const OWNERS = { project: "your code", library: "libraries", standard: "standard library", runtime: "runtime" };
+  // A range of hues for each owner, of which a module or package has one.
+  const HUES = { project: [18, 40, 68], library: [175, 60, 44], standard: [262, 30, 32], runtime: [220, 0, 6] };
+
+  function hash(text) {
+    let value = 2166136261;
+    for (const each of text) value = Math.imul(value ^ each.codePointAt(0), 16777619);
+    return value >>> 0;
   }
 
-  function bySource(nodes) {
-    const found = new Map();
-    for (const node of nodes) {
-      const list = found.get(tree.sources[node]);
-      if (list) list.push(node); else found.set(tree.sources[node], [node]);
+  function readColours() {
+    const style = getComputedStyle(document.documentElement);
+    const of = (name) => style.getPropertyValue(name).trim();
+    const dark = of("--dark") === "1";
+    colours = { dark, ground: of("--ground"), panel: of("--panel"), ink: of("--ink"), text: of("--box-ink"), same: of("--same"),
+      grew: of("--grew"), shrank: of("--shrank"), mark: of("--mark"), accent: of("--accent"), line: of("--line"), made: new Map() };
+  }
+
+  function fill(source) {
+    let made = colours.made.get(source);
+    if (made) return made;
+    const owner = tree.owners[source] || "project";
+    const [start, range, saturation] = HUES[owner];
+    const step = hash(tree.packages[source] || "");
+    const hue = start + (range ? step % range : 0), shade = ((step >> 8) % 9) - 4;
+    made = `hsl(${hue} ${saturation}% ${(colours.dark ? 31 : 80) + shade}%)`;
+    colours.made.set(source, made);
+    return made;
+  }
+
+  function paint() {
+    const ratio = devicePixelRatio || 1;
+    const wide = width(), tall = canvas.clientHeight;
+    if (canvas.width !== Math.round(wide * ratio) || canvas.height !== Math.round(tall * ratio)) {
+      canvas.width = Math.round(wide * ratio); canvas.height = Math.round(tall * ratio);
     }
-    const made = [...found].map(([source, members]) => group(source, members));
-    if (order === "recorded") return made;
-    return made.sort((a, b) => b.total - a.total || (tree.names[a.source] < tree.names[b.source] ? -1 : 1));
+    const scrolled = Math.max(0, canvas.getBoundingClientRect().top - area.getBoundingClientRect().top);
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.fillStyle = colours.ground;
+    pen.fillRect(0, 0, wide, tall);
+    pen.translate(0, -scrolled);
+    pen.font = "12px system-ui, 'Segoe UI', Roboto, sans-serif";
+    pen.textBaseline = "middle";
+    letter ||= pen.measureText("abcdefghijklmnopqrstuvwxyz._").width / 28;
+    const from = Math.floor(scrolled / ROW) - topRow() - 1, to = Math.ceil((scrolled + tall) / ROW) - topRow() + 1;
+    for (const [row, boxes] of laid.rows) if (row >= from && row <= to) for (const box of boxes) paintBox(box);
+    pen.globalAlpha = 1;
+    if (pointed) outline(pointed, colours.ink, 1);
+    const focused = document.activeElement?.box;
+    if (focused) outline(focused, colours.accent, 2);
   }
 
-  function callees(parent) {
-    const children = [];
-    for (const node of parent.nodes) for (let child = tree.first[node]; child >= 0; child = tree.next[child]) children.push(child);
-    return bySource(children);
+  function paintBox(box) {
+    const x = left(box), end = right(box), y = rowTop(box), wide = Math.max(0.7, end - x - (end - x > 3 ? 1 : 0));
+    if (end < 0 || x > width()) return;
+    const hit = pattern && box.source !== 0 && hits[box.source] === 1;
+    pen.globalAlpha = faded(box, hit) ? 0.3 : 1;
+    pen.fillStyle = box.source === 0 ? colours.panel : differs() ? colours.same : fill(box.source);
+    pen.fillRect(x, y, wide, ROW - 1);
+    if (differs() && box.source !== 0) paintDelta(box, x, y, wide);
+    paintHidden(box, x, y);
+    if (hit) { pen.strokeStyle = colours.mark; pen.lineWidth = 2; pen.strokeRect(x + 1, y + 1, Math.max(0, wide - 2), ROW - 3); }
+    const text = wide > NAMED ? label(box.source, wide) : "";
+    if (!text) return;
+    pen.fillStyle = box.source === 0 ? colours.ink : colours.text;
+    pen.fillText(text, x + 4, y + ROW / 2 - 0.5, wide - 5);
   }
 
-  // Callers of the pivot: the groups' nodes step towards the root, but the value stays that of the pivot's nodes.
-  function callers(below) {
-    const found = new Map();
-    below.nodes.forEach((node, n) => {
-      const parent = tree.parents[node];
-      if (parent <= 0) return;
-      const source = tree.sources[parent];
-      let entry = found.get(source);
-      if (!entry) found.set(source, (entry = { source, nodes: [], weights: [], total: 0, grown: 0, shrunk: 0 }));
-      const weight = below.weights ? below.weights[n] : node;
-      entry.nodes.push(parent); entry.weights.push(weight);
-      entry.total += tree.total[weight]; entry.grown += tree.grown[weight]; entry.shrunk += tree.shrunk[weight];
-    });
-    return [...found.values()].sort((a, b) => b.total - a.total);
+  const faded = (box, hit) => box.source !== 0 && ((pattern && !hit) || (!differs() && hidden.has(tree.owners[box.source])));
+
+  // The coloured part is the net change's share of the box.
+  function paintDelta(box, x, y, wide) {
+    pen.save();
+    pen.globalAlpha *= 0.45;
+    pen.fillStyle = box.grown >= box.shrunk ? colours.grew : colours.shrank;
+    pen.fillRect(x, y, (wide * Math.abs(box.grown - box.shrunk)) / (box.total || 1), ROW - 1);
+    pen.restore();
   }
 
-  // Every outermost place of a function: a recursive one counts once.
-  function placesOf(source) {
-    const inside = new Uint8Array(tree.count), places = [];
-    for (let n = 1; n < tree.count; n += 1) {
-      if (inside[tree.parents[n]]) { inside[n] = 1; continue; }
-      if (tree.sources[n] === source) { inside[n] = 1; places.push(n); }
-    }
-    return places;
+  // A hatch where the server left boxes out: they stand at the right end, after the callees that are shown.
+  function paintHidden(box, x, y) {
+    const { value } = hiddenBelow(tree, box);
+    if (!value) return;
+    const end = right(box), start = Math.max(x, end - ((value / (box.total || 1)) * box.share) * zoom.scale * width());
+    pen.save();
+    pen.beginPath();
+    pen.rect(start, y + ROW, Math.max(1, end - start), 6);
+    pen.clip();
+    pen.strokeStyle = colours.line; pen.lineWidth = 1;
+    pen.beginPath();
+    for (let at = start - 6; at < Math.min(end, width()) + 6; at += 4) { pen.moveTo(at, y + ROW + 6); pen.lineTo(at + 6, y + ROW); }
+    pen.stroke();
+    pen.restore();
   }
 
-  // ── layout: boxes with x and width in shares of the picture ──
-
-  function layOut() {
-    const width = Math.max(area.clientWidth, 200), found = [];
-    let deepest = 0, highest = 0, cut = false;
-    const place = (one, x, share, row, kind) => {
-      if (found.length >= MOST_BOXES) { cut = true; return false; }
-      const left = (x - zoom.x) * zoom.scale, wide = share * zoom.scale;
-      if (wide * width < NARROWEST || left > 1 || left + wide < 0) return false;
-      found.push({ ...one, x, share, row, kind });
-      return true;
-    };
-    const stack = [];
-    const base = pivot === null ? group(0, [0]) : group(pivot, placesOf(pivot));
-    const whole = base.total || 1;
-    const open = (one, x, row, next, kind, step) => {
-      if (place(one, x, one.total / whole, row, kind)) stack.push([one, x, row, next, kind, step]);
-    };
-    open(base, 0, 0, callees, pivot === null ? "root" : "pivot", 1);
-    if (pivot !== null) stack.push([base, 0, 0, callers, "caller", -1]);
-    while (stack.length) {
-      const [one, start, row, next, kind, step] = stack.pop();
-      deepest = Math.max(deepest, row); highest = Math.min(highest, row);
-      let x = start;
-      for (const child of next(one)) {
-        open(child, x, row + step, next, kind === "caller" ? "caller" : "callee", step);
-        x += child.total / whole;
-      }
-    }
-    return { boxes: found, deepest, highest, cut, whole };
-  }
-
-  // ── drawing ──
-
-  function hue(name) {
-    const module = tree.modules[name];
-    let hash = 2166136261;
-    for (const letter of module) hash = Math.imul(hash ^ letter.codePointAt(0), 16777619);
-    return ((hash >>> 0) % 360);
+  function outline(box, colour, thick) {
+    const x = left(box), wide = Math.max(1, right(box) - x - 1);
+    pen.strokeStyle = colour; pen.lineWidth = thick;
+    pen.strokeRect(x + thick / 2, rowTop(box) + thick / 2, Math.max(0, wide - thick), ROW - 1 - thick);
   }
 
   function label(source, pixels) {
-    const room = Math.floor((pixels - 8) / 6.6);
+    const room = Math.floor((pixels - 6) / letter);
     if (room < 3) return "";
-    let texts = spellings.get(source);
-    if (!texts) spellings.set(source, (texts = shorter(nameOf(source))));
+    let texts = spelled.get(source);
+    if (!texts) spelled.set(source, (texts = Conduit.flameTree.spellings(nameOf(source))));
     for (const text of texts) if (text.length <= room) return text;
     return `${texts.at(-1).slice(0, room - 1)}…`;
   }
 
-  // A long name loses its package first: `a.b.Class.method` → `Class.method` → `method`.
-  function shorter(name) {
-    const parts = name.split(/\.(?![^<(]*[>)])|::/);
-    const last = name.split("/").at(-1);
-    return [name, last, parts.slice(-2).join("."), parts.at(-1)];
+  // ── placing ──
+
+  function redraw() {
+    laid = Conduit.flameTree.layOut(tree, { pivot, order, zoom, width: Math.max(width(), 200) });
+    area.style.height = `${(laid.deepest + topRow() + 1) * ROW + 8}px`;
+    area.dataset.cut = laid.cut ? "yes" : "";
+    placeSeparator();
+    pointed = null;
+    paint();
+    clearTimeout(resting);
+    resting = setTimeout(rest, REST_MS);
+    showDetail(null);
   }
 
-  const nameOf = (source) => (source === 0 ? "all" : tree.names[source]);
+  function schedule(work = redraw) {
+    if (waiting) { waiting.work = work === redraw ? redraw : waiting.work; return; }
+    waiting = { work };
+    requestAnimationFrame(() => { const { work: wanted } = waiting; waiting = 0; wanted(); });
+  }
+
+  function placeSeparator() {
+    separator?.remove();
+    separator = null;
+    if (pivot === null) return;
+    separator = make("div", { className: "separator" }, `${describe(laid.boxes[0])} of ${amount(tree.total[0], tree.amounts)} — callers above, callees below`);
+    separator.style.top = `${(topRow() - 1) * ROW}px`;
+    area.append(separator);
+  }
+
+  // The buttons, once the picture rests; the widest if there are too many.
+  function rest() {
+    const focused = document.activeElement?.box;
+    const wide = laid.boxes.filter((box) => right(box) - left(box) >= NAMED);
+    const shown = wide.length > MAX_BUTTONS ? wide.sort((a, b) => b.share - a.share).slice(0, MAX_BUTTONS) : wide;
+    clearTimeout(resting);
+    overlay.replaceChildren(...shown.map(button));
+    if (overlay.firstElementChild) overlay.firstElementChild.tabIndex = 0;
+    if (focused) shown.find((box) => box.row === focused.row && box.nodes[0] === focused.nodes[0])?.element.focus({ preventScroll: true });
+    markHits();
+    fetchFiner();
+  }
+
+  function button(box) {
+    const element = make("button", { type: "button", className: "box", tabIndex: -1 });
+    const name = label(box.source, right(box) - left(box));
+    if (box.source === 0) element.classList.add("root");
+    if (box.kind === "pivot") element.classList.add("pivot");
+    if (name) element.append(make("span", { className: "text" }, name));
+    // A visible name stands in the accessible one, as speech input needs it.
+    element.setAttribute("aria-label", `${nameOf(box.source)}: ${describe(box)}`);
+    if (differs() && box.source !== 0) element.append(make("span", { className: `delta ${box.grown >= box.shrunk ? "grew" : "shrank"}` }));
+    Object.assign(element.style, { left: `${left(box)}px`, top: `${rowTop(box)}px`, width: `${Math.max(1, right(box) - left(box) - 1)}px` });
+    element.box = box; box.element = element;
+    return element;
+  }
+
+  // ── numbers ──
 
   function describe(box) {
     const share = `${amount(box.total, tree.amounts)} (${percent(box.total, tree.total[0])})`;
@@ -159,124 +207,61 @@ Conduit.page.views.flamegraph = (() => {
     return `${before} → ${after}${change}`;
   }
 
-  function own(box) {
-    if (box.kind === "caller") return 0;
-    let rest = box.total;
-    for (const node of box.nodes) for (let child = tree.first[node]; child >= 0; child = tree.next[child]) rest -= tree.total[child];
-    return rest;
-  }
-
-  // While the picture only moves, a box keeps its element: what a wheel's notch changes is where it stands.
-  function drawBox(box, width, top) {
-    const left = Math.max(0, (box.x - zoom.x) * zoom.scale), right = Math.min(1, (box.x + box.share - zoom.x) * zoom.scale);
-    const pixels = (right - left) * width;
-    const key = `${box.kind} ${box.row} ${box.nodes[0]}`;
-    const kept = drawn.get(key);
-    const element = kept || makeBox(box);
-    box.left = left * width; box.width = Math.max(1, pixels - 1); box.top = (box.row + top) * ROW;
-    element.style.left = `${box.left}px`;
-    element.style.width = `${box.width}px`;
-    element.style.top = `${box.top}px`;
-    write(element, label(box.source, pixels));
-    box.element = element;
-    element.box = box;
-    return [key, element];
-  }
-
-  function write(element, text) {
-    const span = element.querySelector(".text");
-    if (!text) span?.remove();
-    else if (!span) element.append(make("span", { className: "text" }, text));
-    else if (span.textContent !== text) span.textContent = text;
-  }
-
-  function makeBox(box) {
-    const element = make("button", { type: "button", className: "box", tabIndex: -1 });
-    element.setAttribute("aria-label", `${nameOf(box.source)}: ${describe(box)}`);
-    if (box.source === 0) element.classList.add("root");
-    else if (differs()) element.classList.add("diff");
-    else element.style.setProperty("--hue", hue(box.source));
-    if (box.kind === "pivot") element.classList.add("pivot");
-    if (differs() && box.source !== 0) element.append(drawDelta(box));
-    return element;
-  }
-
-  // The coloured part is the net change's share of the box.
-  function drawDelta(box) {
-    const delta = make("span", { className: `delta ${box.grown >= box.shrunk ? "grew" : "shrank"}` });
-    delta.style.width = `${(100 * Math.abs(box.grown - box.shrunk)) / (box.total || 1)}%`;
-    return delta;
-  }
-
-  function clear() {
-    drawn = new Map();
-    area.replaceChildren(glow);
-  }
-
-  function redraw() {
-    const width = area.clientWidth;
-    const laid = layOut();
-    boxes = laid.boxes;
-    const top = -laid.highest + (pivot === null ? 0 : 1);
-    const now = new Map(boxes.map((box) => drawBox(box, width, box.kind === "caller" ? top - 1 : top)));
-    for (const [key, element] of drawn) if (!now.has(key)) element.remove();
-    const elements = [...now].filter(([key]) => !drawn.has(key)).map(([, element]) => element);
-    drawn = now;
-    separator?.remove();
-    if (pivot !== null) {
-      separator = make("div", { className: "separator" }, `${describe(boxes[0])} of ${amount(tree.total[0], tree.amounts)} — callers above, callees below`);
-      separator.style.top = `${(top - 1) * ROW}px`;
-      elements.push(separator);
-    }
-    area.style.height = `${(laid.deepest + top + 1) * ROW}px`;
-    glow.before(...elements);
-    if (boxes[0]) boxes[0].element.tabIndex = 0;
-    area.dataset.cut = laid.cut ? "yes" : "";
-    markHits();
-    point(null);
+  function numbersOf(box) {
+    const self = own(tree, box), left_out = hiddenBelow(tree, box);
+    return (self > 0 && !differs() ? `self ${amount(self, tree.amounts)} │ ` : "") + describe(box)
+      + (left_out.boxes ? ` │ ${left_out.boxes.toLocaleString("en")} narrow boxes below: zoom in to see them` : "");
   }
 
   function showDetail(box) {
-    const one = box || boxes[0];
+    const one = box || laid.boxes[0];
     if (!one) return;
-    detail.firstElementChild.textContent = nameOf(one.source) + (tree.files[one.source] ? `  ${tree.files[one.source]}` : "");
-    const self = own(one);
-    detail.lastElementChild.textContent = (self > 0 && !differs() ? `self ${amount(self, tree.amounts)} │ ` : "") + describe(one);
+    detail.querySelector(".name").textContent = nameOf(one.source) + (tree.files[one.source] ? `  ${tree.files[one.source]}` : "");
+    detail.querySelector(".numbers").textContent = numbersOf(one);
+    detail.querySelector("button").disabled = one.source === 0;
+    detail.box = one;
   }
 
-  // One sheet that moves over the box under the pointer. A box that changed itself would have thousands painted again.
-  function point(box) {
-    showDetail(box);
-    glow.style.transform = box ? `translate(${box.left}px, ${box.top}px) scaleX(${box.width})` : "scaleX(0)";
+  function point(box, event) {
+    if (box !== pointed) { pointed = box; showDetail(box); schedule(paint); }
+    tip.hidden = !box || !event;
+    if (tip.hidden) return;
+    tip.replaceChildren(make("strong", {}, nameOf(box.source)), ...(tree.files[box.source] ? [make("div", {}, tree.files[box.source])] : []), make("div", {}, numbersOf(box)));
+    const size = tip.getBoundingClientRect();
+    tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - size.width - 8))}px`;
+    tip.style.top = `${event.clientY + 20 + size.height < innerHeight ? event.clientY + 20 : Math.max(4, event.clientY - size.height - 12)}px`;
   }
 
   // ── search ──
 
   function markHits() {
     area.classList.toggle("searching", Boolean(pattern));
-    for (const box of boxes) box.element.classList.toggle("hit", Boolean(pattern) && box.source !== 0 && hits[box.source] === 1);
+    for (const element of overlay.children) element.classList.toggle("hit", Boolean(pattern) && element.box.source !== 0 && hits[element.box.source] === 1);
   }
 
-  // The share of all samples that have a match anywhere on their stack: each counts once.
-  function matchedTotal() {
-    let sum = 0;
+  // The share of all samples that have a match anywhere on their stack (each counts once), and the matching functions.
+  function matchedText() {
+    let sum = 0, boxes = 0;
     const inside = new Uint8Array(tree.count);
     for (let n = 1; n < tree.count; n += 1) {
+      const hit = hits[tree.sources[n]] === 1;
+      if (hit) boxes += 1;
       if (inside[tree.parents[n]]) inside[n] = 1;
-      else if (hits[tree.sources[n]]) { inside[n] = 1; sum += tree.total[n]; }
+      else if (hit) { inside[n] = 1; sum += tree.total[n]; }
     }
-    return sum;
+    return `${boxes.toLocaleString("en")} boxes, ${percent(sum, tree.total[0])} matched`;
   }
 
   function search(regexp) {
     pattern = regexp;
     hits = Uint8Array.from(tree.names, (name) => (regexp && regexp.test(name) ? 1 : 0));
+    paint();
     markHits();
-    Conduit.page.matched(regexp ? `${percent(matchedTotal(), tree.total[0])} matched` : "");
+    Conduit.page.matched(regexp ? matchedText() : "");
   }
 
   function enter() {
-    const widest = boxes.filter((box) => box.source !== 0 && hits[box.source]).sort((a, b) => b.total - a.total)[0];
+    const widest = laid.boxes.filter((box) => box.source !== 0 && hits[box.source]).sort((a, b) => b.total - a.total)[0];
     if (!widest) return false;
     pivotOn(widest.source);
     return true;
@@ -286,34 +271,93 @@ Conduit.page.views.flamegraph = (() => {
 
   function pivotOn(source) {
     pivot = source === 0 ? null : source;
-    clear();
     zoom = { x: 0, scale: 1 };
-    Conduit.page.note({ p: pivot === null ? null : Conduit.page.exactly([tree.names[source]]) });
+    note({ p: pivot === null ? null : Conduit.page.exactly([tree.names[source]]), z: null });
     redraw();
-    document.querySelector(".box.pivot, .box.root")?.focus({ preventScroll: true });
+    rest();
+    overlay.querySelector(".box.pivot, .box.root")?.focus({ preventScroll: true });
+    area.scrollIntoView({ block: "nearest" });
   }
 
-  function zoomAt(share, factor) {
-    const scale = Math.min(4000, Math.max(1, zoom.scale * factor));
-    const fixed = zoom.x + share / zoom.scale;
-    zoom = { scale, x: Math.min(1 - 1 / scale, Math.max(0, fixed - share / scale)) };
+  function moveTo(next) {
+    if (next.x === zoom.x && next.scale === zoom.scale) return;
+    zoom = next;
+    tip.hidden = true;
     schedule();
+    clearTimeout(moveTo.timer);
+    moveTo.timer = setTimeout(() => note({ z: zoom.scale > 1 ? `${zoom.x.toPrecision(6)},${zoom.scale.toPrecision(6)}` : null }, true), 300);
   }
 
-  let waiting = 0;
-  function schedule() { if (!waiting) waiting = requestAnimationFrame(() => { waiting = 0; redraw(); }); }
+  function place(event) {
+    const box = area.getBoundingClientRect();
+    return { share: (event.clientX - box.left) / box.width, y: event.clientY - box.top };
+  }
 
-  const boxAt = (event) => event.target.closest?.(".box")?.box;
+  function boxUnder(event) {
+    const { share, y } = place(event);
+    let row = Math.floor(y / ROW) - topRow();
+    if (pivot !== null && row < 0) row += 1;
+    if (pivot !== null && row === 0 && Math.floor(y / ROW) < topRow()) return null; // the separator's line
+    return Conduit.flameTree.boxAt(laid.rows.get(row) || [], zoom.x + share / zoom.scale) || null;
+  }
 
-  function onKey(event) {
-    const here = boxAt(event);
-    if (!here) return;
-    if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) {
-      const { left, top } = here.element.getBoundingClientRect();
-      openMenu(Object.assign(event, {}), here, left, top);
+  function onWheel(event) {
+    const step = event.deltaMode === 1 ? 16 : 1; // some browsers count lines
+    if (event.ctrlKey || event.metaKey) {
+      event.preventDefault();
+      moveTo(zoomAt(zoom, place(event).share, Math.exp((-event.deltaY * step) / (Math.abs(event.deltaY) < 20 ? 60 : 300))));
       return;
     }
-    if (event.key === "+" || event.key === "-") { zoomAt(0.5, event.key === "+" ? 1.5 : 1 / 1.5); return; }
+    const sideways = event.shiftKey && !event.deltaX ? event.deltaY : event.deltaX;
+    if (zoom.scale > 1 && (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))) {
+      event.preventDefault();
+      moveTo(pan(zoom, (sideways * step) / width()));
+    }
+  }
+
+  // One pointer drags, two pinch; a press that does not move is a click.
+  const pointers = new Map();
+  let dragged = false;
+
+  function onPointerDown(event) {
+    if (event.button !== 0) return;
+    pointers.set(event.pointerId, event);
+    if (pointers.size === 1) dragged = false;
+  }
+
+  function onPointerMove(event) {
+    const before = pointers.get(event.pointerId);
+    if (!before || !event.buttons) { pointers.delete(event.pointerId); point(event.pointerType === "touch" ? null : boxUnder(event), event); return; }
+    if (pointers.size === 2) {
+      const other = [...pointers.values()].find((one) => one.pointerId !== event.pointerId);
+      const apart = (one) => Math.max(8, Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY));
+      dragged = true;
+      moveTo(zoomAt(zoom, place({ clientX: (event.clientX + other.clientX) / 2, clientY: 0 }).share, apart(event) / apart(before)));
+    } else {
+      const dx = event.clientX - before.clientX, dy = event.clientY - before.clientY;
+      if (!dragged && Math.hypot(dx, dy) < 4) return;
+      if (!dragged) { dragged = true; area.setPointerCapture(event.pointerId); area.classList.add("dragging"); }
+      moveTo(pan(zoom, -dx / width()));
+      if (event.pointerType === "mouse") scrollBy(0, -dy);
+    }
+    tip.hidden = true;
+    pointers.set(event.pointerId, event);
+  }
+
+  function onPointerUp(event) {
+    pointers.delete(event.pointerId);
+    area.classList.remove("dragging");
+  }
+
+  function onKey(event) {
+    const here = event.target.box;
+    if (event.key === "+" || event.key === "-") { moveTo(zoomAt(zoom, 0.5, event.key === "+" ? 1.5 : 1 / 1.5)); return; }
+    if (!here) return;
+    if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) {
+      const at = here.element.getBoundingClientRect();
+      openMenu(event, here, at.left, at.bottom);
+      return;
+    }
     const target = neighbour(here, event.key);
     if (!target) return;
     event.preventDefault();
@@ -321,67 +365,188 @@ Conduit.page.views.flamegraph = (() => {
   }
 
   function neighbour(here, key) {
+    const reachable = (boxes) => boxes.filter((box) => box.element?.isConnected);
     const middle = here.x + here.share / 2;
     if (key === "ArrowDown" || key === "ArrowUp") {
-      const row = here.row + (key === "ArrowDown" ? 1 : -1);
-      const candidates = boxes.filter((box) => box.row === row);
-      const covering = candidates.find((box) => box.x <= middle && middle <= box.x + box.share);
-      return covering || candidates.filter((box) => box.x >= here.x && box.x < here.x + here.share).sort((a, b) => b.total - a.total)[0];
+      const row = reachable(laid.rows.get(here.row + (key === "ArrowDown" ? 1 : -1)) || []);
+      const covering = row.find((box) => box.x <= middle && middle <= box.x + box.share);
+      return covering || row.filter((box) => box.x >= here.x && box.x < here.x + here.share).sort((a, b) => b.total - a.total)[0];
     }
-    const level = boxes.filter((box) => box.row === here.row).sort((a, b) => a.x - b.x);
-    const at = level.indexOf(here);
+    const level = reachable(laid.rows.get(here.row) || []), at = level.indexOf(here);
     return key === "ArrowRight" ? level[at + 1] : key === "ArrowLeft" ? level[at - 1] : null;
   }
 
   function openMenu(event, box, x, y) {
     if (!box || box.source === 0) return;
+    tip.hidden = true;
     const position = { preventDefault: () => event.preventDefault(), clientX: x, clientY: y };
     Conduit.page.openContext(position, tree.names[box.source].replace(/:\d+$/, ""), [["Pivot here", () => pivotOn(box.source)]]);
   }
 
   function listen() {
-    area.addEventListener("click", (event) => { const box = boxAt(event); if (box) pivotOn(box.source); });
-    area.addEventListener("contextmenu", (event) => openMenu(event, boxAt(event), event.clientX, event.clientY));
-    area.addEventListener("mouseover", (event) => point(boxAt(event)));
-    area.addEventListener("mouseleave", () => point(null));
-    area.addEventListener("focusin", (event) => showDetail(boxAt(event)));
+    area.addEventListener("click", (event) => {
+      if (dragged) { dragged = false; return; }
+      const box = event.detail === 0 ? event.target.box : boxUnder(event); // 0: by the keyboard
+      if (box) pivotOn(box.source);
+    });
+    area.addEventListener("contextmenu", (event) => openMenu(event, event.target.box && !event.clientY ? event.target.box : boxUnder(event), event.clientX, event.clientY));
+    area.addEventListener("pointerdown", onPointerDown);
+    area.addEventListener("pointermove", onPointerMove);
+    area.addEventListener("pointerup", onPointerUp);
+    area.addEventListener("pointercancel", onPointerUp);
+    area.addEventListener("pointerleave", () => point(null));
+    area.addEventListener("focusin", (event) => { if (event.target.box) { showDetail(event.target.box); schedule(paint); } });
+    area.addEventListener("focusout", () => schedule(paint));
     area.addEventListener("keydown", onKey);
-    area.addEventListener("wheel", (event) => {
-      if (event.shiftKey) return;
-      event.preventDefault();
-      const box = area.getBoundingClientRect();
-      zoomAt((event.clientX - box.left) / box.width, Math.exp(-event.deltaY / 300));
-    }, { passive: false });
+    area.addEventListener("wheel", onWheel, { passive: false });
+    detail.querySelector("button").addEventListener("click", (event) => {
+      event.stopPropagation();
+      const at = event.target.getBoundingClientRect();
+      openMenu(event, detail.box, at.left, at.bottom);
+    });
+  }
+
+  // ── finer boxes ──
+
+  // What the server left out below the boxes that are wide by now comes when the picture rests, one subtree at a time.
+  async function fetchFiner() {
+    if (data.file || mine || !content.hidden?.length) return;
+    const coarse = (node) => node > 0 && tree.hidden.has(node) && !fetched.has(keyOf(node));
+    const wide = laid.boxes.filter((box) => box.kind !== "caller" && box.nodes.some(coarse) && box.share * zoom.scale > 0.2);
+    const box = wide.sort((a, b) => a.row - b.row)[0];
+    const node = box?.nodes.filter(coarse).sort((a, b) => tree.total[b] - tree.total[a])[0];
+    if (node === undefined || (zoom.scale === 1 && pivot === null)) return;
+    const key = keyOf(node);
+    fetched.add(key);
+    const query = new URLSearchParams(state);
+    query.set("below", key);
+    let part;
+    try {
+      const response = await fetch(`./subtree?${query}`);
+      if (!response.ok) throw new Error(await response.text());
+      part = await response.json();
+    } catch (error) { Conduit.page.complain(`The finer boxes could not be fetched: ${error.message}`); return; }
+    if (!area.isConnected) return;
+    content = Conduit.flameTree.graft(content, node, part);
+    const { scrollY: scrolled } = window;
+    setTree();
+    redraw();
+    scrollTo(0, scrolled);
+  }
+
+  // The numbers of the sources from the root to a node.
+  function keyOf(node) {
+    const path = [];
+    for (let n = node; n > 0; n = tree.parents[n]) path.unshift(tree.sources[n]);
+    return path.join(".");
+  }
+
+  // ── the view ──
+
+  // Everything that is not the project's own joins its nearest caller that is.
+  function foldOthers(whole) {
+    const kept = whole.parents.map((_, n) => n === 0 || whole.owners[whole.sources[n]] === "project");
+    const number = new Int32Array(whole.parents.length);
+    const folded = { ...whole, parents: [], sources: [], values: [], negatives: whole.negatives ? [] : null, hidden: [] };
+    whole.parents.forEach((parent, n) => {
+      if (!kept[n]) number[n] = number[parent];
+      else {
+        number[n] = folded.parents.length;
+        folded.parents.push(n ? number[parent] : 0); folded.sources.push(whole.sources[n]); folded.values.push(0);
+        folded.negatives?.push(0);
+      }
+      folded.values[number[n]] += whole.values[n];
+      if (folded.negatives) folded.negatives[number[n]] += whole.negatives[n];
+    });
+    return folded;
+  }
+
+  function setTree() {
+    tree = Conduit.flameTree.read(mine ? foldOthers(content) : content);
+    if (pattern) hits = Uint8Array.from(tree.names, (name) => (pattern.test(name) ? 1 : 0));
+  }
+
+  function legend() {
+    if (content.difference) return null;
+    const present = Object.keys(OWNERS).filter((owner) => content.owners.indexOf(owner, 1) > 0);
+    const keys = present.map((owner) => {
+      const [start, range, saturation] = HUES[owner];
+      const swatch = make("span", { className: "swatch" });
+      swatch.style.background = `hsl(${start + range / 2} ${saturation}% ${colours.dark ? 38 : 74}%)`;
+      const key = make("button", { type: "button", className: "key", title: `fade ${OWNERS[owner]}`, "aria-pressed": String(!hidden.has(owner)) }, swatch, OWNERS[owner]);
+      key.addEventListener("click", () => {
+        hidden.has(owner) ? hidden.delete(owner) : hidden.add(owner);
+        key.setAttribute("aria-pressed", String(!hidden.has(owner)));
+        note({ fade: [...hidden].join(",") || null }, true);
+        paint();
+      });
+      return key;
+    });
+    const only = make("button", { type: "button", className: "key", "aria-pressed": String(mine), title: "functions of others join their nearest caller in your code" }, "Only your code");
+    only.addEventListener("click", () => {
+      mine = !mine;
+      only.setAttribute("aria-pressed", String(mine));
+      note({ mine: mine ? "t" : null }, true);
+      if (mine && pivot !== null && tree.owners[pivot] !== "project") pivot = null;
+      setTree();
+      redraw();
+    });
+    return make("span", { className: "keys" }, ...keys, present.includes("project") && present.length > 1 ? only : null);
   }
 
   let resize = null;
 
-  function draw(main, content) {
+  function draw(main, given) {
+    content = given;
     if (!content.values.length || !content.total) {
       main.append(Conduit.page.empty("No samples to draw.", data.remedy));
       return;
     }
-    tree = readTree(content);
-    order = Conduit.page.state.get("order") || "heavy";
+    order = state.get("order") || "heavy";
+    mine = state.get("mine") === "t";
+    hidden = new Set((state.get("fade") || "").split(",").filter(Boolean));
+    fetched = new Set();
+    pattern = null; spelled = new Map();
+    readColours();
+    setTree();
+    hits = new Uint8Array(tree.names.length);
     pivot = pivotFromAddress();
-    zoom = { x: 0, scale: 1 };
-    picked = null; pattern = null; hits = new Uint8Array(tree.names.length);
-    detail = make("div", { className: "detail" }, make("span", { className: "name" }), make("span", { className: "numbers" }));
-    area = make("div", { className: "flame", role: "group", "aria-label": "Flame graph" });
-    glow = make("div", { className: "glow" });
-    main.append(explain(content), detail, area);
-    spellings = new Map();
-    clear();
+    zoom = zoomFromAddress();
+    detail = make("div", { className: "detail" }, make("span", { className: "name" }), make("span", { className: "numbers" }), make("button", { type: "button", className: "actions", "aria-haspopup": "menu" }, "Actions…"));
+    bar = make("div", { className: "flame-bar" }, detail);
+    canvas = make("canvas", { "aria-hidden": "true" });
+    pen = canvas.getContext("2d");
+    overlay = make("div", { className: "overlay" });
+    area = make("div", { className: "flame", role: "group", "aria-label": "Flame graph" }, canvas, overlay);
+    tip = document.getElementById("tip");
+    main.append(explain(), bar, area);
+    layOutWindow();
     listen();
     redraw();
+    rest();
     resize?.disconnect();
-    let width = area.clientWidth;
-    resize = new ResizeObserver(() => { if (area.clientWidth !== width) { width = area.clientWidth; schedule(); } });
+    let before = width();
+    resize = new ResizeObserver(() => { if (width() !== before) { before = width(); layOutWindow(); schedule(); } });
     resize.observe(area);
   }
 
+  // The bar keeps its place under the page's; the canvas takes the rest of the window.
+  function layOutWindow() {
+    const head = document.querySelector("header.bar");
+    const under = getComputedStyle(head).position === "sticky" ? head.offsetHeight : 0;
+    bar.style.top = `${under}px`;
+    canvas.style.top = `${under + bar.offsetHeight}px`;
+    canvas.style.height = `${Math.max(120, innerHeight - under - bar.offsetHeight)}px`;
+  }
+
+  addEventListener("scroll", () => { if (area?.isConnected) { tip.hidden = true; schedule(paint); } }, { passive: true });
+  addEventListener("resize", () => { if (area?.isConnected) { layOutWindow(); schedule(); } });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+
+  function recolour() { if (area?.isConnected) { readColours(); paint(); } }
+
   function pivotFromAddress() {
-    const wanted = Conduit.page.state.get("p");
+    const wanted = state.get("p");
     if (!wanted) return null;
     let regexp;
     try { regexp = new RegExp(wanted); } catch { return null; }
@@ -389,27 +554,32 @@ Conduit.page.views.flamegraph = (() => {
     return source > 0 ? source : null;
   }
 
-  function explain(content) {
-    const width = content.difference
-      ? "its width is how much it changed or held in all, the part in red is what it grew by, in green what it shrank by"
-      : `its width is its share of ${content.type}`;
-    const text = make("p", { className: "explain" },
-      `Each box is a function: ${width}; below it stands what it called. `,
-      order === "heavy" ? "Left is heavier, not earlier. " : "Boxes stand in the order of the file. ",
-      "Click a box for its callers and callees, scroll to zoom (with Shift: to move), right-click for more; ",
-      make("kbd", {}, "/"), " searches, ", make("kbd", {}, "Esc"), " goes back. ");
-    const other = order === "heavy" ? ["recorded", "Order of the file"] : ["heavy", "Heaviest first"];
-    text.append(make("a", { href: Conduit.page.address("flamegraph", { order: other[0] === "heavy" ? null : other[0] }) }, other[1]));
+  function zoomFromAddress() {
+    const [x, scale] = (state.get("z") || "").split(",").map(Number);
+    return scale > 1 && x >= 0 && x < 1 ? zoomAt({ x, scale }, 0, 1) : { x: 0, scale: 1 };
+  }
+
+  function explain() {
+    const meaning = content.difference
+      ? "Width = the larger part of before and after together. Red: growth. Green: reduction."
+      : `Each box is a function. Width = share of ${content.type}; its callees are drawn below.`;
+    const other = order === "heavy" ? ["recorded", "Sort: recorded order"] : ["heavy", "Sort: heaviest first"];
+    const help = make("details", { className: "help" }, make("summary", { title: "Help" }, "?"),
+      make("p", {}, meaning, order === "heavy" ? " Left is heavier, not earlier." : " Boxes are in recorded order.",
+        " Click a box for its callers and callees. Scroll to move, Ctrl+scroll or pinch to zoom, drag to pan, right-click or Actions… for more. ",
+        make("kbd", {}, "/"), " searches, ", make("kbd", {}, "+"), make("kbd", {}, "−"), " zoom, arrows walk, ", make("kbd", {}, "Esc"), " goes back."));
+    const line = make("div", { className: "explain" }, help, legend(),
+      make("a", { href: Conduit.page.address("flamegraph", { order: other[0] === "heavy" ? null : other[0] }) }, other[1]));
     if (content.pruned) {
-      text.append(make("span", { className: "pruned" }, ` ${content.pruned.nodes} boxes under ${percent(content.pruned.below, content.total)}, and what stands below them, are left out of this picture; focus on a function to see its own.`));
+      line.append(make("span", { className: "pruned" }, `${content.pruned.nodes.toLocaleString("en")} boxes under ${percent(content.pruned.below, content.total)} are hidden (hatched). ${data.file ? "" : "Zoom in or focus a function to see them."}`));
     }
-    return text;
+    return line;
   }
 
   function escape() {
-    if (zoom.scale > 1) { zoom = { x: 0, scale: 1 }; redraw(); }
+    if (zoom.scale > 1) { zoom = { x: 0, scale: 1 }; note({ z: null }, true); redraw(); }
     else if (pivot !== null) pivotOn(0);
   }
 
-  return { draw, search, enter, escape };
+  return { draw, search, enter, escape, recolour };
 })();

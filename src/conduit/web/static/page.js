@@ -2,12 +2,15 @@
 // The server sends one JSON document; every name in it is put on the page as text, never as markup.
 "use strict";
 
+globalThis.Conduit ??= {};
+
 Conduit.page = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const state = new URLSearchParams(data.file ? location.hash.split("?")[1] || "" : location.search);
   const selected = new Set();
   const views = {};
   let pattern = null;
+  let opener = null; // had the focus before the context menu opened
 
   const $ = (id) => document.getElementById(id);
 
@@ -38,11 +41,12 @@ Conduit.page = (() => {
 
   function go(view, changes) { location.href = address(view, changes); }
 
-  // Changes the URL without asking the server again: for what only this page's drawing depends on (the pivot, the order).
-  function note(changes) {
+  // Changes the address without asking the server: for what only this page's drawing depends on (pivot, zoom, sort, picked
+  // rows). `quietly` makes no entry in the history, for steps too small to go back to.
+  function note(changes, quietly = false) {
     const target = address(current(), changes);
     for (const [name, value] of Object.entries(changes)) value ? state.set(name, value) : state.delete(name);
-    history.pushState(null, "", target);
+    if (quietly) history.replaceState(null, "", target); else history.pushState(null, "", target);
   }
 
   // ── selection and refinement ──
@@ -64,9 +68,9 @@ Conduit.page = (() => {
   const refinements = [
     ["Focus", "f", false, "keep the stacks that contain it"],
     ["Ignore", "i", true, "drop the stacks that contain it"],
-    ["Hide", "h", true, "leave the function out of every stack"],
-    ["Show", "s", false, "leave every other function out"],
-    ["Show from", "sf", false, "cut what called it"],
+    ["Hide", "h", true, "remove the function from every stack"],
+    ["Show", "s", false, "remove every other function"],
+    ["Show from", "sf", false, "start stacks at this function"],
   ];
 
   function fillRefine(items) {
@@ -77,7 +81,7 @@ Conduit.page = (() => {
     }
     const filters = Object.fromEntries(["f", "i", "h", "s", "sf", "tf", "ti", "ts", "th", "prunefrom", "tagroot", "tagleaf"].map((name) => [name, null]));
     items.append(make("a", { href: address(current(), { ...filters, p: null }) }, "Reset"));
-    if (data.file) items.append(make("small", {}, "Filters need the profile: conduit pprof -http=:8080 FILE"));
+    if (data.file) items.append(make("small", {}, "Filters work only in the live page: conduit pprof -http=:8080 FILE"));
     else if (!ready) items.append(make("small", {}, "Select something or type a search first"));
     if (!data.file) fillTags(items);
   }
@@ -95,7 +99,7 @@ Conduit.page = (() => {
         const filter = `${tag.key}=${tag.numeric ? value.text : `^${quote(value.text)}$`}`;
         group.append(make("span", { className: "row" },
           make("a", { href: address(current(), { tf: filter }), title: "keep only this" }, `${value.text}  ${value.share}`),
-          make("a", { href: address(current(), { ti: filter }), title: "leave this out" }, "without")));
+          make("a", { href: address(current(), { ti: filter }), title: "drop the samples that have it" }, "exclude")));
       }
       items.append(group);
     }
@@ -111,12 +115,12 @@ Conduit.page = (() => {
     }
   }
 
-  const granularities = [["functions", "functions"], ["filefunctions", "functions with files"], ["files", "files"], ["lines", "lines"], ["addresses", "addresses"]];
-  const switches = [["norm", "normalize to the base"], ["rel", "percentages of what is focused on"], ["calltree", "call tree in the graph"], ["dropneg", "drop negative values"], ["mean", "mean values"], ["noinlines", "no inlined frames"]];
+  const granularities = [["functions", "function"], ["filefunctions", "function and file"], ["files", "file"], ["lines", "line"], ["addresses", "address"]];
+  const switches = [["norm", "normalize to the base"], ["rel", "percentages relative to the focus"], ["calltree", "call tree in the graph"], ["dropneg", "drop negative values"], ["mean", "mean values"], ["noinlines", "no inlined frames"]];
 
   function fillShow(items) {
     if (!data.file) {
-      items.append(make("h2", {}, "One box per"));
+      items.append(make("h2", {}, "Group by"));
       for (const [value, label] of granularities) {
         const link = make("a", { href: address(current(), { g: value }) }, label);
         if (state.get("g") === value) link.prepend("✓ ");
@@ -139,6 +143,7 @@ Conduit.page = (() => {
     if (theme === "system") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
     try { localStorage.setItem("conduit-theme", theme); } catch { /* storage may be off: then it lasts for this page */ }
+    views[current()]?.recolour?.();
   }
 
   function fillConfig(items) {
@@ -210,6 +215,7 @@ Conduit.page = (() => {
   function openContext(event, name, more = []) {
     event.preventDefault();
     const menu = $("context");
+    opener = document.activeElement;
     const entries = [...more];
     if (!data.file || data.source) entries.push(["Show source code", () => go("source", { f: exactly([name]) })]);
     if (!data.file) {
@@ -312,7 +318,7 @@ Conduit.page = (() => {
     });
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape") {
-        if (!$("context").hidden) return closeContext();
+        if (!$("context").hidden) { closeContext(); opener?.focus?.({ preventScroll: true }); return; }
         for (const menu of document.querySelectorAll(".menu[open]")) { menu.open = false; menu.firstElementChild.focus(); return; }
         views[current()]?.escape?.();
       } else if (event.key === "/" && !/^(INPUT|TEXTAREA)$/.test(event.target.tagName)) {
@@ -342,5 +348,5 @@ Conduit.page = (() => {
     if (data.file) addEventListener("hashchange", () => { drawFrame(); drawView(); });
   }
 
-  return { data, state, selected, views, make, go, note, address, pick, matched, openContext, exactly, empty, start };
+  return { data, state, selected, views, make, go, note, address, pick, matched, complain, openContext, exactly, empty, start };
 })();

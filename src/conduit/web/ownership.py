@@ -1,0 +1,33 @@
+"""Whose code a function is: the project's, a library's, the standard library's or the runtime's, told by its file."""
+
+from __future__ import annotations
+
+import re
+
+PROJECT, LIBRARY, STANDARD, RUNTIME = "project", "library", "standard", "runtime"
+
+_INSTALLED = re.compile(r"/(?:site|dist)-packages/([^/]+)")
+_STANDARD = re.compile(r"/(?:lib|lib64|Lib)/(?:pypy|python)\d[\d.]*t?/|^<frozen |/lib/python\d[\d.]*\.zip/")
+_GO_STANDARD = re.compile(r"/go/src/|/usr/lib/go|\$GOROOT")
+_GO_MODULE = re.compile(r"/pkg/mod/([^@]+)@")
+
+
+def owner_of(name: str, file: str) -> tuple[str, str]:
+    """Return the owner and, within it, what gives the colour: a library's name, otherwise the module's or package's."""
+    path = file.replace("\\", "/")
+    installed = _INSTALLED.search(path) or _GO_MODULE.search(path)
+    if installed:
+        return LIBRARY, installed[1].removesuffix(".py")
+    if _STANDARD.search(path) or _GO_STANDARD.search(path):
+        return STANDARD, _module(name, path)
+    if not path or (path.startswith("<") and not path.startswith(("<ipython", "<string", "<stdin"))):
+        return RUNTIME, ""
+    return PROJECT, _module(name, path)
+
+
+def _module(name: str, path: str) -> str:
+    """The folder and file of Python code, the package of other names."""
+    if path.endswith(".py") or path.startswith("<"):
+        return "/".join(path.rsplit("/", 2)[-2:])
+    head, slash, tail = name.rpartition("/")
+    return head + slash + tail.partition(".")[0]

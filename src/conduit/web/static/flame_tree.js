@@ -1,0 +1,189 @@
+// The flame graph's tree and its layout: no drawing, no page.
+//
+// The tree arrives as columns (parent, source, value of the samples that end there), parents before children. A box
+// stands for a *group* of tree nodes with the same source, so that the normal picture (every group has one node) and the
+// pivot (all occurrences of a function at once) are laid out by the same code. Groups are opened only as far as they
+// are wide enough to see.
+"use strict";
+
+globalThis.Conduit ??= {};
+
+Conduit.flameTree = (() => {
+  const NARROWEST = 0.7; // pixels: a thinner box cannot be seen
+  const MAX_BOXES = 40000;
+
+  function read(content) {
+    const count = content.parents.length;
+    const total = new Float64Array(count), grown = new Float64Array(count), shrunk = new Float64Array(count);
+    for (let n = 0; n < count; n += 1) {
+      const value = content.values[n];
+      total[n] = Math.abs(value);
+      if (value >= 0) grown[n] = value; else shrunk[n] = -value;
+      if (content.negatives) { shrunk[n] = content.negatives[n]; total[n] = grown[n] + shrunk[n]; }
+    }
+    const first = new Int32Array(count).fill(-1), next = new Int32Array(count).fill(-1);
+    for (let n = count - 1; n > 0; n -= 1) {
+      const parent = content.parents[n];
+      total[parent] += total[n]; grown[parent] += grown[n]; shrunk[parent] += shrunk[n];
+      next[n] = first[parent]; first[parent] = n;
+    }
+    const hidden = new Map((content.hidden || []).map(([node, boxes, value]) => [node, { boxes, value }]));
+    return { ...content, count, total, grown, shrunk, first, next, hidden };
+  }
+
+  function group(tree, source, nodes) {
+    let total = 0, grown = 0, shrunk = 0;
+    for (const node of nodes) { total += tree.total[node]; grown += tree.grown[node]; shrunk += tree.shrunk[node]; }
+    return { source, nodes, total, grown, shrunk };
+  }
+
+  function callees(tree, parent, order) {
+    const found = new Map();
+    for (const node of parent.nodes) {
+      for (let child = tree.first[node]; child >= 0; child = tree.next[child]) {
+        const list = found.get(tree.sources[child]);
+        if (list) list.push(child); else found.set(tree.sources[child], [child]);
+      }
+    }
+    const made = [...found].map(([source, members]) => group(tree, source, members));
+    if (order === "recorded") return made;
+    return made.sort((a, b) => b.total - a.total || (tree.names[a.source] < tree.names[b.source] ? -1 : 1));
+  }
+
+  // Callers of the pivot: the groups' nodes step towards the root, but the value stays that of the pivot's nodes.
+  function callers(tree, below) {
+    const found = new Map();
+    below.nodes.forEach((node, n) => {
+      const parent = tree.parents[node];
+      if (parent <= 0) return;
+      const source = tree.sources[parent];
+      let entry = found.get(source);
+      if (!entry) found.set(source, (entry = { source, nodes: [], weights: [], total: 0, grown: 0, shrunk: 0 }));
+      const weight = below.weights ? below.weights[n] : node;
+      entry.nodes.push(parent); entry.weights.push(weight);
+      entry.total += tree.total[weight]; entry.grown += tree.grown[weight]; entry.shrunk += tree.shrunk[weight];
+    });
+    return [...found.values()].sort((a, b) => b.total - a.total);
+  }
+
+  // Every outermost occurrence of a function: a recursive one counts once.
+  function occurrences(tree, source) {
+    const inside = new Uint8Array(tree.count), nodes = [];
+    for (let n = 1; n < tree.count; n += 1) {
+      if (inside[tree.parents[n]]) { inside[n] = 1; continue; }
+      if (tree.sources[n] === source) { inside[n] = 1; nodes.push(n); }
+    }
+    return nodes;
+  }
+
+  // The value that no callee of a box accounts for.
+  function own(tree, box) {
+    if (box.kind === "caller") return 0;
+    let rest = box.total;
+    for (const node of box.nodes) for (let child = tree.first[node]; child >= 0; child = tree.next[child]) rest -= tree.total[child];
+    return rest;
+  }
+
+  // The boxes below a box that the server left out, and their value.
+  function hiddenBelow(tree, box) {
+    let boxes = 0, value = 0;
+    if (box.kind === "caller") return { boxes, value };
+    for (const node of box.nodes) {
+      const some = tree.hidden.get(node);
+      if (some) { boxes += some.boxes; value += some.value; }
+    }
+    return { boxes, value };
+  }
+
+  // Boxes with x and width in shares of the whole picture, for a window of `width` pixels that shows
+  // `1 / zoom.scale` of it from `zoom.x` on. Rows of callers are negative.
+  function layOut(tree, { pivot, order, zoom, width }) {
+    const boxes = [], rows = new Map();
+    let deepest = 0, highest = 0, cut = false;
+    const base = pivot === null ? group(tree, 0, [0]) : group(tree, pivot, occurrences(tree, pivot));
+    const whole = base.total || 1;
+    const add = (one, x, row, kind) => {
+      if (boxes.length >= MAX_BOXES) { cut = true; return false; }
+      const share = one.total / whole;
+      const left = (x - zoom.x) * zoom.scale, wide = share * zoom.scale;
+      if (wide * width < NARROWEST || left > 1 || left + wide < 0) return false;
+      const box = { ...one, x, share, row, kind };
+      boxes.push(box);
+      if (!rows.has(row)) rows.set(row, []);
+      rows.get(row).push(box);
+      deepest = Math.max(deepest, row); highest = Math.min(highest, row);
+      return true;
+    };
+    const stack = [];
+    if (add(base, 0, 0, pivot === null ? "root" : "pivot")) {
+      stack.push([base, 0, 0, false]);
+      if (pivot !== null) stack.push([base, 0, 0, true]);
+    }
+    while (stack.length) {
+      const [one, start, row, up] = stack.pop();
+      let x = start;
+      for (const child of up ? callers(tree, one) : callees(tree, one, order)) {
+        const next = row + (up ? -1 : 1);
+        if (add(child, x, next, up ? "caller" : "callee")) stack.push([child, x, next, up]);
+        x += child.total / whole;
+      }
+    }
+    for (const row of rows.values()) row.sort((a, b) => a.x - b.x);
+    return { boxes, rows, deepest, highest, cut };
+  }
+
+  // The box of a row that covers `x` (a share of the whole picture), or undefined.
+  function boxAt(row, x) {
+    let low = 0, high = row.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1, box = row[middle];
+      if (x < box.x) high = middle - 1;
+      else if (x > box.x + box.share) low = middle + 1;
+      else return box;
+    }
+    return undefined;
+  }
+
+  function zoomAt(zoom, share, factor) {
+    const scale = Math.min(1e6, Math.max(1, zoom.scale * factor));
+    const fixed = zoom.x + share / zoom.scale;
+    return { scale, x: Math.min(1 - 1 / scale, Math.max(0, fixed - share / scale)) };
+  }
+
+  function pan(zoom, share) {
+    return { scale: zoom.scale, x: Math.min(1 - 1 / zoom.scale, Math.max(0, zoom.x + share / zoom.scale)) };
+  }
+
+  // Spellings of a name, longest first; a long one loses its package: `a.b.Class.method` → `Class.method` → `method`.
+  function spellings(name) {
+    const parts = name.split(/\.(?![^<(]*[>)])|::/);
+    return [name, name.split("/").at(-1), parts.slice(-2).join("."), parts.at(-1)];
+  }
+
+  // Replaces everything below `node` by a subtree that the server sent, whose node 0 stands for `node`.
+  function graft(content, node, part) {
+    const gone = new Uint8Array(content.parents.length), number = new Int32Array(content.parents.length);
+    const made = { ...content, parents: [], sources: [], values: [], negatives: content.negatives ? [] : null, hidden: [] };
+    const add = (parent, from, n) => {
+      made.parents.push(parent); made.sources.push(from.sources[n]); made.values.push(from.values[n]);
+      if (made.negatives) made.negatives.push(from.negatives ? from.negatives[n] : 0);
+      return made.parents.length - 1;
+    };
+    for (let n = 0; n < content.parents.length; n += 1) {
+      const parent = content.parents[n];
+      if (n > 0 && (gone[parent] || parent === node)) { gone[n] = 1; continue; }
+      number[n] = add(n ? number[parent] : 0, content, n);
+    }
+    for (const [n, boxes, value] of content.hidden || []) if (!gone[n] && n !== node) made.hidden.push([number[n], boxes, value]);
+    const at = [number[node]];
+    made.values[at[0]] = part.values[0];
+    if (made.negatives) made.negatives[at[0]] = part.negatives ? part.negatives[0] : 0;
+    for (let n = 1; n < part.parents.length; n += 1) at.push(add(at[part.parents[n]], part, n));
+    for (const [n, boxes, value] of part.hidden || []) made.hidden.push([at[n], boxes, value]);
+    return made;
+  }
+
+  return { read, group, callees, callers, occurrences, own, hiddenBelow, layOut, boxAt, zoomAt, pan, spellings, graft };
+})();
+
+if (typeof module !== "undefined") module.exports = Conduit.flameTree;
