@@ -47,7 +47,7 @@ def build_flame_tree(
 ) -> tuple[Flame, FlameTree]:
     """Join the stacks of a report and leave out what cannot be seen.
 
-    With `below`, the sources on the way from the root to a node, return that node's subtree, in which node 0 stands for it.
+    With `below`, the sources on the way from the root to a node, return that node's subtree, with it as node 0.
 
     Works level by level from the root, and goes below a node only if it is large enough: the stacks of a profile
     are mostly distinct near their leaves, where nothing is wide enough to draw.

@@ -28,7 +28,7 @@ Conduit.page.views.flamegraph = (() => {
   // ── painting ──
 
   const OWNERS = { project: "your code", library: "libraries", standard: "standard library", runtime: "runtime" };
-  // A range of hues for each owner, of which a module or package has one.
+  // A range of hues for each owner; a module or package has one hue of it.
   const HUES = { project: [18, 40, 68], library: [175, 60, 44], standard: [262, 30, 32], runtime: [220, 0, 6] };
 
   function hash(text) {
