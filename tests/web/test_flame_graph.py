@@ -74,7 +74,7 @@ def in_window(page: Page, selector: str) -> bool:
 def place_of(page: Page, name: str) -> dict[str, float]:
     found = page.locator(f'.box[aria-label^="{name}:"]').first.bounding_box()
     assert found is not None
-    return dict(found)
+    return {"x": found["x"], "y": found["y"], "width": found["width"], "height": found["height"]}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
