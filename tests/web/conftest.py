@@ -116,3 +116,15 @@ def visitor(browser: Browser) -> Iterator[Visitor]:
         context.close()
     assert visiting.complaints == []
     assert visiting.foreign == []
+
+
+def wait_until(page: Page, condition: str, arg: object = None, seconds: float = 15) -> None:
+    """Wait until a JavaScript expression holds, or a function of `arg` that is given as text.
+
+    Playwright's own `wait_for_function` asks again by `eval`, which the pages' content security policy refuses.
+    """
+    for _ in range(round(seconds / 0.02)):
+        if page.evaluate(condition, arg):
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(f"after {seconds} s this does not hold: {condition}")

@@ -13,6 +13,7 @@ from conduit.profile.merge import merge, scale_values, set_label
 from conduit.profile.model import ValueType
 from conduit.report.options import Options
 from conduit.web import single_file_report
+from tests.web.conftest import wait_until
 
 from .conftest import SCREENSHOTS, profile_named
 
@@ -140,12 +141,14 @@ def test_the_wheel_zooms_with_control_held_and_escape_returns(serve: Serve, visi
     page.keyboard.down("Control")
     page.mouse.wheel(0, -300)
     page.keyboard.up("Control")
-    page.wait_for_function(
+    wait_until(
+        page,
         "before => [...document.querySelectorAll('.box')].some(b => b.innerText === 'zlib.compress' && b.clientWidth > before * 1.5)",
         arg=before,
     )
     page.keyboard.press("Escape")
-    page.wait_for_function(
+    wait_until(
+        page,
         "before => [...document.querySelectorAll('.box')].some(b => b.innerText === 'zlib.compress' && Math.abs(b.clientWidth - before) < 3)",
         arg=before,
     )
@@ -211,7 +214,7 @@ def test_sample_types_granularities_and_tags_are_menus(serve: Serve, visitor: Vi
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/top")
     page.locator("#menu-sample > summary").click()
     page.get_by_role("link", name="samples").click()
-    page.wait_for_function("document.title.endsWith('samples')")
+    wait_until(page, "document.title.endsWith('samples')")
     page.locator("#menu-show > summary").click()
     page.get_by_role("link", name="line", exact=True).click()
     page.get_by_text("app.math.fib /app/mathx.py:7").wait_for()
@@ -288,8 +291,8 @@ def test_the_graph_pans_zooms_and_selects(
     before = page.locator(".graph svg").get_attribute("viewBox")
     page.locator("div.graph").hover()
     page.mouse.wheel(0, -200)
-    page.wait_for_function(
-        "before => document.querySelector('.graph svg').getAttribute('viewBox') !== before", arg=before
+    wait_until(
+        page, "before => document.querySelector('.graph svg').getAttribute('viewBox') !== before", arg=before
     )
     node = page.locator("g.node[data-name]").first
     node.focus()

@@ -9,6 +9,7 @@ import pytest
 
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
+from tests.web.conftest import wait_until
 
 from .conftest import SCREENSHOTS
 
@@ -86,7 +87,7 @@ def test_the_wheel_reaches_the_leaves_and_details_stay_in_the_window(
     page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph", width=width, height=height, scheme=scheme)
     page.mouse.move(width / 2, height - 100)
     page.mouse.wheel(0, 5000)
-    page.wait_for_function("scrollY > 400")
+    wait_until(page, "scrollY > 400")
     leaf = place_of(page, "shop.leaf_2")
     x, y = leaf["x"] + leaf["width"] / 2, leaf["y"] + leaf["height"] / 2
     assert 0 < y < height
@@ -127,7 +128,7 @@ def test_dragging_pans_in_both_directions_and_is_no_click(serve: Serve, visitor:
     page.mouse.down()
     page.mouse.move(800, 500, steps=4)
     page.mouse.up()
-    page.wait_for_function("scrollY > 50")
+    wait_until(page, "scrollY > 50")
     page.wait_for_timeout(300)
     assert place_of(page, "json.encode_1")["x"] == pytest.approx(before["x"] - 100, abs=3)
     assert "p=" not in page.url

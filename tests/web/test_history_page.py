@@ -15,6 +15,7 @@ import pytest
 from conduit.history.findings import find_all
 from conduit.history.series import Point, Series, SeriesKey
 from conduit.web.history_page import history_file, page_data
+from tests.web.conftest import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,7 +141,7 @@ def test_the_pointer_names_the_commit_below_it_and_two_clicks_compare(page: Page
     page.reload()
     assert page.locator("#comparison").is_visible()
     page.go_back()
-    page.wait_for_function("document.getElementById('comparison').hidden")
+    wait_until(page, "document.getElementById('comparison').hidden")
 
 
 def test_the_keyboard_alone_finds_the_commit_of_a_step(page: Page) -> None:
