@@ -296,11 +296,13 @@ def test_a_thread_that_leaves_its_loop_early_is_refused() -> None:
 def expected_in_the_loop(operation: Callable[[], object]) -> tuple[int, int]:
     """What the operation allocates while the benchmark's own loop runs.
 
-    From 3.14 on a free list keeps 100 ints. An operation that uses as many allocates one, since the loop's count is an int, too.
+    From 3.14 on a free list keeps 100 ints. An operation that uses as many allocates those that the loop's own ints push
+    out of it: two on 3.14, one on 3.15.
     """
     allocations, size = EXPECTED[operation]
     if operation is list_of_a_hundred_new_integers and sys.version_info >= (3, 14):
-        return allocations + 1, size + 32
+        pushed_out = 2 if sys.version_info < (3, 15) else 1
+        return allocations + pushed_out, size + 32 * pushed_out
     return allocations, size
 
 
