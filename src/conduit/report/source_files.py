@@ -4,6 +4,10 @@ A file is looked for under its own absolute path, or, when it is relative (or ma
 directory of `source_path` and in all their parents. What is not a file there may still be a module inside a zip
 archive on the path (`app.zip/pkg/mod.py`), or a file that has left its lines in `linecache`, as doctest,
 IPython and `attrs` do for code that they generate.
+
+A profile may come from anywhere and name any file. Only regular files that are named as source code is (`.py`, `.c`,
+`.go`, …) are read, by their real path and name, and none below `/proc`, `/dev` or `/sys`: a profile that names
+`/etc/shadow` or a process's environment gets an error in its place.
 """
 
 # pathlib would slow the start of a small report.
@@ -21,6 +25,54 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ARCHIVES = (".zip", ".egg", ".whl", ".pyz", ".pex")
+_SOURCE_SUFFIXES = frozenset(
+    [
+        ".py",
+        ".pyi",
+        ".pyw",
+        ".pyx",
+        ".pxd",
+        ".pxi",
+        ".ipynb",
+        ".c",
+        ".h",
+        ".cc",
+        ".cpp",
+        ".cxx",
+        ".hpp",
+        ".hh",
+        ".go",
+        ".rs",
+        ".s",
+        ".java",
+        ".kt",
+        ".scala",
+        ".js",
+        ".mjs",
+        ".ts",
+        ".tsx",
+        ".jsx",
+        ".rb",
+        ".php",
+        ".cs",
+        ".swift",
+        ".m",
+        ".mm",
+        ".f",
+        ".f90",
+        ".lua",
+        ".pl",
+        ".sh",
+        ".sql",
+        ".html",
+        ".jinja",
+        ".jinja2",
+        ".j2",
+        ".tmpl",
+        ".proto",
+    ]
+)
+_NO_SOURCES = ("/proc/", "/dev/", "/sys/")
 _LIMIT = 64 << 20  # bytes of one file; nobody lists a larger one
 
 
@@ -55,7 +107,7 @@ class SourceFiles:
         if wanted.startswith("/"):
             return _open_absolute(wanted)
         for candidate in self._candidates(wanted):
-            if os.path.isfile(candidate):
+            if os.path.isfile(candidate) and _is_source(candidate):
                 return _text_of(candidate)
         return _remembered(path) or _missing(wanted, self._search)
 
@@ -78,12 +130,24 @@ class SourceFiles:
 
 def _open_absolute(path: str) -> str:
     if os.path.isfile(path):
+        if not _is_source(path):
+            raise SourceUnavailableError(f"open {path}: not named as source code is, so it is not read")
         return _text_of(path)
     text = _from_archive(path) or _remembered(path)
     if text is not None:
         return text
     reason = "is a directory" if os.path.isdir(path) else "no such file or directory"
     raise SourceUnavailableError(f"open {path}: {reason}")
+
+
+def _is_source(path: str) -> bool:
+    """Whether a regular file is named as source code is, also behind its links."""
+    real = os.path.realpath(path)
+    return (
+        not real.startswith(_NO_SOURCES)
+        and posixpath.splitext(real)[1].lower() in _SOURCE_SUFFIXES
+        and posixpath.splitext(path)[1].lower() in _SOURCE_SUFFIXES
+    )
 
 
 def _missing(path: str, search: str) -> str:
@@ -102,6 +166,7 @@ def _text_of(path: str) -> str:
 
 def _decoded(data: bytes) -> str:
     """The text, in the encoding that a Python source declares in its first lines."""
+    import codecs
     import tokenize
 
     rest = iter(data[:1024].splitlines(keepends=True))
@@ -109,6 +174,10 @@ def _decoded(data: bytes) -> str:
         encoding, _ = tokenize.detect_encoding(lambda: next(rest, b""))
     except (SyntaxError, UnicodeDecodeError):
         encoding = "utf-8"  # not Python, or Python that lies about itself
+    if not codecs.lookup(
+        encoding
+    )._is_text_encoding:  # `hex`, `zip` and the like make bytes, or a bomb, of a file
+        encoding = "utf-8"
     return data.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "replace")
 
 
