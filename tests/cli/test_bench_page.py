@@ -40,7 +40,10 @@ def test_a_profiled_benchmark_goes_straight_to_the_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("flags", "message"),
-    [(["-http=:0"], "-http shows a profile"), (["-no_browser"], "only makes sense with -http")],
+    [
+        (["-http=:0"], "-http has no effect here: it needs"),
+        (["-no_browser"], "-no_browser has no effect here: it needs -http"),
+    ],
 )
 def test_a_page_without_a_profile_is_a_wrong_call(
     conduit_command: Callable[..., subprocess.CompletedProcess[str]],

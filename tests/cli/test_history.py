@@ -41,13 +41,15 @@ def commit(folder: Path, objects: int) -> str:
 def project(tmp_path: Path) -> Path:
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "bench_shop.py").write_text(BENCHMARK)
+    (tmp_path / ".git" / "info").mkdir(parents=True)
+    (tmp_path / ".git" / "info" / "exclude").write_text("__pycache__/\n")
     git(tmp_path, "init", "--quiet")
     return tmp_path
 
 
 def test_saved_runs_show_the_commit_that_allocates_more(project: Path, conduit_command: Command) -> None:
     commits = []
-    for objects in (10, 10, 20, 20):
+    for objects in (10, 10, 200, 200):  # of another length, so that no stale bytecode of the same second fits
         commits.append(commit(project, objects))
         saved = conduit_command("bench", "-save", "-benchmem", "-benchtime=5x", cwd=project)
         assert saved.returncode == 0, saved.stderr

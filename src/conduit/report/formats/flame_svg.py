@@ -33,7 +33,8 @@ def print_flame_svg(report: Report) -> bytes:
     """The picture. Raises nothing for an empty profile: the picture says so."""
     flame, tree = build_flame_tree(report)
     document = flame_document(flame, tree)
-    painter = _Painter(report, document["names"], document["modules"], tree)
+    modules = [_module(source.full_name, source.file_name) for source in flame.sources]
+    painter = _Painter(report, document["names"], modules, tree)
     boxes = list(painter.boxes())
     top = 2 * _MARGIN + _ROW * 2
     height = top + (painter.depth + 1) * _ROW + _MARGIN
@@ -49,6 +50,15 @@ def print_flame_svg(report: Report) -> bytes:
     )
     body = f'<g transform="translate(0 {top})">{"".join(boxes)}</g>' if boxes else ""
     return f"{head}{body}</svg>\n".encode("utf-8", "replace")
+
+
+def _module(name: str, file: str) -> str:
+    """What boxes of one colour have in common: the folder and file of Python code, the package of other names."""
+    if file.endswith(".py") or file.startswith("<"):
+        parts = file.replace("\\", "/").rsplit("/", 2)
+        return "/".join(parts[-2:])
+    head, slash, tail = name.rpartition("/")
+    return head + slash + tail.partition(".")[0]
 
 
 class _Painter:
