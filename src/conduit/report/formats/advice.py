@@ -76,7 +76,8 @@ _KINDS = (
 
 def compute_advice(report: Report) -> list[Remark]:
     """The remarks about a profile, the most fundamental first; none where nothing stands out."""
-    if not report.total:
+    # Time that no sample stands for, below one period, is no more than a rounding of nothing.
+    if not report.total or (_sample_count(report) == 0 and report.total < report.profile.period):
         return [
             Remark(
                 f"the profile has no {report.sample_type} samples",
