@@ -21,6 +21,7 @@ from conduit.http.server import HttpServer
 
 if TYPE_CHECKING:
     import threading
+    from typing import BinaryIO
 
 # As shipped, the page loads its maker's analytics and sends them what is done with it.
 _POLICY = "default-src 'self' blob: data: 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval'"
@@ -84,14 +85,22 @@ class TraceViewer:
         return _response(kind, file.read_bytes())
 
 
+def _read_at_most(file: BinaryIO | gzip.GzipFile) -> bytes:
+    """Return the content, cut behind the limit; piece by piece, since one read takes the memory that it may fill."""
+    data = bytearray()
+    while len(data) <= _MAX_TRACE_BYTES and (piece := file.read(1 << 20)):
+        data += piece
+    return bytes(data)
+
+
 def read_trace(path: Path) -> bytes:
     """The trace as JSON text; `.gz` is unpacked. Raises `ConduitError` for a file that holds no trace events."""
     try:
         with path.open("rb") as file:
-            data = file.read(_MAX_TRACE_BYTES + 1)
+            data = _read_at_most(file)
         if data[:2] == b"\x1f\x8b":
             with gzip.open(path) as unpacked:
-                data = unpacked.read(_MAX_TRACE_BYTES + 1)
+                data = _read_at_most(unpacked)
     except (OSError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ConduitError(f"cannot read the trace {path}: {error}") from None
     if len(data) > _MAX_TRACE_BYTES:
