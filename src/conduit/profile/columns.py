@@ -85,21 +85,6 @@ class Columns:
             return self
         return self.selected(mask, self.locations, array("i", range(len(self.locations))))
 
-    def with_values(self, values: tuple[Buffer, ...]) -> Columns:
-        """Return the same samples with other values."""
-        return Columns(self.locations, self.starts, self.frames, values, self.label_of, self.label_sets)
-
-    def with_label_sets(self, label_sets: list[LabelSet]) -> Columns:
-        """Return the same samples with other labels, set by set."""
-        return Columns(self.locations, self.starts, self.frames, self.values, self.label_of, label_sets)
-
-    def weights_of_sets(self, index: int) -> list[int]:
-        """Return the sum of a column's values by label set."""
-        sums = [0] * len(self.label_sets)
-        for number, value in zip(self.label_of, self.values[index], strict=True):
-            sums[number] += value
-        return sums
-
     def used_sets(self) -> Iterable[LabelSet]:
         """Return the label sets of the samples that are left, each once, in order of first use."""
         return (self.label_sets[number] for number in dict.fromkeys(self.label_of))

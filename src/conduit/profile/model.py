@@ -309,7 +309,8 @@ class Profile:
     @property
     def sample_count(self) -> int:
         """How many samples there are, counted without making them."""
-        return len(self.columns) if self.columns is not None else len(self.samples)
+        columns = self.columns  # another thread may ask for the samples now
+        return len(columns) if columns is not None else len(self.samples)
 
     def replaced(self, **fields: object) -> Profile:
         """Returns a profile that differs in the given fields and shares everything else, lists included."""

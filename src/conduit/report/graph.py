@@ -173,8 +173,9 @@ def worthwhile_columns(profile: Profile) -> Columns | None:
 
 def _columns_for_sums(profile: Profile) -> Columns:
     """Return the profile's columns, made of its samples where it has none; labels are left out of those."""
-    if profile.columns is not None:
-        return profile.columns
+    columns = profile.columns  # another thread may ask for the samples now
+    if columns is not None:
+        return columns
     samples = profile.samples
     index_of = {location: number for number, location in enumerate(profile.locations)}
     for location in chain.from_iterable(sample.locations for sample in samples):
@@ -194,7 +195,7 @@ def _runs_of(columns: Columns, numbers_of: Mapping[Location, Sequence[int]]) -> 
     """The numbers of each location one after the other, and where each location's begin."""
     runs, numbers = array("i", [0]), array("i")
     for location in columns.locations:
-        numbers.extend(numbers_of.get(location, ()))
+        numbers.extend(numbers_of[location])
         runs.append(len(numbers))
     return runs, numbers
 
