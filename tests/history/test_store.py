@@ -160,3 +160,15 @@ def test_outside_of_a_repository_a_run_has_no_commit(tmp_path: Path) -> None:
     commit, lines = context_lines(tmp_path)
     assert commit == ""
     assert not [line for line in lines if line.startswith("commit")]
+
+
+def test_inside_of_another_repositorys_hook_a_run_names_its_own_folders_commit(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    git(other, "init", "--quiet")
+    own = git(repository, "rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    assert context_lines(repository)[0] == own
+    NotesStore(repository).save(run_text(own), own)
+    assert len(list(NotesStore(repository).runs())) == 1

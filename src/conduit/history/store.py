@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from conduit.bench.against.worktree import CheckoutError, git, git_environment
 from conduit.errors import ConduitError
 from conduit.files import write_file_whole
 
@@ -182,6 +183,7 @@ class NotesStore:
             return subprocess.run(
                 ["git", "-C", str(self.folder), *arguments],
                 input=data,
+                env=git_environment(),
                 capture_output=True,
                 text=True,
                 errors="surrogateescape",
@@ -221,18 +223,10 @@ def _utc(seconds: float) -> str:
 
 def git_line(folder: Path, *arguments: str) -> str:
     """What git prints about a folder, without its last line end; empty where git fails or is not installed."""
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     try:
-        run = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            text=True,
-            env=environment,
-            check=False,
-        )
-    except FileNotFoundError:
+        return git(folder, *arguments).strip()
+    except CheckoutError:
         return ""
-    return run.stdout.strip() if run.returncode == 0 else ""
 
 
 def dependency_digest() -> str:

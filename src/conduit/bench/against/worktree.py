@@ -52,12 +52,18 @@ class CheckoutError(ConduitError):
     """A revision could not be checked out or installed; exit status 1."""
 
 
-def git(folder: Path, *arguments: str) -> str:
-    """Run git in a folder without taking optional locks; return what it printed. Raises `CheckoutError`."""
+def git_environment() -> dict[str, str]:
+    """Return the environment for git in a folder: without optional locks, questions, and what a hook has set."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     # A hook that called us has set these for its own repository.
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"):
         environment.pop(name, None)
+    return environment
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in a folder without taking optional locks; return what it printed. Raises `CheckoutError`."""
+    environment = git_environment()
     command = ["git", "-c", "core.hooksPath=/dev/null", "-C", str(folder), *arguments]
     try:
         run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
