@@ -94,3 +94,30 @@ def test_a_server_that_is_terminated_leaves_the_profile_of_its_requests(tmp_path
     assert process.returncode == -signal.SIGTERM
     assert cpu_seconds(tmp_path) >= 0.38
     assert time.time() - (tmp_path / "cpu.prof").stat().st_mtime < 300
+
+
+def test_a_signal_during_the_writing_of_the_profiles_waits_until_they_are_whole() -> None:
+    script = """
+import os, signal
+from conduit.cli.leaving import EndedBySignals
+
+def end():
+    return False  # under way already
+
+with EndedBySignals(end):
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("written", flush=True)
+print("not reached", flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "written\n")
+
+
+def test_a_profile_that_cannot_be_written_is_told_before_the_signal_has_its_effect(tmp_path: Path) -> None:
+    (tmp_path / "cpu.prof").mkdir()
+    (tmp_path / "program.py").write_text(BURN + "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(60)\n")
+    process = start(tmp_path, "program.py")
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGTERM
+    assert "cannot write" in said
+    assert "Traceback" not in said

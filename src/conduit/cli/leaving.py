@@ -8,8 +8,11 @@ that do so and raise the signal again once they have shut down (uvicorn) come ba
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
+
+from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,11 +22,15 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 class EndedBySignals:
-    """A context in which `end` is called before SIGTERM or SIGHUP ends the program."""
+    """A context in which `end` is called before SIGTERM or SIGHUP ends the program.
 
-    def __init__(self, end: Callable[[], None]) -> None:
+    Where `end` is under way already, it returns False; the signal then has its effect when this context is left.
+    """
+
+    def __init__(self, end: Callable[[], bool]) -> None:
         self._end = end
         self._installed: list[int] = []
+        self._pending = 0
 
     def __enter__(self) -> None:
         if threading.current_thread() is not threading.main_thread():
@@ -39,13 +46,18 @@ class EndedBySignals:
         for number in self._installed:
             if signal.getsignal(number) == self._leave:
                 signal.signal(number, signal.SIG_DFL)
+        if self._pending:
+            signal.raise_signal(self._pending)
 
     def _leave(self, number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
         try:
-            self._end()
-        finally:
-            signal.raise_signal(number)
+            if not self._end():
+                self._pending = number
+                return
+        except ConduitError as error:
+            print(f"conduit: {error}", file=sys.stderr)
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
 
 
 def run_exit_functions() -> None:

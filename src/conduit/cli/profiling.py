@@ -161,10 +161,10 @@ class Together:
     ) -> None:
         self.end()
 
-    def end(self) -> None:
-        """End the recordings and write their profiles, once."""
+    def end(self) -> bool:
+        """End the recordings and write their profiles, once; return False where that is under way or done."""
         if self._is_over:
-            return
+            return False
         self._is_over = True
         for recording in self._recordings:
             recording.halt()
@@ -172,6 +172,7 @@ class Together:
         for recording in self._recordings:
             for warning in recording.warnings:
                 print(f"conduit: {recording.name}: {warning}", file=sys.stderr)
+        return True
 
 
 def profile_flags_given(parsed: Parsed) -> Iterator[str]:

@@ -50,7 +50,7 @@ def run(arguments: list[str]) -> int:
     asked = recordings(parsed, is_own_file)
     _tell_pytest_not_to_rewrite()
     together = Together(asked)
-    with together, EndedBySignals(together.end):
+    with EndedBySignals(together.end), together:
         return _execute(program)
 
 
