@@ -7,12 +7,14 @@ to a regular file.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
 from conduit.errors import ConduitError
 
 _MAX_LINKS = 40  # as the kernel's own limit
+_MAX_TRIES = 100
 _NUMBERS = {"stdin": 0, "stdout": 1, "stderr": 2}
 
 
@@ -69,16 +71,34 @@ def _write_to_descriptor(descriptor: int, data: bytes) -> None:
 
 def _replace(path: str, data: bytes) -> None:
     folder = os.path.dirname(path)  # noqa: PTH120
-    temporary = f"{path}.{os.getpid()}.tmp"
     if folder:
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+    temporary, descriptor = _create_in(folder)
     try:
-        _write(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, data)
+        with open(descriptor, "wb") as file:  # noqa: PTH123
+            file.write(data)
         _take_permissions(path, temporary)
         os.replace(temporary, path)  # noqa: PTH105
     except BaseException:
         _remove(temporary)
         raise
+
+
+def _create_in(folder: str) -> tuple[str, int]:
+    """Return the path and the descriptor of a new file in a folder.
+
+    Names are random, because a process id comes again: in a container every start of the program has the same one, and what a
+    killed process left must not stop the next. Nothing that exists is opened, a link least of all.
+    """
+    for _ in range(_MAX_TRIES):
+        name = os.path.join(folder, f".conduit-{os.urandom(8).hex()}.tmp")  # noqa: PTH118
+        try:
+            return name, os.open(
+                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666
+            )
+        except FileExistsError:
+            continue
+    raise FileExistsError(errno.EEXIST, "no free name for a temporary file", folder)
 
 
 def _write(path: str, flags: int, data: bytes) -> None:

@@ -33,6 +33,32 @@ def test_when_writing_fails_the_old_file_stays_and_nothing_else_is_left(
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
+def test_what_a_killed_process_of_the_same_number_left_does_not_stop_the_next(tmp_path: Path) -> None:
+    """In a container every start of a program has process id 1."""
+    for left in (f"a.json.{os.getpid()}.tmp", f".a.json.{os.getpid()}"):
+        (tmp_path / left).write_bytes(b"half")
+    write_file_whole(str(tmp_path / "a.json"), b"new")
+    assert (tmp_path / "a.json").read_bytes() == b"new"
+
+
+def test_a_temporary_name_that_is_taken_is_passed_over_and_what_it_leads_to_is_not_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = iter([b"taken!!!", b"link!!!!", b"free!!!!"])
+    monkeypatch.setattr(os, "urandom", lambda _: next(names))
+    (tmp_path / f".conduit-{b'taken!!!'.hex()}.tmp").write_bytes(b"theirs")
+    victim = tmp_path / "victim"
+    (tmp_path / f".conduit-{b'link!!!!'.hex()}.tmp").symlink_to(victim)
+    write_file_whole(str(tmp_path / "a.json"), b"new")
+    assert (tmp_path / "a.json").read_bytes() == b"new"
+    assert not victim.exists()
+
+
+def test_a_name_of_255_bytes_can_be_written(tmp_path: Path) -> None:
+    write_file_whole(str(tmp_path / ("n" * 255)), b"data")
+    assert (tmp_path / ("n" * 255)).read_bytes() == b"data"
+
+
 def test_a_link_still_points_where_it_pointed_and_permissions_stay(tmp_path: Path) -> None:
     target = tmp_path / "target.json"
     target.write_bytes(b"old")

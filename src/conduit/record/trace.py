@@ -149,7 +149,7 @@ class Trace:
         try:
             if is_replaceable(str(self.path)):
                 path = self.path.resolve()  # a link goes on to point at the same path
-                self._write_file(tracer, path.with_name(f".{path.name}.{os.getpid()}"), path)
+                self._write_file(tracer, path.with_name(f".conduit-{os.urandom(8).hex()}"), path)
                 return
             with tempfile.TemporaryDirectory(prefix="conduit-") as folder:
                 path = Path(folder) / "trace"
