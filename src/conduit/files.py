@@ -1,4 +1,4 @@
-"""Output files: regular files are written whole or not at all, anything else is written to as it is.
+"""Files: what is read has a limit; regular files are written whole or not at all, anything else is written to as it is.
 
 `/dev/stdout`, `/dev/fd/N` and links to them mean the descriptor itself, so that the data lands where the shell expects it:
 behind what was written before, and before what is written afterwards, also where the shell has redirected the descriptor
@@ -10,12 +10,30 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from conduit.errors import ConduitError
 
+if TYPE_CHECKING:
+    from typing import IO
+
 _MAX_LINKS = 40  # as the kernel's own limit
 _MAX_TRIES = 100
+_PIECE_BYTES = 1 << 24
 _NUMBERS = {"stdin": 0, "stdout": 1, "stderr": 2}
+
+
+def read_at_most(file: IO[bytes], limit: int) -> bytes | None:
+    """Return what is left in a binary file; None if it has more than `limit` bytes. Raise `OSError` as reading does.
+
+    A pipe or a device has no size that could be asked for beforehand, and may never end, so it is read in pieces.
+    """
+    pieces = []
+    rest = limit + 1
+    while rest and (piece := file.read(min(rest, _PIECE_BYTES))):
+        pieces.append(piece)
+        rest -= len(piece)
+    return b"".join(pieces) if rest else None
 
 
 def write_file_whole(path: str, data: bytes) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from conduit.fetch.download import profile_url
+from conduit.fetch.download import Target, download, profile_url
 from conduit.fetch.inputs import Request, fetch_profile, is_executable
 from conduit.profile.codec import decode, encode
+from conduit.profile.limits import DEFAULT_LIMITS
 from conduit.report.errors import FetchError
 from tests.report.making import HEAP, MILLISECOND, profile_of
 
@@ -97,6 +100,55 @@ def test_a_server_s_own_words_are_shown_only_if_it_says_that_they_are_for_this(s
     assert f"http://{host}/refused: server response: 404 Not Found - Unknown profile" in said
     assert f"http://{host}/plain-refusal: server response: 500 Internal Server Error" in said
     assert not saved.exists()
+
+
+def _trickle(server: socket.socket, head: bytes) -> None:
+    """Answer each connection with `head` and then with a byte now and then, until the other side goes."""
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        with connection, suppress(OSError):
+            connection.recv(1 << 16)
+            connection.sendall(head)
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nX: ",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n",
+    ],
+    ids=["status", "header", "body", "body of known length"],
+)
+def test_a_server_that_sends_a_byte_now_and_then_is_not_waited_for_beyond_the_limit(
+    head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conduit.fetch.download._GRACE", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_trickle, args=(server, head), daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        with pytest.raises(
+            FetchError, match=r"no complete answer within 0\.5 s; -timeout=SECONDS waits longer"
+        ):
+            download(Target(url, 0.5))
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def test_a_source_without_end_is_refused_by_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DEFAULT_LIMITS, "size_bytes", 1 << 20)
+    said: list[str] = []
+    with pytest.raises(FetchError, match="failed to fetch any source profiles"):
+        fetch_profile(Request(["/dev/zero"]), said.append)
+    assert said == ["/dev/zero: read /dev/zero: more than 1,048,576 bytes, the limit for a profile"]
 
 
 def test_what_no_profile_is_and_what_nobody_serves_are_errors_of_that_source(saved: Path) -> None:

@@ -6,7 +6,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from conduit.cli.flags import FlagSet
+from conduit.cli.terminal_text import complain
 from conduit.errors import ConduitError, UsageError
+from conduit.files import read_at_most
 
 if TYPE_CHECKING:
     from conduit.cli.flags import Parsed
@@ -16,6 +18,7 @@ _IMPORT = """usage: conduit import [flags] FILE…
 Prints results of pytest-benchmark (--benchmark-json), pyperf (-o) or asv (results/MACHINE/*.json) as Go's benchmark
 text, for conduit benchstat. - is standard input.
 """
+_MAX_BYTES = 1 << 30
 _EXPORT = """usage: conduit export [flags] FILE…
 
 Prints the times of Go's benchmark text as pyperf's JSON, for pyperf compare_to and others. - is standard input.
@@ -43,7 +46,7 @@ def run_export(arguments: list[str]) -> int:
     errors: list[Exception] = []
     results = list(file_records(name_inputs(parsed.positionals), UnitMetadata(), errors.append))
     for error in errors:
-        print(error, file=sys.stderr)
+        complain(str(error))
     document = to_pyperf(results)
     if not document["benchmarks"]:
         raise ConduitError(
@@ -62,11 +65,15 @@ def _parse(usage: str, arguments: list[str]) -> Parsed:
 
 
 def _read(path: str) -> str:
-    if path == "-":
-        return sys.stdin.read()
     try:
-        with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123 (pathlib would slow the start)
-            return file.read()
+        if path == "-":
+            data = read_at_most(sys.stdin.buffer, _MAX_BYTES)
+        else:
+            with open(path, "rb") as file:  # noqa: PTH123 (pathlib would slow the start)
+                data = read_at_most(file, _MAX_BYTES)
+        if data is None:
+            raise ConduitError(f"cannot read {path}: more than {_MAX_BYTES:,} bytes, the limit for results")
+        return data.decode("utf-8-sig")
     except OSError as error:
         raise ConduitError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
+from conduit.fetch.deadline import Deadline
 from conduit.report.errors import FetchError
 
 if TYPE_CHECKING:
@@ -79,33 +80,37 @@ def download(target: Target, certificates: Certificates | None = None) -> bytes:
     """The body of a URL. Raises `FetchError` with the server's words where it has some."""
     from http.client import HTTPException
     from urllib.error import HTTPError, URLError
-    from urllib.request import HTTPSHandler, Request, build_opener
+    from urllib.request import Request, build_opener
 
-    url, handlers = target.url, []
+    url = target.url
     is_insecure = url.startswith(_INSECURE + ":")
     if is_insecure:
         url = "https" + url.removeprefix(_INSECURE)
-    if is_insecure or (certificates and any(certificates)):
-        handlers.append(
-            HTTPSHandler(context=_context(certificates or Certificates(), checks=not is_insecure))
-        )
     if not url.startswith(("http://", "https://")):
         raise FetchError(f'Get "{url}": unsupported protocol scheme "{url.partition(":")[0]}"')
-    try:
-        request = Request(url, headers={"User-Agent": "conduit-pprof"})
-        with build_opener(*handlers).open(request, timeout=target.timeout + _GRACE) as response:
-            return _body(response, url)
-    except HTTPError as error:
-        with error:
-            raise FetchError(_refusal(error.code, str(error.reason), error.headers, error)) from None
-    except (URLError, HTTPException, OSError) as error:
-        reason = error.reason if isinstance(error, URLError) else error
-        raise FetchError(f'Get "{url}": {_described(reason)}') from None
+    context = None
+    if is_insecure or (certificates and any(certificates)):
+        context = _context(certificates or Certificates(), checks=not is_insecure)
+    limit = target.timeout + _GRACE
+    with Deadline(limit) as deadline:
+        try:
+            request = Request(url, headers={"User-Agent": "conduit-pprof"})
+            with build_opener(*deadline.handlers(context)).open(request, timeout=limit) as response:
+                body = _body(response, url)
+            deadline.check()
+            return body
+        except HTTPError as error:
+            with error:
+                raise FetchError(_refusal(error.code, str(error.reason), error.headers, error)) from None
+        except (URLError, HTTPException, OSError) as error:
+            reason = error.reason if isinstance(error, URLError) else error
+            described = _described(TimeoutError() if deadline.has_passed else reason, limit)
+            raise FetchError(f'Get "{url}": {described}') from None
 
 
-def _described(reason: object) -> str:
+def _described(reason: object, limit: float) -> str:
     if isinstance(reason, TimeoutError):
-        return "timeout awaiting response headers"
+        return f"no complete answer within {limit:g} s; -timeout=SECONDS waits longer"
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror.lower()
     return str(reason)
@@ -123,7 +128,7 @@ def _refusal(status: int, reason: str, headers: Message, body: IO[bytes]) -> str
     text = f"server response: {status} {reason}"
     if headers.get("X-Go-Pprof") and "text/plain" in headers.get("Content-Type", ""):
         text += f" - {body.read(1 << 16).decode('utf-8', 'replace')}"
-    return text.rstrip("\n")
+    return text.rstrip("\r\n")
 
 
 def _context(certificates: Certificates, *, checks: bool) -> SSLContext:

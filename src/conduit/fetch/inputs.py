@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from conduit.errors import ConduitError, MalformedProfileError
 from conduit.fetch.saving import save_profile
 from conduit.fetch.symbols import add_missing_mapping, forget_url_mappings, symbolize
+from conduit.files import read_at_most
+from conduit.profile.limits import DEFAULT_LIMITS
 from conduit.profile.merge import combine, difference
 from conduit.profile.prune import drop_frames
 from conduit.regexps import PatternError
@@ -210,17 +212,26 @@ def _decode(data: bytes, name: str, say: Say) -> Profile:
 def _read_file(name: str) -> bytes:
     try:
         with open(name, "rb") as file:
-            return file.read()
+            data = read_at_most(file, DEFAULT_LIMITS.size_bytes)
     except IsADirectoryError:
         raise FetchError(f"read {name}: is a directory") from None
     except OSError as error:
         raise FetchError(f"open {name}: {(error.strerror or str(error)).lower()}") from None
+    return _not_too_large(data, name)
 
 
 def _read_input() -> bytes:
     import sys
 
-    return sys.stdin.buffer.read()
+    return _not_too_large(read_at_most(sys.stdin.buffer, DEFAULT_LIMITS.size_bytes), "-")
+
+
+def _not_too_large(data: bytes | None, name: str) -> bytes:
+    if data is None:
+        raise FetchError(
+            f"read {name}: more than {DEFAULT_LIMITS.size_bytes:,} bytes, the limit for a profile"
+        )
+    return data
 
 
 _OBJECT_FILES = (

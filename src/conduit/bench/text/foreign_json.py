@@ -40,11 +40,11 @@ def read_foreign(path: str, text: str) -> list[Line]:
     """Return the results of a JSON file of one of the three tools. Raises `BenchmarkFileError` for anything else."""
     try:
         document = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise BenchmarkFileError(path, f"{path}: not JSON: {error}") from None
     try:
         lines = list(_reader_of(path, document)(document))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise BenchmarkFileError(
             path, f"{path}: the file has not the form of its tool: {type(error).__name__}: {error}"
         ) from None
