@@ -157,6 +157,7 @@ def _dispatch(words: list[str]) -> int:
     from importlib import import_module
 
     from conduit.cli.flags import HelpRequested
+    from conduit.cli.terminal_text import complain
     from conduit.errors import ConduitError, UsageError
 
     module = import_module(COMMANDS[command][0])
@@ -167,11 +168,11 @@ def _dispatch(words: list[str]) -> int:
         return 0
     except UsageError as error:
         sys.stdout.flush()
-        print(f"conduit {command}: {error}", file=sys.stderr)
+        complain(f"conduit {command}: {error}")
         return 2
     except ConduitError as error:
         sys.stdout.flush()
-        print(f"conduit: {error}", file=sys.stderr)
+        complain(f"conduit: {error}")
         return 1
 
 

@@ -176,9 +176,9 @@ def _instruction_counter(parsed: Parsed) -> Callable[..., float | MeasurementWar
 
 
 def _say(text: str) -> None:
-    import sys
+    from conduit.cli.terminal_text import complain
 
-    print(f"conduit bench: {text}", file=sys.stderr)
+    complain(f"conduit bench: {text}")
 
 
 def _say_that_nothing_ran(parsed: Parsed) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from conduit.cli.flags import FlagSet, HelpRequested
 from conduit.cli.gate import declare_gate, gates_of_project, report_gate
+from conduit.cli.terminal_text import printable_on_terminal
 from conduit.errors import BenchmarkFileError, UsageError
 
 if TYPE_CHECKING:
@@ -281,5 +282,6 @@ def _write(stream: object, text: str) -> None:
     if buffer is None:
         stream.write(text)  # type: ignore[attr-defined]
         return
-    buffer.write(text.encode("utf-8", "surrogateescape"))
+    data = text.encode("utf-8", "surrogateescape")
+    buffer.write(printable_on_terminal(data, stream))  # type: ignore[arg-type]
     buffer.flush()

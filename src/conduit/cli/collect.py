@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from conduit.cli.collect_application import collect_live, declare_application, is_named
 from conduit.cli.flags import FlagSet
+from conduit.cli.terminal_text import complain
 from conduit.errors import ConduitError, UsageError
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _print_warnings(metadata: Metadata, verbose: bool) -> None:
     shown = metadata.errors if verbose else metadata.errors[:SHOWN_WARNINGS]
     for error in shown:
         location = f"{error.location}: " if error.location else ""
-        print(f"conduit: warning: {error.source}: {location}{error.message}", file=sys.stderr)
+        complain(f"conduit: warning: {error.source}: {location}{error.message}")
     if len(shown) < len(metadata.errors):
         hidden = len(metadata.errors) - len(shown)
         print(f"conduit: {hidden} more warnings; --verbose shows them", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from conduit.cli.terminal_text import complain
 from conduit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -143,5 +144,5 @@ def collect_live(parsed: Parsed) -> Metadata:
 
     collected = collect_application(application_of(parsed), time_limit_s(parsed))
     for note in collected.notes:
-        print(f"conduit: note: {note}", file=sys.stderr)
+        complain(f"conduit: note: {note}")
     return collected.metadata

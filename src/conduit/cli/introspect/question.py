@@ -8,6 +8,7 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from conduit.cli.terminal_text import complain
 from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def live_registry(parsed: Parsed) -> Registry:
     except CollectedWithErrorsError as partial:
         registry = Registry.from_json(partial.data)
         for error in registry.schema().errors:
-            print(f"conduit: warning: {error.source}: {error.message}", file=sys.stderr)
+            complain(f"conduit: warning: {error.source}: {error.message}")
         return registry
 
 
@@ -164,6 +165,6 @@ def print_warnings(path: str, warnings: Sequence[object], verbose: bool) -> None
     """Prints the first few warnings, or all of them, and how many there are beyond."""
     shown = len(warnings) if verbose else min(SHOWN_WARNINGS, len(warnings))
     for warning in warnings[:shown]:
-        print(f"conduit: warning: {path}: {warning}", file=sys.stderr)
+        complain(f"conduit: warning: {path}: {warning}")
     if shown < len(warnings):
         print(f"conduit: {len(warnings) - shown} more warnings; --verbose shows them", file=sys.stderr)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from conduit.cli.flags import FlagSet, HelpRequested
 from conduit.cli.pprof.usage import own_usage, usage
+from conduit.cli.terminal_text import printable
 from conduit.errors import ConduitError, UsageError
 from conduit.report.commands import FORMATS
 from conduit.report.options import OPTIONS, Options, parse_integer, parse_number
@@ -39,7 +40,7 @@ _SAMPLE_FLAGS = {
 
 def say(text: str) -> None:
     """Prints a message, which is never data, on standard error."""
-    sys.stderr.write(text if text.endswith("\n") else f"{text}\n")
+    sys.stderr.write(printable(text if text.endswith("\n") else f"{text}\n"))
 
 
 def run(arguments: list[str]) -> int:
