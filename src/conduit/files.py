@@ -1,4 +1,4 @@
-"""Files: what is read has a limit; regular files are written whole or not at all, anything else is written to as it is.
+"""Files: reading has a limit; regular files are written whole or not at all, anything else is written to as it is.
 
 `/dev/stdout`, `/dev/fd/N` and links to them mean the descriptor itself, so that the data lands where the shell expects it:
 behind what was written before, and before what is written afterwards, also where the shell has redirected the descriptor
@@ -24,7 +24,7 @@ _NUMBERS = {"stdin": 0, "stdout": 1, "stderr": 2}
 
 
 def read_at_most(file: IO[bytes], limit: int) -> bytes | None:
-    """Return what is left in a binary file; None if it has more than `limit` bytes. Raise `OSError` as reading does.
+    """Return the rest of a binary file; None if that is more than `limit` bytes. Raise `OSError` as reading does.
 
     A pipe or a device has no size that could be asked for beforehand, and may never end, so it is read in pieces.
     """
@@ -105,8 +105,8 @@ def _replace(path: str, data: bytes) -> None:
 def _create_in(folder: str) -> tuple[str, int]:
     """Return the path and the descriptor of a new file in a folder.
 
-    Names are random, because a process id comes again: in a container every start of the program has the same one, and what a
-    killed process left must not stop the next. Nothing that exists is opened, a link least of all.
+    Names are random, because a process id comes again: in a container every start of the program has the same one, and the leftover of a
+    killed process must not stop the next. Nothing that exists is opened, a link least of all.
     """
     for _ in range(_MAX_TRIES):
         name = os.path.join(folder, f".conduit-{os.urandom(8).hex()}.tmp")  # noqa: PTH118
