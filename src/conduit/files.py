@@ -1,8 +1,8 @@
 """Files: reading has a limit; regular files are written whole or not at all, anything else is written to as it is.
 
-`/dev/stdout`, `/dev/fd/N` and links to them mean the descriptor itself, so that the data lands where the shell expects it:
-behind what was written before, and before what is written afterwards, also where the shell has redirected the descriptor
-to a regular file.
+`/dev/stdout`, `/dev/fd/N` and links to them mean the descriptor itself, so that the data lands where the shell expects
+it: behind what was written before, and before what is written afterwards, also where the shell has redirected the
+descriptor to a regular file.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def read_at_most(file: IO[bytes], limit: int) -> bytes | None:
 def write_file_whole(path: str, data: bytes) -> None:
     """Write `data` to `path`.
 
-    A regular file is written under a temporary name beside it and moved into place, so that a reader finds the old content or
-    the new one, never a part, also after a crash; missing folders are made. Permissions are those of the file that is
-    replaced, otherwise those that the umask allows. A descriptor (`/dev/stdout`, `/dev/fd/N`), a pipe or a device is written
-    to. Raise `ConduitError` if that fails.
+    A regular file is written under a temporary name beside it and moved into place, so that a reader finds the old
+    content or the new one, never a part, also after a crash; missing folders are made. Permissions are those of the
+    file that is replaced, otherwise those that the umask allows. A descriptor (`/dev/stdout`, `/dev/fd/N`), a pipe or
+    a device is written to. Raise `ConduitError` if that fails.
     """
     try:
         descriptor = descriptor_of(path)
@@ -105,8 +105,8 @@ def _replace(path: str, data: bytes) -> None:
 def _create_in(folder: str) -> tuple[str, int]:
     """Return the path and the descriptor of a new file in a folder.
 
-    Names are random, because a process id comes again: in a container every start of the program has the same one, and the leftover of a
-    killed process must not stop the next. Nothing that exists is opened, a link least of all.
+    Names are random, because a process id comes again: in a container every start of the program has the same one, and
+    the leftover of a killed process must not stop the next. Nothing that exists is opened, a link least of all.
     """
     for _ in range(_MAX_TRIES):
         name = os.path.join(folder, f".conduit-{os.urandom(8).hex()}.tmp")  # noqa: PTH118

@@ -1,7 +1,7 @@
 """Text that may hold what others wrote, made fit for a terminal.
 
-A server's answer, a document or a profile can hold escape sequences, which move the cursor, rename the window or rewrite what
-was printed before.
+A server's answer, a document or a profile can hold escape sequences, which move the cursor, rename the window or
+rewrite what was printed before.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ESCAPES = {code: ascii(chr(code))[1:-1] for code in _OBEYED if chr(code) not in
 
 
 def printable(text: str) -> str:
-    """Return the text with every character that a terminal obeys as an escape such as `\\x1b`; line breaks and tabs stay."""
+    """Return the text with each character that a terminal obeys as an escape, `\\x1b`; line breaks and tabs stay."""
     return text if text.isprintable() else text.replace("\r\n", "\n").translate(_ESCAPES)
 
 

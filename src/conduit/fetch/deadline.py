@@ -1,6 +1,7 @@
 """A time limit for a whole HTTP request: connection, headers, redirects and body together.
 
-The limit that a socket has is for one piece of data, so a server that sends a byte now and then would be waited for without end.
+The limit that a socket has is for one piece of data, so a server that sends a byte now and then would be waited for
+without end.
 """
 
 from __future__ import annotations
