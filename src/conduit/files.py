@@ -1,8 +1,7 @@
 """Files: reading has a limit; regular files are written whole or not at all, anything else is written to as it is.
 
-`/dev/stdout`, `/dev/fd/N` and links to them mean the descriptor itself, so that the data lands where the shell expects
-it: behind what was written before, and before what is written afterwards, also where the shell has redirected the
-descriptor to a regular file.
+`/dev/stdout`, `/dev/fd/N` and links to them mean the descriptor itself, also where the shell has redirected it to a
+regular file: the data comes after earlier output and before later output.
 """
 
 from __future__ import annotations
