@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import base64
 import datetime
 import decimal
 import enum
 import functools
 import uuid
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -187,3 +189,48 @@ def test_texts_of_megabytes_are_read_in_linear_time(unit: str) -> None:
 
 def test_a_value_of_megabytes_is_shown_by_its_beginning() -> None:
     assert len(Redactor().value("data:image/png;base64," + "abcdefghij" * 400_000)) <= 200
+
+
+KRATOS = "a19iOVAbdzdgl70Rq1QZmrKmcjDtdsviCTZx7m9a9yHIUS8Wa9T-QUgYqdQuoA_LF1phxgRCUfIrCLQOkolX5nv3ze_f=="
+
+
+def test_a_token_with_signs_in_it_is_hidden_whole() -> None:
+    assert Redactor().text(f"sent as `ory_kratos_session={KRATOS}`.") == (
+        f"sent as `ory_kratos_session={REDACTED}`."
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda random: base64.urlsafe_b64encode(random.randbytes(32)).rstrip(b"=").decode(),
+        lambda random: base64.b64encode(random.randbytes(48)).decode(),
+        lambda random: random.randbytes(16).hex(),
+        lambda random: random.randbytes(32).hex().upper(),
+    ],
+    ids=["token_urlsafe", "base64", "hexadecimal", "hexadecimal, capitals"],
+)
+def test_of_a_thousand_random_tokens_at_most_one_in_a_hundred_is_shown(make: Callable[[Random], str]) -> None:
+    random = Random(1)
+    redactor = Redactor()
+    shown = [
+        token
+        for token in (make(random) for _ in range(1000))
+        if redactor.text(f"key {token}") != f"key {REDACTED}"
+    ]
+    assert len(shown) <= 10, shown
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "550e8400-e29b-41d4-a716-446655440000",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
+        "removeAllConfigsNotInRuleStopState",
+        "test_utf8_and_latin1_names_are_read_in_2_steps",
+        "/usr/lib/python3.11/site-packages/django/contrib/auth/models",
+        "django-contrib-auth-password-validation-2",
+    ],
+)
+def test_names_paths_and_identifiers_are_no_tokens(word: str) -> None:
+    assert Redactor().text(word) == word

@@ -10,6 +10,7 @@ import math
 import re
 import uuid
 from collections import Counter
+from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
 
@@ -69,11 +70,20 @@ _SHAPE = re.compile(
     r"\bsk[-_](?:live|test|proj|ant)?[-_]?[A-Za-z0-9_-]{20,255}|\beyJ[\w-]{10,2000}\.eyJ[\w-]{10,4000}\.[\w-]{1,2000}|"
     r"\bdjango-insecure-\S{1,200}|\bAIza[0-9A-Za-z_-]{30,100})"
 )
-_RANDOM = re.compile(r"(?<![A-Za-z0-9+=])(?P<secret>[A-Za-z0-9+=]{32,})(?![A-Za-z0-9+=])")
+_LONG_WORD = re.compile(r"(?<![\w+-])(?P<secret>[A-Za-z0-9_+/-]{32,}={0,2})(?![\w+=-])")
+_CLASS_STAYS = re.compile(r"(?:[a-z](?=[a-z])|[A-Z](?=[A-Z])|[0-9](?=[0-9]))")
+_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_CLASS_CHANGE = re.compile(r"(?:[a-z](?=[A-Z0-9])|[A-Z](?=[a-z0-9])|[0-9](?=[A-Za-z]))")
 _PLACEHOLDERS = frozenset(
     ("none", "null", "true", "false", "str", "string", "...", "…", "xxx", "***", "required", "optional")
 )
 _LEAST_ENTROPY_BITS = 3.5
+_LEAST_ENTROPY_BITS_OF_HEX = 2.8
+_LEAST_ENTROPY_BITS_OF_BASE64 = 4.0
+_LEAST_CHANGES = (
+    0.42  # between small letters, capitals and digits; random text has 0.65, names in camel case 0.3
+)
 
 
 def looks_secret(name: str) -> bool:
@@ -88,9 +98,31 @@ def _entropy_bits(word: str) -> float:
 
 
 def _is_random(word: str) -> bool:
+    """Return whether a word without separators has the variety of a random one."""
+    digits = len(re.findall(r"\d", word))
+    least = _LEAST_ENTROPY_BITS_OF_HEX if _HEX.fullmatch(word) else _LEAST_ENTROPY_BITS
+    return 3 <= digits < len(word) and _entropy_bits(word) >= least and not _is_alphabet(word)
+
+
+def _is_alphabet(word: str) -> bool:
+    """Return whether most characters follow on the one before them, as in `ABCDEFGHIJKLMNOPQRSTUVWXYZ234567`."""
+    return sum(ord(second) - ord(first) == 1 for first, second in pairwise(word)) > len(word) / 2
+
+
+def _is_token(word: str) -> bool:
+    """Return whether a long word is random: in one piece or, as base64 is, with signs at random places."""
     sample = word[:200]
-    digits = len(re.findall(r"\d", sample))
-    return 3 <= digits < len(sample) and _entropy_bits(sample) >= _LEAST_ENTROPY_BITS
+    if _UUID.fullmatch(sample):
+        return False
+    if any(len(piece) >= 32 and _is_random(piece) for piece in re.split("[-_/]", sample)):
+        return True
+    if not re.search(r"\d", sample):  # a name in camel case
+        return False
+    changes, same = len(_CLASS_CHANGE.findall(sample)), len(_CLASS_STAYS.findall(sample))
+    return (
+        changes >= _LEAST_CHANGES * (changes + same)
+        and _entropy_bits(sample) >= _LEAST_ENTROPY_BITS_OF_BASE64
+    )
 
 
 class Redactor:
@@ -127,7 +159,7 @@ class Redactor:
         text = _SHAPE.sub(self._hidden, text)
         if "=" in text or ":" in text:
             text = self._assigned(text)
-        return _RANDOM.sub(self._random, text) if len(text) >= 32 else text
+        return _LONG_WORD.sub(self._random, text) if len(text) >= 32 else text
 
     def named(self, text: str, name: str) -> str:
         """Return the text without secrets; none of it if the name of what holds it is that of a secret."""
@@ -174,7 +206,7 @@ class Redactor:
         return "=" in sign or value[0] in "'\"" or re.search(r"\d", secret) is not None
 
     def _random(self, found: re.Match[str]) -> str:
-        return self._hidden(found) if _is_random(found["secret"]) else found[0]
+        return self._hidden(found) if _is_token(found["secret"]) else found[0]
 
     def value(self, value: Any, name: str = "") -> str:
         """Return the value as it would be written, at most 200 characters; `name` is the name of what holds it.
