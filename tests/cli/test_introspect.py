@@ -501,3 +501,103 @@ def test_mounts_that_cannot_be_read_are_shown_below_the_routes(conduit_command: 
 def test_resources_are_filtered_by_kind(ask: Run) -> None:
     assert len(answer(ask("resources", "--kind", "openapi_schema", "--format", "json"))) == 191
     assert "did you mean openapi_schema" in ask("resources", "--kind", "openapi_schemas").stderr
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A document as a Django project leaves it: names, handlers, installed files, a guard that all routes carry."""
+
+    def route(method: str, path: str, handler: str, *middleware: str) -> dict[str, Any]:
+        details = {
+            "name": path.strip("/").replace("/", "-"),
+            "file_path": "/env/lib/python3.11/site-packages/shop/views.py",
+        }
+        carried = ["csrf_protect", *middleware]
+        return {
+            "method": method,
+            "path": path,
+            "handler": handler,
+            "middleware": carried,
+            "line_number": 7,
+            "details": details,
+        }
+
+    file = tmp_path / "metadata.json"
+    resources = [
+        {
+            "name": name,
+            "id": f"{app}.{name}",
+            "kind": "django_model",
+            "file_path": f"/env/lib/python3.11/site-packages/{app}/models.py",
+            "fields": [{"name": f"f{number}", "type": "int"} for number in range(count)],
+        }
+        for name, app, count in (("Order", "sales", 1), ("Item", "sales", 3), ("Page", "cms", 2))
+    ]
+    routes = [
+        route("GET", "/orders/", "shop.sales.views:OrderList.get", "login_required"),
+        route("POST", "/orders/", "shop.sales.views:OrderList.post"),
+        route("GET", "/pages/", "shop.cms.views:page"),
+    ]
+    document = {
+        "version": "1.0",
+        "resources": resources,
+        "routes": routes,
+        "middleware": ["SessionMiddleware"],
+    }
+    file.write_text(json.dumps(document))
+    return file
+
+
+def test_routes_show_handler_and_name_and_tell_once_what_all_carry(conduit_command: Run, shop: Path) -> None:
+    shown = conduit_command("introspect", "routes", "--metadata", str(shop)).stdout.splitlines()
+    assert [line.split() for line in shown] == [
+        ["METHOD", "PATH", "HANDLER", "NAME", "MIDDLEWARE"],
+        ["GET", "/orders/", "shop.sales.views:OrderList.get", "orders", "login_required"],
+        ["POST", "/orders/", "shop.sales.views:OrderList.post", "orders"],
+        ["GET", "/pages/", "shop.cms.views:page", "pages"],
+        [],
+        ["all", "3", "routes", "carry:", "csrf_protect"],
+        ["every", "request", "passes:", "SessionMiddleware"],
+    ]
+
+
+def test_a_location_is_relative_to_the_folder_of_installed_packages(conduit_command: Run, shop: Path) -> None:
+    for words in (["routes", "--verbose"], ["resources"], ["resource", "Order"]):
+        shown = conduit_command("introspect", *words, "--metadata", str(shop)).stdout
+        assert "/env/" not in shown
+        assert "shop/views.py:7" in shown or "sales/models.py" in shown
+
+
+def test_app_without_a_colon_narrows_a_document_to_one_part(conduit_command: Run, shop: Path) -> None:
+    def names(*words: str) -> list[str]:
+        rows = answer(conduit_command("introspect", *words, "--metadata", str(shop), "--format", "json"))
+        return [row.get("name") or row["path"] for row in rows]
+
+    assert names("resources", "--app", "sales") == ["Order", "Item"]
+    assert names("routes", "--app", "sales") == ["/orders/", "/orders/"]
+    assert names("routes", "--app", "shop.cms") == ["/pages/"]
+    done = conduit_command("introspect", "routes", "--app", "sale", "--metadata", str(shop))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "app not found: 'sale'; did you mean sales?" in done.stderr
+
+
+def test_rows_are_sorted_by_the_key_that_is_asked_for(conduit_command: Run, shop: Path) -> None:
+    def column(verb: str, key: str, position: int) -> list[str]:
+        shown = conduit_command("introspect", verb, "--sort", key, "--metadata", str(shop)).stdout
+        return [line.split()[position] for line in shown.splitlines()[1:4]]
+
+    assert column("resources", "name", 0) == ["Item", "Order", "Page"]
+    assert column("resources", "fields", 0) == ["Item", "Page", "Order"]
+    assert column("routes", "handler", 2)[0] == "shop.cms.views:page"
+    assert column("routes", "method", 0) == ["GET", "GET", "POST"]
+    done = conduit_command("introspect", "resources", "--sort", "size", "--metadata", str(shop))
+    assert done.returncode == 2
+    assert "expected name, kind, fields, relationships or routes" in done.stderr
+
+
+def test_a_narrow_terminal_says_which_columns_it_has_no_room_for(shop: Path) -> None:
+    shown = run_in_terminal(48, "introspect", "routes", "--metadata", str(shop), "--no-color")
+    assert shown.splitlines()[0].split() == ["METHOD", "PATH", "HANDLER", "NAME"]
+    assert "OrderList.get" in shown
+    assert "no room for MIDDLEWARE" in shown
+    assert "no room" not in run_in_terminal(150, "introspect", "routes", "--metadata", str(shop))

@@ -5,7 +5,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conduit.cli.tables import Page, clean, display_width, standard_page
+from conduit.cli.tables import Layout, Page, clean, display_width, standard_page
 
 
 def printed(width: int | None, header: list[str], rows: list[list[str]], indent: str = "") -> list[str]:
@@ -87,3 +87,25 @@ def test_emphasis_is_only_for_headings_and_only_where_it_is_wanted() -> None:
 def test_output_that_is_no_terminal_has_no_width_and_no_emphasis(capsys: object) -> None:
     page = standard_page()
     assert (page.width, page.emphasis) == (None, False)
+
+
+def test_a_layout_says_which_end_of_a_cell_is_kept_and_which_column_may_go() -> None:
+    stream = io.StringIO()
+    layout = Layout("B", whole=("A",), ends=("B",), middles=("C",), optional=("D",))
+    row = ["w" * 10, "begin" + "x" * 60 + "end", "first" + "y" * 60 + "last", "z" * 60]
+    left_out = Page(stream, 60, False).table(["A", "B", "C", "D"], [row], layout=layout)
+    header, shown = stream.getvalue().splitlines()
+    assert (header.split(), left_out) == (["A", "B", "C"], ["D"])
+    whole, end, middle = shown.split()
+    assert whole == row[0]
+    assert end.startswith("…") and end.endswith("end") and len(end) == 30
+    assert middle.startswith("first") and middle.endswith("last") and "…" in middle
+    assert len(shown) <= 60
+
+
+@given(st.text(), st.integers(min_value=1, max_value=30))
+def test_a_cell_that_is_cut_anywhere_fits_its_width(text: str, width: int) -> None:
+    layout = Layout(ends=("A",), middles=("B",))
+    stream = io.StringIO()
+    Page(stream, width, False).table(["A", "B"], [[text, text]], layout=layout)
+    assert all(display_width(line) <= max(width, 4) for line in stream.getvalue().splitlines())

@@ -19,9 +19,12 @@ NAMING = ("app", "django", "sqlalchemy")
 _BESIDE = ("factory", "urlconf", "lifespan", "python", "root")
 
 
-def declare_application(flags: FlagSet) -> None:
+_APP = "an ASGI or WSGI application, module:attribute or module:factory()"
+
+
+def declare_application(flags: FlagSet, app_help: str = _APP) -> None:
     """Declares the flags that say which application is meant; loading it executes its code."""
-    flags.option("app", "an ASGI or WSGI application, module:attribute or module:factory()", metavar="APP")
+    flags.option("app", app_help, metavar="APP")
     flags.switch("factory", "treat --app as an application factory")
     flags.option("django", "a Django settings module, or the path of a manage.py", metavar="SETTINGS")
     flags.option("urlconf", "Django's URLs, when not those of the settings", metavar="MODULE")

@@ -11,12 +11,42 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import TextIO
 
 GAP = "  "
 SMALLEST = 6
 """No column is cut below this many character cells while another one is wider."""
+READABLE = 14
+"""A column that may be left out is, rather than cut any column below this many character cells."""
+
+
+class Layout:
+    """How the columns of a table, named by their titles, give way on a narrow terminal.
+
+    `keep` keeps its share of the line as long as others can give; `whole` is not cut before the others are at their
+    least; `ends` lose their beginning and `middles` their middle instead of their end; `optional` are left out, the
+    first one first, where too little room is left for the others.
+    """
+
+    __slots__ = ("ends", "keep", "middles", "optional", "share", "whole")
+
+    def __init__(
+        self,
+        keep: str = "",
+        *,
+        share: float = 0.5,
+        whole: Sequence[str] = (),
+        ends: Sequence[str] = (),
+        middles: Sequence[str] = (),
+        optional: Sequence[str] = (),
+    ) -> None:
+        self.keep = keep
+        self.share = share
+        self.whole = whole
+        self.ends = ends
+        self.middles = middles
+        self.optional = optional
 
 
 class Page:
@@ -37,30 +67,51 @@ class Page:
         """Prints one line with emphasis, control characters made visible."""
         self.line(self._strong(_cut(clean(text), self.width)))
 
-    def paragraph(self, text: str, indent: str = "") -> None:
+    def paragraph(self, text: str, indent: str = "", *, strong: bool = False) -> None:
         """Prints running text, broken at the width; lines of the text stay lines."""
         for part in text.splitlines():
             for line in _wrap(clean(part), None if self.width is None else self.width - len(indent)):
-                self.line((indent + line).rstrip())
+                shown = (indent + line).rstrip()
+                self.line(self._strong(shown) if strong else shown)
 
     def table(
-        self, header: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "", *, keep: str = ""
-    ) -> None:
-        """Prints a header and rows; a column that is empty throughout is left out, numbers stand on the right.
+        self,
+        header: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        indent: str = "",
+        *,
+        keep: str = "",
+        layout: Layout | None = None,
+    ) -> list[str]:
+        """Print a header and rows; a column that is empty throughout is left out, numbers stand on the right.
 
         Where the terminal is too narrow, the widest columns are cut first; the column with the title `keep` keeps up
-        to half of the line as long as others can give.
+        to half of the line as long as others can give. A `layout` says more. Return the titles of the optional columns
+        that were left out.
         """
+        layout = layout or Layout(keep)
         cells = [[clean(cell) for cell in row] for row in rows]
         shown = [column for column in range(len(header)) if any(row[column] for row in cells)]
-        titles = [header[column] for column in shown]
-        cells = [[row[column] for column in shown] for row in cells]
-        right = [all(_is_number(row[column]) for row in cells) for column in range(len(shown))]
-        kept = titles.index(keep) if keep in titles else None
-        widths = _fit(_natural_widths(titles, cells), self.width, len(indent), kept)
-        self.line(indent + self._strong(_row(titles, widths, right)))
+        natural = _natural_widths(
+            [header[column] for column in shown], [[row[column] for column in shown] for row in cells]
+        )
+        room = None if self.width is None else self.width - len(indent)
+        titles, widths = _fit([header[column] for column in shown], natural, room, layout)
+        columns = [column for column in shown if header[column] in titles]
+        right = [all(_is_number(row[column]) for row in cells) for column in columns]
+        cuts = [_cut_of(title, layout) for title in titles]
+        self.line(indent + self._strong(_row(titles, widths, right, [_cut] * len(titles))))
         for row in cells:
-            self.line(indent + _row(row, widths, right))
+            self.line(indent + _row([row[column] for column in columns], widths, right, cuts))
+        return [header[column] for column in shown if header[column] not in titles]
+
+    def tell_left_out(self, titles: Sequence[str]) -> None:
+        """Print which columns the terminal had no room for."""
+        if titles:
+            self.line()
+            self.paragraph(
+                f"no room for {' and '.join(titles)}; a wider terminal, --verbose or a file shows all columns"
+            )
 
     def _strong(self, text: str) -> str:
         return f"\x1b[1m{text}\x1b[0m" if self.emphasis else text
@@ -113,17 +164,37 @@ def _natural_widths(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> li
     return [max(map(display_width, column)) for column in zip(titles, *cells, strict=True)]
 
 
-def _fit(widths: list[int], width: int | None, indent: int, kept: int | None) -> list[int]:
-    """Takes from the widest columns until the row fits, from the kept one only what is beyond half of the line."""
-    if width is None:
-        return widths
-    room = width - indent - len(GAP) * (len(widths) - 1)
-    floors = [min(natural, SMALLEST) for natural in widths]
-    if kept is not None:
-        floors[kept] = min(widths[kept], max(width // 2, SMALLEST))
-    fitted = _shrink(widths, floors, room)
-    fitted = _shrink(fitted, [min(natural, SMALLEST) for natural in widths], room)
-    return _shrink(fitted, [min(natural, 1) for natural in widths], room)
+def _fit(
+    titles: list[str], natural: list[int], room: int | None, layout: Layout
+) -> tuple[list[str], list[int]]:
+    """Return the titles that stay and their widths."""
+    if room is None:
+        return titles, natural
+    titles, natural = list(titles), list(natural)
+    widths = _widths_within(titles, natural, room, layout)
+    for title in layout.optional:
+        if title in titles and any(
+            width < min(natural[column], READABLE) for column, width in enumerate(widths)
+        ):
+            column = titles.index(title)
+            del titles[column], natural[column]
+            widths = _widths_within(titles, natural, room, layout)
+    return titles, widths
+
+
+def _widths_within(titles: list[str], natural: list[int], room: int, layout: Layout) -> list[int]:
+    """Take from the widest columns until the row fits, from those that are kept only what they can spare."""
+    line = room - len(GAP) * (len(natural) - 1)
+    least = [min(width, SMALLEST) for width in natural]
+    floors = list(least)
+    for column, title in enumerate(titles):
+        if title == layout.keep:
+            floors[column] = min(natural[column], max(int(room * layout.share), SMALLEST))
+        elif title in layout.whole:
+            floors[column] = natural[column]
+    for stage in (floors, least, [min(width, 1) for width in natural]):
+        natural = _shrink(natural, stage, line)
+    return natural
 
 
 def _shrink(widths: list[int], floors: list[int], room: int) -> list[int]:
@@ -138,12 +209,23 @@ def _shrink(widths: list[int], floors: list[int], room: int) -> list[int]:
     return shrunk
 
 
-def _row(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+def _row(
+    cells: Sequence[str],
+    widths: Sequence[int],
+    right: Sequence[bool],
+    cuts: Sequence[Callable[[str, int], str]],
+) -> str:
     padded = [
-        _pad(_cut(cell, width), width, on_right)
-        for cell, width, on_right in zip(cells, widths, right, strict=True)
+        _pad(cut(cell, width), width, on_right)
+        for cell, width, on_right, cut in zip(cells, widths, right, cuts, strict=True)
     ]
     return GAP.join(padded).rstrip()
+
+
+def _cut_of(title: str, layout: Layout) -> Callable[[str, int], str]:
+    if title in layout.ends:
+        return _cut_beginning
+    return _cut_middle if title in layout.middles else _cut
 
 
 def _pad(text: str, width: int, on_right: bool) -> str:
@@ -159,6 +241,19 @@ def _cut(text: str, width: int | None) -> str:
     while display_width(kept) > width - 1:
         kept = kept[:-1]
     return kept + "…"
+
+
+def _cut_beginning(text: str, width: int) -> str:
+    """The end of the text in at most `width` cells; where the text was longer, it begins with `…`."""
+    return _cut(text[::-1], width)[::-1]
+
+
+def _cut_middle(text: str, width: int) -> str:
+    """Both ends of the text in at most `width` cells, with `…` between them where it was longer."""
+    if display_width(text) <= width or width < 3:
+        return _cut(text, width)
+    end = (width - 1) // 2
+    return _cut(text, width - end) + _cut_beginning(text, end + 1)[1:]
 
 
 def _is_number(text: str) -> bool:

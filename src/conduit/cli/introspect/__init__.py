@@ -35,6 +35,10 @@ VERBS: dict[str, tuple[str, str, str, int, int]] = {
     "diff": ("diff", "OLD NEW", "what changed between two documents", 2, 2),
     "stats": ("stats", "", "how much there is of everything", 0, 0),
 }
+_APP = (
+    "an ASGI or WSGI application to load, module:attribute or module:factory(); without a colon, beside a document: "
+    "only routes and resources of this Django app or package"
+)
 FORMATS = ("table", "json", "yaml")
 
 
@@ -103,7 +107,7 @@ def _declare_common(flags: FlagSet) -> None:
         flags.option("format", "table, json or yaml", default="table", parse=_format, metavar="FORMAT")
     from conduit.cli.collect_application import declare_application
 
-    declare_application(flags)
+    declare_application(flags, _APP)
     flags.switch("fresh", "ignore the cache and collect again")
     flags.switch("verbose", "show everything that is known")
     flags.switch("no-color", "no emphasis, as with the environment variable NO_COLOR")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.cli.tables import Layout
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -44,7 +46,7 @@ def _print(page: Page, impact: Impact, effects: Sequence[Effect]) -> None:
     if not impact.effects:
         page.heading(f"nothing refers to {impact.resource}")
         return
-    page.heading(f"deleting a row of {impact.resource} {_summary(impact)}")
+    page.paragraph(f"deleting a row of {impact.resource} {_summary(impact)}", strong=True)
     rows = [
         [
             effect.resource,
@@ -54,7 +56,8 @@ def _print(page: Page, impact: Impact, effects: Sequence[Effect]) -> None:
         ]
         for effect in effects
     ]
-    page.table(["RESOURCE", "RELATIONSHIP", "EFFECT", "CHAIN"], rows, "  ")
+    layout = Layout("RESOURCE", share=0.3, whole=("EFFECT",), middles=("CHAIN",))
+    page.table(["RESOURCE", "RELATIONSHIP", "EFFECT", "CHAIN"], rows, "  ", layout=layout)
     hidden = len(impact.effects) - len(effects)
     if hidden:
         page.line(f"  {_counted(hidden, 'more relationship')}; --all lists them")

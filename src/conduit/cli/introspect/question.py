@@ -51,7 +51,22 @@ class Question:
             self._print_warnings(registry)
         return registry
 
+    @cached_property
+    def part(self) -> str:
+        """The part of the application that `--app` narrows the answer to; empty where it names an application to load.
+
+        A name with a colon is loaded. One without is a part where something else says what to ask: a document, or
+        `--django` or `--sqlalchemy`.
+        """
+        given: str = self.flags["app"] or ""
+        if not given or ":" in given or self.flags["factory"]:
+            return ""
+        elsewhere = any(self.flags[name] for name in ("metadata", "django", "sqlalchemy"))
+        return given if elsewhere or find_document(None) else ""
+
     def _load(self) -> Registry:
+        if self.part:
+            self.flags.values["app"] = None
         if any(self.flags[name] for name in ("app", "django", "sqlalchemy")):
             return live_registry(self.flags)
         from conduit.metadata.registry import load
@@ -114,14 +129,20 @@ class UnknownNameError(ConduitError):
     """A name on the command line that the document does not know."""
 
 
-def metadata_path(given: str | None) -> str:
-    """Return the path of the document: the given one, `$CONDUIT_METADATA`, or the first default path."""
+def find_document(given: str | None) -> str | None:
+    """Return the path of the document: the given one, `$CONDUIT_METADATA`, or the first default path that exists."""
     named = given or os.environ.get("CONDUIT_METADATA")
     if named:
         return named
-    for path in DEFAULT_PATHS:
-        if os.path.exists(path):  # noqa: PTH110 (pathlib would cost more than the look-up)
-            return path
+    # pathlib would cost more than the look-up.
+    return next((path for path in DEFAULT_PATHS if os.path.exists(path)), None)  # noqa: PTH110
+
+
+def metadata_path(given: str | None) -> str:
+    """Return the path of the document; raise `ConduitError` where there is none."""
+    found = find_document(given)
+    if found is not None:
+        return found
     raise ConduitError(
         f"there is no metadata document: looked for {' and '.join(DEFAULT_PATHS)}."
         " Make one with `conduit collect`, or name one with --metadata or $CONDUIT_METADATA"

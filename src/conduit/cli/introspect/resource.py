@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.cli.introspect.shown_paths import shown_path
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,7 +28,7 @@ def _print(page: Page, registry: Registry, resource: Resource, verbose: bool) ->
     page.heading(resource.name)
     if resource.documentation:
         page.paragraph(resource.documentation, _INDENT)
-    location = resource.file_path + (f":{resource.line_number}" if resource.line_number else "")
+    location = shown_path(resource.file_path, resource.line_number)
     page.paragraph("  ".join(part for part in (resource.kind, location) if part), _INDENT)
     _print_fields(page, resource, verbose)
     _print_relationships(page, registry, resource)

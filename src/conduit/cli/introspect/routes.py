@@ -5,15 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conduit.cli.introspect.question import require_known
+from conduit.cli.introspect.shown_paths import shown_path
+from conduit.cli.tables import Layout
 from conduit.errors import ConduitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
 
     from conduit.cli.flags import FlagSet
     from conduit.cli.introspect.question import Question
     from conduit.cli.tables import Page
     from conduit.metadata.schema import Mount, Route
+
+_FILTERS = ("resource", "middleware", "match", "without", "path", "handler")
+_SEVERAL = 3
+"""What all routes carry is said once from this number of routes on."""
+
+_WIDE = 120
+"""From this many character cells on, the path may have a smaller share of the line."""
+
+_SORTS: dict[str, Callable[[Route], Any]] = {
+    "path": lambda route: (route.path, route.method),
+    "handler": lambda route: route.handler,
+    "name": lambda route: route.details.name if route.details else "",
+    "resource": lambda route: route.resource,
+    "method": lambda route: (route.method, route.path),
+}
+
+
+def _either(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} or {last}"
 
 
 def declare(flags: FlagSet) -> None:
@@ -23,10 +46,8 @@ def declare(flags: FlagSet) -> None:
     flags.option("without", "only routes that do not carry this middleware", metavar="NAME")
     flags.option("resource", "only routes of this resource", metavar="NAME")
     flags.option("path", "only paths that match this glob", metavar="GLOB")
-    flags.option("handler", "only handlers that match this glob", metavar="GLOB")
-    flags.option(
-        "sort", "path, handler or resource (default: document order)", parse=_sort_key, metavar="KEY"
-    )
+    flags.option("handler", "only handlers that match this glob, such as *OrderView*", metavar="GLOB")
+    flags.option("sort", f"{_either(_SORTS)} (default: document order)", parse=_sort_key, metavar="KEY")
     flags.switch("all", "the framework's own routes too")
     flags.option(
         "match", 'only routes that serve a request such as "GET /orders/5", closest first', metavar="REQUEST"
@@ -57,15 +78,18 @@ def run(question: Question) -> int:
             routes = [route for route in routes if fits(getattr(route, name))]
     if flags["match"] is not None:
         routes = _matching(routes, flags["match"])
-    is_filtered = any(
-        flags[name] for name in ("resource", "middleware", "match", "without", "path", "handler")
-    )
+    if question.part:
+        from conduit.cli.introspect.application_parts import routes_of_part
+
+        routes = routes_of_part(routes, registry.schema(), question.part)
+    is_filtered = bool(question.part) or any(flags[name] for name in _FILTERS)
     if not is_filtered:
         routes = question.without_framework(routes, "routes")
     if flags["sort"]:
-        routes = sorted(routes, key=lambda route: str(getattr(route, flags["sort"])))
-    mounts = [] if is_filtered or flags["method"] else registry.schema().mounts
-    return question.answer(routes, lambda page: _print(page, routes, mounts, question.verbose))
+        routes = sorted(routes, key=_SORTS[flags["sort"]])
+    schema = registry.schema()
+    mounts, passed = ((), ()) if is_filtered or flags["method"] else (schema.mounts, schema.middleware)
+    return question.answer(routes, lambda page: _print(page, routes, mounts, passed, question.verbose))
 
 
 def _with_middleware(routes: Sequence[Route], everything: Sequence[Route], name: str) -> list[Route]:
@@ -83,8 +107,8 @@ def _carries(route: Route, name: str) -> bool:
 
 
 def _sort_key(text: str) -> str:
-    if text not in ("path", "handler", "resource"):
-        raise ValueError("expected path, handler or resource")
+    if text not in _SORTS:
+        raise ValueError(f"expected {_either(_SORTS)}")
     return text
 
 
@@ -110,12 +134,14 @@ def _matching(routes: Sequence[Route], request: str) -> list[Route]:
     return found
 
 
-def _print(page: Page, routes: Sequence[Route], mounts: Sequence[Mount], verbose: bool) -> None:
-    """Print the routes, then the mounts whose routes are not among them."""
+def _print(
+    page: Page, routes: Sequence[Route], mounts: Sequence[Mount], passed: Sequence[str], verbose: bool
+) -> None:
+    """Print the routes, then what all of them carry, and the mounts whose routes are not among them."""
     if not routes:
         page.line("no routes")
     else:
-        _print_routes(page, routes, verbose)
+        _print_routes(page, routes, passed, verbose)
     shown = [mount for mount in mounts if mount.kind != "application"]
     if shown:
         page.line()
@@ -126,15 +152,54 @@ def _print(page: Page, routes: Sequence[Route], mounts: Sequence[Mount], verbose
         page.table(["MOUNT", "HOST", "APPLICATION", "KIND"], rows, keep="MOUNT")
 
 
-def _print_routes(page: Page, routes: Sequence[Route], verbose: bool) -> None:
-    header = ["METHOD", "PATH", "RESOURCE", "MIDDLEWARE"]
-    rows = [[route.method, route.path, route.resource, ", ".join(route.middleware)] for route in routes]
+def _print_routes(page: Page, routes: Sequence[Route], passed: Sequence[str], verbose: bool) -> None:
+    common = _carried_by_all(routes)
+    header = ["METHOD", "PATH", "HANDLER", "NAME", "RESOURCE", "MIDDLEWARE"]
+    rows = [
+        [
+            route.method,
+            route.path,
+            route.handler,
+            route.details.name if route.details else "",
+            route.resource,
+            ", ".join(name for name in route.middleware if name not in common),
+        ]
+        for route in routes
+    ]
     if verbose:
-        header += ["OPERATION", "HANDLER", "REQUEST", "RESPONSE", "KIND"]
+        header += ["OPERATION", "REQUEST", "RESPONSE", "KIND", "LOCATION"]
         rows = [[*row, *_more(route)] for row, route in zip(rows, routes, strict=True)]
-    page.table(header, rows, keep="PATH")
+    layout = Layout(
+        "PATH",
+        share=0.4 if (page.width or 0) < _WIDE else 0.3,
+        whole=("METHOD",),
+        ends=("HANDLER", "LOCATION"),
+        middles=("PATH", "NAME"),
+        optional=() if verbose else ("RESOURCE", "MIDDLEWARE"),
+    )
+    left_out = page.table(header, rows, layout=layout)
+    if common or passed:
+        page.line()
+    if common:
+        page.paragraph(f"all {len(routes)} routes carry: {', '.join(common)}")
+    if passed:
+        page.paragraph(f"every request passes: {', '.join(passed)}")
+    page.tell_left_out(left_out)
+
+
+def _carried_by_all(routes: Sequence[Route]) -> list[str]:
+    """Return the middleware that every one of several routes has; none for one or two routes."""
+    if len(routes) < _SEVERAL:
+        return []
+    common = list(dict.fromkeys(routes[0].middleware))
+    for route in routes:
+        if not common:
+            break
+        common = [name for name in common if name in route.middleware]
+    return common
 
 
 def _more(route: Route) -> list[str]:
     kind = route.details.kind if route.details else ""
-    return [route.operation, route.handler, route.request_body, route.response_body, kind]
+    location = shown_path(route.details.file_path, route.line_number) if route.details else ""
+    return [route.operation, route.request_body, route.response_body, kind, location]

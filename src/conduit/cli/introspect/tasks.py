@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.cli.introspect.shown_paths import shown_path
+from conduit.cli.tables import Layout
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -36,9 +39,12 @@ def _print(page: Page, tasks: Sequence[Task]) -> None:
         page.line("no tasks")
         return
     header = ["NAME", "KIND", "QUEUE", "SCHEDULE", "RETRIES", "LOCATION"]
-    page.table(header, [_row(task) for task in tasks], keep="NAME")
+    layout = Layout(
+        "NAME", share=0.4, ends=("NAME", "LOCATION"), whole=("KIND",), optional=("RETRIES", "QUEUE")
+    )
+    page.tell_left_out(page.table(header, [_row(task) for task in tasks], layout=layout))
 
 
 def _row(task: Task) -> list[str]:
-    location = task.file_path + (f":{task.line_number}" if task.line_number else "")
+    location = shown_path(task.file_path, task.line_number)
     return [task.name, task.kind, task.queue, task.schedule, str(task.retries or ""), location]
