@@ -19,6 +19,7 @@ _GUIDES = {
     "bench": "[Benchmarks](../../benchmarks.md)",
     "benchstat": "[Did my change slow it down?](../../tutorials/did-my-change-slow-it-down.md)",
     "collect": "[What is this application made of?](../../tutorials/what-is-it-made-of.md)",
+    "dump": "[Profiling a live service](../../tutorials/live-service.md)",
     "introspect": "[What is this application made of?](../../tutorials/what-is-it-made-of.md)",
     "pprof": "[Profiling guide](../../profiling-guide.md)",
     "run": "[Profiling guide](../../profiling-guide.md)",

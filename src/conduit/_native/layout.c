@@ -11,6 +11,7 @@ static const LayoutEntry LAYOUT[] = {
     {"interpreter.next", offsetof(PyInterpreterState, next)},
     {"interpreter.threads", offsetof(PyInterpreterState, threads.head)},
     {"thread.next", offsetof(PyThreadState, next)},
+    {"thread.ident", offsetof(PyThreadState, thread_id)},
     {"thread.native_id", offsetof(PyThreadState, native_thread_id)},
     {"owner.of_root", LAYOUT_OWNER_OF_ROOT}, /* of the frame in which a whole stack ends */
 #if PYTHON_HAS_ENTRY_FRAMES

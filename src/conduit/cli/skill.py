@@ -26,6 +26,7 @@ conduit collect -app module:attribute -o metadata.json
 ## Where time and memory go
 conduit run -cpuprofile cpu.prof -memprofile mem.prof program.py
 conduit record -pid PID -o cpu.prof      a running process
+conduit dump PID                         where each of its threads and tasks is now
 conduit pprof -top cpu.prof              heaviest functions; -cum with what they call; -focus and -ignore are regexps
 conduit pprof -peek 'name$' cpu.prof     callers above, callees below
 conduit pprof -list 'name$' cpu.prof     source lines with what each took

@@ -40,6 +40,12 @@ _OBJECTS = {
     "unicode": "size state length asciiobject_size",
 }
 _RUNTIME = "size finalizing interpreters_head"
+_AFTER_OBJECTS = {  # from 3.14 on
+    "gen_object": "size gi_name gi_iframe gi_frame_state",
+    "llist_node": "next prev",
+    "debugger_support": "eval_breaker remote_debugger_support remote_debugging_enabled debugger_pending_call "
+    "debugger_script_path debugger_script_path_size",
+}
 _FRAME = "size previous executable instr_ptr localsplus owner"
 _THREAD_END = "thread_id native_thread_id datastack_chunk status"
 
@@ -63,6 +69,8 @@ _TABLES: dict[tuple[int, int], dict[str, str]] = {
         "object": "size ob_type",
         "type": "size tp_name tp_repr tp_flags",
         **_OBJECTS,
+        "gc": "size collecting",
+        **_AFTER_OBJECTS,
     },
     (3, 15): {
         "runtime": _RUNTIME,
@@ -76,6 +84,9 @@ _TABLES: dict[tuple[int, int], dict[str, str]] = {
         "type": "size tp_name tp_repr tp_flags tp_basicsize tp_dictoffset",
         "heap_type": "size ht_cached_keys",
         **_OBJECTS,
+        "unicode": f"{_OBJECTS['unicode']} compactunicodeobject_size",
+        "gc": "size collecting frame generation_stats_size generation_stats",
+        **_AFTER_OBJECTS,
     },
 }
 
@@ -85,6 +96,7 @@ _PUBLISHED = {
     "interpreter.next": "interpreter.next",
     "interpreter.threads": "interpreter.threads_head",
     "thread.next": "thread.next",
+    "thread.ident": "thread.thread_id",
     "thread.native_id": "thread.native_thread_id",
     "thread.frame": "thread.current_frame",
     "frame.code": "frame.executable",
@@ -103,6 +115,28 @@ _PUBLISHED = {
     "text.length": "unicode.length",
     "text.state": "unicode.state",
     "text.ascii_data": "unicode.asciiobject_size",
+}
+# Of use from outside only, where the version has them.
+_PUBLISHED_FROM_OUTSIDE = {
+    "thread.base_frame": "thread.base_frame",  # 3.15: a pointer to the frame in which every stack of the thread ends
+    "interpreter.id": "interpreter.id",
+    "gil.locked": "interpreter.gil_locked",
+    "gil.holder": "interpreter.gil_holder",
+    "frame.stack_pointer": "frame.stackpointer",
+    "type.name": "type.tp_name",
+    "long.tag": "long.lv_tag",
+    "long.digits": "long.ob_digit",
+    "set.table": "set.table",
+    "set.mask": "set.mask",
+    "generator.frame": "gen_object.gi_iframe",
+    "generator.state": "gen_object.gi_frame_state",
+    "list_node.next": "llist_node.next",
+    "debugger.breaker": "debugger_support.eval_breaker",
+    "debugger.support": "debugger_support.remote_debugger_support",
+    "debugger.enabled": "debugger_support.remote_debugging_enabled",
+    "debugger.pending": "debugger_support.debugger_pending_call",
+    "debugger.path": "debugger_support.debugger_script_path",
+    "debugger.path_size": "debugger_support.debugger_script_path_size",
 }
 _OWNED_BY_C = 3  # the owner of an entry frame: FRAME_OWNED_BY_CSTACK on 3.13, _BY_INTERPRETER since
 _UTF8_FIELDS = 16  # length and pointer, between the two heads of a string
@@ -152,8 +186,7 @@ def _published(memory: ProcessMemory, runtime: int, version: tuple[int, int], na
             f"{name}, but its table of offsets is not as that version has it: install a newer conduit"
         )
     layout = {ours: table[theirs] for ours, theirs in _PUBLISHED.items()}
-    if "thread.base_frame" in table:  # 3.15: a pointer to the frame in which every stack of the thread ends
-        layout["thread.base_frame"] = table["thread.base_frame"]
+    layout |= {ours: table[theirs] for ours, theirs in _PUBLISHED_FROM_OUTSIDE.items() if theirs in table}
     layout["owner.of_entry"] = layout["owner.of_root"] = _OWNED_BY_C
     layout["text.data"] = layout["text.ascii_data"] + _UTF8_FIELDS
     layout["code.first_traceable"] = layout["code.instructions"] - _CODE_END

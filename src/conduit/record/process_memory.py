@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SECTION_OF_DYNAMIC_SYMBOLS = 11
 _LOADED_SEGMENT = 1
+_ELF_OF_64_BITS = b"\x7fELF\x02\x01"  # little-endian
 
 
 class UnreadableMemoryError(ConduitError):
@@ -103,13 +104,35 @@ def find_symbols(file: Mapped, names: set[str]) -> dict[str, int]:
         data = file.readable_path.read_bytes()
     except OSError:
         return {}
-    if data[:6] != b"\x7fELF\x02\x01":  # 64 bits, little-endian
+    if data[:6] != _ELF_OF_64_BITS:
         return {}
     try:
         base = file.start - _first_address(data)
         return {name: base + value for name, value in _dynamic_symbols(data) if name in names}
     except struct.error:
         return {}
+
+
+def find_section(file: Mapped, name: str) -> int | None:
+    """Return the address in the process of the section with this name of a mapped ELF file; None if it has none."""
+    try:
+        data = file.readable_path.read_bytes()
+    except OSError:
+        return None
+    if data[:6] != _ELF_OF_64_BITS:
+        return None
+    try:
+        sections = _sections(data)
+        (names_at,) = struct.unpack_from("<H", data, 62)
+        names = sections[names_at][4]
+        for section in sections:
+            begin = names + section[0]
+            if data[begin : data.index(b"\0", begin)] == name.encode():
+                found: int = file.start - _first_address(data) + section[3]
+                return found
+    except (struct.error, IndexError, ValueError):
+        pass  # damaged, or cut short: nothing is found in it
+    return None
 
 
 def _first_address(data: bytes) -> int:
@@ -124,10 +147,14 @@ def _first_address(data: bytes) -> int:
     return 0
 
 
-def _dynamic_symbols(data: bytes) -> Iterator[tuple[str, int]]:
+def _sections(data: bytes) -> list[tuple[int, ...]]:
     (offset,) = struct.unpack_from("<Q", data, 40)
     size, count = struct.unpack_from("<HH", data, 58)
-    sections = [struct.unpack_from("<IIQQQQIIQQ", data, offset + size * i) for i in range(count)]
+    return [struct.unpack_from("<IIQQQQIIQQ", data, offset + size * i) for i in range(count)]
+
+
+def _dynamic_symbols(data: bytes) -> Iterator[tuple[str, int]]:
+    sections = _sections(data)
     for section in sections:
         if section[1] != _SECTION_OF_DYNAMIC_SYMBOLS:
             continue

@@ -48,7 +48,7 @@ _KIND_SHIFT = 2  # bits of a string's state before its width
 _REFERENCE = ~7  # from 3.14 on the low bits of a reference say how it is counted
 _ANY_OWNER = 256
 _NOP = bytes([opmap["NOP"], 0])
-_SYMBOLS = {"_PyRuntime", "Py_Version", "PyCode_Type"}
+_SYMBOLS = {"_PyRuntime", "Py_Version", "PyCode_Type", "_Py_TrueStruct"}
 
 
 class _ChangedStackError(Exception):
@@ -65,8 +65,19 @@ class _RawFrame(NamedTuple):
     owner: int
 
 
+class RemoteThread(NamedTuple):
+    """A Python thread of the other process: the address of its state, `threading`'s number and the kernel's."""
+
+    address: int
+    ident: int
+    native_id: int
+
+
 class Interpreter:
-    """The Python threads of another process and their stacks. Raises `ProfilerUnavailableError` if none can be read."""
+    """The Python threads of another process and their stacks. Raises `ProfilerUnavailableError` if none can be read.
+
+    `version` is the process's (major, minor), `layout` the offsets in its structures, `true` the address of its `True`.
+    """
 
     def __init__(self, memory: ProcessMemory) -> None:
         if not available():
@@ -74,7 +85,10 @@ class Interpreter:
         from conduit._native import _core
 
         self._memory = memory
+        self.version = (0, 0)
         self._symbols, self._at = self._find_interpreter()
+        self.layout: Layout = self._at
+        self.true: int = self._symbols["_Py_TrueStruct"]
         # The fields from the first line to the table of lines (names, file, sizes) identify a code object.
         self._code_size = self._at["code.linetable"] + 8 - self._at["code.first_line"]
         self._codes: dict[tuple[int, bytes], tuple[CodeType, int]] = {}
@@ -88,34 +102,68 @@ class Interpreter:
             if symbols.keys() < _SYMBOLS:
                 continue
             version = self._memory.pointer(symbols["Py_Version"])
-            theirs = (version >> 24 & 0xFF, version >> 16 & 0xFF)
-            return symbols, read_layout(self._memory, symbols["_PyRuntime"], theirs)
+            self.version = (version >> 24 & 0xFF, version >> 16 & 0xFF)
+            return symbols, read_layout(self._memory, symbols["_PyRuntime"], self.version)
         raise ProfilerUnavailableError(
             f"process {self._memory.pid} is no CPython of version 3.11 or later that could be read"
         )
 
+    def interpreters(self) -> Iterator[int]:
+        """Yield the address of each interpreter's state, the newest first; the main one is the last."""
+        interpreter = self._memory.pointer(self._symbols["_PyRuntime"] + self._at["runtime.interpreters"])
+        while interpreter:
+            yield interpreter
+            interpreter = self._memory.pointer(interpreter + self._at["interpreter.next"])
+
+    def threads(self, interpreter: int) -> Iterator[RemoteThread]:
+        """Yield the threads of an interpreter, the newest first."""
+        read, at = self._memory.pointer, self._at
+        thread = read(interpreter + at["interpreter.threads"])
+        for _ in range(_MAX_THREADS):
+            if not thread:
+                return
+            ident, native_id = read(thread + at["thread.ident"]), read(thread + at["thread.native_id"])
+            yield RemoteThread(thread, ident, native_id)
+            thread = read(thread + at["thread.next"])
+
     def stacks(self) -> Iterator[tuple[int, list[Frame] | None]]:
         """Yield (the kernel's number, frames leaf first) of each Python thread; None for a stack that kept changing."""
-        read, at = self._memory.pointer, self._at
-        interpreter = read(self._symbols["_PyRuntime"] + at["runtime.interpreters"])
-        while interpreter:
-            thread = read(interpreter + at["interpreter.threads"])
-            for _ in range(_MAX_THREADS):
-                if not thread:
-                    break
-                yield read(thread + at["thread.native_id"]), self._stack(thread)
-                thread = read(thread + at["thread.next"])
-            interpreter = read(interpreter + at["interpreter.next"])
+        for interpreter in self.interpreters():
+            for thread in self.threads(interpreter):
+                yield thread.native_id, self.stack(thread)
 
-    def _stack(self, thread: int) -> list[Frame] | None:
+    def stack(self, thread: RemoteThread) -> list[Frame] | None:
+        """Return the frames of a thread, leaf first; None for a stack that kept changing."""
+        frames = self.addressed_stack(thread)
+        return None if frames is None else [frame for _, frame in frames]
+
+    def addressed_stack(self, thread: RemoteThread) -> list[tuple[int, Frame]] | None:
+        """Return the frames of a thread, leaf first, each behind its address; None for a stack that kept changing."""
         for _ in range(_MAX_ATTEMPTS):
             try:
-                raw = self._whole_walk(thread)
-                locations = [self._location(frame) for frame in raw]
+                raw = self._whole_walk(thread.address)
+                found = [(frame.address, self._location(frame)) for frame in raw]
             except (UnreadableMemoryError, _ChangedStackError, ValueError):
                 continue
-            return [location for location in locations if location is not None]
+            return [(address, location) for address, location in found if location is not None]
         return None
+
+    def frame_at(self, address: int) -> Frame | None:
+        """Return the location of one frame, such as a suspended coroutine's; None if it has none.
+
+        Raises `ConduitError` for memory that is not a frame.
+        """
+        try:
+            return self._location(self._frame(address))
+        except (_ChangedStackError, ValueError) as error:
+            raise UnreadableMemoryError(f"no frame at {address:#x}: {error}") from None
+
+    def text_at(self, address: int) -> str:
+        """Return the `str` at an address. Raises `ConduitError` for memory that is none."""
+        try:
+            return self._text(address)
+        except (_ChangedStackError, ValueError) as error:
+            raise UnreadableMemoryError(f"no text at {address:#x}: {error}") from None
 
     def _whole_walk(self, thread: int) -> list[_RawFrame]:
         """Return the frames from the leaf to the root, all of one moment except for the leaf's instruction."""
@@ -239,7 +287,7 @@ def read_clock(pid: int, tid: int) -> ThreadClock | None:
     folder = Path(f"/proc/{pid}/task/{tid}")
     try:
         cpu_ns = int((folder / "schedstat").read_text().split()[0])
-        state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        state = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
     except (OSError, IndexError):
         return None
     return ThreadClock(cpu_ns, state == "R")
@@ -248,7 +296,7 @@ def read_clock(pid: int, tid: int) -> ThreadClock | None:
 def has_ended(pid: int) -> bool:
     """Return whether the process has ended, also if its parent has not waited for it yet."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return True
     return stat.rpartition(")")[2].split()[0] in ("Z", "X")

@@ -40,12 +40,12 @@ class Frame(NamedTuple):
 
 
 class ThreadStack(NamedTuple):
-    """A thread and its frames, innermost first; `state` is the kernel's, or `unknown`."""
+    """A thread and its frames, innermost first; `state` is the kernel's, or `unknown`; `daemon` None if not known."""
 
     ident: int
     native_id: int | None
     name: str
-    daemon: bool
+    daemon: bool | None
     state: str
     frames: tuple[Frame, ...]
 
@@ -119,7 +119,7 @@ def _kernel_state(native_id: int | None) -> str:
     """Return a thread's state as Linux has it and, if it sleeps, the kernel function in which it sleeps."""
     folder = Path(f"/proc/self/task/{native_id}")
     try:
-        letter = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        letter = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
         place = (folder / "wchan").read_text() if letter == "S" else ""
     except (OSError, IndexError):
         return "unknown"
@@ -141,12 +141,15 @@ def _tasks() -> list[TaskStack]:
             awaiters.setdefault(id(awaited), []).append(task.get_name())
         if position % _TASKS_PER_SLICE == 0:
             time.sleep(0)
-    stacks = [
+    return sort_tasks(
         stack._replace(awaited_by=tuple(sorted(awaiters[id(task)]))) if id(task) in awaiters else stack
         for task, stack in zip(tasks, found, strict=True)
-    ]
-    stacks.sort(key=lambda stack: (_numbers_last(stack.name), stack.frames))
-    return stacks
+    )
+
+
+def sort_tasks(stacks: Iterable[TaskStack]) -> list[TaskStack]:
+    """Return tasks sorted by name, `Task-2` before `Task-10`."""
+    return sorted(stacks, key=lambda stack: (_numbers_last(stack.name), stack.frames))
 
 
 def _unfinished_tasks() -> Iterator[asyncio.Task[Any]]:

@@ -1,0 +1,89 @@
+"""The stacks of all threads and tasks of another process, read from outside without stopping it.
+
+Each stack is whole in itself; they are read one after another, not at one moment. Tasks are readable from Python 3.14
+on.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from conduit.errors import ProfilerUnavailableError
+from conduit.record.kernel_states import thread_state
+from conduit.record.process_memory import ProcessMemory, UnreadableMemoryError
+from conduit.record.remote import UNREAD, Interpreter
+from conduit.record.remote_tasks import RemoteTasks, are_readable
+from conduit.record.remote_thread_names import name_of
+from conduit.record.threads import Dump, Frame, TaskStack, ThreadStack
+
+if TYPE_CHECKING:
+    from conduit.record.naming import Frame as NamedFrame
+
+_ATTEMPTS = 20
+
+
+class RemoteDump(NamedTuple):
+    """A dump, the process's version of Python, and what could not be read."""
+
+    dump: Dump
+    version: tuple[int, int]
+    warnings: tuple[str, ...]
+
+
+def dump_process(pid: int) -> RemoteDump:
+    """Return every stack of process `pid`. Raises `ProfilerUnavailableError` if it may not or cannot be read."""
+    with ProcessMemory(pid) as memory:
+        interpreter = Interpreter(memory)
+        for _ in range(_ATTEMPTS):
+            try:
+                return _dump(memory, interpreter)
+            except UnreadableMemoryError:
+                continue  # a thread or a task has just begun or ended: the lists are read again
+    raise ProfilerUnavailableError(
+        f"process {pid} changed while it was read, {_ATTEMPTS} times in a row, or has ended: try again"
+    )
+
+
+def _dump(memory: ProcessMemory, interpreter: Interpreter) -> RemoteDump:
+    threads: list[ThreadStack] = []
+    tasks: list[TaskStack] = []
+    warnings: list[str] = []
+    remote_tasks = RemoteTasks(memory, interpreter) if are_readable(interpreter) else None
+    for address in interpreter.interpreters():
+        holder = _lock_holder(memory, interpreter, address)
+        found = []
+        for thread in interpreter.threads(address):
+            state = thread_state(memory.pid, thread.native_id)
+            stack = interpreter.addressed_stack(thread)
+            found.append((thread, stack))
+            if thread.address == holder:
+                state += ", holds the interpreter lock"
+            name, is_daemon = name_of(memory, interpreter, thread, stack)
+            threads.append(
+                ThreadStack(thread.ident, thread.native_id, name, is_daemon, state, _frames(stack))
+            )
+        if remote_tasks is not None:
+            tasks += remote_tasks.stacks(address, found)
+    if remote_tasks is None and any("_asyncio." in file.path for file in memory.files()):
+        version = ".".join(map(str, interpreter.version))
+        warnings.append(
+            f"tasks of asyncio cannot be read from outside on Python {version} (from 3.14 on they can); a program "
+            "that serves the debug endpoint shows them: conduit dump URL"
+        )
+    threads.sort(key=lambda thread: (thread.native_id != memory.pid, thread.native_id))
+    return RemoteDump(Dump(tuple(threads), tuple(tasks)), interpreter.version, tuple(warnings))
+
+
+def _frames(stack: list[tuple[int, NamedFrame]] | None) -> tuple[Frame, ...]:
+    frames = [UNREAD] if stack is None else [frame for _, frame in stack]
+    return tuple(Frame(*frame) for frame in frames)
+
+
+def _lock_holder(memory: ProcessMemory, interpreter: Interpreter, address: int) -> int:
+    """The address of the thread that holds the interpreter's lock; 0 if none, or before 3.13, which does not say."""
+    layout = interpreter.layout
+    if "gil.locked" not in layout:
+        return 0
+    (locked,) = struct.unpack("<i", memory.read(address + layout["gil.locked"], 4))
+    return memory.pointer(address + layout["gil.holder"]) if locked == 1 else 0
