@@ -230,13 +230,109 @@ def test_the_page_says_why_graphviz_drew_nothing(
     assert reason in data_of(pages.get("/ui/graph"))["views"]["graph"]["note"]
 
 
-def test_peek_of_a_large_profile_is_bounded_and_says_so(
+def functions_profile(count: int) -> Profile:
+    """`count` functions that main calls, the first the heaviest."""
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    for number in range(count):
+        builder.add(
+            [(f"f{number:03}", f"/nowhere/m{number}.py", 1, 1), ("main", "/nowhere/main.py", 1, 1)],
+            [count - number],
+        )
+    return builder.build()
+
+
+@pytest.mark.parametrize(("view", "page"), [("peek", 100), ("source", 20)])
+def test_a_bare_tab_shows_the_heaviest_functions_and_the_others_on_further_pages(
+    tmp_path: Path, view: str, page: int
+) -> None:
+    pages = Pages(tmp_path, functions_profile(130))
+    seen: list[str] = []
+    for first in range(0, 140, page):
+        content = data_of(pages.get(f"/ui/{view}?first={first}"))["views"][view]
+        assert (content["first"], content["page"]) == (first, page)
+        if view == "peek":
+            seen += [
+                line.split("| ")[1].split()[0] for line, _ in content["lines"] if line[50:60].strip() == "|"
+            ]
+        else:
+            assert content["missing"]["count"] <= page
+            seen += [one["name"] for one in content["missing"]["named"]]
+    assert seen[:2] == ["f000", "f001"] if view == "peek" else ["main", "f000"]
+    assert len(seen) == 131 if view == "peek" else len(seen) >= 7 * 8 - 5
+    assert pages.get(f"/ui/{view}?first=-1").status == 400
+
+
+def test_the_calls_on_a_page_of_peek_are_those_of_the_whole_report() -> None:
+    from conduit.profile.codec import decode
+    from conduit.report.formats.tree import print_tree
+    from conduit.web.peek import PAGE, peek_document
+
+    from .conftest import PROFILES
+
+    for name in ("py.cpu", "go.cpu", "go.heap"):
+        profile = decode((PROFILES / f"{name}.pb.gz").read_bytes())
+        for changes in ({}, {"mean": True}, {"noinlines": True}, {"sort": "cum"}):
+            options = Options().copy(granularity="lines", **changes)
+            whole = list(print_tree(prepare_report(profile, "peek", options, lambda _: None, ".")))
+            lines: list[str] = []
+            for first in range(0, 10_000, PAGE):
+                document = peek_document(prepare_report(profile, "peek", options, lambda _: None, "."), first)
+                body = [line for line, _ in document["lines"]]
+                lines += (
+                    body if not first else body[body.index(next(x for x in body if "calls%" in x)) + 1 :]
+                )[:-1]
+                if first + PAGE >= document["functions"]:
+                    break
+            assert [*lines, whole[-1]] == whole
+
+
+def test_a_name_in_peek_leads_to_a_page_that_has_it(tmp_path: Path) -> None:
+    pages = Pages(tmp_path, small_profile("a.B.<locals>.c (d)"))
+    lines = data_of(pages.get("/ui/peek"))["views"]["peek"]["lines"]
+    expression = next(link for _, link in lines if link)
+    from urllib.parse import quote
+
+    assert pages.get(f"/ui/peek?f={quote(expression)}").status == 200
+
+
+def test_functions_without_a_source_file_are_told_once(tmp_path: Path) -> None:
+    content = data_of(Pages(tmp_path, functions_profile(60)).get("/ui/source"))["views"]["source"]
+    assert content["functions"] == []
+    assert content["missing"]["count"] == 20
+    assert "no such file" in content["missing"]["reason"]
+    assert json.dumps(content).count("no such file") == 1
+
+
+def test_a_label_with_one_value_is_in_no_graph_unless_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("conduit.web.session.PEEK_LINES", 5)
-    peek = data_of(Pages(tmp_path, small_profile("work", 1, 2)).get("/ui/peek"))["views"]["peek"]
-    assert peek["text"].count("\n") == 5
-    assert "The first 5 lines" in peek["note"]
+    drawn: list[str] = []
+
+    def run(program: str, source: bytes, cancelled: object) -> tuple[None, str]:
+        drawn.append(source.decode())
+        return None, "is not asked"
+
+    monkeypatch.setattr("conduit.web.call_graph.shutil.which", lambda _: "dot")
+    monkeypatch.setattr("conduit.web.call_graph._run_graphviz", run)
+    two = merge([small_profile("a", 5), set_label(small_profile("b", 5), "route", ["/x"])])
+    two = merge([two, set_label(small_profile("c", 5), "route", ["/y"])])
+    pages = Pages(tmp_path, two)
+    content = data_of(pages.get("/ui/graph?tf=thread=Main"))["views"]["graph"]
+    assert content["constantLabels"] == ["thread:Main"]
+    assert "thread:Main" not in drawn[-1]
+    assert "route:/x" in drawn[-1]
+    assert data_of(pages.get("/ui/graph?tags=t"))["views"]["graph"]["constantLabels"] == []
+    assert "thread:Main" in drawn[-1]
+
+
+def test_a_browser_is_shown_why_there_is_no_view_and_a_script_gets_json(pages: Pages) -> None:
+    refused = pages.get("/ui/top?f=(", accept="text/html,*/*")
+    assert refused.status == 400
+    assert "focus" in data_of(refused)["failed"]
+    asked = pages.get("/ui/top", accept="application/json")
+    assert json.loads(bytes(asked.body))["views"]["top"]["rows"]
+    assert dict(asked.headers)["Vary"] == "Accept"
+    assert b"parsing focus regexp" in bytes(pages.get("/ui/top?f=(", accept="application/json").body)
 
 
 def test_another_machine_and_a_foreign_host_name_are_refused(pages: Pages) -> None:

@@ -52,3 +52,7 @@ def test_amounts_and_shares_have_the_text_that_reports_print(tmp_path: Path) -> 
 
 def test_the_flame_graphs_tree_is_laid_out_pivoted_and_grafted_exactly(tmp_path: Path) -> None:
     run_node("flame_tree.test.js", {}, tmp_path)
+
+
+def test_groups_of_functions_have_colours_of_their_own(tmp_path: Path) -> None:
+    run_node("palette.test.js", {}, tmp_path)

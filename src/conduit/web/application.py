@@ -42,6 +42,9 @@ class Session(Protocol):
     ) -> dict[str, Any]:
         """Return the data of one view. Raises `ViewError` with the text for the reader."""
 
+    def failed_page(self, view: str, message: str) -> dict[str, Any]:
+        """Return the data of a page that shows no view, but why there is none."""
+
     def subtree(
         self, below: str, parameters: Mapping[str, str], cancelled: threading.Event | None = None
     ) -> dict[str, Any]:
@@ -156,18 +159,30 @@ class Application:
         return plain_response(404, "404 page not found")
 
     def _view(self, view: str, request: Request, cancelled: threading.Event | None) -> Response:
-        data = self._session.page(view, _parameters(request.query), cancelled)
-        page = served_page({**data, "token": self.token})
+        accepted = request.headers.get("accept", "")
+        status = 200
+        try:
+            data = self._session.page(view, _parameters(request.query), cancelled)
+        except ViewError as error:
+            if "text/html" not in accepted:
+                raise
+            status, data = error.status, self._session.failed_page(view, str(error))
+        data["token"] = self.token
+        if accepted.startswith("application/json"):  # the page itself, which replaces what it shows
+            page, type = json.dumps(data, separators=(",", ":")).encode(), "application/json"
+        else:
+            page, type = served_page(data), HTML
         headers = (
-            _type(HTML),
+            _type(type),
             ("Content-Security-Policy", POLICY),
             ("Referrer-Policy", "no-referrer"),
             ("Cache-Control", "no-store"),
+            ("Vary", "Accept"),
             ("X-Content-Type-Options", "nosniff"),
         )
         if len(page) >= _COMPRESS_FROM and "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(200, (*headers, ("Content-Encoding", "gzip")), gzip.compress(page, 1))
-        return Response(200, headers, page)
+            return Response(status, (*headers, ("Content-Encoding", "gzip")), gzip.compress(page, 1))
+        return Response(status, headers, page)
 
     def _subtree(self, request: Request, cancelled: threading.Event | None) -> Response:
         parameters = _parameters(request.query)

@@ -6,12 +6,15 @@ which no other view needs to wait.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
+from conduit.profile.focus import Filters, apply_filters
 from conduit.report.formats.dot import compute_drawing, shorten_name, write_dot
+from conduit.report.node_tags import BASE_LABEL
 from conduit.report.trimming import sort_edges
 
 if TYPE_CHECKING:
@@ -22,6 +25,24 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 20.0
 _WATCH_INTERVAL_S = 0.1
+
+
+def leave_out_constant_labels(report: Report) -> list[str]:
+    """Take labels that have one value in the whole profile off its samples: they tell nothing and double a graph.
+
+    Returns them as `key:value`. The label that marks a base is no label of a drawing and stays.
+    """
+    values: dict[str, set[str]] = {}
+    for sample in report.profile.samples:
+        for key, texts in sample.labels.items():
+            values.setdefault(key, set()).update(texts)
+    constant = {
+        key: next(iter(found)) for key, found in values.items() if len(found) == 1 and key != BASE_LABEL
+    }
+    if constant:
+        keys = "|".join(map(re.escape, sorted(constant)))
+        report.profile = apply_filters(report.profile, Filters(taghide=f"^({keys})$"), lambda _: None, {})
+    return [f"{key}:{value}" for key, value in sorted(constant.items())]
 
 
 def graph_document(report: Report) -> tuple[dict[str, Any], list[str]]:

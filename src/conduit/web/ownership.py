@@ -8,6 +8,9 @@ PROJECT, LIBRARY, STANDARD, RUNTIME = "project", "library", "standard", "runtime
 
 _INSTALLED = re.compile(r"/(?:site|dist)-packages/([^/]+)")
 _STANDARD = re.compile(r"/(?:lib|lib64|Lib)/(?:pypy|python)\d[\d.]*t?/|^<frozen |/lib/python\d[\d.]*\.zip/")
+_PATH_IN_LIBRARY = re.compile(
+    r"/(?:site-packages|dist-packages|lib(?:64)?/(?:pypy|python)\d[\d.]*t?)/((?!(?:site|dist)-packages/).+\.py)$"
+)
 _GO_STANDARD = re.compile(r"/go/src/|/usr/lib/go|\$GOROOT")
 _GO_MODULE = re.compile(r"/pkg/mod/([^@]+)@")
 
@@ -23,6 +26,15 @@ def owner_of(name: str, file: str) -> tuple[str, str]:
     if not path or (path.startswith("<") and not path.startswith(("<ipython", "<string", "<stdin"))):
         return RUNTIME, ""
     return PROJECT, _module(name, path)
+
+
+def module_of(name: str, file: str) -> str:
+    """The module's dotted name for code in a package or the standard library, otherwise its folder and file."""
+    path = file.replace("\\", "/")
+    found = _PATH_IN_LIBRARY.search(path)
+    if found:
+        return found[1].removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return _module(name, path) if path else ""
 
 
 def _module(name: str, path: str) -> str:

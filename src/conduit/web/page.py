@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
 SCRIPTS = (
-    *("units.js", "flame_tree.js", "layout.js", "page.js", "flame.js", "top.js", "graph.js", "text.js"),
+    *(
+        "units.js",
+        "flame_tree.js",
+        "palette.js",
+        "layout.js",
+        "page.js",
+        "flame.js",
+        "top.js",
+        "graph.js",
+        "text.js",
+    ),
     "start.js",
 )
 

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from conduit.errors import ConduitError
-from conduit.report.errors import NoMatchError, ReportError
-from conduit.report.formats.listing import compute_listings
+from conduit.report.errors import ReportError
 from conduit.report.node_tags import BASE_LABEL
 from conduit.report.options import OPTIONS, Options
 from conduit.report.pipeline import prepare_report, sample_index
 from conduit.web.amounts import amounts_document
 from conduit.web.application import VIEWS, ViewError
-from conduit.web.call_graph import draw, graph_document
-from conduit.web.ownership import owner_of
+from conduit.web.call_graph import draw, graph_document, leave_out_constant_labels
+from conduit.web.ownership import module_of, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from conduit.profile.model import Profile
-    from conduit.report.formats.listing import Listing
     from conduit.report.formats.top import TopRow
     from conduit.report.report import Report
     from conduit.web.configs import SavedConfigs
@@ -36,8 +33,6 @@ if TYPE_CHECKING:
     View = tuple[Report, dict[str, Any], list[str]]
 
 TOP_ROWS = 500
-PEEK_LINES = 5000
-_SOURCE_LIMIT = 50  # functions on the source page
 _TAG_VALUES = 30
 _TURN_INTERVAL_S = 0.1
 
@@ -115,6 +110,14 @@ class ProfileSession:
             "negatives": tree.negative if any(tree.negative) else None,
             "hidden": tree.hidden,
         }
+
+    def failed_page(self, view: str, message: str) -> dict[str, Any]:
+        """Return the data of a page that shows no view, but why there is none."""
+        warnings: list[str] = []
+        with self._turn(None):
+            report = prepare_report(self._profile, "top", self._options, warnings.append)
+            frame = self._frame(view, self._options, {}, report, warnings.append)
+        return {**frame, "legend": [], "errors": warnings, "views": {}, "failed": message}
 
     def single_file(self) -> dict[str, Any]:
         """Return the data of every view that can be made, for a file that needs no server."""
@@ -213,6 +216,9 @@ class ProfileSession:
         owned = [owner_of(name, file) for name, file in zip(content["names"], content["files"], strict=True)]
         content["owners"] = [owner for owner, _ in owned]
         content["packages"] = [package for _, package in owned]
+        content["modules"] = [
+            module_of(name, file) for name, file in zip(content["names"], content["files"], strict=True)
+        ]
         return report, content, whole_labels(report)
 
     def _flame_report(self, options: Options, warn: Callable[[str], None]) -> Report:
@@ -231,35 +237,29 @@ class ProfileSession:
         content = {"rows": _top_rows(top.rows, report.total), "total": report.total, "note": f"{note}."}
         return report, content, top.labels
 
-    def _graph(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
+    def _graph(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
         report = prepare_report(self._profile, "dot", options, warn)
+        left_out = [] if parameters.get("tags") == "t" else leave_out_constant_labels(report)
         content, labels = graph_document(report)
+        content["constantLabels"] = left_out
         return report, content, labels
 
     def _peek(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
-        from conduit.report.formats.tree import print_tree
         from conduit.report.header import profile_labels
+        from conduit.web.peek import peek_document
 
         options = options.copy(granularity="lines")
         report = prepare_report(self._profile, "peek", options, warn, parameters.get("f") or ".")
-        lines = list(islice(print_tree(report), PEEK_LINES + 1))
-        content = {"text": "".join(f"{line}\n" for line in lines[:PEEK_LINES])}
-        if len(lines) > PEEK_LINES:
-            content["note"] = (
-                f"The first {PEEK_LINES:,} lines, heaviest functions first. Search for a function and press Enter "
-                "for its own callers and callees."
-            )
-        return report, content, profile_labels(report)
+        return report, peek_document(report, _first(parameters)), profile_labels(report)
 
     def _source(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import profile_labels
+        from conduit.web.source_view import source_document
 
         report = prepare_report(self._profile, "list", options, warn, parameters.get("f") or ".")
-        listings = sorted(_listings(report), key=lambda listing: -abs(listing.cum))
-        content = {"functions": [_listing(report, listing) for listing in listings[:_SOURCE_LIMIT]]}
-        if len(listings) > _SOURCE_LIMIT:
-            content["note"] = f"The {_SOURCE_LIMIT} heaviest of {len(listings)} functions."  # type: ignore[assignment]
-        return report, content, profile_labels(report)
+        whole = options.copy(granularity="functions", trim=False)
+        functions = prepare_report(self._profile, "top", whole, lambda _: None)
+        return report, source_document(report, functions, _first(parameters)), profile_labels(report)
 
     # ── what every page has ──
 
@@ -356,36 +356,9 @@ def _top_rows(rows: Sequence[TopRow], total: int) -> list[dict[str, Any]]:
     return shown
 
 
-def _listings(report: Report) -> list[Listing]:
-    """The functions to show: none where the requested ones exist, but have no value of this sample type."""
-    try:
-        return compute_listings(report)
-    except NoMatchError:
-        assert report.matches is not None
-        if any(report.matches(function.name) for function in report.profile.functions):
-            return []
-        raise
-
-
-def _listing(report: Report, listing: Listing) -> dict[str, Any]:
-    from conduit.profile.measurement import percentage
-
-    whole = abs(report.total) or 1
-    return {
-        "name": listing.function,
-        "file": listing.file or "no file",
-        "flat": report.amount(listing.flat),
-        "cum": report.amount(listing.cum),
-        "percent": percentage(listing.cum, report.total).strip(),
-        "error": listing.error,
-        "lines": [
-            {
-                "number": line.number,
-                "text": line.text,
-                "flat": report.amount_or_dot(line.flat),
-                "cum": report.amount_or_dot(line.cum),
-                "share": abs(line.cum) / whole,
-            }
-            for line in listing.lines
-        ],
-    }
+def _first(parameters: Mapping[str, str]) -> int:
+    """The number of the first function on a page of a long list."""
+    text = parameters.get("first", "0")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ViewError(f"invalid first={text[:40]!r}: expected the number of a function")
+    return int(text)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from conduit.report.graph import Edge, Node
     from conduit.report.report import Report
 
-_SEPARATOR = "----------------------------------------------------------+-------------"
-_LEGEND = "      flat  flat%   sum%        cum   cum%   calls calls% + context \t \t "
+SEPARATOR = "----------------------------------------------------------+-------------"
+LEGEND = "      flat  flat%   sum%        cum   cum%   calls calls% + context \t \t "
 
 
 class TreeEntry(NamedTuple):
@@ -53,26 +53,31 @@ def compute_tree(report: Report) -> Tree:
 def print_tree(report: Report) -> Iterator[str]:
     """The report's lines."""
     tree = compute_tree(report)
-    total = report.total
     yield from tree.labels
-    yield _SEPARATOR
-    yield _LEGEND
+    yield SEPARATOR
+    yield LEGEND
     running = 0
     for entry in tree.entries:
-        node = entry.node
-        flat, cum = node.flat_value, node.cum_value
-        running += flat
-        yield _SEPARATOR
-        for edge in entry.callers:
-            yield _edge_line(report, edge, cum, edge.caller.name)
-        yield (
-            f"{report.amount(flat):>10} {percentage(flat, total)} {percentage(running, total)}"
-            f" {report.amount(cum):>10} {percentage(cum, total)}                | {node.name}"
-        )
-        for edge in entry.callees:
-            yield _edge_line(report, edge, cum, edge.callee.name)
+        running += entry.node.flat_value
+        yield SEPARATOR
+        yield from (line for line, _ in entry_lines(report, entry, running))
     if tree.has_nodes:
-        yield _SEPARATOR
+        yield SEPARATOR
+
+
+def entry_lines(report: Report, entry: TreeEntry, running: int) -> Iterator[tuple[str, Node]]:
+    """The lines of one entry, callers first, each with the node it names; `running` sums flat values up to it."""
+    node, total = entry.node, report.total
+    flat, cum = node.flat_value, node.cum_value
+    for edge in entry.callers:
+        yield _edge_line(report, edge, cum, edge.caller.name), edge.caller
+    own = (
+        f"{report.amount(flat):>10} {percentage(flat, total)} {percentage(running, total)}"
+        f" {report.amount(cum):>10} {percentage(cum, total)}                | {node.name}"
+    )
+    yield own, node
+    for edge in entry.callees:
+        yield _edge_line(report, edge, cum, edge.callee.name), edge.callee
 
 
 def _edge_line(report: Report, edge: Edge, cum: int, name: str) -> str:

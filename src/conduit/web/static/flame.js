@@ -14,6 +14,7 @@ Conduit.page.views.flamegraph = (() => {
   const MAX_BUTTONS = 800;
   const REST_MS = 120;
 
+  let palette, scheme;
   let content, tree, order, pivot, zoom, laid, pattern, hits, hidden, mine;
   let area, canvas, pen, overlay, detail, bar, tip, separator, pointed, letter, colours, spelled, fetched, resting = 0, waiting = 0;
 
@@ -28,13 +29,14 @@ Conduit.page.views.flamegraph = (() => {
   // ── painting ──
 
   const OWNERS = { project: "your code", library: "libraries", standard: "standard library", runtime: "runtime" };
-  // A range of hues for each owner; a module or package has one hue of it.
-  const HUES = { project: [18, 40, 68], library: [175, 60, 44], standard: [262, 30, 32], runtime: [220, 0, 6] };
+  const SCHEMES = { owner: "whose code", package: "package", module: "module", file: "file" };
+  const KEYS = 12; // of a scheme's groups, how many the legend names
 
-  function hash(text) {
-    let value = 2166136261;
-    for (const each of text) value = Math.imul(value ^ each.codePointAt(0), 16777619);
-    return value >>> 0;
+  // What the legend's entries are, and so what fades together: owners, or the scheme's packages, modules or files.
+  function groupOf(source) {
+    if (scheme === "owner") return tree.owners[source];
+    if (scheme === "package") return tree.owners[source] === "library" ? tree.packages[source] : OWNERS[tree.owners[source]];
+    return (scheme === "module" ? tree.modules : tree.files)[source] || "no file";
   }
 
   function readColours() {
@@ -48,13 +50,19 @@ Conduit.page.views.flamegraph = (() => {
   function fill(source) {
     let made = colours.made.get(source);
     if (made) return made;
-    const owner = tree.owners[source] || "project";
-    const [start, range, saturation] = HUES[owner];
-    const step = hash(tree.packages[source] || "");
-    const hue = start + (range ? step % range : 0), shade = ((step >> 8) % 9) - 4;
+    const { hue, saturation, shade } = palette.of(scheme === "owner" ? `${tree.owners[source]} ${tree.packages[source]}` : groupOf(source));
     made = `hsl(${hue} ${saturation}% ${(colours.dark ? 31 : 80) + shade}%)`;
     colours.made.set(source, made);
     return made;
+  }
+
+  // Every group its own colour, the heaviest the farthest apart.
+  function mix() {
+    const keyed = tree.names.map((_, source) => (scheme === "owner" ? [tree.owners[source], `${tree.owners[source]} ${tree.packages[source]}`] : ["all", groupOf(source)]));
+    const weights = new Float64Array(tree.names.length);
+    for (let n = 1; n < tree.count; n += 1) weights[tree.sources[n]] += tree.total[n];
+    palette = Conduit.palette.assign(keyed, weights);
+    colours.made.clear();
   }
 
   function paint() {
@@ -95,7 +103,7 @@ Conduit.page.views.flamegraph = (() => {
     pen.fillText(text, x + 4, y + ROW / 2 - 0.5, wide - 5);
   }
 
-  const faded = (box, hit) => box.source !== 0 && ((pattern && !hit) || (!differs() && hidden.has(tree.owners[box.source])));
+  const faded = (box, hit) => box.source !== 0 && ((pattern && !hit) || (!differs() && hidden.has(groupOf(box.source))));
 
   // The coloured part is the net change's share of the box.
   function paintDelta(box, x, y, wide) {
@@ -184,8 +192,8 @@ Conduit.page.views.flamegraph = (() => {
     const name = label(box.source, right(box) - left(box));
     if (box.source === 0) element.classList.add("root");
     if (box.kind === "pivot") element.classList.add("pivot");
-    if (name) element.append(make("span", { className: "text" }, name));
-    // A visible name stands in the accessible one, as speech input needs it.
+    // A visible name stands in the accessible one, as speech input needs it; a cut one would not.
+    if (name) element.append(make("span", { className: "text" }, name.endsWith("…") ? name.slice(0, -1) : name));
     element.setAttribute("aria-label", `${nameOf(box.source)}: ${describe(box)}`);
     if (differs() && box.source !== 0) element.append(make("span", { className: `delta ${box.grown >= box.shrunk ? "grew" : "shrank"}` }));
     Object.assign(element.style, { left: `${left(box)}px`, top: `${rowTop(box)}px`, width: `${Math.max(1, right(box) - left(box) - 1)}px` });
@@ -203,7 +211,7 @@ Conduit.page.views.flamegraph = (() => {
       return `${net < 0 ? "−" : "+"}${amount(Math.abs(net), tree.amounts)}`;
     }
     const after = amount(box.grown, tree.amounts), before = amount(box.shrunk, tree.amounts);
-    const change = box.shrunk ? `, ${box.grown >= box.shrunk ? "+" : "−"}${Math.round((100 * Math.abs(box.grown - box.shrunk)) / box.shrunk)}%` : ", new";
+    const change = box.shrunk ? `, ${box.grown >= box.shrunk ? "+" : "−"}${percent(box.grown - box.shrunk, box.shrunk)}` : ", new";
     return `${before} → ${after}${change}`;
   }
 
@@ -468,20 +476,22 @@ Conduit.page.views.flamegraph = (() => {
 
   function legend() {
     if (content.difference) return null;
-    const present = Object.keys(OWNERS).filter((owner) => content.owners.indexOf(owner, 1) > 0);
-    const keys = present.map((owner) => {
-      const [start, range, saturation] = HUES[owner];
+    const present = scheme === "owner" ? Object.keys(OWNERS).filter((owner) => content.owners.indexOf(owner, 1) > 0) : palette.keys.slice(0, KEYS);
+    const keys = present.map((group) => {
+      const name = scheme === "owner" ? OWNERS[group] : group;
       const swatch = make("span", { className: "swatch" });
-      swatch.style.background = `hsl(${start + range / 2} ${saturation}% ${colours.dark ? 38 : 74}%)`;
-      const key = make("button", { type: "button", className: "key", title: `fade ${OWNERS[owner]}`, "aria-pressed": String(!hidden.has(owner)) }, swatch, OWNERS[owner]);
+      const { hue, saturation, shade } = scheme === "owner" ? palette.ofRange(group) : palette.of(group);
+      swatch.style.background = `hsl(${hue} ${saturation}% ${(colours.dark ? 38 : 74) + shade}%)`;
+      const key = make("button", { type: "button", className: "key", title: `fade ${name}`, "aria-pressed": String(!hidden.has(group)) }, swatch, name);
       key.addEventListener("click", () => {
-        hidden.has(owner) ? hidden.delete(owner) : hidden.add(owner);
-        key.setAttribute("aria-pressed", String(!hidden.has(owner)));
+        hidden.has(group) ? hidden.delete(group) : hidden.add(group);
+        key.setAttribute("aria-pressed", String(!hidden.has(group)));
         note({ fade: [...hidden].join(",") || null }, true);
         paint();
       });
       return key;
     });
+    if (palette.keys.length > present.length && scheme !== "owner") keys.push(make("span", {}, `and ${palette.keys.length - present.length} more`));
     const only = make("button", { type: "button", className: "key", "aria-pressed": String(mine), title: "functions of others join their nearest caller in your code" }, "Only your code");
     only.addEventListener("click", () => {
       mine = !mine;
@@ -491,7 +501,23 @@ Conduit.page.views.flamegraph = (() => {
       setTree();
       redraw();
     });
-    return make("span", { className: "keys" }, ...keys, present.includes("project") && present.length > 1 ? only : null);
+    only.classList.add("switch");
+    const owners = new Set(content.owners.slice(1));
+    return make("span", { className: "keys" }, schemes(), ...keys, owners.has("project") && owners.size > 1 ? only : null);
+  }
+
+  function schemes() {
+    const choice = make("select", { "aria-label": "Colours by", title: "Colours by" }, ...Object.entries(SCHEMES).map(([value, text]) => make("option", { value, selected: value === scheme }, `Colours: ${text}`)));
+    choice.addEventListener("change", () => {
+      scheme = choice.value;
+      hidden.clear();
+      note({ colour: scheme === "owner" ? null : scheme, fade: null }, true);
+      mix();
+      document.querySelector(".keys").replaceWith(legend());
+      document.querySelector(".keys select").focus();
+      paint();
+    });
+    return choice;
   }
 
   let resize = null;
@@ -507,8 +533,10 @@ Conduit.page.views.flamegraph = (() => {
     hidden = new Set((state.get("fade") || "").split(",").filter(Boolean));
     fetched = new Set();
     pattern = null; spelled = new Map();
+    scheme = state.get("colour") in SCHEMES ? state.get("colour") : "owner";
     readColours();
     setTree();
+    mix();
     hits = new Uint8Array(tree.names.length);
     pivot = pivotFromAddress();
     zoom = zoomFromAddress();
@@ -543,7 +571,12 @@ Conduit.page.views.flamegraph = (() => {
   addEventListener("resize", () => { if (area?.isConnected) { layOutWindow(); schedule(); } });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
 
-  function recolour() { if (area?.isConnected) { readColours(); paint(); } }
+  function recolour() {
+    if (!area?.isConnected) return;
+    readColours();
+    document.querySelector(".keys")?.replaceWith(legend());
+    paint();
+  }
 
   function pivotFromAddress() {
     const wanted = state.get("p");

@@ -46,7 +46,7 @@ Conduit.page.views.graph = (() => {
     node.dataset.name = name;
     node.setAttribute("tabindex", "0");
     node.setAttribute("role", "button");
-    node.setAttribute("aria-label", name);
+    // Its text is its accessible name: name, own amount, amount with callees.
   }
 
   // ── our own drawing ──
@@ -59,7 +59,7 @@ Conduit.page.views.graph = (() => {
     });
     const { at, width, height } = Conduit.layout.layered(nodes, content.edges);
     const svg = shape("svg", { viewBox: `-10 -10 ${width + 20} ${height + 20}` });
-    svg.append(shape("defs", {}, shape("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto", markerUnits: "userSpaceOnUse" }, shape("path", { d: "M0 0 L8 4 L0 8 z", fill: "#777" }))));
+    svg.append(shape("defs", {}, shape("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto", markerUnits: "userSpaceOnUse" }, shape("path", { d: "M0 0 L8 4 L0 8 z", fill: "#666" }))));
     const sheet = shape("g", {});
     for (const edge of content.edges) sheet.append(...drawEdge(edge, nodes, at));
     nodes.forEach((node, n) => sheet.append(drawNode(node, at[n])));
@@ -70,7 +70,7 @@ Conduit.page.views.graph = (() => {
   function drawNode(node, { x, y }) {
     const shade = Math.min(1, Math.abs(node.cumShare));
     const fill = node.flatShare < 0 || node.cumShare < 0 ? `hsl(140 40% ${95 - 25 * shade}%)` : `hsl(18 ${30 + 45 * shade}% ${95 - 22 * shade}%)`;
-    const group = shape("g", { class: "node" }, shape("rect", { x, y, width: node.width, height: node.height, rx: 4, fill, stroke: "#777" }));
+    const group = shape("g", { class: "node" }, shape("rect", { x, y, width: node.width, height: node.height, rx: 4, fill, stroke: "#666" }));
     node.lines.forEach((line, n) => {
       const text = shape("text", { x: x + node.width / 2, y: y + 4 + node.font * 1.2 * (n + 0.85), "font-size": node.font, "text-anchor": "middle", fill: "#14171a", "font-family": "sans-serif" });
       text.textContent = line;
@@ -88,7 +88,7 @@ Conduit.page.views.graph = (() => {
     const d = self
       ? `M${from.x} ${from.y} c 60 40 60 -${nodes[edge.from].height + 40} 0 -${nodes[edge.from].height}`
       : `M${from.x} ${from.y} C${from.x} ${from.y + bend} ${to.x} ${to.y - bend} ${to.x} ${to.y}`;
-    const line = shape("path", { d, fill: "none", stroke: "#777", "stroke-width": 1 + 4 * Math.abs(edge.share), "stroke-dasharray": edge.residual ? "4 3" : "", "marker-end": "url(#arrow)" });
+    const line = shape("path", { d, fill: "none", stroke: "#666", "stroke-width": 1 + 4 * Math.abs(edge.share), "stroke-dasharray": edge.residual ? "4 3" : "", "marker-end": "url(#arrow)" });
     const text = shape("text", { x: (from.x + to.x) / 2 + 4, y: (from.y + to.y) / 2, "font-size": 10, fill: "#444", "font-family": "sans-serif" });
     text.textContent = edge.text;
     return [line, text];
@@ -133,7 +133,7 @@ Conduit.page.views.graph = (() => {
     frame.addEventListener("click", (event) => { if (!moved) choose(event.target.closest("g.node")); });
     frame.addEventListener("contextmenu", (event) => {
       const node = event.target.closest("g.node");
-      if (node?.dataset.name) Conduit.page.openContext(event, node.dataset.name);
+      if (node?.dataset.name) Conduit.page.openContext(event, node.dataset.name, [], node);
     });
     frame.addEventListener("keydown", (event) => {
       if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(event.target.closest("g.node")); }
@@ -144,10 +144,23 @@ Conduit.page.views.graph = (() => {
 
   function choose(node) {
     if (!node?.dataset.name) return;
-    const on = !selected.has(node.dataset.name);
-    node.classList.toggle("picked", on);
-    node.setAttribute("aria-pressed", on);
-    pick(node.dataset.name, on);
+    pick(node.dataset.name, !selected.has(node.dataset.name));
+    mark();
+  }
+
+  function mark() {
+    for (const node of frame.querySelectorAll("g.node[data-name]")) {
+      node.classList.toggle("picked", selected.has(node.dataset.name));
+      node.setAttribute("aria-pressed", selected.has(node.dataset.name));
+    }
+  }
+
+  // Labels that have one value would hang the same box on every function; the reader can ask for them.
+  function constant(labels) {
+    const { address, state, data } = Conduit.page;
+    if (data.file || (!labels?.length && state.get("tags") !== "t")) return "";
+    const shown = state.get("tags") === "t";
+    return make("span", {}, shown ? "" : `Left out, since all samples have it: ${labels.join(", ")}. `, make("a", { href: address("graph", { tags: shown ? null : "t" }) }, shown ? "Leave out labels with one value" : "Show it"));
   }
 
   function draw(main, content) {
@@ -157,7 +170,9 @@ Conduit.page.views.graph = (() => {
     drawing.removeAttribute("width"); drawing.removeAttribute("height");
     drawing.setAttribute("role", "group"); drawing.setAttribute("aria-label", "Call graph");
     frame = make("div", { className: "graph" }, drawing);
-    main.append(make("p", { className: "explain" }, content.note, " An arrow leads from a function to what it called; a bigger box did more itself. Drag to move, scroll to zoom, click to select."), frame);
+    main.append(make("p", { className: "explain" }, content.note, " An arrow leads from a function to what it called; a bigger box did more itself. Drag to move, scroll to zoom, click to select.", constant(content.constantLabels)), frame);
+    Conduit.page.restore(Object.values(names));
+    mark();
     box = firstLook(drawing.viewBox.baseVal);
     look();
     listen();

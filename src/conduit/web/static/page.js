@@ -5,7 +5,7 @@
 globalThis.Conduit ??= {};
 
 Conduit.page = (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
+  const data = JSON.parse(document.getElementById("data").textContent); // replaced in place by `load`
   const state = new URLSearchParams(data.file ? location.hash.split("?")[1] || "" : location.search);
   const selected = new Set();
   const views = {};
@@ -31,6 +31,7 @@ Conduit.page = (() => {
 
   function address(view, changes = {}) {
     const next = new URLSearchParams(state);
+    next.delete("first"); // the page of a long list belongs to that list
     for (const [name, value] of Object.entries(changes)) {
       if (value === null || value === "") next.delete(name);
       else next.set(name, value);
@@ -39,12 +40,59 @@ Conduit.page = (() => {
     return (data.file ? "#" : "./") + view + (query ? `?${query}` : "");
   }
 
-  function go(view, changes) { location.href = address(view, changes); }
+  function go(view, changes = {}) {
+    if (data.file) location.href = address(view, changes);
+    else load(address(view, changes));
+  }
+
+  // Parameters that only the drawing depends on; the server is asked again where one of the others changes.
+  const DRAWING = new Set(["p", "z", "order", "mine", "fade", "colour", "by", "sel", "frames", "table", "lines"]);
+
+  function question(url) {
+    const found = new URL(url, location.href);
+    const asked = [...found.searchParams].filter(([name]) => !DRAWING.has(name)).sort();
+    return `${found.pathname}?${new URLSearchParams(asked)}`;
+  }
+
+  // Shows another view or other numbers without leaving the page. Where the server refuses (an invalid filter, nothing
+  // left), its message stands beside the search box and the picture stays.
+  let loads = 0;
+
+  async function load(url, { enters = true } = {}) {
+    const number = ++loads, before = location.pathname;
+    document.body.setAttribute("aria-busy", "true");
+    let next;
+    try {
+      const response = await fetch(url, { headers: { Accept: "application/json" } });
+      if (!response.ok) { refused((await response.text()).trim()); return false; }
+      next = await response.json();
+    } catch (error) {
+      refused(`The server does not answer: ${error.message}`);
+      return false;
+    } finally { document.body.removeAttribute("aria-busy"); }
+    if (number !== loads) return false; // something else was asked for since
+    for (const name of Object.keys(data)) delete data[name];
+    Object.assign(data, next);
+    if (enters) history.pushState(null, "", url);
+    readState();
+    show();
+    if (location.pathname !== before) scrollTo(0, 0);
+    if (document.activeElement === document.body) $("view").focus({ preventScroll: true });
+    return true;
+  }
+
+  function refused(text) { $("refused").textContent = text; }
+
+  function readState() {
+    const query = data.file ? location.hash.split("?")[1] || "" : location.search;
+    for (const name of [...state.keys()]) state.delete(name);
+    for (const [name, value] of new URLSearchParams(query)) state.set(name, value);
+  }
 
   // Changes the address without asking the server: for what only this page's drawing depends on (pivot, zoom, sort, picked
   // rows). `quietly` makes no entry in the history, for steps too small to go back to.
   function note(changes, quietly = false) {
-    const target = address(current(), changes);
+    const target = address(current(), { first: state.get("first"), ...changes });
     for (const [name, value] of Object.entries(changes)) value ? state.set(name, value) : state.delete(name);
     if (quietly) history.replaceState(null, "", target); else history.pushState(null, "", target);
   }
@@ -108,6 +156,7 @@ Conduit.page = (() => {
   // ── menus ──
 
   function fillSample(items) {
+    items.replaceChildren();
     for (const [index, type] of data.types.entries()) {
       const link = make("a", { href: address(current(), { si: type }) }, type);
       if (index === data.type) link.setAttribute("aria-current", "true"), link.prepend("✓ ");
@@ -119,6 +168,7 @@ Conduit.page = (() => {
   const switches = [["norm", "normalize to the base"], ["rel", "percentages relative to the focus"], ["calltree", "call tree in the graph"], ["dropneg", "drop negative values"], ["mean", "mean values"], ["noinlines", "no inlined frames"]];
 
   function fillShow(items) {
+    items.replaceChildren();
     if (!data.file) {
       items.append(make("h2", {}, "Group by"));
       for (const [value, label] of granularities) {
@@ -168,7 +218,7 @@ Conduit.page = (() => {
     const response = await fetch(`./${action}`, {
       method: "POST", body: query, headers: { "X-Conduit-Token": data.token },
     });
-    if (response.ok) location.reload();
+    if (response.ok) await load(location.href, { enters: false });
     else complain(await response.text());
   }
 
@@ -207,20 +257,31 @@ Conduit.page = (() => {
 
   function pick(name, on) {
     on ? selected.add(name) : selected.delete(name);
+    note({ sel: exactly(selected) || null }, true);
+    fillRefine($("menu-refine").querySelector(".items"));
+  }
+
+  // The names that the address says are picked, of those that a view shows.
+  function restore(names) {
+    selected.clear();
+    let regexp = null;
+    try { regexp = state.get("sel") ? new RegExp(state.get("sel")) : null; } catch { /* someone changed the address: nothing is picked */ }
+    if (regexp) for (const name of names) if (regexp.test(name)) selected.add(name);
     fillRefine($("menu-refine").querySelector(".items"));
   }
 
   // ── the menu of one box, row or node ──
 
-  function openContext(event, name, more = []) {
+  // `origin` takes the focus back where nothing had it before.
+  function openContext(event, name, more = [], origin = $("view")) {
     event.preventDefault();
     const menu = $("context");
-    opener = document.activeElement;
+    opener = document.activeElement === document.body ? origin : document.activeElement;
     const entries = [...more];
     if (!data.file || data.source) entries.push(["Show source code", () => go("source", { f: exactly([name]) })]);
     if (!data.file) {
       entries.push(["Show source in new tab", () => open(address("source", { f: exactly([name]) }), "_blank", "noopener")]);
-      entries.push(["Peek at callers and callees", () => go("peek", { f: exactly([name]) })]);
+      entries.push(["Peek at callers and callees", () => go("peek", { f: `${exactly([name]).slice(0, -1)}( |$)`, first: null })]);
       for (const [label, parameter, add] of refinements) if (label !== "Show") entries.push([label, () => refine(parameter, add, name)]);
     }
     entries.push(["Copy name", () => navigator.clipboard?.writeText(name)]);
@@ -261,6 +322,8 @@ Conduit.page = (() => {
   }
 
   function drawFrame() {
+    document.title = data.title;
+    document.querySelector(".about h1").textContent = data.title;
     $("legend").textContent = data.legend.join("\n");
     $("errors").replaceChildren(...data.errors.map((text) => make("div", {}, text)));
     for (const link of document.querySelectorAll("[data-view]")) {
@@ -290,9 +353,17 @@ Conduit.page = (() => {
     main.replaceChildren();
     const view = views[current()];
     const content = data.views[current()];
-    if (!content) main.append(empty("This view is not in the file.", "conduit pprof -http=:8080 FILE shows all of them."));
+    if (data.failed) main.append(failure());
+    else if (!content) main.append(empty("This view is not in the file.", "conduit pprof -http=:8080 FILE shows all of them."));
     else view.draw(main, content);
     if ($("search").value) search();
+  }
+
+  // An address that the server refuses, opened as a page of its own.
+  function failure() {
+    const shown = empty(data.failed, "");
+    shown.lastElementChild.append(make("a", { href: `./${current()}` }, "Reset the filters"));
+    return shown;
   }
 
   // What a page says when there is nothing to draw, and what to do about it.
@@ -300,8 +371,17 @@ Conduit.page = (() => {
     return make("div", { className: "empty" }, make("p", {}, make("strong", {}, message)), make("p", {}, remedy));
   }
 
+  // Links to other numbers and views are followed in place, unless another tab is asked for.
+  function follow(event) {
+    const link = event.target.closest("a[href^='./']");
+    if (!link || link.hasAttribute("download") || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || data.file) return;
+    event.preventDefault();
+    load(link.href);
+  }
+
   function listen() {
     let timer = 0;
+    document.addEventListener("click", follow);
     $("search").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, 300); });
     document.querySelector(".search").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -327,12 +407,21 @@ Conduit.page = (() => {
       }
     });
     addEventListener("popstate", () => {
-      const query = data.file ? location.hash.split("?")[1] || "" : location.search;
-      for (const name of [...state.keys()]) state.delete(name);
-      for (const [name, value] of new URLSearchParams(query)) state.set(name, value);
-      drawFrame();
-      drawView();
+      if (!data.file && question(location.href) !== asked) load(location.href, { enters: false });
+      else { readState(); show(); }
     });
+  }
+
+  let asked = ""; // what the data on show were asked with
+
+  function show() {
+    asked = question(location.href);
+    document.documentElement.dataset.view = current();
+    refused("");
+    for (const menu of document.querySelectorAll(".menu[open]")) menu.open = false;
+    fillMenus();
+    drawFrame();
+    drawView();
   }
 
   function start() {
@@ -340,13 +429,10 @@ Conduit.page = (() => {
       const theme = localStorage.getItem("conduit-theme");
       if (theme && theme !== "system") document.documentElement.dataset.theme = theme;
     } catch { /* storage may be off: the system's colours it is */ }
-    document.documentElement.dataset.view = current();
     listen();
-    fillMenus();
-    drawFrame();
-    drawView();
-    if (data.file) addEventListener("hashchange", () => { drawFrame(); drawView(); });
+    show();
+    if (data.file) addEventListener("hashchange", () => { readState(); show(); });
   }
 
-  return { data, state, selected, views, make, go, note, address, pick, matched, complain, openContext, exactly, empty, start };
+  return { data, state, selected, views, make, go, note, address, pick, restore, matched, complain, openContext, exactly, empty, start };
 })();

@@ -1,51 +1,82 @@
-// Peek (callers and callees as text) and Source (lines with their costs).
+// Peek (callers and callees as text) and Source (lines with their costs), some functions at a time.
 "use strict";
 
+// Links to the functions before and after those on show; null where all are.
+Conduit.page.pager = (view, { first, page, total, noun }) => {
+  const { make, address } = Conduit.page;
+  if (total <= page && !first) return null;
+  const last = Math.min(total, first + page);
+  const link = (text, to) => make("a", { href: address(view, { first: to ? String(to) : null }) }, text);
+  return make("nav", { className: "pager", "aria-label": "Pages" },
+    first > 0 ? link("← heavier", Math.max(0, first - page)) : null,
+    make("span", {}, `${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of ${total.toLocaleString("en")} ${noun}, heaviest first`),
+    last < total ? link("lighter →", last) : null);
+};
+
 Conduit.page.views.peek = (() => {
-  const { make } = Conduit.page;
+  const { make, address, data, pager } = Conduit.page;
   let lines;
 
   function draw(main, content) {
-    lines = content.text.split("\n");
+    lines = content.lines;
+    const pages = () => pager("peek", { first: content.first, page: content.page, total: content.functions, noun: "lines with samples" });
     main.append(
-      make("p", { className: "explain" }, "Each function with its callers above and its callees below. Search and press Enter to narrow the list. ", content.note || ""),
-      make("pre", { className: "text", tabIndex: 0, "aria-label": "Callers and callees" }));
+      make("p", { className: "explain" }, "Each line of code that has samples, its callers above and its callees below. A name leads to its function."),
+      pages() || "",
+      make("pre", { className: "text", tabIndex: 0, "aria-label": "Callers and callees" }), pages() || "");
     fill(null);
   }
 
   function fill(pattern) {
-    document.querySelector("pre.text").replaceChildren(...lines.flatMap((line) => [
-      pattern && pattern.test(line) ? make("span", { className: "hit" }, line) : line, "\n"]));
+    document.querySelector("pre.text")?.replaceChildren(...lines.flatMap(([line, expression]) => {
+      const bar = line.indexOf("|") + 1, hit = pattern && pattern.test(line) ? "hit" : "";
+      if (!expression || data.file) return [make("span", { className: hit }, line), "\n"];
+      const start = bar + line.slice(bar).search(/\S/);
+      return [make("span", { className: hit }, line.slice(0, start), make("a", { href: address("peek", { f: expression, first: null }) }, line.slice(start))), "\n"];
+    }));
   }
 
   return { draw, search: fill };
 })();
 
 Conduit.page.views.source = (() => {
-  const { make, data } = Conduit.page;
+  const { make, data, address, exactly, pager } = Conduit.page;
 
-  function heat(share) { return Math.min(55, Math.round(Math.sqrt(share) * 70)); }
+  function heat(share) { return Math.min(40, Math.round(Math.sqrt(share) * 50)); }
 
-  function listing(one) {
+  function table(one) {
     const body = make("tbody", {}, ...one.lines.map((line) => {
       const row = make("tr", {},
         make("td", {}, line.flat), make("td", {}, line.cum), make("td", { className: "number" }, String(line.number)), make("td", {}, line.text));
       if (line.share) { row.className = "hot"; row.style.setProperty("--heat", heat(line.share)); }
       return row;
     }));
+    return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Source of ${one.name}` }, make("table", { className: "listing" }, body));
+  }
+
+  function listing(one) {
+    const name = data.file ? one.name : make("a", { href: address("peek", { f: `${exactly([one.name]).slice(0, -1)}( |$)`, first: null }), title: "callers and callees" }, one.name);
     return make("section", { className: "function" },
-      make("h2", {}, one.name), make("p", {}, `${one.file} — flat ${one.flat}, cum ${one.cum} (${one.percent} of total)`),
-      one.error ? make("p", {}, one.error) : make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Source of ${one.name}` }, make("table", { className: "listing" }, body)));
+      make("h2", {}, name), make("p", {}, `${one.file} — flat ${one.flat}, cum ${one.cum} (${one.percent} of total)`), table(one));
+  }
+
+  // Said once for all functions whose file is not here.
+  function missing({ count, named, reason }) {
+    const names = named.map((one) => `${one.name} (${one.file}, ${one.percent})`).join(", ");
+    const some = count > named.length ? ` and ${(count - named.length).toLocaleString("en")} more` : "";
+    return make("p", { className: "missing" }, make("strong", {}, `${count === 1 ? "1 function names a file" : `${count.toLocaleString("en")} functions name files`} that cannot be read here: `), `${names}${some}. First reason: ${reason}. Start conduit pprof with -source_path=FOLDER to say where the files are.`);
   }
 
   function draw(main, content) {
-    if (!content.functions.length) {
+    if (!content.functions.length && !content.missing) {
       main.append(Conduit.page.empty("No source to show.", data.file ? "The profile names no file that could be read." : "Pick a function in another view and choose Show source code, or search for one and press Enter."));
       return;
     }
-    main.append(make("p", { className: "explain" }, "Flat is the line itself, cum includes what it called. ", content.note || ""));
-    main.append(...content.functions.map(listing));
+    const pages = () => pager("source", { first: content.first, page: content.page, total: content.count, noun: "functions" }) || "";
+    main.append(make("p", { className: "explain" }, "Flat is the line itself, cum includes what it called."), pages());
+    if (content.missing) main.append(missing(content.missing));
+    main.append(...content.functions.map(listing), content.functions.length > 3 ? pages() : "");
   }
 
-  return { draw };
+  return { draw, table };
 })();

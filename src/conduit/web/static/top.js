@@ -1,8 +1,8 @@
-// The table of functions: click a heading to sort, a row to select it.
+// The table of functions: click a heading to sort, a row to select it. Order and picked rows are in the address.
 "use strict";
 
 Conduit.page.views.top = (() => {
-  const { make, pick, selected } = Conduit.page;
+  const { make, note, pick, state, selected } = Conduit.page;
   const { percent } = Conduit.units;
   let rows, total, key, falling, body, pattern, headings;
 
@@ -15,10 +15,15 @@ Conduit.page.views.top = (() => {
     ["name", "Name", ""],
   ];
 
-  function sortBy(column, again) {
+  function choose(column) {
     const wanted = column.replace("%", "").replace("sum", "flat");
-    falling = again && key === wanted ? !falling : wanted !== "name";
+    falling = key === wanted ? !falling : wanted !== "name";
     key = wanted;
+    note({ by: key === "flat" && falling ? null : key + (falling === (key === "name") ? ",turned" : "") }, true);
+    sort();
+  }
+
+  function sort() {
     rows.sort((a, b) => (key === "name" ? a.name.localeCompare(b.name) : Math.abs(a[key]) - Math.abs(b[key]) || b.name.localeCompare(a.name)));
     if (falling) rows.reverse();
     for (const [name, heading] of headings) {
@@ -34,20 +39,19 @@ Conduit.page.views.top = (() => {
       const line = make("tr", { className: pattern && pattern.test(row.name) ? "hit" : "", tabIndex: 0 },
         ...cells.map((text, n) => make("td", { className: n === 2 ? "optional" : "" }, text)),
         make("td", {}, row.name, row.inline ? make("small", {}, ` ${row.inline}`) : null));
-      line.classList.toggle("picked", selected.has(row.name));
-      const choose = () => {
-        const on = !selected.has(row.name);
-        line.classList.toggle("picked", on);
-        line.setAttribute("aria-selected", on);
-        pick(row.name, on);
+      const mark = () => {
+        line.classList.toggle("picked", selected.has(row.name));
+        line.setAttribute("aria-selected", selected.has(row.name));
       };
-      line.addEventListener("click", choose);
+      const toggle = () => { pick(row.name, !selected.has(row.name)); mark(); };
+      mark();
+      line.addEventListener("click", toggle);
       line.addEventListener("keydown", (event) => {
-        if (event.key === " " || event.key === "Enter") { event.preventDefault(); choose(); }
+        if (event.key === " " || event.key === "Enter") { event.preventDefault(); toggle(); }
         else if (event.key === "ArrowDown") line.nextElementSibling?.focus();
         else if (event.key === "ArrowUp") line.previousElementSibling?.focus();
       });
-      line.addEventListener("contextmenu", (event) => Conduit.page.openContext(event, row.name));
+      line.addEventListener("contextmenu", (event) => Conduit.page.openContext(event, row.name, [], line));
       return line;
     }));
   }
@@ -57,7 +61,7 @@ Conduit.page.views.top = (() => {
     if (!rows.length) { main.append(Conduit.page.empty("No function is left to list.", Conduit.page.data.remedy)); return; }
     headings = new Map();
     const head = make("tr", {}, ...columns.map(([name, text, title], n) => {
-      const cell = make("th", { scope: "col", className: n === 2 ? "optional" : "" }, make("button", { type: "button", title, onclick: () => sortBy(name, true) }, text));
+      const cell = make("th", { scope: "col", className: n === 2 ? "optional" : "" }, make("button", { type: "button", title, onclick: () => choose(name) }, text));
       headings.set(name, cell);
       return cell;
     }));
@@ -65,12 +69,16 @@ Conduit.page.views.top = (() => {
     main.append(
       make("p", { className: "explain" }, content.note, " Flat is the function itself, cum includes what it called. Select rows, then Refine."),
       make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Functions" }, make("table", { className: "top" }, make("thead", {}, head), body)));
-    key = "flat"; falling = true;
-    sortBy(Conduit.page.state.get("sort") === "cum" ? "cum" : "flat", false);
+    Conduit.page.restore(rows.map((row) => row.name));
+    const [wanted, turned] = (state.get("by") || (state.get("sort") === "cum" ? "cum" : "flat")).split(",");
+    key = ["flat", "cum", "name"].includes(wanted) ? wanted : "flat";
+    falling = (key === "name") === Boolean(turned);
+    sort();
   }
 
   function search(regexp) {
     pattern = regexp;
+    if (!rows.length) return;
     fill();
     if (!regexp) { Conduit.page.matched(""); return; }
     const found = rows.filter((row) => regexp.test(row.name));

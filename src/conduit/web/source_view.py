@@ -1,0 +1,89 @@
+"""Source lines with their costs for the page: the heaviest functions, some at a time.
+
+Which functions stand on a page is decided by sums alone; source files are read only for those. Functions whose file
+is not on this machine are counted and named once, not each with its own error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conduit.profile.measurement import percentage
+from conduit.report.errors import NoMatchError
+from conduit.report.formats.listing import compute_listings
+from conduit.report.trimming import whole_graph
+
+if TYPE_CHECKING:
+    from conduit.report.formats.listing import Listing
+    from conduit.report.report import Report
+
+PAGE = 20  # functions
+_NAMED = 8  # of those without a file, how many are named
+
+
+def source_document(report: Report, functions: Report, first: int) -> dict[str, Any]:
+    """The listings of the functions from number `first` on, heaviest first.
+
+    `functions` is the same profile summed by function. Raises `NoMatchError` where the report's expression matches no
+    function of the profile.
+    """
+    assert report.matches is not None
+    cums: dict[str, int] = {}
+    for node in whole_graph(functions):
+        if report.matches(node.frame.name):
+            cums[node.frame.name] = max(cums.get(node.frame.name, 0), abs(node.cum_value))
+    if not cums and not any(report.matches(function.name) for function in report.profile.functions):
+        raise NoMatchError(f"no matches found for regexp: {report.argument}")
+    names = sorted(cums, key=lambda name: (-cums[name], name))
+    listings = _listings(report, frozenset(names[first : first + PAGE]))
+    found = [listing for listing in listings if not listing.error]
+    return {
+        "functions": [_document(report, listing) for listing in found],
+        "missing": _missing(report, [listing for listing in listings if listing.error]),
+        "count": len(names),
+        "first": first,
+        "page": PAGE,
+    }
+
+
+def _listings(report: Report, names: frozenset[str]) -> list[Listing]:
+    report.matches = names.__contains__
+    try:
+        return sorted(compute_listings(report), key=lambda listing: -abs(listing.cum))
+    except NoMatchError:
+        return []  # they are in the profile, but have no value of this sample type
+
+
+def _missing(report: Report, listings: list[Listing]) -> dict[str, Any] | None:
+    if not listings:
+        return None
+    named = [
+        {
+            "name": listing.function,
+            "file": listing.file or "no file",
+            "percent": percentage(listing.cum, report.total).strip(),
+        }
+        for listing in listings[:_NAMED]
+    ]
+    return {"count": len(listings), "named": named, "reason": listings[0].error}
+
+
+def _document(report: Report, listing: Listing) -> dict[str, Any]:
+    whole = abs(report.total) or 1
+    return {
+        "name": listing.function,
+        "file": listing.file or "no file",
+        "flat": report.amount(listing.flat),
+        "cum": report.amount(listing.cum),
+        "percent": percentage(listing.cum, report.total).strip(),
+        "lines": [
+            {
+                "number": line.number,
+                "text": line.text,
+                "flat": report.amount_or_dot(line.flat),
+                "cum": report.amount_or_dot(line.cum),
+                "share": abs(line.cum) / whole,
+            }
+            for line in listing.lines
+        ],
+    }
