@@ -255,6 +255,7 @@ def load_rows(large: bool) -> list[Row]:
                 "names": lambda data=data: Registry.from_json(data),
                 "five": lambda data=data: five_indexes(Registry.from_json(data)),
                 "all": lambda data=data: all_indexes(Registry.from_json(data)),
+                "warm": lambda data=data: Registry.from_json(data).warm(),
             },
             rounds,
             calls=5 if label.endswith(" 50") else 1,  # so that each finds its own data in the caches
@@ -271,6 +272,8 @@ def load_rows(large: bool) -> list[Row]:
             rows.append(
                 Row(f"load {label}: decode {figure}", unit, target, alarm, times[step] / times["orjson"])
             )
+        warm = (times["warm"] - times["names"]) / times["names"]
+        rows.append(Row(f"warm() with warnings, {label}", "times the load", 2, 2.5, warm))
         if label in ("plain 5,000", "plain 50,000"):
             each = times["names"] / len(Registry.from_json(data).resources())
             rows.append(Row(f"load {label}: a resource", "µs", 20, 40, each * 1e6))

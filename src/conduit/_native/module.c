@@ -8,6 +8,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     allocation_methods,
     cpu_methods,
     heap_methods,
+    json_key_methods,
     layout_methods,
     symbol_methods,
     task_methods,

@@ -32,6 +32,7 @@ extern PyMethodDef task_methods[];
 extern PyMethodDef task_list_methods[];
 extern PyMethodDef column_methods[];
 extern PyMethodDef column_sum_methods[];
+extern PyMethodDef json_key_methods[];
 extern PyMethodDef record_methods[];
 extern PyMethodDef self_check_methods[];
 extern PyMethodDef wait_methods[];

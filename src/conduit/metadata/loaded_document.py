@@ -394,7 +394,9 @@ class LoadedDocument(Tables):
                 if self._warnings is None:
                     from conduit.metadata.warnings import warnings_about
 
-                    self._warnings = warnings_about(self.schema, self.by_name, self._document_bytes)
+                    self._warnings = warnings_about(
+                        self.schema, self.by_name, self._document_bytes, self.graph()
+                    )
                     self._document_bytes = None
         return self._warnings
 

@@ -10,20 +10,48 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from conduit._native import available as native_available
 from conduit.metadata.diagnosis import at, shallow
 from conduit.metadata.schema import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from conduit.metadata.schema import DependencyGraph, Metadata, Resource
+    from conduit.metadata.dependencies import Graph
+    from conduit.metadata.schema import DependencyEdge, DependencyGraph, Metadata, Resource
 
 
 _SPACED_KEY = re.compile(rb'"\s+:')
+
+
+def _has_distinct_keys(document_bytes: bytes) -> bool:
+    """Return True if no object has a key twice, without finding which one would; False if unknown.
+
+    Decoding drops repeated keys, so the text has more of `":` than the encoded values. The counts compare only where
+    both spell keys and quotes in the same way.
+    """
+    if b"\\u0022" in document_bytes or _SPACED_KEY.search(document_bytes):
+        return False
+    try:
+        again = msgspec.json.encode(msgspec.json.decode(document_bytes))
+    except (
+        msgspec.DecodeError,
+        RecursionError,
+    ):  # deeper than the decoder goes, or a number beyond its bounds
+        return False
+    return document_bytes.count(b'":') == again.count(b'":')
+
+
+if TYPE_CHECKING or not native_available():
+    has_distinct_keys = _has_distinct_keys
+else:
+    from conduit._native.registry import has_distinct_keys
 
 
 class DocumentWarning(Record, frozen=True):
@@ -37,11 +65,11 @@ class DocumentWarning(Record, frozen=True):
 
 
 def warnings_about(
-    metadata: Metadata, by_name: Mapping[str, Resource], document_bytes: bytes | None
+    metadata: Metadata, by_name: Mapping[str, Resource], document_bytes: bytes | None, graph: Graph
 ) -> tuple[DocumentWarning, ...]:
     """Return all warnings about a document, in the order listed above; `document_bytes` is its JSON text, if available."""
     warnings = [*_version(metadata), *_repeated_names(metadata), *_dangling_targets(metadata, by_name)]
-    warnings += [*_collisions(metadata, by_name), *_own_graph(metadata, by_name)]
+    warnings += [*_collisions(metadata, by_name), *_own_graph(metadata, graph)]
     if document_bytes is not None:
         warnings += _repeated_keys(document_bytes)
     return tuple(warnings)
@@ -80,10 +108,24 @@ def _dangling_targets(metadata: Metadata, by_name: Mapping[str, Resource]) -> It
 
 def _collisions(metadata: Metadata, by_name: Mapping[str, Resource]) -> Iterator[DocumentWarning]:
     """Yield a warning for each name that is one graph node for several kinds of thing."""
-    kinds: dict[str, str] = dict.fromkeys(by_name, "resource")
-    for resource in metadata.resources:
-        for relationship in resource.relationships:
-            kinds.setdefault(relationship.target_resource, "resource")
+    from conduit.metadata.dependencies import called_functions
+
+    resources = metadata.resources
+    kinds = dict.fromkeys(by_name, "resource")
+    kinds.update(
+        dict.fromkeys((r.target_resource for one in resources for r in one.relationships), "resource")
+    )
+    middleware = {
+        name for one in resources if one.middleware for names in one.middleware.values() for name in names
+    }
+    sources = [hook.source_code for one in resources for hook in one.hooks if hook.source_code]
+    functions = set(called_functions("\n".join(sources)))
+    if (
+        kinds.keys().isdisjoint(middleware)
+        and kinds.keys().isdisjoint(functions)
+        and middleware.isdisjoint(functions)
+    ):
+        return
     told: set[str] = set()
     for kind, path, name in _names_used(metadata):
         other = kinds.setdefault(name, kind)
@@ -98,8 +140,8 @@ def _names_used(metadata: Metadata) -> Iterator[tuple[str, str, str]]:
     from conduit.metadata.dependencies import called_functions
 
     for i, resource in enumerate(metadata.resources):
-        for operation, chain in resource.middleware.items():
-            for name in chain:
+        for operation, names in resource.middleware.items():
+            for name in names:
                 yield "middleware", at(f"resources[{i}].middleware", operation), name
     for i, resource in enumerate(metadata.resources):
         for j, hook in enumerate(resource.hooks):
@@ -107,35 +149,43 @@ def _names_used(metadata: Metadata) -> Iterator[tuple[str, str, str]]:
                 yield "function", f"resources[{i}].hooks[{j}].source_code", name
 
 
-def _own_graph(metadata: Metadata, by_name: Mapping[str, Resource]) -> Iterator[DocumentWarning]:
+def _own_graph(metadata: Metadata, graph: Graph) -> Iterator[DocumentWarning]:
     """Compare the document's own graph, if any, with the one built from its resources; node ids are not compared."""
     if not metadata.dependencies.edges:
         return
-    from conduit.metadata.dependencies import Graph
-
-    built = Counter(_edges_by_name(Graph(metadata.resources, by_name).whole()))
-    written = Counter(_edges_by_name(metadata.dependencies))
-    missing, extra = built - written, written - built
+    surplus: dict[DependencyEdge, int] = Counter(
+        chain.from_iterable(vertex.outgoing or () for vertex in graph.complete())
+    )
+    for edge in _edges_by_name(metadata.dependencies):
+        surplus[edge] = surplus.get(edge, 0) - 1
+    extra = {edge: -count for edge, count in surplus.items() if count < 0}
+    missing = {edge: count for edge, count in surplus.items() if count > 0}
     for edges, verb in ((extra, "has"), (missing, "lacks")):
         if edges:
-            source, target, relationship, _ = min(edges)
+            example = min(edges, key=attrgetter("from_", "to", "relationship"))
             yield DocumentWarning(
                 "dependencies.edges",
-                f"{verb} {sum(edges.values())} of the edges other than the resources say, such as {source} → {target}"
-                f" ({relationship}); answers follow the resources",
+                f"{verb} {sum(edges.values())} of the edges other than the resources say, such as {example.from_} →"
+                f" {example.to} ({example.relationship}); answers follow the resources",
             )
 
 
-def _edges_by_name(graph: DependencyGraph) -> Iterator[tuple[str, str, str, int]]:
-    names = {key: node.name or key for key, node in graph.nodes.items()}
-    for edge in graph.edges:
-        source, target = names.get(edge.from_, edge.from_), names.get(edge.to, edge.to)
-        yield source, target, edge.relationship, edge.weight
+def _edges_by_name(graph: DependencyGraph) -> Iterable[DependencyEdge]:
+    """Return the edges between the names of the nodes instead of their ids."""
+    names = {key: node.name for key, node in graph.nodes.items() if node.name not in ("", key)}
+    if not names:
+        return graph.edges
+    from msgspec.structs import replace
+
+    return [
+        replace(edge, from_=names.get(edge.from_, edge.from_), to=names.get(edge.to, edge.to))
+        for edge in graph.edges
+    ]
 
 
 def _repeated_keys(document_bytes: bytes) -> list[DocumentWarning]:
     """Return a warning for each repeated key; the last value wins, as in Go for values that are not merged."""
-    if _has_no_repeated_key(document_bytes):
+    if has_distinct_keys(document_bytes):
         return []
     repeated: dict[int, tuple[dict[str, Any], list[str]]] = {}
 
@@ -154,24 +204,6 @@ def _repeated_keys(document_bytes: bytes) -> list[DocumentWarning]:
         for key in repeated.get(id(found), (found, []))[1]:
             warnings.append(DocumentWarning(at(path, key), "repeated key; the last value wins"))
     return warnings
-
-
-def _has_no_repeated_key(document_bytes: bytes) -> bool:
-    """Return True if no key can be repeated, in a fraction of the time that finding one takes; False if unknown.
-
-    Decoding drops repeated keys, so the text has more of `":` than the encoded values. The counts compare only where
-    both spell keys and quotes in the same way.
-    """
-    if b"\\u0022" in document_bytes or _SPACED_KEY.search(document_bytes):
-        return False
-    try:
-        again = msgspec.json.encode(msgspec.json.decode(document_bytes))
-    except (
-        msgspec.DecodeError,
-        RecursionError,
-    ):  # deeper than the decoder goes, or a number beyond its bounds
-        return False
-    return document_bytes.count(b'":') == again.count(b'":')
 
 
 def _objects(value: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
