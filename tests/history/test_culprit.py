@@ -18,16 +18,16 @@ COMMITS = [f"c{number}" for number in range(65)]
 
 def machine(
     planted: int, delta: float, noise: float, seed: int, broken: Sequence[int] = ()
-) -> Callable[[str], list[float]]:
-    """Ten pairs of a commit against the first one: from the planted commit on, everything costs `delta` more."""
+) -> Callable[[str, int], list[float]]:
+    """Pairs of a commit against the first one: from the planted commit on, everything costs `delta` more."""
     rng = random.Random(seed)
 
-    def measure(commit: str) -> list[float]:
+    def measure(commit: str, count: int) -> list[float]:
         at = int(commit[1:])
         if at in broken:
             raise CannotMeasureError(f"{commit} does not build")
         cost = math.log1p(delta) if at >= planted else 0.0
-        return [cost + rng.gauss(0, noise) for _ in range(10)]
+        return [cost + rng.gauss(0, noise) for _ in range(count)]
 
     return measure
 
@@ -52,7 +52,7 @@ def test_the_change_and_every_measured_commit_are_reported() -> None:
 
 
 def test_ends_that_do_not_differ_have_no_culprit() -> None:
-    with pytest.raises(NothingToFindError, match="in 60 pairs"):
+    with pytest.raises(NothingToFindError, match=r"in \d{2,3} pairs"):
         find_culprit(COMMITS, machine(99, 0.5, 0.01, 1))
 
 
@@ -71,10 +71,10 @@ def test_a_bad_end_that_cannot_be_measured_ends_the_search() -> None:
 
 
 def test_two_neighbours_need_one_measurement() -> None:
-    found = find_culprit(["a0", "a1"], lambda commit: [0.1 + number / 1000 for number in range(12)])
+    found = find_culprit(["a0", "a1"], lambda commit, count: [0.1 + number / 1000 for number in range(count)])
     assert (found.suspects, len(found.probes)) == (("a1",), 1)
 
 
 def test_a_range_of_one_commit_is_no_range() -> None:
     with pytest.raises(ValueError, match="got 1"):
-        find_culprit(["a0"], lambda commit: [])
+        find_culprit(["a0"], lambda commit, count: [])

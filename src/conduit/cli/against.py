@@ -70,7 +70,7 @@ def run_against_command(parsed: Parsed) -> int:
     gates = gates_of_project()
     here = Path.cwd()
     progress = Progress(verbose=parsed["v"])
-    with _ended_by_signals(), _other_side(parsed, here) as (root, other):
+    with ended_by_signals(), _other_side(parsed, here) as (root, other):
         plan = _plan(parsed, root, here)
         with _with_benchmarks(parsed, root, other, plan) as (other_side, notes):
             result = run_against(other_side, current_checkout(root), plan, progress.show)
@@ -96,7 +96,7 @@ def run_against_command(parsed: Parsed) -> int:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """Let SIGTERM end the run as Ctrl-C does, so that processes end and temporary files are removed."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -235,7 +235,7 @@ def run_self_test(parsed: Parsed) -> int:
     progress = Progress(verbose=parsed["v"])
     rows: list[AgainstRow] = []
     rounds = 0
-    with _ended_by_signals():
+    with ended_by_signals():
         for _ in range(_ROUNDS):
             result = run_against(checkout, checkout, each, progress.show)
             rounds += 1

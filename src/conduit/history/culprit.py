@@ -3,8 +3,9 @@
 Each candidate is measured in pairs against the good end, because two measurements side by side share what the machine
 does. The question of each step is on which side of half the whole change the candidate lies; pairs are added until
 Wilcoxon's signed-rank test on their distances from that half answers it. The error that is allowed for the whole search
-is divided among its steps, and within a step among the looks at the data, so that looking early costs no more error
-(Bonferroni). Where several commits share in the change, the one that crosses the half is found.
+is divided among its steps; within a step most of it is for the first test, which has as few pairs as could ever reach
+it, and the rest is divided among the later ones (Bonferroni), each after half as many pairs again. Where several
+commits share in the change, the one that crosses the half is found.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Verdict = Literal["good", "bad", "undecided", "broken"]
-    Measure = Callable[[str], Sequence[float]]
+    Measure = Callable[[str, int], Sequence[float]]
+    Notify = Callable[["Probe"], None]
 
 ERROR = 0.02
 """The probability that the wrong commit is named, if the pairs are independent."""
 
-MAX_LOOKS = 6
-"""How often pairs are added to a candidate before it is given up as undecided."""
+MAX_LOOKS = 7
+"""How often a candidate's pairs are tested before it is given up as undecided."""
+
+_FIRST_SHARE = 0.75
+_GROWTH = 1.5
 
 
 class NothingToFindError(ConduitError):
@@ -38,7 +43,7 @@ class CannotMeasureError(ConduitError):
 
 
 class Probe(NamedTuple):
-    """What was measured of one commit: `delta` is its cost by the good end's, less one; NaN where it cannot be measured."""
+    """The measurement of one commit: `delta` is its cost by the good end's, less one; NaN where there is none."""
 
     commit: str
     verdict: Verdict
@@ -61,15 +66,22 @@ class Culprit(NamedTuple):
     probes: tuple[Probe, ...]
 
 
-def find_culprit(commits: Sequence[str], measure: Measure, *, error: float = ERROR) -> Culprit:
+def find_culprit(
+    commits: Sequence[str],
+    measure: Measure,
+    *,
+    error: float = ERROR,
+    notify: Notify = lambda probe: None,
+) -> Culprit:
     """Search a range of commits, the good end first, the bad end last.
 
-    `measure(commit)` measures more pairs and returns their logarithms of the commit's cost by the good end's; it raises
-    `CannotMeasureError`. Raises `ValueError` for fewer than two commits and `NothingToFindError`.
+    `measure(commit, count)` measures so many more pairs and returns their logarithms of the commit's cost by the good
+    end's; it raises `CannotMeasureError`. `notify` is told each decision. Raises `ValueError` for fewer than two commits
+    and `NothingToFindError`.
     """
     if len(commits) < 2:
         raise ValueError(f"expected a good and a bad commit, got {len(commits)}")
-    search = _Search(commits, measure, error)
+    search = _Search(commits, measure, error, notify)
     search.confirm()
     while search.step():
         pass
@@ -78,22 +90,39 @@ def find_culprit(commits: Sequence[str], measure: Measure, *, error: float = ERR
     return Culprit(commits[search.good], commits[search.bad], suspects, delta, tuple(search.probes))
 
 
+class Looks:
+    """When the pairs of one candidate are tested: `counts` are pairs to add, `alphas` the one-sided errors allowed."""
+
+    def __init__(self, error: float) -> None:
+        first = error * _FIRST_SHARE
+        rest = error * (1 - _FIRST_SHARE) / (MAX_LOOKS - 1)
+        self.alphas: tuple[float, ...] = (first, *[rest] * (MAX_LOOKS - 1))
+        # k pairs on one side have the probability 2^-k.
+        total, counts = 0, []
+        for alpha in self.alphas:
+            more = max(math.ceil(-math.log2(alpha)), round(total * _GROWTH)) - total
+            counts.append(max(more, 1))
+            total += counts[-1]
+        self.counts: tuple[int, ...] = tuple(counts)
+
+
 class _Search:
-    def __init__(self, commits: Sequence[str], measure: Measure, error: float) -> None:
+    def __init__(self, commits: Sequence[str], measure: Measure, error: float, notify: Notify) -> None:
         self.commits = commits
         self.measure = measure
+        self.notify = notify
         self.good, self.bad = 0, len(commits) - 1
         steps = math.ceil(math.log2(max(len(commits) - 1, 1))) + 1
-        self.alpha = error / steps / MAX_LOOKS
+        self.looks = Looks(error / steps)
         self.change = 0.0  # the logarithm of the whole change
         self.passed: set[int] = set()  # commits that say nothing
         self.probes: list[Probe] = []
 
     def confirm(self) -> None:
         """Measure the bad end until it differs from the good one."""
-        probe, ratios = self._probe(self.bad, 0.0)
+        probe, ratios = self._probe(self.bad, 0.0, sides=2)
         if probe.verdict == "broken":
-            raise CannotMeasureError(probe.reason)
+            raise CannotMeasureError(f"{probe.commit[:10]}: {probe.reason}")
         if probe.verdict == "undecided":
             raise NothingToFindError(
                 f"no difference between the ends of the range can be told from noise: {probe.delta:+.2%} in "
@@ -108,7 +137,7 @@ class _Search:
             return False
         middle = (self.good + self.bad) / 2
         at = min(open_commits, key=lambda candidate: abs(candidate - middle))
-        probe, _ = self._probe(at, self.change / 2)
+        probe, _ = self._probe(at, self.change / 2, sides=1)
         if probe.verdict == "bad":
             self.bad = at
         elif probe.verdict == "good":
@@ -117,16 +146,17 @@ class _Search:
             self.passed.add(at)
         return True
 
-    def _probe(self, at: int, border: float) -> tuple[Probe, list[float]]:
+    def _probe(self, at: int, border: float, sides: int) -> tuple[Probe, list[float]]:
+        """Measure a commit. `sides`: in how many directions a wrong answer is possible."""
         commit = self.commits[at]
         ratios: list[float] = []
         verdict: Verdict = "undecided"
-        for _ in range(MAX_LOOKS):
+        for count, alpha in zip(self.looks.counts, self.looks.alphas, strict=True):
             try:
-                ratios += self.measure(commit)
+                ratios += self.measure(commit, count)
             except CannotMeasureError as error:
                 return self._noted(Probe(commit, "broken", math.nan, len(ratios), str(error))), ratios
-            if signed_rank_p([ratio - border for ratio in ratios]) <= self.alpha:
+            if signed_rank_p([ratio - border for ratio in ratios]) * sides / 2 <= alpha:
                 verdict = self._side(median(ratios) - border)
                 break
         delta = math.expm1(median(ratios)) if ratios else math.nan
@@ -137,4 +167,5 @@ class _Search:
 
     def _noted(self, probe: Probe) -> Probe:
         self.probes.append(probe)
+        self.notify(probe)
         return probe

@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from conduit.bench.against.worktree import CheckoutError, git, git_environment
+from conduit.bench.against.environments import CheckoutError
+from conduit.bench.against.worktree import git, git_environment
 from conduit.errors import ConduitError
 from conduit.files import write_file_whole
 

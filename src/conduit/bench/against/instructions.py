@@ -32,21 +32,33 @@ def count_instructions(
     file: BenchmarkFile, measurement: Measurement, *, short: bool = False
 ) -> float | MeasurementWarning:
     """Return the instructions per operation of a measured benchmark, or a warning that says why there are none."""
-    ns_per_op = max(measurement.elapsed_ns / measurement.n, 1.0)
-    counted = max(1, min(int(GOAL_NS / ns_per_op), MAX_ITERATIONS))
+    here = Checkout("another process", Path.cwd(), sys.executable, ())
+    ns_per_op = measurement.elapsed_ns / measurement.n
+    name = f"{file.package}:{measurement.name}"
+    return count_instructions_at(here, str(file.path), name, ns_per_op, short=short)
+
+
+def count_instructions_at(
+    checkout: Checkout, path: str, name: str, ns_per_op: float, *, short: bool = False
+) -> float | MeasurementWarning:
+    """Return the instructions per operation of a checkout's benchmark, or a warning that says why there are none.
+
+    `path` is its file, `name` its package and name as in `folder/bench_file:Name/sub`.
+    """
+    counted = max(1, min(int(GOAL_NS / max(ns_per_op, 1.0)), MAX_ITERATIONS))
     warm_up = min(WARM_UP, counted)
+    levels = name.partition(":")[2].split("/")
     setup = {
-        "paths": [str(file.path)],
-        "bench": "^" + "$/^".join(re.escape(level) for level in measurement.name.split("/")) + "$",
+        "paths": [path],
+        "bench": "^" + "$/^".join(re.escape(level) for level in levels) + "$",
         "skip": "",
         "gc": "off",
         "short": short,
         "threads": 1,
         "versions": False,
     }
-    name = f"{file.package}:{measurement.name}"
     try:
-        with _process(setup) as process:
+        with BenchmarkProcess(checkout, setup, _HASH_SEED) as process:
             process.receive()
             answers = [process.ask({"name": name, "instructions": n}) for n in (warm_up, warm_up + counted)]
         if all("instructions" in answer for answer in answers):
@@ -56,19 +68,14 @@ def count_instructions(
             return _unavailable(
                 f"perf events: {reason}; valgrind is not installed", "apt-get install valgrind"
             )
-        few, many = (_under_valgrind(setup, name, n) for n in (warm_up, warm_up + counted))
+        few, many = (_under_valgrind(checkout, setup, name, n) for n in (warm_up, warm_up + counted))
     except ProcessEndedError as error:
         return _unavailable(str(error).splitlines()[-1], "the benchmark has to run in a process of its own")
     return (many - few) / counted
 
 
-def _process(setup: dict[str, Any], wrapper: tuple[str, ...] = ()) -> BenchmarkProcess:
-    here = Checkout("another process", Path.cwd(), sys.executable, ())
-    return BenchmarkProcess(here, setup, _HASH_SEED, wrapper)
-
-
-def _under_valgrind(setup: dict[str, Any], name: str, n: int) -> int:
-    with _process(setup, _VALGRIND) as process:
+def _under_valgrind(checkout: Checkout, setup: dict[str, Any], name: str, n: int) -> int:
+    with BenchmarkProcess(checkout, setup, _HASH_SEED, _VALGRIND) as process:
         process.receive()
         answer = process.ask({"name": name, "n": n})
         if "failed" in answer:

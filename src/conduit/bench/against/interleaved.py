@@ -53,6 +53,7 @@ MAX_BATCHES = 20
 MIN_BATCHES = 3
 TURN_NS = 2 * MAX_BATCHES * BATCH_NS
 _LABELS = ("old", "new")
+_NEVER = 1 << 62
 
 RowState = Literal["different", "same", "unresolved", "one-sided"]
 
@@ -238,7 +239,7 @@ def run_against(
 
     Raises `ConduitError` if a side cannot be loaded.
     """
-    comparison = _Sampling(old, new, plan, progress)
+    comparison = Sampling(old, new, plan, progress)
     try:
         comparison.run()
     except KeyboardInterrupt:
@@ -246,8 +247,11 @@ def run_against(
     return comparison.result
 
 
-class _Sampling:
-    """The state of one comparison, over all its pairs of processes."""
+class Sampling:
+    """The state of one comparison, over all its pairs of processes.
+
+    `run` decides by itself how many pairs it takes; a caller that decides takes them with `add_pair`.
+    """
 
     def __init__(self, old: Checkout, new: Checkout, plan: Plan, progress: Callable[[str], None]) -> None:
         self.checkouts = (old, new)
@@ -264,6 +268,7 @@ class _Sampling:
         self.core: int | None = None
 
     def run(self) -> None:
+        """Take pairs until everything is decided or the budget is used up."""
         deadline = time.monotonic_ns() + self.plan.budget_ns
         while self.pairs == 0 or (self.open and time.monotonic_ns() < deadline):
             self._run_pair(list(self.open), deadline)
@@ -280,6 +285,10 @@ class _Sampling:
             }
             if self.open:
                 self._run_pair(list(self.open), 0)
+
+    def add_pair(self) -> None:
+        """Measure every benchmark that has not failed once more on both sides. Raises `ConduitError`."""
+        self._run_pair(list(self.open), _NEVER)
 
     def _needs_more_pairs(self, benchmark: Measured) -> bool:
         if needs_more_pairs(summarize_pairs(benchmark.pairs), self.family):

@@ -10,7 +10,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.bench.against.worktree import CheckoutError, git, source_folders
+from conduit.bench.against.environments import CheckoutError
+from conduit.bench.against.worktree import git, source_folders
 from conduit.bench.run.discover import find_files
 
 if TYPE_CHECKING:

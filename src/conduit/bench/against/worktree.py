@@ -1,13 +1,11 @@
 """The old side of a comparison: a checkout of another revision, and its environment.
 
 A revision is checked out with `git worktree add --detach` into a temporary folder, without hooks, and removed
-afterwards; the user's checkout and index are only read. Its environment is built once per revision and kept in the
-cache folder, complete or not at all.
+afterwards; the user's checkout and index are only read. Its environment is built once and kept (see `environments`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -17,22 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from conduit.errors import ConduitError, UsageError
-from conduit.user_folders import user_folder
+from conduit.bench.against.environments import CheckoutError, installed_environment, needs_environment
+from conduit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Environment = Literal["own", "shared"]
-
-_REQUIREMENTS = ("requirements.lock", "requirements.txt")
-# A lock → the command that prints it as requirements. The tool that wrote a lock is the one that can read it.
-_LOCKS = {
-    "uv.lock": ["uv", "export", "--quiet", "--frozen", "--no-emit-project", "--no-hashes"],
-    "poetry.lock": ["poetry", "export", "--without-hashes"],
-    "pdm.lock": ["pdm", "export", "--without-hashes", "--prod"],
-}
-_INSTALLABLE = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 class Checkout(NamedTuple):
@@ -46,10 +35,6 @@ class Checkout(NamedTuple):
     python: str
     import_from: tuple[str, ...]
     is_temporary: bool = False
-
-
-class CheckoutError(ConduitError):
-    """A revision could not be checked out or installed; exit status 1."""
 
 
 def git_environment() -> dict[str, str]:
@@ -117,16 +102,34 @@ def revision_checked_out(
 
     `notify` is told what could not be done as it should be.
     """
+    with worktree_of(root, commit) as tree:
+        yield _checkout(f"{revision} ({commit[:10]})", tree, commit, environment, notify)
+
+
+@contextmanager
+def worktree_of(root: Path, commit: str) -> Iterator[Path]:
+    """Lend a worktree of a commit in a temporary folder. Raises `CheckoutError`."""
     holder = Path(tempfile.mkdtemp(prefix="conduit-against-"))
     tree = holder / root.name
     try:
         git(root, "worktree", "add", "--detach", "--quiet", str(tree), commit)
-        if (tree / ".gitmodules").is_file():
-            git(tree, "submodule", "update", "--init", "--recursive", "--quiet")
-        yield _checkout(f"{revision} ({commit[:10]})", tree, commit, environment, notify)
+        _update_submodules(tree)
+        yield tree
     finally:
         _remove_worktree(root, tree)
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def switch_worktree(tree: Path, commit: str) -> None:
+    """Make a temporary worktree that of another commit; everything else in it goes. Raises `CheckoutError`."""
+    git(tree, "checkout", "--detach", "--force", "--quiet", commit)
+    git(tree, "clean", "--quiet", "-ffdx")
+    _update_submodules(tree)
+
+
+def _update_submodules(tree: Path) -> None:
+    if (tree / ".gitmodules").is_file():
+        git(tree, "submodule", "update", "--init", "--recursive", "--force", "--quiet")
 
 
 def _remove_worktree(root: Path, tree: Path) -> None:
@@ -160,72 +163,12 @@ def source_folders(root: Path) -> tuple[str, ...]:
 def _checkout(
     name: str, tree: Path, commit: str, environment: Environment, notify: Callable[[str], None]
 ) -> Checkout:
-    installable = any((tree / file).is_file() for file in _INSTALLABLE)
-    locked = any((tree / file).is_file() for file in (*_LOCKS, *_REQUIREMENTS))
-    if environment == "shared" or not (installable or locked):
+    if environment == "shared" or not needs_environment(tree):
         return Checkout(name, tree, sys.executable, source_folders(tree), True)
-    folder = cache_folder() / "environments" / f"{tree.name}-{commit[:16]}-{_interpreter_key()}"
-    if not (folder / "bin" / "python").exists():
-        _install(folder, tree, _requirements(tree, notify), installable)
-    return Checkout(name, tree, str(folder / "bin" / "python"), (), True)
-
-
-def _requirements(tree: Path, notify: Callable[[str], None]) -> Path | None:
-    """The revision's pinned versions as a file that pip reads; None where it has none that can be read here."""
-    for lock, command in _LOCKS.items():
-        if not (tree / lock).is_file():
-            continue
-        if shutil.which(command[0]) is None:
-            notify(
-                f"{lock} is not used, because {command[0]} is not installed: versions may differ from the lock's"
-            )
-            continue
-        exported = tree.parent / "requirements-of-the-lock.txt"
-        exported.write_text(_run(command, f"reading {lock}", folder=tree))
-        return exported
-    return next((tree / file for file in _REQUIREMENTS if (tree / file).is_file()), None)
-
-
-def cache_folder() -> Path:
-    """Return where environments are kept: `$XDG_CACHE_HOME/conduit`, by default `~/.cache/conduit`."""
-    return user_folder("XDG_CACHE_HOME") / "conduit"
-
-
-def _interpreter_key() -> str:
-    identity = f"{sys.implementation.cache_tag} {Path(sys.executable).resolve()}"
-    return hashlib.sha256(identity.encode()).hexdigest()[:12]
-
-
-def _install(folder: Path, tree: Path, requirements: Path | None, installable: bool) -> None:
-    """Build an environment under a temporary name and rename it when it is complete."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=folder.parent))
     try:
-        _run([sys.executable, "-m", "venv", str(building)], "making an environment")
-        python = str(building / "bin" / "python")
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        if requirements:
-            _run([*pip, "--requirement", str(requirements)], f"installing {requirements.name}")
-        if installable:
-            _run([*pip, *(["--no-deps"] if requirements else []), str(tree)], "installing the revision")
-        # Its python is found by the folder's new name; the scripts beside it would not be, and are not used.
-        try:
-            building.rename(folder)
-        except OSError:
-            if not (folder / "bin" / "python").exists():  # else another process was faster
-                raise
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-
-
-def _run(command: list[str], doing: str, folder: Path | None = None) -> str:
-    run = subprocess.run(
-        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, cwd=folder
-    )
-    if run.returncode:
-        said = "\n".join((run.stderr or run.stdout).strip().splitlines()[-5:])
+        folder = installed_environment(tree, commit[:16], notify)
+    except CheckoutError as error:
         raise CheckoutError(
-            f"{doing} failed (exit status {run.returncode}):\n{said}\n"
-            "(--against-env=shared runs the revision's sources in this environment instead)"
-        )
-    return run.stdout
+            f"{error}\n(--against-env=shared runs the revision's sources in this environment instead)"
+        ) from None
+    return Checkout(name, tree, str(folder / "bin" / "python"), (), True)

@@ -1,0 +1,137 @@
+"""`conduit history`: what benchmarks measured at earlier commits, where they moved, and which commit moved them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from conduit.cli.flags import FlagSet
+from conduit.errors import UsageError
+
+if TYPE_CHECKING:
+    from conduit.cli.flags import Parsed
+
+_USAGE = """usage: conduit history list|show|compare|bisect|run|import|prune [flags] [ARGUMENT…]
+       conduit history -http=:8080
+       conduit history -html FILE
+
+  list                        the runs that are kept
+  show [REGEX]                each benchmark's series with its steps: where it moved and stayed
+  compare OLD NEW             two commits, as benchstat compares two files
+  bisect BENCHMARK [GOOD..BAD] find the commit that moved a benchmark; without a range: its last step
+  run GOOD..BAD [PATH…]       measure today's benchmarks at yesterday's commits, and keep the results
+  import FILE|DIR…            keep results of asv, pytest-benchmark, Bencher or github-action-benchmark
+  prune                       remove runs
+  -http, -html                the page: in the browser, or as one file
+
+`conduit bench -save` keeps a run. Results of different machines and minor versions of Python are separate series."""
+
+
+class _Subcommand(NamedTuple):
+    module: str
+    function: str
+    flags: tuple[str, ...]
+    most: int | None  # arguments after the name
+
+
+_SUBCOMMANDS = {
+    "list": _Subcommand("lists", "list_runs", ("format",), 0),
+    "show": _Subcommand("show", "show", ("format", "unit", "steps", "html"), 1),
+    "compare": _Subcommand("compare", "compare", ("format",), 2),
+    "prune": _Subcommand("lists", "prune", ("keep", "before", "n"), 0),
+    "bisect": _Subcommand("bisect", "bisect", ("error", "env", "o", "v"), None),
+}
+_PAGE = _Subcommand("page", "show_page", ("http", "html", "no_browser"), 0)
+
+
+def flags() -> FlagSet:
+    """The flags of all subcommands."""
+    found = FlagSet(_USAGE)
+    found.option(
+        "store",
+        "where runs are kept: a folder, or `notes` for git notes",
+        default=".conduit/bench",
+        metavar="DIR|notes",
+    )
+    found.option("unit", "show: only series in this unit (sec/op, B/op, allocs/op, …)", metavar="UNIT")
+    found.option(
+        "format", "list, show, compare: text or json", default="text", parse=_format, metavar="text|json"
+    )
+    found.switch("steps", "show: only series with a step")
+    found.option("html", "write the page to this file, complete in itself", metavar="FILE")
+    found.option(
+        "error",
+        "bisect: the probability of naming the wrong commit",
+        default=0.02,
+        parse=_error,
+        metavar="SHARE",
+    )
+    found.option(
+        "env",
+        "bisect, run: run commits in environments with their dependencies, or their sources in this one",
+        default="own",
+        parse=_environment,
+        metavar="own|shared",
+    )
+    found.option(
+        "o", "bisect: where the profiles go (default .conduit/bisect/BENCHMARK-COMMIT)", metavar="DIR"
+    )
+    found.switch("v", "bisect, run: print each step of each pair")
+    found.option("keep", "prune: keep the newest N runs of each commit", parse=_positive, metavar="N")
+    found.option("before", "prune: remove runs of commits older than this date", metavar="YYYY-MM-DD")
+    found.switch("n", "prune: print what would be removed, and remove nothing")
+    return found
+
+
+def _format(text: str) -> str:
+    if text not in ("text", "json"):
+        raise ValueError("expected text or json")
+    return text
+
+
+def _environment(text: str) -> str:
+    if text not in ("own", "shared"):
+        raise ValueError("expected own or shared")
+    return text
+
+
+def _error(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 0.5:
+        raise ValueError("expected a share above 0, at most 0.5")
+    return share
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise ValueError("expected a number from 1")
+    return int(text)
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command; return the exit status."""
+    parsed = flags().parse(arguments, positionals="mixed")
+    words = parsed.positionals
+    name, subcommand = _subcommand(parsed)
+    if subcommand.most is not None and len(words) > subcommand.most + 1:
+        raise UsageError(
+            f"expected at most {subcommand.most} argument{'s' * (subcommand.most != 1)} after {name}, "
+            f"found {' '.join(words[1:])!r}"
+        )
+    for flag in parsed.given:
+        if flag not in ("store", *subcommand.flags):
+            raise UsageError(f"-{flag} has no effect on `history {name}`".replace(" `", " `").rstrip())
+    function: Any = getattr(import_module(f"conduit.cli.history.{subcommand.module}"), subcommand.function)
+    status: int = function(parsed, *words[1:])
+    return status
+
+
+def _subcommand(parsed: Parsed) -> tuple[str, _Subcommand]:
+    words = parsed.positionals
+    if words and words[0] in _SUBCOMMANDS:
+        return words[0], _SUBCOMMANDS[words[0]]
+    if not words and parsed.given.keys() & {"http", "html"}:
+        return "", _PAGE
+    found = f"found {words[0]!r}" if words else "found nothing"
+    *most, last = _SUBCOMMANDS
+    raise UsageError(f"expected {', '.join(most)} or {last} first, {found}")

@@ -1,0 +1,198 @@
+"""`conduit history bisect`: the commit that moved a benchmark, by pairs of measurements at a stated error."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conduit.cli.against import Progress, ended_by_signals
+from conduit.cli.history.stored import SHORT_COMMIT, read_store
+from conduit.errors import ConduitError, UsageError
+
+if TYPE_CHECKING:
+    from conduit.bench.against.interleaved import Plan
+    from conduit.cli.flags import Parsed
+    from conduit.cli.history.culprit_report import Sides
+    from conduit.history.checkouts import Commit
+    from conduit.history.culprit import Culprit, Probe
+    from conduit.history.pairs import Pairs
+
+_INTERRUPTED = 130
+_REPORT_PAIRS = 10
+_COUNTS = ("B/op", "allocs/op", "bytecodes/op")
+
+
+def bisect(parsed: Parsed, benchmark: str = "", *words: str) -> int:
+    """Search, and report the commit; return the exit status."""
+    from conduit.bench.against.overlay import benchmark_files
+    from conduit.bench.against.worktree import repository_root
+    from conduit.history.checkouts import commits_between
+    from conduit.history.pairs import open_pairs
+
+    if not benchmark:
+        raise UsageError("expected a benchmark: conduit history bisect BENCHMARK [GOOD..BAD] [PATH…]")
+    here = Path.cwd()
+    root = repository_root(here)
+    first, last, paths = _range_and_paths(parsed, benchmark, words, root)
+    plan = _plan(benchmark, paths, root, here)
+    commits = commits_between(root, first, last)
+    files = benchmark_files(root, plan.paths)
+    progress = Progress(verbose=parsed["v"])
+    _say(f"{len(commits) - 1} commits after {_named(commits[0])}, up to {_named(commits[-1])}")
+    with ended_by_signals():
+        try:
+            with open_pairs(
+                root, commits[0].id, files, plan, parsed["env"], notify=_say, progress=progress.show
+            ) as pairs:
+                search = _Search(pairs, commits, progress)
+                culprit = search.run(parsed["error"])
+                _report(parsed, pairs, commits, culprit)
+        except KeyboardInterrupt:
+            progress.clear()
+            _say("interrupted: what was measured is above")
+            return _INTERRUPTED
+    return 0
+
+
+def _range_and_paths(
+    parsed: Parsed, benchmark: str, words: tuple[str, ...], root: Path
+) -> tuple[str, str, list[str]]:
+    from conduit.history.checkouts import read_range
+
+    if words and ".." in words[0] and not Path(words[0]).exists():
+        return (*read_range(root, words[0]), list(words[1:]))
+    return (*_range_of_last_step(parsed, benchmark), list(words))
+
+
+def _range_of_last_step(parsed: Parsed, benchmark: str) -> tuple[str, str]:
+    """The commits between which the store's newest lasting step of the benchmark happened. Raises `UsageError`."""
+    from conduit.cli.history.stored import matcher
+    from conduit.history.findings import find_all
+
+    matches = matcher(benchmark)
+    series = [one for one in read_store(parsed).series if matches(one.key.benchmark)]
+    steps = [finding for finding in find_all(series) if finding.key.unit == "sec/op" and finding.step.holds]
+    if not steps:
+        raise UsageError(
+            f"no kept series of {benchmark} has a step in sec/op; name the range: "
+            f"conduit history bisect {benchmark} GOOD..BAD"
+        )
+    newest = max(steps, key=lambda finding: finding.first_after.date)
+    _say(f"the last step of {newest.key.benchmark}: {newest.step.delta:+.2%} in {newest.commits}")
+    return newest.last_before.commit, newest.first_after.commit
+
+
+def _plan(benchmark: str, words: list[str], root: Path, here: Path) -> Plan:
+    from conduit.bench.against.interleaved import Plan
+    from conduit.bench.names import NameFilter
+    from conduit.cli.bench_paths import read_paths
+
+    try:
+        NameFilter(benchmark, "")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    paths = []
+    for given in read_paths(words, here):
+        path = (here / given).resolve()
+        if not path.is_relative_to(root.resolve()):
+            raise UsageError(f"{given}: not inside {root}")
+        if not path.exists():
+            raise UsageError(f"{given}: no such file or folder")
+        paths.append(str(path.relative_to(root.resolve())))
+    return Plan(paths=tuple(paths), bench=benchmark, counts=())
+
+
+class _Search:
+    """The search, with a line for each commit that is decided."""
+
+    def __init__(self, pairs: Pairs, commits: list[Commit], progress: Progress) -> None:
+        self._pairs = pairs
+        self._commits = {commit.id: commit for commit in commits}
+        self._progress = progress
+
+    def run(self, error: float) -> Culprit:
+        from conduit.history.culprit import find_culprit
+
+        return find_culprit(list(self._commits), self._pairs.log_ratios, error=error, notify=self._tell)
+
+    def _tell(self, probe: Probe) -> None:
+        self._progress.clear()
+        commit = self._commits[probe.commit]
+        if probe.verdict == "broken":
+            _say(f"{_named(commit)}: skipped, {one_line(probe.reason)}")
+            return
+        _say(f"{_named(commit)}: {probe.verdict}, {probe.delta:+.2%} in {probe.pairs} pairs")
+
+
+def _report(parsed: Parsed, pairs: Pairs, commits: list[Commit], culprit: Culprit) -> None:
+    from dataclasses import replace
+
+    from conduit.cli.history.culprit_report import Sides, default_folder
+    from conduit.history.pairs import only_benchmark
+
+    by_id = {commit.id: commit for commit in commits}
+    pairs.begin_again(culprit.last_good, replace(pairs.plan, counts=_COUNTS))
+    measured = only_benchmark(pairs.add(culprit.first_bad, _REPORT_PAIRS))
+    old, new = pairs.worktrees
+    sides = Sides(old.at(culprit.last_good), new.at(culprit.first_bad), measured)
+    _print_commit(culprit, by_id, sides, parsed["error"])
+    folder = Path(parsed["o"]) if parsed["o"] is not None else default_folder(measured.name, culprit)
+    _print_counts_and_profile(sides, folder)
+
+
+def _print_commit(culprit: Culprit, by_id: dict[str, Commit], sides: Sides, error: float) -> None:
+    from conduit.cli.history.culprit_report import effect_interval
+
+    effect, low, high = effect_interval(sides.measured)
+    bad = by_id[culprit.first_bad]
+    print(f"benchmark  {sides.measured.name}")
+    if len(culprit.suspects) == 1:
+        print(f"commit     {bad.id}\n           {bad.subject}\n           {bad.author}, {bad.date}")
+    else:
+        print(f"commit     one of {len(culprit.suspects)}, which could not be told apart:")
+        reasons = {probe.commit: one_line(probe.reason) for probe in culprit.probes if probe.reason}
+        for suspect in culprit.suspects:
+            reason = f"  ({reasons[suspect]})" if suspect in reasons else ""
+            print(f"           {suspect}  {by_id[suspect].subject}{reason}")
+    print(
+        f"effect     {effect:+.2%} in sec/op ({low:+.2%} to {high:+.2%}, {len(sides.measured.pairs)} pairs "
+        f"against {culprit.last_good[:SHORT_COMMIT]})"
+    )
+    skipped = sum(probe.verdict == "broken" for probe in culprit.probes)
+    print(
+        f"search     {len(culprit.probes)} of {len(by_id) - 1} commits measured"
+        f"{f', {skipped} of them skipped' if skipped else ''}; error at most {error:.1%}"
+    )
+
+
+def _print_counts_and_profile(sides: Sides, folder: Path) -> None:
+    from conduit.cli.history import culprit_report
+    from conduit.cli.tables import standard_page
+
+    print()
+    standard_page().table(["count", "before", "after", "change", "note"], culprit_report.count_rows(sides))
+    print()
+    try:
+        good, bad = culprit_report.save_profiles(sides, folder)
+    except ConduitError as error:
+        _say(str(error))
+        return
+    print(f"CPU profiles of as many operations: {good} and {bad}")
+    culprit_report.print_profile_difference(good, bad)
+
+
+def _named(commit: Commit) -> str:
+    subject = commit.subject if len(commit.subject) <= 50 else f"{commit.subject[:49]}…"
+    return f"{commit.id[:SHORT_COMMIT]} ({subject})"
+
+
+def one_line(reason: str) -> str:
+    """Return what a reason says in its first and its last line, where installers and tracebacks name the cause."""
+    lines = [re.sub(r"\s+", " ", line).strip() for line in reason.splitlines() if line.strip()]
+    return " … ".join(dict.fromkeys([*lines[:1], *lines[-1:]]))
+
+
+def _say(text: str) -> None:
+    print(f"conduit history: {text}", file=sys.stderr, flush=True)
