@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
     from conduit.metadata.registry import Registry, get_registry, load, register
     from conduit.record import region
+    from conduit.record.labels import carry_labels, label
 
 _HOME_OF_NAME: dict[str, str] = {
+    "carry_labels": "conduit.record.labels",
+    "label": "conduit.record.labels",
     "Registry": "conduit.metadata.registry",
     "get_registry": "conduit.metadata.registry",
     "load": "conduit.metadata.registry",
@@ -27,7 +30,17 @@ _HOME_OF_NAME: dict[str, str] = {
     "register": "conduit.metadata.registry",
 }
 
-__all__ = ["ConduitError", "Registry", "__version__", "get_registry", "load", "region", "register"]
+__all__ = [
+    "ConduitError",
+    "Registry",
+    "__version__",
+    "carry_labels",
+    "get_registry",
+    "label",
+    "load",
+    "region",
+    "register",
+]
 
 
 def __getattr__(name: str) -> Any:

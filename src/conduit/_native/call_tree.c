@@ -86,27 +86,28 @@ uint32_t call_tree_node(CallTree *tree, PyThreadState *thread) {
     return node;
 }
 
-static uint32_t add_site(CallTree *tree, uint32_t node, size_t size, uint32_t hash) {
+static uint32_t add_site(CallTree *tree, uint32_t node, size_t size, uint32_t labels, uint32_t hash) {
     if (!reserve_site(tree)) return NO_SITE;
     uint32_t number = tree->site_count++;
-    tree->sites[number] = (CallSite){.size = size, .node = node};
+    tree->sites[number] = (CallSite){.size = size, .node = node, .labels = labels};
     hash_index_add(&tree->site_index, hash, number);
     return number;
 }
 
-static inline bool is_site(const CallTree *tree, uint32_t number, uint32_t node, size_t size) {
-    return tree->sites[number].size == size && tree->sites[number].node == node;
+static inline bool is_site(const CallTree *tree, uint32_t number, uint32_t node, size_t size, uint32_t labels) {
+    const CallSite *site = &tree->sites[number];
+    return site->size == size && site->node == node && site->labels == labels;
 }
 
-static uint32_t find_or_add_site(CallTree *tree, uint32_t node, size_t size) {
-    uint32_t hash = (uint32_t)hash_mix(hash_mix(0, size), node), probe = 0;
+static uint32_t find_or_add_site(CallTree *tree, uint32_t node, size_t size, uint32_t labels) {
+    uint32_t hash = (uint32_t)hash_mix(hash_mix(0, size), (uint64_t)labels << 32 | node), probe = 0;
     for (uint32_t found; (found = hash_index_next(&tree->site_index, hash, &probe)) != HASH_NO_ENTRY;)
-        if (is_site(tree, found, node, size)) return found;
-    return add_site(tree, node, size, hash);
+        if (is_site(tree, found, node, size, labels)) return found;
+    return add_site(tree, node, size, labels, hash);
 }
 
-uint32_t call_tree_search_site(CallTree *tree, uint32_t node, size_t size) {
-    uint32_t site = find_or_add_site(tree, node, size);
+uint32_t call_tree_search_site(CallTree *tree, uint32_t node, size_t size, uint32_t labels) {
+    uint32_t site = find_or_add_site(tree, node, size, labels);
     if (site != NO_SITE) tree->nodes[node].latest_site = site + 1;
     return site;
 }

@@ -15,6 +15,7 @@
 #define _GNU_SOURCE
 #include "address_map.h"
 #include "code_parking.h"
+#include "label_reader.h"
 #include "native.h"
 #include "registers.h"
 #include "sample_ring.h"
@@ -39,8 +40,8 @@
 #define MAX_QUIET_WAIT_NS INT64_C(5000000000)
 
 /* Other facts of a stack follow its frames in the table, as frames with instructions that no code object has. */
-enum { MARK_THREAD = -1000, MARK_COUNTER = -1001, MARK_TASK = -1002, MARK_UNREADABLE = -1003 };
-enum { MARKS = 4 };
+enum { MARK_THREAD = -1000, MARK_COUNTER = -1001, MARK_TASK = -1002, MARK_UNREADABLE = -1003, MARK_LABELS = -1004 };
+enum { MARKS = 5 };
 
 /* The sums of a stack: CPU time, and signals. */
 enum { CPU_NS, SIGNALS };
@@ -152,6 +153,7 @@ static void take_sample(const siginfo_t *information, const ucontext_t *context,
     Coroutines coroutines;
     sample->depth = frames_walk_interrupted(thread, method, context, sample->frames, MAX_DEPTH, &coroutines);
     task_name_of(method, thread, &coroutines, sample->task);
+    sample->labels = labels_interrupted(method, thread, LABELS_OF_CPU);
     atomic_fetch_add(&walked, 1);
     if (sample->depth < 0) atomic_fetch_add(&unreadable, 1);
     sample_ring_publish(sample);
@@ -198,6 +200,7 @@ static void add_to_table(const Sample *sample) {
     if (keep_counters) frames[depth++] = (Frame){(PyCodeObject *)sample->counter, MARK_COUNTER};
     uint32_t task = sample->task[0] ? task_number(sample->task) : NO_STACK;
     if (task != NO_STACK) frames[depth++] = (Frame){(PyCodeObject *)(uintptr_t)task, MARK_TASK};
+    if (sample->labels) frames[depth++] = (Frame){(PyCodeObject *)(uintptr_t)sample->labels, MARK_LABELS};
     bool is_new;
     uint32_t stack = stack_table_intern(&table, frames, depth, &is_new);
     if (stack == NO_STACK) {
@@ -451,24 +454,26 @@ static PyObject *cpu_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
 
 /* ---- stop ---- */
 
-/* One stack as (thread, tid, counter, task, CPU ns, signals, stack); the stack is (code, instruction, code, …), or
- * None where it could not be read. */
+/* One stack as (thread, tid, counter, task, CPU ns, signals, stack, labels); the stack is (code, instruction, code, …),
+ * or None where it could not be read. */
 static PyObject *build_sample(const Stack *stack) {
     unsigned long long thread = 0, counter = 0;
     const char *task = NULL;
     bool is_readable = true;
-    uint32_t depth = stack->depth;
+    uint32_t depth = stack->depth, labels = 0;
     for (; depth > 0 && table.frames[stack->first + depth - 1].instruction <= MARK_THREAD; depth--) {
         const Frame *mark = &table.frames[stack->first + depth - 1];
         if (mark->instruction == MARK_THREAD) thread = (uintptr_t)mark->code;
         if (mark->instruction == MARK_COUNTER) counter = (uintptr_t)mark->code;
         if (mark->instruction == MARK_TASK) task = task_names[(uintptr_t)mark->code];
         if (mark->instruction == MARK_UNREADABLE) is_readable = false;
+        if (mark->instruction == MARK_LABELS) labels = (uint32_t)(uintptr_t)mark->code;
     }
     PyObject *frames = is_readable ? frames_as_tuple(&table.frames[stack->first], depth) : Py_NewRef(Py_None);
     if (frames == NULL) return NULL;
-    return Py_BuildValue("(IIKzLLN)", (unsigned)(thread >> 32), (unsigned)(thread & UINT32_MAX), counter, task,
-                         (long long)stack->values[CPU_NS], (long long)stack->values[SIGNALS], frames);
+    return Py_BuildValue("(IIKzLLNN)", (unsigned)(thread >> 32), (unsigned)(thread & UINT32_MAX), counter, task,
+                         (long long)stack->values[CPU_NS], (long long)stack->values[SIGNALS], frames,
+                         label_set_pairs(labels));
 }
 
 static PyObject *build_samples(void) {
@@ -540,6 +545,7 @@ static PyObject *cpu_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignor
     code_parking_end(quiet);
     safe_loads_end();
     task_names_forget();
+    labels_unuse(LABELS_OF_CPU);
     active = stopping = false;
     if (samples == NULL) {
         Py_XDECREF(facts);

@@ -31,6 +31,7 @@
 #include "alloc_hook.h"
 #include "block_pages.h"
 #include "call_tree.h"
+#include "label_reader.h"
 #include "random.h"
 #include "reported_blocks.h"
 
@@ -210,8 +211,9 @@ static inline void note_new(void *block, size_t size) {
         dropped++;
         return;
     }
+    uint32_t labels = labels_at_rest(thread, LABELS_OF_HEAP);
     acquire();
-    uint32_t site = call_tree_site(&tree, call_tree_node(&tree, thread), size_class(size));
+    uint32_t site = call_tree_site(&tree, call_tree_node(&tree, thread), size_class(size), labels);
     if (LIKELY(enter(block, size, site))) count(site, ALLOC_OBJECTS, 1, size);
     release();
 }
@@ -220,7 +222,8 @@ static inline void note_new(void *block, size_t size) {
  * at the larger size it had then. */
 static void note_shrunk(void *block, size_t size, const Block *known) {
     acquire();
-    enter(block, size, call_tree_site(&tree, tree.sites[known->site].node, size_class(size)));
+    const CallSite *site = &tree.sites[known->site];
+    enter(block, size, call_tree_site(&tree, site->node, size_class(size), site->labels));
     release();
 }
 
@@ -509,14 +512,14 @@ static PyObject *heap_start(PyObject *Py_UNUSED(module), PyObject *argument) {
     return PyUnicode_FromString(layer == &filtered_layer ? "filtered" : "aligned");
 }
 
-/* The site as (size, alloc_objects, alloc_space, inuse_objects, inuse_space, (code, instruction, …)). */
+/* The site as (size, alloc_objects, alloc_space, inuse_objects, inuse_space, (code, instruction, …), labels). */
 static PyObject *build_entry(const CallTree *copy, const CallSite *site) {
     Frame frames[MAX_DEPTH];
     PyObject *stack = frames_as_tuple(frames, call_node_stack(copy->nodes, site->node, frames));
     if (stack == NULL) return NULL;
-    return Py_BuildValue("(KLLLLN)", (unsigned long long)site->size, (long long)site->values[ALLOC_OBJECTS],
+    return Py_BuildValue("(KLLLLNN)", (unsigned long long)site->size, (long long)site->values[ALLOC_OBJECTS],
                          (long long)site->values[ALLOC_SPACE], (long long)site->values[INUSE_OBJECTS],
-                         (long long)site->values[INUSE_SPACE], stack);
+                         (long long)site->values[INUSE_SPACE], stack, label_set_pairs(site->labels));
 }
 
 /* A copy, because building Python objects runs the program (collections, other threads), which changes the tree. */
@@ -589,6 +592,7 @@ static void forget_recording(void) {
     memset(filter, 0, sizeof filter);
     unlock_tables();
     call_tree_release(&old);
+    labels_unuse(LABELS_OF_HEAP);
 }
 
 static PyObject *heap_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {

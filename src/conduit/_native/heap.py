@@ -27,8 +27,9 @@ if available():
 
 
 class HeapEntry(NamedTuple):
-    """The sampled blocks of one size from one stack, not scaled: blocks and bytes, allocated and in use.
+    """The sampled blocks of one size from one stack under the same labels: blocks and bytes, allocated and in use.
 
+    The values are not scaled.
     `size` is in bytes: exact in exact mode, else the upper end of a size class (within an eighth). `stack` is code,
     instruction, code, instruction, …, leaf first.
     """
@@ -39,6 +40,7 @@ class HeapEntry(NamedTuple):
     inuse_objects: int
     inuse_space: int
     stack: tuple[CodeType | int, ...]
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 __all__ = ["HeapEntry", "available", "line_of", "pause", "read", "reason", "start", "stop"]

@@ -9,6 +9,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     cpu_methods,
     heap_methods,
     json_key_methods,
+    label_functions,
     layout_methods,
     symbol_methods,
     task_methods,
@@ -43,7 +44,7 @@ PyMODINIT_FUNC PyInit__core(void) {
     if (module == NULL) return NULL;
     for (size_t i = 0; i < COUNT_OF(METHOD_TABLES); i++)
         if (PyModule_AddFunctions(module, METHOD_TABLES[i]) < 0) goto failed;
-    if (add_questions(module) < 0) goto failed;
+    if (add_labels(module) < 0 || add_questions(module) < 0) goto failed;
     return module;
 failed:
     Py_DECREF(module);

@@ -26,6 +26,7 @@
 extern PyMethodDef allocation_methods[];
 extern PyMethodDef cpu_methods[];
 extern PyMethodDef heap_methods[];
+extern PyMethodDef label_functions[];
 extern PyMethodDef layout_methods[];
 extern PyMethodDef symbol_methods[];
 extern PyMethodDef task_methods[];
@@ -40,6 +41,7 @@ int attach_allocations(void);
 int attach_cpu(void);
 int attach_heap(void);
 int attach_waits(void);
+int add_labels(PyObject *module);
 int add_questions(PyObject *module);
 
 #endif

@@ -25,8 +25,10 @@
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter" /* in the interpreter's own headers */
+#include <internal/pycore_context.h>
 #include <internal/pycore_dict.h>
 #include <internal/pycore_frame.h>
+#include <internal/pycore_hamt.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_runtime.h>
 #if PY_VERSION_HEX >= 0x030E0000
@@ -133,6 +135,61 @@ static inline struct llist_node *layout_tasks_of_interpreter(PyInterpreterState 
     return &interpreter->asyncio_tasks_head;
 }
 #endif
+
+/* ---- contexts ---- */
+
+/* The thread's current context, the variables of a context, and the root of their tree; each may be NULL. */
+#define LAYOUT_CONTEXT offsetof(PyThreadState, context)
+#define LAYOUT_CONTEXT_VARIABLES offsetof(struct _pycontextobject, ctx_vars)
+#define LAYOUT_VARIABLES_ROOT offsetof(PyHamtObject, h_root)
+
+/* Give a context the variables that it had before, and return those that it has now. Both references pass over. The
+ * caller is the context's thread, and `changed` the only variable in which the two differ. */
+static inline PyObject *layout_restore_variables(PyObject *context, PyObject *variables, PyObject *changed) {
+    PyHamtObject **at = &((struct _pycontextobject *)context)->ctx_vars;
+    PyObject *now = (PyObject *)*at;
+    *at = (PyHamtObject *)variables;
+    ((struct _pycontextvarobject *)changed)->var_cached = NULL; /* borrowed from what it was set to last */
+    return now;
+}
+
+/* The two kinds of nodes of that tree, a HAMT: each level takes five bits of the key's hash. The interpreter's headers
+ * do not declare them on all versions; labels.c checks them at first use. */
+#define LAYOUT_HAMT_BITS 5
+
+typedef struct {
+    PyObject_VAR_HEAD
+    uint32_t bitmap;
+    PyObject *pairs[1]; /* key and value, or NULL and a node */
+} LayoutBitmapNode;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *nodes[1 << LAYOUT_HAMT_BITS];
+    Py_ssize_t count;
+} LayoutArrayNode;
+
+/* The hash of a key in the tree. */
+static inline uint32_t layout_hamt_hash(Py_hash_t hash) {
+    uint32_t folded = (uint32_t)((uint64_t)hash & UINT32_MAX) ^ (uint32_t)((uint64_t)hash >> 32);
+    return folded == UINT32_MAX ? UINT32_MAX - 1 : folded;
+}
+
+/* ---- generators ---- */
+
+#define LAYOUT_GENERATOR_STATE offsetof(PyGenObject, gi_frame_state)
+#define LAYOUT_GENERATOR_RUNS FRAME_EXECUTING
+
+/* The generator (no coroutine) whose frame is the innermost one of the calling thread; borrowed, or NULL. */
+static inline PyObject *layout_calling_generator(const PyThreadState *thread) {
+    const _PyInterpreterFrame *frame = layout_newest_frame(thread);
+    while (frame != NULL && layout_is_entry(frame)) frame = frame->previous;
+    if (frame == NULL || frame->owner != FRAME_OWNED_BY_GENERATOR) return NULL;
+    PyObject *executable = layout_executable(frame);
+    if (!PyCode_Check(executable)) return NULL;
+    if (!(((PyCodeObject *)executable)->co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR))) return NULL;
+    return (PyObject *)((uintptr_t)frame - offsetof(PyGenObject, gi_iframe));
+}
 
 /* ---- locks ---- */
 

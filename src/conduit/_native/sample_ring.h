@@ -13,6 +13,7 @@ typedef struct {
     int64_t cpu_ns;    /* CPU time of the thread since its last sample */
     uintptr_t counter; /* address of the interrupted machine instruction */
     int32_t depth;     /* frames; -1: the stack could not be read */
+    uint32_t labels;   /* number of the set, 0 for none */
     char task[TASK_NAME_BYTES]; /* of the asyncio task, zero-terminated; empty where there is none */
     Frame frames[MAX_DEPTH];
 } Sample;

@@ -42,6 +42,7 @@ class RawSample(NamedTuple):
     stack. `thread` numbers the threads of one recording from 0; `tid` is the kernel's number. `counter` is the address
     of the machine instruction, or 0 if those are not recorded. `task` is the name of the asyncio task or None. `stack`
     is code, instruction, code, instruction, …, leaf first, or None if it could not be read.
+    `labels` are those of `conduit.label`, sorted by key.
     """
 
     thread: int
@@ -51,6 +52,7 @@ class RawSample(NamedTuple):
     cpu_ns: int
     signals: int
     stack: tuple[CodeType | int, ...] | None
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 class ThreadClock(NamedTuple):

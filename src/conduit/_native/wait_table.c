@@ -6,6 +6,7 @@
 
 #include "address_map.h"
 #include "hash_table.h"
+#include "label_reader.h"
 #include "named_frames.h"
 
 #include <pthread.h>
@@ -21,9 +22,16 @@ typedef struct {
     uint64_t hash;
     uint32_t first, depth;   /* numbers of frames in `stack_frames` */
     uint32_t creation_depth; /* how many of them, at the end, say where the lock was made */
+    uint32_t labels;
     WaitReason reason;
     double count, delay_ns;
 } WaitStack;
+
+/* What tells stacks apart, beside their frames. */
+typedef struct {
+    uint32_t creation_depth, labels;
+    WaitReason reason;
+} WaitKind;
 
 typedef struct {
     WaitStack *stacks;
@@ -108,25 +116,24 @@ void wait_table_forget_locks(void) {
 
 /* ---- stacks ---- */
 
-static uint64_t hash_of(const uint32_t *frames, uint32_t depth, uint32_t creation, WaitReason reason) {
-    uint64_t hash = hash_mix(hash_mix(hash_mix(0, depth), creation), reason);
+static uint64_t hash_of(const uint32_t *frames, uint32_t depth, WaitKind kind) {
+    uint64_t hash = hash_mix(hash_mix(hash_mix(hash_mix(0, depth), kind.creation_depth), kind.reason), kind.labels);
     for (uint32_t i = 0; i < depth; i++) hash = hash_mix(hash, frames[i]);
     return hash;
 }
 
-static bool is_same(const WaitStack *known, uint64_t hash, const uint32_t *frames, uint32_t depth, uint32_t creation,
-                    WaitReason reason) {
-    return known->hash == hash && known->depth == depth && known->creation_depth == creation &&
-           known->reason == reason && memcmp(&stack_frames[known->first], frames, depth * sizeof *frames) == 0;
+static bool is_same(const WaitStack *known, uint64_t hash, const uint32_t *frames, uint32_t depth, WaitKind kind) {
+    return known->hash == hash && known->depth == depth && known->creation_depth == kind.creation_depth &&
+           known->reason == kind.reason && known->labels == kind.labels &&
+           memcmp(&stack_frames[known->first], frames, depth * sizeof *frames) == 0;
 }
 
 /* The stack's entry, added if it is new; NULL where there is no memory. */
-static WaitStack *find_stack(WaitTable *table, const uint32_t *frames, uint32_t depth, uint32_t creation,
-                             WaitReason reason) {
-    uint64_t hash = hash_of(frames, depth, creation, reason);
+static WaitStack *find_stack(WaitTable *table, const uint32_t *frames, uint32_t depth, WaitKind kind) {
+    uint64_t hash = hash_of(frames, depth, kind);
     uint32_t probe = 0;
     for (uint32_t found; (found = hash_index_next(&table->index, (uint32_t)hash, &probe)) != HASH_NO_ENTRY;)
-        if (is_same(&table->stacks[found], hash, frames, depth, creation, reason)) return &table->stacks[found];
+        if (is_same(&table->stacks[found], hash, frames, depth, kind)) return &table->stacks[found];
     if (stack_frame_count + depth > UINT32_MAX || table->count >= UINT32_MAX / 2 ||
         !array_reserve((void **)&table->stacks, &table->capacity, (size_t)table->count + 1, sizeof *table->stacks) ||
         !array_reserve((void **)&stack_frames, &stack_frame_capacity, stack_frame_count + depth,
@@ -135,8 +142,8 @@ static WaitStack *find_stack(WaitTable *table, const uint32_t *frames, uint32_t 
         return NULL;
     hash_index_add(&table->index, (uint32_t)hash, table->count);
     WaitStack *made = &table->stacks[table->count++];
-    *made = (WaitStack){.hash = hash, .first = (uint32_t)stack_frame_count, .depth = depth, .creation_depth = creation,
-                        .reason = reason};
+    *made = (WaitStack){.hash = hash, .first = (uint32_t)stack_frame_count, .depth = depth, .labels = kind.labels,
+                        .creation_depth = kind.creation_depth, .reason = kind.reason};
     if (depth > 0) memcpy(&stack_frames[stack_frame_count], frames, depth * sizeof *frames);
     stack_frame_count += depth;
     return made;
@@ -147,6 +154,7 @@ void wait_table_add(WaitProfile profile, WaitReason reason, uintptr_t lock, doub
     uint32_t numbers[MAX_WAIT_FRAMES + MAX_CREATION_FRAMES];
     int depth = own_frames(frames);
     if (depth <= 0) return;
+    uint32_t labels = labels_at_rest(PyGILState_GetThisThreadState(), LABELS_OF_WAITS);
     pthread_mutex_lock(&guard);
     uint32_t kept = 0, creation = 0;
     Block known;
@@ -157,7 +165,8 @@ void wait_table_add(WaitProfile profile, WaitReason reason, uintptr_t lock, doub
     if (lock != 0 && address_map_find(&locks, lock, &known))
         for (; creation < creations[known.site].depth; creation++)
             numbers[kept++] = creations[known.site].frames[creation];
-    WaitStack *stack = find_stack(&tables[profile], numbers, kept, creation, reason);
+    WaitKind kind = {.creation_depth = creation, .labels = labels, .reason = reason};
+    WaitStack *stack = find_stack(&tables[profile], numbers, kept, kind);
     if (stack != NULL) {
         stack->count += count;
         stack->delay_ns += delay_ns;
@@ -201,8 +210,9 @@ static PyObject *list_of(const Copy *copy) {
         const WaitStack *stack = &copy->stacks[i];
         uint32_t depth = stack->depth - stack->creation_depth;
         PyObject *entry = Py_BuildValue(
-            "(ddsNN)", stack->count, stack->delay_ns, REASONS[stack->reason],
-            frames_tuple(copy, stack->first, depth), frames_tuple(copy, stack->first + depth, stack->creation_depth));
+            "(ddsNNN)", stack->count, stack->delay_ns, REASONS[stack->reason],
+            frames_tuple(copy, stack->first, depth), frames_tuple(copy, stack->first + depth, stack->creation_depth),
+            label_set_pairs(stack->labels));
         if (entry == NULL || PyList_Append(list, entry) < 0) Py_CLEAR(list);
         Py_XDECREF(entry);
     }

@@ -19,7 +19,7 @@ NamedFrame = tuple[str, str, int, int]
 
 
 class Wait(NamedTuple):
-    """The waits of one stack.
+    """The waits of one stack under the same labels.
 
     `contentions` is their number, `delay_ns` their sum in nanoseconds, `reason` one of `lock`, `sleep`, `select`,
     `socket` and `gil`. `stack` and `made` (where the lock was made; empty if unknown) are frames (function, file,
@@ -31,6 +31,7 @@ class Wait(NamedTuple):
     reason: str
     stack: tuple[NamedFrame, ...]
     made: tuple[NamedFrame, ...]
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 def set_rates(block_rate_ns: int, mutex_fraction: int, *, gil: bool) -> None:

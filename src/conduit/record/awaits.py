@@ -21,18 +21,23 @@ import re
 import sys
 import threading
 import time
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from conduit.record.labels import current_pairs, labels_of_context
 from conduit.record.threads import awaited_coroutines, coroutine_frames, frames_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextvars import Context
     from types import CodeType, FrameType
 
+    from conduit.record.labels import Pairs
     from conduit.record.threads import Frame
 
 _Stack = tuple["Frame", ...]
+_Sums = dict[tuple[str, "Pairs", _Stack], list[int]]
 
 _NUMBERED = re.compile(r"Task-\d+")
 _MOST_NAMES = 1000
@@ -43,17 +48,19 @@ _ASYNCIO = asyncio.Lock.acquire.__code__.co_filename.removesuffix("locks.py")
 
 
 class Await(NamedTuple):
-    """What was awaited at one place: by tasks of one name, or because of one place that made a lock."""
+    """The awaits at one place under the same labels: by tasks of one name, or because of one place that made a lock."""
 
     contentions: int
     delay_ns: int
     name: str
+    labels: Pairs
     stack: _Stack
 
 
 class _Suspension(NamedTuple):
     since_ns: int
     name: str
+    labels: Pairs
     stack: _Stack
     lock: Any  # the one it waits for, or None
 
@@ -81,8 +88,8 @@ class AwaitWatch:
         self._suspended: WeakKeyDictionary[asyncio.Task[Any], _Suspension] = WeakKeyDictionary()
         self._waiting: WeakKeyDictionary[Any, _Waiting] = WeakKeyDictionary()
         self._made: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-        self._awaits: dict[tuple[str, _Stack], list[int]] = {}
-        self._releases: dict[tuple[str, _Stack], list[int]] = {}
+        self._awaits: _Sums = {}
+        self._releases: _Sums = {}
         self._names: set[str] = set()
         self._undo: list[Callable[[], None]] = []
 
@@ -147,7 +154,7 @@ class AwaitWatch:
                 return
             self._note_resumed(task)
             run(handle)
-            self._note_suspended(task)
+            self._note_suspended(task, handle._context)
 
         return _run
 
@@ -160,7 +167,7 @@ class AwaitWatch:
             def step(*results: Any) -> None:
                 self._note_resumed(task)
                 callback(*results)
-                self._note_suspended(task)
+                self._note_suspended(task, copy_context())  # the step runs in its task's context
 
             return call_soon(loop, step, *arguments, **options)
 
@@ -170,12 +177,13 @@ class AwaitWatch:
         def create_task(loop: Any, *arguments: Any, **options: Any) -> Any:
             task = create(loop, *arguments, **options)
             if isinstance(task, asyncio.Task):
-                self._note_suspended(task)  # an eager one has taken its first step already
+                # An eager one has taken its first step already; all others have not begun.
+                self._note_suspended(task, options.get("context") or copy_context())
             return task
 
         return create_task
 
-    def _note_suspended(self, task: asyncio.Task[Any]) -> None:
+    def _note_suspended(self, task: asyncio.Task[Any], context: Context) -> None:
         if task.done() or getattr(task, "_fut_waiter", None) is None:
             return
         lock = _wanted_lock(task)
@@ -185,7 +193,8 @@ class AwaitWatch:
         if lock is not None:
             self._waiting.setdefault(lock, _Waiting()).since_ns[task] = now
         frames, _ = coroutine_frames(task)
-        self._suspended[task] = _Suspension(now, self._name_of(task, frames), frames, lock)
+        labels = labels_of_context(context)
+        self._suspended[task] = _Suspension(now, self._name_of(task, frames), labels, frames, lock)
 
     def _note_resumed(self, task: asyncio.Task[Any]) -> None:
         suspension = self._suspended.pop(task, None)
@@ -196,7 +205,7 @@ class AwaitWatch:
         if waiting is not None:
             waiting.since_ns.pop(task, None)
         if self.counts_awaits:
-            self._add(self._awaits, (suspension.name, suspension.stack), delay)
+            self._add(self._awaits, (suspension.name, suspension.labels, suspension.stack), delay)
 
     def _name_of(self, task: asyncio.Task[Any], frames: _Stack) -> str:
         name = task.get_name()
@@ -223,13 +232,13 @@ class AwaitWatch:
             releasing = sys._getframe(1)
             # An acquire that is cancelled passes the lock on; it has not held it.
             if waiting and waiting.since_ns and self.counts_releases and releasing.f_code in _RELEASES:
-                key = (self._made.get(lock, ""), tuple(frames_of(releasing)))
+                key = (self._made.get(lock, ""), current_pairs(), tuple(frames_of(releasing)))
                 self._add(self._releases, key, waiting.charge())
             return wake(lock)
 
         return watched
 
-    def _add(self, sums: dict[tuple[str, _Stack], list[int]], key: tuple[str, _Stack], delay_ns: int) -> None:
+    def _add(self, sums: _Sums, key: tuple[str, Pairs, _Stack], delay_ns: int) -> None:
         with self._lock:
             entry = sums.setdefault(key, [0, 0])
             entry[0] += 1
@@ -261,5 +270,7 @@ def _place(frame: FrameType | None) -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
 
 
-def _listed(sums: dict[tuple[str, _Stack], list[int]]) -> list[Await]:
-    return [Await(count, delay, name, stack) for (name, stack), (count, delay) in sums.items()]
+def _listed(sums: _Sums) -> list[Await]:
+    return [
+        Await(count, delay, name, labels, stack) for (name, labels, stack), (count, delay) in sums.items()
+    ]

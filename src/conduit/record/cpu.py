@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from conduit._native import available, reason
 from conduit.errors import ProfilerUnavailableError
 from conduit.record import clocks
+from conduit.record.labels import labels_warning
 from conduit.record.naming import NO_FRAMES, UNREADABLE, FrameNames, drop_harness_frames
 from conduit.record.recording import Recording
 from conduit.record.task_names import watch_tasks
@@ -121,7 +122,11 @@ class CpuRecording(Recording):
         from conduit.profile.model import ValueType
 
         assert self.facts is not None
-        found = [*_warnings(self.facts, self._samples, self._reconciled, self.rate_hz), self._task_warning]
+        found = [
+            *_warnings(self.facts, self._samples, self._reconciled, self.rate_hz),
+            self._task_warning,
+            labels_warning(),
+        ]
         self.warnings: list[str] = [text for text in found if text]
         cpu = ValueType("cpu", "nanoseconds")
         builder = ProfileBuilder(
@@ -132,16 +137,16 @@ class CpuRecording(Recording):
         return builder.build(self._began_ns, self.facts["duration_ns"], self.warnings)
 
     def _add_to(self, builder: ProfileBuilder) -> None:
-        sums: dict[tuple[tuple[Frame, ...], str, str], float] = {}
+        sums: dict[tuple[tuple[Frame, ...], tuple[tuple[str, str], ...], str, str], float] = {}
         stacks = Stacks(self._is_harness)
         for sample, cpu_ns, thread in self._reconciled.timed:
             frames = stacks.frames(sample)
             if frames:
-                key = (tuple(frames), thread, sample.task or "")
+                key = (tuple(frames), sample.labels, thread, sample.task or "")
                 sums[key] = sums.get(key, 0.0) + cpu_ns
-        for (stack, thread, task), total in sums.items():
+        for (stack, labels, thread, task), total in sums.items():
             periods = max(1, round(total / self._period_ns))
-            builder.add(stack, [periods, round(total)], {"thread": thread, "task": task})
+            builder.add(stack, [periods, round(total)], {**dict(labels), "thread": thread, "task": task})
         for why, used_ns, thread, function in self._reconciled.unsampled:
             frames = [(why, "", 0, 0)]
             if function is not None:

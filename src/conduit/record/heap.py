@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from conduit._native import available, reason
 from conduit.errors import ProfilerUnavailableError
+from conduit.record.labels import labels_warning
 from conduit.record.naming import NO_FRAMES, FrameNames, drop_harness_frames
 from conduit.record.recording import Recording
 
@@ -191,9 +192,12 @@ class _Hooks(_Engine):
             kept = drop_harness_frames(frames, is_harness)
             if frames and not kept:
                 continue
-            builder.add(kept or [NO_FRAMES], scaled(entry, self.rate), numeric_labels={"bytes": entry.size})
+            builder.add(
+                kept or [NO_FRAMES], scaled(entry, self.rate), dict(entry.labels), {"bytes": entry.size}
+            )
         self._entries = []
-        warnings = []
+        unlabelled = labels_warning()
+        warnings = [unlabelled] if unlabelled else []
         if self._dropped:
             warnings.append(
                 f"{self._dropped} samples were dropped: no memory to note them, or asked for without the interpreter's lock"
@@ -260,7 +264,9 @@ class _Tracemalloc(_Engine):
             kept = drop_harness_frames(frames, is_harness)
             if kept:
                 builder.add(kept, [1, trace.size], numeric_labels={"bytes": trace.size})
-        return [f"memory in use only, by file and line, from tracemalloc: {reason()}"]
+        unlabelled = labels_warning()
+        limits = f"memory in use only, by file and line, from tracemalloc: {reason()}"
+        return [limits, unlabelled] if unlabelled else [limits]
 
 
 @contextmanager

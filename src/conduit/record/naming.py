@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 NO_FRAMES: Frame = ("[no Python frames]", "", 0, 0)
 _OWN_FOLDER = os.path.dirname(__file__) + os.sep  # noqa: PTH120
-# Wrapped around every step of a task while waits are recorded: the program's own work runs below these frames.
-_ASYNCIO_PATCHES = _OWN_FOLDER + "awaits.py"
+# Wrapped around every step of a task while waits are recorded, and around functions that `conduit.label` decorates: the
+# program's own work runs below these frames.
+_WRAPPERS = (_OWN_FOLDER + "awaits.py", _OWN_FOLDER + "labels.py")
 _MODULE_RUNNER = "<frozen runpy>"
 UNREADABLE: Frame = ("[stack could not be read]", "", 0, 0)
 
@@ -72,7 +73,7 @@ def drop_harness_frames(stack: list[Frame], is_harness: Callable[[str], bool] | 
     standard library, say) goes with them.
     """
     if any(frame[1].startswith(_OWN_FOLDER) for frame in stack):
-        stack = [frame for frame in stack if frame[1] != _ASYNCIO_PATCHES]
+        stack = [frame for frame in stack if frame[1] not in _WRAPPERS]
         if any(frame[1].startswith(_OWN_FOLDER) for frame in stack):
             return []
     if is_harness is None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from conduit.errors import ConduitError, ProfilerBusyError, ProfilerUnavailableError
 from conduit.record import trace_ring
+from conduit.record.labels import watch_labels
 from conduit.record.thread_names import ThreadNames
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from viztracer import VizTracer
+
+    from conduit.record.labels import Pairs
 
 DEFAULT_EVENTS = 1_000_000
 
@@ -70,6 +73,7 @@ class Trace:
         self._max_events = max_events
         self._min_duration_us = min_duration_us
         self._collections = _Collections()
+        self._label_spans = _LabelSpans()
         self._names = ThreadNames(threading.get_native_id)
         self._tracer: VizTracer | None = None
         self._is_halted = False
@@ -92,6 +96,7 @@ class Trace:
             self._is_halted = False
             self._collections.watch(tracer)
             self._names.watch()
+            self._label_spans.watch(tracer)
             if sys.version_info < (3, 12):
                 threading.setprofile(
                     tracer.threadtracefunc
@@ -109,6 +114,7 @@ class Trace:
             tracer.stop()
             self._collections.unwatch()
             self._names.unwatch()
+            self._label_spans.unwatch()
             _active = None
             if sys.version_info < (3, 12):
                 # Threads that run on keep the tracer's function, which finds it stopped; new ones must not get it.
@@ -250,6 +256,44 @@ class _Collections:
             self._start = 0.0
 
 
+class _LabelSpans:
+    """Turns the blocks of `conduit.label` into spans with the labels as arguments; a task's are on its own track."""
+
+    def __init__(self) -> None:
+        self._tracer: VizTracer | None = None
+        self._open: dict[tuple[object, int, str | None], list[tuple[float, Pairs]]] = {}
+
+    def watch(self, tracer: VizTracer) -> None:
+        self._tracer = tracer
+        watch_labels(self._note)
+
+    def unwatch(self) -> None:
+        watch_labels(None)
+        self._tracer = None
+        self._open.clear()
+
+    def _note(self, owner: object, labels: Pairs, begins: bool) -> None:
+        tracer = self._tracer
+        if tracer is None:
+            return
+        task = _current_task_name()
+        key = (owner, threading.get_ident(), task)
+        if begins:
+            self._open.setdefault(key, []).append((tracer.getts(), labels))
+            return
+        entries = self._open.get(key)
+        if not entries:  # it was entered before the trace, or elsewhere
+            return
+        start, _ = entries.pop()
+        if not entries:
+            del self._open[key]
+        name = ", ".join(f"{name}={text}" for name, text in labels)
+        if task is None:
+            _add_span(tracer, name, "label", start, dict(labels))
+        else:
+            _add_span_of_task(tracer, name, task, start, dict(labels), "label")
+
+
 def _add_span(
     tracer: VizTracer, name: str, category: str, start: float, arguments: dict[str, Any] | None = None
 ) -> None:
@@ -260,10 +304,17 @@ def _add_span(
 _task_spans = itertools.count(1)
 
 
-def _add_span_of_task(tracer: VizTracer, name: str, task: str, start: float) -> None:
+def _add_span_of_task(
+    tracer: VizTracer,
+    name: str,
+    task: str,
+    start: float,
+    arguments: dict[str, Any] | None = None,
+    category: str = "region",
+) -> None:
     """An asynchronous span: begin and end are told apart by its number, so it need not nest in the calls of a thread."""
-    span = {"name": name, "cat": "region", "id2": {"local": str(next(_task_spans))}}
-    tracer.add_raw({**span, "ph": "b", "ts": start, "args": {"task": task}})
+    span = {"name": name, "cat": category, "id2": {"local": str(next(_task_spans))}}
+    tracer.add_raw({**span, "ph": "b", "ts": start, "args": {"task": task, **(arguments or {})}})
     tracer.add_raw({**span, "ph": "e", "ts": tracer.getts()})
 
 

@@ -141,9 +141,15 @@ def _read(kind: str) -> list[Wait]:
 def _block_entries() -> _Entries:
     entries: _Entries = {}
     for wait in _read("block"):
-        _add(entries, wait.stack, {"wait": wait.reason}, wait.contentions, wait.delay_ns)
+        _add(entries, wait.stack, {**dict(wait.labels), "wait": wait.reason}, wait.contentions, wait.delay_ns)
     for one in _rates.watch.awaits() if _rates.watch else ():
-        _add(entries, one.stack, {"wait": "await", "task": one.name}, one.contentions, one.delay_ns)
+        _add(
+            entries,
+            one.stack,
+            {**dict(one.labels), "wait": "await", "task": one.name},
+            one.contentions,
+            one.delay_ns,
+        )
     return entries
 
 
@@ -151,16 +157,23 @@ def _mutex_entries() -> _Entries:
     entries: _Entries = {}
     for wait in _read("mutex"):
         if not _is_notification(wait.stack):
-            _add(entries, wait.stack, {"lock": _place(wait.made)}, wait.contentions, wait.delay_ns)
+            labels = {**dict(wait.labels), "lock": _place(wait.made)}
+            _add(entries, wait.stack, labels, wait.contentions, wait.delay_ns)
     for one in _rates.watch.releases() if _rates.watch else ():
-        _add(entries, one.stack, {"lock": one.name or "asyncio"}, one.contentions, one.delay_ns)
+        _add(
+            entries,
+            one.stack,
+            {**dict(one.labels), "lock": one.name or "asyncio"},
+            one.contentions,
+            one.delay_ns,
+        )
     return entries
 
 
 def _gil_entries() -> _Entries:
     entries: _Entries = {}
     for wait in _read("gil"):
-        _add(entries, wait.stack, {}, wait.contentions, wait.delay_ns)
+        _add(entries, wait.stack, dict(wait.labels), wait.contentions, wait.delay_ns)
     return entries
 
 

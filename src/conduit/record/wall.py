@@ -13,6 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, ClassVar
 
+from conduit.record.labels import labels_beside, labels_warning
 from conduit.record.naming import FrameNames, drop_harness_frames
 from conduit.record.recording import Recording
 
@@ -55,7 +56,7 @@ class WallRecording(Recording):
         self._began_ns = self._ended_ns = 0
         self._done = threading.Event()
         self._looker: threading.Thread | None = None
-        self._seen: dict[tuple[str, tuple[int, ...]], _Seen] = {}
+        self._seen: dict[tuple[str, tuple[tuple[str, str], ...], tuple[int, ...]], _Seen] = {}
 
     def _begin(self) -> None:
         self._began_ns = time.time_ns()
@@ -88,14 +89,16 @@ class WallRecording(Recording):
 
     def _look(self, own: int, elapsed_ns: int) -> None:
         names = {thread.ident: thread.name for thread in threading.enumerate()}
-        for ident, top in sys._current_frames().items():
+        frames_of, labels_of = labels_beside(sys._current_frames)
+        for ident, top in frames_of.items():
             if ident == own:
                 continue
             name = names.get(ident) or f"thread {ident}"
             key, places = _places(top)
-            seen = self._seen.get((name, key))
+            labels = labels_of.get(ident, ())
+            seen = self._seen.get((name, labels, key))
             if seen is None:
-                seen = self._seen[name, key] = _Seen(places)
+                seen = self._seen[name, labels, key] = _Seen(places)
             seen.looks += 1
             seen.elapsed_ns += elapsed_ns
 
@@ -108,13 +111,15 @@ class WallRecording(Recording):
             [ValueType("samples", "count"), wall], period_type=wall, period=self._period_ns
         )
         names = FrameNames(lambda _, line: line)
-        for (thread, _), seen in self._seen.items():
+        for (thread, labels, _), seen in self._seen.items():
             frames: list[Frame] = [names.frame(code, line) for code, line in seen.places]
             kept = drop_harness_frames(frames, self._is_harness)
             if kept:
-                builder.add(kept, [seen.looks, seen.elapsed_ns], {"thread": thread})
+                builder.add(kept, [seen.looks, seen.elapsed_ns], {**dict(labels), "thread": thread})
         self._seen = {}
-        return builder.build(self._began_ns, self._ended_ns - self._began_ns)
+        unlabelled = labels_warning()
+        self.warnings: list[str] = [unlabelled] if unlabelled else []
+        return builder.build(self._began_ns, self._ended_ns - self._began_ns, self.warnings)
 
 
 class _Seen:
