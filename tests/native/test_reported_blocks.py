@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conduit._native import available, heap, reason
+from conduit._native import allocations, available, heap, reason
 
 pytestmark = pytest.mark.skipif(not available(), reason=reason())
 
@@ -214,3 +215,26 @@ def test_where_calls_cannot_be_intercepted_the_rest_is_recorded_and_the_lack_is_
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("True [\"the contents of numpy's arrays are missing"), done.stdout
+
+
+def test_a_block_of_the_raw_domain_that_is_withdrawn_and_reported_elsewhere_counts_once(reporter) -> None:
+    """numpy does so from 2.5 on, to have its arrays in a domain of their own."""
+    allocate, free = ctypes.pythonapi.PyMem_RawMalloc, ctypes.pythonapi.PyMem_RawFree
+    allocate.restype, allocate.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    free.restype, free.argtypes = None, [ctypes.c_void_p]
+    allocations.start()
+    try:
+        allocations.start_peak()
+        before = allocations.read()
+        for _ in range(3):
+            address = allocate(SIZE)
+            reporter.tracemalloc_untrack(0, address)
+            reporter.tracemalloc_track(DOMAIN, address, SIZE)
+            reporter.tracemalloc_untrack(DOMAIN, address)
+            free(address)
+        after = allocations.read()
+        peak = allocations.read_peak()
+    finally:
+        allocations.stop()
+    assert 3 * SIZE <= after.bytes - before.bytes < 3.5 * SIZE
+    assert SIZE <= peak < 1.5 * SIZE

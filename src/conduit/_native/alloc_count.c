@@ -26,6 +26,9 @@ typedef struct {
     uint64_t bytes;
 } Counts;
 
+/* Where a block of the map comes from, in its `site`: whose end tells that it is gone. */
+typedef enum { FROM_ALLOCATOR, FROM_REPORT } Origin;
+
 static atomic_bool counting;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static AddressMap sizes;   /* under `lock` */
@@ -50,17 +53,18 @@ static void count(size_t size) {
     total.bytes += size;
 }
 
-static void remember(void *block, size_t size) {
+static void remember(void *block, size_t size, Origin origin) {
     held += (int64_t)size;
     if (held > peak) peak = held;
-    if (!address_map_put(&sizes, (Block){.address = (uintptr_t)block, .size = size})) sizes_missing = true;
+    Block entry = {.address = (uintptr_t)block, .size = size, .site = (uint32_t)origin};
+    if (!address_map_put(&sizes, entry)) sizes_missing = true;
 }
 
 static void note_new(void *block, size_t size) {
     if (block == NULL) return;
     pthread_mutex_lock(&lock);
     count(size);
-    remember(block, size);
+    remember(block, size, FROM_ALLOCATOR);
     pthread_mutex_unlock(&lock);
 }
 
@@ -103,10 +107,10 @@ static void *counted_resize(const PyMemAllocatorEx *below, void *old, size_t siz
     inside = false;
     pthread_mutex_lock(&lock);
     if (block == NULL) {
-        if (is_known) remember(old, known.size);
+        if (is_known) remember(old, known.size, FROM_ALLOCATOR);
     } else {
         if (!is_known || size > known.size) count(size);
-        remember(block, size);
+        remember(block, size, FROM_ALLOCATOR);
     }
     pthread_mutex_unlock(&lock);
     return block;
@@ -130,20 +134,27 @@ static inline void counted_free(const PyMemAllocatorEx *below, void *block) {
 }
 
 /* Memory that an extension takes from elsewhere and reports to tracemalloc, such as the contents of numpy's arrays. It
- * reports a block that it has resized again. */
+ * reports a block that it has resized again. Newer versions take the memory from the raw domain, withdraw it and report
+ * it under a domain of their own: such a block is counted already, and ends by its free. */
 static void count_reported(void *block, size_t size) {
     if (passing()) return;
-    Block known;
+    Block known = {.site = FROM_REPORT};
     bool is_known = forget(block, &known);
     pthread_mutex_lock(&lock);
     if (!is_known || size > known.size) count(size);
-    remember(block, size);
+    remember(block, size, (Origin)known.site);
     pthread_mutex_unlock(&lock);
 }
 
 static void withdraw_reported(const void *block) {
     Block known;
-    if (atomic_load_explicit(&counting, memory_order_relaxed)) forget((void *)(uintptr_t)block, &known);
+    if (!atomic_load_explicit(&counting, memory_order_relaxed)) return;
+    pthread_mutex_lock(&lock);
+    if (address_map_find(&sizes, (uintptr_t)block, &known) && known.site == FROM_REPORT) {
+        address_map_take(&sizes, (uintptr_t)block, &known);
+        held -= (int64_t)known.size;
+    }
+    pthread_mutex_unlock(&lock);
 }
 
 /* The context is ignored (see alloc_hook.c), so each domain has functions of its own. */
