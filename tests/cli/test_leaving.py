@@ -31,9 +31,21 @@ burn(0.2)
 """
 
 
+def _as_in_a_terminal() -> None:
+    """A signal that is ignored (as `nohup` ignores SIGHUP) is ignored in all programs below."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "conduit", "run", "-cpuprofile=cpu.prof", *arguments]
-    return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_as_in_a_terminal,
+    )
 
 
 def run(tmp_path: Path, end: str) -> tuple[int, str]:

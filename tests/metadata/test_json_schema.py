@@ -22,6 +22,7 @@ VALIDATOR = jsonschema.Draft202012Validator(document_schema())
 # What a schema of JSON values cannot see, and what only the reader refuses or accepts.
 BEYOND_A_SCHEMA = {
     "generated_feb30": "there is no such day",
+    "deep_10001_unknown": "no schema limits the depth of unknown values",
     "generated_leap60": "there is no such second",
     "line_number_float_int": "1.0 is an integer to JSON Schema and none to Go",
     "line_number_exp": "1e2 is an integer to JSON Schema and none to Go",

@@ -151,9 +151,13 @@ def test_a_tracer_that_was_started_in_between_survives_and_counting_can_start_ag
         tracemalloc.stop()
         allocations.stop()
     allocations.start()
-    before = allocations.read()
-    assert plain_objects(100) == allocations.read().allocations - before.allocations
-    allocations.stop()
+    try:
+        # On one line, since from 3.14 on coverage allocates when a line is reached.
+        before, made, after = allocations.read(), plain_objects(100), allocations.read()
+    finally:
+        allocations.stop()
+    # The first answer is an object, too.
+    assert 0 <= after.allocations - before.allocations - made <= 1
 
 
 def plain_objects(number: int) -> int:

@@ -9,6 +9,7 @@ import json
 import re
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -17,7 +18,6 @@ from conduit.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 class Outcome(NamedTuple):
@@ -53,6 +53,12 @@ def read_cases(folder: Path) -> list[Case]:
         )
         for row in rows
     ]
+
+
+def is_printable_here(case: Case) -> bool:
+    """Whether this machine has the source files of Debian's Python 3.11 that the original showed in its listing."""
+    shown = re.findall(r" in (/usr/lib/python3\.11/\S+)$", case.expected.stdout, flags=re.M)
+    return all(Path(path).exists() for path in shown)
 
 
 def prepare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,7 +172,7 @@ def _decoded(data: bytes) -> str:
     rest = iter(data[:1024].splitlines(keepends=True))
     try:
         encoding, _ = tokenize.detect_encoding(lambda: next(rest, b""))
-    except (SyntaxError, UnicodeDecodeError):
+    except (SyntaxError, UnicodeDecodeError, LookupError):  # the last from 3.14 on, for `hex` and the like
         encoding = "utf-8"  # not Python, or Python that lies about itself
     if not codecs.lookup(
         encoding
