@@ -92,11 +92,10 @@ def _caused(value: Any) -> tuple[float, float]:
 def _whole(number: Any, factor: int) -> int:
     if not isinstance(number, (int, float)) or not math.isfinite(number):
         raise ValueError(f"{number!r} is not a number")
-    # A clock that steps back gives a small negative time, which pstats prints as 0 as well.
-    value = max(0, round(number * factor))
-    if value > MAX_VALUE:
+    if number * factor > MAX_VALUE:  # also infinity, which cannot be rounded
         raise ValueError(f"{number!r} is too large")
-    return value
+    # A clock that steps back gives a small negative time, which pstats prints as 0 as well.
+    return max(0, round(number * factor))
 
 
 class _Stacks:
