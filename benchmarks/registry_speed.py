@@ -21,8 +21,6 @@ import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
-
 from benchmarks.documents import chain_document, plain_document, rich_document, small_document
 from conduit.errors import NotFoundError
 from conduit.metadata import Registry, decode
@@ -237,6 +235,8 @@ def _first(data: bytes, name: str, depth: int) -> float:
 
 def load_rows(large: bool) -> list[Row]:
     """`Registry.from_json` against `orjson.loads` of the same bytes, the collector as an application has it."""
+    import orjson  # not on every Python that the tests of this module's questions run on
+
     documents = {
         "plain 50": (plain_document(50), 400),
         "plain 5,000": (plain_document(5_000), 12),
