@@ -73,7 +73,7 @@ def test_a_script_runs_as_under_python_and_its_profiles_are_written(folder: Path
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"__main__ program.py ['program.py', '-x', '--y=1'] {folder}\n"
     cpu = read(folder / "cpu.prof")
-    assert {"work", "main"} <= names(cpu)
+    assert {"__main__.work", "__main__.main"} <= names(cpu)
     assert not any(function.filename.endswith(HARNESS) for function in cpu.functions)
     memory = read(folder / "mem.prof")
     assert sum(sample.values[0] for sample in memory.samples) > 2_000_000
@@ -92,13 +92,13 @@ def test_a_module_runs_with_whatever_follows_it(folder: Path) -> None:
     done = run(folder, "run", "-cpuprofile", "cpu.prof", "-m", "program", "-m", "-cpuprofile=other")
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f"['{folder}/program.py', '-m', '-cpuprofile=other'] {folder}\n")
-    assert "work" in names(read(folder / "cpu.prof"))
+    assert "__main__.work" in names(read(folder / "cpu.prof"))
     assert not (folder / "other").exists()
 
 
 def test_the_programs_exit_status_is_the_commands(folder: Path) -> None:
     assert run(folder, "run", "-cpuprofile=cpu.prof", "program.py", "exit").returncode == 7
-    assert "work" in names(read(folder / "cpu.prof"))
+    assert "__main__.work" in names(read(folder / "cpu.prof"))
 
 
 def test_the_programs_exception_is_shown_without_our_frames(folder: Path) -> None:
@@ -124,7 +124,7 @@ def test_ctrl_c_writes_the_profile(folder: Path) -> None:
         finally:
             process.kill()
     assert process.returncode == 130
-    assert "work" in names(read(folder / "cpu.prof"))
+    assert "__main__.work" in names(read(folder / "cpu.prof"))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_benchmarks_profiles_are_led_by_its_own_functions_and_not_by_the_harne
     for file in ("cpu.prof", "mem.prof"):
         profile = read(folder / file)
         roots = {sample.locations[-1].lines[0].function.name for sample in profile.samples}  # type: ignore[union-attr]
-        assert "bench_work" in roots
+        assert "bench_work.bench_work" in roots
         assert not any("bench/measure.py" in function.filename for function in profile.functions)
     assert read(folder / "mem.prof").default_sample_type == "alloc_space"
 

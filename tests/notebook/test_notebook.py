@@ -39,7 +39,7 @@ def test_a_profiled_cell_shows_a_flame_graph_and_a_table_without_ipythons_frames
     (shown,) = [one["data"] for one in cell if one["output_type"] == "execute_result"]
     assert shown["text/html"].startswith("<svg")
     assert "http" not in shown["text/html"].replace("http://www.w3.org/2000/svg", "")
-    assert " spin" in shown["text/plain"]
+    assert "  In [3].spin" in shown["text/plain"]
     assert "run_cell" not in shown["text/plain"]
     assert path.exists()
     assert text(kept, "stdout") == "spin\n"  # names of the cell are names of the notebook

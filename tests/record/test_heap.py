@@ -63,7 +63,8 @@ def by_function(profile: Profile) -> dict[str, list[int]]:
         names = [
             line.function.name for location in sample.locations for line in location.lines if line.function
         ]
-        name = next((name for name in names if name in sums), None)
+        own = (name.removeprefix("tests.record.test_heap.") for name in names)
+        name = next((name for name in own if name in sums), None)
         if name is not None:
             sums[name] = [a + b for a, b in zip(sums[name], sample.values, strict=True)]
     return sums

@@ -148,5 +148,5 @@ def test_processes_of_this_and_of_other_versions_are_read_or_refused_by_name(
         ("inner", 6),
         ("inner", 6),
         ("outer", 3),
-        ("<module <string>>", 10),
+        ("<module>", 10),
     ]

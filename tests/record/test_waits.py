@@ -374,7 +374,7 @@ def test_every_kind_of_await_has_its_known_delay_and_its_line(
         for sample in profile.samples
         for location in sample.locations
         for place in location.lines
-        if place.function and place.function.name == f"Tasks.{name}"
+        if place.function and place.function.name == f"{__name__}.Tasks.{name}"
     }
     assert seen
     assert seen <= lines - {code.co_firstlineno}

@@ -119,21 +119,29 @@ def _script_program(words: list[str]) -> Callable[[], object]:
 
 
 def _run_path(path: str, words: list[str]) -> None:
-    import runpy
-
     sys.argv[:] = words
-    runpy.run_path(path, run_name="__main__")
+    sys.path[0] = path
+    _run_as_main("__main__", changes_arguments=False)
 
 
 def _module_program(module: str, arguments: list[str]) -> Callable[[], object]:
     def program() -> None:
-        import runpy
-
         sys.argv[:] = [module, *arguments]
         sys.path[0] = os.getcwd()  # noqa: PTH109
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        _run_as_main(module, changes_arguments=True)
 
     return program
+
+
+def _run_as_main(module: str, *, changes_arguments: bool) -> None:
+    """Run a module as the interpreter itself does: it stays `__main__` afterwards, when profiles ask for its file."""
+    import runpy
+    import types
+
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.modules["__main__"].__dict__["__builtins__"] = __builtins__
+    run: Callable[[str, bool], object] = vars(runpy)["_run_module_as_main"]
+    run(module, changes_arguments)
 
 
 def _execute(program: Callable[[], object]) -> int:

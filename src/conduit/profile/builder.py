@@ -5,7 +5,7 @@ cumulative profiles by the addresses of locations, so each place in the code nee
 same in every profile and process: here it is a digest of file, name and line. pprof wants a mapping that says
 that its locations carry names, files and lines, or it looks for symbols in binaries.
 
-System names stay empty: where one equals the name, pprof takes it for C++ and cuts `<module>` and `<lambda>` out of it.
+A system name never equals the name: pprof would take it for C++ and cut `<module>` and `<lambda>` out of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from conduit.profile.model import Function, Line, Location, Mapping, Profile, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
     from collections.abc import Mapping as Dictionary
 
     from conduit.profile.model import ValueType
@@ -39,8 +39,13 @@ class ProfileBuilder:
         period: int = 0,
         default_sample_type: str = "",
         mapping_file: str = "",
+        name_function: Callable[[Frame], tuple[str, str]] | None = None,
     ) -> None:
-        """Starts an empty profile; `mapping_file` is the program's file, by default the interpreter."""
+        """Starts an empty profile; `mapping_file` is the program's file, by default the interpreter.
+
+        `name_function(frame)` returns the name and the system name of a frame's function, asked once for each function;
+        without it the frame's own name is the name. Addresses and equality go by the frame's own name.
+        """
         self._mapping = Mapping(
             1,
             _LOWEST_ADDRESS,
@@ -51,6 +56,7 @@ class ProfileBuilder:
             has_line_numbers=True,
             has_inline_frames=True,
         )
+        self._name_function = name_function
         self._sample_types = list(sample_types)
         self._period_type = period_type
         self._period = period
@@ -104,7 +110,8 @@ class ProfileBuilder:
         name, filename, line, first_line = frame
         function = self._functions.get((name, filename, first_line))
         if function is None:
-            function = Function(len(self._functions) + 1, name, "", filename, first_line)
+            shown, system_name = self._name_function(frame) if self._name_function else (name, "")
+            function = Function(len(self._functions) + 1, shown, system_name, filename, first_line)
             self._functions[name, filename, first_line] = function
         location = Location(
             len(self._locations) + 1, self._mapping, self._address(frame), [Line(function, line)]

@@ -120,6 +120,7 @@ class CpuRecording(Recording):
     def _build(self) -> Profile:
         from conduit.profile.builder import ProfileBuilder
         from conduit.profile.model import ValueType
+        from conduit.record.module_names import ModuleNames
 
         assert self.facts is not None
         found = [
@@ -130,7 +131,10 @@ class CpuRecording(Recording):
         self.warnings: list[str] = [text for text in found if text]
         cpu = ValueType("cpu", "nanoseconds")
         builder = ProfileBuilder(
-            [ValueType("samples", "count"), cpu], period_type=cpu, period=self._period_ns
+            [ValueType("samples", "count"), cpu],
+            period_type=cpu,
+            period=self._period_ns,
+            name_function=ModuleNames.of_this_process(),
         )
         self._add_to(builder)
         self._samples, self._reconciled = [], clocks.Reconciled([], [])

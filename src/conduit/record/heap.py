@@ -102,6 +102,7 @@ class HeapRecording(Recording):
     def _build(self) -> Profile:
         from conduit.profile.builder import ProfileBuilder
         from conduit.profile.model import ValueType
+        from conduit.record.module_names import ModuleNames
 
         types = [ValueType(*kind) for kind in self._engine.sample_types]
         builder = ProfileBuilder(
@@ -109,6 +110,7 @@ class HeapRecording(Recording):
             period_type=ValueType("space", "bytes"),
             period=self._engine.rate,
             default_sample_type=self._default_sample_type,
+            name_function=ModuleNames.of_this_process(),
         )
         self.warnings: list[str] = self._engine.add_to(builder, self._is_harness)
         return builder.build(time.time_ns(), comments=self.warnings)

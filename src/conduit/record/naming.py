@@ -1,7 +1,6 @@
-"""How a place in a running program is named in a profile: function, file, line, first line of the function.
+"""The frames of a running program: function, file, line, first line of the function.
 
-Functions go by `co_qualname`. What has no name of its own gets its place beside it, since a table of functions would add up
-every `<module>` and every top-level `<lambda>` of a program as if they were one.
+Functions go by `co_qualname` here; `module_names` adds the modules when a profile is made.
 """
 
 from __future__ import annotations
@@ -24,29 +23,11 @@ _MODULE_RUNNER = "<frozen runpy>"
 UNREADABLE: Frame = ("[stack could not be read]", "", 0, 0)
 
 
-def function_name(code: CodeType) -> str:
-    """The function's qualified name; `<module shop/models.py>`, `<lambda shop/models.py:12>` for the nameless."""
-    name = code.co_qualname
-    if not name.startswith("<"):
-        return name
-    place = short_path(code.co_filename)
-    if name.startswith("<module>"):
-        return f"<module {place}>"
-    kind, _, rest = name[1:].partition(">")
-    return f"<{kind} {place}:{code.co_firstlineno}>{rest}"
-
-
-def short_path(filename: str) -> str:
-    """The last two parts of a path: enough to tell modules apart, short enough for a table."""
-    return "/".join(filename.replace(os.sep, "/").split("/")[-2:]).lstrip("/")
-
-
 class FrameNames:
     """Names places, each code object and each instruction once."""
 
     def __init__(self, line_of: Callable[[CodeType, int], int]) -> None:
         self._line_of = line_of
-        self._names: dict[CodeType, str] = {}
         self._frames: dict[tuple[int, int], Frame] = {}
         self._kept: list[
             CodeType
@@ -58,10 +39,9 @@ class FrameNames:
         known = self._frames.get(key)
         if known is None:
             self._kept.append(code)
-            name = self._names.get(code) or function_name(code)
-            self._names[code] = name
             line = self._line_of(code, instruction)
-            known = (name, code.co_filename, line if line > 0 else code.co_firstlineno, code.co_firstlineno)
+            first_line = code.co_firstlineno
+            known = (code.co_qualname, code.co_filename, line if line > 0 else first_line, first_line)
             self._frames[key] = known
         return known
 

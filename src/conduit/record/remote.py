@@ -28,6 +28,7 @@ from conduit.errors import ProfilerUnavailableError
 from conduit.record.interpreter_layout import read_layout
 from conduit.record.naming import FrameNames
 from conduit.record.process_memory import ProcessMemory, UnreadableMemoryError, find_symbols
+from conduit.record.remote_names import names_of_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -312,14 +313,27 @@ def record(pid: int, seconds: float, rate_hz: int = 100) -> Profile:
 
     period_ns = round(1e9 / rate_hz)
     cpu = ValueType("cpu", "nanoseconds")
-    builder = ProfileBuilder([ValueType("samples", "count"), cpu], period_type=cpu, period=period_ns)
     began_ns = time.time_ns()
     with ProcessMemory(pid) as memory:
         interpreter = Interpreter(memory)
+        builder = ProfileBuilder(
+            [ValueType("samples", "count"), cpu],
+            period_type=cpu,
+            period=period_ns,
+            name_function=names_of_process(pid, _main_stack(interpreter, pid)),
+        )
         samples = _sample_until(interpreter, pid, time.monotonic_ns() + round(seconds * 1e9), period_ns)
         for tid, cpu_ns, frames in samples:
             builder.add(frames, [1, cpu_ns], {"thread": f"thread {tid}"})
     return builder.build(began_ns, time.time_ns() - began_ns)
+
+
+def _main_stack(interpreter: Interpreter, pid: int) -> list[Frame]:
+    """Return the frames of the main thread, leaf first; none where they cannot be read now."""
+    try:
+        return next((frames or [] for tid, frames in interpreter.stacks() if tid == pid), [])
+    except UnreadableMemoryError:
+        return []
 
 
 def _sample_until(

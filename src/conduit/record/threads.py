@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import Profile
+    from conduit.record.module_names import ModuleNames
 
     _Chain = list[tuple[Any, FrameType]]
 
@@ -315,29 +316,38 @@ def thread_starts() -> Profile:
 def _counting(kind: str) -> ProfileBuilder:
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import ValueType
+    from conduit.record.module_names import ModuleNames
 
-    return ProfileBuilder([ValueType(kind, "count")], period_type=ValueType(kind, "count"), period=1)
+    return ProfileBuilder(
+        [ValueType(kind, "count")],
+        period_type=ValueType(kind, "count"),
+        period=1,
+        name_function=ModuleNames.of_this_process(),
+    )
 
 
 def text(taken: Dump | None = None) -> str:
     """Return the dump as text: a paragraph for each thread and each task, innermost call first."""
+    from conduit.record.module_names import ModuleNames
+
     shown = taken or dump()
-    paragraphs = [_thread_text(thread) for thread in shown.threads]
-    paragraphs += [_task_text(task) for task in shown.tasks]
+    names = ModuleNames.of_this_process()
+    paragraphs = [_thread_text(thread, names) for thread in shown.threads]
+    paragraphs += [_task_text(task, names) for task in shown.tasks]
     return "\n".join(paragraphs)
 
 
-def _thread_text(thread: ThreadStack) -> str:
+def _thread_text(thread: ThreadStack, names: ModuleNames) -> str:
     kind = ", daemon" if thread.daemon else ""
     number = f" (native id {thread.native_id})" if thread.native_id else ""
     head = f'thread {thread.ident} "{thread.name}"{number} [{thread.state}{kind}]:\n'
-    return head + _frames_text(thread.frames)
+    return head + _frames_text(thread.frames, names)
 
 
-def _task_text(task: TaskStack) -> str:
+def _task_text(task: TaskStack, names: ModuleNames) -> str:
     by = "".join(f'awaited by task "{name}"\n' for name in task.awaited_by)
-    return f'task "{task.name}" [{task.state}]:\n{_frames_text(task.frames)}{by}'
+    return f'task "{task.name}" [{task.state}]:\n{_frames_text(task.frames, names)}{by}'
 
 
-def _frames_text(frames: tuple[Frame, ...]) -> str:
-    return "".join(f"{frame.function}\n\t{frame.filename}:{frame.line}\n" for frame in frames)
+def _frames_text(frames: tuple[Frame, ...], names: ModuleNames) -> str:
+    return "".join(f"{names(frame)[0]}\n\t{frame.filename}:{frame.line}\n" for frame in frames)

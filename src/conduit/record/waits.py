@@ -206,10 +206,16 @@ def _profile(
 ) -> Profile:
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import ValueType
+    from conduit.record.module_names import ModuleNames
 
     contentions = ValueType("contentions", "count")
     delay = ValueType("delay", "nanoseconds")
-    builder: ProfileBuilder = ProfileBuilder([contentions, delay], period_type=contentions, period=period)
+    builder: ProfileBuilder = ProfileBuilder(
+        [contentions, delay],
+        period_type=contentions,
+        period=period,
+        name_function=ModuleNames.of_this_process(),
+    )
     nothing = [0.0, 0.0]
     for key, (count, waited) in entries.items():
         stack, labels = key

@@ -105,10 +105,14 @@ class WallRecording(Recording):
     def _build(self) -> Profile:
         from conduit.profile.builder import ProfileBuilder
         from conduit.profile.model import ValueType
+        from conduit.record.module_names import ModuleNames
 
         wall = ValueType("wall", "nanoseconds")
         builder = ProfileBuilder(
-            [ValueType("samples", "count"), wall], period_type=wall, period=self._period_ns
+            [ValueType("samples", "count"), wall],
+            period_type=wall,
+            period=self._period_ns,
+            name_function=ModuleNames.of_this_process(),
         )
         names = FrameNames(lambda _, line: line)
         for (thread, labels, _), seen in self._seen.items():

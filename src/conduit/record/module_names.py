@@ -1,0 +1,222 @@
+"""Names of functions with their modules, as in Go's profiles: `json.decoder.JSONDecoder.raw_decode`, `__main__.work`.
+
+How it works: a code object knows its file and its qualified name, and not its module. The module is the loaded one of
+that file; for a file that no loaded module has, the name under which `sys.path` would import it; else the name that its
+folders with an `__init__.py` give it. Only `sys.modules` and `sys.path` are read: of a module no more than its
+dictionary, and of that only plain text and the import system's own specifications, so that no code of the program runs.
+
+Code that comes from no file of Python's keeps the text that tracebacks show: `<string>.work`, `In [3].work` for a cell
+of a notebook, `<templates/index.html>.root`. A file loaded as the program goes by `__main__`, in children of
+multiprocessing too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    Frame = tuple[str, str, int, int]
+
+_MAIN_NAMES = (
+    "__main__",
+    "__mp_main__",
+)  # the second is what children of multiprocessing call their parent's
+_SOURCE = re.compile(r"(?:\.py|\.pyw|\.pyx)\Z")
+_COMPILED = re.compile(r"(?:\.cpython-\d+(?:\.opt-\d)?)?\.pyc\Z")
+_FROZEN = re.compile(r"<frozen ([\w.]+)>")
+_CELL = re.compile(r"<ipython-input-(\d+)-\w+>")
+_LIBRARIES = re.compile(r"/(?:site-packages|dist-packages|python\d+\.\d+t?|python\d+\.zip)/")
+_namespace_of: Callable[[object], dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
+
+
+class ModuleNames:
+    """Finds the module of a file. `modules` are (file, module) pairs, the first one for a file counting.
+
+    `path` are folders of imports as in `sys.path`, absolute; `cells` maps a notebook's files to their cells' numbers.
+    `has_file(path)` tells whether a file exists, and is asked for files of no module and no folder of `path` only.
+    """
+
+    def __init__(
+        self,
+        modules: Iterable[tuple[str, str]],
+        path: Sequence[str],
+        cells: dict[str, int] | None = None,
+        has_file: Callable[[str], bool] = os.path.isfile,
+    ) -> None:
+        self._modules: dict[str, str] = {}
+        self._compiled: dict[str, str] = {}
+        for file, module in modules:
+            self._modules.setdefault(file, module)
+            if _COMPILED.search(file):
+                self._compiled.setdefault(_source_tail(file, module), module)
+        self._folders = sorted({_as_folder(entry) for entry in path if entry}, key=len, reverse=True)
+        self._cells = cells or {}
+        self._has_file = has_file
+        self._known: dict[str, str] = {}
+
+    @classmethod
+    def of_this_process(cls) -> ModuleNames:
+        """The modules that are loaded now, and `sys.path` as it is now."""
+        loaded = dict(sys.modules)
+        return cls(_files(loaded), _import_path(sys.path), _notebook_cells(loaded))
+
+    def __call__(self, frame: Frame) -> tuple[str, str]:
+        """Return (qualified name, bare name) of a frame's function; the second is empty if it is no Python function."""
+        qualname, file, line, _ = frame
+        if (
+            not file or line <= 0 or qualname.startswith("[")
+        ):  # a C function, or a remark in the place of a frame
+            return qualname, ""
+        return f"{self.module(file)}.{qualname}", qualname.rpartition(".")[2]
+
+    def module(self, file: str) -> str:
+        """Return the name of the module that a file is, or what stands for it."""
+        known = self._known.get(file)
+        if known is None:
+            known = self._known[file] = self._find(file)
+        return known
+
+    def _find(self, file: str) -> str:
+        loaded = self._modules.get(file)
+        if loaded is not None:
+            return loaded
+        if file.startswith("<") and file.endswith(">"):
+            frozen, cell = _FROZEN.fullmatch(file), _CELL.fullmatch(file)
+            return frozen[1] if frozen else f"In [{cell[1]}]" if cell else file
+        if file in self._cells:
+            return f"In [{self._cells[file]}]"
+        place = file.replace(os.sep, "/")
+        return (
+            self._find_compiled(place)
+            or self._find_on_path(place)
+            or self._find_package(place)
+            or _mark(place)
+        )
+
+    def _find_compiled(self, place: str) -> str:
+        """A module loaded from its .pyc alone: its code has the path under which it was compiled, perhaps elsewhere."""
+        parts = place.split("/")
+        for start in range(len(parts) if self._compiled else 0):
+            found = self._compiled.get("/".join(parts[start:]))
+            if found is not None:
+                return found
+        return ""
+
+    def _find_on_path(self, place: str) -> str:
+        for folder in self._folders:
+            if place.startswith(folder):
+                found = _dotted(place[len(folder) :])
+                if found:
+                    return found
+        library = None
+        for library in _LIBRARIES.finditer(place):  # noqa: B007 (the last one is wanted)
+            pass
+        return _dotted(place[library.end() :]) if library else ""
+
+    def _find_package(self, place: str) -> str:
+        folder, _, rest = place.rpartition("/")
+        while folder and self._has_file(f"{folder}/__init__.py"):
+            folder, _, name = folder.rpartition("/")
+            rest = f"{name}/{rest}"
+        return _dotted(rest)
+
+
+def _dotted(relative: str) -> str:
+    """`shop.models` for `shop/models.py`; empty for what cannot be imported by that path."""
+    without_ending = _SOURCE.sub("", relative)
+    parts = without_ending.split("/")
+    if without_ending == relative or not all(part.isidentifier() for part in parts):
+        return ""
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def _mark(place: str) -> str:
+    """The last two parts of a path, in the brackets that say that this is no module."""
+    return f"<{'/'.join(place.split('/')[-2:]).lstrip('/')}>"
+
+
+def _as_folder(entry: str) -> str:
+    return entry.replace(os.sep, "/").rstrip("/") + "/"
+
+
+def _source_tail(file: str, module: str) -> str:
+    """The end of the path that the source of a compiled module had: `shop/models.py`, `shop/__init__.py`."""
+    stem = _COMPILED.sub("", file.replace(os.sep, "/")).rpartition("/")[2]
+    parts = [] if module in _MAIN_NAMES else module.split(".")
+    if parts and parts[-1] == stem:
+        parts.pop()
+    return "/".join([*parts, f"{stem}.py"])
+
+
+def _files(loaded: dict[str, ModuleType]) -> Iterable[tuple[str, str]]:
+    """(file, module) of all loaded modules, the program itself first."""
+    for key in _MAIN_NAMES:
+        namespace = _namespace(loaded.get(key))
+        file = namespace.get("__file__")
+        if type(file) is str:
+            yield file, "__main__"
+    for key, module in loaded.items():
+        namespace = _namespace(module)
+        file = namespace.get("__file__")
+        if type(file) is str and type(key) is str:
+            yield file, _own_name(namespace, loaded, module) or key
+
+
+def _namespace(module: object) -> dict[str, Any]:
+    """A module's dictionary, past whatever its class makes of attributes; empty for other objects in `sys.modules`."""
+    return _namespace_of(module) if issubclass(type(module), ModuleType) else {}
+
+
+def _own_name(namespace: dict[str, Any], loaded: dict[str, ModuleType], module: ModuleType) -> str:
+    """The name under which a module was imported, if `sys.modules` has it by that: it may have others (`os.path`)."""
+    specification = namespace.get("__spec__")
+    for name in (
+        specification.name if type(specification) is ModuleSpec else None,
+        namespace.get("__name__"),
+    ):
+        if type(name) is str and loaded.get(name) is module:
+            return name
+    return ""
+
+
+def _import_path(entries: Iterable[object]) -> list[str]:
+    """The entries of `sys.path`, absolute, and where they are links, what they lead to."""
+    found: dict[str, None] = {}
+    for entry in entries:
+        if type(entry) is not str:
+            continue
+        try:
+            absolute = os.path.abspath(entry)  # noqa: PTH100 (an empty entry is the current folder)
+            found[absolute] = found[os.path.realpath(absolute)] = None
+        except (OSError, ValueError):  # the current folder is gone, or no path at all
+            continue
+    return list(found)
+
+
+def _notebook_cells(loaded: dict[str, ModuleType]) -> dict[str, int]:
+    """The files that IPython's compiler made up for cells, with the cells' numbers; read from dictionaries only."""
+    shell_class = _namespace(loaded.get("IPython.core.interactiveshell")).get("InteractiveShell")
+    is_class = issubclass(type(shell_class), type)
+    shell = type.__dict__["__dict__"].__get__(shell_class).get("_instance") if is_class else None
+    compiler = _attributes(shell).get("compile")
+    cells = _attributes(compiler).get("_filename_map")
+    if type(cells) is not dict:
+        return {}
+    return {
+        file: number for file, number in cells.copy().items() if type(file) is str and type(number) is int
+    }
+
+
+def _attributes(found: object) -> dict[str, Any]:
+    try:
+        attributes = object.__getattribute__(found, "__dict__")
+    except AttributeError:
+        return {}
+    return attributes if type(attributes) is dict else {}
