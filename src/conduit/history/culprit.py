@@ -76,8 +76,8 @@ def find_culprit(
     """Search a range of commits, the good end first, the bad end last.
 
     `measure(commit, count)` measures so many more pairs and returns their logarithms of the commit's cost by the good
-    end's; it raises `CannotMeasureError`. `notify` is told each decision. Raises `ValueError` for fewer than two commits
-    and `NothingToFindError`.
+    end's; it raises `CannotMeasureError`. `notify` is told each decision. Raises `ValueError` for fewer than two
+    commits and `NothingToFindError`.
     """
     if len(commits) < 2:
         raise ValueError(f"expected a good and a bad commit, got {len(commits)}")

@@ -80,16 +80,19 @@ def only_benchmark(result: AgainstResult) -> Measured:
     measured = [benchmark for benchmark in result.benchmarks if benchmark.pairs]
     if len(result.benchmarks) > 1:
         names = ", ".join(benchmark.name for benchmark in result.benchmarks[:8])
-        raise UsageError(f"{len(result.benchmarks)} benchmarks match, expected one: {names}")
+        raise UsageError(
+            f"{len(result.benchmarks)} benchmarks match, expected one: {names}; anchor the pattern, as in ^Name$"
+        )
     if not measured:
-        raise CannotMeasureError(_reason(result))
+        raise CannotMeasureError(reason_of(result))
     failed = [problem for problem in result.problems if problem.name == measured[0].name]
     if failed:
         raise CannotMeasureError(f"{failed[0].name} failed: {failed[0].reason}")
     return measured[0]
 
 
-def _reason(result: AgainstResult) -> str:
+def reason_of(result: AgainstResult) -> str:
+    """Return why a result has no benchmark that ran on both sides."""
     for entry in result.one_sided:
         return (
             f"{entry.name}: {entry.reason}"

@@ -7,6 +7,7 @@ copy with changes belong to no commit, and are left out.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,12 +79,22 @@ class Series(NamedTuple):
         return [point.value for point in self.points]
 
 
+class Gap(NamedTuple):
+    """A commit that could not be measured, and why; `run` is the name of the run that says so."""
+
+    commit: str
+    date: str
+    reason: str
+    run: str
+
+
 class History(NamedTuple):
     """A store that was read: its runs, its series, and what was passed over and why."""
 
     runs: tuple[Run, ...]
     series: tuple[Series, ...]
     warnings: tuple[str, ...]
+    gaps: tuple[Gap, ...] = ()
 
 
 def read_history(stored: Iterable[StoredRun | StoreError], order: Sequence[str] = ()) -> History:
@@ -91,27 +102,43 @@ def read_history(stored: Iterable[StoredRun | StoreError], order: Sequence[str] 
 
     Where a series has a commit that is not among them, its points are in the order of the commits' dates.
     """
-    runs, warnings = _read_runs(stored)
+    runs, gaps, warnings = _read_runs(stored)
     usable = [run for run in runs if run.commit and not run.is_modified]
     if modified := sum(run.is_modified for run in runs):
         warnings.append(f"{modified} runs of a modified working copy are not part of any series")
     if unknown := sum(not run.commit for run in runs):
         warnings.append(f"{unknown} runs name no commit and are not part of any series")
-    return History(tuple(runs), tuple(_series(usable, order)), tuple(warnings))
+    measured = {run.commit for run in usable}
+    unmeasured = {gap.commit: gap for gap in gaps if gap.commit not in measured}
+    return History(tuple(runs), tuple(_series(usable, order)), tuple(warnings), tuple(unmeasured.values()))
 
 
-def _read_runs(stored: Iterable[StoredRun | StoreError]) -> tuple[list[Run], list[str]]:
-    runs, warnings = [], []
+def _read_runs(stored: Iterable[StoredRun | StoreError]) -> tuple[list[Run], list[Gap], list[str]]:
+    runs, gaps, warnings = [], [], []
     with tempfile.TemporaryDirectory(prefix="conduit-history-") as folder:
         for found in stored:
             if isinstance(found, StoreError):
                 warnings.append(str(found))
                 continue
+            if gap := read_gap(found):
+                gaps.append(gap)
+                continue
             run, problems = _read_run(found, Path(folder) / "run.txt")
             warnings += problems
             if run is not None:
                 runs.append(run)
-    return runs, warnings
+    return runs, gaps, warnings
+
+
+_CONFIGURATION_LINE = re.compile(r"^([a-z][a-z-]*): (.*)$", re.MULTILINE)
+
+
+def read_gap(stored: StoredRun) -> Gap | None:
+    """Return what a run says about a commit that could not be measured; None for any other run."""
+    if "\ngap: " not in stored.text:
+        return None
+    lines = dict(_CONFIGURATION_LINE.findall(stored.text))
+    return Gap(lines.get("commit", ""), _in_utc(lines.get("commit-date", "")), lines["gap"], stored.name)
 
 
 def _read_run(stored: StoredRun, scratch: Path) -> tuple[Run | None, list[str]]:

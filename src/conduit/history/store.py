@@ -209,16 +209,17 @@ def context_lines(folder: Path) -> tuple[str, list[str]]:
     found = git_line(folder, "log", "-1", "--format=%H %ct")
     if found:
         commit, seconds = found.split()
-        lines += [f"commit: {commit}", f"commit-date: {_utc(int(seconds))}"]
+        lines += [f"commit: {commit}", f"commit-date: {format_utc(int(seconds))}"]
         if git_line(folder, "status", "--porcelain", "--untracked-files=no"):
             lines.append("modified: true")
-    lines.append(f"run-date: {_utc(time.time())}")
+    lines.append(f"run-date: {format_utc(time.time())}")
     lines.append(f"dependencies: {dependency_digest()}")
     lines.append(f"load: {os.getloadavg()[0]:.2f}")
     return commit, lines
 
 
-def _utc(seconds: float) -> str:
+def format_utc(seconds: float) -> str:
+    """Return a time as it stands in a run: ISO 8601 in UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 

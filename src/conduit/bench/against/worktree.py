@@ -7,6 +7,7 @@ afterwards; the user's checkout and index are only read. Its environment is buil
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Environment = Literal["own", "shared"]
+
+
+_HOLDER = "conduit-against-"  # then the process, so that another one can tell whether it was killed
 
 
 class Checkout(NamedTuple):
@@ -109,7 +113,7 @@ def revision_checked_out(
 @contextmanager
 def worktree_of(root: Path, commit: str) -> Iterator[Path]:
     """Lend a worktree of a commit in a temporary folder. Raises `CheckoutError`."""
-    holder = Path(tempfile.mkdtemp(prefix="conduit-against-"))
+    holder = Path(tempfile.mkdtemp(prefix=f"{_HOLDER}{os.getpid()}-"))
     tree = holder / root.name
     try:
         git(root, "worktree", "add", "--detach", "--quiet", str(tree), commit)
@@ -118,6 +122,26 @@ def worktree_of(root: Path, commit: str) -> Iterator[Path]:
     finally:
         _remove_worktree(root, tree)
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def remove_stale_worktrees(root: Path) -> None:
+    """Remove the worktrees of processes that were killed, and their folders."""
+    for line in git(root, "worktree", "list", "--porcelain").splitlines():
+        tree = Path(line.removeprefix("worktree "))
+        owner = re.fullmatch(rf"{_HOLDER}(\d+)-\w+", tree.parent.name)
+        if line.startswith("worktree ") and owner and not _is_running(int(owner[1])):
+            _remove_worktree(root, tree)
+            shutil.rmtree(tree.parent, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def switch_worktree(tree: Path, commit: str) -> None:

@@ -27,6 +27,9 @@ _USAGE = """usage: conduit history list|show|compare|bisect|run|import|prune [fl
 `conduit bench -save` keeps a run. Results of different machines and minor versions of Python are separate series."""
 
 
+_HALF_AN_HOUR = 30 * 60 * 1_000_000_000
+
+
 class _Subcommand(NamedTuple):
     module: str
     function: str
@@ -38,8 +41,9 @@ _SUBCOMMANDS = {
     "list": _Subcommand("lists", "list_runs", ("format",), 0),
     "show": _Subcommand("show", "show", ("format", "unit", "steps", "html"), 1),
     "compare": _Subcommand("compare", "compare", ("format",), 2),
-    "prune": _Subcommand("lists", "prune", ("keep", "before", "n"), 0),
     "bisect": _Subcommand("bisect", "bisect", ("error", "env", "o", "v"), None),
+    "run": _Subcommand("fill", "fill", ("step", "budget", "bench", "skip", "retry", "env", "v"), None),
+    "prune": _Subcommand("lists", "prune", ("keep", "before", "n"), 0),
 }
 _PAGE = _Subcommand("page", "show_page", ("http", "html", "no_browser"), 0)
 
@@ -77,6 +81,23 @@ def flags() -> FlagSet:
         "o", "bisect: where the profiles go (default .conduit/bisect/BENCHMARK-COMMIT)", metavar="DIR"
     )
     found.switch("v", "bisect, run: print each step of each pair")
+    found.option(
+        "step",
+        "run: measure every N-th commit; auto: about 32 commits, then between those that differ",
+        default=None,
+        parse=_step,
+        metavar="auto|N",
+    )
+    found.option(
+        "budget",
+        "run: stop after this time (default 30m)",
+        default=_HALF_AN_HOUR,
+        parse=_duration,
+        metavar="TIME",
+    )
+    found.option("bench", "run: only benchmarks that match, level by level", default=".", metavar="REGEX")
+    found.option("skip", "run: exclude benchmarks that match", default="", metavar="REGEX")
+    found.switch("retry", "run: measure commits again that could not be measured before")
     found.option("keep", "prune: keep the newest N runs of each commit", parse=_positive, metavar="N")
     found.option("before", "prune: remove runs of commits older than this date", metavar="YYYY-MM-DD")
     found.switch("n", "prune: print what would be removed, and remove nothing")
@@ -93,6 +114,19 @@ def _environment(text: str) -> str:
     if text not in ("own", "shared"):
         raise ValueError("expected own or shared")
     return text
+
+
+def _step(text: str) -> int | None:
+    return None if text == "auto" else _positive(text)
+
+
+def _duration(text: str) -> int:
+    from conduit.units import parse_duration_ns
+
+    time_ns = parse_duration_ns(text)
+    if time_ns <= 0:
+        raise ValueError("expected a time above 0")
+    return time_ns
 
 
 def _error(text: str) -> float:

@@ -31,16 +31,17 @@ def bisect(parsed: Parsed, benchmark: str = "", *words: str) -> int:
     from conduit.history.checkouts import commits_between
     from conduit.history.pairs import open_pairs
 
+    benchmark = _plain_name(benchmark)
     if not benchmark:
         raise UsageError("expected a benchmark: conduit history bisect BENCHMARK [GOOD..BAD] [PATH…]")
     here = Path.cwd()
     root = repository_root(here)
     first, last, paths = _range_and_paths(parsed, benchmark, words, root)
-    plan = _plan(benchmark, paths, root, here)
+    plan = plan_of_paths(benchmark, paths, root, here)
     commits = commits_between(root, first, last)
     files = benchmark_files(root, plan.paths)
     progress = Progress(verbose=parsed["v"])
-    _say(f"{len(commits) - 1} commits after {_named(commits[0])}, up to {_named(commits[-1])}")
+    _say(f"{len(commits) - 1} commits after {named(commits[0])}, up to {named(commits[-1])}")
     with ended_by_signals():
         try:
             with open_pairs(
@@ -84,13 +85,16 @@ def _range_of_last_step(parsed: Parsed, benchmark: str) -> tuple[str, str]:
     return newest.last_before.commit, newest.first_after.commit
 
 
-def _plan(benchmark: str, words: list[str], root: Path, here: Path) -> Plan:
+def plan_of_paths(
+    bench: str, words: list[str], root: Path, here: Path, *, skip: str = "", counts: tuple[str, ...] = ()
+) -> Plan:
+    """Return the plan for the benchmarks that match in some paths. Raises `UsageError`."""
     from conduit.bench.against.interleaved import Plan
     from conduit.bench.names import NameFilter
     from conduit.cli.bench_paths import read_paths
 
     try:
-        NameFilter(benchmark, "")
+        NameFilter(bench, skip)
     except ValueError as error:
         raise UsageError(str(error)) from None
     paths = []
@@ -101,7 +105,7 @@ def _plan(benchmark: str, words: list[str], root: Path, here: Path) -> Plan:
         if not path.exists():
             raise UsageError(f"{given}: no such file or folder")
         paths.append(str(path.relative_to(root.resolve())))
-    return Plan(paths=tuple(paths), bench=benchmark, counts=())
+    return Plan(paths=tuple(paths), bench=bench, skip=skip, counts=counts)
 
 
 class _Search:
@@ -121,9 +125,9 @@ class _Search:
         self._progress.clear()
         commit = self._commits[probe.commit]
         if probe.verdict == "broken":
-            _say(f"{_named(commit)}: skipped, {one_line(probe.reason)}")
+            _say(f"{named(commit)}: skipped, {one_line(probe.reason)}")
             return
-        _say(f"{_named(commit)}: {probe.verdict}, {probe.delta:+.2%} in {probe.pairs} pairs")
+        _say(f"{named(commit)}: {probe.verdict}, {probe.delta:+.2%} in {probe.pairs} pairs")
 
 
 def _report(parsed: Parsed, pairs: Pairs, commits: list[Commit], culprit: Culprit) -> None:
@@ -183,9 +187,17 @@ def _print_counts_and_profile(sides: Sides, folder: Path) -> None:
     culprit_report.print_profile_difference(good, bad)
 
 
-def _named(commit: Commit) -> str:
+def named(commit: Commit) -> str:
+    """Return a commit as messages name it: its short id and the beginning of its subject."""
     subject = commit.subject if len(commit.subject) <= 50 else f"{commit.subject[:49]}…"
     return f"{commit.id[:SHORT_COMMIT]} ({subject})"
+
+
+def _plain_name(benchmark: str) -> str:
+    """A benchmark's name as results print it, without its package and its `-N`; a pattern stays as it is."""
+    return re.sub(
+        r"-\d+$", "", benchmark.partition(":")[2] if re.match(r"[\w/.-]+:\w", benchmark) else benchmark
+    )
 
 
 def one_line(reason: str) -> str:

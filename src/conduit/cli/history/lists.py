@@ -24,6 +24,9 @@ def list_runs(parsed: Parsed) -> int:
     from conduit.cli.tables import standard_page
 
     rows = [_run_cells(run) for run in history.runs]
+    rows += [
+        [gap.date, gap.commit[:SHORT_COMMIT], "", "", "", "none: a gap", gap.run] for gap in history.gaps
+    ]
     standard_page().table(
         ["commit date", "commit", "python", "machine", "load", "results", "run"], rows, keep="run"
     )

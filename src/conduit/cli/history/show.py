@@ -7,20 +7,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conduit.cli.history.stored import chosen_series, commit_subjects, matcher, read_store
+from conduit.cli.history.stored import SHORT_COMMIT, chosen_series, commit_subjects, matcher, read_store
 
 if TYPE_CHECKING:
     from conduit.cli.flags import Parsed
     from conduit.cli.tables import Page
     from conduit.history.findings import Finding
-    from conduit.history.series import Series
+    from conduit.history.series import Gap, Series
 
 
 def show(parsed: Parsed, pattern: str = "") -> int:
     """Print the series whose benchmark matches, and their steps."""
     from conduit.history.findings import find_all
 
-    series = chosen_series(read_store(parsed).series, parsed["unit"], matcher(pattern))
+    history = read_store(parsed)
+    series = chosen_series(history.series, parsed["unit"], matcher(pattern))
     findings = find_all(series)
     if parsed["steps"]:
         moved = {finding.key for finding in findings}
@@ -29,11 +30,20 @@ def show(parsed: Parsed, pattern: str = "") -> int:
         _write_page(parsed["html"], series, findings)
         return 0
     if parsed["format"] == "json":
-        print(json.dumps(_document(series, findings), indent=2))
+        print(json.dumps(_document(series, findings, history.gaps), indent=2))
         return 0
     from conduit.cli.tables import standard_page
 
-    _print_series(standard_page(), series, findings)
+    page = standard_page()
+    _print_series(page, series, findings)
+    if history.gaps:
+        page.line()
+        page.heading("commits that could not be measured")
+        page.table(
+            ["commit", "reason"],
+            [[gap.commit[:SHORT_COMMIT], gap.reason] for gap in history.gaps],
+            keep="reason",
+        )
     return 0
 
 
@@ -48,13 +58,14 @@ def _write_page(path: str, series: list[Series], findings: list[Finding]) -> Non
     print(f"conduit history: wrote {path}", file=sys.stderr)
 
 
-def _document(series: list[Series], findings: list[Finding]) -> dict[str, object]:
+def _document(series: list[Series], findings: list[Finding], gaps: tuple[Gap, ...]) -> dict[str, object]:
     return {
         "version": 1,
         "series": [
             {**one.key._asdict(), "points": [point._asdict() for point in one.points]} for one in series
         ],
         "steps": [_step_object(finding) for finding in findings],
+        "gaps": [{"commit": gap.commit, "date": gap.date, "reason": gap.reason} for gap in gaps],
     }
 
 
