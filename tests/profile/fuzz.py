@@ -17,11 +17,16 @@ import zlib
 from pathlib import Path
 from random import Random
 
+import pytest
+
+from conduit._native import available
 from conduit.errors import MalformedProfileError
 from conduit.profile.codec import decode, encode_uncompressed
 from conduit.profile.limits import Limits
+from conduit.profile.merge import merge
 from conduit.profile.wire import write_varint
 from tests.profile.strategies import ANY_INT64, profile_from_bytes
+from tests.profile.twins import use_twins
 
 CORPUS = Path(__file__).with_name("corpus")
 LIMITS = Limits(size_bytes=1 << 20, records=2_000, frames=20_000)
@@ -30,19 +35,34 @@ EXTREMES = [write_varint(value) for value in (0, 1, 127, 128, 2**31, 2**32, 2**6
 
 
 def outcome(data: bytes, *, round_trip: bool = True) -> str:
-    """What becomes of an input, without numbers; raises whatever must never be raised."""
+    """What becomes of an input, without numbers; raises whatever must never be raised.
+
+    Where the C extension is loaded, its loops and their twins in Python must say the same.
+    """
+    said = _outcome(data, round_trip=round_trip)
+    if available():
+        with pytest.MonkeyPatch.context() as patch:
+            use_twins(patch)
+            in_python = _outcome(data, round_trip=round_trip)
+        assert said == in_python
+    return said[0]
+
+
+def _outcome(data: bytes, *, round_trip: bool) -> tuple[str, object]:
     try:
         profile = decode(data, LIMITS)
     except MalformedProfileError as error:
         assert error.offset is not None
         assert 0 <= error.offset <= LIMITS.size_bytes
-        return re.sub(r"\d+", "N", f"{error}: {error.detail}")[:200]
+        return re.sub(r"\d+", "N", f"{error}: {error.detail}")[:200], (str(error), error.offset)
     profile.check_valid()
+    # Compared are bytes: a legacy heap profile may have a label of 0 bytes, which profile.proto cannot hold.
+    written = encode_uncompressed(profile)
     if round_trip:
-        # Compared are bytes: a legacy heap profile may have a label of 0 bytes, which profile.proto cannot hold.
-        written = encode_uncompressed(profile)
         assert encode_uncompressed(decode(written)) == written
-    return f"valid with {min(len(profile.samples), 2)} samples and {min(len(profile.mappings), 2)} mappings"
+        assert encode_uncompressed(merge([profile])) == encode_uncompressed(merge([decode(written)]))
+    what = f"valid with {min(profile.sample_count, 2)} samples and {min(len(profile.mappings), 2)} mappings"
+    return what, written
 
 
 def mutate(random: Random, corpus: list[bytes]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from typing import Any
 
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from conduit._native import available, columns
 from conduit.errors import MalformedProfileError
-from conduit.profile import codec
+from conduit.profile import loops
 from conduit.profile import samples as samples_module
 from conduit.profile.codec import decode, encode_uncompressed
 from conduit.profile.model import Location, Profile, Sample, ValueType
@@ -46,7 +45,8 @@ def readers(monkeypatch: pytest.MonkeyPatch) -> Any:
             with monkeypatch.context() as patch:
                 if name == "general":
                     patch.setattr(samples_module, "_LONGEST_USUAL", -1)
-                patch.setattr(codec, "_WORTH_IMPORTING", 0 if name == "native" else sys.maxsize)
+                if name != "native":
+                    patch.setattr(loops, "scan_profile", lambda data, limit: None)
                 outcomes.append(_outcome(document))
         return outcomes
 
@@ -81,14 +81,10 @@ def test_all_readers_agree_on_damaged_profiles(readers: Any) -> None:
 
 
 def test_the_usual_form_is_read_without_the_general_reader() -> None:
-    table = [Location(id) for id in (1, 2, 300)]
     reader = SampleReader(
-        b"\x0a\x04\xac\x02\x01\x02\x12\x0b\x05" + b"\xff" * 9 + b"\x01\x1a\x02\x08\x01", table
+        b"\x0a\x04\xac\x02\x01\x02\x12\x0b\x05" + b"\xff" * 9 + b"\x01\x1a\x02\x08\x01", [1, 2, 300]
     )
-    stack, values, labels = reader.read(0, 23)
-    assert [location.id for location in stack] == [300, 1, 2]
-    assert values == [5, -1]
-    assert labels == [b"\x08\x01"]
+    assert reader.read(0, 23) == ([2, 0, 1], [5, -1], [b"\x08\x01"])
 
 
 @pytest.mark.parametrize(
@@ -107,7 +103,7 @@ def test_the_usual_form_is_read_without_the_general_reader() -> None:
 )
 def test_any_other_form_is_left_to_the_general_reader(content: bytes) -> None:
     with pytest.raises(UnusualError):
-        SampleReader(content, [Location(1)]).read(0, len(content))
+        SampleReader(content, [1]).read(0, len(content))
 
 
 @needs_native
@@ -122,28 +118,37 @@ def test_any_bytes_are_read_into_columns_only_if_the_general_reader_takes_them(d
         assert all(isinstance(text, str) for text in strings)
 
 
-@needs_native
 @given(profiles(values=ANY_INT64))
-def test_samples_made_of_columns_are_those_of_the_general_reader_and_written_alike(profile: Profile) -> None:
+def test_samples_and_columns_are_made_of_each_other_and_written_alike(profile: Profile) -> None:
     document = encode_uncompressed(profile)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codec, "_WORTH_IMPORTING", 0)
-        read = decode(document)
-        again = decode(document)
-    if read.columns is not None:
-        assert read.sample_count == len(read.columns)
-        assert encode_uncompressed(again) == encode_uncompressed(decode(document))
-    assert plain(read) == plain(decode(document))
-    assert read.columns is None  # the samples were asked for, and may be changed
+    read = decode(document)
+    assert read.sample_count == len(read.columns) == len(profile.samples)
+    assert encode_uncompressed(read) == document
+    assert plain(read) == plain(profile)
+    assert encode_uncompressed(read.in_columns()) == document
 
 
-@needs_native
 def test_a_profile_whose_samples_were_changed_is_written_as_changed() -> None:
-    profile = Profile([ValueType("cpu", "ns")], [Sample([], [1]) for _ in range(20_000)])
+    profile = Profile([ValueType("cpu", "ns")], [Sample([], [1]) for _ in range(3)])
     read = decode(encode_uncompressed(profile))
-    assert read.columns is not None
     read.samples[0].values[0] = 7
     assert decode(encode_uncompressed(read)).samples[0].values == [7]
+
+
+def test_what_columns_cannot_hold_is_the_callers_fault() -> None:
+    kinds = [ValueType("cpu", "ns")]
+    with pytest.raises(ValueError, match="64 bits"):
+        encode_uncompressed(Profile(kinds, [Sample([], [2**63])]))
+    with pytest.raises(ValueError, match="not among the profile's locations"):
+        encode_uncompressed(Profile(kinds, [Sample([Location(1)], [1])]))
+
+
+def test_a_sample_keeps_fields_that_are_not_known_and_more_types_than_the_loops_in_c_take() -> None:
+    sample = Sample([], list(range(70)))
+    sample.unknown = b"\x22\x00"
+    profile = Profile([ValueType(f"t{number}", "n") for number in range(70)], [sample, Sample([], [1] * 70)])
+    first, second = decode(encode_uncompressed(profile)).samples
+    assert (first.values, first.unknown, second.unknown) == (list(range(70)), b"\x22\x00", b"")
 
 
 def numbers(kind: str, *values: int) -> array[int]:
@@ -176,17 +181,14 @@ def test_calls_are_summed_with_their_flags() -> None:
     # Location 0 is frame 2, inlined; 1 is left out; 2 is frame 0 with frame 1 inlined into it.
     runs, steps = numbers("i", 0, 1, 2, 4), numbers("i", 5, -1, 0, 3)
     stacks = numbers("q", 0, 3, 5), numbers("I", 0, 1, 2, 0, 2)
-    flat, cum, calls = columns.sum_calls(*stacks, numbers("q", 3, 4), numbers("q", 0, 0), runs, steps, 3) or (
-        [],
-        [],
-        [],
-    )
+    sums = loops.sum_calls(*stacks, numbers("q", 3, 4), numbers("q", 0, 0), runs, steps, 3)
+    flat, cum, *calls = map(list, sums)
     assert (flat, cum) == ([0, 0, 7], [7, 7, 7])
-    assert calls == [(0 * 3 + 1, 7, False, False), (1 * 3 + 2, 7, False, True)]
+    assert calls == [[0 * 3 + 1, 1 * 3 + 2], [7, 7], [0, loops.RESIDUAL]]
     many = numbers("i", *(2 * number for number in range(5000)))
     deep = numbers("q", 0, 5000), numbers("I", *range(5000)), numbers("q", 1), numbers("q", 0)
-    _, _, calls = columns.sum_calls(*deep, numbers("i", *range(5001)), many, 5000) or ([], [], [])
-    assert [key for key, _, _, _ in calls] == [id * 5000 + id - 1 for id in range(4999, 0, -1)]
+    keys = loops.sum_calls(*deep, numbers("i", *range(5001)), many, 5000)[2]
+    assert list(keys) == [id * 5000 + id - 1 for id in range(4999, 0, -1)]
 
 
 @needs_native
@@ -201,11 +203,18 @@ def test_stacks_are_matched_selected_and_grouped() -> None:
     assert array("I", groups).tolist() == [0, 1, 2, 3]
     sums = columns.sum_groups(numbers("q", 2**63 - 1, 5, -7, 1), numbers("I", 0, 1, 1, 0), 2)
     assert array("q", sums).tolist() == [-(2**63), -2]
-    assert array("I", columns.first_uses(numbers("I", 2, 0, 2, 1, 0), 3)).tolist() == [2, 0, 1]
+    stacks = numbers("q", 0, 3, 5), numbers("I", 2, 0, 2, 1, 0)
+    assert array("I", columns.first_uses(*stacks, 3, False)).tolist() == [2, 0, 1]
+    assert array("I", columns.first_uses(*stacks, 3, True)).tolist() == [2, 0, 1]
+    assert array("I", columns.first_uses(numbers("q", 0, 3), numbers("I", 1, 0, 2), 3, True)).tolist() == [
+        2,
+        0,
+        1,
+    ]
     for call in (
         lambda: columns.match_stacks(starts, frames, b"\0", b"\0"),
         lambda: columns.select_stacks(starts, frames, b"\1\1\1\1", numbers("i", 0)),
-        lambda: columns.first_uses(frames, 2),
+        lambda: columns.first_uses(starts, frames, 2, False),
         lambda: columns.sum_groups(numbers("q", 1), numbers("I", 3), 2),
         lambda: columns.list_stacks(starts, frames, [None]),
     ):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import OWN_GOLDEN
+from tests.profile.twins import use_twins
 from tests.report.pprof_goldens import departure, disagreement, is_printable_here, prepare, read_cases, replay
 
 GROUPS = (
@@ -29,6 +30,15 @@ def _assert_all_agree(folder: Path, group: str, monkeypatch: pytest.MonkeyPatch)
 def test_the_project_s_own_goldens_are_printed_as_by_the_original(
     group: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _assert_all_agree(OWN_GOLDEN / "pprof", group, monkeypatch)
+
+
+@pytest.mark.usefixtures("restore_zone")
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_goldens_are_the_same_where_all_loops_run_in_python(
+    group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_twins(monkeypatch)
     _assert_all_agree(OWN_GOLDEN / "pprof", group, monkeypatch)
 
 

@@ -12,7 +12,7 @@ from conduit.profile.model import Profile
 from conduit.report.commands import FORMATS
 from conduit.report.errors import ReportError
 from conduit.report.formats.collapsed import compute_collapsed
-from conduit.report.formats.flame import compute_flame
+from conduit.report.formats.flame_tree import KEEP_ALL_BELOW, build_flame_tree
 from conduit.report.graph import Node, Values, build_graph, build_tree, sum_frames
 from conduit.report.options import GRANULARITIES, Options
 from conduit.report.pipeline import prepare_report, print_report
@@ -106,7 +106,7 @@ def test_what_is_kept_keeps_its_values_and_its_edges_are_joined_over_what_is_not
 @given(profiles(POSITIVE))
 def test_in_a_tree_no_node_has_two_callers_and_its_values_are_those_of_its_paths(profile: Profile) -> None:
     report = prepare_report(profile, "dot", Options(call_tree=True, trim=False), _ignore)
-    nodes = build_tree(report.profile.samples, report.table, report.values)
+    nodes = build_tree(report.profile, report.table, report.values)
     assert all(len(node.incoming) <= 1 for node in nodes)
     for node in nodes:
         assert node.cum == node.flat + sum(edge.weight for edge in node.outgoing.values())
@@ -127,12 +127,11 @@ def test_no_more_nodes_are_shown_than_asked_for_and_the_heaviest_are(profile: Pr
 def test_collapsed_stacks_and_flames_weigh_what_the_samples_weigh(profile: Profile) -> None:
     report = prepare_report(profile, "collapsed", Options(), _ignore)
     index = report.values.index
-    assert sum(compute_collapsed(report).values()) == sum(
-        sample.values[index] for sample in profile.samples if sample.locations
-    )
-    flame = compute_flame(report)
-    assert sum(stack.value for stack in flame.stacks) == report.total
-    assert sum(source.own for source in flame.sources) == report.total
+    total = sum(sample.values[index] for sample in profile.samples)
+    assert sum(compute_collapsed(report).values()) == report.total == total
+    for least in (0, KEEP_ALL_BELOW):
+        _, tree = build_flame_tree(report, keep_all_below=least, smallest_share=0.2)
+        assert sum(tree.positive) - sum(tree.negative) == total
 
 
 @settings(deadline=None, max_examples=40)

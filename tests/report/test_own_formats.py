@@ -39,6 +39,13 @@ def test_collapsed_stacks_are_added_up_by_function_and_separators_are_kept_out_o
     ]
 
 
+def test_collapsed_stacks_add_up_to_the_total_where_samples_have_no_stack() -> None:
+    profile = profile_of([([("main", "m.py", 1)], [3, 30]), ([], [2, 20])])
+    assert _print("collapsed", profile).splitlines() == ["[no stack] 20", "main 30"]
+    assert _print("folded", profile) == _print("collapsed", profile)
+    assert prepare_report(profile, "top", Options(), pytest.fail).total == 50
+
+
 def test_a_speedscope_document_has_the_stacks_root_first_with_their_weights() -> None:
     document = json.loads(_print("speedscope"))
     (profile,) = document["profiles"]

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from conduit._native import available
 from conduit.profile.model import Profile
-from conduit.report import graph
 from conduit.report.frames import Frame, FrameTable, detail_of
 from conduit.report.graph import Node, Values, build_graph, sum_frames
 from tests.profile.strategies import ANY_INT64, SMALL, profiles
+from tests.profile.twins import use_twins
 
 GRANULARITIES = st.sampled_from(["", "functions", "filefunctions", "files", "lines", "addresses"])
 
@@ -28,9 +28,10 @@ def test_every_way_to_sum_agrees(values: str, monkeypatch: pytest.MonkeyPatch) -
         detail = detail_of(granularity, inlined=inlined, columns=False, object_files=False)
         table, column = FrameTable(profile, detail), Values(len(profile.sample_types) - 1, mean)
         sums = []
-        for least in (0, 1_000_000):
+        for in_python in (False, True):
             with monkeypatch.context() as patch:
-                patch.setattr(graph, "_WORTH_IMPORTING", least)
+                if in_python:
+                    use_twins(patch)
                 sums.append(_sums(sum_frames(profile, table, column)))
         assert sums[0] == sums[1] == _sums(build_graph(profile, table, column))
 
@@ -54,9 +55,10 @@ def test_every_way_to_make_edges_agrees(values: str, monkeypatch: pytest.MonkeyP
         table, column = FrameTable(profile, detail), Values(len(profile.sample_types) - 1, mean)
         kept = {frame for number, frame in enumerate(table.frames) if not choice >> number % 8 & 1}
         found = []
-        for least in (0, 1_000_000):
+        for in_python in (False, True):
             with monkeypatch.context() as patch:
-                patch.setattr(graph, "_WORTH_IMPORTING", least)
+                if in_python:
+                    use_twins(patch)
                 nodes = build_graph(profile, table, column, kept)
                 found.append((_sums(nodes), _calls(nodes), [node.frame for node in nodes]))
         assert found[0] == found[1]

@@ -97,7 +97,7 @@ def read_columns(
 def list_stacks(starts: Buffer, frames: Buffer, table: list[Any], /) -> list[list[Any]]: ...
 def match_stacks(starts: Buffer, frames: Buffer, any: Buffer, none: Buffer, /) -> bytes: ...
 def select_stacks(starts: Buffer, frames: Buffer, mask: Buffer, new_of: Buffer, /) -> tuple[bytes, bytes]: ...
-def first_uses(frames: Buffer, locations: int, /) -> bytes: ...
+def first_uses(starts: Buffer, frames: Buffer, locations: int, from_root: bool, /) -> bytes: ...
 def group_stacks(starts: Buffer, frames: Buffer, label_of: Buffer, /) -> tuple[bytes, bytes]: ...
 def sum_groups(values: Buffer, group_of: Buffer, groups: int, /) -> bytes: ...
 def write_columns(
@@ -109,6 +109,17 @@ def write_columns(
     label_fields: list[bytes],
     /,
 ) -> bytes: ...
+def cut_stacks(starts: Buffer, frames: Buffer, flags: Buffer, how: int, /) -> tuple[bytes, bytes]: ...
+def wrap_stacks(
+    starts: Buffer,
+    frames: Buffer,
+    label_of: Buffer,
+    leaf_runs: Buffer,
+    leaves: Buffer,
+    root_runs: Buffer,
+    roots: Buffer,
+    /,
+) -> tuple[bytes, bytes]: ...
 def sum_calls(
     starts: Buffer,
     frames: Buffer,
@@ -118,7 +129,22 @@ def sum_calls(
     numbers: Buffer,
     count: int,
     /,
-) -> tuple[list[int], list[int], list[tuple[int, int, bool, bool]]] | None: ...
+) -> tuple[list[int], list[int], bytes, bytes, bytes] | None: ...
+def sum_labels(
+    starts: Buffer,
+    frames: Buffer,
+    values: Buffer,
+    others: Buffer,
+    runs: Buffer,
+    numbers: Buffer,
+    count: int,
+    label_of: Buffer,
+    sets: int,
+    /,
+) -> tuple[bytes, bytes, bytes] | None: ...
+def join_stacks(
+    starts: Buffer, frames: Buffer, values: Buffer, runs: Buffer, numbers: Buffer, cutoff: int, /
+) -> tuple[bytes, bytes, bytes, bytes, tuple[bytes, bytes, bytes]] | None: ...
 def sum_stacks(
     starts: Buffer,
     frames: Buffer,

@@ -143,10 +143,12 @@ static PyObject *sum_stacks(PyObject *module, PyObject *arguments) {
     return result;
 }
 
-/* One call from a frame to another, by caller * frames + callee, and its sum. */
+/* One call from a frame to another, by caller * frames + callee; or a frame's samples with one set of labels, by
+ * frame * sets + set. */
 typedef struct {
     uint64_t key;
     int64_t weight;
+    int64_t own; /* of a frame with labels: where it is the leaf */
     Py_ssize_t last_stack;
     bool called;   /* at least once, the callee was not inlined */
     bool residual; /* at least once, a frame between the two was left out */
@@ -224,18 +226,29 @@ static bool walk_stack(const Input *input, CallTable *table, Sums *sums, Py_ssiz
     return !__builtin_add_overflow(sums->flat[walk.parent], walk.value, &sums->flat[walk.parent]);
 }
 
-static PyObject *list_of_calls(const CallTable *table) {
-    PyObject *list = PyList_New((Py_ssize_t)table->count);
-    for (uint32_t i = 0; list != NULL && i < table->count; i++) {
-        const Call *call = &table->calls[i];
-        PyObject *row = Py_BuildValue("(KLNN)", (unsigned long long)call->key, (long long)call->weight,
-                                      PyBool_FromLong(call->called), PyBool_FromLong(call->residual));
-        if (row == NULL)
-            Py_CLEAR(list);
-        else
-            PyList_SET_ITEM(list, (Py_ssize_t)i, row);
+enum { REAL_CALL = 1, RESIDUAL = 2 };
+
+/* (keys, weights, flags) as bytes, in order of first use. */
+static PyObject *calls_result(const CallTable *table, PyObject *flat, PyObject *cum) {
+    Py_ssize_t size = (Py_ssize_t)table->count * (Py_ssize_t)sizeof(int64_t);
+    PyObject *keys = PyBytes_FromStringAndSize(NULL, size), *weights = PyBytes_FromStringAndSize(NULL, size);
+    PyObject *flags = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)table->count);
+    if (keys == NULL || weights == NULL || flags == NULL) {
+        PyErr_NoMemory();
+        Py_XDECREF(keys);
+        Py_XDECREF(weights);
+        Py_XDECREF(flags);
+        Py_XDECREF(flat);
+        Py_XDECREF(cum);
+        return NULL;
     }
-    return list;
+    for (uint32_t i = 0; i < table->count; i++) {
+        const Call *call = &table->calls[i];
+        memcpy(PyBytes_AS_STRING(keys) + i * sizeof(int64_t), &call->key, sizeof(int64_t));
+        memcpy(PyBytes_AS_STRING(weights) + i * sizeof(int64_t), &call->weight, sizeof(int64_t));
+        PyBytes_AS_STRING(flags)[i] = (char)((call->called ? REAL_CALL : 0) | (call->residual ? RESIDUAL : 0));
+    }
+    return Py_BuildValue("(NNNNN)", flat, cum, keys, weights, flags);
 }
 
 static PyObject *sum_calls(PyObject *module, PyObject *arguments) {
@@ -249,8 +262,7 @@ static PyObject *sum_calls(PyObject *module, PyObject *arguments) {
     for (Py_ssize_t i = 0; good && i < input.stacks.count; i++)
         good = is_weightless(&input, i) || walk_stack(&input, &table, &sums, i);
     if (good)
-        result = Py_BuildValue("(NNN)", list_of(sums.flat, input.frames), list_of(sums.cum, input.frames),
-                               list_of_calls(&table));
+        result = calls_result(&table, list_of(sums.flat, input.frames), list_of(sums.cum, input.frames));
     else if (!PyErr_Occurred())
         result = Py_NewRef(Py_None);
     free(table.calls);
@@ -260,8 +272,91 @@ static PyObject *sum_calls(PyObject *module, PyObject *arguments) {
     return result;
 }
 
+/* ── by labels ── */
+
+/* Add a stack's value once to each of its frames under its set of labels, and to the leaf's own. */
+static bool walk_labels(const Input *input, CallTable *cells, Sums *sums, Py_ssize_t stack, uint64_t sets,
+                        uint32_t set) {
+    const int32_t *runs = input->runs.buf, *numbers = input->numbers.buf;
+    int64_t value = ((const int64_t *)input->values.buf)[stack];
+    Py_ssize_t leaf = -1;
+    for (int64_t k = input->stacks.starts[stack + 1]; k-- > input->stacks.starts[stack];) {
+        uint32_t location = input->stacks.frames[k];
+        for (int32_t n = runs[location]; n < runs[location + 1]; n++) {
+            leaf = numbers[n] < 0 ? -1 : numbers[n] >> 1;
+            if (leaf < 0 || sums->last_stack[leaf] == stack + 1) continue;
+            sums->last_stack[leaf] = stack + 1;
+            Call *cell = find_call(cells, (uint64_t)leaf * sets + set);
+            if (cell == NULL || __builtin_add_overflow(cell->weight, value, &cell->weight)) return false;
+        }
+    }
+    if (leaf < 0) return true;
+    Call *cell = find_call(cells, (uint64_t)leaf * sets + set);
+    return cell != NULL && !__builtin_add_overflow(cell->own, value, &cell->own);
+}
+
+static PyObject *cells_result(const CallTable *cells) {
+    Py_ssize_t size = (Py_ssize_t)cells->count * (Py_ssize_t)sizeof(int64_t);
+    PyObject *keys = PyBytes_FromStringAndSize(NULL, size), *flat = PyBytes_FromStringAndSize(NULL, size);
+    PyObject *cum = PyBytes_FromStringAndSize(NULL, size);
+    if (keys == NULL || flat == NULL || cum == NULL) {
+        Py_XDECREF(keys);
+        Py_XDECREF(flat);
+        Py_XDECREF(cum);
+        return PyErr_NoMemory();
+    }
+    for (uint32_t i = 0; i < cells->count; i++) {
+        memcpy(PyBytes_AS_STRING(keys) + i * sizeof(int64_t), &cells->calls[i].key, sizeof(int64_t));
+        memcpy(PyBytes_AS_STRING(flat) + i * sizeof(int64_t), &cells->calls[i].own, sizeof(int64_t));
+        memcpy(PyBytes_AS_STRING(cum) + i * sizeof(int64_t), &cells->calls[i].weight, sizeof(int64_t));
+    }
+    return Py_BuildValue("(NNN)", keys, flat, cum);
+}
+
+static PyObject *sum_labels(PyObject *module, PyObject *arguments) {
+    (void)module;
+    Input input;
+    if (PyTuple_GET_SIZE(arguments) != 9) {
+        PyErr_SetString(PyExc_TypeError, "sum_labels takes 9 arguments");
+        return NULL;
+    }
+    PyObject *first = PyTuple_GetSlice(arguments, 0, 7), *rest = PyTuple_GetSlice(arguments, 7, 9), *result = NULL;
+    Py_buffer label_of;
+    Py_ssize_t sets;
+    if (first == NULL || rest == NULL || !PyArg_ParseTuple(rest, "y*n", &label_of, &sets)) goto done;
+    if (!open_input(&input, first)) {
+        PyBuffer_Release(&label_of);
+        goto done;
+    }
+    Sums sums;
+    CallTable cells = {0};
+    bool good = make_sums(&sums, input.frames);
+    if (good && label_of.len != input.stacks.count * (Py_ssize_t)sizeof(uint32_t))
+        good = refuse("there is not one set of labels a stack");
+    const uint32_t *set = label_of.buf;
+    for (Py_ssize_t i = 0; good && i < input.stacks.count; i++) {
+        if (set[i] >= (uint64_t)(sets < 0 ? 0 : sets)) good = refuse("there is no such set of labels");
+        good = good &&
+               (is_weightless(&input, i) || walk_labels(&input, &cells, &sums, i, (uint64_t)sets, set[i]));
+    }
+    if (good)
+        result = cells_result(&cells);
+    else if (!PyErr_Occurred())
+        result = Py_NewRef(Py_None);
+    free(cells.calls);
+    hash_index_clear(&cells.index);
+    free_sums(&sums);
+    close_input(&input);
+    PyBuffer_Release(&label_of);
+done:
+    Py_XDECREF(first);
+    Py_XDECREF(rest);
+    return result;
+}
+
 PyMethodDef column_sum_methods[] = {
     {"sum_stacks", sum_stacks, METH_VARARGS, NULL},
     {"sum_calls", sum_calls, METH_VARARGS, NULL},
+    {"sum_labels", sum_labels, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -14,7 +14,8 @@ import sys
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from conduit.profile.model import Function, Line, Location, Mapping, Profile, Sample
+from conduit.profile.columns import ColumnsBuilder, LabelSet
+from conduit.profile.model import Function, Line, Location, Mapping, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -61,10 +62,13 @@ class ProfileBuilder:
         self._period_type = period_type
         self._period = period
         self._default_sample_type = default_sample_type
-        self._locations: dict[Frame, Location] = {}
+        self._locations: list[Location] = []
+        self._id_of: dict[Frame, int] = {}
         self._functions: dict[tuple[str, str, int], Function] = {}
         self._addresses: set[int] = set()
-        self._samples: dict[Hashable, Sample] = {}
+        # Ids of the locations, and the labels → the values; the labels' sets by the same key.
+        self._samples: dict[tuple[tuple[int, ...], Hashable], list[int]] = {}
+        self._label_sets: dict[Hashable, LabelSet] = {}
 
     def add(
         self,
@@ -81,8 +85,6 @@ class ProfileBuilder:
         """
         if len(values) != len(self._sample_types):
             raise ValueError(f"{len(values)} values for {len(self._sample_types)} sample types")
-        known = self._locations
-        locations = [known.get(frame) or self._location(frame) for frame in stack]
         units = numeric_units or {}
         texts = {name: text for name, text in (labels or {}).items() if text}
         numbers = {
@@ -90,34 +92,42 @@ class ProfileBuilder:
         }
         if "" in texts or "" in numbers:
             raise ValueError("a label without a key: readers refuse the whole profile for one")
-        key: Hashable = tuple([location.id for location in locations])
-        if texts or numbers:
-            numbers_key = tuple(sorted((name, number, units.get(name)) for name, number in numbers.items()))
-            key = (key, tuple(sorted(texts.items())), numbers_key)
-        sample = self._samples.get(key)
-        if sample is not None:
-            sample.values = [a + b for a, b in zip(sample.values, values, strict=True)]
-            return
-        self._samples[key] = Sample(
-            locations,
-            list(values),
-            {name: [text] for name, text in texts.items()},
-            {name: [number] for name, number in numbers.items()},
-            {name: [units[name]] for name in numbers if units.get(name)},
+        known = self._id_of
+        key = (
+            tuple([known.get(frame) or self._location(frame) for frame in stack]),
+            self._labels(texts, numbers, units),
         )
+        held = self._samples.get(key)
+        if held is None:
+            self._samples[key] = list(values)
+        else:
+            held[:] = [a + b for a, b in zip(held, values, strict=True)]
 
-    def _location(self, frame: Frame) -> Location:
+    def _labels(
+        self, texts: Dictionary[str, str], numbers: Dictionary[str, int], units: Dictionary[str, str]
+    ) -> Hashable:
+        """The key of a set of labels, which is remembered."""
+        numbers_key = tuple(sorted((name, number, units.get(name)) for name, number in numbers.items()))
+        key = tuple(sorted(texts.items())), numbers_key
+        if key not in self._label_sets:
+            self._label_sets[key] = LabelSet(
+                {name: [text] for name, text in texts.items()},
+                {name: [number] for name, number in numbers.items()},
+                {name: [units[name]] for name in numbers if units.get(name)},
+            )
+        return key
+
+    def _location(self, frame: Frame) -> int:
+        """Makes the location of a new frame; returns its id."""
         name, filename, line, first_line = frame
         function = self._functions.get((name, filename, first_line))
         if function is None:
             shown, system_name = self._name_function(frame) if self._name_function else (name, "")
             function = Function(len(self._functions) + 1, shown, system_name, filename, first_line)
             self._functions[name, filename, first_line] = function
-        location = Location(
-            len(self._locations) + 1, self._mapping, self._address(frame), [Line(function, line)]
-        )
-        self._locations[frame] = location
-        return location
+        id = self._id_of[frame] = len(self._locations) + 1
+        self._locations.append(Location(id, self._mapping, self._address(frame), [Line(function, line)]))
+        return id
 
     def _address(self, frame: Frame) -> int:
         name, filename, line, first_line = frame
@@ -136,12 +146,11 @@ class ProfileBuilder:
 
         `time_nanos` is when it was taken (since 1970), `duration_nanos` how long that took.
         """
-        return Profile(
+        profile = Profile(
             list(self._sample_types),
-            [sample.replaced(values=list(sample.values)) for sample in self._samples.values()],
-            [self._mapping],
-            list(self._locations.values()),
-            list(self._functions.values()),
+            mappings=[self._mapping],
+            locations=list(self._locations),
+            functions=list(self._functions.values()),
             default_sample_type=self._default_sample_type,
             time_nanos=time_nanos,
             duration_nanos=duration_nanos,
@@ -150,3 +159,7 @@ class ProfileBuilder:
             comments=list(comments),
             doc_url=doc_url,
         )
+        columns = ColumnsBuilder(len(self._sample_types))
+        for (ids, labels), values in self._samples.items():
+            columns.add([id - 1 for id in ids], values, labels, self._label_sets[labels].copy)
+        return profile.replaced(columns=columns.build())

@@ -14,11 +14,14 @@ from __future__ import annotations
 import gc
 import zlib
 from array import array
+from functools import partial
 from typing import TYPE_CHECKING
 
 from conduit.errors import MalformedProfileError
+from conduit.profile import loops
+from conduit.profile.columns import Columns, ColumnsBuilder, LabelSet
 from conduit.profile.limits import DEFAULT_LIMITS
-from conduit.profile.model import Fault, Function, Line, Location, Mapping, Profile, Sample, ValueType
+from conduit.profile.model import Fault, Function, Line, Location, Mapping, Profile, ValueType
 from conduit.profile.samples import SampleReader, UnusualError
 from conduit.profile.wire import (
     DELIMITED,
@@ -37,17 +40,15 @@ from conduit.profile.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from conduit.profile.columns import Columns, LabelSet
     from conduit.profile.limits import Limits
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _CHUNK = 1 << 20
-_REMEMBERED_LABELS = 100_000
-_WORTH_IMPORTING = 50_000  # bytes of a document from which on loading the C extension pays
 _MAX_COLUMNS = 64
+_MASK64 = (1 << 64) - 1
 _COMMENT = 13
 
 
@@ -74,7 +75,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Profile:
     finally:
         if collects:
             gc.enable()
-    fault = profile.find_fault()
+    fault = decoder.sample_fault or profile.find_fault()
     if fault is not None:
         raise MalformedProfileError(f"malformed profile: {fault.reason}", decoder.offset_of(fault))
     return profile
@@ -146,6 +147,7 @@ class _Decoder:
         self.number_offsets: dict[int, int] = {}
         self.comments: list[int] = []
         self.sample_spans: bytes | None = None  # where the top level was read in C: pairs of int64
+        self.sample_fault: Fault | None = None  # the first contradiction among the samples
 
     def decode(self) -> Profile:
         if not self._scan_in_c():
@@ -157,22 +159,14 @@ class _Decoder:
         functions = {function.id: function for function in profile.functions}
         mappings = {mapping.id: mapping for mapping in profile.mappings}
         profile.locations = [self._location(*span, mappings, functions) for span in self.spans[4]]
-        if not self._read_columns():
-            self._read_samples()
+        columns = self._read_columns_in_c()
+        self.profile = profile = profile.replaced(columns=columns or self._read_samples())
         self._fill_header()
         return profile
 
     def _scan_in_c(self) -> bool:
-        """Read the top level in C, where the document is large enough and in the form that writers use."""
-        if len(self.data) < _WORTH_IMPORTING:
-            return False
-        from conduit._native.columns import available
-
-        if not available():
-            return False
-        from conduit._native.columns import scan_profile
-
-        scanned = scan_profile(self.data, self.limits.records)
+        """Read the top level in C, where the document is in the form that writers use."""
+        scanned = loops.scan_profile(self.data, self.limits.records)
         if scanned is None:
             return False
         spans, self.strings, numbers, self.sample_spans = scanned
@@ -186,11 +180,11 @@ class _Decoder:
             self.number_offsets[field] = start
         return True
 
-    def _read_columns(self) -> bool:
-        """Read the samples into columns; where they have another form, leave their spans for the general reader."""
+    def _read_columns_in_c(self) -> Columns | None:
+        """Read the samples in C; where they have another form, leave their spans for the general reader."""
         packed, types, limits = self.sample_spans, len(self.profile.sample_types), self.limits
         if packed is None:
-            return False
+            return None
         columns = None
         locations = self.profile.locations
         largest = max((location.id for location in locations), default=0)
@@ -200,37 +194,39 @@ class _Decoder:
         if columns is None:
             numbers = memoryview(packed).cast("q").tolist()
             self.spans[2] = list(zip(numbers[::2], numbers[1::2], strict=True))
-            return False
-        self.profile.samples = []
-        self.profile._samples = None
-        self.profile.columns = columns
-        return True
+        return columns
 
     def _columns(self, packed: bytes, largest_id: int, room: int) -> Columns | None:
-        from conduit._native.columns import read_columns
-        from conduit.profile.columns import Columns
-
-        locations = self.profile.locations
         index_of = array("I", bytes(4 * (largest_id + 1)))
-        for number, location in enumerate(locations, 1):
+        for number, location in enumerate(self.profile.locations, 1):
             index_of[location.id] = number
         types = len(self.profile.sample_types)
-        read = read_columns(self.data, packed, index_of, types, room, self.limits.records)
+        read = loops.read_columns(self.data, packed, index_of, types, room, self.limits.records)
         if read is None:
             return None
         starts, frames, values, label_of, labels = read
         try:
-            sets = [self._label_set(contents) for contents in labels]
+            sets = [self._label_set(contents, b"", 0) for contents in labels]
         except WireError:
             return None
-        return Columns(locations, starts, frames, tuple(values), label_of, sets)
+        return Columns(starts, frames, values, label_of, sets)
 
-    def _label_set(self, contents: list[bytes]) -> LabelSet:
-        from conduit.profile.columns import LabelSet
-
-        sample = Sample([], [])
-        self._fill_labels(sample, [read_numbers(content, 0, len(content), 4)[0] for content in contents], 0)
-        return LabelSet(sample.labels, sample.numeric_labels, sample.numeric_units)
+    def _label_set(self, contents: Sequence[bytes], unknown: bytes, position: int) -> LabelSet:
+        """Sort raw labels into text and numbers; a number 0 without a unit cannot be told from nothing."""
+        found = LabelSet({}, {}, {}, unknown)
+        for content in contents:
+            _, key_index, text, number, unit = read_numbers(content, 0, len(content), 4)[0]
+            key = self._string(key_index, position)
+            if text:
+                found.labels.setdefault(key, []).append(self._string(text, position))
+            elif number or unit:
+                numbers = found.numeric_labels.setdefault(key, [])
+                if unit or key in found.numeric_units:
+                    units = found.numeric_units.setdefault(key, [])
+                    units.extend([""] * (len(numbers) - len(units)))
+                    units.append(self._string(unit, position))
+                numbers.append(to_signed(number))
+        return found
 
     def offset_of(self, fault: Fault) -> int:
         """Says where the record that `Profile.find_fault` found starts in the document."""
@@ -374,41 +370,54 @@ class _Decoder:
         line.unknown = unknown
         return line
 
-    def _read_samples(self) -> None:
-        locations = {location.id: location for location in self.profile.locations}
-        reader = SampleReader(self.data, self.profile.locations)
-        # Few labels differ, so each is decoded once.
-        label_records: dict[bytes, list[int]] = {}
-        append = self.profile.samples.append
-        for position, stop in self.spans[2]:
+    def _read_samples(self) -> Columns:
+        locations = self.profile.locations
+        index_of = {location.id: number for number, location in enumerate(locations)}
+        reader = SampleReader(self.data, [location.id for location in locations])
+        types = len(self.profile.sample_types)
+        builder = ColumnsBuilder(types)
+        for number, (position, stop) in enumerate(self.spans[2]):
+            unknown = b""
             try:
                 stack, values, labels = reader.read(position, stop)
-                records = [
-                    label_records.get(content) or self._label_record(content, label_records)
-                    for content in labels
-                ]
+                if not builder.knows(tuple(labels)):
+                    self._check_labels(labels)
             except UnusualError:
-                append(self._sample(position, stop, locations))
-                continue
+                stack, values, labels, unknown = self._sample(position, stop, index_of)
             self._count(len(stack) + len(values), len(labels), position)
-            sample = Sample(stack, values)
-            append(sample)
-            if records:
-                self._fill_labels(sample, records, position)
+            make = partial(self._label_set, labels, unknown, position)
+            fault = self._fault_of(stack, values, number)
+            if fault is not None:
+                make()  # what the wire format does not allow comes before a contradiction
+                self.sample_fault = self.sample_fault or fault
+                continue
+            key = (*labels, unknown) if unknown else tuple(labels)
+            builder.add(stack, values, key, make)
+        return builder.build()
 
-    def _label_record(self, content: bytes, known: dict[bytes, list[int]]) -> list[int]:
+    def _check_labels(self, labels: list[bytes]) -> None:
+        """Raise `UnusualError` for a broken label: the general reader knows where it is in the document."""
         try:
-            record = read_numbers(content, 0, len(content), 4)[0]
+            for content in labels:
+                read_numbers(content, 0, len(content), 4)
         except WireError:
             raise UnusualError from None
-        if len(known) < _REMEMBERED_LABELS:
-            known[content] = record
-        return record
 
-    def _sample(self, position: int, stop: int, locations: dict[int, Location]) -> Sample:
+    def _fault_of(self, stack: list[int], values: list[int], number: int) -> Fault | None:
+        types = len(self.profile.sample_types)
+        if not types:
+            return Fault("missing sample type information", "samples", 0)
+        if len(values) != types:
+            return Fault(f"mismatch: sample has {len(values)} values vs. {types} types", "samples", number)
+        return Fault("sample has nil location", "samples", number) if -1 in stack else None
+
+    def _sample(
+        self, position: int, stop: int, index_of: dict[int, int]
+    ) -> tuple[list[int], list[int], list[bytes], bytes]:
+        """Read a sample in any form: stack (-1 for a location that is missing), values, labels, unknown fields."""
         ids: list[int] = []
         values: list[int] = []
-        labels: list[list[int]] = []
+        labels: list[bytes] = []
         unknown = b""
         for number, kind, value, end, start in read_fields(self.data, position, stop):
             if number == 1:
@@ -417,16 +426,11 @@ class _Decoder:
                 self._extend(values, kind, value, end, start)
             elif number == 3:
                 expect_kind(kind, DELIMITED, start)
-                labels.append(self._record(value, end, 4)[0])
+                self._record(value, end, 4)
+                labels.append(self.data[value:end])
             else:
                 unknown += self.data[start:end]
-        self._count(len(ids) + len(values), len(labels), position)
-        # A missing location becomes None for now; `find_fault` refuses it.
-        sample = Sample([locations.get(id) for id in ids], [to_signed(value) for value in values])  # type: ignore[misc]
-        sample.unknown = unknown
-        if labels:
-            self._fill_labels(sample, labels, position)
-        return sample
+        return [index_of.get(id, -1) for id in ids], [to_signed(value) for value in values], labels, unknown
 
     def _count(self, frames: int, labels: int, position: int) -> None:
         self.frames += frames
@@ -435,20 +439,6 @@ class _Decoder:
             raise _too_large("frames and values in its samples", self.limits.frames, position)
         if self.labels > self.limits.records:
             raise _too_large("labels", self.limits.records, position)
-
-    def _fill_labels(self, sample: Sample, labels: list[list[int]], position: int) -> None:
-        """Sorts raw labels into text and numbers; a number 0 without a unit cannot be told from nothing."""
-        for _, key_index, text, number, unit in labels:
-            key = self._string(key_index, position)
-            if text:
-                sample.labels.setdefault(key, []).append(self._string(text, position))
-            elif number or unit:
-                numbers = sample.numeric_labels.setdefault(key, [])
-                if unit or key in sample.numeric_units:
-                    units = sample.numeric_units.setdefault(key, [])
-                    units.extend([""] * (len(numbers) - len(units)))
-                    units.append(self._string(unit, position))
-                numbers.append(to_signed(number))
 
 
 _TABLES = {1: "sample types", 2: "samples", 3: "mappings", 4: "locations", 5: "functions", 11: "period types"}
@@ -481,7 +471,7 @@ class _Encoder:
     def encode(self, profile: Profile) -> bytes:
         parts: list[bytes] = []
         _append(parts, 1, map(self._value_type, profile.sample_types))
-        _append(parts, 2, map(self._sample, profile.samples))
+        parts.append(self._samples(profile))
         _append(parts, 3, map(self._mapping, profile.mappings))
         _append(parts, 4, map(self._location, profile.locations))
         _append(parts, 5, map(self._function, profile.functions))
@@ -514,28 +504,34 @@ class _Encoder:
     def _value_type(self, kind: ValueType) -> bytes:
         return write_number(1, self._index(kind.type)) + write_number(2, self._index(kind.unit))
 
-    def _sample(self, sample: Sample) -> bytes:
-        content = write_numbers(1, [location.id for location in sample.locations])
-        content += write_numbers(2, sample.values)
-        if sample.labels or sample.numeric_labels:
-            content += b"".join(write_delimited(3, label) for label in self._labels(sample))
-        return content + sample.unknown
+    def _samples(self, profile: Profile) -> bytes:
+        columns = profile.columns
+        ids = array("Q", [_id_bits(location.id) for location in profile.locations])
+        fields = [b""] * len(columns.label_sets)
+        for number in dict.fromkeys(columns.label_of.tolist()):
+            labels = columns.label_sets[number]
+            fields[number] = b"".join(self._labels(labels)) + labels.unknown
+        return loops.write_columns(
+            columns.starts, columns.frames, ids, columns.values, columns.label_of, fields
+        )
 
-    def _labels(self, sample: Sample) -> Iterable[bytes]:
-        for key in sorted(sample.labels):
-            for text in filter(None, sample.labels[key]):
-                yield write_number(1, self._index(key)) + write_number(2, self._index(text))
-        for key in sorted(sample.numeric_labels):
-            numbers = sample.numeric_labels[key]
-            units = sample.numeric_units.get(key) or [""] * len(numbers)
-            for number, unit in zip(numbers, units, strict=True):
-                if not number and not unit:
-                    continue
-                yield (
-                    write_number(1, self._index(key))
-                    + write_number(3, number)
-                    + write_number(4, self._index(unit))
+    def _labels(self, labels: LabelSet) -> Iterable[bytes]:
+        for key in sorted(labels.labels):
+            for text in filter(None, labels.labels[key]):
+                yield write_delimited(
+                    3, write_number(1, self._index(key)) + write_number(2, self._index(text))
                 )
+        for key in sorted(labels.numeric_labels):
+            numbers = labels.numeric_labels[key]
+            units = labels.numeric_units.get(key) or [""] * len(numbers)
+            for number, unit in zip(numbers, units, strict=True):
+                if number or unit:
+                    fields = (
+                        write_number(1, self._index(key)),
+                        write_number(3, number),
+                        write_number(4, self._index(unit)),
+                    )
+                    yield write_delimited(3, b"".join(fields))
 
     def _mapping(self, mapping: Mapping) -> bytes:
         numbers = (
@@ -570,6 +566,13 @@ class _Encoder:
             function.start_line,
         )
         return _write_record(numbers) + function.unknown
+
+
+def _id_bits(id: int) -> int:
+    """An id as 64 bits, as `write_varint` writes it."""
+    if not -1 << 63 <= id <= _MASK64:
+        raise ValueError(f"the number {id} does not fit into the 64 bits that a profile has for it")
+    return id & _MASK64
 
 
 def _text_bytes(text: str) -> bytes:

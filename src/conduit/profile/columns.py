@@ -1,59 +1,84 @@
 """A profile's samples as columns: stacks as one array of location indices, values as one array a type, labels as sets.
 
 A large profile has millions of frames and few distinct locations and labels; as arrays they are read from the wire
-without an object a sample, filtered by masks and maps, and summed in C. A decoded profile has columns until its
-`samples` are asked for; from then on the objects are the truth. Where the C extension is not loaded there are no
-columns, and the same functions work on the objects.
+without an object a sample, filtered by masks and maps, summed and written by the loops of `conduit.profile.loops`.
 """
 
 from __future__ import annotations
 
 from array import array
-from itertools import compress
+from itertools import compress, pairwise
 from typing import TYPE_CHECKING
 
+from conduit.profile import loops
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from _typeshed import ReadableBuffer as Buffer
 
+EVERY_SAMPLE = b"\1"
+
 
 class LabelSet:
-    """The labels of all samples that have the same ones; shared, so never changed in place. See `Sample`."""
+    """The labels of all samples that have the same ones, and their unknown fields; never changed in place.
 
-    __slots__ = ("labels", "numeric_labels", "numeric_units")
+    See `Sample` for the meaning of the attributes.
+    """
+
+    __slots__ = ("labels", "numeric_labels", "numeric_units", "unknown")
 
     def __init__(
         self,
         labels: dict[str, list[str]],
         numeric_labels: dict[str, list[int]],
         numeric_units: dict[str, list[str]],
+        unknown: bytes = b"",
     ) -> None:
         self.labels: dict[str, list[str]] = labels
         self.numeric_labels: dict[str, list[int]] = numeric_labels
         self.numeric_units: dict[str, list[str]] = numeric_units
+        self.unknown: bytes = unknown
+
+    def copy(self) -> LabelSet:
+        """Return a set with lists of its own."""
+        return LabelSet(
+            {key: list(texts) for key, texts in self.labels.items()},
+            {key: list(numbers) for key, numbers in self.numeric_labels.items()},
+            {key: list(units) for key, units in self.numeric_units.items()},
+            self.unknown,
+        )
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Return a key that two sets with the same labels share; unknown fields do not count."""
+        if not self.labels and not self.numeric_labels:
+            return ()
+        texts = sorted((name, tuple(values)) for name, values in self.labels.items())
+        numbers = sorted(
+            (name, tuple(values), tuple(self.numeric_units.get(name, ())))
+            for name, values in self.numeric_labels.items()
+        )
+        return tuple(texts), tuple(numbers)
 
 
 class Columns:
-    """`frames[starts[i]:starts[i + 1]]` are the indices in `locations` of sample i's stack, leaf first.
+    """`frames[starts[i]:starts[i + 1]]` are the indices in the profile's locations of sample i's stack, leaf first.
 
-    `values[type][i]` is its value, `label_sets[label_of[i]]` its labels. Never changed in place. The locations
-    are those of `conduit.profile.model`, which knows this module, so that they are nameless here.
+    `values[type][i]` is its value, `label_sets[label_of[i]]` its labels. Never changed in place: a filter makes new
+    columns, which share what it does not change.
     """
 
-    __slots__ = ("frames", "label_of", "label_sets", "locations", "starts", "values")
+    __slots__ = ("frames", "label_of", "label_sets", "starts", "values")
 
     def __init__(
         self,
-        locations: list[Any],
         starts: Buffer,
         frames: Buffer,
-        values: tuple[Buffer, ...],
+        values: Sequence[Buffer],
         label_of: Buffer,
         label_sets: list[LabelSet],
     ) -> None:
-        self.locations: list[Any] = locations
         self.starts = memoryview(starts).cast("B").cast("q")
         self.frames = memoryview(frames).cast("B").cast("I")
         self.values = tuple(memoryview(column).cast("B").cast("q") for column in values)
@@ -63,28 +88,105 @@ class Columns:
     def __len__(self) -> int:
         return len(self.label_of)
 
-    def stacks(self) -> list[list[Any]]:
-        """Return every stack as a list of locations."""
-        from conduit._native.columns import list_stacks
-
-        return list_stacks(self.starts, self.frames, self.locations)
-
-    def selected(self, mask: bytes, locations: list[Any], new_of: Buffer) -> Columns:
-        """Return the samples whose byte in `mask` is set; frames become `new_of[frame]` in `locations`, -1 goes."""
-        from conduit._native.columns import select_stacks
-
-        starts, frames = select_stacks(self.starts, self.frames, mask, new_of)
-        values = tuple(array("q", compress(column, mask)) for column in self.values)
-        return Columns(
-            locations, starts, frames, values, array("I", compress(self.label_of, mask)), self.label_sets
-        )
-
-    def picked(self, mask: bytes) -> Columns:
-        """Return the samples whose byte in `mask` is set."""
-        if all(mask):
+    def selected(self, mask: Buffer, new_of: Buffer | None = None) -> Columns:
+        """Return the samples whose byte in `mask` is set; frames become `new_of[frame]`, and -1 goes."""
+        keep = memoryview(mask).cast("B")
+        if new_of is None and all(keep):
             return self
-        return self.selected(mask, self.locations, array("i", range(len(self.locations))))
+        if new_of is None:
+            new_of = array("i", range(max(self.frames, default=-1) + 1))
+        starts, frames = loops.select_stacks(self.starts, self.frames, keep, new_of)
+        values = tuple(array("q", compress(column, keep)) for column in self.values)
+        return Columns(starts, frames, values, array("I", compress(self.label_of, keep)), self.label_sets)
 
-    def used_sets(self) -> Iterable[LabelSet]:
-        """Return the label sets of the samples that are left, each once, in order of first use."""
-        return (self.label_sets[number] for number in dict.fromkeys(self.label_of))
+    def mapped(self, new_of: Buffer) -> Columns:
+        """Return all samples, with `new_of[frame]` in place of every frame; -1 goes."""
+        starts, frames = loops.select_stacks(self.starts, self.frames, EVERY_SAMPLE * len(self), new_of)
+        return self.restacked(starts, frames)
+
+    def restacked(self, starts: Buffer, frames: Buffer) -> Columns:
+        """Return the same samples with other stacks."""
+        return Columns(starts, frames, self.values, self.label_of, self.label_sets)
+
+    def with_sets(self, change: Callable[[LabelSet], LabelSet]) -> Columns:
+        """Return the same samples with `change(labels)` in place of each set of labels that one of them has."""
+        label_sets = list(self.label_sets)
+        for number in dict.fromkeys(self.label_of.tolist()):
+            label_sets[number] = change(label_sets[number])
+        return Columns(self.starts, self.frames, self.values, self.label_of, label_sets)
+
+    def revalued(self, values: Sequence[Buffer]) -> Columns:
+        """Return the same samples with other values."""
+        return Columns(self.starts, self.frames, values, self.label_of, self.label_sets)
+
+    def with_stack(self) -> Columns:
+        """Return the samples that have frames."""
+        starts = self.starts.tolist()
+        return self.selected(bytes(map(int.__lt__, starts, starts[1:])))
+
+    def used_sets(self) -> list[LabelSet]:
+        """Return the label sets that samples have, each once, in order of first use."""
+        return [self.label_sets[number] for number in dict.fromkeys(self.label_of.tolist())]
+
+    def mask_of(self, keeps: Callable[[LabelSet], object]) -> bytes:
+        """Return a byte a sample: whether `keeps` says so of its labels; it is asked once a set."""
+        known = {
+            number: bool(keeps(self.label_sets[number])) for number in dict.fromkeys(self.label_of.tolist())
+        }
+        return bytes(map(known.__getitem__, self.label_of.tolist()))
+
+    def stack(self, sample: int) -> list[int]:
+        """Return a sample's indices, leaf first."""
+        return self.frames[self.starts[sample] : self.starts[sample + 1]].tolist()
+
+    def stacks(self) -> Iterator[list[int]]:
+        """Return every stack's indices, leaf first."""
+        frames = self.frames
+        for start, stop in pairwise(self.starts):
+            yield frames[start:stop].tolist()
+
+
+def runs_of(rows: Iterable[Sequence[int]], kind: str = "i") -> tuple[array[int], array[int]]:
+    """Return where each row's numbers begin (int32), one more than there are rows, and the numbers one by one."""
+    runs, numbers = array("i", [0]), array(kind)
+    for row in rows:
+        numbers.extend(row)
+        runs.append(len(numbers))
+    return runs, numbers
+
+
+class ColumnsBuilder:
+    """Columns being made sample by sample; equal sets of labels are told by a key of the caller's."""
+
+    def __init__(self, types: int) -> None:
+        self.starts = array("q", [0])
+        self.frames = array("I")
+        self.values = tuple(array("q") for _ in range(types))
+        self.label_of = array("I")
+        self.label_sets: list[LabelSet] = []
+        self._number_of: dict[object, int] = {}
+
+    def add(
+        self, stack: Sequence[int], values: Sequence[int], key: object, make: Callable[[], LabelSet]
+    ) -> None:
+        """Add a sample; `make` is called for the first sample with this key.
+
+        Raises `OverflowError` where a value does not fit into 64 bits.
+        """
+        for column, value in zip(self.values, values, strict=True):
+            column.append(value)
+        number = self._number_of.get(key)
+        if number is None:
+            self.label_sets.append(make())
+            number = self._number_of[key] = len(self.label_sets) - 1
+        self.label_of.append(number)
+        self.frames.extend(stack)
+        self.starts.append(len(self.frames))
+
+    def knows(self, key: object) -> bool:
+        """Say whether a sample with this key was added."""
+        return key in self._number_of
+
+    def build(self) -> Columns:
+        """Return the columns; nothing is added afterwards."""
+        return Columns(self.starts, self.frames, self.values, self.label_of, self.label_sets)

@@ -81,8 +81,5 @@ def _with_functions(profile: Profile, changed: dict[Function, Function]) -> Prof
     return profile.replaced(
         functions=[changed.get(function, function) for function in profile.functions],
         locations=[moved.get(location, location) for location in profile.locations],
-        samples=[
-            sample.replaced(locations=[moved.get(location, location) for location in sample.locations])
-            for sample in profile.samples
-        ],
+        columns=profile.columns,
     )

@@ -7,8 +7,10 @@ original's warnings use; `apply_filters` is all of them in the original's order.
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
+from conduit.profile import loops
 from conduit.profile.prune import prune_from
 from conduit.profile.tags import filter_samples_by_tag, numeric_label_units, parse_tag_filter, select_tags
 from conduit.regexps import PatternError, compile_pattern
@@ -16,7 +18,7 @@ from conduit.regexps import PatternError, compile_pattern
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conduit.profile.model import Line, Location, Profile, Sample
+    from conduit.profile.model import Line, Location, Profile
     from conduit.profile.tags import TagFilter
     from conduit.regexps import Pattern
 
@@ -152,29 +154,31 @@ def filter_by_name(
 
 
 class _Selection:
-    """What `filter_by_name` found out about each location."""
+    """What `filter_by_name` finds out about each location: a flag for each pattern, and the lines that are left."""
 
     def __init__(
         self, focus: Pattern | None, ignore: Pattern | None, hide: Pattern | None, show: Pattern | None
     ) -> None:
         self._patterns = {"Focus": focus, "Ignore": ignore, "Hide": hide, "Show": show}
         self._matched = {name for name, pattern in self._patterns.items() if pattern is None}
-        self._focused: set[Location] = set()
-        self._ignored: set[Location] = set()
-        self._hidden: set[Location] = set()
-        self._changed: dict[Location, Location] = {}
+        self._focused = bytearray()
+        self._ignored = bytearray()
+        self._hidden = bytearray()
+        self._locations: list[Location] = []
 
     def judge(self, location: Location) -> None:
         focus, ignore = self._patterns["Focus"], self._patterns["Ignore"]
-        if ignore is not None and _matches(location, ignore):
+        ignored = ignore is not None and _matches(location, ignore)
+        focused = not ignored and (focus is None or _matches(location, focus))
+        if ignored:
             self._matched.add("Ignore")
-            self._ignored.add(location)
-        elif focus is None or _matches(location, focus):
+        elif focused:
             self._matched.add("Focus")
-            self._focused.add(location)
+        self._ignored.append(ignored)
+        self._focused.append(focused)
+        self._hidden.append(0)
         lines = self._shown(location, self._unhidden(location))
-        if lines != location.lines:
-            self._changed[location] = location.with_lines(lines)
+        self._locations.append(location if lines == location.lines else location.with_lines(lines))
 
     def _unhidden(self, location: Location) -> list[Line]:
         hide, lines = self._patterns["Hide"], location.lines
@@ -187,7 +191,7 @@ class _Selection:
             else [line for line in lines if not _line_matches(line, hide)]
         )
         if not lines:
-            self._hidden.add(location)
+            self._hidden[-1] = 1
         return lines
 
     def _shown(self, location: Location, lines: list[Line]) -> list[Line]:
@@ -199,28 +203,18 @@ class _Selection:
         if lines:
             self._matched.add("Show")
         else:
-            self._hidden.add(location)
+            self._hidden[-1] = 1
         return lines
 
     def apply(self, profile: Profile) -> Profile:
-        kept = [sample for sample in profile.samples if self._keeps(sample)]
-        if self._hidden or self._changed:
-            kept = [sample for sample in map(self._shortened, kept) if sample.locations or not self._hidden]
-        changed = self._changed
-        locations = [changed.get(location, location) for location in profile.locations]
-        return profile.replaced(samples=kept, locations=locations)
-
-    def _keeps(self, sample: Sample) -> bool:
-        stack = sample.locations
-        return not self._focused.isdisjoint(stack) and self._ignored.isdisjoint(stack)
-
-    def _shortened(self, sample: Sample) -> Sample:
-        changed, hidden = self._changed, self._hidden
-        return sample.replaced(
-            locations=[
-                changed.get(location, location) for location in sample.locations if location not in hidden
-            ]
-        )
+        columns = profile.columns
+        mask = loops.match_stacks(columns.starts, columns.frames, self._focused, self._ignored)
+        if any(self._hidden):
+            new_of = array("i", [-1 if hidden else number for number, hidden in enumerate(self._hidden)])
+            columns = columns.selected(mask, new_of).with_stack()
+        else:
+            columns = columns.selected(mask)
+        return profile.replaced(columns=columns, locations=self._locations)
 
     def unmatched(self) -> list[str]:
         return [name for name in self._patterns if name not in self._matched]
@@ -231,26 +225,19 @@ def show_from(profile: Profile, pattern: Pattern) -> tuple[Profile, bool]:
 
     Returns also whether any location of the profile matches.
     """
-    changed: dict[Location, Location] = {}
-    matching: set[Location] = set()
+    locations: list[Location] = []
+    flags = bytearray()
     for location in profile.locations:
-        if _mapping_matches(location, pattern):
-            matching.add(location)
-            continue
         count = len(location.lines)
         last = next((i for i in range(count, 0, -1) if _line_matches(location.lines[i - 1], pattern)), 0)
-        if last:
-            matching.add(location)
-            if last < count:
-                changed[location] = location.with_lines(location.lines[:last])
-    samples = []
-    for sample in profile.samples:
-        stack = sample.locations
-        height = next((i for i in range(len(stack), 0, -1) if stack[i - 1] in matching), 0)
-        if height:
-            samples.append(sample.replaced(locations=[changed.get(place, place) for place in stack[:height]]))
-    locations = [changed.get(location, location) for location in profile.locations]
-    return profile.replaced(samples=samples, locations=locations), bool(matching)
+        whole = _mapping_matches(location, pattern)
+        flags.append(whole or bool(last))
+        is_cut = not whole and 0 < last < count
+        locations.append(location.with_lines(location.lines[:last]) if is_cut else location)
+    columns = profile.columns
+    stacks = loops.cut_stacks(columns.starts, columns.frames, flags, loops.FROM_ROOT)
+    columns = columns.restacked(*stacks).with_stack()
+    return profile.replaced(columns=columns, locations=locations), any(flags)
 
 
 def _matches(location: Location, pattern: Pattern) -> bool:

@@ -12,11 +12,14 @@ Only the first profile's first mapping is kept in any case: it stands for the ma
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
 from conduit.errors import ConduitError
+from conduit.profile import loops
+from conduit.profile.columns import Columns, LabelSet
 from conduit.profile.measurement import find_unit, scale
-from conduit.profile.model import Function, Line, Location, Mapping, Profile, Sample, ValueType
+from conduit.profile.model import Function, Line, Location, Mapping, Profile, ValueType
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -44,7 +47,8 @@ def merge(profiles: Sequence[Profile]) -> Profile:
     merger = _Merger(merged)
     for profile in profiles:
         merger.add(profile)
-    if merger.wrap_values():
+    merged = merger.result()
+    if not all(map(any, zip(*merged.columns.values, strict=True))):
         # Some sums are zero: a second pass leaves out what only their stacks referred to.
         return merge([merged])
     return merged
@@ -89,9 +93,7 @@ def normalise(profile: Profile, base: Profile) -> Profile:
 
 def column_sums(profile: Profile) -> list[int]:
     """Adds every column of values up."""
-    if not profile.samples:
-        return [0] * len(profile.sample_types)
-    return [sum(column) for column in zip(*(sample.values for sample in profile.samples), strict=True)]
+    return [sum(column) for column in profile.columns.values]
 
 
 def scale_values(profile: Profile, ratio: float) -> Profile:
@@ -109,14 +111,12 @@ def scale_columns(profile: Profile, ratios: Sequence[float]) -> Profile:
     scaled = [(column, ratio) for column, ratio in enumerate(ratios) if ratio != 1]
     if not scaled:
         return profile
-    samples = []
-    for sample in profile.samples:
-        values = list(sample.values)
-        for column, ratio in scaled:
-            values[column] = _times(values[column], ratio)
-        if any(values[column] for column, _ in scaled):
-            samples.append(sample.replaced(values=values))
-    return profile.replaced(samples=samples)
+    columns = profile.columns
+    values = list(columns.values)
+    for column, ratio in scaled:
+        values[column] = memoryview(array("q", [_times(value, ratio) for value in columns.values[column]]))
+    mask = bytes(map(any, zip(*(values[column] for column, _ in scaled), strict=True)))
+    return profile.replaced(columns=columns.revalued(values).selected(mask))
 
 
 def _times(value: int, ratio: float) -> int:
@@ -132,8 +132,12 @@ def _times(value: int, ratio: float) -> int:
 
 def set_label(profile: Profile, key: str, values: list[str]) -> Profile:
     """Gives every sample a text label, in place of those it may have under the same key."""
-    samples = [sample.replaced(labels={**sample.labels, key: values}) for sample in profile.samples]
-    return profile.replaced(samples=samples)
+
+    def labelled(labels: LabelSet) -> LabelSet:
+        texts = {**labels.labels, key: values}
+        return LabelSet(texts, labels.numeric_labels, labels.numeric_units, labels.unknown)
+
+    return profile.replaced(columns=profile.columns.with_sets(labelled))
 
 
 def _keep_common_types(profiles: Sequence[Profile]) -> list[Profile]:
@@ -154,14 +158,12 @@ def _select_types(profile: Profile, types: list[str]) -> Profile:
     missing = [name for name in types if name not in present]
     if missing:
         raise IncompatibleProfilesError(f'"{missing[0]}" sample type is not found in profile')
-    columns = [present.index(name) for name in types]
+    numbers = [present.index(name) for name in types]
     default = profile.default_sample_type
+    columns = profile.columns
     return profile.replaced(
-        sample_types=[profile.sample_types[column] for column in columns],
-        samples=[
-            sample.replaced(values=[sample.values[column] for column in columns])
-            for sample in profile.samples
-        ],
+        sample_types=[profile.sample_types[number] for number in numbers],
+        columns=columns.revalued([columns.values[number] for number in numbers]),
         default_sample_type=default if default in types else types[0],
     )
 
@@ -261,52 +263,65 @@ class _Merger:
 
     def __init__(self, merged: Profile) -> None:
         self._merged = merged
-        self._samples: dict[Hashable, Sample] = {}
-        self._location_keys: dict[Hashable, Location] = {}
+        self._starts = array("q", [0])
+        self._frames = array("I")
+        self._values = [array("q") for _ in merged.sample_types]
+        self._label_of = array("I")
+        self._label_sets: list[LabelSet] = []
+        # Sets with the same labels are one for `group_stacks`: the number of the first of them, by number.
+        self._first_set: list[int] = []
+        self._set_of: dict[Hashable, int] = {}
+        self._index_of: dict[Location, int] = {}  # in the merged table
+        self._location_keys: dict[Hashable, int] = {}
         self._function_keys: dict[Hashable, Function] = {}
         self._mapping_keys: dict[Hashable, Mapping] = {}
         # Of all sources: records compare by identity, so none of one profile is taken for one of another.
-        self._locations: dict[Location, Location] = {}
         self._functions: dict[Function, Function] = {}
         self._mappings: dict[Mapping, Mapping] = {}
 
     def add(self, profile: Profile) -> None:
         if profile.mappings and not self._merged.mappings:
             self._mapping(profile.mappings[0])
-        for sample in profile.samples:
-            if any(sample.values):
-                self._add_sample(sample)
+        columns = profile.columns
+        columns = columns.selected(bytes(map(any, zip(*columns.values, strict=True))))
+        locations = profile.locations
+        new_of = array("i", bytes(4 * len(locations)))
+        used = loops.first_uses(columns.starts, columns.frames, len(locations), False)
+        for number in memoryview(used).cast("I"):
+            new_of[number] = self._index(locations[number])
+        self._append(columns.mapped(new_of))
 
-    def wrap_values(self) -> bool:
-        """Cuts all sums to 64 bits; says whether a sample is left with nothing but zeros."""
-        zeros = False
-        for sample in self._merged.samples:
-            values = sample.values
-            if max(values) >= _SIGN_BIT or min(values) < -_SIGN_BIT:
-                sample.values = values = [_wrap(value) for value in values]
-            zeros = zeros or not any(values)
-        return zeros
+    def _append(self, columns: Columns) -> None:
+        before = len(self._frames)
+        self._frames.frombytes(columns.frames.cast("B"))
+        self._starts.extend([before + start for start in columns.starts[1:]])
+        for column, more in zip(self._values, columns.values, strict=True):
+            column.frombytes(more.cast("B"))
+        sets = {}
+        for number in dict.fromkeys(columns.label_of.tolist()):
+            labels = columns.label_sets[number]
+            sets[number] = len(self._label_sets)
+            self._first_set.append(self._set_of.setdefault(labels.key, len(self._label_sets)))
+            self._label_sets.append(labels)
+        self._label_of.extend(map(sets.__getitem__, columns.label_of.tolist()))
 
-    def _add_sample(self, source: Sample) -> None:
-        known = self._locations
-        stack = [known.get(location) or self._location(location) for location in source.locations]
-        key = (tuple([location.id for location in stack]), _label_key(source))
-        sample = self._samples.get(key)
-        if sample is not None:
-            sample.values = [a + b for a, b in zip(sample.values, source.values, strict=True)]
-            return
-        sample = Sample(
-            stack,
-            list(source.values),
-            {name: list(texts) for name, texts in source.labels.items()},
-            {name: list(numbers) for name, numbers in source.numeric_labels.items()},
-            {name: list(units) for name, units in source.numeric_units.items()},
-        )
-        sample.unknown = source.unknown
-        self._samples[key] = sample
-        self._merged.samples.append(sample)
+    def result(self) -> Profile:
+        """Adds equal samples up; sums are cut to 64 bits."""
+        labels = array("I", map(self._first_set.__getitem__, self._label_of))
+        groups, firsts = loops.group_stacks(self._starts, self._frames, labels)
+        is_first = bytearray(len(labels))
+        for number in memoryview(firsts).cast("B").cast("I"):
+            is_first[number] = 1
+        columns = Columns(self._starts, self._frames, self._values, self._label_of, self._label_sets)
+        count = is_first.count(1)
+        sums = [loops.sum_groups(column, groups, count) for column in self._values]
+        return self._merged.replaced(columns=columns.selected(is_first).revalued(sums))
 
-    def _location(self, source: Location) -> Location:
+    def _index(self, source: Location) -> int:
+        known = self._index_of.get(source)
+        return self._location(source) if known is None else known
+
+    def _location(self, source: Location) -> int:
         mapping = self._mapping(source.mapping) if source.mapping is not None else None
         # Where the mapping's twin lies elsewhere in memory, so does the location.
         moved = (
@@ -326,11 +341,11 @@ class _Merger:
             location.is_folded,
             tuple([(line.function and line.function.id, line.line, line.column) for line in location.lines]),
         )
-        twin = self._location_keys.setdefault(key, location)
-        if twin is location:
+        index = self._location_keys.setdefault(key, len(self._merged.locations))
+        if index == len(self._merged.locations):
             self._merged.locations.append(location)
-        self._locations[source] = twin
-        return twin
+        self._index_of[source] = index
+        return index
 
     def _line(self, source: Line) -> Line:
         line = Line(source.function and self._function(source.function), source.line, source.column)
@@ -373,14 +388,3 @@ def _copy_mapping(source: Mapping, id: int) -> Mapping:
         setattr(mapping, name, getattr(source, name))
     mapping.id = id
     return mapping
-
-
-def _label_key(sample: Sample) -> Hashable:
-    if not sample.labels and not sample.numeric_labels:
-        return ()
-    texts = sorted((name, tuple(values)) for name, values in sample.labels.items())
-    numbers = sorted(
-        (name, tuple(values), tuple(sample.numeric_units.get(name, ())))
-        for name, values in sample.numeric_labels.items()
-    )
-    return tuple(texts), tuple(numbers)

@@ -18,7 +18,7 @@ from conduit.errors import MalformedProfileError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conduit.profile.columns import Columns, LabelSet
+    from conduit.profile.columns import Columns
 
 
 class ValueType:
@@ -229,8 +229,7 @@ class Profile:
     """
 
     __slots__ = (
-        "_samples",
-        "columns",
+        "_content",
         "comments",
         "default_sample_type",
         "doc_url",
@@ -265,8 +264,8 @@ class Profile:
         doc_url: str = "",
     ) -> None:
         self.sample_types: list[ValueType] = [] if sample_types is None else sample_types
-        self._samples: list[Sample] | None = [] if samples is None else samples
-        self.columns: Columns | None = None
+        # Columns until the samples are asked for: objects may be changed, and so are the truth from then on.
+        self._content: list[Sample] | Columns = [] if samples is None else samples
         self.mappings: list[Mapping] = [] if mappings is None else mappings
         self.locations: list[Location] = [] if locations is None else locations
         self.functions: list[Function] = [] if functions is None else functions
@@ -290,37 +289,46 @@ class Profile:
     @property
     def samples(self) -> list[Sample]:
         """The samples as objects. Those of a decoded profile are made when they are first asked for."""
-        columns = self.columns
-        if self._samples is None and columns is not None:
-            self._samples = _samples_of(columns)
-            self.columns = None  # the objects may be changed from now on
-        return self._samples or self._no_samples()
+        content = self._content
+        if not isinstance(content, list):
+            content = self._content = _samples_of(content, self.locations)
+        return content
 
     @samples.setter
     def samples(self, samples: list[Sample]) -> None:
-        self._samples = samples
-        self.columns = None
+        self._content = samples
 
-    def _no_samples(self) -> list[Sample]:
-        if self._samples is None:
-            self._samples = []
-        return self._samples
+    @property
+    def columns(self) -> Columns:
+        """The samples as columns; made anew each time where the profile has them as objects.
+
+        Raises `ValueError` for a value that does not fit into 64 bits, and for a stack with a location that is not one
+        of the profile's.
+        """
+        content = self._content
+        return _columns_of(self, content) if isinstance(content, list) else content
 
     @property
     def sample_count(self) -> int:
         """How many samples there are, counted without making them."""
-        columns = self.columns  # another thread may ask for the samples now
-        return len(columns) if columns is not None else len(self.samples)
+        return len(self._content)
+
+    def in_columns(self) -> Profile:
+        """Return the profile with its samples as columns, itself if it has them."""
+        return self.replaced(columns=self.columns) if isinstance(self._content, list) else self
 
     def replaced(self, **fields: object) -> Profile:
-        """Returns a profile that differs in the given fields and shares everything else, lists included."""
+        """Return a profile that differs in the given fields and shares everything else, lists included.
+
+        Columns hold indices: where they stay as they are, `locations` must have the same order.
+        """
         other = Profile.__new__(Profile)
         for name in Profile.__slots__:
             setattr(other, name, fields[name] if name in fields else getattr(self, name))
         if "samples" in fields:
-            other.samples = fields["samples"]  # type: ignore[assignment]
+            other._content = fields["samples"]  # type: ignore[assignment]
         elif "columns" in fields:
-            other._samples = None
+            other._content = fields["columns"]  # type: ignore[assignment]
         return other
 
     def check_valid(self) -> None:
@@ -345,7 +353,7 @@ class Profile:
 
     def _sample_fault(self) -> Fault | None:
         expected = len(self.sample_types)
-        if self.columns is not None:
+        if not isinstance(self._content, list):
             return None  # only whole samples are read into columns
         if not expected and self.samples:
             return Fault("missing sample type information", "samples", 0)
@@ -374,23 +382,44 @@ class Profile:
         return None
 
 
-def _samples_of(columns: Columns) -> list[Sample]:
+def _samples_of(columns: Columns, locations: list[Location]) -> list[Sample]:
     """The samples as objects, each with lists of its own."""
-    rows = zip(*columns.values, strict=True) if columns.values else (() for _ in columns.label_of)
-    return [
-        _sample_of(stack, list(row), columns.label_sets[number])
-        for stack, row, number in zip(columns.stacks(), rows, columns.label_of, strict=True)
-    ]
+    from conduit.profile import loops
+
+    stacks = loops.list_stacks(columns.starts, columns.frames, locations)
+    rows = zip(*columns.values, strict=True) if columns.values else (() for _ in stacks)
+    samples = []
+    for stack, row, number in zip(stacks, rows, columns.label_of, strict=True):
+        labels = columns.label_sets[number]
+        sample = Sample(
+            stack,
+            list(row),
+            {key: list(texts) for key, texts in labels.labels.items()},
+            {key: list(numbers) for key, numbers in labels.numeric_labels.items()},
+            {key: list(units) for key, units in labels.numeric_units.items()},
+        )
+        sample.unknown = labels.unknown
+        samples.append(sample)
+    return samples
 
 
-def _sample_of(stack: list[Location], values: list[int], labels: LabelSet) -> Sample:
-    return Sample(
-        stack,
-        values,
-        {key: list(texts) for key, texts in labels.labels.items()},
-        {key: list(numbers) for key, numbers in labels.numeric_labels.items()},
-        {key: list(units) for key, units in labels.numeric_units.items()},
-    )
+def _columns_of(profile: Profile, samples: list[Sample]) -> Columns:
+    from conduit.profile.columns import ColumnsBuilder, LabelSet
+
+    index_of = {location: number for number, location in enumerate(profile.locations)}
+    builder = ColumnsBuilder(len(profile.sample_types))
+    for sample in samples:
+        labels = LabelSet(sample.labels, sample.numeric_labels, sample.numeric_units, sample.unknown)
+        try:
+            stack = [index_of[location] for location in sample.locations]
+            builder.add(stack, sample.values, (labels.key, labels.unknown), labels.copy)
+        except KeyError as error:
+            raise ValueError(f"a stack has {error}, which is not among the profile's locations") from None
+        except OverflowError:
+            raise ValueError(
+                f"one of the numbers {sample.values} does not fit into the 64 bits that a profile has for it"
+            ) from None
+    return builder.build()
 
 
 class Fault:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.profile import loops
 from conduit.regexps import compile_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conduit.profile.model import Line, Location, Profile, Sample
+    from conduit.profile.model import Line, Location, Profile
     from conduit.regexps import Pattern
 
 # Brackets that belong to a C++ name and do not open its arguments.
@@ -42,66 +43,35 @@ def prune(profile: Profile, drop: Pattern, keep: Pattern | None = None) -> Profi
         return drop.matches(name) and not (keep is not None and keep.matches(name))
 
     judge = _by_name(unwanted)
-    changed: dict[Location, Location] = {}
-    # Matching locations → whether the location itself goes, or keeps its outer lines.
-    matching: dict[Location, bool] = {}
+    locations: list[Location] = []
+    flags = bytearray()  # 1: the location keeps its outer lines, 2: it goes
     for location in profile.locations:
         count = len(location.lines)
-        highest = next((i for i in range(count - 1, -1, -1) if judge(location.lines[i])), None)
-        if highest is None:
-            continue
-        matching[location] = highest == count - 1
-        if highest < count - 1:
-            changed[location] = location.with_lines(location.lines[highest + 1 :])
-
-    def cut(stack: list[Location]) -> list[Location]:
-        seen_wanted = False
-        for index in range(len(stack) - 1, -1, -1):
-            whole = matching.get(stack[index])
-            if whole is None:
-                seen_wanted = True
-            elif seen_wanted:
-                return stack[index + 1 :] if whole else stack[index:]
-        return stack
-
-    return _with_stacks(profile, changed, cut) if matching else profile
+        highest = next((i for i in range(count - 1, -1, -1) if judge(location.lines[i])), -1)
+        keeps_lines = 0 <= highest < count - 1
+        flags.append(0 if highest < 0 else 1 if keeps_lines else 2)
+        locations.append(location.with_lines(location.lines[highest + 1 :]) if keeps_lines else location)
+    return _cut(profile, locations, flags, loops.BELOW_WANTED)
 
 
 def prune_from(profile: Profile, pattern: Pattern) -> Profile:
     """Cuts from every stack what lies below the lowest frame that matches; that frame stays."""
     judge = _by_name(pattern.matches)
-    changed: dict[Location, Location] = {}
-    matching: set[Location] = set()
+    locations: list[Location] = []
+    flags = bytearray()
     for location in profile.locations:
-        lowest = next((i for i, line in enumerate(location.lines) if judge(line)), None)
-        if lowest is None:
-            continue
-        matching.add(location)
-        if lowest:
-            changed[location] = location.with_lines(location.lines[lowest:])
-
-    def cut(stack: list[Location]) -> list[Location]:
-        for index, location in enumerate(stack):
-            if location in matching:
-                return stack[index:]
-        return stack
-
-    return _with_stacks(profile, changed, cut) if matching else profile
+        lowest = next((i for i, line in enumerate(location.lines) if judge(line)), -1)
+        flags.append(lowest >= 0)
+        locations.append(location.with_lines(location.lines[lowest:]) if lowest > 0 else location)
+    return _cut(profile, locations, flags, loops.FROM_LEAF)
 
 
-def _with_stacks(
-    profile: Profile,
-    changed: dict[Location, Location],
-    cut: Callable[[list[Location]], list[Location]],
-) -> Profile:
-    def shortened(sample: Sample) -> Sample:
-        stack = cut(sample.locations)
-        return sample.replaced(locations=[changed.get(location, location) for location in stack])
-
-    return profile.replaced(
-        samples=[shortened(sample) for sample in profile.samples],
-        locations=[changed.get(location, location) for location in profile.locations],
-    )
+def _cut(profile: Profile, locations: list[Location], flags: bytearray, how: int) -> Profile:
+    if not any(flags):
+        return profile
+    columns = profile.columns
+    stacks = loops.cut_stacks(columns.starts, columns.frames, flags, how)
+    return profile.replaced(columns=columns.restacked(*stacks), locations=locations)
 
 
 def _by_name(matches: Callable[[str], bool]) -> Callable[[Line], bool]:

@@ -7,12 +7,7 @@ included, goes through the general reader in `codec`, which is slower and knows 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from conduit.profile.wire import WireError, read_packed, to_signed
-
-if TYPE_CHECKING:
-    from conduit.profile.model import Location
 
 _LOCATIONS, _VALUES, _LABEL = 0x0A, 0x12, 0x1A  # the tags of the fields 1, 2 and 3 with lengths
 _SIGNED_LENGTH = 10  # bytes of a negative number, and of the largest ones
@@ -23,36 +18,34 @@ class UnusualError(Exception):
     """The sample is not in the usual form."""
 
 
-def location_table(locations: list[Location]) -> list[Location | None]:
-    """The locations by id, as far as ids are dense; empty where a list would be mostly holes."""
-    highest = max((location.id for location in locations), default=0)
-    if highest > 2 * len(locations) + 1000:
+def index_table(ids: list[int]) -> list[int]:
+    """The index of each location by its id, -1 where there is none; empty where a list would be mostly holes."""
+    highest = max(ids, default=0)
+    if highest > 2 * len(ids) + 1000:
         return []
-    table: list[Location | None] = [None] * (highest + 1)
-    for location in locations:
-        table[location.id] = location
+    table = [-1] * (highest + 1)
+    for number, id in enumerate(ids):
+        table[id] = number
     return table
 
 
 class SampleReader:
     """Reads samples in the usual form from one document."""
 
-    def __init__(self, data: bytes, locations: list[Location]) -> None:
+    def __init__(self, data: bytes, ids: list[int]) -> None:
+        """`ids` are those of the locations, in the order of the profile's table."""
         self._data = data
-        self._table = location_table(locations)
+        self._table = index_table(ids)
 
-    def read(self, position: int, stop: int) -> tuple[list[Location], list[int], list[bytes]]:
-        """Reads the stack, the values and the undecoded labels of the sample in data[position:stop].
+    def read(self, position: int, stop: int) -> tuple[list[int], list[int], list[bytes]]:
+        """Reads the stack (indices), the values and the undecoded labels of the sample in data[position:stop].
 
         Raises `UnusualError` where the general reader has to take over.
         """
         if stop - position > _LONGEST_USUAL:
             raise UnusualError
-        return self._read_in_python(position, stop)
-
-    def _read_in_python(self, position: int, stop: int) -> tuple[list[Location], list[int], list[bytes]]:
         data = self._data
-        stack: list[Location] = []
+        stack: list[int] = []
         values: list[int] = []
         labels: list[bytes] = []
         while position < stop:
@@ -89,9 +82,9 @@ def _read_values(data: bytes, start: int, stop: int) -> list[int]:
     return [to_signed(value) for value in values] if stop - start >= _SIGNED_LENGTH else values
 
 
-def _read_stack(packed: bytes, table: list[Location | None]) -> list[Location]:
-    """Looks packed ids up; ids of more than three bytes, unknown ones and broken varints are not for here."""
-    stack: list[Location] = []
+def _read_stack(packed: bytes, table: list[int]) -> list[int]:
+    """Looks packed ids up; unknown ones and broken varints are not for here."""
+    stack: list[int] = []
     append = stack.append
     value = shift = 0
     try:
@@ -100,10 +93,10 @@ def _read_stack(packed: bytes, table: list[Location | None]) -> list[Location]:
                 value |= (byte & 0x7F) << shift
                 shift += 7
             else:
-                append(table[value | byte << shift])  # type: ignore[arg-type]  # checked below
+                append(table[value | byte << shift])
                 value = shift = 0
     except IndexError:
         raise UnusualError from None
-    if shift or None in stack:
+    if shift or -1 in stack:
         raise UnusualError
     return stack

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.profile import loops
+from conduit.profile.columns import LabelSet, runs_of
 from conduit.profile.measurement import scale, scaled_label
 from conduit.profile.model import Function, Line, Location
 from conduit.regexps import PatternError, compile_pattern
@@ -11,7 +13,7 @@ from conduit.regexps import PatternError, compile_pattern
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from conduit.profile.model import Profile, Sample
+    from conduit.profile.model import Profile
     from conduit.regexps import Pattern
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -28,11 +30,10 @@ def numeric_label_units(profile: Profile) -> tuple[dict[str, str], dict[str, lis
     units: dict[str, str] = {}
     others: dict[str, set[str]] = {}
     keys: dict[str, None] = {}
-    columns = profile.columns
-    for sample in profile.samples if columns is None else columns.used_sets():
-        for key in sample.numeric_labels:
+    for labels in profile.columns.used_sets():
+        for key in labels.numeric_labels:
             keys[key] = None
-            for unit in sample.numeric_units.get(key, ()):
+            for unit in labels.numeric_units.get(key, ()):
                 if unit and units.setdefault(key, unit) != unit:
                     others.setdefault(key, set()).add(unit)
     for key in keys:
@@ -45,8 +46,8 @@ class TagFilter:
 
     __slots__ = ("matches", "range_text")
 
-    def __init__(self, matches: Callable[[Sample], bool], range_text: str | None = None) -> None:
-        self.matches: Callable[[Sample], bool] = matches
+    def __init__(self, matches: Callable[[LabelSet], bool], range_text: str | None = None) -> None:
+        self.matches: Callable[[LabelSet], bool] = matches
         self.range_text: str | None = range_text
 
 
@@ -66,17 +67,17 @@ def parse_tag_filter(option: str, text: str, units: dict[str, str]) -> TagFilter
     return TagFilter(_value_matcher(key, patterns) if key else _text_matcher(patterns))
 
 
-def _text_matcher(patterns: list[Pattern]) -> Callable[[Sample], bool]:
-    def matches(sample: Sample) -> bool:
-        texts = [f"{key}:{value}" for key, values in sample.labels.items() for value in values]
+def _text_matcher(patterns: list[Pattern]) -> Callable[[LabelSet], bool]:
+    def matches(labels: LabelSet) -> bool:
+        texts = [f"{key}:{value}" for key, values in labels.labels.items() for value in values]
         return all(any(pattern.matches(text) for text in texts) for pattern in patterns)
 
     return matches
 
 
-def _value_matcher(key: str, patterns: list[Pattern]) -> Callable[[Sample], bool]:
-    def matches(sample: Sample) -> bool:
-        values = sample.labels.get(key, ())
+def _value_matcher(key: str, patterns: list[Pattern]) -> Callable[[LabelSet], bool]:
+    def matches(labels: LabelSet) -> bool:
+        values = labels.labels.get(key, ())
         return any(pattern.matches(value) for pattern in patterns for value in values)
 
     return matches
@@ -84,13 +85,13 @@ def _value_matcher(key: str, patterns: list[Pattern]) -> Callable[[Sample], bool
 
 def _number_matcher(
     key: str, within: Callable[[int, str], bool], units: dict[str, str]
-) -> Callable[[Sample], bool]:
-    def matches(sample: Sample) -> bool:
-        keys = [key] if key else list(sample.numeric_labels)
+) -> Callable[[LabelSet], bool]:
+    def matches(labels: LabelSet) -> bool:
+        keys = [key] if key else list(labels.numeric_labels)
         return any(
             within(number, units.get(name, ""))
             for name in keys
-            for number in sample.numeric_labels.get(name, ())
+            for number in labels.numeric_labels.get(name, ())
         )
 
     return matches
@@ -144,20 +145,23 @@ def filter_samples_by_tag(
 ) -> tuple[Profile, list[str]]:
     """Keeps the samples that `focus` matches and `ignore` does not; returns also which of the two matched nothing."""
     focused = ignored = False
-    kept = []
-    for sample in profile.samples:
-        wanted = focus is None or focus.matches(sample)
-        unwanted = ignore is not None and ignore.matches(sample)
+
+    def keeps(labels: LabelSet) -> bool:
+        nonlocal focused, ignored
+        wanted = focus is None or focus.matches(labels)
+        unwanted = ignore is not None and ignore.matches(labels)
         focused = focused or wanted
         ignored = ignored or unwanted
-        if wanted and not unwanted:
-            kept.append(sample)
+        return wanted and not unwanted
+
+    columns = profile.columns
+    kept = columns.selected(columns.mask_of(keeps))
     unmatched = []
     if focus is not None and not focused:
         unmatched.append("TagFocus")
     if ignore is not None and not ignored:
         unmatched.append("TagIgnore")
-    return profile.replaced(samples=kept), unmatched
+    return profile.replaced(columns=kept), unmatched
 
 
 def select_tags(profile: Profile, show: Pattern | None, hide: Pattern | None) -> tuple[Profile, list[str]]:
@@ -172,21 +176,22 @@ def select_tags(profile: Profile, show: Pattern | None, hide: Pattern | None) ->
         hidden = hidden or matches_hide
         return matches_show and not matches_hide
 
-    def selected(sample: Sample) -> Sample:
-        numbers = {key: values for key, values in sample.numeric_labels.items() if keeps(key)}
-        return sample.replaced(
-            labels={key: values for key, values in sample.labels.items() if keeps(key)},
-            numeric_labels=numbers,
-            numeric_units={key: units for key, units in sample.numeric_units.items() if key in numbers},
+    def selected(labels: LabelSet) -> LabelSet:
+        numbers = {key: values for key, values in labels.numeric_labels.items() if keeps(key)}
+        return LabelSet(
+            {key: values for key, values in labels.labels.items() if keeps(key)},
+            numbers,
+            {key: units for key, units in labels.numeric_units.items() if key in numbers},
+            labels.unknown,
         )
 
-    samples = [selected(sample) for sample in profile.samples]
+    columns = profile.columns.with_sets(selected)
     unmatched = []
     if show is not None and not shown:
         unmatched.append("TagShow")
     if hide is not None and not hidden:
         unmatched.append("TagHide")
-    return profile.replaced(samples=samples), unmatched
+    return profile.replaced(columns=columns), unmatched
 
 
 def add_tag_frames(
@@ -197,23 +202,33 @@ def add_tag_frames(
     Such a frame's function is named by the values (numbers in `unit`, joined by commas), its file by the key. A sample
     without the label gets one too, with no name. Returns also which of the two matched nothing.
     """
+    columns = profile.columns
     frames = _TagFrames(profile, unit)
-    samples = []
+    roots: dict[int, list[int]] = {}
+    leaves: dict[int, list[int]] = {}
     matched = [False, False]
-    for sample in profile.samples:
-        roots = [frames.of(sample, key) for key in reversed(root_keys)]
-        leaves = [frames.of(sample, key) for key in reversed(leaf_keys)]
-        samples.append(sample.replaced(locations=[*leaves, *sample.locations, *roots]))
+    for number in dict.fromkeys(columns.label_of.tolist()):
+        labels = columns.label_sets[number]
+        roots[number] = [frames.of(labels, key) for key in reversed(root_keys)]
+        leaves[number] = [frames.of(labels, key) for key in reversed(leaf_keys)]
         for side, keys in enumerate((root_keys, leaf_keys)):
-            matched[side] = matched[side] or any(tag_texts(sample, key, unit) for key in keys)
+            matched[side] = matched[side] or any(tag_texts(labels, key, unit) for key in keys)
+    sets = range(len(columns.label_sets))
+    stacks = loops.wrap_stacks(
+        columns.starts,
+        columns.frames,
+        columns.label_of,
+        *runs_of([leaves.get(number, ()) for number in sets], "I"),
+        *runs_of([roots.get(number, ()) for number in sets], "I"),
+    )
     unmatched = []
     if root_keys and not matched[0]:
         unmatched.append("TagRoot")
     if leaf_keys and not matched[1]:
         unmatched.append("TagLeaf")
     with_frames = profile.replaced(
-        samples=samples,
-        locations=[*profile.locations, *frames.locations.values()],
+        columns=columns.restacked(*stacks),
+        locations=[*profile.locations, *frames.locations],
         functions=[*profile.functions, *frames.functions],
     )
     return with_frames, unmatched
@@ -224,27 +239,31 @@ class _TagFrames:
 
     def __init__(self, profile: Profile, unit: str) -> None:
         self._unit = unit
+        self._first_index = len(profile.locations)
         self._next_location = max((location.id for location in profile.locations), default=0) + 1
         self._next_function = max((function.id for function in profile.functions), default=0) + 1
-        self.locations: dict[tuple[str, str], Location] = {}
+        self.locations: list[Location] = []
+        self._index_of: dict[tuple[str, str], int] = {}
         self.functions: list[Function] = []
 
-    def of(self, sample: Sample, key: str) -> Location:
-        name = ",".join(tag_texts(sample, key, self._unit))
-        found = self.locations.get((name, key))
-        if found is None:
+    def of(self, labels: LabelSet, key: str) -> int:
+        """The index of the location of a label's values."""
+        name = ",".join(tag_texts(labels, key, self._unit))
+        index = self._index_of.get((name, key))
+        if index is None:
             function = Function(self._next_function + len(self.functions), name, filename=key)
-            found = Location(self._next_location + len(self.locations), lines=[Line(function)])
+            location = Location(self._next_location + len(self.locations), lines=[Line(function)])
+            index = self._index_of[name, key] = self._first_index + len(self.locations)
             self.functions.append(function)
-            self.locations[name, key] = found
-        return found
+            self.locations.append(location)
+        return index
 
 
-def tag_texts(sample: Sample, key: str, unit: str) -> list[str]:
+def tag_texts(labels: LabelSet, key: str, unit: str) -> list[str]:
     """A label's values as text: those that are text, then the numbers, which are scaled to `unit` if they have one."""
-    texts = list(sample.labels.get(key, ()))
-    numbers = sample.numeric_labels.get(key, [])
-    units = sample.numeric_units.get(key, [])
+    texts = list(labels.labels.get(key, ()))
+    numbers = labels.numeric_labels.get(key, [])
+    units = labels.numeric_units.get(key, [])
     if not units:
         return texts + [scaled_label(number, "", "") for number in numbers]
     if len(units) != len(numbers):

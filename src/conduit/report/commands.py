@@ -152,6 +152,7 @@ OWN_FORMATS: dict[str, Format] = {
             "collapsed", "collapsed", "Outputs one line a stack, frames joined by semicolons, for flame graph tools",
             untrimmed=True,
         ),
+        Format("folded", "collapsed", "Outputs the same as -collapsed", untrimmed=True),
         Format(
             "speedscope", "speedscope", "Outputs the stacks in the JSON format of speedscope",
             granularity="lines", untrimmed=True,

@@ -11,8 +11,6 @@ import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from conduit.profile.model import Line, Location, Profile
 
 
@@ -188,8 +186,3 @@ class FrameTable:
             column=line.column if detail.column else 0,
             object_file=location.mapping.filename if shows_origin and location.mapping else "",
         )
-
-
-def frames_of_stack(table: FrameTable, locations: Iterable[Location]) -> list[int]:
-    """The indices of a stack's frames, leaf first."""
-    return [index for location in locations for index in table.of_location[location]]

@@ -5,32 +5,31 @@ often it recurs; every call from one frame to another gets it once; the leaf get
 frame to itself is no edge. Where frames are left out (`kept`), their callers and callees are joined by a
 *residual* edge, and a leaf that is left out gives its flat value to nobody.
 
-Summing works on frame numbers and plain dictionaries, one look-up a location and one addition a frame; the
-objects that reports read are made at the end, for the frames that have a value.
+Sums are made by the loops over the profile's columns, on frame numbers; the objects that reports read are made at the
+end, for the frames that have a value.
 """
 
 from __future__ import annotations
 
-from array import array
-from itertools import chain
-from typing import TYPE_CHECKING
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any
 
-from conduit.profile.columns import Columns, LabelSet
+from conduit.profile import loops
+from conduit.profile.columns import runs_of
 from conduit.report.division import quotient
 from conduit.report.node_tags import NodeTags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from _typeshed import ReadableBuffer as Buffer
 
-    from conduit.profile.model import Location, Profile, Sample
+    from conduit.profile.columns import Columns, LabelSet
+    from conduit.profile.model import Location, Profile
     from conduit.report.frames import Frame, FrameTable
     from conduit.report.node_tags import SampleTags
 
-    TagsOf = Callable[[Sample], "SampleTags"]
-
-_WORTH_IMPORTING = 1_000  # stacks from which on loading the C extension pays
+    TagsOf = Callable[[LabelSet], SampleTags]
 
 
 class Edge:
@@ -94,36 +93,22 @@ class Values:
         self.index = index
         self.mean = mean
 
-    def of(self, sample: Sample) -> tuple[int, int]:
-        """The sample's value and its divisor (0: do not divide)."""
-        return sample.values[self.index], sample.values[0] if self.mean else 0
-
-    def columns_of(self, columns: Columns) -> tuple[Buffer, Buffer]:
+    def columns_of(self, columns: Columns) -> tuple[memoryview[int], memoryview[int]]:
         """Return the column of values, and that of divisors, zeros where nothing is divided."""
-        return columns.values[self.index], columns.values[0] if self.mean else array(
-            "q", bytes(8 * len(columns))
-        )
-
-    def weighted(self, samples: Sequence[Sample]) -> Iterator[tuple[Sample, int, int]]:
-        """The samples that weigh anything, with their values and divisors."""
-        index = self.index
-        if self.mean:
-            for sample in samples:
-                value, divisor = sample.values[index], sample.values[0]
-                if value or divisor:
-                    yield sample, value, divisor
-            return
-        for sample in samples:
-            value = sample.values[index]
-            if value:
-                yield sample, value, 0
+        divisors = columns.values[0] if self.mean else memoryview(bytes(8 * len(columns))).cast("q")
+        return columns.values[self.index], divisors
 
 
 def sum_frames(profile: Profile, table: FrameTable, values: Values) -> list[Node]:
     """Return the nodes of all frames that occur, without edges: all that a flat report needs, at the least cost."""
-    flat, cum, flat_divisors, cum_divisors = _sums_in_c(profile, table, values) or _sums_in_python(
-        profile, table, values
-    )
+    columns = profile.columns
+    value, divisor = values.columns_of(columns)
+    stacks, count = (columns.starts, columns.frames), len(table.frames)
+    runs = runs_of(table.of_location[location] for location in profile.locations)
+    flat, cum = loops.sum_stacks(*stacks, value, divisor, *runs, count)
+    flat_divisors = cum_divisors = [0] * count
+    if values.mean:
+        flat_divisors, cum_divisors = loops.sum_stacks(*stacks, divisor, value, *runs, count)
     nodes = []
     for number, frame in enumerate(table.frames):
         if cum[number] or flat[number]:
@@ -134,108 +119,6 @@ def sum_frames(profile: Profile, table: FrameTable, values: Values) -> list[Node
     return nodes
 
 
-_Sums = tuple[list[int], list[int], list[int], list[int]]
-
-
-def _sums_in_c(profile: Profile, table: FrameTable, values: Values) -> _Sums | None:
-    """Flat and cum by frame number, with their divisors; None where C is not there, not worth it, or overflows."""
-    columns = worthwhile_columns(profile)
-    if columns is None:
-        return None
-    from conduit._native.columns import sum_stacks
-
-    runs, numbers = _runs_of(columns, table.of_location)
-    value, divisor = values.columns_of(columns)
-    count = len(table.frames)
-    sums = sum_stacks(columns.starts, columns.frames, value, divisor, runs, numbers, count)
-    if sums is None:
-        return None
-    if not values.mean:
-        nothing = [0] * count
-        return (*sums, nothing, nothing)
-    divisors = sum_stacks(columns.starts, columns.frames, divisor, value, runs, numbers, count)
-    return None if divisors is None else (*sums, *divisors)
-
-
-def worthwhile_columns(profile: Profile) -> Columns | None:
-    """Return the profile's columns for the loops in C; None where there is no extension, or it is not worth loading."""
-    if profile.columns is None and profile.sample_count < _WORTH_IMPORTING:
-        return None
-    from conduit._native.columns import available
-
-    if not available():
-        return None
-    try:
-        return _columns_for_sums(profile)
-    except OverflowError:  # a value that 64 bits do not hold: the loops in Python have no such border
-        return None
-
-
-def _columns_for_sums(profile: Profile) -> Columns:
-    """Return the profile's columns, made of its samples where it has none; labels are left out of those."""
-    columns = profile.columns  # another thread may ask for the samples now
-    if columns is not None:
-        return columns
-    samples = profile.samples
-    index_of = {location: number for number, location in enumerate(profile.locations)}
-    for location in chain.from_iterable(sample.locations for sample in samples):
-        index_of.setdefault(location, len(index_of))
-    starts = array("q", [0])
-    frames = array("I")
-    for sample in samples:
-        frames.extend([index_of[location] for location in sample.locations])
-        starts.append(len(frames))
-    types = range(len(profile.sample_types))
-    values = tuple(array("q", [sample.values[index] for sample in samples]) for index in types)
-    nothing = LabelSet({}, {}, {})
-    return Columns(list(index_of), starts, frames, values, array("I", bytes(4 * len(samples))), [nothing])
-
-
-def _runs_of(columns: Columns, numbers_of: Mapping[Location, Sequence[int]]) -> tuple[array[int], array[int]]:
-    """The numbers of each location one after the other, and where each location's begin."""
-    runs, numbers = array("i", [0]), array("i")
-    for location in columns.locations:
-        numbers.extend(numbers_of[location])
-        runs.append(len(numbers))
-    return runs, numbers
-
-
-def _sums_in_python(profile: Profile, table: FrameTable, values: Values) -> _Sums:
-    weighted = list(values.weighted(profile.samples))
-    stacks = [sample.locations for sample, _, _ in weighted]
-    flat, cum = _sum_stacks_in_python(stacks, [value for _, value, _ in weighted], table)
-    flat_divisors = cum_divisors = [0] * len(table.frames)
-    if values.mean:
-        flat_divisors, cum_divisors = _sum_stacks_in_python(
-            stacks, [divisor for _, _, divisor in weighted], table
-        )
-    return flat, cum, flat_divisors, cum_divisors
-
-
-def _sum_stacks_in_python(
-    stacks: list[list[Location]], values: list[int], table: FrameTable
-) -> tuple[list[int], list[int]]:
-    flat, cum = [0] * len(table.frames), [0] * len(table.frames)
-    for path, value in zip(_paths(stacks, table), values, strict=True):
-        for number in set(path):
-            cum[number] += value
-        if path:
-            flat[path[0]] += value
-    return flat, cum
-
-
-def _paths(stacks: list[list[Location]], table: FrameTable) -> Iterator[list[int]]:
-    """Each stack's frame numbers, leaf first."""
-    if table.has_inlined:
-        frames_of = table.of_location.__getitem__
-        for stack in stacks:
-            yield list(chain.from_iterable(map(frames_of, stack)))
-        return
-    frame_of = {location: indices[0] for location, indices in table.of_location.items()}.__getitem__
-    for stack in stacks:
-        yield list(map(frame_of, stack))
-
-
 def build_graph(
     profile: Profile,
     table: FrameTable,
@@ -244,106 +127,56 @@ def build_graph(
     tags_of: TagsOf | None = None,
 ) -> list[Node]:
     """The nodes with their edges; with `kept`, of those frames only. `tags_of` collects labels for drawings."""
-    builder = _Builder(table, kept)
-    if tags_of is not None or not builder.add_in_c(profile, values):
-        for sample, value, divisor in values.weighted(profile.samples):
-            builder.add(sample, value, divisor, tags_of)
+    builder = _Builder(profile, table, values, kept)
+    if tags_of is not None:
+        builder.add_tags(tags_of)
     return builder.nodes()
 
 
 class _Builder:
-    """Sums samples into edges keyed by caller·n + callee, and nodes by frame number."""
+    """Sums samples into calls keyed by caller·n + callee, and nodes by frame number."""
 
-    def __init__(self, table: FrameTable, kept: Collection[Frame] | None) -> None:
+    def __init__(
+        self, profile: Profile, table: FrameTable, values: Values, kept: Collection[Frame] | None
+    ) -> None:
         self._table = table
-        self._steps = _steps(table, kept)
-        self._size = size = len(table.frames)
-        self._flat = [0] * size
-        self._cum = [0] * size
-        self._flat_divisors = [0] * size
-        self._cum_divisors = [0] * size
-        self._weights: dict[int, int] = {}
-        self._edge_divisors: dict[int, int] = {}
-        self._called: set[int] = set()  # edges that are real calls somewhere, not inlined
-        self._residual: set[int] = set()
+        self._columns = columns = profile.columns
+        steps = _steps(table, kept)
+        self._runs = runs_of(steps[location] for location in profile.locations)
+        self._value, self._divisor = values.columns_of(columns)
+        self._mean = values.mean
+        size = len(table.frames)
+        self._flat, self._cum, *self._calls = self._sum(loops.sum_calls, self._value, self._divisor)
+        self._flat_divisors = self._cum_divisors = [0] * size
+        self._call_divisors: Sequence[int] = ()
+        if values.mean:
+            divided = self._sum(loops.sum_calls, self._divisor, self._value)
+            self._flat_divisors, self._cum_divisors, _, self._call_divisors, _ = divided
         self._tags: dict[int, NodeTags] = {}
 
-    def add_in_c(self, profile: Profile, values: Values) -> bool:
-        """Add all samples, their labels aside, if there are enough of them and the C extension can."""
-        columns = worthwhile_columns(profile)
-        if columns is None:
-            return False
-        from conduit._native.columns import sum_calls
+    def _sum(self, loop: Callable[..., Any], value: Buffer, other: Buffer, *more: object) -> Any:
+        columns = self._columns
+        return loop(columns.starts, columns.frames, value, other, *self._runs, len(self._table.frames), *more)
 
-        steps_of = {
-            location: [-1 if frame < 0 else 2 * frame + inlined for frame, inlined in steps]
-            for location, steps in self._steps.items()
-        }
-        runs, numbers = _runs_of(columns, steps_of)
-        value, divisor = values.columns_of(columns)
-        sums = sum_calls(columns.starts, columns.frames, value, divisor, runs, numbers, self._size)
-        divisors = None
-        if values.mean:
-            divisors = sum_calls(columns.starts, columns.frames, divisor, value, runs, numbers, self._size)
-        if sums is None or (values.mean and divisors is None):
-            return False
-        self._flat, self._cum, calls = sums
-        self._weights = {key: weight for key, weight, _, _ in calls}
-        self._called = {key for key, _, called, _ in calls if called}
-        self._residual = {key for key, _, _, residual in calls if residual}
-        if divisors is not None:
-            self._flat_divisors, self._cum_divisors, divided_calls = divisors
-            self._edge_divisors = {key: divisor for key, divisor, _, _ in divided_calls}
-        return True
-
-    def add(self, sample: Sample, value: int, divisor: int, tags_of: TagsOf | None) -> None:
-        size, steps = self._size, self._steps
-        weights, cum = self._weights, self._cum
-        seen: set[int] = set()
-        seen_edges: set[int] = set()
-        parent = -1
-        residual = False
-        for location in reversed(sample.locations):
-            for frame, inlined in steps[location]:
-                if frame < 0:
-                    residual = True
-                    continue
-                if frame not in seen:
-                    seen.add(frame)
-                    cum[frame] += value
-                if parent not in (-1, frame):
-                    edge = parent * size + frame
-                    if edge not in seen_edges:
-                        seen_edges.add(edge)
-                        weights[edge] = weights.get(edge, 0) + value
-                        if not inlined:
-                            self._called.add(edge)
-                        if residual:
-                            self._residual.add(edge)
-                parent = frame
-                residual = False
-        leaf = -1 if residual else parent
-        if leaf >= 0:
-            self._flat[leaf] += value
-        if divisor:
-            self._add_divisor(divisor, seen, seen_edges, leaf)
-        if tags_of is not None:
-            self._add_tags(tags_of(sample), value, divisor, seen, leaf)
-
-    def _add_divisor(self, divisor: int, seen: set[int], seen_edges: set[int], leaf: int) -> None:
-        for frame in seen:
-            self._cum_divisors[frame] += divisor
-        for edge in seen_edges:
-            self._edge_divisors[edge] = self._edge_divisors.get(edge, 0) + divisor
-        if leaf >= 0:
-            self._flat_divisors[leaf] += divisor
-
-    def _add_tags(self, tags: SampleTags, value: int, divisor: int, seen: set[int], leaf: int) -> None:
-        for frame in seen:
+    def add_tags(self, tags_of: TagsOf) -> None:
+        """Collect the labels of each node's samples."""
+        sets = self._columns.label_sets
+        labels = (self._columns.label_of, len(sets))
+        keys, flat, cum = self._sum(loops.sum_labels, self._value, self._divisor, *labels)
+        divisors = [(0, 0)] * len(keys)
+        if self._mean:
+            _, *sums = self._sum(loops.sum_labels, self._divisor, self._value, *labels)
+            divisors = list(zip(*sums, strict=True))
+        known: dict[int, SampleTags] = {}
+        for key, own, whole, (flat_divisor, cum_divisor) in zip(keys, flat, cum, divisors, strict=True):
+            frame, number = divmod(key, len(sets))
+            tags = known.get(number)
+            if tags is None:
+                tags = known[number] = tags_of(sets[number])
             held = self._tags.get(frame)
             if held is None:
                 held = self._tags[frame] = NodeTags()
-            held.add(tags, value, divisor, is_leaf=frame == leaf)
+            held.add(tags, own, flat_divisor, whole, cum_divisor)
 
     def nodes(self) -> list[Node]:
         all_nodes: dict[int, Node] = {}
@@ -359,64 +192,101 @@ class _Builder:
             return found
 
         # Edges reach nodes whose own values cancel out too; those are not listed themselves.
-        listed = [node(i) for i in range(self._size) if self._cum[i] or self._flat[i]]
-        for key, weight in self._weights.items():
-            caller, callee = divmod(key, self._size)
-            edge = node(caller).edge_to(node(callee))
-            edge.weight = weight
-            edge.divisor = self._edge_divisors.get(key, 0)
-            edge.inline = key not in self._called
-            edge.residual = key in self._residual
+        listed = [node(i) for i in range(len(frames)) if self._cum[i] or self._flat[i]]
+        for caller, callee, *sums in self.calls():
+            _join(node(caller), node(callee), *sums)
         return listed
 
+    def calls(self) -> Iterator[tuple[int, int, int, int, int]]:
+        """Caller, callee, weight, divisor and flags of each call, in order of first use."""
+        size = len(self._table.frames)
+        keys, weights, flags = self._calls
+        divisors = self._call_divisors or repeat(0)
+        for key, weight, divisor, flag in zip(keys, weights, divisors, flags, strict=False):
+            yield *divmod(key, size), weight, divisor, flag
 
-def _steps(table: FrameTable, kept: Collection[Frame] | None) -> dict[Location, tuple[tuple[int, bool], ...]]:
-    """For each location its frames from the caller inwards: number (-1: left out) and whether inlined."""
-    frames = table.frames
-    wanted = [kept is None or frame in kept for frame in frames]
+
+def _join(caller: Node, callee: Node, weight: int, divisor: int, flags: int) -> None:
+    edge = caller.edge_to(callee)
+    edge.weight, edge.divisor = weight, divisor
+    edge.inline = not flags & loops.REAL_CALL
+    edge.residual = bool(flags & loops.RESIDUAL)
+
+
+def add_calls(profile: Profile, table: FrameTable, values: Values, shown: Collection[Node]) -> None:
+    """Give some nodes of a graph without edges those to all their callers and callees."""
+    nodes = {node.frame: node for node in shown}
+    flags = bytes(
+        any(table.frames[number] in nodes for number in table.of_location[location])
+        for location in profile.locations
+    )
+    columns = profile.columns
+    mask = loops.match_stacks(columns.starts, columns.frames, flags, bytes(len(flags)))
+    builder = _Builder(profile.replaced(columns=columns.selected(mask)), table, values, None)
+    wanted = set(nodes)
+    for *numbers, weight, divisor, flag in builder.calls():
+        ends = [table.frames[number] for number in numbers]
+        if not wanted.isdisjoint(ends):
+            caller, callee = (nodes.get(frame) or nodes.setdefault(frame, Node(frame)) for frame in ends)
+            _join(caller, callee, weight, divisor, flag)
+
+
+def _steps(table: FrameTable, kept: Collection[Frame] | None) -> dict[Location, list[int]]:
+    """For each location its frames from the caller inwards, as `loops.sum_calls` takes them."""
+    wanted = [kept is None or frame in kept for frame in table.frames]
     return {
-        location: tuple(
-            (number if wanted[number] else -1, place != len(numbers) - 1)
+        location: [
+            2 * number + (place != len(numbers) - 1) if wanted[number] else -1
             for place, number in reversed(tuple(enumerate(numbers)))
-        )
+        ]
         for location, numbers in table.of_location.items()
     }
 
 
 def build_tree(
-    samples: Sequence[Sample], table: FrameTable, values: Values, tags_of: TagsOf | None = None
+    profile: Profile, table: FrameTable, values: Values, tags_of: TagsOf | None = None
 ) -> list[Node]:
     """A node for each frame *in each calling context*, so that no node has two callers; callers come first.
 
     Here a recurring frame is a new node each time, and nothing is counted twice.
     """
-    steps = _steps(table, None)
+    columns = profile.columns
+    all_steps = _steps(table, None)
+    steps = [all_steps[location] for location in profile.locations]
     nodes: list[Node] = []
     children: dict[tuple[Node | None, int], Node] = {}
-    for sample, value, divisor in values.weighted(samples):
+    tags = (
+        {}
+        if tags_of is None
+        else {n: tags_of(columns.label_sets[n]) for n in dict.fromkeys(columns.label_of)}
+    )
+    rows = zip(columns.stacks(), *values.columns_of(columns), columns.label_of, strict=True)
+    for stack, value, divisor, label_set in rows:
+        if not value and not divisor:
+            continue
         parent: Node | None = None
         path: list[Node] = []
-        for location in reversed(sample.locations):
-            for frame, inlined in steps[location]:
-                node = children.get((parent, frame))
-                if node is None:
-                    node = children[parent, frame] = Node(table.frames[frame])
-                    node.function = (parent, node.frame.of_function)
-                    nodes.append(node)
-                node.cum += value
-                node.cum_divisor += divisor
-                if parent is not None:
-                    edge = parent.edge_to(node)
-                    edge.weight += value
-                    edge.divisor += divisor
-                    edge.inline = edge.inline and inlined
-                parent = node
-                path.append(node)
+        for step in chain.from_iterable([steps[location] for location in reversed(stack)]):
+            frame = step >> 1
+            node = children.get((parent, frame))
+            if node is None:
+                node = children[parent, frame] = Node(table.frames[frame])
+                node.function = (parent, node.frame.of_function)
+                nodes.append(node)
+            node.cum += value
+            node.cum_divisor += divisor
+            if parent is not None:
+                edge = parent.edge_to(node)
+                edge.weight += value
+                edge.divisor += divisor
+                edge.inline = edge.inline and bool(step & 1)
+            parent = node
+            path.append(node)
         if parent is not None:
             parent.flat += value
             parent.flat_divisor += divisor
         if tags_of is not None:
-            _tag_path(path, tags_of(sample), value, divisor)
+            _tag_path(path, tags[label_set], value, divisor)
     return [node for node in nodes if node.cum or node.flat]
 
 
@@ -424,4 +294,5 @@ def _tag_path(path: list[Node], tags: SampleTags, value: int, divisor: int) -> N
     for node in path:
         if node.tags is None:
             node.tags = NodeTags()
-        node.tags.add(tags, value, divisor, is_leaf=node is path[-1])
+        is_leaf = node is path[-1]
+        node.tags.add(tags, value if is_leaf else 0, divisor if is_leaf else 0, value, divisor)

@@ -14,7 +14,7 @@ from conduit.report.division import quotient
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from conduit.profile.model import Sample
+    from conduit.profile.columns import LabelSet
 
 MAX_NODELETS = 4
 
@@ -43,13 +43,12 @@ class Tag:
         """`cum`, divided where the report shows means."""
         return quotient(self.cum, self.cum_divisor)
 
-    def add(self, value: int, divisor: int, is_leaf: bool) -> None:
-        """Adds a sample that carries this tag once."""
-        self.cum += value
-        self.cum_divisor += divisor
-        if is_leaf:
-            self.flat += value
-            self.flat_divisor += divisor
+    def add(self, flat: int, flat_divisor: int, cum: int, cum_divisor: int) -> None:
+        """Adds samples that carry this tag once."""
+        self.flat += flat
+        self.flat_divisor += flat_divisor
+        self.cum += cum
+        self.cum_divisor += cum_divisor
 
 
 class NumericTag(NamedTuple):
@@ -76,15 +75,15 @@ class NodeTags:
         self.text: dict[str, Tag] = {}
         self.numeric: dict[str, dict[str, Tag]] = {}
 
-    def add(self, tags: SampleTags, value: int, divisor: int, is_leaf: bool) -> None:
-        """Counts a sample's value under each of its tags; under a number that it carries twice, twice."""
+    def add(self, tags: SampleTags, flat: int, flat_divisor: int, cum: int, cum_divisor: int) -> None:
+        """Counts samples' values under each of their tags; under a number that they carry twice, twice."""
         text = tags.text
         if text:
-            self.text.setdefault(text, Tag(text)).add(value, divisor, is_leaf)
+            self.text.setdefault(text, Tag(text)).add(flat, flat_divisor, cum, cum_divisor)
         if tags.numbers:
             held = self.numeric.setdefault(text, {})
             for name, number, unit in tags.numbers:
-                held.setdefault(name, Tag(name, unit, number)).add(value, divisor, is_leaf)
+                held.setdefault(name, Tag(name, unit, number)).add(flat, flat_divisor, cum, cum_divisor)
 
     def trim(self, cutoff: int) -> None:
         """Forgets tags that weigh less than the cutoff."""
@@ -101,14 +100,14 @@ def _heavy(tags: dict[str, Tag], cutoff: int) -> dict[str, Tag]:
     return {name: tag for name, tag in tags.items() if abs(tag.flat) >= cutoff or abs(tag.cum) >= cutoff}
 
 
-def tags_of_samples(unit: str, format_tag: Callable[[int, str], str]) -> Callable[[Sample], SampleTags]:
+def tags_of_labels(unit: str, format_tag: Callable[[int, str], str]) -> Callable[[LabelSet], SampleTags]:
     """Returns the function that reads a sample's tags; `unit` is that of the `bytes` label."""
 
-    def tags_of(sample: Sample) -> SampleTags:
+    def tags_of(labels: LabelSet) -> SampleTags:
         texts = [
-            f"{key}:{value}" for key, values in sample.labels.items() if key != BASE_LABEL for value in values
+            f"{key}:{value}" for key, values in labels.labels.items() if key != BASE_LABEL for value in values
         ]
-        sizes = sample.numeric_labels.get("bytes", ())
+        sizes = labels.numeric_labels.get("bytes", ())
         numbers = [NumericTag(format_tag(size, unit), size, unit) for size in sizes]
         return SampleTags("\\n".join(sorted(texts)), numbers)
 

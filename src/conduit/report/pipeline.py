@@ -15,7 +15,7 @@ from conduit.regexps import PatternError, compile_pattern
 from conduit.report.commands import FORMATS
 from conduit.report.errors import ReportError
 from conduit.report.graph import Values
-from conduit.report.report import Report, total_of
+from conduit.report.report import Report, encoded_lines, total_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -59,6 +59,7 @@ def prepare_report(
     """
     format = FORMATS[format_name]
     options = options_for(format, options)
+    profile = profile.in_columns()
     units = _label_units(profile, warn)
     try:
         profile = _with_tag_frames(profile, options, warn)
@@ -180,6 +181,4 @@ def print_report(report: Report) -> bytes:
     printed: bytes | Iterable[str] = getattr(import_module(f"conduit.report.formats.{module}"), function)(
         report
     )
-    if isinstance(printed, bytes):
-        return printed
-    return "".join(f"{line}\n" for line in printed).encode("utf-8", "surrogateescape")
+    return printed if isinstance(printed, bytes) else encoded_lines(printed)

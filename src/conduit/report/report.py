@@ -7,17 +7,19 @@ percentages refer to, and the frames; it prints nothing itself.
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from conduit.profile.measurement import scale, scaled_label
 from conduit.report.division import quotient
 from conduit.report.frames import FrameTable, base_name, detail_of
-from conduit.report.node_tags import BASE_LABEL, tags_of_samples
+from conduit.report.node_tags import BASE_LABEL, tags_of_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
-    from conduit.profile.model import Profile, Sample
+    from conduit.profile.columns import LabelSet
+    from conduit.profile.model import Profile
     from conduit.report.commands import Format
     from conduit.report.graph import Node, Values
     from conduit.report.node_tags import SampleTags
@@ -107,39 +109,25 @@ class Report:
         self.output_unit = unit or self.sample_unit
 
     @cached_property
-    def tags_of(self) -> Callable[[Sample], SampleTags]:
+    def tags_of(self) -> Callable[[LabelSet], SampleTags]:
         """Reads a sample's labels for a drawing."""
-        return tags_of_samples(
+        return tags_of_labels(
             self.label_units.get("bytes", ""), lambda value, unit: scaled_label(value, unit, self.output_unit)
         )
 
 
 def total_of(profile: Profile, values: Values) -> int:
     """The sum of the samples' absolute values; of the base's samples only, in a comparison that marks them."""
-    total = divisors = base_total = base_divisors = 0
-    for value, divisor, is_base in _weights(profile, values):
-        total += abs(value)
-        divisors += divisor
-        if is_base:
-            base_total += abs(value)
-            base_divisors += divisor
-    if base_total > 0:
-        total, divisors = base_total, base_divisors
-    return quotient(total, divisors)
-
-
-def _weights(profile: Profile, values: Values) -> Iterator[tuple[int, int, bool]]:
-    """Each sample's value, what divides it, and whether it is marked as the base's."""
     columns = profile.columns
-    if columns is None:
-        for sample in profile.samples:
-            yield (*values.of(sample), "true" in sample.labels.get(BASE_LABEL, ()))
-        return
-    marks = ["true" in labels.labels.get(BASE_LABEL, ()) for labels in columns.label_sets]
-    column = columns.values[values.index]
-    if not values.mean and not any(marks):
-        yield sum(map(abs, column)), 0, False
-        return
-    divisors = columns.values[0] if values.mean else bytes(len(columns))
-    for value, divisor, number in zip(column, divisors, columns.label_of, strict=True):
-        yield value, divisor, marks[number]
+    is_base = columns.mask_of(lambda labels: "true" in labels.labels.get(BASE_LABEL, ()))
+    value, divisor = values.columns_of(columns)
+    if any(is_base):
+        total, divisors = sum(map(abs, compress(value, is_base))), sum(compress(divisor, is_base))
+        if total > 0:
+            return quotient(total, divisors)
+    return quotient(sum(map(abs, value)), sum(divisor))
+
+
+def encoded_lines(lines: Iterable[str]) -> bytes:
+    """Lines as a report's bytes, each with its end."""
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")

@@ -79,7 +79,7 @@ def whole_graph(report: Report) -> list[Node]:
 
 def _tree(report: Report, *, visual: bool) -> list[Node]:
     tags_of = report.tags_of if visual else None
-    nodes = build_tree(report.profile.samples, report.table, report.values, tags_of)
+    nodes = build_tree(report.profile, report.table, report.values, tags_of)
     return _without_negative(report, nodes)
 
 

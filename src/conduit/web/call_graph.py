@@ -33,8 +33,8 @@ def leave_out_constant_labels(report: Report) -> list[str]:
     Returns them as `key:value`. The label that marks a base is no label of a drawing and stays.
     """
     values: dict[str, set[str]] = {}
-    for sample in report.profile.samples:
-        for key, texts in sample.labels.items():
+    for labels in report.profile.columns.used_sets():
+        for key, texts in labels.labels.items():
             values.setdefault(key, set()).update(texts)
     constant = {
         key: next(iter(found)) for key, found in values.items() if len(found) == 1 and key != BASE_LABEL

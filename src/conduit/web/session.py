@@ -210,7 +210,7 @@ class ProfileSession:
 
         report = self._flame_report(options, warn)
         flame, tree = build_flame_tree(report)
-        has_base = any(BASE_LABEL in sample.labels for sample in report.profile.samples)
+        has_base = any(BASE_LABEL in labels.labels for labels in report.profile.columns.used_sets())
         content = flame_document(flame, tree, has_base=has_base)
         content["amounts"] = amounts_document(report.sample_unit, report.ratio)
         owned = [owner_of(name, file) for name, file in zip(content["names"], content["files"], strict=True)]
@@ -288,7 +288,7 @@ class ProfileSession:
         from conduit.report.formats.tags import compute_tags
 
         report = prepare_report(self._profile, "tags", options, lambda _: None)
-        numeric = {key for sample in report.profile.samples for key in sample.numeric_labels}
+        numeric = {key for labels in report.profile.columns.used_sets() for key in labels.numeric_labels}
         return [
             {
                 "key": tag.key,

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.profile.measurement import find_unit, label, percentage
+from conduit.profile.merge import column_sums
 from conduit.report.trimming import cum_order, flat_order, whole_graph
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _sample_count(report: Report) -> int | None:
     """How often the program was sampled; None for profiles that count events."""
     for index, kind in enumerate(report.profile.sample_types):
         if kind.type == "samples":
-            return sum(sample.values[index] for sample in report.profile.samples)
+            return column_sums(report.profile)[index]
     return None
 
 
@@ -160,8 +161,8 @@ def _quoted(node: Node) -> str:
 def _retained(report: Report) -> Iterator[Remark]:
     """How much of what was allocated is still there, in a heap profile."""
     sums = {
-        kind.type: sum(sample.values[index] for sample in report.profile.samples)
-        for index, kind in enumerate(report.profile.sample_types)
+        kind.type: total
+        for kind, total in zip(report.profile.sample_types, column_sums(report.profile), strict=True)
     }
     allocated, in_use = sums.get("alloc_space", 0), sums.get("inuse_space", 0)
     if allocated > 0:
@@ -172,7 +173,7 @@ def _retained(report: Report) -> Iterator[Remark]:
 
 
 def _growth(report: Report, nodes: list[Node]) -> Iterator[Remark]:
-    net = sum(sample.values[report.values.index] for sample in report.profile.samples)
+    net = column_sums(report.profile)[report.values.index]
     if net > _GROWTH * report.total:
         yield Remark(
             f"the program's {report.sample_type} has grown by {report.amount(net)} since the base",

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conduit.report.frames import frames_of_stack
+from conduit.profile import loops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conduit.report.report import Report
 
+NO_STACK = (
+    "[no stack]"  # what samples without frames are put down to: the lines add up to the profile's total
+)
 
-def compute_collapsed(report: Report) -> dict[tuple[str, ...], int]:
-    """The value of every distinct stack of frame names, root first, in the order of first appearance.
+
+def compute_collapsed(report: Report) -> dict[str, int]:
+    """The value of every distinct stack of frame names (`root;leaf`), in the order of first appearance.
 
     Values are in the profile's own unit, divided by `divide_by`; stacks that cancel out are left out.
     """
-    names = [_plain(frame.printable_name) for frame in report.table.frames]
-    stacks: dict[tuple[str, ...], int] = {}
-    for sample, value, _ in report.values.weighted(report.profile.samples):
-        numbers = frames_of_stack(report.table, sample.locations)
-        path = tuple(names[number] for number in reversed(numbers))
+    columns, table = report.profile.columns, report.table
+    names = [_plain(frame.printable_name) for frame in table.frames]
+    texts = [
+        ";".join([names[number] for number in reversed(table.of_location[location])])
+        for location in report.profile.locations
+    ]
+    groups, firsts = loops.group_stacks(columns.starts, columns.frames, bytes(4 * len(columns)))
+    sums = [0] * (memoryview(firsts).nbytes // 4)
+    for value, group in zip(columns.values[report.values.index], memoryview(groups).cast("I"), strict=True):
+        sums[group] += value
+    stacks: dict[str, int] = {}
+    for first, value in zip(memoryview(firsts).cast("I"), sums, strict=True):
+        path = ";".join(map(texts.__getitem__, reversed(columns.stack(first)))) or NO_STACK
         stacks[path] = stacks.get(path, 0) + value
-    return {path: report.divided(value) for path, value in stacks.items() if value and path}
+    return {path: report.divided(value) for path, value in stacks.items() if value}
 
 
 def _plain(name: str) -> str:
@@ -33,4 +45,4 @@ def _plain(name: str) -> str:
 
 def print_collapsed(report: Report) -> Iterator[str]:
     """The report's lines, in alphabetical order so that two of them can be compared by `diff`."""
-    yield from sorted(f"{';'.join(path)} {value}" for path, value in compute_collapsed(report).items())
+    yield from sorted(f"{path} {value}" for path, value in compute_collapsed(report).items())

@@ -7,14 +7,17 @@ holds less than `smallest_share` of the total is left out and counted, its value
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conduit.report.formats.flame import Flame, begin_flame
+from conduit.profile import loops
+from conduit.profile.columns import runs_of
+from conduit.report.formats.flame import Flame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from conduit.profile.columns import Columns
+    from conduit.profile.loops import StackTree
     from conduit.report.report import Report
 
 # A box of this share is a third of a pixel wide on a wide screen; below so many frames nothing is left out.
@@ -52,62 +55,53 @@ def build_flame_tree(
     Works level by level from the root, and goes below a node only if it is large enough: the stacks of a profile
     are mostly distinct near their leaves, where nothing is wide enough to draw.
     """
-    flame, paths = begin_flame(report)
-    values = [report.values.of(sample)[0] for sample in report.profile.samples]
+    flame = Flame(report)
+    columns = report.profile.columns
+    runs = runs_of(flame.sources_of)
     if below:
-        depth, start = len(below), list(below)
-        chosen = [n for n, path in enumerate(paths) if path[:depth] == start]
-        paths, values = [paths[n][depth:] for n in chosen], [values[n] for n in chosen]
-    large = sum(map(len, paths)) > keep_all_below
+        columns = columns.selected(bytes(_starts_with(columns, flame.sources_of, list(below))))
+    values = columns.values[report.values.index]
+    large = _frame_count(columns, flame.sources_of, len(below)) > keep_all_below
     cutoff = max(1, int(sum(map(abs, values)) * smallest_share)) if large else 0
-    return flame, _join(paths, values, cutoff)
+    tree = loops.join_stacks(columns.starts, columns.frames, values, *runs, cutoff)
+    return flame, _subtree(tree, len(below), cutoff)
 
 
-def _join(paths: Sequence[Sequence[int]], values: Sequence[int], cutoff: int) -> FlameTree:
-    parents, sources, positive, negative = [0], [0], [0], [0]
-    omitted = 0
-    hidden: dict[int, list[int]] = {}
-    waiting: deque[tuple[int, int, Iterable[int]]] = deque([(0, 0, range(len(paths)))])
-    while waiting:
-        node, depth, members = waiting.popleft()
-        groups: dict[int, list[int]] = {}
-        for member in members:
-            path = paths[member]
-            if depth < len(path):
-                groups.setdefault(path[depth], []).append(member)
-            else:
-                _end(node, values[member], positive, negative)
-        for source, group in groups.items():
-            size = sum([abs(values[member]) for member in group]) if cutoff else 0
-            if size < cutoff:
-                omitted += 1
-                left_out = hidden.setdefault(node, [0, 0])
-                left_out[0] += 1
-                left_out[1] += size
-                for member in group:
-                    _end(node, values[member], positive, negative)
-                continue
-            waiting.append((len(parents), depth + 1, group))
-            parents.append(node)
-            sources.append(source)
-            positive.append(0)
-            negative.append(0)
-    return FlameTree(
-        parents,
-        sources,
-        positive,
-        negative,
-        omitted,
-        cutoff,
-        [(node, boxes, value) for node, (boxes, value) in hidden.items()],
+def _starts_with(columns: Columns, sources_of: list[list[int]], start: list[int]) -> Iterator[bool]:
+    """Say of each stack whether its sources, from the root on, begin with these."""
+    depth = len(start)
+    for stack in columns.stacks():
+        path: list[int] = []
+        for location in reversed(stack):
+            path += sources_of[location]
+            if len(path) >= depth or path != start[: len(path)]:
+                break
+        yield path[:depth] == start
+
+
+def _frame_count(columns: Columns, sources_of: list[list[int]], depth: int) -> int:
+    """How many boxes the stacks have below the depth, if none is joined to another."""
+    sizes = list(map(len, sources_of))
+    count = (
+        len(columns.frames)
+        if sizes == [1] * len(sizes)
+        else sum(map(sizes.__getitem__, columns.frames.tolist()))
     )
+    return count - depth * len(columns)
 
 
-def _end(node: int, value: int, positive: list[int], negative: list[int]) -> None:
-    if value >= 0:
-        positive[node] += value
-    else:
-        negative[node] -= value
+def _subtree(tree: StackTree, depth: int, cutoff: int) -> FlameTree:
+    """The tree below the node at this depth, to which all stacks lead."""
+    parents, sources, positive, negative = (list(column[depth:]) for column in tree[:4])
+    if not parents:  # the samples come to nothing, and so do their boxes
+        return FlameTree([0], [0], [0], [0], 0, cutoff, [])
+    parents = [0, *(parent - depth for parent in parents[1:])]
+    sources[0] = 0
+    hidden = [
+        (node - depth, boxes, value) for node, boxes, value in zip(*tree[4], strict=True) if node >= depth
+    ]
+    omitted = sum(boxes for _, boxes, _ in hidden)
+    return FlameTree(parents, sources, positive, negative, omitted, cutoff, hidden)
 
 
 def flame_document(flame: Flame, tree: FlameTree, *, has_base: bool = False) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from conduit.profile import loops
+from conduit.profile.columns import runs_of
 from conduit.profile.measurement import percentage
 from conduit.report.errors import NoMatchError
-from conduit.report.frames import frames_of_stack
 from conduit.report.source_files import SourceFiles, SourceUnavailableError
 from conduit.report.trimming import whole_graph
 
@@ -64,13 +65,22 @@ def compute_listings(report: Report) -> list[Listing]:
 
 def _cums(report: Report, names: set[str]) -> dict[tuple[str, str], int]:
     """The values of the samples that contain each function (name, file), each sample once."""
-    frames, cums = report.table.frames, dict[tuple[str, str], int]()
-    wanted = {number for number, frame in enumerate(frames) if frame.name in names}
-    for sample, value, _ in report.values.weighted(report.profile.samples):
-        on_stack = wanted.intersection(frames_of_stack(report.table, sample.locations))
-        for key in {(frames[number].name, frames[number].file) for number in on_stack}:
-            cums[key] = cums.get(key, 0) + value
-    return cums
+    table, profile = report.table, report.profile
+    keys: dict[tuple[str, str], int] = {}
+    key_of = [
+        keys.setdefault((frame.name, frame.file), len(keys)) if frame.name in names else -1
+        for frame in table.frames
+    ]
+    rows = (
+        dict.fromkeys(key_of[number] for number in table.of_location[location] if key_of[number] >= 0)
+        for location in profile.locations
+    )
+    columns = profile.columns
+    value, divisor = report.values.columns_of(columns)
+    _, cums = loops.sum_stacks(
+        columns.starts, columns.frames, value, divisor, *runs_of(map(list, rows)), len(keys)
+    )
+    return dict(zip(keys, cums, strict=True))
 
 
 def _of_function(

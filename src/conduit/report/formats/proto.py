@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from copy import copy
 from typing import TYPE_CHECKING
 
 from conduit.profile.model import Function, Line, Location, Profile, Sample, ValueType
+from conduit.report.errors import ReportError
 from conduit.report.trimming import trimmed_graph
 
 if TYPE_CHECKING:
@@ -26,12 +28,8 @@ def reported_profile(report: Report) -> Profile:
 def _outermost_lines(profile: Profile, columns: bool) -> Profile:
     mappings = {mapping: _without_inlining(mapping) for mapping in profile.mappings}
     copies = {location: _outermost_line(location, mappings, columns) for location in profile.locations}
-    samples = [
-        sample.replaced(locations=[copies[location] for location in sample.locations])
-        for sample in profile.samples
-    ]
     return profile.replaced(
-        samples=samples, locations=list(copies.values()), mappings=list(mappings.values())
+        columns=profile.columns, locations=list(copies.values()), mappings=list(mappings.values())
     )
 
 
@@ -53,11 +51,12 @@ def compute_proto(report: Report) -> Profile:
     profile = reported_profile(report)
     if report.ratio <= 0 or report.ratio == 1:
         return profile
-    samples = [
-        sample.replaced(values=[report.divided(value) for value in sample.values])
-        for sample in profile.samples
-    ]
-    return profile.replaced(samples=samples)
+    columns = profile.columns
+    try:
+        values = [array("q", map(report.divided, column)) for column in columns.values]
+    except OverflowError:
+        raise ReportError("a value divided by -divide_by does not fit into 64 bits") from None
+    return profile.replaced(columns=columns.revalued(values))
 
 
 def compute_topproto(report: Report) -> Profile:

@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import TYPE_CHECKING
+
+from conduit.report.report import encoded_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conduit.profile.model import Location, Mapping, Profile, Sample
+    from conduit.profile.columns import LabelSet
+    from conduit.profile.model import Location, Mapping, Profile
     from conduit.report.report import Report
 
 _LABEL_INDENT = " " * 16
 _LINE_INDENT = " " * 13
 
 
-def print_raw(report: Report) -> Iterator[str]:
-    """The report's lines."""
+def print_raw(report: Report) -> bytes:
+    """The report's text."""
     from conduit.report.formats.proto import reported_profile
 
     profile = reported_profile(report)
-    yield from _header(profile)
-    yield "Samples:"
-    yield " ".join(
-        f"{kind.type}/{kind.unit}{'[dflt]' if kind.type == profile.default_sample_type else ''}"
-        for kind in profile.sample_types
-    ).strip()
-    for sample in profile.samples:
-        yield from _sample_lines(sample)
-    yield "Locations"
-    for location in profile.locations:
-        yield from _location_lines(location)
-    yield "Mappings"
-    yield from map(_mapping_line, profile.mappings)
+    parts = [encoded_lines(_header(profile))]
+    _add_samples(parts, profile)
+    parts.append(encoded_lines(chain(["Locations"], *map(_location_lines, profile.locations))))
+    parts.append(encoded_lines(["Mappings", *map(_mapping_line, profile.mappings)]))
+    return b"".join(parts)
+
+
+def _add_samples(parts: list[bytes], profile: Profile) -> None:
+    """Adds the samples: of each its values and the ids of its stack, then its labels."""
+    columns = profile.columns
+    id_of = [b"%d " % location.id for location in profile.locations].__getitem__
+    labels = [encoded_lines(_label_lines(labels)) for labels in columns.label_sets]
+    values = b" %10d" * len(columns.values) + b": "
+    for stack, row, number in zip(
+        columns.stacks(), zip(*columns.values, strict=True), columns.label_of, strict=True
+    ):
+        parts.append(values % row)
+        parts.extend(map(id_of, stack))
+        parts.append(b"\n")
+        parts.append(labels[number])
 
 
 def _header(profile: Profile) -> Iterator[str]:
@@ -47,6 +58,11 @@ def _header(profile: Profile) -> Iterator[str]:
     if profile.duration_nanos:
         # Four characters of it: what the original's format string makes of a duration.
         yield f"Duration: {go_duration(profile.duration_nanos)[:4]}"
+    yield "Samples:"
+    yield " ".join(
+        f"{kind.type}/{kind.unit}{'[dflt]' if kind.type == profile.default_sample_type else ''}"
+        for kind in profile.sample_types
+    ).strip()
 
 
 def _moment(nanos: int) -> str:
@@ -79,18 +95,16 @@ def _decimal(value: int, factor: int) -> str:
     return f"{whole}.{rest:0{digits}d}".rstrip("0")
 
 
-def _sample_lines(sample: Sample) -> Iterator[str]:
-    values = "".join(f" {value:10d}" for value in sample.values)
-    yield f"{values}: " + "".join(f"{location.id} " for location in sample.locations)
-    if sample.labels:
+def _label_lines(labels: LabelSet) -> Iterator[str]:
+    if labels.labels:
         yield _LABEL_INDENT + " ".join(
-            sorted(f"{key}:[{' '.join(values)}]" for key, values in sample.labels.items())
+            sorted(f"{key}:[{' '.join(values)}]" for key, values in labels.labels.items())
         )
-    if sample.numeric_labels:
+    if labels.numeric_labels:
         yield _LABEL_INDENT + " ".join(
             sorted(
-                f"{key}:[{' '.join(_with_units(numbers, sample.numeric_units.get(key, [])))}]"
-                for key, numbers in sample.numeric_labels.items()
+                f"{key}:[{' '.join(_with_units(numbers, labels.numeric_units.get(key, [])))}]"
+                for key, numbers in labels.numeric_labels.items()
             )
         )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from conduit.profile.measurement import find_unit, scale
-from conduit.report.frames import frames_of_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,9 +22,12 @@ def compute_speedscope(report: Report) -> dict[str, Any]:
     frames = [_frame(frame) for frame in report.table.frames]
     samples, weights = [], []
     unit, factor = _unit(report.sample_unit)
-    for sample, value, _ in report.values.weighted(report.profile.samples):
-        samples.append(frames_of_stack(report.table, sample.locations)[::-1])
-        weights.append(max(0, report.divided(value)) * factor)
+    columns, table = report.profile.columns, report.table
+    numbers_of = [table.of_location[location][::-1] for location in report.profile.locations].__getitem__
+    for stack, value, divisor in zip(columns.stacks(), *report.values.columns_of(columns), strict=True):
+        if value or divisor:
+            samples.append(list(chain.from_iterable(map(numbers_of, reversed(stack)))))
+            weights.append(max(0, report.divided(value)) * factor)
     return {
         "$schema": "https://www.speedscope.app/file-format-schema.json",
         "exporter": "conduit",

@@ -23,15 +23,19 @@ class TagTable(NamedTuple):
 def compute_tags(report: Report) -> list[TagTable]:
     """A table for each label key, in alphabetical order; numbers are written with their units."""
     sums: dict[str, dict[str, int]] = {}
-    for sample in report.profile.samples:
-        weight, _ = report.values.of(sample)
-        for key, texts in sample.labels.items():
+    columns = report.profile.columns
+    weights: dict[int, int] = {}
+    for number, value in zip(columns.label_of, columns.values[report.values.index], strict=True):
+        weights[number] = weights.get(number, 0) + value
+    for number, weight in weights.items():
+        labels = columns.label_sets[number]
+        for key, texts in labels.labels.items():
             for text in texts:
                 _add(sums, key, text, weight)
-        for key, numbers in sample.numeric_labels.items():
+        for key, numbers in labels.numeric_labels.items():
             unit = report.label_units.get(key, "")
-            for number in numbers:
-                _add(sums, key, scaled_label(number, unit, report.output_unit), weight)
+            for amount in numbers:
+                _add(sums, key, scaled_label(amount, unit, report.output_unit), weight)
     return [
         TagTable(key, sum(of_key.values()), sorted(of_key.items(), key=lambda item: (-abs(item[1]), item[0])))
         for key, of_key in sorted(sums.items())

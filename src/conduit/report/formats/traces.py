@@ -8,45 +8,60 @@ from conduit.profile.measurement import label
 from conduit.report.division import quotient
 from conduit.report.frames import FrameTable, detail_of
 from conduit.report.header import profile_labels
+from conduit.report.report import encoded_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conduit.profile.model import Sample
+    from conduit.profile.columns import LabelSet
     from conduit.report.report import Report
 
+_INDENT = b" " * 13
 _SEPARATOR = "-----------+-------------------------------------------------------"
 
 
-def print_traces(report: Report) -> Iterator[str]:
-    """The report's lines; recursion is shown in full, paths as the profile has them."""
+def print_traces(report: Report) -> bytes:
+    """The report's text; recursion is shown in full, paths as the profile has them."""
+    columns = report.profile.columns
+    heads = _texts_of_locations(report)
+    # A stack's first frame stands behind its value, every other one behind an indent.
+    rest = [_INDENT + text for text in heads].__getitem__
+    labels = [encoded_lines([_SEPARATOR, *_label_lines(report, labels)]) for labels in columns.label_sets]
+    amounts: dict[int, bytes] = {}
+    parts = ["\n".join(profile_labels(report)).encode("utf-8", "surrogateescape") + b"\n"]
+    rows = zip(columns.stacks(), *report.values.columns_of(columns), columns.label_of, strict=True)
+    for stack, value, divisor, number in rows:
+        if not stack:
+            continue
+        value = quotient(value, divisor)
+        amount = amounts.get(value)
+        if amount is None:
+            amount = amounts[value] = f"{report.amount(value):>10}   ".encode()
+        parts += labels[number], amount, heads[stack[0]]
+        parts.extend(map(rest, stack[1:]))
+    parts.append(encoded_lines([_SEPARATOR]))
+    return b"".join(parts)
+
+
+def _texts_of_locations(report: Report) -> list[bytes]:
+    """The lines of each location's frames, all but the first behind an indent."""
     options = report.options
     detail = detail_of(
         options.granularity, inlined=not options.noinlines, columns=options.showcolumns, object_files=False
     )
     table = FrameTable(report.profile, detail)
     names = [frame.printable_name for frame in table.frames]
-    yield "\n".join(profile_labels(report))
-    for sample in report.profile.samples:
-        stack = [
-            names[number] + (" (inline)" if place != len(numbers) - 1 else "")
-            for location in sample.locations
-            for numbers in (table.of_location[location],)
-            for place, number in enumerate(numbers)
-        ]
-        if not stack:
-            continue
-        yield _SEPARATOR
-        yield from _label_lines(report, sample)
-        value, divisor = report.values.of(sample)
-        yield f"{report.amount(quotient(value, divisor)):>10}   {stack[0]}"
-        yield from (f"             {name}" for name in stack[1:])
-    yield _SEPARATOR
+    texts = []
+    for location in report.profile.locations:
+        *inlined, last = table.of_location[location]
+        lines = [*(f"{names[number]} (inline)" for number in inlined), names[last]]
+        texts.append(_INDENT.join(encoded_lines([line]) for line in lines))
+    return texts
 
 
-def _label_lines(report: Report, sample: Sample) -> Iterator[str]:
-    yield from sorted(f"{key:>10}:  {' '.join(values)}" for key, values in sample.labels.items())
+def _label_lines(report: Report, labels: LabelSet) -> Iterator[str]:
+    yield from sorted(f"{key:>10}:  {' '.join(values)}" for key, values in labels.labels.items())
     yield from sorted(
         f"{key:>10}:  {' '.join(label(value, report.label_units.get(key, '')) for value in values)}"
-        for key, values in sample.numeric_labels.items()
+        for key, values in labels.numeric_labels.items()
     )

@@ -1,0 +1,186 @@
+"""The loops over a profile's columns: those in C where the extension is loaded, else their twins in Python.
+
+All take and return buffers: `starts` (int64, one more than there are stacks), `frames` (uint32, indices of locations,
+leaf first), columns of values (int64). Both forms give the same answers. A position or an index that does not lie
+within its table raises `ValueError` or `IndexError`.
+
+    scan_profile(data, limit)
+        The top level of a document: (spans of the messages 1, 3, 4, 5, 11), strings, (field, value, start) of the
+        numbers, and the spans of the samples (int64). None for anything that is not in the form that writers use; the
+        twin always returns None. The decoder then reads it.
+    read_columns(data, spans, index_of, types, max_frames, max_labels)
+        (starts, frames, values by type, label set of each sample, undecoded labels of each set). `index_of[id]` is one
+        more than the index of the location with that id (uint32), 0 where there is none. None as above.
+    list_stacks(starts, frames, table)      lists of the members of `table`
+    match_stacks(starts, frames, any, none) a byte a stack: whether a frame is flagged in `any`, and no frame in `none`
+    select_stacks(starts, frames, mask, new_of)
+        (starts, frames) of the stacks in the mask, frames replaced by `new_of[frame]` (int32), those with -1 left out
+    cut_stacks(starts, frames, flags, how)
+        (starts, frames) of all stacks cut at a frame with a flag (a byte a location): FROM_ROOT keeps what the frame
+        nearest to the root called, and nothing where there is none; FROM_LEAF what called the frame nearest to the
+        leaf; BELOW_WANTED what called the first frame with a flag after one without, from the root on, and that frame
+        too if its flag is 1.
+    wrap_stacks(starts, frames, label_of, leaf_runs, leaves, root_runs, roots)
+        (starts, frames) with frames (uint32) put before and behind each stack, `leaves[leaf_runs[set]:...]` of its set
+    first_uses(starts, frames, locations, from_root)
+        The locations that occur, in order of first use (uint32), each stack read from its leaf or from its root.
+    group_stacks(starts, frames, label_of)  (group of each stack, first stack of each group); equal stacks are a group
+    sum_groups(values, group_of, groups)    sums by group (int64), modulo 2**64
+    write_columns(starts, frames, ids, columns, label_of, label_fields)
+        The samples as fields of a document; `ids` (uint64) by location, `label_fields` the encoded labels of each set.
+    sum_stacks(starts, frames, values, others, runs, numbers, count)
+        (flat, cum) by frame number below `count`. Location i has the frames `numbers[runs[i]:runs[i + 1]]` (int32),
+        innermost first. Samples with 0 in both `values` and `others` are passed over.
+    sum_calls(starts, frames, values, others, runs, numbers, count)
+        (flat, cum, keys, weights, flags): the same, and for each call in order of first use caller * count + callee
+        (uint64), its sum (int64), and a byte: 1 where it ever was a real call, 2 where a frame between the two was
+        ever left out. Here the numbers are ordered from the caller inwards: -1 for a frame that is left out, else
+        twice its number, plus 1 if inlined.
+    sum_labels(starts, frames, values, others, runs, numbers, count, label_of, sets)
+        (keys, flat, cum): for each frame and set of labels that occur together, frame * sets + set (uint64) and the
+        sums (int64), in order of first use; the numbers are those of `sum_calls`.
+    join_stacks(starts, frames, values, runs, numbers, cutoff)
+        A call tree, level by level from the root: (parents, numbers, positive, negative) of its nodes, and (node,
+        nodes left out below it, their size) (int64 each). A node whose samples' absolute values add up to less than
+        `cutoff` is left out, and its value ends at its parent. Numbers are ordered from the caller inwards.
+
+The sums of the loops in C must fit into 64 bits; where one does not, the twin is asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conduit._native import available
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from _typeshed import ReadableBuffer as Buffer
+
+    StackTree = tuple[
+        Sequence[int],
+        Sequence[int],
+        Sequence[int],
+        Sequence[int],
+        tuple[Sequence[int], Sequence[int], Sequence[int]],
+    ]
+
+FROM_ROOT, FROM_LEAF, BELOW_WANTED = 0, 1, 2
+REAL_CALL, RESIDUAL = 1, 2
+_MAX_COLUMNS = 64  # that the extension writes
+
+if available():
+    from conduit._native import columns as _native
+    from conduit._native.columns import (
+        cut_stacks,
+        first_uses,
+        group_stacks,
+        list_stacks,
+        match_stacks,
+        read_columns,
+        scan_profile,
+        select_stacks,
+        sum_groups,
+        wrap_stacks,
+    )
+
+    def write_columns(
+        starts: Buffer,
+        frames: Buffer,
+        ids: Buffer,
+        columns: tuple[Buffer, ...],
+        label_of: Buffer,
+        label_fields: list[bytes],
+    ) -> bytes:
+        """Write the samples as fields of a document."""
+        from conduit.profile import python_loops
+
+        write = _native.write_columns if len(columns) <= _MAX_COLUMNS else python_loops.write_columns
+        return write(starts, frames, ids, columns, label_of, label_fields)
+
+    def _column(sums: bytes) -> Sequence[int]:
+        return memoryview(sums).cast("q")
+
+    def sum_stacks(*arguments: Any) -> tuple[list[int], list[int]]:
+        """Return flat and cum by frame number."""
+        from conduit.profile import python_loops
+
+        sums = _native.sum_stacks(*arguments)
+        return sums if sums is not None else python_loops.sum_stacks(*arguments)
+
+    def sum_calls(
+        *arguments: Any,
+    ) -> tuple[list[int], list[int], Sequence[int], Sequence[int], Sequence[int]]:
+        """Return flat and cum by frame number, and the calls."""
+        from conduit.profile import python_loops
+
+        sums = _native.sum_calls(*arguments)
+        if sums is None:
+            return python_loops.sum_calls(*arguments)
+        flat, cum, keys, weights, flags = sums
+        return flat, cum, _column(keys), _column(weights), flags
+
+    def sum_labels(*arguments: Any) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+        """Return the sums of each frame's samples by their set of labels."""
+        from conduit.profile import python_loops
+
+        sums = _native.sum_labels(*arguments)
+        if sums is None:
+            return python_loops.sum_labels(*arguments)
+        keys, flat, cum = sums
+        return _column(keys), _column(flat), _column(cum)
+
+    def join_stacks(*arguments: Any) -> StackTree:
+        """Join stacks to a tree, level by level."""
+        from conduit.profile import python_loops
+
+        tree = _native.join_stacks(*arguments)
+        if tree is None:
+            return python_loops.join_stacks(*arguments)
+        parents, numbers, positive, negative, (nodes, counts, sizes) = tree
+        hidden = _column(nodes), _column(counts), _column(sizes)
+        return _column(parents), _column(numbers), _column(positive), _column(negative), hidden
+
+else:
+    from conduit.profile.python_loops import (  # type: ignore[assignment]
+        cut_stacks,
+        first_uses,
+        group_stacks,
+        join_stacks,
+        list_stacks,
+        match_stacks,
+        read_columns,
+        scan_profile,
+        select_stacks,
+        sum_calls,
+        sum_groups,
+        sum_labels,
+        sum_stacks,
+        wrap_stacks,
+        write_columns,
+    )
+
+
+__all__ = [
+    "BELOW_WANTED",
+    "FROM_LEAF",
+    "FROM_ROOT",
+    "REAL_CALL",
+    "RESIDUAL",
+    "cut_stacks",
+    "first_uses",
+    "group_stacks",
+    "join_stacks",
+    "list_stacks",
+    "match_stacks",
+    "read_columns",
+    "scan_profile",
+    "select_stacks",
+    "sum_calls",
+    "sum_groups",
+    "sum_labels",
+    "sum_stacks",
+    "wrap_stacks",
+    "write_columns",
+]

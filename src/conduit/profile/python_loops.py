@@ -1,0 +1,386 @@
+"""The loops over a profile's columns in Python, for where the C extension is not loaded; see `conduit.profile.loops`.
+
+Numbers in Python have no limits, so the sums here are exact where those in C would not fit into 64 bits.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from itertools import chain, pairwise, repeat
+from typing import TYPE_CHECKING, Any
+
+from conduit.profile.wire import write_delimited, write_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from _typeshed import ReadableBuffer as Buffer
+
+    Stacks = tuple[Buffer, Buffer]
+
+_FROM_ROOT, _FROM_LEAF = 0, 1
+
+
+def scan_profile(
+    data: bytes, limit: int
+) -> tuple[tuple[list[tuple[int, int]], ...], list[str], list[tuple[int, int, int]], bytes] | None:
+    """Leave the document to the decoder."""
+    return None
+
+
+def read_columns(
+    data: bytes, spans: Buffer, index_of: Buffer, types: int, max_frames: int, max_labels: int
+) -> tuple[bytes, bytes, list[bytes], bytes, list[list[bytes]]] | None:
+    """Leave the samples to the decoder."""
+    return None
+
+
+def _typed(buffer: Buffer, kind: str) -> list[int]:
+    return memoryview(buffer).cast("B").cast(kind).tolist()  # type: ignore[call-overload,no-any-return]
+
+
+def _stacks(starts: Buffer, frames: Buffer) -> Iterator[list[int]]:
+    positions = _typed(starts, "q")
+    indices = memoryview(frames).cast("B").cast("I")
+    wrong = not positions or positions[0] or positions[-1] != len(indices)
+    if wrong or any(map(int.__gt__, positions, positions[1:])):
+        raise ValueError("the positions of the stacks do not lie within their frames")
+    for start, stop in pairwise(positions):
+        yield indices[start:stop].tolist()
+
+
+def _rows(runs: Buffer, numbers: Buffer) -> list[tuple[int, ...]]:
+    """The numbers of each location."""
+    positions, row = _typed(runs, "i"), _typed(numbers, "i")
+    return [tuple(row[start:stop]) for start, stop in pairwise(positions)]
+
+
+class _StackWriter:
+    """Stacks being put one behind the other."""
+
+    def __init__(self) -> None:
+        self.starts = array("q", [0])
+        self.frames = array("I")
+
+    def add(self, stack: Sequence[int]) -> None:
+        self.frames.extend(stack)
+        self.starts.append(len(self.frames))
+
+    def result(self) -> Stacks:
+        return self.starts, self.frames
+
+
+def list_stacks(starts: Buffer, frames: Buffer, table: list[Any]) -> list[list[Any]]:
+    """Return every stack as a list of the members of `table`."""
+    find = table.__getitem__
+    return [list(map(find, stack)) for stack in _stacks(starts, frames)]
+
+
+def match_stacks(starts: Buffer, frames: Buffer, any: Buffer, none: Buffer) -> bytes:
+    """Say of each stack whether a frame is flagged in `any`, and no frame in `none`."""
+    wanted = {number for number, flag in enumerate(memoryview(any).cast("B")) if flag}
+    unwanted = {number for number, flag in enumerate(memoryview(none).cast("B")) if flag}
+    known = min(memoryview(any).nbytes, memoryview(none).nbytes)
+    if max(memoryview(frames).cast("B").cast("I"), default=-1) >= known:
+        raise IndexError("a location's index is beyond the flags")
+    return bytes(
+        not wanted.isdisjoint(stack) and unwanted.isdisjoint(stack) for stack in _stacks(starts, frames)
+    )
+
+
+def select_stacks(starts: Buffer, frames: Buffer, mask: Buffer, new_of: Buffer) -> Stacks:
+    """Return the stacks in the mask, frames replaced by `new_of[frame]`, those with -1 left out."""
+    keep = memoryview(mask).cast("B")
+    new = _typed(new_of, "i")
+    drops = min(new, default=0) < 0
+    find = new.__getitem__
+    writer = _StackWriter()
+    for kept, stack in zip(keep, _stacks(starts, frames), strict=True):
+        if kept:
+            mapped = list(map(find, stack))
+            writer.add([frame for frame in mapped if frame >= 0] if drops else mapped)
+    return writer.result()
+
+
+def cut_stacks(starts: Buffer, frames: Buffer, flags: Buffer, how: int) -> Stacks:
+    """Return all stacks cut at a frame with a flag."""
+    flag = memoryview(flags).cast("B").tolist()
+    writer = _StackWriter()
+    for stack in _stacks(starts, frames):
+        if how == _FROM_ROOT:
+            writer.add(stack[: _last(stack, flag) + 1])
+        elif how == _FROM_LEAF:
+            writer.add(stack[next((i for i, frame in enumerate(stack) if flag[frame]), 0) :])
+        else:
+            writer.add(stack[_below_wanted(stack, flag) :])
+    return writer.result()
+
+
+def _last(stack: list[int], flag: list[int]) -> int:
+    return next((i for i in range(len(stack) - 1, -1, -1) if flag[stack[i]]), -1)
+
+
+def _below_wanted(stack: list[int], flag: list[int]) -> int:
+    seen_wanted = False
+    for index in range(len(stack) - 1, -1, -1):
+        found = flag[stack[index]]
+        if not found:
+            seen_wanted = True
+        elif seen_wanted:
+            return index if found == 1 else index + 1
+    return 0
+
+
+def wrap_stacks(
+    starts: Buffer,
+    frames: Buffer,
+    label_of: Buffer,
+    leaf_runs: Buffer,
+    leaves: Buffer,
+    root_runs: Buffer,
+    roots: Buffer,
+) -> Stacks:
+    """Put the frames of its set of labels before and behind each stack."""
+    before, behind = _rows(leaf_runs, leaves), _rows(root_runs, roots)
+    writer = _StackWriter()
+    for stack, number in zip(_stacks(starts, frames), _typed(label_of, "I"), strict=True):
+        writer.add([*before[number], *stack, *behind[number]])
+    return writer.result()
+
+
+def first_uses(starts: Buffer, frames: Buffer, locations: int, from_root: bool) -> bytes:
+    """Return the locations that occur, in order of first use."""
+    stacks = _stacks(starts, frames)
+    uses = chain.from_iterable(stack[::-1] for stack in stacks) if from_root else chain.from_iterable(stacks)
+    order = array("I", dict.fromkeys(uses))
+    if max(order, default=-1) >= locations:
+        raise IndexError("a location's index is beyond the table")
+    return order.tobytes()
+
+
+def group_stacks(starts: Buffer, frames: Buffer, label_of: Buffer) -> tuple[bytes, bytes]:
+    """Number the groups of equal stacks with equal labels; return each stack's, and each group's first stack."""
+    groups: dict[tuple[int, bytes], int] = {}
+    group_of, firsts = array("I"), array("I")
+    positions, packed = _typed(starts, "q"), memoryview(frames).cast("B")
+    labels = _typed(label_of, "I")
+    for number, (start, stop) in enumerate(pairwise(positions)):
+        group = groups.setdefault((labels[number], packed[4 * start : 4 * stop].tobytes()), len(groups))
+        if group == len(firsts):
+            firsts.append(number)
+        group_of.append(group)
+    return group_of.tobytes(), firsts.tobytes()
+
+
+def sum_groups(values: Buffer, group_of: Buffer, groups: int) -> bytes:
+    """Return the sums by group, cut to 64 bits."""
+    sums = [0] * groups
+    for value, group in zip(_typed(values, "q"), _typed(group_of, "I"), strict=True):
+        if group >= groups:
+            raise IndexError("a group's number is beyond the last group")
+        sums[group] += value
+    return array("Q", [total & 0xFFFF_FFFF_FFFF_FFFF for total in sums]).tobytes()
+
+
+def write_columns(
+    starts: Buffer,
+    frames: Buffer,
+    ids: Buffer,
+    columns: tuple[Buffer, ...],
+    label_of: Buffer,
+    label_fields: list[bytes],
+) -> bytes:
+    """Write the samples as fields of a document."""
+    id_of = _typed(ids, "Q").__getitem__
+    labels = _typed(label_of, "I")
+    rows = (
+        zip(*(_typed(column, "q") for column in columns), strict=True) if columns else repeat((), len(labels))
+    )
+    parts = []
+    for stack, row, number in zip(_stacks(starts, frames), rows, labels, strict=True):
+        content = write_numbers(1, map(id_of, stack)) + write_numbers(2, row) + label_fields[number]
+        parts.append(write_delimited(2, content))
+    return b"".join(parts)
+
+
+def _weighted(
+    starts: Buffer, frames: Buffer, values: Buffer, others: Buffer
+) -> Iterator[tuple[int, list[int], int]]:
+    """The number, stack and value of each sample that weighs anything."""
+    rows = zip(_stacks(starts, frames), _typed(values, "q"), _typed(others, "q"), strict=True)
+    for number, (stack, value, other) in enumerate(rows):
+        if value or other:
+            yield number, stack, value
+
+
+def sum_stacks(
+    starts: Buffer,
+    frames: Buffer,
+    values: Buffer,
+    others: Buffer,
+    runs: Buffer,
+    numbers: Buffer,
+    count: int,
+) -> tuple[list[int], list[int]]:
+    """Return flat and cum by frame number."""
+    rows = _rows(runs, numbers)
+    flat, cum = [0] * count, [0] * count
+    single = all(len(row) == 1 for row in rows)
+    frame_of = [row[0] for row in rows].__getitem__ if single else None
+    rows_of = rows.__getitem__
+    for _, stack, value in _weighted(starts, frames, values, others):
+        path = list(map(frame_of, stack)) if frame_of else list(chain.from_iterable(map(rows_of, stack)))
+        for number in set(path):
+            cum[number] += value
+        if path:
+            flat[path[0]] += value
+    return flat, cum
+
+
+def sum_calls(
+    starts: Buffer,
+    frames: Buffer,
+    values: Buffer,
+    others: Buffer,
+    runs: Buffer,
+    numbers: Buffer,
+    count: int,
+) -> tuple[list[int], list[int], Sequence[int], Sequence[int], Sequence[int]]:
+    """Return flat and cum by frame number, and the calls."""
+    rows = _rows(runs, numbers)
+    flat, cum = [0] * count, [0] * count
+    weights: dict[int, int] = {}
+    flags: dict[int, int] = {}
+    for _, stack, value in _weighted(starts, frames, values, others):
+        seen: dict[int, int] = {}  # calls of this stack
+        walk = _Walk()
+        for frame, inlined in walk.steps(stack, rows):
+            if walk.parent not in (-1, frame):
+                call = walk.parent * count + frame
+                if call not in seen:
+                    seen[call] = (not inlined) | (walk.residual << 1)
+        for frame in walk.seen:
+            cum[frame] += value
+        for call, flag in seen.items():
+            weights[call] = weights.get(call, 0) + value
+            flags[call] = flags.get(call, 0) | flag
+        if walk.leaf >= 0:
+            flat[walk.leaf] += value
+    return flat, cum, list(weights), list(weights.values()), list(flags.values())
+
+
+class _Walk:
+    """The state of a walk from the root of a stack over the frames that are kept."""
+
+    __slots__ = ("leaf", "parent", "residual", "seen")
+
+    def __init__(self) -> None:
+        self.parent = self.leaf = -1
+        self.residual = False  # a frame was left out since the parent
+        self.seen: dict[int, None] = {}
+
+    def steps(self, stack: list[int], rows: list[tuple[int, ...]]) -> Iterator[tuple[int, int]]:
+        """Each kept frame and whether it is inlined; `parent` and `residual` are those before it."""
+        for location in reversed(stack):
+            for step in rows[location]:
+                if step < 0:
+                    self.residual = True
+                    continue
+                frame = step >> 1
+                self.seen[frame] = None
+                yield frame, step & 1
+                self.parent, self.residual = frame, False
+        self.leaf = -1 if self.residual else self.parent
+
+
+def sum_labels(
+    starts: Buffer,
+    frames: Buffer,
+    values: Buffer,
+    others: Buffer,
+    runs: Buffer,
+    numbers: Buffer,
+    count: int,
+    label_of: Buffer,
+    sets: int,
+) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+    """Return the sums of each frame's samples by their set of labels."""
+    rows, labels = _rows(runs, numbers), _typed(label_of, "I")
+    flat: dict[int, int] = {}
+    cum: dict[int, int] = {}
+    for number, stack, value in _weighted(starts, frames, values, others):
+        walk = _Walk()
+        deque(walk.steps(stack, rows), 0)
+        for frame in walk.seen:
+            key = frame * sets + labels[number]
+            cum[key] = cum.get(key, 0) + value
+            flat[key] = flat.get(key, 0) + (value if frame == walk.leaf else 0)
+    return list(cum), list(flat.values()), list(cum.values())
+
+
+def join_stacks(
+    starts: Buffer, frames: Buffer, values: Buffer, runs: Buffer, numbers: Buffer, cutoff: int
+) -> tuple[
+    Sequence[int],
+    Sequence[int],
+    Sequence[int],
+    Sequence[int],
+    tuple[Sequence[int], Sequence[int], Sequence[int]],
+]:
+    """Join stacks to a tree, level by level."""
+    rows_of = _rows(runs, numbers).__getitem__
+    paths = [list(chain.from_iterable(map(rows_of, reversed(stack)))) for stack in _stacks(starts, frames)]
+    tree = _Tree(paths, _typed(values, "q"), cutoff)
+    hidden = (
+        list(tree.hidden),
+        [n for n, _ in tree.hidden.values()],
+        [size for _, size in tree.hidden.values()],
+    )
+    return tree.parents, tree.numbers, tree.positive, tree.negative, hidden
+
+
+class _Tree:
+    def __init__(self, paths: list[list[int]], values: list[int], cutoff: int) -> None:
+        self.parents, self.numbers, self.positive, self.negative = [0], [0], [0], [0]
+        self.hidden: dict[int, tuple[int, int]] = {}
+        self._paths, self._values, self._cutoff = paths, values, cutoff
+        waiting: deque[tuple[int, int, Sequence[int]]] = deque([(0, 0, range(len(paths)))])
+        while waiting:
+            node, depth, members = waiting.popleft()
+            for number, group in self._groups(node, depth, members).items():
+                if not self._is_left_out(node, group):
+                    waiting.append((len(self.parents), depth + 1, group))
+                    self._add(node, number)
+
+    def _groups(self, node: int, depth: int, members: Sequence[int]) -> dict[int, list[int]]:
+        groups: dict[int, list[int]] = {}
+        for member in members:
+            path = self._paths[member]
+            if depth < len(path):
+                groups.setdefault(path[depth], []).append(member)
+            else:
+                self._end(node, self._values[member])
+        return groups
+
+    def _is_left_out(self, node: int, group: list[int]) -> bool:
+        size = sum([abs(self._values[member]) for member in group]) if self._cutoff else 0
+        if size >= self._cutoff:
+            return False
+        boxes, all_sizes = self.hidden.get(node, (0, 0))
+        self.hidden[node] = boxes + 1, all_sizes + size
+        for member in group:
+            self._end(node, self._values[member])
+        return True
+
+    def _add(self, parent: int, number: int) -> None:
+        self.parents.append(parent)
+        self.numbers.append(number)
+        self.positive.append(0)
+        self.negative.append(0)
+
+    def _end(self, node: int, value: int) -> None:
+        if value >= 0:
+            self.positive[node] += value
+        else:
+            self.negative[node] -= value

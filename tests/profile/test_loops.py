@@ -1,0 +1,166 @@
+"""The loops over columns: those in C and their twins in Python give the same answers, and refuse the same arguments."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conduit._native import available
+from conduit.profile import loops, python_loops
+from conduit.profile.columns import Columns, runs_of
+from tests.profile.strategies import ANY_INT64, profiles
+from tests.profile.twins import LOOPS
+
+pytestmark = pytest.mark.skipif(not available(), reason="the C extension is not built here")
+
+SMALL_VALUES = profiles()
+ANY_VALUES = st.one_of(SMALL_VALUES, profiles(values=ANY_INT64))
+
+
+def _plain(answer: Any) -> Any:
+    """Buffers and sequences as lists, so that answers of either kind can be compared."""
+    if isinstance(answer, bytes | array | memoryview):
+        view = memoryview(answer)
+        return bytes(view) if view.format == "B" else view.tolist()
+    if isinstance(answer, tuple | list):
+        return [_plain(part) for part in answer]
+    return answer
+
+
+def _numbers(answer: Any, kinds: str) -> list[list[int]]:
+    return [array(kind, bytes(part)).tolist() for part, kind in zip(answer, kinds, strict=True)]
+
+
+def _locations(columns: Columns) -> int:
+    return max(columns.frames, default=-1) + 1
+
+
+def _chosen(count: int, data: st.DataObject, choices: Sequence[int]) -> list[int]:
+    return data.draw(st.lists(st.sampled_from(choices), min_size=count, max_size=count))
+
+
+def test_every_loop_has_a_twin() -> None:
+    assert sorted(LOOPS) == sorted(
+        name
+        for name in vars(python_loops)
+        if callable(getattr(python_loops, name))
+        and getattr(python_loops, name).__module__ == python_loops.__name__
+        and name.islower()
+        and not name.startswith("_")
+    )
+
+
+@given(profiles(), st.data())
+def test_stacks_are_matched_selected_cut_and_wrapped_alike(profile: Any, data: st.DataObject) -> None:
+    columns = profile.columns
+    stacks = columns.starts, columns.frames
+    count = _locations(columns)
+    flags = [bytes(_chosen(count, data, (0, 1, 2))) for _ in range(2)]
+    mask = bytes(_chosen(len(columns), data, (0, 1)))
+    new_of = array("i", _chosen(count, data, (-1, 0, 5, 1)))
+    sets = [_chosen(data.draw(st.integers(0, 2)), data, (7, 8)) for _ in range(2 * len(columns.label_sets))]
+    leaves, roots = (runs_of(rows, "I") for rows in (sets[::2], sets[1::2]))
+    for from_root in (False, True):
+        uses = (*stacks, count, from_root)
+        assert bytes(loops.first_uses(*uses)) == bytes(python_loops.first_uses(*uses))
+    assert loops.match_stacks(*stacks, *flags) == python_loops.match_stacks(*stacks, *flags)
+    for name, arguments in (
+        ("select_stacks", (mask, new_of)),
+        *(("cut_stacks", (flags[0], how)) for how in (loops.FROM_ROOT, loops.FROM_LEAF, loops.BELOW_WANTED)),
+        ("wrap_stacks", (columns.label_of, *leaves, *roots)),
+    ):
+        native, twin = (getattr(room, name)(*stacks, *arguments) for room in (loops, python_loops))
+        assert _numbers(native, "qI") == _numbers(twin, "qI"), name
+    table = [object() for _ in range(count)]
+    assert loops.list_stacks(*stacks, table) == python_loops.list_stacks(*stacks, table)
+
+
+@given(profiles(values=ANY_INT64), st.data())
+def test_stacks_are_grouped_and_written_alike(profile: Any, data: st.DataObject) -> None:
+    columns = profile.columns
+    grouped = [
+        room.group_stacks(columns.starts, columns.frames, columns.label_of) for room in (loops, python_loops)
+    ]
+    assert _numbers(grouped[0], "II") == _numbers(grouped[1], "II")
+    groups, firsts = grouped[0]
+    sums = [
+        bytes(room.sum_groups(columns.values[0], groups, len(firsts) // 4)) for room in (loops, python_loops)
+    ]
+    assert sums[0] == sums[1]
+    ids = array("Q", data.draw(st.lists(st.integers(0, 2**64 - 1), min_size=8, max_size=8)))
+    fields = [b"\x1a\x02\x08\x01" * number for number in range(len(columns.label_sets))]
+    row = (columns.starts, columns.frames, ids, columns.values, columns.label_of, fields)
+    assert loops.write_columns(*row) == python_loops.write_columns(*row)
+
+
+def _steps(columns: Columns, data: st.DataObject) -> tuple[array[int], array[int]]:
+    """Runs of steps for `sum_calls`, with frames left out and inlined ones, for up to four frames."""
+    steps = st.lists(st.integers(-1, 7), max_size=3)
+    count = _locations(columns)
+    return runs_of(data.draw(st.lists(steps, min_size=count, max_size=count)))
+
+
+@pytest.mark.parametrize("kind", ["small", "any"])
+def test_sums_calls_labels_and_trees_are_made_alike(kind: str) -> None:
+    @given(SMALL_VALUES if kind == "small" else ANY_VALUES, st.data(), st.integers(0, 400))
+    def agree(profile: Any, data: st.DataObject, cutoff: int) -> None:
+        columns = profile.columns
+        value, other = columns.values[-1], columns.values[0]
+        arguments = (columns.starts, columns.frames, value, other)
+        runs, numbers = _steps(columns, data)
+        frames = array("i", [max(step, 0) // 2 for step in numbers])
+        labels = columns.label_of, len(columns.label_sets)
+        answers = [
+            (
+                room.sum_stacks(*arguments, runs, frames, 4),
+                [list(part) for part in room.sum_calls(*arguments, runs, numbers, 4)],
+                [list(part) for part in room.sum_labels(*arguments, runs, numbers, 4, *labels)],
+                _plain(room.join_stacks(*arguments[:3], runs, frames, cutoff)),
+            )
+            for room in (loops, python_loops)
+        ]
+        for native, twin in zip(*answers, strict=True):
+            assert native == twin
+
+    agree()
+
+
+REFUSED: dict[str, Callable[[Any], object]] = {
+    "positions beyond the frames": lambda room: room.match_stacks(
+        array("q", [0, 3]), array("I", [0]), b"\0", b"\0"
+    ),
+    "positions out of order": lambda room: room.match_stacks(
+        array("q", [0, 2, 1]), array("I", [0]), b"\0", b"\0"
+    ),
+    "flags too short": lambda room: room.match_stacks(array("q", [0, 1]), array("I", [1]), b"\0", b"\0"),
+    "cut flags too short": lambda room: room.cut_stacks(array("q", [0, 1]), array("I", [1]), b"\0", 0),
+    "a map too short": lambda room: room.select_stacks(
+        array("q", [0, 1]), array("I", [1]), b"\1", array("i", [0])
+    ),
+    "a mask too short": lambda room: room.select_stacks(
+        array("q", [0, 1]), array("I", [0]), b"", array("i", [0])
+    ),
+    "a table too short": lambda room: room.first_uses(array("q", [0, 1]), array("I", [3]), 2, False),
+    "groups too few": lambda room: room.sum_groups(array("q", [1]), array("I", [3]), 2),
+    "sets too few": lambda room: room.wrap_stacks(
+        array("q", [0, 0]), array("I"), array("I", [1]), *runs_of([[]], "I"), *runs_of([[]], "I")
+    ),
+    "no such labels": lambda room: room.write_columns(
+        array("q", [0, 0]), array("I"), array("Q"), (array("q", [1]),), array("I", [1]), [b""]
+    ),
+    "runs too few": lambda room: room.join_stacks(
+        array("q", [0, 1]), array("I", [1]), array("q", [1]), array("i", [0, 0]), array("i"), 0
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("room", [loops, python_loops], ids=["native", "twin"])
+def test_what_does_not_fit_is_refused_by_both(what: str, room: Any) -> None:
+    with pytest.raises((ValueError, IndexError)):
+        REFUSED[what](room)
