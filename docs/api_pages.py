@@ -10,7 +10,14 @@ import inspect
 import re
 from typing import Any
 
-MODULES = ("conduit", "conduit.metadata", "conduit.bench", "conduit.record", "conduit.debug")
+MODULES = (
+    "conduit",
+    "conduit.metadata",
+    "conduit.bench",
+    "conduit.record",
+    "conduit.debug",
+    "conduit.middleware",
+)
 _PLACE = re.compile(r"^<!-- api: ([\w.]+) -->$", re.MULTILINE)
 
 _TIDYING = (
