@@ -194,7 +194,7 @@ def test_another_thread_has_labels_where_they_are_handed_over() -> None:
 
 
 def test_labels_that_become_known_inside_reach_all_that_was_entered_in_them() -> None:
-    request = late_label(route="(before routing)")
+    request = late_label((("route", "(before routing)"),))
     tenant = conduit.label(tenant="a")
     with request:
         assert current_labels() == {"route": "(before routing)"}

@@ -1,7 +1,7 @@
-"""Route labels for ASGI applications: FastAPI, Starlette, and what is mounted in them.
+"""Route labels for ASGI applications: FastAPI, Starlette, and the applications mounted in them.
 
 Starlette and FastAPI write the route they have chosen into the request's scope, and hand that scope on. So the scope is
-a dictionary here that notes what is written. A mount's path is added to those inside it, as templates:
+a dictionary here that notes what they write. A mount's path is added to those inside it, as templates:
 `/users/{name}` and not `/users/bob`.
 """
 

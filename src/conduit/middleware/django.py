@@ -16,8 +16,8 @@ _paths: dict[Any, dict[str, str]] = {}
 class RouteLabels:
     """Labels each request with `route` and `resource`: `MIDDLEWARE = ["conduit.middleware.django.RouteLabels", …]`.
 
-    It serves synchronous and asynchronous handlers, as WSGI and ASGI have them. The parts of a streamed response are made
-    under the labels, too.
+    It serves synchronous and asynchronous handlers, as WSGI and ASGI have them. The parts of a streamed response are
+    made under the labels, too.
     """
 
     sync_capable = True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from conduit.record.labels import label, late_label
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from conduit.metadata.loaded_document import LoadedDocument
     from conduit.record.labels import Pairs
@@ -20,6 +20,8 @@ METHODS = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "WEBSOCKET", "QUERY")
 )
 """Methods that labels have; a client can send any word."""
+
+_UNKNOWN: Pairs = (("route", NO_ROUTE),)
 
 current_request: ContextVar[RequestLabels | None] = ContextVar("conduit.middleware.request", default=None)
 
@@ -35,8 +37,8 @@ class RequestLabels:
     def __init__(self, method: str) -> None:
         self.method: str = method if method in METHODS else OTHER_METHOD
         self.prefix: str = ""
-        self._pairs: Pairs = (("route", NO_ROUTE),)
-        self.label: label = late_label(route=NO_ROUTE)
+        self._pairs: Pairs = _UNKNOWN
+        self.label: label = late_label(_UNKNOWN)
 
     def set_route(self, path: str) -> None:
         """Take the route on which this request is served: its path below `prefix`."""
@@ -45,49 +47,52 @@ class RequestLabels:
 
     def each_labelled(self, items: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the items, made under the labels: a response is often made after its request has been left."""
-        return label(**dict(self._pairs))(_each)(items)
+        with label(**dict(self._pairs)):  # it holds while this generator runs
+            yield from items
 
-    def each_labelled_async(self, items: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def each_labelled_async(self, items: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """As `each_labelled`, for asynchronous parts."""
-        return label(**dict(self._pairs))(_each_async)(items)
+        with label(**dict(self._pairs)):
+            async for item in items:
+                yield item
 
 
-async def _each_async(items: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async for item in items:
-        yield item
+class _Known:
+    """The labels of the routes that requests have had, by the document that was registered then."""
+
+    def __init__(self, document: LoadedDocument | None) -> None:
+        self.document: LoadedDocument | None = document
+        self.pairs: dict[tuple[str, str], Pairs] = {}
+        routes = document.schema.routes if document is not None else ()
+        self._resources = {(route.method.upper(), route.path): route.resource for route in routes}
+
+    def find(self, method: str, path: str) -> Pairs:
+        known = self.pairs.get((method, path))
+        if known is None:
+            resource = self._resource_of(method, path)
+            route = ("route", f"{method} {path}")
+            known = self.pairs[method, path] = (("resource", resource), route) if resource else (route,)
+        return known
+
+    def _resource_of(self, method: str, path: str) -> str:
+        """The resource of the route, or of the one that answers HEAD or every method; empty if none is known."""
+        for known in (method, "GET" if method == "HEAD" else method, "ANY"):
+            resource = self._resources.get((known, path))
+            if resource is not None:
+                return resource
+        return ""
 
 
-def _each(items: Iterator[bytes]) -> Iterator[bytes]:
-    yield from items
-
-
-_resources: tuple[LoadedDocument, dict[tuple[str, str], str]] | None = None
+_known = _Known(None)
 
 
 def _pairs_of(method: str, path: str) -> Pairs:
-    resource = _resource_of(method, path)
-    route = ("route", f"{method} {path}")
-    return (("resource", resource), route) if resource else (route,)
-
-
-def _resource_of(method: str, path: str) -> str:
-    """The resource of a route by the registered document; empty without one."""
-    global _resources
-    registry = sys.modules.get("conduit.metadata.registry")
+    global _known
+    registry = sys.modules.get(
+        "conduit.metadata.registry"
+    )  # no registry, no resources: it is not loaded for this
     registered = getattr(registry, "_registered", None)
-    if registered is None:
-        return ""
-    document: LoadedDocument = registered.document
-    if _resources is None or _resources[0] is not document:
-        found = {(route.method.upper(), route.path): route.resource for route in document.schema.routes}
-        _resources = (document, found)
-    return match_route(method, path, _resources[1].get) or ""
-
-
-def match_route(method: str, path: str, get: Callable[[tuple[str, str]], str | None]) -> str | None:
-    """Return what `get` has for a route by method and path, or for the one that answers HEAD or every method."""
-    for known in (method, "GET" if method == "HEAD" else method, "ANY"):
-        found = get((known, path))
-        if found is not None:
-            return found
-    return None
+    document = registered.document if registered is not None else None
+    if _known.document is not document:
+        _known = _Known(document)
+    return _known.find(method, path)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class WSGIRouteLabels:
     """A WSGI application that labels each request of `app` with `route` and `resource`.
 
-    `app.wsgi_app = WSGIRouteLabels(app.wsgi_app)` for Flask. What a streamed response does while the server asks for its
-    parts is under the labels.
+    `app.wsgi_app = WSGIRouteLabels(app.wsgi_app)` for Flask. The parts of a streamed response are made under the
+    labels, too.
     """
 
     def __init__(self, app: WSGIApp) -> None:

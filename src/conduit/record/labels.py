@@ -140,13 +140,16 @@ else:
     _core.labels_install(check_labels, _decorate)
 
 
-def late_label(**labels: object) -> label:
-    """Return a label for one block that learns more of its labels inside, by `assign(pairs)`."""
+def late_label(pairs: Pairs) -> label:
+    """Return a label for one block that learns more of its labels inside, by `assign(pairs)`.
+
+    Pairs are sorted by key, and their texts are not empty.
+    """
     if not available():
-        return label(**labels)
+        return label(**dict(pairs))
     from conduit._native import _core
 
-    made: label = _core.labels_late(check_labels(labels))
+    made: label = _core.labels_late(pairs)
     return made
 
 

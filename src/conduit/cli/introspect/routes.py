@@ -52,6 +52,12 @@ def declare(flags: FlagSet) -> None:
     flags.option(
         "match", 'only routes that serve a request such as "GET /orders/5", closest first', metavar="REQUEST"
     )
+    flags.option(
+        "profile",
+        "what each route costs by a profile with route labels (conduit.middleware); may be repeated",
+        repeatable=True,
+        metavar="FILE",
+    )
 
 
 def run(question: Question) -> int:
@@ -87,6 +93,10 @@ def run(question: Question) -> int:
         routes = question.without_framework(routes, "routes")
     if flags["sort"]:
         routes = sorted(routes, key=_SORTS[flags["sort"]])
+    if flags["profile"]:
+        from conduit.cli.introspect.route_costs import answer
+
+        return answer(question, routes, whole=not is_filtered and not flags["method"])
     schema = registry.schema()
     mounts, passed = ((), ()) if is_filtered or flags["method"] else (schema.mounts, schema.middleware)
     return question.answer(routes, lambda page: _print(page, routes, mounts, passed, question.verbose))
