@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from conduit.report.graph import Node, Values
     from conduit.report.node_tags import SampleTags
     from conduit.report.options import Options
+    from conduit.report.short_names import ShortName
 
     Pattern = Callable[[str], object]
 
@@ -71,6 +72,13 @@ class Report:
             object_files=self.format.object_files,
         )
         return FrameTable(self.profile, detail, options.trim_path, options.source_path)
+
+    @cached_property
+    def short_names(self) -> dict[str, ShortName]:
+        """The short forms of the names that Conduit recorded; other names have none."""
+        from conduit.report.short_names import short_names
+
+        return short_names(self.profile.functions)
 
     @property
     def title(self) -> str:

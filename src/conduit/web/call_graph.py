@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from conduit.profile.focus import Filters, apply_filters
-from conduit.report.formats.dot import compute_drawing, shorten_name, write_dot
+from conduit.report.formats.dot import compute_drawing, shown_name, write_dot
 from conduit.report.node_tags import BASE_LABEL
 from conduit.report.trimming import sort_edges
 
@@ -116,7 +116,7 @@ def _own_drawing(report: Report, drawing: Drawing) -> dict[str, Any]:
         "nodes": [
             {
                 "name": node.frame.name or node.name,
-                "lines": _lines(node.frame.name or node.name),
+                "lines": _lines(report, node.frame.name or node.name),
                 "flatText": f"{report.amount(node.flat_value)} of {report.amount(node.cum_value)}",
                 "flatShare": node.flat_value / total,
                 "cumShare": node.cum_value / total,
@@ -136,8 +136,8 @@ def _own_drawing(report: Report, drawing: Drawing) -> dict[str, Any]:
     }
 
 
-def _lines(name: str) -> list[str]:
+def _lines(report: Report, name: str) -> list[str]:
     """A name in lines of a box, split where it has dots."""
-    short = shorten_name(name)
+    short = shown_name(report, name)
     parts = short.rsplit(".", 2)
     return [part if len(part) <= 48 else f"{part[:47]}…" for part in parts]

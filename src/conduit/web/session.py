@@ -213,6 +213,7 @@ class ProfileSession:
         has_base = any(BASE_LABEL in labels.labels for labels in report.profile.columns.used_sets())
         content = flame_document(flame, tree, has_base=has_base)
         content["amounts"] = amounts_document(report.sample_unit, report.ratio)
+        content["shortNames"] = [report.short_names.get(name, ()) for name in content["names"]]
         owned = [owner_of(name, file) for name, file in zip(content["names"], content["files"], strict=True)]
         content["owners"] = [owner for owner, _ in owned]
         content["packages"] = [package for _, package in owned]

@@ -54,5 +54,6 @@ test("a subtree takes the place of what was below its node, and no total changes
 
 test("a name loses its package before its end", () => {
   assert.deepStrictEqual(tree.spellings("a.b.Class.method"), ["a.b.Class.method", "a.b.Class.method", "Class.method", "method"]);
+  assert.deepStrictEqual(tree.spellings("a.b.C.run", ["b.C.run", "C.run"]), ["a.b.C.run", "b.C.run", "C.run"]);
   assert.strictEqual(tree.spellings("f.<locals>.<lambda>").at(-1), "<lambda>");
 });

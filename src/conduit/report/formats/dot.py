@@ -112,7 +112,7 @@ def _quotient_by_zero(value: int) -> float:
 
 
 def _node_label(report: Report, frame: Frame, flat: int, cum: int) -> str:
-    label = _multiline_name(frame)
+    label = _multiline_name(report, frame)
     if flat:
         label += f"{report.amount(flat)} ({percentage(flat, report.total).strip()})"
     else:
@@ -123,8 +123,14 @@ def _node_label(report: Report, frame: Frame, flat: int, cum: int) -> str:
     return label
 
 
-def _multiline_name(frame: Frame) -> str:
-    name = _escaped(shorten_name(frame.name)).replace("::", r"\n")
+def shown_name(report: Report, name: str) -> str:
+    """A function's name as pictures show it."""
+    short = report.short_names.get(name)
+    return short.readable if short else shorten_name(name)
+
+
+def _multiline_name(report: Report, frame: Frame) -> str:
+    name = _escaped(shown_name(report, frame.name)).replace("::", r"\n")
     # Go writes type parameters as [...]: that is one word, not three line breaks.
     name = name.replace("[...]", "[…]").replace(".", r"\n")
     file = base_name(frame.file) if frame.file else ""

@@ -104,12 +104,19 @@ class _Painter:
         amount = scaled_label(self._report.divided(value), self._report.sample_unit, "auto")
         share = percentage(value, self._report.total).strip()
         room = int((width - 6) / _LETTER)
-        label = name if len(name) <= room else f"{name[: room - 1]}…" if room > 3 else ""
+        label = self._label(name, room)
         text = f'<text x="{left + 3:.1f}" y="{row * _ROW + 12}">{_text(label)}</text>' if label else ""
         return (
             f"<g><title>{_text(name)} {_text(amount)} ({share})</title>"
             f'<rect x="{left:.1f}" y="{row * _ROW}" width="{max(width - 0.5, 0.3):.1f}" height="{_ROW - 1}" rx="1.5"'
             f' fill="{self._fill(node, source)}"/>{text}</g>'
+        )
+
+    def _label(self, name: str, room: int) -> str:
+        """The longest form of a name that fits, or the beginning of the shortest one."""
+        forms = [name, *self._report.short_names.get(name, ())]
+        return next(
+            (form for form in forms if len(form) <= room), f"{forms[-1][: room - 1]}…" if room > 3 else ""
         )
 
     def _fill(self, node: int, source: int) -> str:

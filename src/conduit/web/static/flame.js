@@ -140,7 +140,7 @@ Conduit.page.views.flamegraph = (() => {
     const room = Math.floor((pixels - 6) / letter);
     if (room < 3) return "";
     let texts = spelled.get(source);
-    if (!texts) spelled.set(source, (texts = Conduit.flameTree.spellings(nameOf(source))));
+    if (!texts) spelled.set(source, (texts = Conduit.flameTree.spellings(nameOf(source), tree.shortNames[source])));
     for (const text of texts) if (text.length <= room) return text;
     return `${texts.at(-1).slice(0, room - 1)}…`;
   }

@@ -155,7 +155,9 @@ Conduit.flameTree = (() => {
   }
 
   // Spellings of a name, longest first; a long one loses its package: `a.b.Class.method` → `Class.method` → `method`.
-  function spellings(name) {
+  // `short` are those that the server found to be unambiguous, where it knows.
+  function spellings(name, short) {
+    if (short?.length) return [name, ...short];
     const parts = name.split(/\.(?![^<(]*[>)])|::/);
     return [name, name.split("/").at(-1), parts.slice(-2).join("."), parts.at(-1)];
   }
