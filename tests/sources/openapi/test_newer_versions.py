@@ -66,3 +66,41 @@ def test_dynamic_references_and_conditional_schemas_give_their_relationships() -
         ("two", "Node"),
         ("two", "C"),
     }
+
+
+def test_conditions_of_the_whole_schema_are_alternatives_of_it() -> None:
+    def named(name: str) -> dict[str, str]:
+        return {"$ref": f"#/components/schemas/{name}"}
+
+    base = {"if": named("A"), "then": named("B"), "else": {"properties": {"other": named("C")}}}
+    schemas = {
+        "Base": {**base, "dependentSchemas": {"card": named("D")}, "unevaluatedProperties": named("E")},
+        "Tree": {"allOf": [{"$dynamicRef": "#node"}]},
+        **{name: {"type": "object"} for name in "ABCDE"},
+        "Node": {"$dynamicAnchor": "node", "type": "object"},
+    }
+    found = {r.name: r for r in read(components={"schemas": schemas}).resources}
+    edges = [(r.name, r.type, r.target_resource) for r in found["Base"].relationships]
+    assert edges[:3] == [("A", "union", "A"), ("B", "union", "B"), ("D", "union", "D")]
+    assert sorted(edges[3:]) == [("other", "belongs_to", "C"), ("values", "has_many", "E")]
+    assert [(r.type, r.target_resource) for r in found["Tree"].relationships] == [("inherits", "Node")]
+
+
+def test_the_type_of_a_field_is_the_schema_behind_its_dynamic_reference() -> None:
+    field = {"type": "array", "items": {"$dynamicRef": "#node"}}
+    schemas = {"Node": {"$dynamicAnchor": "node", "type": "object", "properties": {"children": field}}}
+    assert read(components={"schemas": schemas}).resources[0].fields[0].type == "[]Node"
+
+
+def test_bodies_of_3_2_are_read_streams_of_items_and_shared_media_types() -> None:
+    schemas = {"A": {"type": "object"}, "B": {"type": "object"}}
+    media = {"Shared": {"schema": {"$ref": "#/components/schemas/A"}}}
+    stream = {"application/jsonl": {"itemSchema": {"$ref": "#/components/schemas/B"}}}
+    shared = {"application/json": {"$ref": "#/components/mediaTypes/Shared"}}
+    responses = {"200": {"summary": "the lines", "content": stream}}
+    item = {"query": {"requestBody": {"content": shared}, "responses": responses}}
+    found = read(paths={"/a": item}, components={"schemas": schemas, "mediaTypes": media})
+    (route,) = found.routes
+    assert (route.request_body, route.response_body, found.errors) == ("A", "[]B", ())
+    assert route.details is not None
+    assert route.details.responses[0].documentation == "the lines"

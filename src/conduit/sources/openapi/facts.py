@@ -73,6 +73,8 @@ def type_text(document: OpenAPIDocument, schema: Any, pointer: str, depth: int =
         if name is not None:
             return name
         return _type_behind(document, reference, pointer, depth)
+    if isinstance(dynamic := schema.get("$dynamicRef"), str):
+        return type_text(document, {"$ref": document.dynamic_target(dynamic)}, pointer, depth + 1)
     for part, joint in ((members(schema, "allOf"), " & "), (alternatives(schema), " | ")):
         names = [type_text(document, one, pointer, depth + 1) for one in part]
         known = list(dict.fromkeys(name for name in names if name != "any"))

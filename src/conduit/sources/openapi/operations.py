@@ -231,7 +231,7 @@ def _responses(document: OpenAPIDocument, operation: _Operation) -> Iterator[_Re
             Response(
                 status=status,
                 body=_body_text(document, schema, pointer),
-                documentation=_text(node, "description").strip(),
+                documentation=(_text(node, "description") or _text(node, "summary")).strip(),
             ),
             schema,
         )
@@ -249,8 +249,17 @@ def _content_schema(document: OpenAPIDocument, node: dict[str, Any], pointer: st
     if not isinstance(content, dict):
         return None
     forms = sorted(content.items(), key=lambda form: "json" not in form[0].lower())
-    schemas = (document_form.get("schema") for _, document_form in forms if isinstance(document_form, dict))
-    return next((schema for schema in schemas if schema is not None), None)
+    found = (_form_schema(document.follow(form, f"{pointer}/content/{escape(name)}")) for name, form in forms)
+    return next((schema for schema in found if schema is not None), None)
+
+
+def _form_schema(form: Any) -> Any:
+    """The schema of one form of a body; of a stream of items (`itemSchema`, from 3.2 on), a list of them."""
+    if not isinstance(form, dict):
+        return None
+    if "schema" not in form and "itemSchema" in form:
+        return {"type": "array", "items": form["itemSchema"]}
+    return form.get("schema")
 
 
 def _body_text(document: OpenAPIDocument, schema: Any, pointer: str) -> str:

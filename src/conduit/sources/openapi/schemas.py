@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _NESTED = ("properties", "patternProperties")
 _COMBINED = ("allOf", "oneOf", "anyOf")
+_CONDITIONAL = ("if", "then", "else")
 
 
 def read_resources(
@@ -177,10 +178,26 @@ def _bases(document: OpenAPIDocument, schema: Any, pointer: str) -> Iterator[tup
         for keyword in ("oneOf", "anyOf"):
             for index, one in enumerate(facts.members(part, keyword)):
                 yield from _named(document, one, "union", f"{where}/{keyword}/{index}")
+        for condition, step in _conditions(part):
+            yield from _named(document, condition, "union", f"{where}/{step}")
+
+
+def _conditions(schema: dict[str, Any]) -> Iterator[tuple[Any, str]]:
+    """Yield (schema, pointer from here) of what holds for some values only."""
+    for keyword in _CONDITIONAL:
+        yield schema.get(keyword), keyword
+    dependent = schema.get("dependentSchemas")
+    for key, one in dependent.items() if isinstance(dependent, dict) else ():
+        yield one, f"dependentSchemas/{escape(key)}"
 
 
 def _named(document: OpenAPIDocument, schema: Any, kind: str, pointer: str) -> Iterator[tuple[str, str, str]]:
-    if not isinstance(schema, dict) or not isinstance(reference := schema.get("$ref"), str):
+    if not isinstance(schema, dict):
+        return
+    reference = schema.get("$ref")
+    if isinstance(dynamic := schema.get("$dynamicRef"), str):
+        reference = document.dynamic_target(dynamic)
+    if not isinstance(reference, str):
         return
     target = document.schema_name(reference)
     if target is None:
@@ -193,16 +210,25 @@ def _elements(document: OpenAPIDocument, schema: Any, pointer: str) -> Iterator[
     """References of the elements of a named list or map, and of the inline alternatives of a named union."""
     walk = ReferenceWalk(document)
     for part, where in facts.own_parts(document, schema, pointer):
-        rest = {key: value for key, value in part.items() if key in ("items", "prefixItems")}
+        rest = {
+            key: value
+            for key, value in part.items()
+            if key in ("items", "prefixItems", "contains", "unevaluatedItems")
+        }
         yield from walk.references(rest, "items", where)
         values = {
-            key: value for key, value in part.items() if key in ("additionalProperties", "patternProperties")
+            key: value
+            for key, value in part.items()
+            if key in ("additionalProperties", "patternProperties", "unevaluatedProperties")
         }
         yield from walk.references(values, "values", where)
         for keyword in ("oneOf", "anyOf"):
             for index, one in enumerate(facts.members(part, keyword)):
                 if isinstance(one, dict) and "$ref" not in one:
                     yield from walk.references(one, "", f"{where}/{keyword}/{index}")
+        for condition, step in _conditions(part):
+            if isinstance(condition, dict) and "$ref" not in condition:
+                yield from walk.references(condition, "", f"{where}/{step}")
 
 
 class ReferenceWalk:
@@ -230,8 +256,8 @@ class ReferenceWalk:
             yield from self._reference(self.document.dynamic_target(reference), name, pointer, kind)
         for keyword in _COMBINED:
             yield from self._combined(schema, keyword, name, pointer, kind)
-        for keyword in ("if", "then", "else"):
-            yield from self.references(schema.get(keyword), name, f"{pointer}/{keyword}", kind)
+        for condition, step in _conditions(schema):
+            yield from self.references(condition, name, f"{pointer}/{step}", kind)
         for child, step in _element_schemas(schema):
             yield from self.references(child, name, f"{pointer}/{step}", "has_many")
         for keyword in _NESTED:
@@ -270,7 +296,8 @@ def _element_schemas(schema: dict[str, Any]) -> Iterator[tuple[Any, str]]:
     yield schema.get("items"), "items"
     for index, one in enumerate(facts.members(schema, "prefixItems")):
         yield one, f"prefixItems/{index}"
-    yield schema.get("additionalProperties"), "additionalProperties"
+    for keyword in ("contains", "unevaluatedItems", "additionalProperties", "unevaluatedProperties"):
+        yield schema.get(keyword), keyword
 
 
 def _wider(outer: str, inner: str) -> str:
