@@ -93,7 +93,7 @@ def test_a_part_that_fails_is_an_error_with_its_place_and_the_rest_is_kept(tmp_p
         ("app:number()", "not a factory"),
         (":app", "names no module"),
         ("app", "app and application; say which is meant"),
-        ("app:number", "expected a FastAPI, Starlette or Flask application"),
+        ("app:number", "expected an application of FastAPI, Starlette, Flask"),
     ],
 )
 def test_an_application_that_cannot_be_had_is_an_error_that_says_what_was_found(
@@ -142,7 +142,7 @@ def test_wrappers_that_hold_each_other_are_an_error_and_no_endless_walk(tmp_path
     write_app(tmp_path, "class W: pass\napp, other = W(), W()\napp.app, other.app = other, app\n")
     found = collect(tmp_path)
     assert found.middleware == ()
-    assert "expected a FastAPI, Starlette or Flask application" in found.errors[0].message
+    assert "expected an application of FastAPI, Starlette, Flask" in found.errors[0].message
 
 
 def test_an_application_that_ends_the_process_is_no_document(tmp_path: Path) -> None:

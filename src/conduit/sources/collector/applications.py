@@ -14,6 +14,7 @@ from .callables import closure, qualified_name
 from .document import put
 from .handlers import step, step_text
 from .static_access import is_a, static
+from .web.readers import kind_of, reader_of, version_of
 
 if TYPE_CHECKING:
     from .document import Document
@@ -53,10 +54,12 @@ class Applications:
             return "fastapi" if fastapi else "starlette"
         if self.flask is not None and is_a(app, self.flask.Flask):
             return "flask"
-        return "dispatcher" if _is_dispatcher(app) else ""
+        return kind_of(app) or ("dispatcher" if _is_dispatcher(app) else "")
 
     def version(self, kind: str) -> str:
         """Return the version of a framework."""
+        if kind not in ("fastapi", "starlette", "flask"):
+            return version_of(kind)
         return str({"fastapi": self.fastapi, "starlette": self.starlette, "flask": self.flask}[kind].version)
 
     def unwrap(self, app: Any) -> tuple[Any, list[Any]]:
@@ -97,6 +100,8 @@ class Applications:
             FlaskRoutes(self.flask, self.document).collect_mounted(found, path, host, steps)
         elif kind == "dispatcher":
             self.enter_dispatcher(found, path, host, steps, depth)
+        elif kind not in ("fastapi", "starlette"):
+            reader_of(kind, self.document, self.models).collect_mounted(found, path, host, steps)
         else:
             from .asgi.routes import AsgiRoutes
 

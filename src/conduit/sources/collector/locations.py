@@ -30,6 +30,20 @@ _FRAMEWORKS = frozenset(
         "werkzeug",
         "pydantic",
         "flask_sqlalchemy",
+        "aiohttp",
+        "beanie",
+        "celery",
+        "dramatiq",
+        "fastmcp",
+        "grpc",
+        "litestar",
+        "mcp",
+        "peewee",
+        "quart",
+        "rq",
+        "sanic",
+        "strawberry",
+        "tortoise",
     ]
 )
 

@@ -19,22 +19,18 @@ from .pydantic.models import PydanticModels, open_pydantic
 from .redaction import Redactor, looks_secret
 from .static_access import is_class, modules, static
 from .tasks import collect_tasks
+from .web.readers import reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _UNREAD = {
-    "aiohttp": "aiohttp",
     "blacksheep": "BlackSheep",
     "bottle": "Bottle",
     "falcon": "Falcon",
-    "litestar": "Litestar",
     "ninja": "Django Ninja on its own",
     "pyramid": "Pyramid",
-    "quart": "Quart",
     "robyn": "Robyn",
-    "sanic": "Sanic",
-    "strawberry": "Strawberry",
     "tornado": "Tornado",
 }
 """Top-level package → the name of a framework whose applications are known and not read."""
@@ -142,12 +138,14 @@ class Session:
                 from .flask.routes import FlaskRoutes
 
                 FlaskRoutes(applications.flask, self.document).collect(found)
+            elif kind not in ("fastapi", "starlette"):
+                reader_of(kind, self.document, models).collect(found)
             else:
                 from .asgi.routes import AsgiRoutes
 
                 starlette, fastapi = applications.starlette, applications.fastapi
                 AsgiRoutes(starlette, fastapi, self.document, models, applications.mount).collect(found)
-        if kind != "flask" and len(self.document.routes) < 5 and not self.document.resources:
+        if kind in ("fastapi", "starlette") and len(self.document.routes) < 5 and not self.document.resources:
             self.notes.append(
                 "the application has hardly any routes; if it adds them at start-up, use --lifespan"
             )
@@ -167,7 +165,8 @@ class Session:
             return
         self.document.add_error(
             f"routes of {name}",
-            f"{name} is a {kind}; expected a FastAPI, Starlette or Flask application, or something that holds one "
+            f"{name} is a {kind}; expected an application of FastAPI, Starlette, Flask, Quart, aiohttp, Litestar or "
+            "Sanic, or something that holds one "
             "as .app, .wsgi_app or .application; name the inner application (module:attr.inner)",
         )
 
