@@ -539,11 +539,12 @@ class Mount(Record, frozen=True):
 
 
 class Task(Record, frozen=True):
-    """Work outside requests: a task of a queue, or a command."""
+    """Work outside requests: a task of a queue, a command, a receiver of a signal, a hook of the application's life."""
 
     name: str
     kind: str = ""
-    """celery_task or django_command."""
+    """celery_task, dramatiq_actor, rq_job, django_command, django_signal, lifespan_hook, startup_hook, shutdown_hook,
+    background_task."""
     handler: str = ""
     """`module:qualname` of the function or class."""
     queue: str = ""
@@ -555,6 +556,9 @@ class Task(Record, frozen=True):
     line_number: Count = 0
     origin: str = ""
     documentation: str = ""
+    trigger: str = ""
+    """What starts it where that is no queue: signals with their senders, a moment of the application's life, routes."""
+    certainty: str = ""
 
 
 class SourceError(Record, frozen=True):

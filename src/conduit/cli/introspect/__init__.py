@@ -20,7 +20,13 @@ VERBS: dict[str, tuple[str, str, str, int, int]] = {
     "resources": ("resources", "", "every resource, with what it holds", 0, 0),
     "resource": ("resource", "NAME", "all about one resource", 1, 1),
     "routes": ("routes", "", "every route, or those that the flags describe", 0, 0),
-    "tasks": ("tasks", "", "every task and command, with queue, schedule and location", 0, 0),
+    "tasks": (
+        "tasks",
+        "",
+        "work outside requests: tasks, commands, receivers, hooks, with queue and schedule",
+        0,
+        0,
+    ),
     "deps": ("deps", "NAME", "what a resource depends on, and what depends on it", 1, 1),
     "patterns": (
         "patterns",

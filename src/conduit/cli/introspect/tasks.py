@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def declare(flags: FlagSet) -> None:
     """Declare the filters."""
-    flags.option("kind", "only tasks of this kind: celery_task or django_command", metavar="KIND")
+    flags.option("kind", "only tasks of this kind, such as celery_task or django_command", metavar="KIND")
     flags.switch("all", "also those of the framework")
 
 
@@ -38,7 +38,7 @@ def _print(page: Page, tasks: Sequence[Task]) -> None:
     if not tasks:
         page.line("no tasks")
         return
-    header = ["NAME", "KIND", "QUEUE", "SCHEDULE", "RETRIES", "LOCATION"]
+    header = ["NAME", "KIND", "QUEUE", "SCHEDULE", "RETRIES", "TRIGGER", "LOCATION"]
     layout = Layout(
         "NAME", share=0.4, ends=("NAME", "LOCATION"), whole=("KIND",), optional=("RETRIES", "QUEUE")
     )
@@ -47,4 +47,4 @@ def _print(page: Page, tasks: Sequence[Task]) -> None:
 
 def _row(task: Task) -> list[str]:
     location = shown_path(task.file_path, task.line_number)
-    return [task.name, task.kind, task.queue, task.schedule, str(task.retries or ""), location]
+    return [task.name, task.kind, task.queue, task.schedule, str(task.retries or ""), task.trigger, location]

@@ -66,13 +66,22 @@ def _import(name: str, spec: str) -> Any:
         raise
 
 
+class NoObviousApplicationError(LoadingError):
+    """The module has no application by a usual name, or several; `module` may have models or tasks all the same."""
+
+    def __init__(self, message: str, module: Any) -> None:
+        super().__init__(message)
+        self.module = module
+
+
 def _obvious(module: Any) -> tuple[str, bool]:
     plain = [name for name in ("app", "application", "asgi", "wsgi") if hasattr(module, name)]
     made = [name for name in ("create_app", "make_app") if callable(getattr(module, name, None))]
     found = plain or made
     if len(found) != 1:
         seen = " and ".join(found) or "none of app, application, create_app, make_app"
-        raise LoadingError(f"module {module.__name__} has {seen}; say which is meant: {module.__name__}:NAME")
+        message = f"module {module.__name__} has {seen}; say which is meant: {module.__name__}:NAME"
+        raise LoadingError(message) if found else NoObviousApplicationError(message, module)
     return found[0], not plain
 
 

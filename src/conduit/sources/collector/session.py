@@ -9,15 +9,16 @@ import asyncio
 import hashlib
 import json
 import os
+import types
 from typing import TYPE_CHECKING, Any
 
 from .applications import Applications
 from .document import Document, drop_implied_head, unique_route_ids
-from .loading import LoadingError, load
+from .loading import LoadingError, NoObviousApplicationError, load
 from .locations import Locations
 from .pydantic.models import PydanticModels, open_pydantic
 from .redaction import Redactor, looks_secret
-from .static_access import is_class, modules, static
+from .static_access import is_a, is_class, modules, static
 from .tasks import collect_tasks
 from .web.readers import reader_of
 
@@ -25,15 +26,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _UNREAD = {
+    "aiohttp": "aiohttp",
     "blacksheep": "BlackSheep",
     "bottle": "Bottle",
     "falcon": "Falcon",
+    "litestar": "Litestar",
     "ninja": "Django Ninja on its own",
     "pyramid": "Pyramid",
+    "quart": "Quart",
     "robyn": "Robyn",
+    "sanic": "Sanic",
+    "strawberry": "Strawberry",
     "tornado": "Tornado",
 }
-"""Top-level package → the name of a framework whose applications are known and not read."""
+"""Top-level package → the framework, where an object of it is no application that a reader in `web` knows."""
 
 _DECISIVE = ("app", "factory", "django", "urlconf", "sqlalchemy", "lifespan")
 
@@ -49,6 +55,7 @@ class Session:
         self.locations = Locations(root, entry_modules)
         self.document = Document(self.locations, self.redactor)
         self.notes: list[str] = []
+        self._no_application: NoObviousApplicationError | None = None
 
     def collect(self, request: dict[str, Any]) -> None:
         """Collects everything that the request names; a part that fails is an error in the document."""
@@ -57,7 +64,7 @@ class Session:
             self._django(request)
         if request.get("app"):
             with self._part("loading " + request["app"]):
-                app = load(request["app"], bool(request.get("factory")))
+                app = self._load(request["app"], bool(request.get("factory")))
         if request.get("sqlalchemy"):
             with self._part("loading " + request["sqlalchemy"]):
                 base = load(request["sqlalchemy"])
@@ -65,6 +72,14 @@ class Session:
             with self._part("running the lifespan of " + request["app"]):
                 asyncio.run(_start(app))
         self.collect_objects(app, base, name=request.get("app") or "", urlconf=request.get("urlconf"))
+
+    def _load(self, spec: str, factory: bool) -> Any:
+        """Return the application; where a module has none, the module: its models and tasks are wanted."""
+        try:
+            return load(spec, factory)
+        except NoObviousApplicationError as error:
+            self._no_application = error
+            return error.module
 
     def _part(self, name: str) -> Any:
         return self.document.attempt(name)
@@ -83,15 +98,24 @@ class Session:
             self._collect_django(urlconf)
         with self._part("sqlalchemy"):
             self._collect_sqlalchemy(models, base)
+        with self._part("object mappers"):
+            self._collect_mappers(models)
+        with self._part("interfaces"):
+            self._collect_interfaces()
         if models.is_model(app):
             models.add_from(app)
             self._source("pydantic", name, models.api.version)
-        elif app is not None:
+        elif app is not None and not is_a(app, types.ModuleType) and not self.document.id_of(app):
             with self._part(f"application {name or type(app).__name__}"):
                 self._collect_app(app, models, name)
         collect_tasks(self.document)
+        if self._no_application is not None and not self._found_anything():
+            self.document.add_error(f"loading {name}", self._no_application)
         drop_implied_head(self.document.routes)
         unique_route_ids(self.document.routes)
+
+    def _found_anything(self) -> bool:
+        return bool(self.document.resources or self.document.routes or self.document.tasks)
 
     def _collect_django(self, urlconf: str | None) -> None:
         from .django.api import open_django
@@ -120,6 +144,32 @@ class Session:
             self._source("sqlalchemy", "", api.version)
             if api.sqlmodel_version:
                 self._source("sqlmodel", "", api.sqlmodel_version)
+
+    def _collect_mappers(self, models: PydanticModels) -> None:
+        """Collect the models of the smaller object mappers, each where the process has loaded it."""
+        from .data.beanie import collect_beanie
+        from .data.peewee import collect_peewee
+        from .data.tortoise import collect_tortoise
+
+        with self._part("peewee"):
+            collect_peewee(self.document)
+        with self._part("tortoise"):
+            collect_tortoise(self.document)
+        with self._part("beanie"):
+            collect_beanie(self.document, models)
+
+    def _collect_interfaces(self) -> None:
+        """Collect GraphQL schemas, gRPC services and MCP servers, each where the process has loaded its package."""
+        from .interfaces.grpc import collect_services
+        from .interfaces.mcp import collect_servers
+        from .interfaces.strawberry import collect_schemas
+
+        with self._part("strawberry"):
+            collect_schemas(self.document)
+        with self._part("grpc"):
+            collect_services(self.document)
+        with self._part("mcp"):
+            collect_servers(self.document)
 
     def _collect_app(self, app: Any, models: PydanticModels, name: str) -> None:
         applications = Applications(self.document, models)
@@ -154,8 +204,8 @@ class Session:
         if type(app).__module__.partition(".")[0] == "django":
             return  # its handler says nothing that the settings do not
         kind = f"{type(app).__module__}.{type(app).__qualname__}"
-        if kind.startswith("celery."):
-            return  # it has tasks and no routes
+        if kind.startswith(("celery.", "dramatiq.", "rq.", "peewee.")) or self._is_collected_interface(app):
+            return  # it has no routes that a framework serves; what it has is in the document already
         framework = _UNREAD.get(kind.partition(".")[0])
         if framework:
             self.document.add_error(
@@ -169,6 +219,12 @@ class Session:
             "Sanic, or something that holds one "
             "as .app, .wsgi_app or .application; name the inner application (module:attr.inner)",
         )
+
+    def _is_collected_interface(self, app: Any) -> bool:
+        from .interfaces.mcp import is_server
+        from .interfaces.strawberry import is_schema
+
+        return is_server(app) or is_schema(app) or type(app).__module__.partition(".")[0] == "grpc"
 
     def _source(self, kind: str, name: str, version: str) -> None:
         record = {"kind": kind, "name": name, "version": version}

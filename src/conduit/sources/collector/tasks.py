@@ -1,6 +1,6 @@
-"""Work outside requests: Celery's tasks with their schedules, and Django's management commands.
+"""Work outside requests: Celery's tasks with their schedules, Django's management commands, and what `work` reads.
 
-Both are read from the frameworks' own enumeration: the registry of each Celery application (`app.tasks`, `app.conf`),
+These two are read from the frameworks' own enumeration: each Celery application's registry (`app.tasks`, `app.conf`),
 and `django.core.management.get_commands()`. No task is run and no command is imported.
 """
 
@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 from .callables import innermost, qualified_name
 from .document import put
 from .static_access import is_a, modules, static
+from .work.dramatiq import collect_actors
+from .work.rq import collect_jobs
+from .work.signals import collect_receivers
 
 if TYPE_CHECKING:
     from .document import Document
@@ -25,6 +28,12 @@ def collect_tasks(document: Document) -> None:
         _add_celery(document)
     with document.attempt("django commands"):
         _add_commands(document)
+    with document.attempt("django receivers"):
+        collect_receivers(document)
+    with document.attempt("dramatiq actors"):
+        collect_actors(document)
+    with document.attempt("rq jobs"):
+        collect_jobs(document)
 
 
 def _add_celery(document: Document) -> None:

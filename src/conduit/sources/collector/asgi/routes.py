@@ -13,6 +13,7 @@ from ..annotations import body_text, type_text
 from ..callables import innermost, own_name, qualified_name, short_name
 from ..document import mark, put, with_details
 from ..handlers import decorator_steps, named_resources, step, step_text
+from ..work.background import add_background, add_life
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,12 +40,17 @@ class AsgiRoutes:
         self.fastapi = fastapi
         self.document = document
         self.models = models
+        self._endpoints: dict[int, Any] = {}
+        """Identity of a route's record → its handler."""
 
     def collect(self, app: Any) -> None:
         """Adds the application's routes, mounts and middleware to the document."""
         self.document.middleware += [step_text(found) for found in self._application_middleware(app)]
         self._add_lifecycle(app)
+        first = len(self.document.routes)
         self._walk(app, "", "", [], 0)
+        with self.document.attempt("background functions"):
+            self._add_work(app, first)
 
     def collect_mounted(
         self, app: Any, path: str, host: str, above: list[dict[str, Any]], depth: int
@@ -72,6 +78,16 @@ class AsgiRoutes:
         for key, handler in getattr(app, "exception_handlers", {}).items():
             name = key if isinstance(key, int) else getattr(key, "__name__", str(key))
             self._add_hook(handler, f"on_error({name})")
+
+    def _add_work(self, app: Any, first: int) -> None:
+        """Add the hooks of the application's life and the background functions of its handlers as tasks."""
+        add_life(self.document, app)
+        named = [
+            (f"{record['method']} {record['path']}", self._endpoints[id(record)])
+            for record in self.document.routes[first:]
+            if id(record) in self._endpoints
+        ]
+        add_background(self.document, named)
 
     def _add_hook(self, function: Any, kind: str) -> None:
         path, line = self.document.locations.of_function(function)
@@ -135,6 +151,7 @@ class AsgiRoutes:
         for method in self._methods(entry, route, endpoint):
             record = self._record(entry, route, endpoint, method, prefix, chain)
             with_details(record, host=host)
+            self._endpoints[id(record)] = endpoint
             self.document.routes.append(record)
 
     def _route_middleware(self, route: Any) -> list[dict[str, Any]]:

@@ -40,12 +40,12 @@ class Hooks:
         for name, signal in self.api.signals.items():
             self._add_signal(name, signal)
         for name, signal in self._own_signals():
-            for _, receiver in _receivers(signal):
+            for _, receiver in receivers_of(signal):
                 self.document.hooks.append(self._hook(f"signal:{name}", receiver, ""))
 
     def _add_signal(self, name: str, signal: Any) -> None:
         try:
-            found = _receivers(signal)
+            found = receivers_of(signal)
         except (AttributeError, TypeError, IndexError):
             for model in self.models:
                 mark(self.document.resources[model._meta.label], "unknown", "hooks")
@@ -89,7 +89,8 @@ class Hooks:
         return list(found.values())
 
 
-def _receivers(signal: Any) -> list[tuple[int, Any]]:
+def receivers_of(signal: Any) -> list[tuple[int, Any]]:
+    """Return (sender's id, receiver) of each receiver that is still alive; the id of None stands for all senders."""
     found = []
     for entry in signal.receivers:
         sender = entry[0][1]

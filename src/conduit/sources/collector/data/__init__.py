@@ -1,0 +1,1 @@
+"""Object mappers beside Django's and SQLAlchemy's, one file each."""

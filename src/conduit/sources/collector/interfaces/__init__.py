@@ -1,0 +1,1 @@
+"""Interfaces beside HTTP routes, one file each: GraphQL schemas, gRPC services, MCP servers."""
