@@ -27,6 +27,7 @@ _PROFILES = (
     "gilprofile",
     "trace",
 )
+_RATES = ("memprofilerate", "profilerate", "blockprofilerate", "mutexprofilefraction")
 
 
 def add_profile_flags(found: FlagSet) -> None:
@@ -136,22 +137,24 @@ def _waits(parsed: Parsed, is_harness: Callable[[str], bool]) -> Iterator[Record
 class Together:
     """Recordings as one context: all stop looking before the first profile is made, so that none records that.
 
-    Once they are over, what to know before believing them is told on standard error.
+    Once they are over, their warnings go to standard error, unless they are not to be `told` here.
     """
 
-    def __init__(self, recordings: list[Recording | Trace]) -> None:
-        self._recordings = recordings
+    def __init__(self, recordings: list[Recording | Trace], *, told: bool = True) -> None:
+        self.recordings = recordings
+        self._told = told
         self._stack = ExitStack()
-        self._is_over = False
+        self.is_over = False
+        """Whether the recordings have been ended, or are another process's."""
 
     def __enter__(self) -> Together:
         from conduit.record.recording import Recording
 
         with ExitStack() as stack:
-            for recording in self._recordings:
+            for recording in self.recordings:
                 stack.enter_context(recording)
             self._stack = stack.pop_all()
-        for recording in self._recordings:
+        for recording in self.recordings:
             if isinstance(recording, Recording):  # a trace stops nowhere else
                 recording.leave_to_context()
         return self
@@ -163,16 +166,29 @@ class Together:
 
     def end(self) -> bool:
         """End the recordings and write their profiles, once; return False where that is under way or done."""
-        if self._is_over:
+        if self.is_over:
             return False
-        self._is_over = True
-        for recording in self._recordings:
+        self.is_over = True
+        for recording in self.recordings:
             recording.halt()
         self._stack.close()
-        for recording in self._recordings:
+        for recording in self.recordings if self._told else ():
             for warning in recording.warnings:
                 print(f"conduit: {recording.name}: {warning}", file=sys.stderr)
         return True
+
+
+def outputs(parsed: Parsed) -> dict[str, str]:
+    """The outputs that a command line asks for: flag → absolute path."""
+    import os
+
+    return {flag: os.path.abspath(parsed[flag]) for flag in profile_flags_given(parsed)}  # noqa: PTH100
+
+
+def rates(parsed: Parsed) -> list[str]:
+    """The flags that were given besides the outputs and say how to record."""
+    found = [f"-{name}={parsed[name]}" for name in _RATES if name in parsed.given]
+    return [*found, "-native"] if parsed["native"] else found
 
 
 def profile_flags_given(parsed: Parsed) -> Iterator[str]:

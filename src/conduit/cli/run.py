@@ -23,8 +23,9 @@ _USAGE = """usage: conduit run [flags] script.py [arguments…]
        conduit run [flags] -m module [arguments…]
 
 Runs a program as python would and writes the profiles that the flags ask for when it ends, also when it ends by an
-exception, sys.exit, Ctrl-C, SIGTERM or SIGHUP. A process that the program forks goes on in files of its own,
-FILE.PID."""
+exception, sys.exit, os._exit, Ctrl-C, SIGTERM or SIGHUP. Processes that it starts are not recorded, and named when it
+ends, unless -children is given: then each forked process and each Python program that it starts writes a file of its
+own (cpu.prof: cpu.1234.prof), and FILE is the sum of all, in which the label `process` tells them apart."""
 
 
 def flags() -> FlagSet:
@@ -34,23 +35,36 @@ def flags() -> FlagSet:
     found = FlagSet(_USAGE)
     found.option("m", "run this module instead of a file (the rest is its arguments)", metavar="MODULE")
     add_profile_flags(found)
+    found.switch("children", "record the processes that the program starts, too")
     return found
 
 
 def run(arguments: list[str]) -> int:
     """Runs the command."""
-    from conduit.cli.profiling import Together, recordings
+    from conduit.cli.children.run import Run, is_recorded_already, own_outputs, run_that_writes
+    from conduit.cli.profiling import Together, outputs, rates, recordings
 
-    own, module, rest = split_arguments(arguments)
-    parsed = flags().parse(own)
+    words, module, rest = split_arguments(arguments)
+    parsed = flags().parse(words)
     if module is None and not parsed.positionals:
         raise UsageError(f"needs a program: script.py, or -m module{_swallowed(parsed)}")
     words = rest if module is not None else [*parsed.positionals, *rest]
     program = _module_program(module, words) if module is not None else _script_program(words)
-    asked = recordings(parsed, is_own_file)
     _tell_pytest_not_to_rewrite()
-    together = Together(asked)
-    with EndedBySignals(together.end), together:
+    asked = outputs(parsed)
+    if is_recorded_already(asked):
+        return _execute(program)
+    outer = run_that_writes(asked)
+    if outer is not None:
+        own = own_outputs(asked, outer)
+        parsed.values.update(own)
+        asked.update(own)
+    together = Together(recordings(parsed, is_own_file), told=not parsed["children"])
+    if not asked:
+        return _execute(program)
+    called = ["python", *(["-m", module] if module is not None else []), *words]
+    run = Run(together, asked, rates(parsed), called, follows=parsed["children"], outer=outer)
+    with EndedBySignals(run.end), run:
         return _execute(program)
 
 

@@ -70,6 +70,8 @@ class CpuRecording(Recording):
         self.facts: CpuFacts | None = None
         self._is_harness = is_harness
         self._period_ns = round(1e9 / rate_hz)
+        self.few_samples_warning: str = ""
+        """The one of `warnings` that is about how many samples there are."""
         self._began_ns = 0
         self._task_warning = ""
         self._names: ThreadNames | None = None
@@ -123,8 +125,10 @@ class CpuRecording(Recording):
         from conduit.record.module_names import ModuleNames
 
         assert self.facts is not None
+        self.few_samples_warning = _few_samples_warning(self.facts, self._samples, self.rate_hz)
         found = [
-            *_warnings(self.facts, self._samples, self._reconciled, self.rate_hz),
+            self.few_samples_warning,
+            *_warnings(self.facts, self._reconciled),
             self._task_warning,
             labels_warning(),
         ]
@@ -197,21 +201,28 @@ class Stacks:
         return (symbol or f"[{file.rpartition('/')[2]}]", file, 0, 0)
 
 
-def _warnings(
-    facts: CpuFacts, samples: list[RawSample], reconciled: Reconciled, rate_hz: int
-) -> Iterable[str]:
-    """Warnings about this profile: too few samples, CPU time without a stack, lost samples, unreadable stacks."""
-    used = facts["process_ns"] - facts["collector_ns"]
-    signals = sum(sample.signals for sample in samples)
-    if used < 1e9 / rate_hz:
-        yield f"no samples: less than {1 / rate_hz:.3g}s of CPU time was used while the profile was taken"
-    elif signals == 0:
-        yield f"no samples: {_seconds(used)} of CPU time was used, all of it without a stack"
-    elif signals < FEW_SAMPLES:
-        yield (
-            f"only {signals} samples: {_seconds(used)} of CPU time was used while the profile was taken. Shares are "
+def few_samples_warning(signals: int, used_ns: int, rate_hz: int) -> str:
+    """Return the warning about a profile of so many samples, where they are too few; otherwise an empty text."""
+    if used_ns < 1e9 / rate_hz:
+        return f"no samples: less than {1 / rate_hz:.3g}s of CPU time was used while the profile was taken"
+    if signals == 0:
+        return f"no samples: {_seconds(used_ns)} of CPU time was used, all of it without a stack"
+    if signals < FEW_SAMPLES:
+        return (
+            f"only {signals} samples: {_seconds(used_ns)} of CPU time was used while the profile was taken. Shares are "
             f"accurate to about {50 / signals**0.5:.0f} percentage points; run for longer or at a higher rate"
         )
+    return ""
+
+
+def _few_samples_warning(facts: CpuFacts, samples: list[RawSample], rate_hz: int) -> str:
+    used_ns = facts["process_ns"] - facts["collector_ns"]
+    return few_samples_warning(sum(sample.signals for sample in samples), used_ns, rate_hz)
+
+
+def _warnings(facts: CpuFacts, reconciled: Reconciled) -> Iterable[str]:
+    """Warnings about CPU time without a stack, lost samples and unreadable stacks."""
+    used = facts["process_ns"] - facts["collector_ns"]
     yield from _unsampled_warnings(reconciled, used)
     if facts["lost"]:
         yield f"{facts['lost']} samples were lost: signals came faster than they could be stored"

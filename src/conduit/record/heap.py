@@ -84,7 +84,13 @@ class HeapRecording(Recording):
         self._engine.start()
 
     def _continue_in_child(self) -> None:
-        """The hooks live on, and so does the memory that the child inherited: it is in use there, too."""
+        """Begin from nothing where the child has a file of its own; otherwise inherited memory stays in use there."""
+        if self.path is not None:
+            self._engine.stop()
+            self._engine.start()
+
+    def _give_up_in_child(self) -> None:
+        self._engine.stop()
 
     def _halt(self) -> None:
         try:

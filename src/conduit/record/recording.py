@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 from conduit.errors import ProfilerBusyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -37,10 +38,13 @@ class Recording:
         self.path: str | None = None if path is None else os.path.abspath(path)  # noqa: PTH100 (the program may change its folder)
         self.profile: Profile | None = None
         self.warnings: list[str] = []
+        self.gives_way: bool = False
+        """Whether another recording of this kind may end this one by starting."""
+        self._path_of_child: Callable[[str], str] | None = _path_with_pid
         self._is_halted = False
 
     # What a kind of recording says: how it begins, ends (looking first, building a profile afterwards), and lives on
-    # in a child.
+    # in a child, or is given up there.
 
     def _begin(self) -> None:
         raise NotImplementedError
@@ -54,6 +58,9 @@ class Recording:
     def _continue_in_child(self) -> None:
         raise NotImplementedError
 
+    def _give_up_in_child(self) -> None:
+        self._halt()
+
     # What all have.
 
     @property
@@ -64,6 +71,9 @@ class Recording:
     def start(self) -> None:
         """Begins. Raises `ProfilerBusyError` while another of its kind runs, `ProfilerUnavailableError` where it cannot."""
         with _lock:
+            present = _running.get(self.kind)
+            if present is not None and present.gives_way:
+                present.stop()
             if self.kind in _running:
                 raise ProfilerBusyError(
                     f"a {self.kind} profile is being taken already: stop the first one before starting another"
@@ -94,9 +104,19 @@ class Recording:
             _write(self.path, profile)
         return profile
 
+    def discard(self) -> None:
+        """End and write nothing."""
+        if self.is_running:
+            self.path = None
+            self.stop()
+
     def leave_to_context(self) -> None:
         """Do not stop at the interpreter's exit: a context around the program ends this recording."""
         atexit.unregister(self._stop_at_exit)
+
+    def follow_forks(self, path_of_child: Callable[[str], str] | None) -> None:
+        """Set where a forked child writes (path of this process -> path there), or that it records nothing (None)."""
+        self._path_of_child = path_of_child
 
     def _stop_at_exit(self) -> None:
         if self.is_running:
@@ -137,11 +157,20 @@ def _watch_forks() -> None:
 def _after_fork_in_child() -> None:
     _lock.release()
     for recording in list(_running.values()):
-        if recording.path is not None:
-            recording.path = f"{recording.path}.{os.getpid()}"
         recording.warnings.clear()
+        if recording._path_of_child is None:
+            del _running[recording.kind]
+            atexit.unregister(recording._stop_at_exit)
+            recording._give_up_in_child()
+            continue
+        if recording.path is not None:
+            recording.path = recording.name = recording._path_of_child(recording.path)
         recording._continue_in_child()
         _stop_with_multiprocessing(recording)
+
+
+def _path_with_pid(path: str) -> str:
+    return f"{path}.{os.getpid()}"
 
 
 def _stop_with_multiprocessing(recording: Recording) -> None:

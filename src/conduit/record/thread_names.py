@@ -7,6 +7,7 @@ before its own code runs.
 
 from __future__ import annotations
 
+import os
 import threading
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,9 @@ class ThreadNames:
     def resolve(self) -> Callable[[int, int], str]:
         """Return a function (number, native id) -> name. A thread that began before the watch has its present name."""
         living = {thread.native_id: thread.name for thread in threading.enumerate()}
+        living.setdefault(
+            os.getpid(), threading.main_thread().name
+        )  # after a fork its native id is the parent's
         learned = self._by_number
 
         def name(number: int, tid: int) -> str:

@@ -39,6 +39,7 @@ _lock = threading.Lock()
 _active: VizTracer | None = None  # what records now; None while its events are being written
 _running: Trace | None = None  # the recording that the tracer belongs to, until its file is written
 _tracers: dict[int, VizTracer] = {}
+_watches_forks = False
 
 
 def available() -> bool:
@@ -78,10 +79,15 @@ class Trace:
         self._tracer: VizTracer | None = None
         self._is_halted = False
         self._releases_memory = releases_memory
+        self.gives_way: bool = False
+        """Whether another trace may end this one by starting."""
+        self._path_of_child: Callable[[str], str] | None = _path_with_pid
 
     def start(self) -> None:
         """Begins to record. Raises `ProfilerUnavailableError` without viztracer or where a profiler is set already."""
         global _active, _running
+        if _running is not None and _running.gives_way:
+            _running.stop()
         with _lock:
             if _running is not None:
                 raise ProfilerBusyError("Could not enable tracing: execution tracer already enabled")
@@ -90,6 +96,7 @@ class Trace:
                 raise ProfilerUnavailableError(
                     f"cannot trace: this thread already has a profile function ({foreign!r}). Stop it first."
                 )
+            _watch_forks()
             tracer = _tracer(self._max_events, self._min_duration_us)
             self._tracer = _active = tracer
             _running = self
@@ -126,6 +133,22 @@ class Trace:
         Raise `ConduitError` if the file cannot be written.
         """
         self._end(self._write)
+
+    def follow_forks(self, path_of_child: Callable[[str], str] | None) -> None:
+        """Set where a forked child writes (path of this process -> path there), or that it records nothing (None)."""
+        self._path_of_child = path_of_child
+
+    def _after_fork_in_child(self) -> None:
+        """Go on from nothing, in a file of the child's own, or not at all; the parent writes its own events."""
+        tracer = self._tracer
+        assert tracer is not None
+        if self._path_of_child is None:
+            self.discard()
+            return
+        tracer.clear()
+        self.warnings.clear()
+        self.name = self._path_of_child(str(self.path))
+        self.path = Path(self.name)
 
     def discard(self) -> None:
         """End the recording and write nothing."""
@@ -187,6 +210,28 @@ class Trace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _path_with_pid(path: str) -> str:
+    return f"{path}.{os.getpid()}"
+
+
+def _watch_forks() -> None:
+    global _watches_forks
+    if not _watches_forks and hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork_in_child
+        )
+        _watches_forks = True
+
+
+def _after_fork_in_child() -> None:
+    global _running
+    _lock.release()
+    if _running is not None and _running._tracer is None:
+        _running = None  # the parent was writing it
+    elif _running is not None:
+        _running._after_fork_in_child()
 
 
 def trace(

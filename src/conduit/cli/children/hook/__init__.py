@@ -1,0 +1,1 @@
+"""A folder for PYTHONPATH: its `sitecustomize` is run when an interpreter starts."""

@@ -1,0 +1,168 @@
+"""Notes the programs that a process of a run starts, and lets none leave or be killed before its profiles are written.
+
+The functions of the interpreter by which programs are started, left and killed are wrapped. The wrappers do what the
+functions do; what they add is an entry in the journal, and the folder of the start hook for a program that is started
+with the environment of the run but with a PYTHONPATH of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from conduit.cli.children.journal import Journal
+from conduit.cli.children.process import WRITE_NOW
+from conduit.cli.children.settings import VARIABLE, with_hook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from conduit.cli.children.process import RunProcess
+    from conduit.cli.children.settings import RunSettings
+
+_WRITING_SECONDS = 3.0
+_PATH = b"PYTHONPATH="
+
+
+def watch_launches(process: RunProcess, settings: RunSettings, end: Callable[[], object]) -> None:
+    """Wrap the functions, for good; `end` is called before this process leaves or becomes another program."""
+    watch = _Watch(process, settings, end)
+    watch.wrap_starts()
+    watch.wrap_ends()
+
+
+class _Watch:
+    def __init__(self, process: RunProcess, settings: RunSettings, end: Callable[[], object]) -> None:
+        self._process = process
+        self._end = end
+        self._settings = settings
+        self._journal = Journal(settings.folder)
+
+    def wrap_starts(self) -> None:
+        try:
+            import _posixsubprocess
+        except ImportError:  # not POSIX
+            return
+        wrapped = self._fork_exec(_posixsubprocess.fork_exec)
+        _posixsubprocess.fork_exec = wrapped
+        subprocess = sys.modules.get("subprocess")
+        if subprocess is not None and hasattr(subprocess, "_fork_exec"):
+            subprocess._fork_exec = wrapped  # type: ignore[attr-defined]
+        for name in ("posix_spawn", "posix_spawnp"):
+            if hasattr(os, name):
+                setattr(os, name, self._spawn(getattr(os, name)))
+
+    def wrap_ends(self) -> None:
+        for name in ("execv", "execve"):
+            setattr(os, name, self._exec(getattr(os, name)))
+        os._exit = self._exit(os._exit)  # type: ignore[assignment]
+        if WRITE_NOW is not None:
+            os.kill = self._kill(os.kill)
+
+    def _fork_exec(self, original: Callable[..., int]) -> Callable[..., int]:
+        def fork_exec(*arguments: Any) -> int:
+            given = list(arguments)
+            if self._settings.follows and given[5] is not None:
+                given[5] = _with_hook(given[5])
+            pid = original(*given)
+            self._note(pid, given[0], given[5])
+            return pid
+
+        return fork_exec
+
+    def _spawn(self, original: Callable[..., int]) -> Callable[..., int]:
+        def posix_spawn(path: Any, argv: Sequence[Any], env: Mapping[Any, Any], /, **others: Any) -> int:
+            pid = original(path, argv, env, **others)
+            self._note(pid, argv, [os.fsencode(f"{_text(key)}=") for key in env])
+            return pid
+
+        return posix_spawn
+
+    def _note(self, pid: int, words: Sequence[Any], environment: Sequence[bytes] | None) -> None:
+        has_variable = environment is None or any(
+            each.startswith(VARIABLE.encode() + b"=") for each in environment
+        )
+        self._journal.note(
+            "launched", child=pid, words=[_text(word) for word in words], inherits=has_variable
+        )
+
+    def _exec(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def execute(path: Any, argv: Sequence[Any], *others: Any) -> Any:
+            if self._process.is_forked:
+                self._process.give_up()
+            else:
+                self._end()
+            self._note(os.getpid(), argv, None)
+            return original(path, argv, *others)
+
+        return execute
+
+    def _exit(self, original: Callable[[int], Any]) -> Callable[[int], Any]:
+        def leave(status: int) -> Any:
+            try:
+                self._end()
+            finally:
+                original(status)
+
+        return leave
+
+    def _kill(self, original: Callable[[int, int], None]) -> Callable[[int, int], None]:
+        def kill(pid: int, number: int, /) -> None:
+            if number == signal.SIGKILL:
+                ask_to_write(self._journal, pid, original)
+            original(pid, number)
+
+        return kill
+
+
+def ask_to_write(journal: Journal, pid: int, send: Callable[[int, int], None]) -> None:
+    """Have a process of the run write its profiles, and wait for that for at most three seconds."""
+    if WRITE_NOW is None or pid == os.getpid() or not is_recorded(journal, pid):
+        return
+    try:
+        send(pid, WRITE_NOW)
+    except OSError:
+        return
+    until = time.monotonic() + _WRITING_SECONDS
+    while is_recorded(journal, pid) and is_alive(pid) and time.monotonic() < until:
+        time.sleep(0.005)
+
+
+def is_recorded(journal: Journal, pid: int) -> bool:
+    """Whether the process has begun and has not written its profiles yet."""
+    last = ""
+    for entry in journal.entries():
+        if entry["pid"] == pid and entry["event"] in ("began", "ended", "given up"):
+            last = entry["event"]
+    return last == "began"
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not waited for does not."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
+            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        if os.path.exists("/proc/self/stat"):  # noqa: PTH110
+            return False
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _with_hook(environment: Sequence[bytes]) -> list[bytes]:
+    """The environment, with the folder of the start hook in PYTHONPATH where it has the variable of the run."""
+    if not any(each.startswith(VARIABLE.encode() + b"=") for each in environment):
+        return list(environment)
+    path = next((each for each in environment if each.startswith(_PATH)), _PATH)
+    others = [each for each in environment if not each.startswith(_PATH)]
+    return [*others, _PATH + os.fsencode(with_hook(os.fsdecode(path[len(_PATH) :])))]
+
+
+def _text(word: Any) -> str:
+    return os.fsdecode(word) if isinstance(word, (str, bytes, os.PathLike)) else str(word)

@@ -1,0 +1,245 @@
+"""A run from the side of the process that was asked for it: it begins before the program and merges after it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from typing import TYPE_CHECKING, Any
+
+from conduit.cli.children.account import Recorded, listed, listed_files, missed, recorded, title
+from conduit.cli.children.journal import Journal
+from conduit.cli.children.launches import ask_to_write, is_alive, watch_launches
+from conduit.cli.children.merging import Part, merge_profiles, merge_traces
+from conduit.cli.children.process import RunProcess, process_file
+from conduit.cli.children.settings import RunSettings, of_environment
+from conduit.files import is_replaceable
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from conduit.cli.profiling import Together
+
+_WRITING_SECONDS = 10.0
+_NOTICEABLE_CPU_SECONDS = 0.1
+
+
+class Run:
+    """A program's recordings as a context, those of its processes included where `follows`."""
+
+    def __init__(
+        self,
+        together: Together,
+        outputs: dict[str, str],
+        rates: list[str],
+        words: list[str],
+        *,
+        follows: bool,
+        outer: RunSettings | None = None,
+    ) -> None:
+        """`words` is the program's command line; see `RunSettings` for `outputs` and `rates`.
+
+        `outer` is the run that started this one and has some of its outputs.
+        """
+        folder = tempfile.mkdtemp(prefix="conduit-run-")
+        self._settings = RunSettings(folder, os.getpid(), follows, outputs, rates)
+        self._journal = Journal(folder)
+        self._journal.create()
+        self._process = RunProcess(self._settings, together, words)
+        self._outer = outer
+        self._words = words
+        self._children_cpu = _children_cpu_seconds()
+
+    def __enter__(self) -> None:
+        self._settings.put_into_environment()
+        watch_launches(self._process, self._settings, self.end)
+        try:
+            self._process.begin()
+        except BaseException:
+            self._journal.remove()
+            raise
+        if self._outer is not None:
+            self._process.listen(self.end)
+            self._note_outside("began", by=os.getppid(), words=self._words)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def end(self) -> bool:
+        """End this process's recordings; in the program's own process, merge, and name those that are missing. Once."""
+        is_main = os.getpid() == self._settings.main
+        if not self._process.end():
+            return False
+        if is_main:
+            try:
+                self._conclude()
+            finally:
+                self._journal.remove()
+                self._note_outside("ended")
+        return True
+
+    def _note_outside(self, event: str, **facts: object) -> None:
+        if self._outer is not None:
+            Journal(self._outer.folder).note(event, process=str(os.getpid()), **facts)
+
+    def _conclude(self) -> None:
+        if self._settings.follows:
+            self._merge(self._wait_for_writers())
+        else:
+            self._tell_not_followed()
+
+    def _wait_for_writers(self) -> list[Recorded]:
+        """The recorded processes, once those that are writing have written."""
+        for one in recorded(self._journal.entries()):
+            if one.state == "began" and "multiprocessing.forkserver" in one.title:
+                ask_to_write(self._journal, one.pid, os.kill)  # it ends when this process has ended
+        until = time.monotonic() + _WRITING_SECONDS
+        while True:
+            found = recorded(self._journal.entries())
+            writing = [one for one in found if one.state == "ending" and is_alive(one.pid)]
+            if not writing or time.monotonic() > until:
+                return found
+            time.sleep(0.01)
+
+    def _merge(self, found: list[Recorded]) -> None:
+        """Write the merged files, and name the processes that are not in them, there and on standard error."""
+        unfinished = [self._unfinished(one) for one in found if one.state != "ended"]
+        missing = self._missing()
+        absent = [*unfinished, *missing]
+        ended = [one for one in found if one.state == "ended"]
+        ended.sort(key=lambda one: one.pid != self._settings.main)
+        for flag, output in self._settings.outputs.items():
+            parts = [
+                Part(one.number, self._file(output, one.number), one.title)
+                for one in ended
+                if os.path.exists(self._file(output, one.number))  # noqa: PTH110
+            ]
+            if parts:
+                self._write(flag, output, parts, ended, absent)
+        for text in absent:
+            _say(text)
+
+    def _write(
+        self, flag: str, output: str, parts: list[Part], ended: list[Recorded], absent: list[str]
+    ) -> None:
+        from conduit.files import write_file_whole
+
+        if flag == "trace":
+            write_file_whole(output, merge_traces(parts))
+        else:
+            self._write_profile(flag, output, parts, ended, absent)
+        name = listed_files([output])
+        if is_replaceable(output) and len(parts) == 1:
+            os.unlink(parts[0].path)  # noqa: PTH108 (the merged file is the same)
+        elif is_replaceable(output):
+            _say(f"{name}: {len(parts)} processes, merged from {listed_files(part.path for part in parts)}")
+        for one in ended:
+            process = f"process {one.number}: " if len(parts) > 1 else ""
+            for warning in one.entry["warnings"].get(output, ()):
+                _say(f"{name}: {process}{warning}")
+
+    def _write_profile(
+        self, flag: str, output: str, parts: list[Part], ended: list[Recorded], absent: list[str]
+    ) -> None:
+        from conduit.files import write_file_whole
+        from conduit.profile.codec import encode
+
+        merged = merge_profiles(parts, [text for one in ended for text in one.entry["few"]])
+        merged.comments += absent
+        if flag == "cpuprofile":
+            warning = self._few_samples(merged)
+            if warning:
+                merged.comments = [warning, *merged.comments]
+                _say(f"{listed_files([output])}: {warning}")
+        write_file_whole(output, encode(merged, level=1))
+
+    def _few_samples(self, merged: Any) -> str:
+        from conduit.profile.merge import column_sums
+        from conduit.record.cpu import few_samples_warning
+
+        signals, used_ns = column_sums(merged)
+        return few_samples_warning(signals, used_ns, round(1e9 / merged.period))
+
+    def _unfinished(self, one: Recorded) -> str:
+        if is_alive(one.pid):
+            return self._still_running(one.number, one.title)
+        return f"process {one.number} ({one.title}) was killed or crashed: its part is lost"
+
+    def _still_running(self, number: str, title: str) -> str:
+        paths = [path for path in self._settings.outputs.values() if is_replaceable(path)]
+        files = listed_files(self._file(output, number) for output in paths)
+        end = f", and writes {files} when it ends" if paths else ""
+        return f"process {number} ({title}) is still running: it is not in the merged files{end}"
+
+    def _missing(self) -> list[str]:
+        missing = missed(self._journal.entries())
+        starting = [
+            one for one in missing if one.is_python and one.words and not one.reason and is_alive(one.pid)
+        ]
+        missing = [one for one in missing if one not in starting]
+        pythons = [one for one in missing if one.is_python]
+        found = [self._still_running(str(one.pid), title(one.words)) for one in starting]
+        if pythons or (missing and self._used_by_children() > _NOTICEABLE_CPU_SECONDS):
+            others = (one for one in missing if not one.is_python)
+            found.append(f"not followed: {listed([*pythons, *others])}")
+        return found
+
+    def _tell_not_followed(self) -> None:
+        entries = self._journal.entries()
+        missing = missed(entries)
+        for one in recorded(entries):
+            files = listed_files(self._file(output, one.number) for output in self._settings.outputs.values())
+            _say(f"process {one.number} ({one.title}) has recordings of its own: {files}")
+        used = self._used_by_children()
+        if not any(one.is_python for one in missing) and not (missing and used > _NOTICEABLE_CPU_SECONDS):
+            return
+        count = "1 process" if len(missing) == 1 else f"{len(missing)} processes"
+        cpu = f", which used {used:.2f}s of CPU time" if used >= 0.01 else ""
+        _say(f"not followed: {count}{cpu}: {listed(missing)}; -children records Python programs, too")
+
+    def _used_by_children(self) -> float:
+        return _children_cpu_seconds() - self._children_cpu
+
+    def _file(self, output: str, number: str) -> str:
+        return process_file(output, number, self._settings.folder)
+
+
+def run_that_writes(outputs: dict[str, str]) -> RunSettings | None:
+    """Return the run that started this process, if it does not record it and has one of its outputs."""
+    outer = of_environment()
+    if outer is None or outer.main == os.getpid() or not set(outer.outputs.values()) & set(outputs.values()):
+        return None
+    return outer
+
+
+def own_outputs(outputs: dict[str, str], outer: RunSettings) -> dict[str, str]:
+    """Return the files to write instead of those that the outer run writes, too, by flag; tell of them."""
+    own = {}
+    for flag, path in outputs.items():
+        if path in outer.outputs.values():
+            own[flag] = process_file(path, str(os.getpid()), outer.folder)
+            _say(
+                f"{listed_files([path])} is written by process {outer.main}, which started this one: "
+                f"this process writes {listed_files([own[flag]])}"
+            )
+    return own
+
+
+def is_recorded_already(outputs: dict[str, str]) -> bool:
+    """Whether this process is in a run that follows it and has the same outputs."""
+    from conduit.cli import children
+
+    outer = of_environment()
+    return children.here is not None and outer is not None and outer.outputs == outputs
+
+
+def _children_cpu_seconds() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def _say(text: str) -> None:
+    print(f"conduit: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,45 @@
+"""Starts the recordings of a run in a Python program that a process of the run has started."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+_TRACKER = "multiprocessing.resource_tracker"
+
+
+def start(dumped: dict[str, Any]) -> None:
+    """Start what `dumped` (see `settings`) asks for, until the process ends; its files are written in any usual end.
+
+    Raise `ConduitError` where that cannot be done.
+    """
+    from conduit.cli import children
+    from conduit.cli.children.launches import watch_launches
+    from conduit.cli.children.process import RunProcess
+    from conduit.cli.children.settings import load
+    from conduit.cli.flags import FlagSet
+    from conduit.cli.leaving import EndedBySignals
+    from conduit.cli.profiling import Together, add_profile_flags, recordings
+
+    settings = load(dumped)
+    if any(_TRACKER in word for word in sys.orig_argv):
+        return
+    found = FlagSet("")
+    add_profile_flags(found)
+    asked = recordings(found.parse(settings.flags()), _is_run_itself)
+    for each in asked:
+        each.gives_way = True
+    process = RunProcess(settings, Together(asked, told=False), sys.orig_argv)
+    process.begin()
+    watch_launches(process, settings, process.end)
+    children.here = process
+
+    import atexit
+
+    atexit.register(process.end)
+    EndedBySignals(process.end).__enter__()
+
+
+def _is_run_itself(filename: str) -> bool:
+    return filename.endswith(os.path.join("conduit", "cli", "run.py"))  # noqa: PTH118

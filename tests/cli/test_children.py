@@ -1,0 +1,430 @@
+"""`conduit run -children`: every process of a program is recorded, and one that is not is named."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from conduit._native import available
+from conduit.profile.codec import decode
+from conduit.profile.model import Sample
+
+pytestmark = pytest.mark.skipif(not available(), reason="the C extension is not built here")
+
+BURN = """
+import multiprocessing, os, signal, subprocess, sys, time
+
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+def short():
+    burn(0.2)
+
+def long():
+    burn(0.6)
+"""
+CHILD = BURN + "short()\n"
+
+
+def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "conduit", "run", *arguments],
+        cwd=folder,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(folder: Path, program: str, *flags: str) -> tuple[str, str]:
+    """The output and the messages of a program that succeeds."""
+    (folder / "program.py").write_text(BURN + program)
+    (folder / "child.py").write_text(CHILD)
+    process = start(folder, *(flags or ("-children", "-cpuprofile=cpu.prof")), "program.py")
+    output, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said, said
+    return output, said
+
+
+def seconds(path: Path, function: str = "") -> dict[str, float]:
+    """CPU seconds by process in a merged file, of stacks with the function."""
+    sums: dict[str, float] = {}
+    for sample in decode(path.read_bytes()).samples:
+        if is_in(sample, function):
+            [process] = sample.labels["process"]
+            sums[process] = sums.get(process, 0.0) + sample.values[1] / 1e9
+    return sums
+
+
+def is_in(sample: Sample, function: str) -> bool:
+    names = [line.function.name for location in sample.locations for line in location.lines if line.function]
+    return any(function in name for name in names)
+
+
+def files_of_processes(folder: Path) -> set[str]:
+    return {path.name.split(".")[1] for path in folder.glob("cpu.*.prof")}
+
+
+METHODS = """
+if __name__ == "__main__":
+    context = multiprocessing.get_context("{method}")
+    processes = [context.Process(target=target) for target in (short, long)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    print(*(process.exitcode for process in processes))
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_processes_of_multiprocessing_have_their_times_in_files_of_their_own_and_in_one(
+    method: str, tmp_path: Path
+) -> None:
+    output, said = run(tmp_path, METHODS.format(method=method))
+    assert output == "0 0\n"
+    shown = sorted(seconds(tmp_path / "cpu.prof", "burn").values())
+    assert shown == pytest.approx([0.2, 0.6], rel=0.15)
+    assert files_of_processes(tmp_path) >= set(seconds(tmp_path / "cpu.prof", "burn"))
+    assert f"cpu.prof: {len(files_of_processes(tmp_path))} processes, merged from cpu." in said
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        "multiprocessing.get_context('spawn').Pool(2) as pool:\n        pool.map(burn, [0.2] * 4)",
+        "multiprocessing.get_context('fork').Pool(2) as pool:\n        pool.map(burn, [0.2] * 4)",
+        "__import__('concurrent.futures').futures.ProcessPoolExecutor(2) as pool:\n        pool.map(burn, [0.2] * 4)",
+    ],
+    ids=["spawned", "forked, terminated", "executor"],
+)
+def test_a_pools_workers_are_recorded_also_when_they_are_terminated(pool: str, tmp_path: Path) -> None:
+    run(tmp_path, f"if __name__ == '__main__':\n    with {pool}\n")
+    shown = seconds(tmp_path / "cpu.prof", "burn")
+    assert sum(shown.values()) == pytest.approx(0.8, rel=0.15)
+    assert 1 <= len(shown) <= 2
+
+
+@pytest.mark.parametrize(
+    ("call", "status"),
+    [
+        ("subprocess.call([sys.executable, 'child.py'])", 0),
+        ("subprocess.call([sys.executable, 'child.py'], close_fds=False)", 0),
+        ("subprocess.call([sys.executable, 'child.py'], preexec_fn=lambda: None)", 0),
+        ("subprocess.call([sys.executable, 'child.py'], env={**os.environ, 'PYTHONPATH': '.'})", 0),
+        ("os.system(sys.executable + ' child.py')", 0),
+        ("subprocess.call([sys.executable, '-c', CHILD + 'os._exit(3)'])", 3),
+        ("subprocess.call([sys.executable, '-c', CHILD + 'os.kill(os.getpid(), signal.SIGTERM)'])", -15),
+        ("os.waitstatus_to_exitcode(os.waitpid(os.fork() or (short(), os._exit(4)), 0)[1])", 4),
+        (
+            "os.waitstatus_to_exitcode(os.waitpid(os.fork() or os.execv(sys.executable, ['python', 'child.py']), 0)[1])",
+            0,
+        ),
+    ],
+)
+def test_a_program_that_is_started_is_recorded_and_keeps_its_status(
+    call: str, status: int, tmp_path: Path
+) -> None:
+    output, said = run(tmp_path, f"CHILD = open('child.py').read()\nprint({call})\n")
+    assert output == f"{status}\n"
+    [shown] = seconds(tmp_path / "cpu.prof", "short").values()
+    assert shown == pytest.approx(0.2, rel=0.15)
+    assert "lost" not in said
+
+
+def test_the_child_of_a_child_is_recorded(tmp_path: Path) -> None:
+    run(
+        tmp_path,
+        "subprocess.call([sys.executable, '-c', \"import subprocess, sys; subprocess.call([sys.executable, 'child.py'])\"])",
+    )
+    [shown] = seconds(tmp_path / "cpu.prof", "short").values()
+    assert shown == pytest.approx(0.2, rel=0.15)
+    assert len(files_of_processes(tmp_path)) == 3
+
+
+def test_a_child_finds_its_own_path_and_its_own_sitecustomize(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('customized', flush=True)")
+    shown = "import sys; print(sys.path[:1], 'hook' in str(sys.path), sys.modules['sitecustomize'].__file__)"
+    output, _ = run(
+        tmp_path,
+        f"subprocess.call([sys.executable, '-c', {shown!r}], env={{**os.environ, 'PYTHONPATH': os.getcwd()}})",
+    )
+    assert output == f"customized\n[''] False {tmp_path}/sitecustomize.py\n"
+
+
+def test_a_child_that_is_killed_by_the_program_writes_before(tmp_path: Path) -> None:
+    program = (
+        "child = subprocess.Popen([sys.executable, '-c', BODY], stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\nchild.kill()\nprint(child.wait())\n"
+    )
+    body = "BODY = open('child.py').read() + \"print('burnt', flush=True)\\ntime.sleep(60)\\n\"\n"
+    output, _ = run(tmp_path, body + program)
+    assert output == "-9\n"
+    [shown] = seconds(tmp_path / "cpu.prof", "short").values()
+    assert shown == pytest.approx(0.2, rel=0.15)
+
+
+def test_a_child_that_is_killed_from_outside_is_lost_and_that_is_told_there_and_in_the_file(
+    tmp_path: Path,
+) -> None:
+    _, said = run(tmp_path, "subprocess.call([sys.executable, '-c', 'import os; os.kill(os.getpid(), 9)'])")
+    [line] = [line for line in said.splitlines() if "lost" in line]
+    found = re.fullmatch(
+        r"conduit: (process (\d+) \(python.*\) was killed or crashed: its part is lost)", line
+    )
+    assert found is not None
+    assert found[1] in decode((tmp_path / "cpu.prof").read_bytes()).comments
+    assert not (tmp_path / f"cpu.{found[2]}.prof").exists()
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        ("subprocess.call([sys.executable, '-I', 'child.py'])", "-I leaves the start hook out"),
+        ("subprocess.call([sys.executable, '-Es', 'child.py'])", "-E leaves the start hook out"),
+        ("subprocess.call([sys.executable, 'child.py'], env={})", "its environment was replaced"),
+    ],
+)
+def test_a_python_program_that_cannot_be_followed_is_named_with_the_reason(
+    call: str, reason: str, tmp_path: Path
+) -> None:
+    _, said = run(tmp_path, call)
+    assert re.search(rf"conduit: not followed: python.* child\.py \(pid \d+: {reason}\)", said), said
+    assert seconds(tmp_path / "cpu.prof", "short") == {}
+
+
+def test_a_child_that_outlives_the_program_is_named_and_writes_its_file_when_it_ends(tmp_path: Path) -> None:
+    body = (
+        "import os, time\nprint(1, flush=True)\nwhile not os.path.exists('go'):\n    time.sleep(0.05)\n"
+        + CHILD
+    )
+    streams = "stdout=subprocess.PIPE, stderr=subprocess.DEVNULL"
+    program = f"subprocess.Popen([sys.executable, '-c', {body!r}], {streams}).stdout.readline()\n"
+    try:
+        _, said = run(tmp_path, program)
+    finally:
+        (tmp_path / "go").touch()
+    found = re.search(r"process (\d+) .* is still running: .* and writes (cpu\.\1\.prof) when it ends", said)
+    assert found is not None, said
+    late = tmp_path / found[2]
+    for _ in range(1200):
+        if late.exists():
+            break
+        time.sleep(0.05)
+    assert sum(sample.values[1] for sample in decode(late.read_bytes()).samples) / 1e9 >= 0.19
+
+
+def test_without_the_flag_no_child_is_recorded_and_one_line_says_so_with_its_time(tmp_path: Path) -> None:
+    program = (
+        "subprocess.call([sys.executable, 'child.py'])\nos.waitpid(os.fork() or (short(), os._exit(0)), 0)\n"
+    )
+    _, said = run(tmp_path, program, "-cpuprofile=cpu.prof")
+    line = next(line for line in said.splitlines() if "not followed" in line)
+    found = re.fullmatch(
+        r"conduit: not followed: 2 processes, which used ([\d.]+)s of CPU time: python child\.py \(pid \d+\), "
+        r"forked \(pid \d+\); -children records Python programs, too",
+        line,
+    )
+    assert found is not None, line
+    assert float(found[1]) >= 0.38
+    assert [path.name for path in tmp_path.glob("*.prof")] == ["cpu.prof"]
+
+
+def test_a_program_that_starts_none_is_told_nothing_of_children(tmp_path: Path) -> None:
+    for flags in (["-cpuprofile=cpu.prof"], ["-children", "-cpuprofile=cpu.prof"]):
+        _, said = run(tmp_path, "long()\n", *flags)
+        assert "process" not in said.replace("only", "")
+        assert [path.name for path in tmp_path.glob("*.prof")] == ["cpu.prof"]
+
+
+KINDS = """
+import threading
+
+def allocate_and_wait():
+    global kept
+    kept = bytearray(30_000_000)
+    lock = threading.Lock()
+    lock.acquire()
+    threading.Timer(0.2, lock.release).start()
+    lock.acquire()
+
+if __name__ == "__main__":
+    inherited = bytearray(50_000_000)
+    child = multiprocessing.get_context("{method}").Process(target=allocate_and_wait)
+    child.start()
+    child.join()
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_memory_and_waits_of_a_child_are_its_own_and_memory_it_inherited_is_counted_once(
+    method: str, tmp_path: Path
+) -> None:
+    flags = ["-children", "-memprofile=mem.prof", "-blockprofile=block.prof", "-mutexprofile=mutex.prof"]
+    run(tmp_path, KINDS.format(method=method), *flags)
+    memory = decode((tmp_path / "mem.prof").read_bytes())
+    main, child = sorted({sample.labels["process"][0] for sample in memory.samples}, key=int)[:2]
+    in_use = {main: 0, child: 0}
+    for sample in memory.samples:
+        in_use[sample.labels["process"][0]] += sample.values[3]
+    assert 50e6 <= in_use[main] < 65e6
+    assert 30e6 <= in_use[child] < 45e6
+    waited = sum(
+        sample.values[1]
+        for sample in decode((tmp_path / "block.prof").read_bytes()).samples
+        if sample.labels["process"] == [child] and sample.labels["wait"] == ["lock"]
+    )
+    assert waited >= 0.19e9
+    assert {
+        sample.labels["process"][0] for sample in decode((tmp_path / "mutex.prof").read_bytes()).samples
+    } == {child}
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_trace_shows_all_processes_on_one_clock(method: str, tmp_path: Path) -> None:
+    pytest.importorskip("viztracer")
+    run(
+        tmp_path,
+        METHODS.format(method=method).replace("short, long", "os.getpid, KeyError"),
+        "-children",
+        "-trace=cpu.prof",
+    )
+    events = json.loads((tmp_path / "cpu.prof").read_text())["traceEvents"]
+    spans = [event for event in events if event["ph"] == "X"]
+    processes = {str(event["pid"]) for event in spans}
+    assert processes == files_of_processes(tmp_path)
+    assert len(processes) == 3
+    [main] = {event["pid"] for event in spans if event["name"].startswith("BaseProcess.join")}
+    last_join = max(
+        event["ts"] + event["dur"] for event in spans if event["name"].startswith("BaseProcess.join")
+    )
+    assert all(event["ts"] < last_join for event in spans if event["pid"] != main)
+
+
+def test_a_pipe_gets_the_merged_profile(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(BURN + METHODS.format(method="spawn"))
+    command = f"{sys.executable} -m conduit run -children -cpuprofile=/dev/stdout program.py | cat > out"
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True, timeout=120)
+    said, data = (tmp_path / "out").read_bytes().split(b"\n", 1)
+    assert said == b"0 0"
+    (tmp_path / "cpu.prof").write_bytes(data)
+    assert sorted(seconds(tmp_path / "cpu.prof", "burn").values()) == pytest.approx([0.2, 0.6], rel=0.15)
+
+
+SERVICE = (
+    BURN
+    + """
+async def asgi(scope, receive, send):
+    if scope["type"] == "http":
+        short()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+def wsgi(environment, start_response):
+    short()
+    start_response("200 OK", [])
+    return [b"ok"]
+"""
+)
+
+
+def ask(port: int, times: int) -> None:
+    for _ in range(600):
+        if times == 0:
+            return
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=30).read()
+            times -= 1
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the service does not answer")
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "gunicorn"])
+def test_a_terminated_server_has_the_requests_of_all_its_workers(server: str, tmp_path: Path) -> None:
+    pytest.importorskip(server)
+    (tmp_path / "service.py").write_text(SERVICE)
+    port = free_port()
+    arguments = {
+        "uvicorn": ["uvicorn", "service:asgi", "--workers", "2", "--port", str(port), "--lifespan", "off"],
+        "gunicorn": ["gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}", "service:wsgi"],
+    }[server]
+    process = start(tmp_path, "-children", "-cpuprofile=cpu.prof", "-m", *arguments)
+    ask(port, 5)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert sum(seconds(tmp_path / "cpu.prof", "short").values()) == pytest.approx(1.0, rel=0.15)
+    assert len(files_of_processes(tmp_path)) == 3
+    assert "lost" not in said
+
+
+RELOADING = (
+    BURN
+    + """
+import flask
+
+app = flask.Flask(__name__)
+
+@app.route("/")
+def answer():
+    short()
+    return "ok"
+
+app.run(port={port}, debug=True)
+"""
+)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("flags", [["-children"], []], ids=["followed", "alone"])
+def test_the_served_process_of_a_reloader_keeps_its_profile(
+    flags: list[str], name: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("flask")
+    port = free_port()
+    (tmp_path / "program.py").write_text(RELOADING.format(port=port))
+    process = start(tmp_path, *flags, "-cpuprofile=cpu.prof", "program.py")
+    ask(port, 3)
+    if name == "SIGINT":
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    else:
+        process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    served = [
+        (
+            path,
+            sum(sample.values[1] for sample in decode(path.read_bytes()).samples if is_in(sample, "short"))
+            / 1e9,
+        )
+        for path in tmp_path.glob("cpu.*.prof")
+    ]
+    [spent] = [spent for _, spent in served if spent]
+    assert spent == pytest.approx(0.6, rel=0.15)
+    if flags:
+        assert sum(seconds(tmp_path / "cpu.prof", "short").values()) == pytest.approx(0.6, rel=0.15)
+    else:
+        [(path, _)] = served
+        assert f"has recordings of its own: {path.name}" in said
