@@ -19,6 +19,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     column_sum_methods,
     column_tree_methods,
     record_methods,
+    repeated_signal_methods,
     self_check_methods,
     wait_methods,
 };

@@ -37,6 +37,7 @@ extern PyMethodDef column_sum_methods[];
 extern PyMethodDef json_key_methods[];
 extern PyMethodDef column_tree_methods[];
 extern PyMethodDef record_methods[];
+extern PyMethodDef repeated_signal_methods[];
 extern PyMethodDef self_check_methods[];
 extern PyMethodDef wait_methods[];
 int attach_allocations(void);

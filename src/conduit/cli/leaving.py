@@ -12,6 +12,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from conduit._native import repeated_signals
 from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class EndedBySignals:
         for number in _ENDING:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, self._leave)
+                repeated_signals.repeat(number)
                 self._installed.append(number)
 
     def __exit__(
@@ -50,6 +52,7 @@ class EndedBySignals:
             signal.raise_signal(self._pending)
 
     def _leave(self, number: int, frame: FrameType | None) -> None:
+        repeated_signals.handled(number)
         try:
             if not self._end():
                 self._pending = number

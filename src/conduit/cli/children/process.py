@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from conduit._native import repeated_signals
 from conduit.cli.children.journal import Journal
 from conduit.cli.children.paths import path_of_process
 
@@ -133,7 +134,13 @@ class RunProcess:
         if WRITE_NOW is None or threading.current_thread() is not threading.main_thread():
             return
         if signal.getsignal(WRITE_NOW) is signal.SIG_DFL:
-            signal.signal(WRITE_NOW, lambda *_: end() and None)
+
+            def write(number: int, _: object) -> None:
+                repeated_signals.handled(number)
+                end()
+
+            signal.signal(WRITE_NOW, write)
+            repeated_signals.repeat(WRITE_NOW)
 
 
 def process_file(output: str, number: str, folder: str) -> str:
