@@ -76,6 +76,11 @@ def test_stacks_are_matched_selected_cut_and_wrapped_alike(profile: Any, data: s
     ):
         native, twin = (getattr(room, name)(*stacks, *arguments) for room in (loops, python_loops))
         assert _numbers(native, "qI") == _numbers(twin, "qI"), name
+    texts = [
+        [b"%d" % number * (number % 3) for number in range(size)] for size in (count, count, len(columns))
+    ]
+    joined = [room.join_texts(*stacks, *texts, texts[2][::-1]) for room in (loops, python_loops)]
+    assert joined[0] == joined[1]
     table = [object() for _ in range(count)]
     assert loops.list_stacks(*stacks, table) == python_loops.list_stacks(*stacks, table)
 
@@ -126,6 +131,10 @@ def test_sums_calls_labels_and_trees_are_made_alike(kind: str) -> None:
         ]
         for native, twin in zip(*answers, strict=True):
             assert native == twin
+        keys, weights = loops.sum_calls(*arguments, runs, numbers, 4)[2:4]
+        ranks = array("I", [1, 0, 2, 1])
+        ordered = [_plain(room.sort_calls(keys, weights, ranks)) for room in (loops, python_loops)]
+        assert ordered[0] == ordered[1]
 
     agree()
 
@@ -152,6 +161,12 @@ REFUSED: dict[str, Callable[[Any], object]] = {
     ),
     "no such labels": lambda room: room.write_columns(
         array("q", [0, 0]), array("I"), array("Q"), (array("q", [1]),), array("I", [1]), [b""]
+    ),
+    "texts too few": lambda room: room.join_texts(
+        array("q", [0, 1]), array("I", [1]), [b""], [b""], [b""], [b""]
+    ),
+    "ranks too few": lambda room: room.sort_calls(
+        memoryview(array("Q", [5])), memoryview(array("q", [1])), array("I", [0])
     ),
     "runs too few": lambda room: room.join_stacks(
         array("q", [0, 1]), array("I", [1]), array("q", [1]), array("i", [0, 0]), array("i"), 0

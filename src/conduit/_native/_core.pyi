@@ -111,6 +111,21 @@ def write_columns(
     label_fields: list[bytes],
     /,
 ) -> bytes: ...
+def read_locations(
+    data: bytes, spans: list[tuple[int, int]], lines: int, /
+) -> list[tuple[int, int, int, bool, list[tuple[int, int, int]]]] | None: ...
+def join_texts(
+    starts: Buffer,
+    frames: Buffer,
+    first: list[bytes],
+    rest: list[bytes],
+    before: list[bytes],
+    after: list[bytes],
+    /,
+) -> bytes: ...
+def sort_calls(
+    keys: Buffer, weights: Buffer, ranks: Buffer, /
+) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]: ...
 def cut_stacks(starts: Buffer, frames: Buffer, flags: Buffer, how: int, /) -> tuple[bytes, bytes]: ...
 def wrap_stacks(
     starts: Buffer,

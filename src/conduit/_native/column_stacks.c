@@ -430,6 +430,61 @@ done:
     return result;
 }
 
+/* ── texts ── */
+
+/* The texts of a report: for each stack one before, those of its frames, and one after. */
+typedef struct {
+    PyObject *first, *rest, *before, *after; /* lists of bytes */
+} Texts;
+
+static bool is_list_of_bytes(PyObject *list, Py_ssize_t size) {
+    if (size >= 0 && PyList_GET_SIZE(list) != size) return refuse("there is not one text a stack");
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++)
+        if (!PyBytes_Check(PyList_GET_ITEM(list, i))) return refuse("a text is not bytes");
+    return true;
+}
+
+static inline size_t put_text(PyObject *list, size_t number, char *at) {
+    PyObject *text = PyList_GET_ITEM(list, number);
+    size_t size = (size_t)PyBytes_GET_SIZE(text);
+    if (at != NULL) memcpy(at, PyBytes_AS_STRING(text), size);
+    return size;
+}
+
+/* Put all texts at `at`, or nowhere if it is NULL; their size. */
+static size_t put_texts(const Stacks *stacks, const Texts *texts, char *at) {
+    size_t used = 0;
+    for (Py_ssize_t i = 0; i < stacks->count; i++) {
+        used += put_text(texts->before, (size_t)i, at ? at + used : NULL);
+        for (int64_t k = stacks->starts[i]; k < stacks->starts[i + 1]; k++)
+            used += put_text(k == stacks->starts[i] ? texts->first : texts->rest, stacks->frames[k],
+                             at ? at + used : NULL);
+        used += put_text(texts->after, (size_t)i, at ? at + used : NULL);
+    }
+    return used;
+}
+
+static PyObject *join_texts(PyObject *module, PyObject *arguments) {
+    (void)module;
+    Stacks stacks;
+    Texts texts;
+    if (!PyArg_ParseTuple(arguments, "y*y*O!O!O!O!", &stacks.starts_buffer, &stacks.frames_buffer, &PyList_Type,
+                          &texts.first, &PyList_Type, &texts.rest, &PyList_Type, &texts.before, &PyList_Type,
+                          &texts.after))
+        return NULL;
+    PyObject *result = NULL;
+    bool good = open_stacks(&stacks) && is_list_of_bytes(texts.first, -1) &&
+                is_list_of_bytes(texts.rest, PyList_GET_SIZE(texts.first)) &&
+                is_list_of_bytes(texts.before, stacks.count) && is_list_of_bytes(texts.after, stacks.count);
+    for (int64_t k = 0; good && k < stacks.starts[stacks.count]; k++)
+        if (stacks.frames[k] >= (size_t)PyList_GET_SIZE(texts.first))
+            good = refuse("a location's index is beyond the texts");
+    if (good && (result = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)put_texts(&stacks, &texts, NULL))) != NULL)
+        put_texts(&stacks, &texts, PyBytes_AS_STRING(result));
+    close_stacks(&stacks);
+    return result;
+}
+
 PyMethodDef column_stack_methods[] = {
     {"list_stacks", list_stacks, METH_VARARGS, NULL},
     {"match_stacks", match_stacks, METH_VARARGS, NULL},
@@ -439,5 +494,6 @@ PyMethodDef column_stack_methods[] = {
     {"first_uses", first_uses, METH_VARARGS, NULL},
     {"group_stacks", group_stacks, METH_VARARGS, NULL},
     {"sum_groups", sum_groups, METH_VARARGS, NULL},
+    {"join_texts", join_texts, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

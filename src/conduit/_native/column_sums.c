@@ -354,9 +354,102 @@ done:
     return result;
 }
 
+/* ── calls in order ── */
+
+/* A call among those of one frame: heavy ones first, then by the rank of the other frame, then by number. */
+typedef struct {
+    uint64_t size;
+    uint32_t rank, number;
+} Ranked;
+
+static int compare_ranked(const void *first, const void *second) {
+    const Ranked *a = first, *b = second;
+    if (a->size != b->size) return a->size < b->size ? 1 : -1;
+    if (a->rank != b->rank) return a->rank < b->rank ? -1 : 1;
+    return a->number < b->number ? -1 : a->number > b->number;
+}
+
+typedef struct {
+    Py_buffer keys, weights, ranks;
+    Py_ssize_t calls, frames;
+    uint32_t *runs; /* frames + 1 */
+    Ranked *ranked;
+} Sorting;
+
+static inline size_t end_of(const Sorting *sorting, Py_ssize_t call, bool by_caller) {
+    uint64_t key = ((const uint64_t *)sorting->keys.buf)[call], frames = (uint64_t)sorting->frames;
+    return by_caller ? key / frames : key % frames;
+}
+
+/* (runs, numbers of the calls), as bytes: those of each caller, or of each callee. */
+static PyObject *sort_by(Sorting *sorting, bool by_caller) {
+    memset(sorting->runs, 0, ((size_t)sorting->frames + 1) * sizeof(uint32_t));
+    for (Py_ssize_t i = 0; i < sorting->calls; i++) sorting->runs[end_of(sorting, i, by_caller) + 1]++;
+    for (Py_ssize_t i = 0; i < sorting->frames; i++) sorting->runs[i + 1] += sorting->runs[i];
+    Py_ssize_t size = (sorting->frames + 1) * (Py_ssize_t)sizeof(uint32_t);
+    PyObject *runs = PyBytes_FromStringAndSize((const char *)sorting->runs, size);
+    PyObject *numbers = PyBytes_FromStringAndSize(NULL, sorting->calls * (Py_ssize_t)sizeof(uint32_t));
+    if (runs == NULL || numbers == NULL) {
+        Py_XDECREF(runs);
+        Py_XDECREF(numbers);
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < sorting->calls; i++) {
+        int64_t weight = ((const int64_t *)sorting->weights.buf)[i];
+        uint32_t rank = ((const uint32_t *)sorting->ranks.buf)[end_of(sorting, i, !by_caller)];
+        uint64_t size_of = weight < 0 ? 0 - (uint64_t)weight : (uint64_t)weight;
+        sorting->ranked[sorting->runs[end_of(sorting, i, by_caller)]++] = (Ranked){size_of, rank, (uint32_t)i};
+    }
+    const uint32_t *bounds = (const uint32_t *)PyBytes_AS_STRING(runs);
+    uint32_t *order = (uint32_t *)PyBytes_AS_STRING(numbers);
+    for (Py_ssize_t i = 0; i < sorting->frames; i++)
+        qsort(sorting->ranked + bounds[i], bounds[i + 1] - bounds[i], sizeof(Ranked), compare_ranked);
+    for (Py_ssize_t i = 0; i < sorting->calls; i++) order[i] = sorting->ranked[i].number;
+    return Py_BuildValue("(NN)", runs, numbers);
+}
+
+static bool check_sorting(Sorting *sorting) {
+    sorting->calls = sorting->keys.len / (Py_ssize_t)sizeof(uint64_t);
+    sorting->frames = sorting->ranks.len / (Py_ssize_t)sizeof(uint32_t);
+    if (sorting->weights.len != sorting->keys.len) return refuse("there is not one weight a call");
+    if (sorting->calls >= UINT32_MAX) return refuse("there are too many calls");
+    uint64_t frames = (uint64_t)sorting->frames;
+    for (Py_ssize_t i = 0; i < sorting->calls; i++)
+        if (!frames || ((const uint64_t *)sorting->keys.buf)[i] / frames >= frames)
+            return refuse("a frame's number is beyond the last frame");
+    return true;
+}
+
+static PyObject *sort_calls(PyObject *module, PyObject *arguments) {
+    (void)module;
+    Sorting sorting = {0};
+    if (!PyArg_ParseTuple(arguments, "y*y*y*", &sorting.keys, &sorting.weights, &sorting.ranks)) return NULL;
+    PyObject *outgoing = NULL, *incoming = NULL, *result = NULL;
+    if (!check_sorting(&sorting)) goto done;
+    sorting.runs = malloc(((size_t)sorting.frames + 1) * sizeof(uint32_t));
+    sorting.ranked = malloc(((size_t)sorting.calls + 1) * sizeof(Ranked));
+    if (sorting.runs == NULL || sorting.ranked == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    outgoing = sort_by(&sorting, true);
+    incoming = outgoing == NULL ? NULL : sort_by(&sorting, false);
+    if (incoming != NULL) result = PyTuple_Pack(2, outgoing, incoming);
+done:
+    Py_XDECREF(outgoing);
+    Py_XDECREF(incoming);
+    free(sorting.runs);
+    free(sorting.ranked);
+    PyBuffer_Release(&sorting.keys);
+    PyBuffer_Release(&sorting.weights);
+    PyBuffer_Release(&sorting.ranks);
+    return result;
+}
+
 PyMethodDef column_sum_methods[] = {
     {"sum_stacks", sum_stacks, METH_VARARGS, NULL},
     {"sum_calls", sum_calls, METH_VARARGS, NULL},
     {"sum_labels", sum_labels, METH_VARARGS, NULL},
+    {"sort_calls", sort_calls, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

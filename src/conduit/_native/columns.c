@@ -356,6 +356,66 @@ done:
     return result;
 }
 
+/* ── locations ── */
+
+/* A message of numbers: fields 1 to `count` into `numbers`; false for any other form. */
+static bool read_plain_numbers(Wire wire, uint64_t *numbers, unsigned count) {
+    while (wire.next < wire.end) {
+        uint8_t tag = *wire.next++;
+        if (tag >= 0x80 || (tag & 7) != 0 || tag >> 3 == 0 || tag >> 3 > count) return false;
+        if (!read_number(&wire, &numbers[(tag >> 3) - 1])) return false;
+    }
+    return true;
+}
+
+static PyObject *read_line(Wire wire) {
+    uint64_t numbers[3] = {0}; /* function, line, column */
+    if (!read_plain_numbers(wire, numbers, 3)) return NULL;
+    return Py_BuildValue("(KLL)", (unsigned long long)numbers[0], (long long)numbers[1], (long long)numbers[2]);
+}
+
+/* (id, mapping, address, is folded, lines); NULL, with or without an exception. */
+static PyObject *read_location(Wire wire, Py_ssize_t *lines_left) {
+    uint64_t numbers[5] = {0};
+    PyObject *lines = PyList_New(0);
+    while (lines != NULL && wire.next < wire.end) {
+        uint8_t tag = *wire.next++;
+        Wire content;
+        bool good;
+        if (tag == 0x22)
+            good = --*lines_left >= 0 && read_content(&wire, &content) && append_new(lines, read_line(content));
+        else
+            good = tag < 0x80 && (tag & 7) == 0 && tag >> 3 >= 1 && tag >> 3 <= 5 && tag >> 3 != 4 &&
+                   read_number(&wire, &numbers[(tag >> 3) - 1]);
+        if (!good) Py_CLEAR(lines);
+    }
+    if (lines == NULL) return NULL;
+    return Py_BuildValue("(KKKNN)", (unsigned long long)numbers[0], (unsigned long long)numbers[1],
+                         (unsigned long long)numbers[2], PyBool_FromLong(numbers[4] != 0), lines);
+}
+
+static PyObject *read_locations(PyObject *module, PyObject *arguments) {
+    (void)module;
+    PyObject *data, *spans;
+    Py_ssize_t lines_left;
+    if (!PyArg_ParseTuple(arguments, "SO!n", &data, &PyList_Type, &spans, &lines_left)) return NULL;
+    const uint8_t *first = (const uint8_t *)PyBytes_AS_STRING(data);
+    PyObject *rows = PyList_New(0);
+    for (Py_ssize_t i = 0; rows != NULL && i < PyList_GET_SIZE(spans); i++) {
+        Py_ssize_t start, stop;
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(spans, i), "nn", &start, &stop)) {
+            Py_CLEAR(rows);
+        } else if (start < 0 || stop < start || stop > PyBytes_GET_SIZE(data)) {
+            PyErr_SetString(PyExc_ValueError, "a span does not lie within the document");
+            Py_CLEAR(rows);
+        } else if (!append_new(rows, read_location((Wire){first + start, first + stop}, &lines_left))) {
+            Py_CLEAR(rows);
+        }
+    }
+    if (rows == NULL && !PyErr_Occurred()) return Py_NewRef(Py_None);
+    return rows;
+}
+
 /* ── writing ── */
 
 static bool refuse(const char *reason) {
@@ -477,6 +537,7 @@ static PyObject *write_columns(PyObject *module, PyObject *arguments) {
 PyMethodDef column_methods[] = {
     {"scan_profile", scan_profile, METH_VARARGS, NULL},
     {"read_columns", read_columns, METH_VARARGS, NULL},
+    {"read_locations", read_locations, METH_VARARGS, NULL},
     {"write_columns", write_columns, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -48,6 +48,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _CHUNK = 1 << 20
 _MAX_COLUMNS = 64
+_LARGE = 4 << 20
 _MASK64 = (1 << 64) - 1
 _COMMENT = 13
 
@@ -158,7 +159,20 @@ class _Decoder:
         profile.functions = [self._function(*span) for span in self.spans[5]]
         functions = {function.id: function for function in profile.functions}
         mappings = {mapping.id: mapping for mapping in profile.mappings}
-        profile.locations = [self._location(*span, mappings, functions) for span in self.spans[4]]
+        rows = loops.read_locations(self.data, self.spans[4], self.limits.records)
+        if rows is None:
+            profile.locations = [self._location(*span, mappings, functions) for span in self.spans[4]]
+        else:
+            profile.locations = [
+                Location(
+                    id,
+                    mappings.get(mapping),
+                    address,
+                    [Line(functions.get(function), line, column) for function, line, column in lines],
+                    is_folded,
+                )
+                for id, mapping, address, is_folded, lines in rows
+            ]
         columns = self._read_columns_in_c()
         self.profile = profile = profile.replaced(columns=columns or self._read_samples())
         self._fill_header()
@@ -447,14 +461,19 @@ _TABLES = {1: "sample types", 2: "samples", 3: "mappings", 4: "locations", 5: "f
 _FIELDS = {name: number for number, name in _TABLES.items()}
 
 
-def encode(profile: Profile, level: int = 6) -> bytes:
+def encode(profile: Profile, level: int | None = None) -> bytes:
     """Writes a profile as gzipped `profile.proto`; `level` is gzip's, 1 (fast) to 9 (small).
+
+    By default it is 6, and 1 for a document of more than 4 MiB: to compress that takes longer than to make it.
 
     Ids are written as they are. Raises `ValueError` for a number that does not fit into 64 bits. An empty text and a
     0 without a unit are left out of labels: the format cannot tell them from nothing.
     """
+    document = encode_uncompressed(profile)
+    if level is None:
+        level = 6 if len(document) <= _LARGE else 1
     compressor = zlib.compressobj(level, zlib.DEFLATED, _GZIP_WINDOW)
-    return compressor.compress(encode_uncompressed(profile)) + compressor.flush()
+    return compressor.compress(document) + compressor.flush()
 
 
 def encode_uncompressed(profile: Profile) -> bytes:

@@ -281,7 +281,8 @@ def _read_contention_header(lines: list[str], profile: Profile) -> tuple[int, in
         elif name == "sampling period":
             profile.period = value
         elif name == "ms since reset":
-            profile.duration_nanos = value * 1_000_000
+            nanos = value * 1_000_000
+            profile.duration_nanos = nanos if nanos < 1 << 63 else 0  # beyond the format's range: unknown
         else:
             raise UnrecognizedError
     return len(lines), cycles_per_second

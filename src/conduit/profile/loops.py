@@ -11,6 +11,15 @@ within its table raises `ValueError` or `IndexError`.
     read_columns(data, spans, index_of, types, max_frames, max_labels)
         (starts, frames, values by type, label set of each sample, undecoded labels of each set). `index_of[id]` is one
         more than the index of the location with that id (uint32), 0 where there is none. None as above.
+    read_locations(data, spans, lines)
+        (id, mapping, address, is folded, [(function, line, column)]) of each location in these spans, all together with
+        at most so many lines. None as above.
+    join_texts(starts, frames, first, rest, before, after)
+        For each stack its text of `before`, the texts of its frames (lists of bytes by location, `first` for the leaf)
+        and its text of `after`, all joined.
+    sort_calls(keys, weights, ranks)
+        For the callers, then for the callees: where the calls of each frame begin (one more than there are frames), and
+        their numbers, largest absolute weight first, then by the rank (uint32) of the other frame.
     list_stacks(starts, frames, table)      lists of the members of `table`
     match_stacks(starts, frames, any, none) a byte a stack: whether a frame is flagged in `any`, and no frame in `none`
     select_stacks(starts, frames, mask, new_of)
@@ -54,6 +63,7 @@ from typing import TYPE_CHECKING, Any
 from conduit._native import available
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Sequence
 
     from _typeshed import ReadableBuffer as Buffer
@@ -76,9 +86,11 @@ if available():
         cut_stacks,
         first_uses,
         group_stacks,
+        join_texts,
         list_stacks,
         match_stacks,
         read_columns,
+        read_locations,
         scan_profile,
         select_stacks,
         sum_groups,
@@ -131,6 +143,20 @@ if available():
         keys, flat, cum = sums
         return _column(keys), _column(flat), _column(cum)
 
+    def sort_calls(
+        keys: Sequence[int], weights: Sequence[int], ranks: array[int]
+    ) -> tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]:
+        """Return the calls of each caller and of each callee, heaviest first."""
+        from conduit.profile import python_loops
+
+        if not isinstance(keys, memoryview) or not isinstance(weights, memoryview):
+            return python_loops.sort_calls(keys, weights, ranks)  # sums of the twin
+        (callers, outgoing), (callees, incoming) = _native.sort_calls(keys, weights, ranks)
+        return (_numbers(callers), _numbers(outgoing)), (_numbers(callees), _numbers(incoming))
+
+    def _numbers(numbers: bytes) -> Sequence[int]:
+        return memoryview(numbers).cast("I")
+
     def join_stacks(*arguments: Any) -> StackTree:
         """Join stacks to a tree, level by level."""
         from conduit.profile import python_loops
@@ -148,11 +174,14 @@ else:
         first_uses,
         group_stacks,
         join_stacks,
+        join_texts,
         list_stacks,
         match_stacks,
         read_columns,
+        read_locations,
         scan_profile,
         select_stacks,
+        sort_calls,
         sum_calls,
         sum_groups,
         sum_labels,
@@ -172,11 +201,14 @@ __all__ = [
     "first_uses",
     "group_stacks",
     "join_stacks",
+    "join_texts",
     "list_stacks",
     "match_stacks",
     "read_columns",
+    "read_locations",
     "scan_profile",
     "select_stacks",
+    "sort_calls",
     "sum_calls",
     "sum_groups",
     "sum_labels",

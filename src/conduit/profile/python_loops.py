@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from itertools import chain, pairwise, repeat
+from itertools import accumulate, chain, pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
 from conduit.profile.wire import write_delimited, write_numbers
@@ -33,6 +33,13 @@ def read_columns(
     data: bytes, spans: Buffer, index_of: Buffer, types: int, max_frames: int, max_labels: int
 ) -> tuple[bytes, bytes, list[bytes], bytes, list[list[bytes]]] | None:
     """Leave the samples to the decoder."""
+    return None
+
+
+def read_locations(
+    data: bytes, spans: list[tuple[int, int]], lines: int
+) -> list[tuple[int, int, int, bool, list[tuple[int, int, int]]]] | None:
+    """Leave the locations to the decoder."""
     return None
 
 
@@ -317,6 +324,44 @@ def sum_labels(
             cum[key] = cum.get(key, 0) + value
             flat[key] = flat.get(key, 0) + (value if frame == walk.leaf else 0)
     return list(cum), list(flat.values()), list(cum.values())
+
+
+def sort_calls(
+    keys: Sequence[int], weights: Sequence[int], ranks: Sequence[int]
+) -> tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]:
+    """Return the calls of each caller and of each callee, heaviest first."""
+    frames = len(ranks)
+    callers, callees = [key // frames for key in keys], [key % frames for key in keys]
+    return _sorted_by(callers, callees, weights, ranks), _sorted_by(callees, callers, weights, ranks)
+
+
+def _sorted_by(
+    own: list[int], others: list[int], weights: Sequence[int], ranks: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    order = sorted(range(len(own)), key=lambda call: (own[call], -abs(weights[call]), ranks[others[call]]))
+    counts = [0] * (len(ranks) + 1)
+    for frame in own:
+        counts[frame + 1] += 1
+    return list(accumulate(counts)), order
+
+
+def join_texts(
+    starts: Buffer,
+    frames: Buffer,
+    first: list[bytes],
+    rest: list[bytes],
+    before: list[bytes],
+    after: list[bytes],
+) -> bytes:
+    """Join the texts of all stacks."""
+    parts: list[bytes] = []
+    for stack, begin, end in zip(_stacks(starts, frames), before, after, strict=True):
+        parts.append(begin)
+        if stack:
+            parts.append(first[stack[0]])
+            parts.extend(map(rest.__getitem__, stack[1:]))
+        parts.append(end)
+    return b"".join(parts)
 
 
 def join_stacks(

@@ -11,6 +11,7 @@ end, for the frames that have a value.
 
 from __future__ import annotations
 
+from array import array
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
@@ -146,12 +147,12 @@ class _Builder:
         self._value, self._divisor = values.columns_of(columns)
         self._mean = values.mean
         size = len(table.frames)
-        self._flat, self._cum, *self._calls = self._sum(loops.sum_calls, self._value, self._divisor)
+        self._flat, self._cum, *self.sums = self._sum(loops.sum_calls, self._value, self._divisor)
         self._flat_divisors = self._cum_divisors = [0] * size
-        self._call_divisors: Sequence[int] = ()
+        self.call_divisors: Sequence[int] = ()
         if values.mean:
             divided = self._sum(loops.sum_calls, self._divisor, self._value)
-            self._flat_divisors, self._cum_divisors, _, self._call_divisors, _ = divided
+            self._flat_divisors, self._cum_divisors, _, self.call_divisors, _ = divided
         self._tags: dict[int, NodeTags] = {}
 
     def _sum(self, loop: Callable[..., Any], value: Buffer, other: Buffer, *more: object) -> Any:
@@ -200,10 +201,51 @@ class _Builder:
     def calls(self) -> Iterator[tuple[int, int, int, int, int]]:
         """Caller, callee, weight, divisor and flags of each call, in order of first use."""
         size = len(self._table.frames)
-        keys, weights, flags = self._calls
-        divisors = self._call_divisors or repeat(0)
+        keys, weights, flags = self.sums
+        divisors = self.call_divisors or repeat(0)
         for key, weight, divisor, flag in zip(keys, weights, divisors, flags, strict=False):
             yield *divmod(key, size), weight, divisor, flag
+
+
+class CallLists:
+    """All calls of a profile, heaviest first, by caller and by callee, as columns: edges would be millions of objects.
+
+    Calls have numbers; `values[call]` is divided where the report shows means.
+    """
+
+    def __init__(self, profile: Profile, table: FrameTable, values: Values) -> None:
+        builder = _Builder(profile, table, values, None)
+        self._size = len(table.frames)
+        sums: tuple[Sequence[int], Sequence[int], Sequence[int]] = builder.sums
+        self._keys, weights, self._flags = sums
+        names = [frame.printable_name for frame in table.frames]
+        rank_of = {name: rank for rank, name in enumerate(sorted(set(names)))}
+        ranks = array("I", [rank_of[name] for name in names])
+        self._outgoing, self._incoming = loops.sort_calls(self._keys, weights, ranks)
+        divisors = builder.call_divisors
+        self.values: Sequence[int] = list(map(quotient, weights, divisors)) if divisors else weights
+
+    def to(self, callee: int) -> Sequence[int]:
+        """The calls to a frame."""
+        runs, calls = self._incoming
+        return calls[runs[callee] : runs[callee + 1]]
+
+    def of(self, caller: int) -> Sequence[int]:
+        """The calls that a frame makes."""
+        runs, calls = self._outgoing
+        return calls[runs[caller] : runs[caller + 1]]
+
+    def caller(self, call: int) -> int:
+        """The frame that calls."""
+        return self._keys[call] // self._size
+
+    def callee(self, call: int) -> int:
+        """The frame that is called."""
+        return self._keys[call] % self._size
+
+    def is_inlined(self, call: int) -> bool:
+        """Whether the callee was compiled into the caller wherever this call occurs."""
+        return not self._flags[call] & loops.REAL_CALL
 
 
 def _join(caller: Node, callee: Node, weight: int, divisor: int, flags: int) -> None:

@@ -72,6 +72,12 @@ def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
     return TrimmedGraph(nodes, original, dropped_nodes, dropped_edges)
 
 
+def shows_everything(report: Report) -> bool:
+    """Whether the options cut nothing off, so that the nodes alone tell what a report shows."""
+    options = report.options
+    return not options.nodecount and not options.nodefraction and not options.edgefraction
+
+
 def whole_graph(report: Report) -> list[Node]:
     """Every node of a report, untrimmed and in no order, without edges."""
     return _without_negative(report, sum_frames(report.profile, report.table, report.values))

@@ -6,6 +6,7 @@ import time
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from conduit.profile import loops
 from conduit.report.report import encoded_lines
 
 if TYPE_CHECKING:
@@ -24,26 +25,25 @@ def print_raw(report: Report) -> bytes:
     from conduit.report.formats.proto import reported_profile
 
     profile = reported_profile(report)
-    parts = [encoded_lines(_header(profile))]
-    _add_samples(parts, profile)
-    parts.append(encoded_lines(chain(["Locations"], *map(_location_lines, profile.locations))))
-    parts.append(encoded_lines(["Mappings", *map(_mapping_line, profile.mappings)]))
-    return b"".join(parts)
+    return b"".join(
+        (
+            encoded_lines(_header(profile)),
+            _samples(profile),
+            encoded_lines(chain(["Locations"], *map(_location_lines, profile.locations))),
+            encoded_lines(["Mappings", *map(_mapping_line, profile.mappings)]),
+        )
+    )
 
 
-def _add_samples(parts: list[bytes], profile: Profile) -> None:
-    """Adds the samples: of each its values and the ids of its stack, then its labels."""
+def _samples(profile: Profile) -> bytes:
+    """The samples: of each its values and the ids of its stack, then its labels."""
     columns = profile.columns
-    id_of = [b"%d " % location.id for location in profile.locations].__getitem__
-    labels = [encoded_lines(_label_lines(labels)) for labels in columns.label_sets]
-    values = b" %10d" * len(columns.values) + b": "
-    for stack, row, number in zip(
-        columns.stacks(), zip(*columns.values, strict=True), columns.label_of, strict=True
-    ):
-        parts.append(values % row)
-        parts.extend(map(id_of, stack))
-        parts.append(b"\n")
-        parts.append(labels[number])
+    ids = [b"%d " % location.id for location in profile.locations]
+    labels = [b"\n" + encoded_lines(_label_lines(labels)) for labels in columns.label_sets]
+    form = b" %10d" * len(columns.values) + b": "
+    values = [form % row for row in zip(*columns.values, strict=True)]
+    after = list(map(labels.__getitem__, columns.label_of))
+    return loops.join_texts(columns.starts, columns.frames, ids, ids, values, after)
 
 
 def _header(profile: Profile) -> Iterator[str]:

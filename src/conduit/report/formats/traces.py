@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.profile import loops
 from conduit.profile.measurement import label
 from conduit.report.division import quotient
 from conduit.report.frames import FrameTable, detail_of
@@ -25,22 +26,21 @@ def print_traces(report: Report) -> bytes:
     columns = report.profile.columns
     heads = _texts_of_locations(report)
     # A stack's first frame stands behind its value, every other one behind an indent.
-    rest = [_INDENT + text for text in heads].__getitem__
+    rest = [_INDENT + text for text in heads]
     labels = [encoded_lines([_SEPARATOR, *_label_lines(report, labels)]) for labels in columns.label_sets]
     amounts: dict[int, bytes] = {}
-    parts = ["\n".join(profile_labels(report)).encode("utf-8", "surrogateescape") + b"\n"]
-    rows = zip(columns.stacks(), *report.values.columns_of(columns), columns.label_of, strict=True)
-    for stack, value, divisor, number in rows:
-        if not stack:
-            continue
+    before = []
+    depths = map(int.__sub__, columns.starts[1:].tolist(), columns.starts.tolist())
+    for depth, value, divisor, number in zip(
+        depths, *report.values.columns_of(columns), columns.label_of, strict=True
+    ):
         value = quotient(value, divisor)
         amount = amounts.get(value)
         if amount is None:
             amount = amounts[value] = f"{report.amount(value):>10}   ".encode()
-        parts += labels[number], amount, heads[stack[0]]
-        parts.extend(map(rest, stack[1:]))
-    parts.append(encoded_lines([_SEPARATOR]))
-    return b"".join(parts)
+        before.append(labels[number] + amount if depth else b"")
+    stacks = loops.join_texts(columns.starts, columns.frames, heads, rest, before, [b""] * len(columns))
+    return encoded_lines(["\n".join(profile_labels(report))]) + stacks + encoded_lines([_SEPARATOR])
 
 
 def _texts_of_locations(report: Report) -> list[bytes]:

@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.profile.measurement import percentage
 from conduit.report.errors import NoMatchError
+from conduit.report.graph import CallLists
 from conduit.report.header import report_labels
-from conduit.report.trimming import sort_edges, trimmed_graph
+from conduit.report.trimming import (
+    TrimmedGraph,
+    cum_order,
+    flat_order,
+    shows_everything,
+    sort_edges,
+    trimmed_graph,
+    whole_graph,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from conduit.report.graph import Edge, Node
     from conduit.report.report import Report
@@ -52,6 +61,56 @@ def compute_tree(report: Report) -> Tree:
 
 def print_tree(report: Report) -> Iterator[str]:
     """The report's lines."""
+    return _print_everything(report) if shows_everything(report) else _print_trimmed(report)
+
+
+def _print_everything(report: Report) -> Iterator[str]:
+    """The lines of a tree from which nothing is cut: its calls may be millions, so none of them becomes an object."""
+    order = cum_order if report.options.sort == "cum" else flat_order
+    nodes = order(whole_graph(report))
+    report.choose_unit(nodes)
+    labels = report_labels(report, TrimmedGraph(nodes, len(nodes), 0, 0))
+    shown = [node for node in nodes if report.matches is None or report.matches(node.name)]
+    if report.matches is not None and not shown:
+        raise NoMatchError(f"no matches found for regexp: {report.argument}")
+    yield from labels
+    yield SEPARATOR
+    yield LEGEND
+    if shown:
+        yield from _entries(report, shown)
+    if nodes:
+        yield SEPARATOR
+
+
+def _entries(report: Report, nodes: list[Node]) -> Iterator[str]:
+    calls = CallLists(report.profile, report.table, report.values)
+    numbers = {frame: number for number, frame in enumerate(report.table.frames)}
+    names = [f" |   {frame.printable_name}" for frame in report.table.frames]
+    amounts: dict[int, str] = {}
+
+    def lines(cum: int, found: Sequence[int], other: Callable[[int], int]) -> Iterator[str]:
+        starts: dict[int, str] = {}
+        for call in found:
+            value = calls.values[call]
+            start = starts.get(value)
+            if start is None:
+                if value not in amounts:
+                    amounts[value] = f"{report.amount(value):>50} "
+                start = starts[value] = amounts[value] + percentage(value, cum)
+            line = start + names[other(call)]
+            yield line + " (inline)" if calls.is_inlined(call) else line
+
+    running = 0
+    for node in nodes:
+        running += node.flat_value
+        number, cum = numbers[node.frame], node.cum_value
+        yield SEPARATOR
+        yield from lines(cum, calls.to(number), calls.caller)
+        yield _own_line(report, node, running)
+        yield from lines(cum, calls.of(number), calls.callee)
+
+
+def _print_trimmed(report: Report) -> Iterator[str]:
     tree = compute_tree(report)
     yield from tree.labels
     yield SEPARATOR
@@ -67,17 +126,21 @@ def print_tree(report: Report) -> Iterator[str]:
 
 def entry_lines(report: Report, entry: TreeEntry, running: int) -> Iterator[tuple[str, Node]]:
     """The lines of one entry, callers first, each with the node it names; `running` sums flat values up to it."""
-    node, total = entry.node, report.total
-    flat, cum = node.flat_value, node.cum_value
+    node = entry.node
+    cum = node.cum_value
     for edge in entry.callers:
         yield _edge_line(report, edge, cum, edge.caller.name), edge.caller
-    own = (
+    yield _own_line(report, node, running), node
+    for edge in entry.callees:
+        yield _edge_line(report, edge, cum, edge.callee.name), edge.callee
+
+
+def _own_line(report: Report, node: Node, running: int) -> str:
+    flat, cum, total = node.flat_value, node.cum_value, report.total
+    return (
         f"{report.amount(flat):>10} {percentage(flat, total)} {percentage(running, total)}"
         f" {report.amount(cum):>10} {percentage(cum, total)}                | {node.name}"
     )
-    yield own, node
-    for edge in entry.callees:
-        yield _edge_line(report, edge, cum, edge.callee.name), edge.callee
 
 
 def _edge_line(report: Report, edge: Edge, cum: int, name: str) -> str:
