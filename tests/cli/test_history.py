@@ -91,8 +91,8 @@ def test_a_run_kept_as_a_note_is_listed_with_its_commit(project: Path, conduit_c
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "expected list, show, compare, bisect, run or prune first, found nothing"),
-        (["shwo"], "expected list, show, compare, bisect, run or prune first, found 'shwo'"),
+        ([], "expected list, show, compare, bisect, run, import or prune first, found nothing"),
+        (["shwo"], "expected list, show, compare, bisect, run, import or prune first, found 'shwo'"),
         (["show"], "there is no folder .conduit/bench with runs"),
         (["show", "-store=here", "("], "invalid REGEX '('"),
         (["show", "-store=here", "-unit=B/s"], "no series is left; there are 1, in the units sec/op"),

@@ -43,6 +43,7 @@ _SUBCOMMANDS = {
     "compare": _Subcommand("compare", "compare", ("format",), 2),
     "bisect": _Subcommand("bisect", "bisect", ("error", "env", "o", "v"), None),
     "run": _Subcommand("fill", "fill", ("step", "budget", "bench", "skip", "retry", "env", "v"), None),
+    "import": _Subcommand("imports", "import_results", ("commit",), None),
     "prune": _Subcommand("lists", "prune", ("keep", "before", "n"), 0),
 }
 _PAGE = _Subcommand("page", "show_page", ("http", "html", "no_browser"), 0)
@@ -98,6 +99,7 @@ def flags() -> FlagSet:
     found.option("bench", "run: only benchmarks that match, level by level", default=".", metavar="REGEX")
     found.option("skip", "run: exclude benchmarks that match", default="", metavar="REGEX")
     found.switch("retry", "run: measure commits again that could not be measured before")
+    found.option("commit", "import: the commit of results that name none", default="", metavar="ID")
     found.option("keep", "prune: keep the newest N runs of each commit", parse=_positive, metavar="N")
     found.option("before", "prune: remove runs of commits older than this date", metavar="YYYY-MM-DD")
     found.switch("n", "prune: print what would be removed, and remove nothing")
