@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import subprocess
+import sys
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,6 +143,55 @@ def test_two_commits_are_compared_as_benchstat_compares_two_files(
     assert (ambiguous.returncode, "ab is ambiguous" in ambiguous.stderr) == (2, True)
     unknown = conduit_command("history", "compare", "abc1", "fff", cwd=tmp_path)
     assert (unknown.returncode, "no run of fff is kept" in unknown.stderr) == (2, True)
+
+
+def test_runs_saved_and_runs_filled_in_are_compared_all_the_same(
+    tmp_path: Path, conduit_command: Command
+) -> None:
+    folder = tmp_path / ".conduit" / "bench"
+    folder.mkdir(parents=True)
+    lines = "".join(f"BenchmarkA 10 {100 + extra} ns/op\n" for extra in range(5))
+    (folder / "a.txt").write_text(f"commit: abc1\nload: 1\npkg: shop\n{lines}")
+    (folder / "b.txt").write_text(f"commit: abd2\nreference: abc\nbenchmarks: 1\npkg: shop\n{lines}")
+    answer = conduit_command("history", "compare", "abc1", "abd2", cwd=tmp_path)
+    assert "~ (p=1.000 n=5)" in answer.stdout, answer.stdout + answer.stderr
+
+
+def test_the_page_is_served_with_what_was_saved_since_and_with_benchstats_table(tmp_path: Path) -> None:
+    folder = tmp_path / ".conduit" / "bench"
+    folder.mkdir(parents=True)
+    for name, ns in (("abc1", 100), ("abd2", 150)):
+        lines = "".join(f"BenchmarkA 10 {ns + extra} ns/op\n" for extra in range(5))
+        (folder / f"{name}.txt").write_text(f"commit: {name}\npkg: shop\n{lines}")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "conduit", "history", "-http=:0", "-no_browser"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    try:
+        found = re.search(r"http://localhost:\d+", process.stderr.readline())
+        assert found is not None
+        with urllib.request.urlopen(f"{found[0]}/compare?old=abc1&new=abd2") as answer:
+            assert "+49.02% (p=0.008 n=5)" in json.load(answer)["table"]
+        (folder / "c.txt").write_text("commit: abe3\nBenchmarkNew 1 1 ns/op\n")
+        with urllib.request.urlopen(found[0]) as answer:
+            assert b'"benchmark":"New"' in answer.read()
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+        process.stderr.close()
+
+
+def test_history_alone_writes_the_page_of_all_series(tmp_path: Path, conduit_command: Command) -> None:
+    folder = tmp_path / ".conduit" / "bench"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_text("commit: abc\nBenchmarkA 1 1 ns/op\n")
+    assert conduit_command("history", "-html=page.html", cwd=tmp_path).returncode == 0
+    assert b'"benchmark":"A"' in (tmp_path / "page.html").read_bytes()
+    both = conduit_command("history", "-html=page.html", "-http=:0", cwd=tmp_path)
+    assert (both.returncode, "drop one" in both.stderr) == (2, True)
 
 
 def test_the_page_is_one_file_that_is_written_whole(tmp_path: Path, conduit_command: Command) -> None:

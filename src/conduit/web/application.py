@@ -14,14 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from conduit.errors import ConduitError
 from conduit.http.messages import HTML, Request, Response, parse_query, plain_response, redirect_response
-from conduit.http.origin import (
-    LOCAL_NAMES,
-    forwarding_header,
-    host_name,
-    is_cross_origin,
-    is_loopback,
-    same_secret,
-)
+from conduit.http.origin import same_secret
+from conduit.web.access import AccessRules
 from conduit.web.page import POLICY, SCRIPTS, STATIC, served_page
 
 if TYPE_CHECKING:
@@ -87,17 +81,16 @@ class Application:
         prefix: str = "",
     ) -> None:
         self._session = session
-        self._hosts = LOCAL_NAMES | hosts
-        self._remote = remote
+        self._access = AccessRules(hosts=hosts, remote=remote, prefix=prefix)
         self._prefix = prefix
         self.token = secrets.token_urlsafe(24)
 
     def answer(self, request: Request, cancelled: threading.Event | None = None) -> Response:
         """Answer one request; an error of the request is told in the response's text."""
-        refusal = self._refusal(request)
+        refusal = self._access.refusal(request)
         if refusal is not None:
             return plain_response(403, f"permission denied: {refusal}")
-        path = self._inner_path(request.path)
+        path = self._access.inner_path(request.path)
         if path is None:
             return plain_response(404, "404 page not found")
         try:
@@ -110,27 +103,6 @@ class Application:
             return plain_response(error.status, str(error))
         except ConduitError as error:
             return plain_response(500, str(error))
-
-    def _refusal(self, request: Request) -> str | None:
-        """Why a request is not answered, by its origin; None where it is."""
-        if not self._remote:
-            if not is_loopback(request.peer):
-                return "only this machine may ask"
-            header = forwarding_header(request.headers)
-            if header is not None:
-                return f"the header {header} says that a proxy forwarded this request"
-        if host_name(request.headers.get("host", "").strip()) not in self._hosts:
-            return "this Host is not served here"
-        if is_cross_origin(request.headers, navigation=request.method in ("GET", "HEAD")):
-            return "the request comes from another page"
-        return None
-
-    def _inner_path(self, path: str) -> str | None:
-        """The path after the prefix, which is compared in constant time; None without it."""
-        size = len(self._prefix)
-        if not same_secret(path[:size], self._prefix) or path[size : size + 1] not in ("", "/"):
-            return None
-        return path[size:] or "/"
 
     def _show(self, path: str, request: Request, cancelled: threading.Event | None) -> Response:
         suffix = f"?{request.query}" if request.query else ""

@@ -23,10 +23,19 @@ _MAX_SPAN = 65_535  # an interval's end is kept as parts of 10,000 of the value,
 
 
 def history_file(
-    title: str, series: Sequence[Series], findings: Iterable[Finding], subjects: Mapping[str, str]
+    title: str,
+    series: Sequence[Series],
+    findings: Iterable[Finding],
+    subjects: Mapping[str, str],
+    *,
+    is_served: bool = False,
 ) -> bytes:
-    """Return the page as one self-contained document; `subjects` are the commits' first lines, where they are known."""
-    return document("history.html", page_data(title, series, findings, subjects), STYLES, SCRIPTS)
+    """Return the page as one self-contained document; `subjects` are the commits' first lines, where they are known.
+
+    `is_served`: the page asks its server for benchstat's tables, at `compare` beside it.
+    """
+    data = {**page_data(title, series, findings, subjects), "served": is_served}
+    return document("history.html", data, STYLES, SCRIPTS, asks_server=is_served)
 
 
 def page_data(

@@ -42,6 +42,9 @@ POLICY = (
 )
 
 
+_TO_SERVER = "connect-src 'self'; "
+
+
 def served_page(data: dict[str, Any]) -> bytes:
     """The document of one view; scripts and style are fetched from `./static/`."""
     return _fill(
@@ -57,12 +60,22 @@ def single_file(data: dict[str, Any]) -> bytes:
     return document("page.html", data, ("style.css",), SCRIPTS)
 
 
-def document(template: str, data: dict[str, Any], styles: Sequence[str], scripts: Sequence[str]) -> bytes:
-    """Return a template with its data, styles and scripts (names of static files) in one document that opens from disk."""
+def document(
+    template: str,
+    data: dict[str, Any],
+    styles: Sequence[str],
+    scripts: Sequence[str],
+    *,
+    asks_server: bool = False,
+) -> bytes:
+    """Return a template with its data, styles and scripts (names of static files) in one document that opens from disk.
+
+    `asks_server`: it is served, and its scripts may send requests to that server.
+    """
     style_texts, script_texts = [_static(name) for name in styles], [_static(name) for name in scripts]
     policy = (
         f"default-src 'none'; script-src {_hashes(script_texts)}; style-src {_hashes(style_texts)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"{_TO_SERVER * asks_server}base-uri 'none'; form-action 'none'"
     )
     return _fill(
         data,

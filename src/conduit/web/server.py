@@ -15,25 +15,28 @@ from conduit.http.server import HttpServer
 from conduit.web.application import Application
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conduit.http.messages import Answer
     from conduit.web.application import Session
 
 _MAX_BODY_BYTES = 1 << 20
 
 
-class PageServer:
+class LocalServer:
     """Listens at once; `serve()` blocks until `close()`. `url` opens the first page.
 
-    On an address that other machines can reach, `url` holds a token without which no page is shown.
+    `make` returns the function that answers requests, given the host, whether other machines can reach it, and a
+    prefix of all paths. On an address that other machines can reach, the prefix, and `url`, hold a token without which
+    no page is shown.
     """
 
-    def __init__(self, session: Session, address: str) -> None:
+    def __init__(self, make: Callable[[str, bool, str], Answer], address: str) -> None:
         host, port = parse_address(address)
         local = host in LOCAL_NAMES or host.startswith("127.")
         prefix = "" if local else f"/{secrets.token_urlsafe(24)}"
-        application = Application(session, hosts=frozenset({host}), remote=not local, prefix=prefix)
-        self.application = application
         try:
-            self._server = HttpServer(application.answer, (host, port), max_body=_MAX_BODY_BYTES)
+            self._server = HttpServer(make(host, not local, prefix), (host, port), max_body=_MAX_BODY_BYTES)
         except OSError as error:
             raise ConduitError(
                 f"cannot listen on {host}:{port}: {error.strerror or error}. Choose another port, or none for a free one: -http=:0"
@@ -52,6 +55,17 @@ class PageServer:
     def release(self) -> None:
         """Free the port after `serve` has ended."""
         self._server.release()
+
+
+class PageServer(LocalServer):
+    """The server of the profile page."""
+
+    def __init__(self, session: Session, address: str) -> None:
+        def make(host: str, remote: bool, prefix: str) -> Answer:
+            self.application = Application(session, hosts=frozenset({host}), remote=remote, prefix=prefix)
+            return self.application.answer
+
+        super().__init__(make, address)
 
 
 def parse_address(address: str) -> tuple[str, int]:

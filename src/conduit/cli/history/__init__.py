@@ -63,6 +63,8 @@ def flags() -> FlagSet:
         "format", "list, show, compare: text or json", default="text", parse=_format, metavar="text|json"
     )
     found.switch("steps", "show: only series with a step")
+    found.option("http", "serve the page at this address", metavar="[HOST]:PORT")
+    found.switch("no_browser", "with -http, print the address and open nothing")
     found.option("html", "write the page to this file, complete in itself", metavar="FILE")
     found.option(
         "error",

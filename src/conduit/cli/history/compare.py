@@ -12,35 +12,30 @@ if TYPE_CHECKING:
     from conduit.cli.flags import Parsed
     from conduit.history.series import History, Run
 
-# What differs between two runs of a history and says nothing about which of their results are comparable.
-_CONTEXT_KEYS = "commit,commit-date,run-date,dependencies,load,modified"
-
 
 def compare(parsed: Parsed, old: str = "", new: str = "") -> int:
     """Print benchstat's table of two commits."""
     import tempfile
 
     from conduit.cli.benchstat import run as run_benchstat
-    from conduit.history.store import StoredRun, open_store
+    from conduit.history.compared import CONTEXT_KEYS, write_commits
 
     if not new:
         raise UsageError("expected two commits: conduit history compare OLD NEW")
     history = read_store(parsed)
-    texts = {
-        run.name: run.text
-        for run in open_store(parsed["store"], Path.cwd()).runs()
-        if isinstance(run, StoredRun)
-    }
+    commits = [(revision, texts_of(parsed, history, revision)) for revision in (old, new)]
     with tempfile.TemporaryDirectory(prefix="conduit-history-") as folder:
-        files = []
-        for number, revision in enumerate((old, new)):
-            path = Path(folder) / f"{number}.txt"
-            runs = _runs_of(history, revision)
-            path.write_text(
-                "\n".join(texts[run.name] for run in runs), encoding="utf-8", errors="surrogateescape"
-            )
-            files.append(f"{revision}={path}")
-        return run_benchstat([f"-ignore={_CONTEXT_KEYS}", f"-format={parsed['format']}", *files])
+        files = write_commits(Path(folder), commits)
+        return run_benchstat([f"-ignore={CONTEXT_KEYS}", f"-format={parsed['format']}", *files])
+
+
+def texts_of(parsed: Parsed, history: History, revision: str) -> list[str]:
+    """Return the texts of a commit's runs. Raises `UsageError` for a commit without any, or an ambiguous one."""
+    from conduit.history.store import StoredRun, open_store
+
+    names = {run.name for run in _runs_of(history, revision)}
+    stored = open_store(parsed["store"], Path.cwd()).runs()
+    return [run.text for run in stored if isinstance(run, StoredRun) and run.name in names]
 
 
 def _runs_of(history: History, revision: str) -> list[Run]:

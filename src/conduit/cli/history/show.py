@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conduit.cli.history.stored import SHORT_COMMIT, chosen_series, commit_subjects, matcher, read_store
+from conduit.cli.history.stored import SHORT_COMMIT, chosen_series, matcher, read_store
 
 if TYPE_CHECKING:
     from conduit.cli.flags import Parsed
@@ -27,7 +25,9 @@ def show(parsed: Parsed, pattern: str = "") -> int:
         moved = {finding.key for finding in findings}
         series = [one for one in series if one.key in moved]
     if parsed["html"] is not None:
-        _write_page(parsed["html"], series, findings)
+        from conduit.cli.history.page import write_page
+
+        write_page(parsed["html"], series, findings)
         return 0
     if parsed["format"] == "json":
         print(json.dumps(_document(series, findings, history.gaps), indent=2))
@@ -45,17 +45,6 @@ def show(parsed: Parsed, pattern: str = "") -> int:
             keep="reason",
         )
     return 0
-
-
-def _write_page(path: str, series: list[Series], findings: list[Finding]) -> None:
-    from conduit.files import write_file_whole
-    from conduit.web.history_page import history_file
-
-    here = Path.cwd()
-    write_file_whole(
-        path, history_file(f"{here.name}: benchmark history", series, findings, commit_subjects(here))
-    )
-    print(f"conduit history: wrote {path}", file=sys.stderr)
 
 
 def _document(series: list[Series], findings: list[Finding], gaps: tuple[Gap, ...]) -> dict[str, object]:

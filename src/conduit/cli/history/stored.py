@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 SHORT_COMMIT = 10
 
 
-def read_store(parsed: Parsed) -> History:
-    """Read the store that a command line names; warnings go to standard error. Raises `UsageError`."""
+def read_store(parsed: Parsed, *, quiet: bool = False) -> History:
+    """Read the store that a command line names; warnings go to standard error, unless `quiet`. Raises `UsageError`."""
     from conduit.history.series import read_history
     from conduit.history.store import NOTES, open_store
 
@@ -28,7 +28,7 @@ def read_store(parsed: Parsed) -> History:
             f"there is no folder {where} with runs; `conduit bench -save` makes it, -store names another"
         )
     history = read_history(open_store(where, here).runs(), _commit_order(here))
-    for warning in history.warnings:
+    for warning in () if quiet else history.warnings:
         print(f"conduit history: {warning}", file=sys.stderr)
     return history
 

@@ -108,6 +108,8 @@
     return words.every((word) => text.includes(word));
   }
 
+  const severalMachines = new Set(data.series.map((series) => series.machine)).size > 1;
+
   function tile(number) {
     const series = data.series[number];
     const last = series.steps[series.steps.length - 1];
@@ -116,7 +118,7 @@
     watcher.observe(canvas);
     const link = make("a", { className: "tile", href: "#" },
       make("span", { className: "tile-name" }, series.benchmark),
-      make("span", { className: "tile-facts" }, `${series.unit} · ${series.last} · Python ${series.python}`),
+      make("span", { className: "tile-facts" }, `${series.unit} · ${series.last} · Python ${series.python}${severalMachines ? ` · ${series.machine}` : ""}`),
       canvas,
       make("span", { className: `tile-step ${last ? last.direction : ""}` }, last ? `${last.delta} at ${last.first_commit.slice(0, 10)}` : "no steps"));
     link.addEventListener("click", (event) => { event.preventDefault(); setState({ series: keyOf(series) }); });
@@ -171,11 +173,15 @@
     pen.font = "12px system-ui, sans-serif";
     pen.textBaseline = "middle";
     pen.textAlign = "right";
-    for (const value of HistoryData.ticks(scale.least, scale.most, 6)) {
+    const base = scaleKind() === "relative" && found.values[0] > 0 ? found.values[0] : 0;
+    const marks = base
+      ? HistoryData.ticks(scale.least / base - 1, scale.most / base - 1, 6).map((share) => [base * (1 + share), HistoryData.percent(share)])
+      : HistoryData.ticks(scale.least, scale.most, 6).map((value) => [value, HistoryData.format(value, series.format)]);
+    for (const [value, text] of marks) {
       pen.fillStyle = palette.line;
       pen.fillRect(left, Math.round(y(value)), width - left - right, 1);
       pen.fillStyle = palette.faint;
-      pen.fillText(HistoryData.format(value, series.format), left - 8, y(value));
+      pen.fillText(text, left - 8, y(value));
     }
     pen.textAlign = "center";
     const labels = Math.max(2, Math.floor((width - left) / 140));
@@ -291,9 +297,25 @@
         make("td", {}, HistoryData.format(a, series.format)), make("td", {}, HistoryData.format(b, series.format)),
         make("td", {}, a ? HistoryData.percent(b / a - 1) : "?"), make("td", {}, a === b ? "equal" : apart ? "intervals apart" : "intervals overlap")));
     });
+    showTable(older, newer);
     $("comparison-title").textContent = `${older.slice(0, 10)} against ${newer.slice(0, 10)}`;
     $("comparison-command").textContent = `conduit history compare ${older.slice(0, 10)} ${newer.slice(0, 10)}`;
     $("comparison-body").replaceChildren(...rows);
+  }
+
+  // Where the page is served, benchstat's table with p-values takes the place of medians and intervals.
+  let asked = "";
+  function showTable(older, newer) {
+    const wanted = `compare?old=${older}&new=${newer}`;
+    const table = $("comparison-text");
+    const show = (text) => { table.textContent = text; table.hidden = !text; $("comparison-facts").hidden = Boolean(text); $("comparison-hint").hidden = Boolean(text); };
+    if (!data.served || wanted === asked) return;
+    asked = wanted;
+    show("");
+    fetch(wanted).then(async (answer) => {
+      const text = answer.ok ? (await answer.json()).table : await answer.text();
+      if (asked === wanted) show(text);
+    }).catch(() => { asked = ""; });
   }
 
   // ── controls ──
