@@ -15,6 +15,7 @@ TYPE_CHECKING = (
 if TYPE_CHECKING:
     from typing import Any
 
+    from conduit import bench, debug, metadata, profile, record, sources
     from conduit.metadata.registry import Registry, get_registry, load, register
     from conduit.record import region
     from conduit.record.labels import carry_labels, label
@@ -30,29 +31,40 @@ _HOME_OF_NAME: dict[str, str] = {
     "register": "conduit.metadata.registry",
 }
 
+# Packages that are there as attributes after `import conduit`, as `conduit.record.cpu(...)` in the documentation.
+_PACKAGES = ("bench", "debug", "metadata", "profile", "record", "sources")
+
 __all__ = [
     "ConduitError",
     "Registry",
     "__version__",
+    "bench",
     "carry_labels",
+    "debug",
     "get_registry",
     "label",
     "load",
+    "metadata",
+    "profile",
+    "record",
     "region",
     "register",
+    "sources",
 ]
 
 
 def __getattr__(name: str) -> Any:
     home = _HOME_OF_NAME.get(name)
-    if home is None:
+    if home is None and name not in _PACKAGES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if home is None:
+        return import_module(f"{__name__}.{name}")
     value = getattr(import_module(home), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME_OF_NAME})
+    return sorted({*globals(), *_HOME_OF_NAME, *_PACKAGES})
