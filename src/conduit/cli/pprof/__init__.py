@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conduit.cli.flags import Parsed
+    from conduit.cli.pprof.imports import ImportChoice
     from conduit.fetch.inputs import Request
     from conduit.profile.model import Profile
 
@@ -85,6 +86,9 @@ def _flags() -> FlagSet:
         else:
             flags.switch(format.name, format.description)
     flags.option("check", "", repeatable=True)
+    flags.switch("leaks", "")
+    flags.switch("without-imports", "")
+    flags.switch("without_imports", "")
     _add_options(flags)
     return flags
 
@@ -116,11 +120,14 @@ def _run(parsed: Parsed) -> int:
     if parsed["no_browser"] and not address:
         raise UsageError("-no_browser only makes sense with -http")
     _choose_sample_type(parsed, options)
+    if parsed["leaks"]:
+        return _leaks(parsed, sources, executable, options)
     request = _request(parsed, sources, executable, options)
 
     from conduit.fetch.inputs import fetch_profile
 
     profile = fetch_profile(request, say)
+    profile = _import_choice(parsed).applied(profile, command[0] if command else "", options)
     if parsed["check"]:
         return _check(profile, parsed["check"], options)
     if command:
@@ -131,6 +138,30 @@ def _run(parsed: Parsed) -> int:
     from conduit.cli.pprof.shell import Shell
 
     return Shell(profile, options, say, compared=bool(request.bases)).run()
+
+
+def _import_choice(parsed: Parsed) -> ImportChoice:
+    from conduit.cli.pprof.imports import ImportChoice
+
+    given = [parsed.given[name] for name in ("without_imports", "without-imports") if name in parsed.given]
+    return ImportChoice(given[-1] if given else None, say)
+
+
+def _leaks(parsed: Parsed, sources: list[str], executable: str, options: Options) -> int:
+    from conduit.cli.pprof.leaks import print_leaks
+
+    refused = [name for name in ("http", "check", "base", "diff_base") if parsed[name]]
+    refused += [name for name in FORMATS if parsed[name] and name != "json"]
+    if refused:
+        raise UsageError(f"-leaks is a report of its own: it cannot be given with -{refused[0]}")
+    print_leaks(
+        [_request(parsed, [source], executable, options) for source in sources],
+        say,
+        leaves_imports_out=_import_choice(parsed).chosen is not False,
+        as_json=bool(parsed["json"]),
+        most=options.nodecount,
+    )
+    return 0
 
 
 def _write_once(profile: Profile, command: tuple[str, str], options: Options, *, compared: bool) -> None:

@@ -93,6 +93,12 @@ _OWN_FOOTER = """
     -check RULES      A TOML file with a table [tool.conduit.budgets], such as pyproject.toml, or
                       one rule: '{match = "Registry[.]", max_flat = "20%"}'; may be given again
 
+  Memory:
+    -leaks            Of heap profiles of one process, the earliest first: the lines that grew and
+                      are still held, with their growth per second; -json, -nodecount
+    -without_imports  Without what imports allocated; the default in tables of heap profiles,
+                      -without_imports=false shows it there as well
+
   A source may also be - for standard input, or a file of another tool: cProfile's .pstats,
   collapsed stacks (py-spy -f raw), speedscope's JSON.
   Binaries are not read: -disasm, -tools and $PPROF_BINARY_PATH have no effect.
