@@ -141,6 +141,9 @@ Masks = tuple[tuple[re.Pattern[str], str], ...]
 _MASKS: Masks = (
     (re.compile(r"\b\d+(\.\d+)?(e[+-]\d+)? ?(ns|µs|us|ms|s)\b(?!/)"), "TIME"),
     (re.compile(r" *\b\d+(\.\d+)?[kMG]?B/s\b"), " RATE"),
+    (re.compile(r"^ *grown +rate +held +objects$", re.MULTILINE), "grown rate held objects"),
+    (re.compile(r"^ +(?=\+\d)", re.MULTILINE), ""),
+    (re.compile(r"^\S+ (?=that imports allocated)", re.MULTILINE), "SIZE "),
     (re.compile(r"\b0x[0-9a-fA-F]{6,}\b"), "ADDRESS"),
     (re.compile(r"\b(pid|PID|process) \d+\b"), r"\1 PID"),
 )
