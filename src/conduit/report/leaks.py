@@ -54,7 +54,7 @@ _CALLERS = 3
 
 
 def find_leaks(profiles: Sequence[Profile]) -> Leaks:
-    """Compare what is in use in heap profiles of one process, the earliest first.
+    """Compare the memory in use in heap profiles of one process, the earliest first.
 
     Raises `ReportError` for fewer than two profiles, for one without `inuse_space`, and for profiles out of order.
     """

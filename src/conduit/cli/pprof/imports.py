@@ -21,7 +21,7 @@ _HEAP = (*_SPACES, "inuse_objects", "alloc_objects")
 
 
 class ImportChoice(NamedTuple):
-    """The flag as given, None if it was not; `say` gets the line about what is left out."""
+    """The flag as given, None if it was not; `say` gets the line about samples left out."""
 
     chosen: bool | None
     say: Callable[[str], None]
