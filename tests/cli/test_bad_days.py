@@ -31,6 +31,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "introspect": ("stats", "--metadata", "metadata.json"),
     "mcp": ("--help",),
     "pprof": ("-top", "cpu.prof"),
+    "dump": ("-pid", "999999999"),
     "record": ("-pid", "999999999"),
     "run": ("-wallprofile=wall.prof", "program.py"),
     "skill": (),

@@ -1,4 +1,4 @@
-"""`conduit pprof -leaks`: the allocating lines that grew from the first heap profile to the last, and are still held."""
+"""`conduit pprof -leaks`: allocating lines that grew from the first heap profile to the last, and are still held."""
 
 from __future__ import annotations
 
