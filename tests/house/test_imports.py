@@ -20,6 +20,7 @@ FRAMEWORKS = {
     "re2": "regexps/engine.py",
     "viztracer": "record/trace.py",
     "yaml": "sources/openapi/yaml.py",
+    "alembic": "sources/collector/migrations/alembic.py",
     "mcp": "cli/mcp/server.py",
     "pytest": "pytest_plugin.py",
     "asgiref": "middleware/django.py",

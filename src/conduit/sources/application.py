@@ -19,7 +19,7 @@ from conduit.sources.progress import Progress
 if TYPE_CHECKING:
     import subprocess
 
-    from conduit.metadata.schema import Metadata
+    from conduit.metadata.schema import Metadata, SourceError
 
 TIME_LIMIT_S = 60.0
 """How long loading may go on without using a CPU before it is given up; ten times as long in all."""
@@ -66,6 +66,20 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
 
 
+class MissingOperation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One operation that the migration tool would write now."""
+
+    tool: str
+    """django or alembic."""
+    application: str = ""
+    """Django's app label."""
+    operation: str
+    """The tool's name for it, such as AddField or add_column."""
+    name: str
+    """The model or table, or one of its fields: `order.total`."""
+    description: str
+
+
 def collect(app: Any = None, *, models: Any = None, root: str | os.PathLike[str] | None = None) -> Metadata:
     """What the running application is made of.
 
@@ -104,10 +118,27 @@ def collect_application(application: Application, time_limit_s: float = TIME_LIM
     return Collected(metadata=decode(document), files=files, notes=answer["notes"])
 
 
-def _ask(application: Application, time_limit_s: float) -> bytes:
+def compare_migrations(
+    application: Application, time_limit_s: float = TIME_LIMIT_S
+) -> tuple[list[MissingOperation], list[SourceError]]:
+    """Return what the application's migrations lack to lead to its models, and what could not be compared.
+
+    Executes the application's code and, for Alembic, its migrations on a SQLite database in memory. Raises
+    `CollectingError` where there is no answer at all.
+    """
+    import json
+
+    from conduit.metadata.schema import SourceError
+
+    answer: dict[str, Any] = json.loads(_ask(application, time_limit_s, {"migrations": True}))
+    missing = msgspec.convert(answer["migrations"], list[MissingOperation])
+    return missing, msgspec.convert(answer["errors"], list[SourceError])
+
+
+def _ask(application: Application, time_limit_s: float, more: dict[str, Any] | None = None) -> bytes:
     reader, writer = os.pipe()
     try:
-        process, stacks = _start(application, writer)
+        process, stacks = _start(application, writer, more or {})
     except OSError as error:
         os.close(reader)
         interpreter = application.python or sys.executable
@@ -125,14 +156,16 @@ def _ask(application: Application, time_limit_s: float) -> bytes:
         _end(process)
 
 
-def _start(application: Application, writer: int) -> tuple[subprocess.Popen[bytes], int]:
+def _start(
+    application: Application, writer: int, more: dict[str, Any]
+) -> tuple[subprocess.Popen[bytes], int]:
     """Start the collecting process; returns it and the descriptor on which it reports its stack."""
     import json
     import subprocess
     from pathlib import Path
 
     stacks, reporter = os.pipe()
-    request = msgspec.structs.asdict(application) | {"result_fd": writer, "stack_fd": reporter}
+    request = msgspec.structs.asdict(application) | {"result_fd": writer, "stack_fd": reporter} | more
     collector = str(Path(__file__).resolve().parent / "collector")
     python = application.python or sys.executable
     try:

@@ -38,7 +38,7 @@ VERBS: dict[str, tuple[str, str, str, int, int]] = {
     "cycles": ("cycles", "", "resources that depend on each other in a circle", 0, 0),
     "impact": ("impact", "NAME", "what breaks when a resource is deleted", 1, 1),
     "diagram": ("diagram", "[NAME]", "a picture of the resources and how they depend on each other", 0, 1),
-    "diff": ("diff", "OLD NEW", "what changed between two documents", 2, 2),
+    "diff": ("diff", "[OLD NEW]", "what changed between two documents, or models against migrations", 0, 2),
     "stats": ("stats", "", "how much there is of everything", 0, 0),
 }
 _APP = (

@@ -1,9 +1,14 @@
-"""`conduit introspect diff OLD NEW`: the difference of two documents; --gate fails if a write route is less guarded."""
+"""`conduit introspect diff OLD NEW`: the difference of two documents; --gate fails if a write route is less guarded.
+
+With --migrations, no documents: what the migrations of an application lack to lead to its models.
+"""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
+
+from conduit.errors import UsageError
 
 if TYPE_CHECKING:
     from conduit.cli.flags import FlagSet
@@ -22,6 +27,7 @@ def declare(flags: FlagSet) -> None:
     flags.switch(
         "gate", "exit with 1 if a route that writes is less guarded (permissions, authentication, CSRF)"
     )
+    flags.switch("migrations", "compare an application's models with its migrations (Django, Alembic)")
 
 
 def _format(text: str) -> str:
@@ -32,6 +38,14 @@ def _format(text: str) -> str:
 
 def run(question: Question) -> int:
     """Print the changes; return 1 if --gate is given and closed."""
+    if question.flags["migrations"]:
+        from conduit.cli.introspect.migrations import run_migrations
+
+        return run_migrations(question)
+    if len(question.arguments) != 2:
+        raise UsageError(
+            f"diff: expected OLD NEW, got {len(question.arguments)} arguments; `conduit introspect diff --help`"
+        )
     from conduit.metadata.difference import difference
     from conduit.metadata.registry import load
 

@@ -1,6 +1,7 @@
 """The collecting process: loads the application, collects, and sends the document to the process that started it.
 
-The request is a JSON object: `root`, `app`, `factory`, `django`, `urlconf`, `sqlalchemy`, `lifespan`, `result_fd`.
+The request is a JSON object: `root`, `app`, `factory`, `django`, `urlconf`, `sqlalchemy`, `lifespan`, `result_fd`; with
+`migrations` the answer has what models and migrations differ in, and no document.
 The answer is one JSON object behind its length (8 bytes, big-endian) on the descriptor `result_fd`: `document`,
 `files` (the project's own files that were loaded, with modification time in nanoseconds and size) and `notes`.
 Whatever the application prints goes to standard error. The process ends at once after its answer, so that threads
@@ -59,6 +60,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
     prepare_path(request["root"])
     session = Session(request["root"], _entry_modules(request), request.get("allow", ()))
+    if request.get("migrations"):
+        return {"migrations": session.compare_migrations(request), "errors": session.document.errors}
     session.collect(request)
     files = session.project_files()
     document = session.document.finish(session.source_hash(files, request))

@@ -59,15 +59,7 @@ class Session:
 
     def collect(self, request: dict[str, Any]) -> None:
         """Collects everything that the request names; a part that fails is an error in the document."""
-        app = base = None
-        if request.get("django"):
-            self._django(request)
-        if request.get("app"):
-            with self._part("loading " + request["app"]):
-                app = self._load(request["app"], bool(request.get("factory")))
-        if request.get("sqlalchemy"):
-            with self._part("loading " + request["sqlalchemy"]):
-                base = load(request["sqlalchemy"])
+        app, base = self._load_all(request)
         if app is not None and request.get("lifespan"):
             with self._part("running the lifespan of " + request["app"]):
                 asyncio.run(_start(app))
@@ -80,6 +72,48 @@ class Session:
         except NoObviousApplicationError as error:
             self._no_application = error
             return error.module
+
+    def _load_all(self, request: dict[str, Any]) -> tuple[Any, Any]:
+        """Load what the request names and return the application and the declarative base, where there are such."""
+        app = base = None
+        if request.get("django"):
+            self._django(request)
+        if request.get("app"):
+            with self._part("loading " + request["app"]):
+                app = self._load(request["app"], bool(request.get("factory")))
+        if request.get("sqlalchemy"):
+            with self._part("loading " + request["sqlalchemy"]):
+                base = load(request["sqlalchemy"])
+        return app, base
+
+    def compare_migrations(self, request: dict[str, Any]) -> list[dict[str, str]]:
+        """Return the operations that the migrations lack, of Django and of Alembic, whichever the project has."""
+        from .django.api import open_django
+        from .migrations.alembic import script_folder
+
+        self._load_all(request)
+        found: list[dict[str, str]] = []
+        compared = False
+        if open_django() is not None:
+            from .migrations import django
+
+            compared = True
+            with self._part("django's migrations"):
+                found += django.missing_operations()
+        folder = script_folder(request["root"])
+        if folder:
+            from .migrations import alembic
+            from .sqlalchemy.tables import loaded_metadata
+
+            compared = True
+            with self._part(f"alembic's migrations in {folder}"):
+                found += alembic.missing_operations(folder, loaded_metadata())
+        if not compared and not self.document.errors:
+            self.document.add_error(
+                "migrations",
+                "found neither a Django that is set up nor an alembic.ini; name one with --django or --root",
+            )
+        return found
 
     def _part(self, name: str) -> Any:
         return self.document.attempt(name)

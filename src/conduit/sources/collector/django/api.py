@@ -44,6 +44,23 @@ def open_django() -> Any:
     )
 
 
+def open_migrations() -> Any:
+    """What comparing models with migrations needs; Django has been set up."""
+    from django.apps import apps
+    from django.db.migrations.autodetector import MigrationAutodetector
+    from django.db.migrations.loader import MigrationLoader
+    from django.db.migrations.questioner import NonInteractiveMigrationQuestioner
+    from django.db.migrations.state import ProjectState
+
+    return SimpleNamespace(
+        apps=apps,
+        MigrationAutodetector=MigrationAutodetector,
+        MigrationLoader=MigrationLoader,
+        NonInteractiveMigrationQuestioner=NonInteractiveMigrationQuestioner,
+        ProjectState=ProjectState,
+    )
+
+
 def _models() -> dict[str, Any]:
     from django.db import models
     from django.db.models import signals

@@ -7,6 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 
+def connect_to_memory() -> Any:
+    """Return a connection to an empty SQLite database in memory."""
+    from sqlalchemy import create_engine
+
+    return create_engine("sqlite://").connect()
+
+
 def open_sqlalchemy() -> Any:
     """What the collector needs of SQLAlchemy; `None` where the application has not imported it."""
     if "sqlalchemy" not in sys.modules:

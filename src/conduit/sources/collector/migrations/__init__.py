@@ -1,0 +1,1 @@
+"""Models against migrations: what a migration tool would write next, without a database of the application."""

@@ -1,0 +1,92 @@
+"""Alembic: its migrations are run on an empty SQLite database in memory, and its own comparison looks at the result.
+
+`env.py` is not run, since it connects to the application's database; the migrations themselves are, as `alembic
+upgrade` does. A migration that SQLite cannot run is an error that names it.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FOLDERS = ("alembic", "migrations", "src/alembic")
+
+
+def script_folder(root: str) -> str:
+    """Return the folder of the migrations: `script_location` of alembic.ini, else a usual folder; empty for none."""
+    path = os.path.join(root, "alembic.ini")
+    if os.path.exists(path):
+        parser = configparser.ConfigParser({"here": root}, interpolation=configparser.BasicInterpolation())
+        parser.read(path, encoding="utf-8")
+        location = parser.get("alembic", "script_location", fallback="")
+        if location:
+            return location if ":" in location else os.path.join(root, location)
+    folders = (os.path.join(root, folder) for folder in _FOLDERS)
+    return next((folder for folder in folders if os.path.isdir(os.path.join(folder, "versions"))), "")
+
+
+def missing_operations(folder: str, metadata: list[Any]) -> list[dict[str, str]]:
+    """Return what Alembic's comparison finds between the migrations in `folder` and the tables of the models."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from ..sqlalchemy.api import connect_to_memory
+
+    with connect_to_memory() as connection:
+        _upgrade(folder, connection)
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        found = compare_metadata(context, metadata if len(metadata) > 1 else metadata[0])
+        return [
+            {"tool": "alembic", "application": "", "operation": operation, "name": name, "description": text}
+            for difference in found
+            for operation, name, text in _described(difference)
+        ]
+
+
+def _upgrade(folder: str, connection: Any) -> None:
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory(folder)
+    context = MigrationContext.configure(connection)
+    revisions = list(script.walk_revisions())
+    with Operations.context(context):
+        for revision in reversed(revisions):
+            try:
+                revision.module.upgrade()
+            except Exception as error:
+                raise RuntimeError(
+                    f"revision {revision.revision} ({os.path.basename(revision.path)}) cannot run on SQLite: "
+                    f"{type(error).__name__}: {error}; use `alembic check` with the application's own database"
+                ) from error
+
+
+def _described(difference: Any) -> Iterator[tuple[str, str, str]]:
+    """Yield (operation, subject, text) of one difference; changes of one column come as a list."""
+    if isinstance(difference, list):
+        for one in difference:
+            yield from _described(one)
+        return
+    kind = str(difference[0])
+    if kind.startswith("modify_"):
+        _, _schema, table, column, *_, before, after = difference
+        subject = f"{table}.{column}"
+        yield kind, subject, f"{kind.replace('_', ' ')} of {subject}: {before!r} → {after!r}"
+        return
+    if kind in ("add_column", "remove_column"):
+        subject = f"{difference[2]}.{difference[3].name}"
+    else:
+        thing = difference[1]
+        table = getattr(thing, "table", None)
+        name = str(getattr(thing, "name", "") or "")
+        subject = (
+            f"{table.name}.{name}"
+            if table is not None and kind not in ("add_table", "remove_table")
+            else name
+        )
+    yield kind, subject, f"{kind.replace('_', ' ')} {subject}"
