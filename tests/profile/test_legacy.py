@@ -5,7 +5,12 @@ The expected sides are what Go 1.27's pprof makes of the same bytes.
 
 from __future__ import annotations
 
+import math
+import os
+import re
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -172,3 +177,201 @@ def test_what_gos_endpoint_prints_with_debug_is_read(shared_golden: Path) -> Non
         profile = decode(text)
         profile.check_valid()
         assert profile.samples
+
+
+# ── threads, Java agents, jemalloc ──
+
+THREADS = b"""--- threadz 1 ---
+
+--- Thread 7f794ab90940 (name: main/14748) stack: ---
+  PC: 0x00bc8f1c: helper(arg *)
+  @ 0x0040be31
+      0x0045b4b7
+--- Thread 7f794a32b940 (name: worker-1/14751) stack: ---
+  0x00bc8f1c
+  0x00bc8f1c
+  0x0040be31
+--- Thread 7f794a3ec940 (name: worker-2/14752) stack: ---
+      [same as previous thread]
+--- Memory map: ---
+  00400000-00fcb000: cppbench_server_main
+  7f794c32c000-7f794c340000: /lib/libpthread.so.0
+"""
+JAVA_HEAP = b"""--- heapz 1 ---
+format = java
+resolution = bytes
+    7048     1 @ 0x00000003 0x00000004 0x00000005
+    4752    16 @ 0x00000003 0x00000008
+  880000     2 @ 0x00000009 0x0000000a 0x0000000b 0x0000000b
+
+      0x00000003 java.util.Arrays.copyOf (Arrays.java:3236)
+      0x00000004 java.io.ByteArrayOutputStream.grow (ByteArrayOutputStream.java:118)
+      0x00000005 com.example.Shop.total (Shop.java:-1)
+      0x00000008 GC
+      0x00000009 generated stub/JIT
+      0x0000000a Unknown (/usr/lib/jvm/libjvm.so)
+      0x0000000c not.used (Not.java:1)
+"""
+JAVA_CONTENTION = b"""--- contentionz 1 ---
+format = java
+resolution = microseconds
+sampling period = 100
+ms since reset = 6019923
+            1     1 @ 0x00000003 0x00000004
+           14     2 @ 0x00000003 0x00000007
+            0x00000003 com.example.Lock.lock (Lock.java:42)
+            0x00000004 com.example.Shop.buy (Shop.java:7)
+            0x00000007 com.example.Lock.lock (Lock.java:51)
+"""
+JAVA_CPU = (
+    struct.pack("<20Q", 0, 3, 1, 10_000, 0, 2, 3, 0x10, 0x20, 0x30, 5, 1, 0x40, 1, 2, 0x10, 0x20, 0, 1, 0)
+    + b"0x10 com.example.Work.spin (Work.java:12)\n0x20 com.example.Work.run (Work.java:30)\n"
+    + b"0x30 java.lang.Thread.run (Thread.java:748)\n0x40 GC\n"
+)
+JEMALLOC = b"""heap_v2/524288
+  t*: 30: 5242880 [0: 0]
+  t0: 10: 1048576 [0: 0]
+  t3: 20: 4194304 [0: 0]
+@ 0x5f86da 0x5f5a1d
+  t*: 10: 1048576 [0: 0]
+  t0: 10: 1048576 [0: 0]
+@ 0x5f86da 0x600001
+  t*: 20: 4194304 [0: 0]
+  t3: 20: 4194304 [0: 0]
+
+MAPPED_LIBRARIES:
+00400000-00700000 r-xp 00000000 08:01 99   /usr/bin/server
+"""
+ORIGINALS = {
+    "cppbench.thread": THREADS,
+    "java.heap": JAVA_HEAP,
+    "java.contention": JAVA_CONTENTION,
+    "java.cpu": JAVA_CPU,
+}
+
+
+def _named(profile: Profile) -> list[tuple[list[tuple[str, str, int]], list[int]]]:
+    return [
+        (
+            [
+                (line.function.name, line.function.filename, line.line)
+                for location in sample.locations
+                for line in location.lines
+                if line.function
+            ],
+            sample.values,
+        )
+        for sample in profile.samples
+    ]
+
+
+def _types(profile: Profile) -> list[tuple[str, str]]:
+    return [(kind.type, kind.unit) for kind in profile.sample_types]
+
+
+def test_the_stacks_of_threads_are_counted_with_those_that_are_the_same() -> None:
+    profile = decode(THREADS)
+    assert _types(profile) == [("thread", "count")]
+    assert _stacks(profile) == [([0xBC8F1C, 0x40BE30, 0x45B4B6], [1]), ([0xBC8F1C, 0x40BE30], [2])]
+    assert [(mapping.start, mapping.filename) for mapping in profile.mappings] == [
+        (0x400000, "cppbench_server_main"),
+        (0x7F794C32C000, "/lib/libpthread.so.0"),
+    ]
+
+
+def test_a_java_heap_has_names_and_no_addresses_and_is_scaled() -> None:
+    profile = decode(JAVA_HEAP)
+    assert _types(profile) == [("inuse_objects", "count"), ("inuse_space", "bytes")]
+    copy = ("java.util.Arrays.copyOf", "Arrays.java", 3236)
+    grow = ("java.io.ByteArrayOutputStream.grow", "ByteArrayOutputStream.java", 118)
+    assert _named(profile) == [
+        ([copy, grow, ("com.example.Shop.total", "Shop.java", 0)], [74, 527819]),
+        ([copy, ("GC", "", 0)], [28252, 8390984]),
+        ([("STUB", "", 0), ("Unknown", "libjvm.so", 0)], [3, 1549409]),
+    ]
+    assert [sample.numeric_labels for sample in profile.samples] == [
+        {"bytes": [7048]},
+        {"bytes": [297]},
+        {"bytes": [440000]},
+    ]
+    assert not any(location.address for location in profile.locations)
+
+
+def test_java_contention_is_multiplied_by_the_sampling_period() -> None:
+    profile = decode(JAVA_CONTENTION)
+    assert _types(profile) == [("contentions", "count"), ("delay", "microseconds")]
+    assert [values for _, values in _named(profile)] == [[100, 100], [200, 1400]]
+    assert profile.duration_nanos == 6_019_923_000_000
+
+
+def test_java_cpu_samples_have_names() -> None:
+    profile = decode(JAVA_CPU)
+    spin, run = ("com.example.Work.spin", "Work.java", 12), ("com.example.Work.run", "Work.java", 30)
+    assert _named(profile) == [
+        ([spin, run, ("java.lang.Thread.run", "Thread.java", 748)], [2, 20_000_000]),
+        ([("GC", "", 0)], [5, 50_000_000]),
+        ([spin, run], [1, 10_000_000]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (JAVA_HEAP.replace(b"format = java", b"format = c"), "unrecognized profile format"),
+        (JAVA_HEAP.replace(b"     1 @", b"     0 @"), "second value must be non-zero"),
+        (JAVA_HEAP.replace(b"resolution = bytes\n", b""), "sample has 2 values vs. 0 types"),
+        (JAVA_CONTENTION.replace(b"= 100", b"= often"), "failed to parse attribute sampling period = often"),
+        (JAVA_CONTENTION.replace(b"14     2", b"9" * 30 + b"     2"), "does not fit into 64 bits"),
+        (JAVA_CONTENTION.replace(b"14     2", b"9" * 5000 + b"     2"), "does not fit into 64 bits"),
+        (THREADS.replace(b"--- Thread 7f794a3ec940", b"--- Fiber"), "unrecognized profile format"),
+        (JEMALLOC.replace(b"t*: 20:", b"t*: many:"), "malformed sample: t*: many: 4194304 [0: 0]"),
+        (b"heap_v2/1000\n", "unrecognized profile format"),
+    ],
+)
+def test_a_damaged_profile_of_these_forms_is_refused_by_name(data: bytes, message: str) -> None:
+    with pytest.raises(MalformedProfileError, match=re.escape(message)):
+        decode(data)
+
+
+def test_memory_in_use_by_jemalloc_is_scaled_as_jeprof_does() -> None:
+    profile = decode(JEMALLOC)
+    assert _types(profile) == [("inuse_objects", "count"), ("inuse_space", "bytes")]
+    factors = [1 / (1 - math.exp(-size / 524288)) for size in (1048576 / 10, 4194304 / 20)]
+    assert _stacks(profile) == [
+        ([0x5F86D9, 0x5F5A1C], [int(10 * factors[0]), int(1048576 * factors[0])]),
+        ([0x5F86D9, 0x600000], [int(20 * factors[1]), int(4194304 * factors[1])]),
+    ]
+    assert [mapping.filename for mapping in profile.mappings] == ["/usr/bin/server"]
+    assert profile.period == 524288
+
+
+def test_what_jemalloc_counted_since_the_start_comes_first() -> None:
+    profile = decode(JEMALLOC.replace(b"[0: 0]", b"[40: 8388608]"))
+    assert [name for name, _ in _types(profile)] == [
+        "alloc_objects",
+        "alloc_space",
+        "inuse_objects",
+        "inuse_space",
+    ]
+    factor = 1 / (1 - math.exp(-8388608 / 40 / 524288))
+    assert profile.samples[0].values[:2] == [int(40 * factor), int(8388608 * factor)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("report", ["-raw", "-top", "-traces", "-tree", "-proto"])
+@pytest.mark.parametrize("name", ORIGINALS)
+def test_the_original_says_the_same(name: str, report: str, go_pprof: Path, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(ORIGINALS[name])
+    surroundings = {**os.environ, "TZ": "UTC", "HOME": str(tmp_path), "PPROF_BINARY_PATH": "/nonexistent"}
+    found = []
+    for command in ([go_pprof], [sys.executable, "-m", "conduit", "pprof"]):
+        subprocess.run(
+            [*command, report, "-output=out", name], cwd=tmp_path, env=surroundings, capture_output=True
+        )
+        found.append((tmp_path / "out").read_bytes())
+    theirs, ours = found
+    if report == "-proto":
+        assert _named(decode(ours)) == _named(decode(theirs))
+        assert _stacks(decode(ours)) == _stacks(decode(theirs))
+    else:
+        assert ours == theirs

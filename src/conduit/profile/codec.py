@@ -84,7 +84,8 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Profile:
 
 def _decode_legacy(data: bytes, limits: Limits, problem: WireError) -> Profile:
     """Reads what is no `profile.proto`, for the reason given, as one of the older formats."""
-    from conduit.profile.legacy import MalformedError, UnrecognizedError, decode_legacy
+    from conduit.profile.legacy import decode_legacy
+    from conduit.profile.legacy_stacks import MalformedError, UnrecognizedError
 
     try:
         return decode_legacy(data, limits)
