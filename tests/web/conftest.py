@@ -91,6 +91,7 @@ class Visitor:
             viewport={"width": width, "height": height},
             color_scheme=scheme,  # type: ignore[arg-type]
         )
+        context.set_default_timeout(12_000)
         page = context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on(

@@ -85,7 +85,7 @@ def test_widths_are_shares_and_children_stand_below_their_callers(serve: Serve, 
 
 def test_hovering_tells_name_own_and_whole_amount(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/flamegraph")
-    page.get_by_text("json.encoder.JSONEncoder.iterencode").first.hover()
+    page.locator(".box", has_text="json.encoder.JSONEncoder.iterencode").first.hover()
     assert "self 90ms │ 490ms (44.95%)" in detail(page)
 
 
@@ -251,7 +251,7 @@ def test_the_download_is_the_profile(serve: Serve, visitor: Visitor) -> None:
 
 def test_a_difference_shows_growth_in_red_and_shrinking_in_green(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(difference())}/ui/flamegraph")
-    page.get_by_text("grower").first.hover()
+    page.locator(".box", has_text="grower").first.hover()
     assert "100ms → 300ms, +200.00%" in detail(page)
     assert page.locator(".box", has_text="grower").locator(".delta.grew").count() == 1
     assert page.locator(".box", has_text="shrinker").locator(".delta.shrank").count() == 1
@@ -261,9 +261,9 @@ def test_a_difference_shows_growth_in_red_and_shrinking_in_green(serve: Serve, v
 def test_a_net_difference_tells_the_change_and_claims_no_before(serve: Serve, visitor: Visitor) -> None:
     net = merge([two_functions(30, 10), scale_values(two_functions(10, 20), -1)])
     page = visitor.open(f"{serve(net)}/ui/flamegraph")
-    page.get_by_text("grower").first.hover()
+    page.locator(".box", has_text="grower").first.hover()
     assert "+200ms" in detail(page)
-    page.get_by_text("shrinker").first.hover()
+    page.locator(".box", has_text="shrinker").first.hover()
     assert "−100ms" in detail(page)
 
 

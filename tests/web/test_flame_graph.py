@@ -84,7 +84,9 @@ def test_the_wheel_reaches_the_leaves_and_details_stay_in_the_window(
     serve: Serve, visitor: Visitor, window: tuple[int, int], scheme: str
 ) -> None:
     width, height = window
-    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph", width=width, height=height, scheme=scheme)
+    page = visitor.open(
+        f"{serve(deep_profile())}/ui/flamegraph?frames=all", width=width, height=height, scheme=scheme
+    )
     page.mouse.move(width / 2, height - 100)
     page.mouse.wheel(0, 5000)
     wait_until(page, "scrollY > 400")
@@ -102,7 +104,7 @@ def test_the_wheel_reaches_the_leaves_and_details_stay_in_the_window(
 
 
 def test_control_and_wheel_zoom_about_the_pointer_shift_and_wheel_pan(serve: Serve, visitor: Visitor) -> None:
-    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph", width=1400)
+    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?frames=all", width=1400)
     middle = place_of(page, "json.encode_1")
     x = middle["x"] + middle["width"] / 2
     page.mouse.move(x, middle["y"] + 5)
@@ -122,7 +124,7 @@ def test_control_and_wheel_zoom_about_the_pointer_shift_and_wheel_pan(serve: Ser
 
 
 def test_dragging_pans_in_both_directions_and_is_no_click(serve: Serve, visitor: Visitor) -> None:
-    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?z=0.3,2", width=1400)
+    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?frames=all&z=0.3,2", width=1400)
     before = place_of(page, "json.encode_1")
     page.mouse.move(900, 600)
     page.mouse.down()
@@ -138,7 +140,7 @@ def test_zoom_pivot_and_folding_are_in_the_address_and_come_back_with_it(
     serve: Serve, visitor: Visitor
 ) -> None:
     url = serve(deep_profile())
-    page = visitor.open(f"{url}/ui/flamegraph")
+    page = visitor.open(f"{url}/ui/flamegraph?frames=all")
     page.get_by_role("button", name="Only your code").click()
     page.wait_for_url("**mine=t*")
     page.wait_for_timeout(300)
@@ -147,15 +149,15 @@ def test_zoom_pivot_and_folding_are_in_the_address_and_come_back_with_it(
     assert any("step_0" in name for name in names)
     again = visitor.open(page.url)
     assert again.locator(".box .text").all_inner_texts() == names
-    zoomed = visitor.open(f"{url}/ui/flamegraph?z=0.5,4")
-    assert place_of(zoomed, "json.encode_1")["width"] > 1200
+    zoomed = visitor.open(f"{url}/ui/flamegraph?frames=all&z=0.5,4")
+    assert place_of(zoomed, "json.encode_1")["width"] > 700
     assert zoomed.locator('.box[aria-label^="json.encode_2:"]').count() == 0
     zoomed.keyboard.press("Escape")
     zoomed.wait_for_url(lambda address: "z=" not in address)
 
 
 def test_colours_tell_whose_code_a_box_is_and_the_legend_fades_one(serve: Serve, visitor: Visitor) -> None:
-    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph")
+    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?frames=all")
     assert page.locator(".keys .key").all_inner_texts()[:3] == ["your code", "libraries", "standard library"]
     spots = {name: place_of(page, name) for name in ("main", "django.core.handler_0", "json.encode_2")}
     colours = {name: colour_at(page, box["x"] + 400, box["y"] + 17) for name, box in spots.items()}
@@ -191,7 +193,7 @@ def test_boxes_left_out_of_a_large_picture_are_counted_and_come_with_the_zoom(
 
 
 def test_a_finger_reaches_the_menu_by_the_actions_button(serve: Serve, visitor: Visitor) -> None:
-    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph", width=390, height=760)
+    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?frames=all", width=390, height=760)
     page.locator('.box[aria-label^="django.core.handler_3:"]').click()
     page.get_by_role("button", name="Actions…").click()
     assert "Focus" in page.get_by_role("menu").locator("button").all_inner_texts()
@@ -199,7 +201,7 @@ def test_a_finger_reaches_the_menu_by_the_actions_button(serve: Serve, visitor: 
 
 @pytest.mark.parametrize("width", [1400, 390])
 def test_the_first_box_stands_near_the_top_of_the_window(serve: Serve, visitor: Visitor, width: int) -> None:
-    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph", width=width, height=760)
+    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?frames=all", width=width, height=760)
     assert place_of(page, "all")["y"] < 230
 
 

@@ -36,6 +36,11 @@ class Session(Protocol):
     ) -> dict[str, Any]:
         """Return the data of one view. Raises `ViewError` with the text for the reader."""
 
+    def lines(
+        self, function: str, parameters: Mapping[str, str], cancelled: threading.Event | None = None
+    ) -> dict[str, Any]:
+        """Return the source lines of one function with what they took. Raises `ViewError` where there are none."""
+
     def failed_page(self, view: str, message: str) -> dict[str, Any]:
         """Return the data of a page that shows no view, but why there is none."""
 
@@ -126,6 +131,8 @@ class Application:
             )
         if name == "subtree":
             return self._subtree(request, cancelled)
+        if name == "lines":
+            return self._lines(request, cancelled)
         if name in VIEWS:
             return self._view(name, request, cancelled)
         return plain_response(404, "404 page not found")
@@ -141,7 +148,8 @@ class Application:
             status, data = error.status, self._session.failed_page(view, str(error))
         data["token"] = self.token
         if accepted.startswith("application/json"):  # the page itself, which replaces what it shows
-            page, type = json.dumps(data, separators=(",", ":")).encode(), "application/json"
+            page = json.dumps(data, separators=(",", ":")).encode("utf-8", "replace")
+            type = "application/json"
         else:
             page, type = served_page(data), HTML
         headers = (
@@ -158,9 +166,11 @@ class Application:
 
     def _subtree(self, request: Request, cancelled: threading.Event | None) -> Response:
         parameters = _parameters(request.query)
-        part = self._session.subtree(parameters.pop("below", ""), parameters, cancelled)
-        headers = (_type("application/json"), ("Cache-Control", "no-store"))
-        return Response(200, headers, json.dumps(part, separators=(",", ":")).encode())
+        return _json(self._session.subtree(parameters.pop("below", ""), parameters, cancelled))
+
+    def _lines(self, request: Request, cancelled: threading.Event | None) -> Response:
+        parameters = _parameters(request.query)
+        return _json(self._session.lines(parameters.pop("function", ""), parameters, cancelled))
 
     def _change(self, path: str, request: Request) -> Response:
         if not same_secret(request.headers.get("x-conduit-token", ""), self.token):
@@ -184,6 +194,15 @@ def _parameters(query: str) -> dict[str, str]:
         return {name: value for name, value in parse_query(query).items() if value}
     except ValueError as error:
         raise ViewError(f"invalid query: {error}") from None
+
+
+def _json(document: dict[str, Any]) -> Response:
+    headers = (
+        _type("application/json"),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+    return Response(200, headers, json.dumps(document, separators=(",", ":")).encode("utf-8", "replace"))
 
 
 def _static(name: str) -> Response:

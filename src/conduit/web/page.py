@@ -28,11 +28,10 @@ SCRIPTS = (
         "palette.js",
         "layout.js",
         "page.js",
-        "flame.js",
-        "top.js",
-        "graph.js",
-        "text.js",
+        "flame_table.js",
+        "source_drawer.js",
     ),
+    *("flame.js", "top.js", "graph.js", "text.js"),
     "start.js",
 )
 

@@ -6,6 +6,7 @@ and turns them into JSON's types. Parameters have google/pprof's short names, li
 
 from __future__ import annotations
 
+import re
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from conduit.report.pipeline import prepare_report, sample_index
 from conduit.web.amounts import amounts_document
 from conduit.web.application import VIEWS, ViewError
 from conduit.web.call_graph import draw, graph_document, leave_out_constant_labels
+from conduit.web.function_table import function_rows
 from conduit.web.ownership import module_of, owner_of
 
 if TYPE_CHECKING:
@@ -110,6 +112,22 @@ class ProfileSession:
             "negatives": tree.negative if any(tree.negative) else None,
             "hidden": tree.hidden,
         }
+
+    def lines(
+        self, function: str, parameters: Mapping[str, str], cancelled: threading.Event | None = None
+    ) -> dict[str, Any]:
+        """Return the source lines of one function, in each file that has one of that name, with what they took."""
+        from conduit.web.source_view import lines_document
+
+        with self._turn(cancelled):
+            options = self.options_of(parameters)
+            try:
+                report = prepare_report(
+                    self._profile, "list", options, lambda _: None, f"^{re.escape(function)}$"
+                )
+                return lines_document(report)
+            except ReportError as error:
+                raise ViewError(str(error)) from None
 
     def failed_page(self, view: str, message: str) -> dict[str, Any]:
         """Return the data of a page that shows no view, but why there is none."""
@@ -220,6 +238,7 @@ class ProfileSession:
         content["modules"] = [
             module_of(name, file) for name, file in zip(content["names"], content["files"], strict=True)
         ]
+        content["rows"] = function_rows(report, flame)
         return report, content, whole_labels(report)
 
     def _flame_report(self, options: Options, warn: Callable[[str], None]) -> Report:

@@ -46,6 +46,14 @@ def source_document(report: Report, functions: Report, first: int) -> dict[str, 
     }
 
 
+def lines_document(report: Report) -> dict[str, Any]:
+    """The listings of the functions that match the report's expression, each with its error if its file is not here."""
+    listings = sorted(compute_listings(report), key=lambda listing: -abs(listing.cum))
+    return {
+        "functions": [{**_document(report, listing), "error": listing.error} for listing in listings[:PAGE]]
+    }
+
+
 def _listings(report: Report, names: frozenset[str]) -> list[Listing]:
     report.matches = names.__contains__
     try:

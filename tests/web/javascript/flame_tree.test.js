@@ -57,3 +57,60 @@ test("a name loses its package before its end", () => {
   assert.deepStrictEqual(tree.spellings("a.b.C.run", ["b.C.run", "C.run"]), ["a.b.C.run", "b.C.run", "C.run"]);
   assert.strictEqual(tree.spellings("f.<locals>.<lambda>").at(-1), "<lambda>");
 });
+
+const flameTree = tree;
+
+// A stack of `names` over two leaves; `owners` says whose each is.
+function chained(names, owner, spent = 0) {
+  const parents = [0], sources = [0], values = [0], all = ["root"], owners = ["runtime"];
+  const add = (parent, name, value) => {
+    if (!all.includes(name)) { all.push(name); owners.push(name.startsWith("mine") ? "project" : owner); }
+    parents.push(parent); sources.push(all.indexOf(name)); values.push(value);
+    return parents.length - 1;
+  };
+  let at = add(0, "mine_main", 0);
+  for (const name of names) at = add(at, name, spent);
+  add(at, "mine_left", 500); add(at, "mine_right", 500);
+  return flameTree.read({ parents, sources, values, names: all, owners });
+}
+
+const drawn = (tree, folds = () => true, pivot = null) => flameTree.layOut(tree, { pivot, order: "heavy", zoom: { x: 0, scale: 1 }, width: 1000, folds });
+const numbered = (count, prefix = "lib") => Array.from({ length: count }, (_, n) => `${prefix}_${n}`);
+
+test("a chain in which nothing branches and nothing is spent becomes one row that holds its frames", () => {
+  const laid = drawn(chained(numbered(10), "library"));
+  const chain = laid.boxes.find((box) => box.frames);
+  assert.equal(chain.frames.length, 9, "the last frame, where the paths part, stays");
+  assert.equal(chain.share, 1);
+  assert.equal(laid.deepest, 4);
+  assert.equal(laid.folded, 9);
+  assert.equal(drawn(chained(numbered(10), "library"), () => false).deepest, 12);
+});
+
+test("a chain that is unfolded has all its rows, and a short one is not folded", () => {
+  const tree = chained(numbered(10), "library");
+  const first = drawn(tree).boxes.find((box) => box.frames).nodes[0];
+  assert.ok(!drawn(tree, (one) => one.nodes[0] !== first).boxes.some((box) => box.frames), "the rest of it does not fold again");
+  assert.ok(!drawn(chained(numbered(4), "library")).boxes.some((box) => box.frames));
+});
+
+test("where something is spent, a chain ends", () => {
+  assert.ok(!drawn(chained(numbered(10), "library", 50)).boxes.some((box) => box.frames));
+});
+
+test("the project's own frames fold only in long chains and in recursion, and not with others'", () => {
+  assert.ok(!drawn(chained(numbered(7, "mine"), "library")).boxes.some((box) => box.frames));
+  const recursion = drawn(chained(["mine_f", "mine_g", "mine_f", "mine_g", "mine_f", "mine_g"], "library"));
+  assert.equal(recursion.boxes.find((box) => box.frames).frames.length, 5);
+  const mixed = drawn(chained([...numbered(6, "lib"), "mine_view", ...numbered(6, "other")], "library"));
+  assert.equal(mixed.boxes.filter((box) => box.frames).length, 2);
+  assert.ok(mixed.boxes.some((box) => !box.frames && mixed && box.kind === "callee" && box.row === 3));
+});
+
+test("callers of a pivot fold as well, and the value of a chain is its first frame's", () => {
+  const tree = chained(numbered(10), "library");
+  const laid = drawn(tree, () => true, tree.names.indexOf("mine_left"));
+  const chain = laid.boxes.find((box) => box.frames);
+  assert.equal(chain.kind, "caller");
+  assert.equal(chain.total, 500);
+});

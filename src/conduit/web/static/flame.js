@@ -18,8 +18,21 @@ Conduit.page.views.flamegraph = (() => {
   let content, tree, order, pivot, zoom, laid, pattern, hits, hidden, mine;
   let area, canvas, pen, overlay, detail, bar, tip, separator, pointed, letter, colours, spelled, fetched, resting = 0, waiting = 0;
 
+  let chains, opened, table, lines, pair, marked = 0;
+
   const differs = () => Boolean(tree.difference);
   const nameOf = (source) => (source === 0 ? "all" : tree.names[source]);
+  const short = (source) => Conduit.flameTree.spellings(nameOf(source), tree.shortNames?.[source]).slice(0, 3).at(-1);
+  const isHit = (box) => (box.frames || [box]).some((one) => one.source !== 0 && hits[one.source] === 1);
+  const holds = (box, source) => source > 0 && (box.frames || [box]).some((one) => one.source === source);
+
+  // A box's name; of a folded chain, how many frames it holds, and which.
+  function titleOf(box) {
+    if (!box.frames) return nameOf(box.source);
+    const sources = [...new Set(box.frames.map((one) => one.source))];
+    const names = sources.length <= 2 ? sources.map(short).join(" and ") : `${short(sources[0])} … ${short(box.frames.at(-1).source)}`;
+    return `${box.frames.length} frames: ${names}`;
+  }
   const width = () => area.clientWidth;
   const topRow = () => -laid.highest + (pivot === null ? 0 : 1);
   const rowTop = (box) => (box.row + topRow() - (box.kind === "caller" ? 1 : 0)) * ROW;
@@ -37,6 +50,12 @@ Conduit.page.views.flamegraph = (() => {
     if (scheme === "owner") return tree.owners[source];
     if (scheme === "package") return tree.owners[source] === "library" ? tree.packages[source] : OWNERS[tree.owners[source]];
     return (scheme === "module" ? tree.modules : tree.files)[source] || "no file";
+  }
+
+  function hash(text) {
+    let value = 2166136261;
+    for (const each of text) value = Math.imul(value ^ each.codePointAt(0), 16777619);
+    return value >>> 0;
   }
 
   function readColours() {
@@ -90,17 +109,26 @@ Conduit.page.views.flamegraph = (() => {
   function paintBox(box) {
     const x = left(box), end = right(box), y = rowTop(box), wide = Math.max(0.7, end - x - (end - x > 3 ? 1 : 0));
     if (end < 0 || x > width()) return;
-    const hit = pattern && box.source !== 0 && hits[box.source] === 1;
+    const hit = pattern && isHit(box);
     pen.globalAlpha = faded(box, hit) ? 0.3 : 1;
     pen.fillStyle = box.source === 0 ? colours.panel : differs() ? colours.same : fill(box.source);
     pen.fillRect(x, y, wide, ROW - 1);
     if (differs() && box.source !== 0) paintDelta(box, x, y, wide);
     paintHidden(box, x, y);
     if (hit) { pen.strokeStyle = colours.mark; pen.lineWidth = 2; pen.strokeRect(x + 1, y + 1, Math.max(0, wide - 2), ROW - 3); }
-    const text = wide > NAMED ? label(box.source, wide) : "";
+    if (box.frames) paintChain(box, x, y, wide);
+    if (holds(box, marked)) { pen.strokeStyle = colours.accent; pen.lineWidth = 2; pen.strokeRect(x + 1, y + 1, Math.max(0, wide - 2), ROW - 3); }
+    const text = wide > NAMED ? label(box, wide) : "";
     if (!text) return;
     pen.fillStyle = box.source === 0 ? colours.ink : colours.text;
     pen.fillText(text, x + 4, y + ROW / 2 - 0.5, wide - 5);
+  }
+
+  // A folded chain has the look of a stack of sheets.
+  function paintChain(box, x, y, wide) {
+    pen.fillStyle = colours.ground;
+    for (const at of [y + 4, y + ROW - 6]) pen.fillRect(x, at, Math.min(3, wide), 1.5);
+    if (wide > 40) for (const at of [y + 4, y + ROW - 6]) pen.fillRect(x + wide - 3, at, 3, 1.5);
   }
 
   const faded = (box, hit) => box.source !== 0 && ((pattern && !hit) || (!differs() && hidden.has(groupOf(box.source))));
@@ -136,11 +164,11 @@ Conduit.page.views.flamegraph = (() => {
     pen.strokeRect(x + thick / 2, rowTop(box) + thick / 2, Math.max(0, wide - thick), ROW - 1 - thick);
   }
 
-  function label(source, pixels) {
+  function label(box, pixels) {
     const room = Math.floor((pixels - 6) / letter);
     if (room < 3) return "";
-    let texts = spelled.get(source);
-    if (!texts) spelled.set(source, (texts = Conduit.flameTree.spellings(nameOf(source), tree.shortNames[source])));
+    let texts = box.frames ? [titleOf(box), `${box.frames.length} frames`, `${box.frames.length}×`] : spelled.get(box.source);
+    if (!texts) spelled.set(box.source, (texts = Conduit.flameTree.spellings(nameOf(box.source), tree.shortNames?.[box.source])));
     for (const text of texts) if (text.length <= room) return text;
     return `${texts.at(-1).slice(0, room - 1)}…`;
   }
@@ -148,7 +176,7 @@ Conduit.page.views.flamegraph = (() => {
   // ── placing ──
 
   function redraw() {
-    laid = Conduit.flameTree.layOut(tree, { pivot, order, zoom, width: Math.max(width(), 200) });
+    laid = Conduit.flameTree.layOut(tree, { pivot, order, zoom, width: Math.max(width(), 200), folds: chains ? (one) => !opened.has(hash(keyOf(one.nodes[0]))) : null });
     area.style.height = `${(laid.deepest + topRow() + 1) * ROW + 8}px`;
     area.dataset.cut = laid.cut ? "yes" : "";
     placeSeparator();
@@ -189,12 +217,13 @@ Conduit.page.views.flamegraph = (() => {
 
   function button(box) {
     const element = make("button", { type: "button", className: "box", tabIndex: -1 });
-    const name = label(box.source, right(box) - left(box));
+    const name = label(box, right(box) - left(box));
     if (box.source === 0) element.classList.add("root");
     if (box.kind === "pivot") element.classList.add("pivot");
     // A visible name stands in the accessible one, as speech input needs it; a cut one would not.
     if (name) element.append(make("span", { className: "text" }, name.endsWith("…") ? name.slice(0, -1) : name));
-    element.setAttribute("aria-label", `${nameOf(box.source)}: ${describe(box)}`);
+    element.setAttribute("aria-label", `${titleOf(box)}: ${describe(box)}${box.frames ? ". Unfold" : ""}`);
+    if (box.frames) element.classList.add("chain");
     if (differs() && box.source !== 0) element.append(make("span", { className: `delta ${box.grown >= box.shrunk ? "grew" : "shrank"}` }));
     Object.assign(element.style, { left: `${left(box)}px`, top: `${rowTop(box)}px`, width: `${Math.max(1, right(box) - left(box) - 1)}px` });
     element.box = box; box.element = element;
@@ -217,6 +246,7 @@ Conduit.page.views.flamegraph = (() => {
 
   function numbersOf(box) {
     const self = own(tree, box), left_out = hiddenBelow(tree, box);
+    if (box.frames) return `${describe(box)} │ click to see the ${box.frames.length} frames`;
     return (self > 0 && !differs() ? `self ${amount(self, tree.amounts)} │ ` : "") + describe(box)
       + (left_out.boxes ? ` │ ${left_out.boxes.toLocaleString("en")} narrow boxes below: zoom in to see them` : "");
   }
@@ -224,17 +254,22 @@ Conduit.page.views.flamegraph = (() => {
   function showDetail(box) {
     const one = box || laid.boxes[0];
     if (!one) return;
-    detail.querySelector(".name").textContent = nameOf(one.source) + (tree.files[one.source] ? `  ${tree.files[one.source]}` : "");
+    detail.querySelector(".name").textContent = titleOf(one) + (tree.files[one.source] && !one.frames ? `  ${tree.files[one.source]}` : "");
     detail.querySelector(".numbers").textContent = numbersOf(one);
     detail.querySelector("button").disabled = one.source === 0;
     detail.box = one;
   }
 
   function point(box, event) {
-    if (box !== pointed) { pointed = box; showDetail(box); schedule(paint); }
+    if (box !== pointed) {
+      pointed = box;
+      showDetail(box);
+      table?.mark(box && !box.frames ? box.source : 0);
+      schedule(paint);
+    }
     tip.hidden = !box || !event;
     if (tip.hidden) return;
-    tip.replaceChildren(make("strong", {}, nameOf(box.source)), ...(tree.files[box.source] ? [make("div", {}, tree.files[box.source])] : []), make("div", {}, numbersOf(box)));
+    tip.replaceChildren(make("strong", {}, titleOf(box)), ...(tree.files[box.source] && !box.frames ? [make("div", {}, tree.files[box.source])] : []), make("div", {}, numbersOf(box)));
     const size = tip.getBoundingClientRect();
     tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - size.width - 8))}px`;
     tip.style.top = `${event.clientY + 20 + size.height < innerHeight ? event.clientY + 20 : Math.max(4, event.clientY - size.height - 12)}px`;
@@ -244,7 +279,7 @@ Conduit.page.views.flamegraph = (() => {
 
   function markHits() {
     area.classList.toggle("searching", Boolean(pattern));
-    for (const element of overlay.children) element.classList.toggle("hit", Boolean(pattern) && element.box.source !== 0 && hits[element.box.source] === 1);
+    for (const element of overlay.children) element.classList.toggle("hit", Boolean(pattern) && isHit(element.box));
   }
 
   // The share of all samples that have a match anywhere on their stack (each counts once), and the matching functions.
@@ -265,11 +300,12 @@ Conduit.page.views.flamegraph = (() => {
     hits = Uint8Array.from(tree.names, (name) => (regexp && regexp.test(name) ? 1 : 0));
     paint();
     markHits();
+    table?.search(regexp);
     Conduit.page.matched(regexp ? matchedText() : "");
   }
 
   function enter() {
-    const widest = laid.boxes.filter((box) => box.source !== 0 && hits[box.source]).sort((a, b) => b.total - a.total)[0];
+    const widest = laid.boxes.filter((box) => !box.frames && isHit(box)).sort((a, b) => b.total - a.total)[0];
     if (!widest) return false;
     pivotOn(widest.source);
     return true;
@@ -284,7 +320,16 @@ Conduit.page.views.flamegraph = (() => {
     redraw();
     rest();
     overlay.querySelector(".box.pivot, .box.root")?.focus({ preventScroll: true });
-    area.scrollIntoView({ block: "nearest" });
+    if (area.getBoundingClientRect().top < 0) area.scrollIntoView({ block: "nearest" });
+    table?.select(pivot);
+    lines.show(pivot);
+  }
+
+  function unfold(box) {
+    opened.add(hash(keyOf(box.nodes[0])));
+    note({ open: [...opened].map((each) => each.toString(36)).join(".") }, true);
+    redraw();
+    rest();
   }
 
   function moveTo(next) {
@@ -385,7 +430,7 @@ Conduit.page.views.flamegraph = (() => {
   }
 
   function openMenu(event, box, x, y) {
-    if (!box || box.source === 0) return;
+    if (!box || box.source === 0 || box.frames) return;
     tip.hidden = true;
     const position = { preventDefault: () => event.preventDefault(), clientX: x, clientY: y };
     Conduit.page.openContext(position, tree.names[box.source].replace(/:\d+$/, ""), [["Pivot here", () => pivotOn(box.source)]]);
@@ -395,7 +440,7 @@ Conduit.page.views.flamegraph = (() => {
     area.addEventListener("click", (event) => {
       if (dragged) { dragged = false; return; }
       const box = event.detail === 0 ? event.target.box : boxUnder(event); // 0: by the keyboard
-      if (box) pivotOn(box.source);
+      if (box?.frames) unfold(box); else if (box) pivotOn(box.source);
     });
     area.addEventListener("contextmenu", (event) => openMenu(event, event.target.box && !event.clientY ? event.target.box : boxUnder(event), event.clientX, event.clientY));
     area.addEventListener("pointerdown", onPointerDown);
@@ -520,6 +565,38 @@ Conduit.page.views.flamegraph = (() => {
     return choice;
   }
 
+  function toggle(text, title, on, change) {
+    const button = make("button", { type: "button", className: "key switch", "aria-pressed": String(on), title }, text);
+    button.addEventListener("click", () => button.setAttribute("aria-pressed", String(change())));
+    return button;
+  }
+
+  function switches() {
+    return make("span", { className: "keys-more" },
+      toggle("Table", "the functions in a table beside the picture", Boolean(table), () => { showTable(!table); note({ table: Boolean(table) === wideWindow() ? null : table ? "t" : "f" }, true); return Boolean(table); }),
+      toggle("Source", "the source of the selected function, with what each line took", lines.open, () => { lines.toggle(pivot); note({ lines: lines.open ? "t" : null }, true); return lines.open; }),
+      toggle("All frames", "unfold the chains of frames in which nothing branches", !chains, () => { chains = !chains; opened.clear(); note({ frames: chains ? null : "all", open: null }, true); redraw(); rest(); return !chains; }));
+  }
+
+  // ── the table beside it ──
+
+  const wideWindow = () => innerWidth >= 1200;
+
+  function showTable(on) {
+    table?.remove();
+    table = null;
+    if (!on || !content.rows?.length) return;
+    table = Conduit.flameTable(content, tree, {
+      hover: (source) => { marked = source; paint(); },
+      choose: (source) => pivotOn(source === pivot ? 0 : source),
+      menu: (event, source, row) => Conduit.page.openContext(event, tree.names[source].replace(/:\d+$/, ""), [["Pivot here", () => pivotOn(source)]], row),
+    });
+    pair.prepend(table.element);
+    table.search(pattern);
+    table.select(pivot);
+    layOutWindow();
+  }
+
   let resize = null;
 
   function draw(main, given) {
@@ -530,6 +607,9 @@ Conduit.page.views.flamegraph = (() => {
     }
     order = state.get("order") || "heavy";
     mine = state.get("mine") === "t";
+    chains = state.get("frames") !== "all";
+    opened = new Set((state.get("open") || "").split(".").filter(Boolean).map((each) => parseInt(each, 36)));
+    table = null; marked = 0;
     hidden = new Set((state.get("fade") || "").split(",").filter(Boolean));
     fetched = new Set();
     pattern = null; spelled = new Map();
@@ -547,7 +627,13 @@ Conduit.page.views.flamegraph = (() => {
     overlay = make("div", { className: "overlay" });
     area = make("div", { className: "flame", role: "group", "aria-label": "Flame graph" }, canvas, overlay);
     tip = document.getElementById("tip");
-    main.append(explain(), bar, area);
+    lines = Conduit.sourceDrawer({ tree: () => tree, closed: () => { note({ lines: null }, true); document.querySelector(".explain").replaceWith(explain()); } });
+    lines.open = state.get("lines") === "t";
+    pair = make("div", { className: "pair" }, make("div", { className: "picture" }, bar, area));
+    const wanted = state.get("table");
+    showTable(wanted ? wanted === "t" : wideWindow());
+    main.append(explain(), pair, lines.element);
+    lines.show(pivot);
     layOutWindow();
     listen();
     redraw();
@@ -565,6 +651,7 @@ Conduit.page.views.flamegraph = (() => {
     bar.style.top = `${under}px`;
     canvas.style.top = `${under + bar.offsetHeight}px`;
     canvas.style.height = `${Math.max(120, innerHeight - under - bar.offsetHeight)}px`;
+    pair.style.setProperty("--under", `${under}px`);
   }
 
   addEventListener("scroll", () => { if (area?.isConnected) { tip.hidden = true; schedule(paint); } }, { passive: true });
@@ -601,7 +688,7 @@ Conduit.page.views.flamegraph = (() => {
       make("p", {}, meaning, order === "heavy" ? " Left is heavier, not earlier." : " Boxes are in recorded order.",
         " Click a box for its callers and callees. Scroll to move, Ctrl+scroll or pinch to zoom, drag to pan, right-click or Actions… for more. ",
         make("kbd", {}, "/"), " searches, ", make("kbd", {}, "+"), make("kbd", {}, "−"), " zoom, arrows walk, ", make("kbd", {}, "Esc"), " goes back."));
-    const line = make("div", { className: "explain" }, help, legend(),
+    const line = make("div", { className: "explain" }, help, legend(), switches(),
       make("a", { href: Conduit.page.address("flamegraph", { order: other[0] === "heavy" ? null : other[0] }) }, other[1]));
     if (content.pruned) {
       line.append(make("span", { className: "pruned" }, `${content.pruned.nodes.toLocaleString("en")} boxes under ${percent(content.pruned.below, content.total)} are hidden (hatched). ${data.file ? "" : "Zoom in or focus a function to see them."}`));

@@ -79,6 +79,7 @@ Conduit.flameTree = (() => {
   // The value that no callee of a box accounts for.
   function own(tree, box) {
     if (box.kind === "caller") return 0;
+    if (box.frames) return box.frames.reduce((sum, one) => sum + own(tree, one), 0);
     let rest = box.total;
     for (const node of box.nodes) for (let child = tree.first[node]; child >= 0; child = tree.next[child]) rest -= tree.total[child];
     return rest;
@@ -88,32 +89,64 @@ Conduit.flameTree = (() => {
   function hiddenBelow(tree, box) {
     let boxes = 0, value = 0;
     if (box.kind === "caller") return { boxes, value };
-    for (const node of box.nodes) {
+    for (const node of (box.frames?.at(-1) || box).nodes) {
       const some = tree.hidden.get(node);
       if (some) { boxes += some.boxes; value += some.value; }
     }
     return { boxes, value };
   }
 
+  // ── chains ──
+
+  const LONG = { others: 4, project: 8, recursion: 4 }; // frames, from which on a run becomes one row
+  const PASSED_ON = 0.99, IN_ALL = 0.97; // of a box's total: what its one heavy callee has
+
+  // The frames from `first` on that only lead to the next: nothing branches, next to nothing is spent. All of one
+  // kind, the project's own or not, so that a function of the reader's is not hidden among a framework's. The last box
+  // of a chain, where paths part or end, is not in it. Empty where there are too few to fold.
+  function chainFrom(tree, first, next) {
+    const mine = (box) => (tree.owners?.[box.source] ?? "project") === "project";
+    const run = [], sources = new Set(), kind = mine(first);
+    let one = first;
+    for (;;) {
+      const heavy = heaviest(next(one));
+      if (!heavy || heavy.total < PASSED_ON * one.total || heavy.total < IN_ALL * first.total || mine(one) !== kind) break;
+      run.push(one); sources.add(one.source);
+      one = heavy;
+    }
+    const long = sources.size <= 2 && run.length > 2 ? LONG.recursion : kind ? LONG.project : LONG.others;
+    return run.length >= long ? run : [];
+  }
+
+  function heaviest(boxes) {
+    let found = null;
+    for (const box of boxes) if (!found || box.total > found.total) found = box;
+    return found;
+  }
+
   // Boxes with x and width in shares of the whole picture, for a window of `width` pixels that shows
-  // `1 / zoom.scale` of it from `zoom.x` on. Rows of callers are negative.
-  function layOut(tree, { pivot, order, zoom, width }) {
+  // `1 / zoom.scale` of it from `zoom.x` on. Rows of callers are negative. With `folds`, a function that tells whether
+  // a group's chain is to be folded, a chain is one box of its own kind: `frames` holds the groups that it stands for.
+  function layOut(tree, { pivot, order, zoom, width, folds = null }) {
     const boxes = [], rows = new Map();
-    let deepest = 0, highest = 0, cut = false;
+    let deepest = 0, highest = 0, cut = false, folded = 0;
     const base = pivot === null ? group(tree, 0, [0]) : group(tree, pivot, occurrences(tree, pivot));
     const whole = base.total || 1;
-    const add = (one, x, row, kind) => {
+    const add = (one, x, row, kind, frames = null) => {
       if (boxes.length >= MAX_BOXES) { cut = true; return false; }
       const share = one.total / whole;
       const left = (x - zoom.x) * zoom.scale, wide = share * zoom.scale;
       if (wide * width < NARROWEST || left > 1 || left + wide < 0) return false;
-      const box = { ...one, x, share, row, kind };
+      const box = { ...one, x, share, row, kind, frames };
       boxes.push(box);
       if (!rows.has(row)) rows.set(row, []);
       rows.get(row).push(box);
       deepest = Math.max(deepest, row); highest = Math.min(highest, row);
       return true;
     };
+    const below = (one) => (one.below ??= callees(tree, one, order));
+    const above = (one) => (one.above ??= callers(tree, one));
+    const shown = new Set(); // frames of chains that the reader has unfolded
     const stack = [];
     if (add(base, 0, 0, pivot === null ? "root" : "pivot")) {
       stack.push([base, 0, 0, false]);
@@ -122,14 +155,17 @@ Conduit.flameTree = (() => {
     while (stack.length) {
       const [one, start, row, up] = stack.pop();
       let x = start;
-      for (const child of up ? callers(tree, one) : callees(tree, one, order)) {
+      for (const child of (up ? above : below)(one)) {
         const next = row + (up ? -1 : 1);
-        if (add(child, x, next, up ? "caller" : "callee")) stack.push([child, x, next, up]);
+        let chain = folds && !shown.has(child) ? chainFrom(tree, child, up ? above : below) : [];
+        if (chain.length && !folds(child)) { chain.forEach((each) => shown.add(each)); chain = []; }
+        if (add(child, x, next, up ? "caller" : "callee", chain.length ? chain : null)) stack.push([chain.at(-1) || child, x, next, up]);
+        folded += chain.length;
         x += child.total / whole;
       }
     }
     for (const row of rows.values()) row.sort((a, b) => a.x - b.x);
-    return { boxes, rows, deepest, highest, cut };
+    return { boxes, rows, deepest, highest, cut, folded };
   }
 
   // The box of a row that covers `x` (a share of the whole picture), or undefined.
@@ -185,7 +221,7 @@ Conduit.flameTree = (() => {
     return made;
   }
 
-  return { read, group, callees, callers, occurrences, own, hiddenBelow, layOut, boxAt, zoomAt, pan, spellings, graft };
+  return { read, group, callees, callers, occurrences, own, hiddenBelow, layOut, chainFrom, boxAt, zoomAt, pan, spellings, graft };
 })();
 
 if (typeof module !== "undefined") module.exports = Conduit.flameTree;

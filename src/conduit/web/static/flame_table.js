@@ -1,0 +1,84 @@
+// The functions beside the flame graph: own and whole amounts, sorted by either. Hovering a row marks its boxes, and a
+// hovered box its row; a click selects the function, with its callers above and its callees below in the picture.
+"use strict";
+
+globalThis.Conduit ??= {};
+
+Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
+  const { make, note, state } = Conduit.page;
+  const { amount, percent } = Conduit.units;
+  const FIRST = 200; // rows that are made at once
+
+  const columns = [["flat", "Self"], ["cum", "Total"], ["name", "Function"]];
+  let [key, turned] = (state.get("by") || "flat").split(",");
+  if (!columns.some(([name]) => name === key)) key = "flat";
+  let pattern = null, selected = null, shown = FIRST;
+  const elements = new Map(); // source → row
+  const body = make("tbody");
+  const headings = columns.map(([name, text]) => make("th", { scope: "col" }, make("button", { type: "button", onclick: () => sortBy(name) }, text)));
+  const more = make("button", { type: "button", className: "more", onclick: () => { shown += 1000; fill(); } });
+  const element = make("div", { className: "side" },
+    make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Functions" },
+      make("table", { className: "top functions" }, make("thead", {}, make("tr", {}, ...headings)), body), more));
+
+  function sortBy(name) {
+    turned = key === name && !turned ? "turned" : "";
+    key = name;
+    note({ by: key === "flat" && !turned ? null : key + (turned ? ",turned" : "") }, true);
+    fill();
+  }
+
+  const cell = (value) => make("td", { title: percent(value, content.total) }, amount(value, content.amounts), make("small", {}, percent(value, content.total)));
+
+  function line({ source, name, file, flat, cum }) {
+    const row = make("tr", { tabIndex: 0 }, cell(flat), cell(cum), make("td", { title: file ? `${name}  ${file}` : name }, name));
+    row.addEventListener("pointerenter", () => hover(source));
+    row.addEventListener("pointerleave", () => hover(0));
+    row.addEventListener("focus", () => hover(source));
+    row.addEventListener("blur", () => hover(0));
+    row.addEventListener("click", () => choose(source));
+    row.addEventListener("contextmenu", (event) => menu(event, source, row));
+    row.addEventListener("keydown", (event) => {
+      if (event.key === " " || event.key === "Enter") { event.preventDefault(); choose(source); row.isConnected ? row.focus() : elements.get(source)?.focus(); }
+      else if (event.key === "ArrowDown") row.nextElementSibling?.focus();
+      else if (event.key === "ArrowUp") row.previousElementSibling?.focus();
+      else return;
+      event.preventDefault();
+    });
+    elements.set(source, row);
+    return row;
+  }
+
+  function fill() {
+    const rows = content.rows.map(([source, flat, cum]) => ({ source, flat, cum, name: tree.names[source], file: tree.files[source] }))
+      .filter(({ name }) => !pattern || pattern.test(name));
+    rows.sort(key === "name" ? (a, b) => (a.name < b.name ? -1 : 1) : (a, b) => Math.abs(b[key]) - Math.abs(a[key]) || (a.name < b.name ? -1 : 1));
+    if (turned) rows.reverse();
+    columns.forEach(([name], n) => headings[n].setAttribute("aria-sort", name !== key ? "none" : (name === "name") === Boolean(turned) ? "descending" : "ascending"));
+    elements.clear();
+    body.replaceChildren(...rows.slice(0, shown).map(line));
+    more.hidden = rows.length <= shown;
+    more.textContent = `${(rows.length - shown).toLocaleString("en")} more`;
+    select(selected);
+  }
+
+  // Marks the row of a box that is pointed at, without scrolling: the eye is on the picture.
+  function mark(source) {
+    for (const row of body.querySelectorAll(".marked")) row.classList.remove("marked");
+    elements.get(source)?.classList.add("marked");
+  }
+
+  function select(source) {
+    selected = source;
+    for (const row of body.querySelectorAll(".picked")) { row.classList.remove("picked"); row.removeAttribute("aria-selected"); }
+    const row = elements.get(source);
+    if (!row) return;
+    row.classList.add("picked");
+    row.setAttribute("aria-selected", "true");
+    const box = row.getBoundingClientRect(), frame = body.closest(".scroll").getBoundingClientRect();
+    if (box.top < frame.top + 30 || box.bottom > frame.bottom) body.closest(".scroll").scrollTop += box.top - frame.top - frame.height / 2;
+  }
+
+  fill();
+  return { element, mark, select, search: (regexp) => { pattern = regexp; shown = FIRST; fill(); }, remove: () => element.remove() };
+};

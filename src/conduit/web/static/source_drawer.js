@@ -1,0 +1,47 @@
+// The source of the selected function below the flame graph, each line with what it took and coloured by it.
+"use strict";
+
+globalThis.Conduit ??= {};
+
+Conduit.sourceDrawer = ({ tree, closed }) => {
+  const { make, data, state } = Conduit.page;
+  const title = make("h2", {}), body = make("div", { className: "listing-body" });
+  const close = make("button", { type: "button", className: "actions", onclick: () => { drawer.open = false; element.hidden = true; closed(); } }, "Close");
+  const element = make("section", { className: "drawer", hidden: true, "aria-label": "Source of the selected function" }, make("div", { className: "drawer-head" }, title, close), body);
+  let asked = 0;
+
+  async function fetchListings(name) {
+    if (data.file) return (data.views.source?.functions || []).filter((one) => one.name === name);
+    const query = new URLSearchParams(state);
+    query.set("function", name);
+    const response = await fetch(`./lines?${query}`);
+    if (!response.ok) throw new Error((await response.text()).trim());
+    return (await response.json()).functions;
+  }
+
+  async function show(source) {
+    element.hidden = !drawer.open;
+    if (!drawer.open) return;
+    const number = ++asked;
+    const name = source === null ? "" : tree().names[source].replace(/:\d+$/, "");
+    title.textContent = name || "Source";
+    if (!name) { body.replaceChildren(make("p", {}, "Select a function, in the table or by a click on its box, to see its lines.")); return; }
+    body.replaceChildren(make("p", {}, "Loading…"));
+    let found;
+    try { found = await fetchListings(name); }
+    catch (error) { if (number === asked) body.replaceChildren(make("p", {}, `The source could not be had: ${error.message}`)); return; }
+    if (number !== asked) return;
+    const file = tree().files[source];
+    const best = found.filter((one) => one.file === file);
+    const listings = best.length ? best : found;
+    body.replaceChildren(...listings.flatMap((one) => [
+      make("p", {}, `${one.file} — flat ${one.flat}, cum ${one.cum} (${one.percent} of total)`),
+      one.error ? make("p", {}, one.error) : Conduit.page.views.source.table(one)]));
+    if (!listings.length) body.replaceChildren(make("p", {}, data.file ? "The file holds the source of the heaviest functions only." : "No lines of this function have samples."));
+    const hottest = [...body.querySelectorAll("tr.hot")].sort((a, b) => b.style.getPropertyValue("--heat") - a.style.getPropertyValue("--heat"))[0];
+    if (hottest) body.scrollTop += hottest.getBoundingClientRect().top - body.getBoundingClientRect().top - 60;
+  }
+
+  const drawer = { element, open: false, show, toggle: (source) => { drawer.open = !drawer.open; show(source); } };
+  return drawer;
+};

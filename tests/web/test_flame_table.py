@@ -1,0 +1,156 @@
+"""The table beside the flame graph, the source below it, and folded chains, under a real mouse and keyboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conduit.report.formats.top import compute_top
+from conduit.report.options import Options
+from conduit.report.pipeline import prepare_report
+from conduit.web.configs import SavedConfigs
+from conduit.web.session import ProfileSession
+from tests.web.conftest import wait_until
+
+from .conftest import SCREENSHOTS, profile_named
+from .test_flame_graph import deep_profile, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Visitor
+
+    Serve = Callable[..., str]
+
+WINDOWS = [(1400, 800), (700, 800), (390, 760)]
+SCHEMES = ["light", "dark"]
+
+
+@pytest.mark.parametrize("name", ["py.cpu", "go.cpu", "go.heap"])
+@pytest.mark.parametrize("granularity", ["filefunctions", "lines", "files", "functions"])
+def test_the_rows_are_those_of_top(tmp_path: Path, name: str, granularity: str) -> None:
+    session = ProfileSession(profile_named(name), Options(), SavedConfigs(tmp_path / "none.json"))
+    content = session.page("flamegraph", {"g": granularity})["views"]["flamegraph"]
+    options = Options().copy(granularity=granularity, trim=False)
+    top = compute_top(prepare_report(profile_named(name), "top", options, lambda _: None))
+    expected = sorted((row.flat, row.cum) for row in top.rows if row.flat or row.cum)
+    assert sorted((flat, cum) for _, flat, cum in content["rows"]) == expected
+    assert len({source for source, _, _ in content["rows"]}) == len(content["rows"])
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_a_hovered_row_marks_its_boxes_and_a_click_shows_callers_and_callees(
+    serve: Serve, visitor: Visitor, window: tuple[int, int], scheme: str
+) -> None:
+    width, height = window
+    page = visitor.open(
+        f"{serve(profile_named('py.cpu'))}/ui/flamegraph?table=t", width=width, height=height, scheme=scheme
+    )
+    row = page.locator("table.functions tbody tr", has_text="zlib.compress")
+    box = place_of(page, "zlib.compress")
+    before = page.evaluate("document.querySelector('.flame canvas').toDataURL()")
+    place = row.bounding_box()
+    assert place
+    page.mouse.move(place["x"] + 20, place["y"] + 8)
+    wait_until(page, "before => document.querySelector('.flame canvas').toDataURL() !== before", before)
+    page.mouse.click(place["x"] + 20, place["y"] + 8)
+    assert "p=" in page.url
+    assert row.get_attribute("aria-selected") == "true"
+    pivot = page.locator(".box.pivot").bounding_box()
+    assert pivot
+    assert pivot["width"] > box["width"]
+    callers = [one for one in page.locator(".box").all() if one.bounding_box()["y"] < pivot["y"]]  # type: ignore[index]
+    assert callers
+    page.screenshot(path=str(SCREENSHOTS / f"flame-table-{width}-{scheme}.png"))
+    page.go_back()
+    assert page.locator(".box.pivot").count() == 0
+    if width == 1400:
+        page.mouse.move(box["x"] + 5, box["y"] + 8)
+        page.locator("table.functions tr.marked", has_text="zlib.compress").wait_for()
+
+
+def test_the_table_is_sorted_searched_and_walked_by_the_keyboard(serve: Serve, visitor: Visitor) -> None:
+    page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/flamegraph", width=1400)
+    names = page.locator("table.functions td:last-child")
+    assert names.first.inner_text() == "zlib.compress"
+    page.get_by_role("button", name="Total", exact=True).click()
+    assert names.first.inner_text() == "__main__.<module>"
+    assert "by=cum" in page.url
+    page.fill("#search", "fib|odd")
+    wait_until(page, "document.querySelectorAll('table.functions tbody tr').length === 2")
+    page.locator("table.functions tbody tr").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.locator(".box.pivot").count() == 1
+    again = visitor.open(page.url, width=1400)
+    assert again.locator("th[aria-sort=descending]").inner_text() == "Total"
+    assert again.locator("table.functions tr.picked").count() == 1
+
+
+def test_the_table_is_there_on_wide_windows_and_its_switch_is_in_the_address(
+    serve: Serve, visitor: Visitor
+) -> None:
+    url = f"{serve(profile_named('py.cpu'))}/ui/flamegraph"
+    page = visitor.open(url, width=1400)
+    assert page.locator("table.functions").count() == 1
+    page.get_by_role("button", name="Table").click()
+    assert page.locator("table.functions").count() == 0
+    assert "table=f" in page.url
+    assert visitor.open(page.url, width=1400).locator("table.functions").count() == 0
+    assert visitor.open(url, width=700).locator("table.functions").count() == 0
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_the_source_of_the_selection_is_in_a_drawer_with_heat_per_line(
+    serve: Serve, visitor: Visitor, tmp_path: Path, window: tuple[int, int]
+) -> None:
+    from conduit.profile.builder import ProfileBuilder
+    from conduit.profile.model import ValueType
+
+    source = tmp_path / "work.py"
+    source.write_text("def hot():\n    one = 1\n    two = 2\n    return one\n")
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    builder.add([("hot", str(source), 2, 1), ("main", str(source), 9, 8)], [3 * 10**9])
+    builder.add([("hot", str(source), 3, 1), ("main", str(source), 9, 8)], [10**9])
+    page = visitor.open(f"{serve(builder.build())}/ui/flamegraph", width=window[0], height=window[1])
+    page.get_by_role("button", name="Source", exact=True).click()
+    page.get_by_text("Select a function").wait_for()
+    page.locator(".box", has_text="hot").click()
+    page.locator(".drawer td", has_text="one = 1").wait_for()
+    heats = page.evaluate(
+        "[...document.querySelectorAll('.drawer tr.hot')].map(r => [r.innerText.trim().split(/\\s+/)[2], Number(r.style.getPropertyValue('--heat'))])"
+    )
+    assert [number for number, _ in heats] == ["2", "3"]
+    assert heats[0][1] > heats[1][1] > 0
+    assert "lines=t" in page.url
+    page.screenshot(path=str(SCREENSHOTS / f"flame-drawer-{window[0]}.png"))
+    again = visitor.open(page.url)
+    again.locator(".drawer td", has_text="one = 1").wait_for()
+    again.get_by_role("button", name="Close").click()
+    assert "lines" not in again.url
+    assert not again.locator(".drawer").is_visible()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_a_framework_s_rows_are_one_row_that_a_click_unfolds_and_a_switch_shows_all(
+    serve: Serve, visitor: Visitor, window: tuple[int, int], scheme: str
+) -> None:
+    width, height = window
+    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph", width=width, height=height, scheme=scheme)
+    chain = page.locator(".box.chain", has_text="frames").first
+    assert "23 frames: " in (chain.get_attribute("aria-label") or "")
+    folded = page.evaluate("document.querySelector('.flame').offsetHeight")
+    assert folded < height, "the whole of a stack of 60 rows fits the window"
+    page.screenshot(path=str(SCREENSHOTS / f"flame-folded-{width}-{scheme}.png"))
+    chain.click()
+    page.locator('.box[aria-label^="django.core.handler_3:"]').wait_for()
+    assert "open=" in page.url
+    assert visitor.open(page.url).locator('.box[aria-label^="django.core.handler_3:"]').count() == 1
+    page.get_by_role("button", name="All frames").click()
+    wait_until(page, "document.querySelectorAll('.box.chain').length === 0")
+    assert "frames=all" in page.url
+    assert page.locator('.box[aria-label^="shop.step_20:"]').count() == 3
