@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Serve = Callable[..., str]
 
-VIEWS = ("flamegraph", "top", "graph", "peek", "source")
+VIEWS = ("flamegraph", "top", "graph", "peek", "source", "labels")
 FORMS = {
     "light": {},
     "dark": {"scheme": "dark"},
@@ -211,10 +211,9 @@ def test_the_table_sorts_by_the_heading_clicked_and_back(serve: Serve, visitor: 
     assert page.locator("th[aria-sort=ascending]").inner_text() == "Name"
 
 
-def test_sample_types_granularities_and_tags_are_menus(serve: Serve, visitor: Visitor) -> None:
+def test_sample_types_are_tabs_granularities_and_tags_are_menus(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/top")
-    page.locator("#menu-sample > summary").click()
-    page.get_by_role("link", name="samples").click()
+    page.get_by_role("link", name="samples", exact=True).click()
     wait_until(page, "document.title.endsWith('samples')")
     page.locator("#menu-show > summary").click()
     page.get_by_role("link", name="line", exact=True).click()

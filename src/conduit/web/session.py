@@ -20,6 +20,7 @@ from conduit.report.pipeline import prepare_report, sample_index
 from conduit.web.amounts import amounts_document
 from conduit.web.application import VIEWS, ViewError
 from conduit.web.call_graph import draw, graph_document, leave_out_constant_labels
+from conduit.web.facts import facts
 from conduit.web.function_table import function_rows
 from conduit.web.ownership import module_of, owner_of
 
@@ -216,6 +217,7 @@ class ProfileSession:
             "graph": self._graph,
             "peek": self._peek,
             "source": self._source,
+            "labels": self._labels,
         }
         try:
             return makers[view](options, parameters, warn)
@@ -281,6 +283,13 @@ class ProfileSession:
         functions = prepare_report(self._profile, "top", whole, lambda _: None)
         return report, source_document(report, functions, _first(parameters)), profile_labels(report)
 
+    def _labels(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
+        from conduit.report.header import whole_labels
+        from conduit.web.labels import labels_document
+
+        report = prepare_report(self._profile, "top", options.copy(trim=False), warn)
+        return report, labels_document(report, parameters.get("label", "")), whole_labels(report)
+
     # ── what every page has ──
 
     def _frame(
@@ -294,6 +303,7 @@ class ProfileSession:
         return {
             "view": view,
             "title": f"{report.title or 'unknown'} {report.sample_type}",
+            "facts": facts(report),
             "types": [kind.type for kind in self._profile.sample_types],
             "type": sample_index(self._profile, options.sample_index),
             "tags": self._tags(options),

@@ -155,13 +155,17 @@ Conduit.page = (() => {
 
   // ── menus ──
 
-  function fillSample(items) {
-    items.replaceChildren();
-    for (const [index, type] of data.types.entries()) {
-      const link = make("a", { href: address(current(), { si: type }) }, type);
-      if (index === data.type) link.setAttribute("aria-current", "true"), link.prepend("✓ ");
-      items.append(link);
-    }
+  const meanings = { inuse_space: "memory still held", inuse_objects: "objects still held", alloc_space: "all memory that was asked for", alloc_objects: "all objects that were made", delay: "time spent waiting", contentions: "how often it waited" };
+
+  // One tab for each type of value that the samples have.
+  function drawTypes() {
+    const tabs = data.types.map((type, index) => {
+      const link = make("a", { href: address(current(), { si: type }), title: meanings[type] || type }, type);
+      if (index === data.type) link.setAttribute("aria-current", "true");
+      return link;
+    });
+    $("types").replaceChildren(...tabs);
+    $("types").hidden = data.file || data.types.length < 2;
   }
 
   const granularities = [["functions", "function"], ["filefunctions", "function and file"], ["files", "file"], ["lines", "line"], ["addresses", "address"]];
@@ -324,6 +328,8 @@ Conduit.page = (() => {
   function drawFrame() {
     document.title = data.title;
     document.querySelector(".about h1").textContent = data.title;
+    $("facts").textContent = data.facts.join(" · ");
+    drawTypes();
     $("legend").textContent = data.legend.join("\n");
     $("errors").replaceChildren(...data.errors.map((text) => make("div", {}, text)));
     for (const link of document.querySelectorAll("[data-view]")) {
@@ -331,20 +337,19 @@ Conduit.page = (() => {
       if (link.closest(".views") && link.dataset.view === current()) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
       if (data.file && !(link.dataset.view in data.views)) link.hidden = true;
+      if (link.dataset.view === "labels") link.hidden = !data.tags.length && current() !== "labels";
     }
     drawFilters();
   }
 
   function fillMenus() {
-    fillSample($("menu-sample").querySelector(".items"));
     fillRefine($("menu-refine").querySelector(".items"));
     fillShow($("menu-show").querySelector(".items"));
     if (data.file) {
-      $("menu-config").hidden = $("download").hidden = $("menu-sample").hidden = true;
+      $("menu-config").hidden = $("download").hidden = true;
     } else {
       fillConfig($("menu-config").querySelector(".items"));
       $("download").href = "./download";
-      $("menu-sample").hidden = data.types.length < 2;
     }
   }
 

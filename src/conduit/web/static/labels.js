@@ -1,0 +1,71 @@
+// Labels (thread, task, route, any other): how much each value took, a click filters by it; functions by one label.
+"use strict";
+
+Conduit.page.views.labels = (() => {
+  const { make, address, data, state } = Conduit.page;
+  let shown, content;
+
+  function facet(one, counted) {
+    const rows = one.values.map((value) => {
+      const bar = make("span", { className: "part" });
+      bar.style.width = `${value.part * 100}%`;
+      const name = data.file ? make("span", {}, value.text) : make("a", { href: address("labels", { tf: filtered(value.filter) }), title: `keep only the samples with ${one.key} ${value.text}` }, value.text);
+      const row = make("tr", {}, make("td", { className: "value" }, bar, name), make("td", {}, value.amount), make("td", {}, value.share), make("td", {}, value.count),
+        data.file ? null : make("td", {}, make("a", { href: address("labels", { ti: value.filter }), "aria-label": `exclude ${one.key} ${value.text}` }, "exclude")));
+      row.dataset.text = `${one.key}:${value.text}`;
+      return row;
+    });
+    const more = one.count > one.values.length ? make("p", { className: "explain" }, `and ${(one.count - one.values.length).toLocaleString("en")} more values`) : null;
+    const head = make("h2", {}, one.key, " ", make("small", {}, one.count === 1 ? "1 value" : `${one.count.toLocaleString("en")} values`));
+    if (!data.file) head.append(" ", make("a", { href: address("flamegraph", { tagroot: one.key }), title: "a box for each value below the root" }, "flame graph by it"));
+    return make("section", { className: "facet" }, head,
+      make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Values of ${one.key}` }, make("table", { className: "top facets" },
+        make("thead", {}, make("tr", {}, ...["Value", content.type, "Share", counted, ...(data.file ? [] : ["Exclude"])].map((text) => make("th", { scope: "col" }, text)))),
+        make("tbody", {}, ...rows))), more);
+  }
+
+  // Filters on labels narrow each other: all of a comma's parts that name a key have to match.
+  function filtered(filter) {
+    const before = state.get("tf");
+    if (!before || before.includes("=") || filter.includes("=")) return filter;
+    return before.split(",").includes(filter) ? before : `${before},${filter}`;
+  }
+
+  function top() {
+    const { columns, rows } = content.top;
+    const choice = make("select", { "aria-label": "Functions by label" }, ...content.keys.map((key) => make("option", { value: key, selected: key === content.by }, key)));
+    choice.addEventListener("change", () => Conduit.page.go("labels", { label: choice.value }));
+    choice.disabled = data.file;
+    const head = ["Function", "All", ...columns].map((text) => make("th", { scope: "col" }, text));
+    const body = rows.map((row) => {
+      const line = make("tr", {}, make("td", { className: "value" }, row.name), make("td", {}, row.total), ...row.cells.map((cell) => make("td", {}, cell)));
+      line.addEventListener("contextmenu", (event) => Conduit.page.openContext(event, row.name, [], choice));
+      line.dataset.text = row.name;
+      return line;
+    });
+    return make("section", { className: "facet wide" }, make("h2", {}, "Functions by ", choice, " ", make("small", {}, "what each took itself")),
+      make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Functions by ${content.by}` }, make("table", { className: "top facets" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body))));
+  }
+
+  function draw(main, given) {
+    content = given;
+    if (!content.facets.length) {
+      main.append(Conduit.page.empty("No sample has a label.", "Recordings carry thread and task; conduit.record.labels adds your own, such as the route of a request."));
+      return;
+    }
+    shown = make("div", { className: "facet-list" }, ...content.facets.map((one) => facet(one, content.counted)), content.top ? top() : "");
+    main.append(make("p", { className: "explain" }, data.file ? "" : "Click a value to keep only its samples."), shown);
+  }
+
+  function search(regexp) {
+    let found = 0;
+    for (const row of shown?.querySelectorAll("tr[data-text]") || []) {
+      const hit = Boolean(regexp) && regexp.test(row.dataset.text);
+      row.classList.toggle("hit", hit);
+      found += hit;
+    }
+    Conduit.page.matched(regexp ? `${found} rows` : "");
+  }
+
+  return { draw, search };
+})();
