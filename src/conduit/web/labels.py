@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from conduit.profile.measurement import percentage, scaled_label
 from conduit.report.node_tags import BASE_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from conduit.profile.model import Sample
+    from conduit.profile.columns import Columns, LabelSet
     from conduit.report.report import Report
 
 MAX_VALUES = 30  # of one label
@@ -26,17 +27,18 @@ def labels_document(report: Report, by: str) -> dict[str, Any]:
     `by` empty or unknown is the first text label that has more than one value. A sample that carries a label twice
     counts for both of its values. `count` is the sum of the profile's first type of values that is a count.
     """
+    columns = report.profile.columns
     counted = next((n for n, kind in enumerate(report.profile.sample_types) if kind.unit == "count"), None)
+    weights = _by_labels(columns, columns.values[report.values.index])
+    counts = _by_labels(columns, repeat(1, len(columns)) if counted is None else columns.values[counted])
     sums: dict[str, dict[str, list[int]]] = {}
     numeric: set[str] = set()
-    for sample in report.profile.samples:
-        weight, _ = report.values.of(sample)
-        count = 1 if counted is None else sample.values[counted]
-        for key, texts in _texts(report, sample, numeric).items():
+    for number, weight in weights.items():
+        for key, texts in _texts(report, columns.label_sets[number], numeric).items():
             for text in texts:
                 held = sums.setdefault(key, {}).setdefault(text, [0, 0])
                 held[0] += weight
-                held[1] += count
+                held[1] += counts[number]
     facets = [_facet(report, key, values, key in numeric) for key, values in sorted(sums.items())]
     keys = [facet["key"] for facet in facets if not facet["numeric"]]
     several = [facet["key"] for facet in facets if not facet["numeric"] and facet["count"] > 1]
@@ -51,9 +53,17 @@ def labels_document(report: Report, by: str) -> dict[str, Any]:
     }
 
 
-def _texts(report: Report, sample: Sample, numeric: set[str]) -> dict[str, list[str]]:
-    texts = {key: values for key, values in sample.labels.items() if key != BASE_LABEL}
-    for key, numbers in sample.numeric_labels.items():
+def _by_labels(columns: Columns, values: Iterable[int]) -> dict[int, int]:
+    """The sum over the samples with each set of labels, by the set's number."""
+    sums: dict[int, int] = {}
+    for number, value in zip(columns.label_of, values, strict=True):
+        sums[number] = sums.get(number, 0) + value
+    return sums
+
+
+def _texts(report: Report, labels: LabelSet, numeric: set[str]) -> dict[str, list[str]]:
+    texts = {key: values for key, values in labels.labels.items() if key != BASE_LABEL}
+    for key, numbers in labels.numeric_labels.items():
         if key not in texts:
             numeric.add(key)
             unit = report.label_units.get(key, "")
@@ -89,15 +99,8 @@ def _expression(key: str, text: str) -> str:
 def _top(report: Report, key: str, values: Mapping[str, list[int]]) -> dict[str, Any]:
     """The functions by their own amount, with a column for each of the label's heaviest values."""
     ordered = sorted(values, key=lambda text: (-abs(values[text][0]), text))
-    columns = ordered[:MAX_COLUMNS]
-    flat: dict[int, dict[str, int]] = {}
-    of_location = report.table.of_location
-    for sample, value, _ in report.values.weighted(report.profile.samples):
-        if not sample.locations:
-            continue
-        leaf = flat.setdefault(of_location[sample.locations[0]][0], {})
-        for text in sample.labels.get(key) or [_NONE]:
-            leaf[text] = leaf.get(text, 0) + value
+    shown = ordered[:MAX_COLUMNS]
+    flat = _by_leaf(report, key)
     frames = report.table.frames
     rows = sorted(
         ((frames[number].printable_name, by_value) for number, by_value in flat.items()),
@@ -106,16 +109,34 @@ def _top(report: Report, key: str, values: Mapping[str, list[int]]) -> dict[str,
     rest = len(ordered) > MAX_COLUMNS
     unlabelled = any(_NONE in by_value for by_value in flat.values())
     return {
-        "columns": [*columns, *(["other values"] if rest else []), *([_NONE] if unlabelled else [])],
+        "columns": [*shown, *(["other values"] if rest else []), *([_NONE] if unlabelled else [])],
         "rows": [
             {
                 "name": name,
                 "total": report.amount(sum(by.values())),
-                "cells": _cells(report, by, columns, rest, unlabelled),
+                "cells": _cells(report, by, shown, rest, unlabelled),
             }
             for name, by in rows[:MAX_FUNCTIONS]
         ],
     }
+
+
+def _by_leaf(report: Report, key: str) -> dict[int, dict[str, int]]:
+    """What each frame took itself, by the values of a label."""
+    columns, of_location = report.profile.columns, report.table.of_location
+    leaves = [of_location[location][0] for location in report.profile.locations]
+    texts = [labels.labels.get(key) or [_NONE] for labels in columns.label_sets]
+    starts, frames = columns.starts, columns.frames
+    flat: dict[int, dict[str, int]] = {}
+    for sample, (value, number) in enumerate(
+        zip(columns.values[report.values.index], columns.label_of, strict=True)
+    ):
+        if not value or starts[sample] == starts[sample + 1]:
+            continue
+        leaf = flat.setdefault(leaves[frames[starts[sample]]], {})
+        for text in texts[number]:
+            leaf[text] = leaf.get(text, 0) + value
+    return flat
 
 
 def _cells(
