@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
 
-VIEWS = ("flamegraph", "top", "graph", "peek", "source", "labels")
+VIEWS = ("flamegraph", "top", "graph", "peek", "source", "labels", "changes")
 _OLD_NAMES = {"flamegraph2": "flamegraph", "flamegraphold": "flamegraph", "weblist": "source"}
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 _COMPRESS_FROM = 4096

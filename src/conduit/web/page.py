@@ -31,7 +31,7 @@ SCRIPTS = (
         "flame_table.js",
         "source_drawer.js",
     ),
-    *("flame.js", "top.js", "graph.js", "text.js", "labels.js"),
+    *("flame.js", "top.js", "graph.js", "text.js", "labels.js", "changes.js"),
     "start.js",
 )
 

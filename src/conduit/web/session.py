@@ -14,12 +14,12 @@ from urllib.parse import urlencode
 
 from conduit.errors import ConduitError
 from conduit.report.errors import ReportError
-from conduit.report.node_tags import BASE_LABEL
 from conduit.report.options import OPTIONS, Options
 from conduit.report.pipeline import prepare_report, sample_index
 from conduit.web.amounts import amounts_document
 from conduit.web.application import VIEWS, ViewError
 from conduit.web.call_graph import draw, graph_document, leave_out_constant_labels
+from conduit.web.comparison import has_base, normalised
 from conduit.web.facts import facts
 from conduit.web.function_table import function_rows
 from conduit.web.ownership import module_of, owner_of
@@ -144,6 +144,8 @@ class ProfileSession:
         views: dict[str, Any] = {}
         labels: list[str] = []
         for view in VIEWS:
+            if view == "changes" and not self.compared:
+                continue
             try:
                 report, views[view], shown = self._view(view, self._options, {}, warnings.append)
             except ViewError as error:
@@ -218,6 +220,7 @@ class ProfileSession:
             "peek": self._peek,
             "source": self._source,
             "labels": self._labels,
+            "changes": self._changes,
         }
         try:
             return makers[view](options, parameters, warn)
@@ -230,8 +233,7 @@ class ProfileSession:
 
         report = self._flame_report(options, warn)
         flame, tree = build_flame_tree(report)
-        has_base = any(BASE_LABEL in labels.labels for labels in report.profile.columns.used_sets())
-        content = flame_document(flame, tree, has_base=has_base)
+        content = flame_document(flame, tree, has_base=has_base(report.profile))
         content["amounts"] = amounts_document(report.sample_unit, report.ratio)
         content["shortNames"] = [report.short_names.get(name, ()) for name in content["names"]]
         owned = [owner_of(name, file) for name, file in zip(content["names"], content["files"], strict=True)]
@@ -246,21 +248,21 @@ class ProfileSession:
     def _flame_report(self, options: Options, warn: Callable[[str], None]) -> Report:
         options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
         try:
-            return prepare_report(self._profile, "top", options, warn)
+            return prepare_report(self._profile_of(options), "top", options, warn)
         except ReportError as error:
             raise ViewError(str(error)) from None
 
     def _top(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.formats.top import compute_top
 
-        report = prepare_report(self._profile, "top", options.copy(nodecount=TOP_ROWS), warn)
+        report = prepare_report(self._profile_of(options), "top", options.copy(nodecount=TOP_ROWS), warn)
         top = compute_top(report)
         note = next((line for line in top.labels if line.startswith("Showing nodes")), "")
         content = {"rows": _top_rows(top.rows, report.total), "total": report.total, "note": f"{note}."}
         return report, content, top.labels
 
     def _graph(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
-        report = prepare_report(self._profile, "dot", options, warn)
+        report = prepare_report(self._profile_of(options), "dot", options, warn)
         left_out = [] if parameters.get("tags") == "t" else leave_out_constant_labels(report)
         content, labels = graph_document(report)
         content["constantLabels"] = left_out
@@ -271,24 +273,43 @@ class ProfileSession:
         from conduit.web.peek import peek_document
 
         options = options.copy(granularity="lines")
-        report = prepare_report(self._profile, "peek", options, warn, parameters.get("f") or ".")
+        report = prepare_report(self._profile_of(options), "peek", options, warn, parameters.get("f") or ".")
         return report, peek_document(report, _first(parameters)), profile_labels(report)
 
     def _source(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import profile_labels
         from conduit.web.source_view import source_document
 
-        report = prepare_report(self._profile, "list", options, warn, parameters.get("f") or ".")
+        report = prepare_report(self._profile_of(options), "list", options, warn, parameters.get("f") or ".")
         whole = options.copy(granularity="functions", trim=False)
-        functions = prepare_report(self._profile, "top", whole, lambda _: None)
+        functions = prepare_report(self._profile_of(options), "top", whole, lambda _: None)
         return report, source_document(report, functions, _first(parameters)), profile_labels(report)
 
     def _labels(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import whole_labels
         from conduit.web.labels import labels_document
 
-        report = prepare_report(self._profile, "top", options.copy(trim=False), warn)
+        report = prepare_report(self._profile_of(options), "top", options.copy(trim=False), warn)
         return report, labels_document(report, parameters.get("label", "")), whole_labels(report)
+
+    def _changes(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
+        from conduit.report.header import whole_labels
+        from conduit.web.comparison import changes_document
+
+        if not self.compared:
+            raise ViewError("there is nothing to compare with: start conduit pprof with -diff_base=OLD")
+        options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
+        report = prepare_report(self._profile_of(options), "top", options, warn)
+        return report, changes_document(report), whole_labels(report)
+
+    @property
+    def compared(self) -> bool:
+        """Whether the profile holds a base that is told apart from it."""
+        return has_base(self._profile)
+
+    def _profile_of(self, options: Options) -> Profile:
+        """The profile that the options are about: on request with both sides of a comparison scaled to one total."""
+        return normalised(self._profile) if options.normalize and self.compared else self._profile
 
     # ── what every page has ──
 
@@ -309,6 +330,7 @@ class ProfileSession:
             "tags": self._tags(options),
             "configs": self._configurations(view, parameters, options, warn),
             "remedy": _REMEDY,
+            "compared": self.compared,
             "live": self._fetch is not None,
             "file": False,
         }
@@ -317,7 +339,7 @@ class ProfileSession:
         from conduit.profile.measurement import percentage
         from conduit.report.formats.tags import compute_tags
 
-        report = prepare_report(self._profile, "tags", options, lambda _: None)
+        report = prepare_report(self._profile_of(options), "tags", options, lambda _: None)
         numeric = {key for labels in report.profile.columns.used_sets() for key in labels.numeric_labels}
         return [
             {

@@ -20,7 +20,10 @@ Conduit.page.views.flamegraph = (() => {
 
   let chains, opened, table, lines, pair, marked = 0;
 
-  const differs = () => Boolean(tree.difference);
+  const GAP = 12; // pixels between two pictures
+  let sides = null; // the trees of before and after, where they are two pictures
+
+  const differs = () => Boolean(tree.difference) && !sides;
   const nameOf = (source) => (source === 0 ? "all" : tree.names[source]);
   const short = (source) => Conduit.flameTree.spellings(nameOf(source), tree.shortNames?.[source]).slice(0, 3).at(-1);
   const isHit = (box) => (box.frames || [box]).some((one) => one.source !== 0 && hits[one.source] === 1);
@@ -28,6 +31,7 @@ Conduit.page.views.flamegraph = (() => {
 
   // A box's name; of a folded chain, how many frames it holds, and which.
   function titleOf(box) {
+    if (sides && box.source === 0) return `${box.pane ? "after" : "before"}: all`;
     if (!box.frames) return nameOf(box.source);
     const sources = [...new Set(box.frames.map((one) => one.source))];
     const names = sources.length <= 2 ? sources.map(short).join(" and ") : `${short(sources[0])} … ${short(box.frames.at(-1).source)}`;
@@ -36,8 +40,13 @@ Conduit.page.views.flamegraph = (() => {
   const width = () => area.clientWidth;
   const topRow = () => -laid.highest + (pivot === null ? 0 : 1);
   const rowTop = (box) => (box.row + topRow() - (box.kind === "caller" ? 1 : 0)) * ROW;
-  const left = (box) => Math.max(0, (box.x - zoom.x) * zoom.scale) * width();
-  const right = (box) => Math.min(1, (box.x + box.share - zoom.x) * zoom.scale) * width();
+  const paneWidth = () => (sides ? (width() - GAP) / 2 : width());
+  const paneLeft = (pane) => (pane ? paneWidth() + GAP : 0);
+  const left = (box) => paneLeft(box.pane) + Math.min(1, Math.max(0, (box.x - zoom.x) * zoom.scale)) * paneWidth();
+  const right = (box) => paneLeft(box.pane) + Math.max(0, Math.min(1, (box.x + box.share - zoom.x) * zoom.scale)) * paneWidth();
+  const treeOf = (box) => (sides ? sides[box.pane || 0] : tree);
+  // The same function in the same place of the other picture.
+  const twin = (box) => (sides && box ? (laid.panes[1 - box.pane].get(box.row) || []).find((one) => one.source === box.source && one.nodes[0] === box.nodes[0]) : null);
 
   // ── painting ──
 
@@ -102,13 +111,15 @@ Conduit.page.views.flamegraph = (() => {
     for (const [row, boxes] of laid.rows) if (row >= from && row <= to) for (const box of boxes) paintBox(box);
     pen.globalAlpha = 1;
     if (pointed) outline(pointed, colours.ink, 1);
+    const other = twin(pointed);
+    if (other) outline(other, colours.ink, 2);
     const focused = document.activeElement?.box;
     if (focused) outline(focused, colours.accent, 2);
   }
 
   function paintBox(box) {
     const x = left(box), end = right(box), y = rowTop(box), wide = Math.max(0.7, end - x - (end - x > 3 ? 1 : 0));
-    if (end < 0 || x > width()) return;
+    if (end < paneLeft(box.pane) || x > paneLeft(box.pane) + paneWidth() || end <= x) return;
     const hit = pattern && isHit(box);
     pen.globalAlpha = faded(box, hit) ? 0.3 : 1;
     pen.fillStyle = box.source === 0 ? colours.panel : differs() ? colours.same : fill(box.source);
@@ -146,7 +157,7 @@ Conduit.page.views.flamegraph = (() => {
   function paintHidden(box, x, y) {
     const { value } = hiddenBelow(tree, box);
     if (!value) return;
-    const end = right(box), start = Math.max(x, end - ((value / (box.total || 1)) * box.share) * zoom.scale * width());
+    const end = right(box), start = Math.max(x, end - ((value / (box.total || 1)) * box.share) * zoom.scale * paneWidth());
     pen.save();
     pen.beginPath();
     pen.rect(start, y + ROW, Math.max(1, end - start), 6);
@@ -167,7 +178,7 @@ Conduit.page.views.flamegraph = (() => {
   function label(box, pixels) {
     const room = Math.floor((pixels - 6) / letter);
     if (room < 3) return "";
-    let texts = box.frames ? [titleOf(box), `${box.frames.length} frames`, `${box.frames.length}×`] : spelled.get(box.source);
+    let texts = sides && box.source === 0 ? [`${titleOf(box)}, ${describe(box)}`, titleOf(box)] : box.frames ? [titleOf(box), `${box.frames.length} frames`, `${box.frames.length}×`] : spelled.get(box.source);
     if (!texts) spelled.set(box.source, (texts = Conduit.flameTree.spellings(nameOf(box.source), tree.shortNames?.[box.source])));
     for (const text of texts) if (text.length <= room) return text;
     return `${texts.at(-1).slice(0, room - 1)}…`;
@@ -176,7 +187,11 @@ Conduit.page.views.flamegraph = (() => {
   // ── placing ──
 
   function redraw() {
-    laid = Conduit.flameTree.layOut(tree, { pivot, order, zoom, width: Math.max(width(), 200), folds: chains ? (one) => !opened.has(hash(keyOf(one.nodes[0]))) : null });
+    if (sides) {
+      // One scale for both: unless their totals were made equal, the smaller side is narrower.
+      const scale = Math.max(...sides.map((one) => Conduit.flameTree.wholeOf(one, pivot))) || 1;
+      laid = Conduit.flameTree.inStep(sides.map((one) => Conduit.flameTree.layOut(one, { pivot, order, zoom, width: Math.max(paneWidth(), 200), scale })));
+    } else laid = Conduit.flameTree.layOut(tree, { pivot, order, zoom, width: Math.max(width(), 200), folds: chains ? (one) => !opened.has(hash(keyOf(one.nodes[0]))) : null });
     area.style.height = `${(laid.deepest + topRow() + 1) * ROW + 8}px`;
     area.dataset.cut = laid.cut ? "yes" : "";
     placeSeparator();
@@ -233,7 +248,14 @@ Conduit.page.views.flamegraph = (() => {
   // ── numbers ──
 
   function describe(box) {
-    const share = `${amount(box.total, tree.amounts)} (${percent(box.total, tree.total[0])})`;
+    const own = treeOf(box);
+    const share = `${amount(box.total, tree.amounts)} (${percent(box.total, own.total[0])})`;
+    if (sides && box.source !== 0) {
+      const other = twin(box), missing = { total: 0 };
+      const [before, after] = box.pane ? [other || missing, box] : [box, other || missing];
+      const change = after.total - before.total;
+      return `${share} ${box.pane ? "after" : "before"} │ ${amount(before.total, tree.amounts)} → ${amount(after.total, tree.amounts)}, ${before.total ? `${change >= 0 ? "+" : "−"}${percent(change, before.total)}` : "new"}`;
+    }
     if (!differs()) return share;
     if (!tree.hasBase) {
       const net = box.grown - box.shrunk;
@@ -245,7 +267,7 @@ Conduit.page.views.flamegraph = (() => {
   }
 
   function numbersOf(box) {
-    const self = own(tree, box), left_out = hiddenBelow(tree, box);
+    const self = own(treeOf(box), box), left_out = hiddenBelow(tree, box);
     if (box.frames) return `${describe(box)} │ click to see the ${box.frames.length} frames`;
     return (self > 0 && !differs() ? `self ${amount(self, tree.amounts)} │ ` : "") + describe(box)
       + (left_out.boxes ? ` │ ${left_out.boxes.toLocaleString("en")} narrow boxes below: zoom in to see them` : "");
@@ -342,16 +364,17 @@ Conduit.page.views.flamegraph = (() => {
   }
 
   function place(event) {
-    const box = area.getBoundingClientRect();
-    return { share: (event.clientX - box.left) / box.width, y: event.clientY - box.top };
+    const box = area.getBoundingClientRect(), x = event.clientX - box.left;
+    const pane = sides && x > paneWidth() + GAP / 2 ? 1 : 0;
+    return { share: (x - paneLeft(pane)) / paneWidth(), y: event.clientY - box.top, pane };
   }
 
   function boxUnder(event) {
-    const { share, y } = place(event);
+    const { share, y, pane } = place(event);
     let row = Math.floor(y / ROW) - topRow();
     if (pivot !== null && row < 0) row += 1;
     if (pivot !== null && row === 0 && Math.floor(y / ROW) < topRow()) return null; // the separator's line
-    return Conduit.flameTree.boxAt(laid.rows.get(row) || [], zoom.x + share / zoom.scale) || null;
+    return Conduit.flameTree.boxAt((sides ? laid.panes[pane] : laid.rows).get(row) || [], zoom.x + share / zoom.scale) || null;
   }
 
   function onWheel(event) {
@@ -364,7 +387,7 @@ Conduit.page.views.flamegraph = (() => {
     const sideways = event.shiftKey && !event.deltaX ? event.deltaY : event.deltaX;
     if (zoom.scale > 1 && (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))) {
       event.preventDefault();
-      moveTo(pan(zoom, (sideways * step) / width()));
+      moveTo(pan(zoom, (sideways * step) / paneWidth()));
     }
   }
 
@@ -390,7 +413,7 @@ Conduit.page.views.flamegraph = (() => {
       const dx = event.clientX - before.clientX, dy = event.clientY - before.clientY;
       if (!dragged && Math.hypot(dx, dy) < 4) return;
       if (!dragged) { dragged = true; area.setPointerCapture(event.pointerId); area.classList.add("dragging"); }
-      moveTo(pan(zoom, -dx / width()));
+      moveTo(pan(zoom, -dx / paneWidth()));
       if (event.pointerType === "mouse") scrollBy(0, -dy);
     }
     tip.hidden = true;
@@ -516,11 +539,12 @@ Conduit.page.views.flamegraph = (() => {
 
   function setTree() {
     tree = Conduit.flameTree.read(mine ? foldOthers(content) : content);
+    sides = state.get("pictures") === "two" && tree.difference && tree.hasBase ? ["shrunk", "grown"].map((which) => Conduit.flameTree.side(tree, which)) : null;
     if (pattern) hits = Uint8Array.from(tree.names, (name) => (pattern.test(name) ? 1 : 0));
   }
 
   function legend() {
-    if (content.difference) return null;
+    if (differs()) return null;
     const present = scheme === "owner" ? Object.keys(OWNERS).filter((owner) => content.owners.indexOf(owner, 1) > 0) : palette.keys.slice(0, KEYS);
     const keys = present.map((group) => {
       const name = scheme === "owner" ? OWNERS[group] : group;
@@ -572,10 +596,24 @@ Conduit.page.views.flamegraph = (() => {
   }
 
   function switches() {
-    return make("span", { className: "keys-more" },
+    return make("span", { className: "keys-more" }, content.hasBase ? comparison() : null,
       toggle("Table", "the functions in a table beside the picture", Boolean(table), () => { showTable(!table); note({ table: Boolean(table) === wideWindow() ? null : table ? "t" : "f" }, true); return Boolean(table); }),
       toggle("Source", "the source of the selected function, with what each line took", lines.open, () => { lines.toggle(pivot); note({ lines: lines.open ? "t" : null }, true); return lines.open; }),
       toggle("All frames", "unfold the chains of frames in which nothing branches", !chains, () => { chains = !chains; opened.clear(); note({ frames: chains ? null : "all", open: null }, true); redraw(); rest(); return !chains; }));
+  }
+
+  // Of a comparison: one picture of the difference, or before and after as two; and whether their totals were made equal.
+  function comparison() {
+    const equal = state.get("norm") === "t";
+    return make("span", { className: "keys-more" },
+      toggle("Two pictures", "before and after side by side, in step", Boolean(sides), () => {
+        note({ pictures: sides ? null : "two" }, true);
+        setTree(); redraw(); rest();
+        document.querySelector(".explain").replaceWith(explain());
+        layOutWindow();
+        return Boolean(sides);
+      }),
+      data.file ? "" : make("a", { href: Conduit.page.address("flamegraph", { norm: equal ? null : "t" }), title: equal ? "The amounts after are scaled to the total before" : "Totals are as recorded" }, equal ? "Totals made equal: undo" : "Totals as recorded: make equal"));
   }
 
   // ── the table beside it ──
@@ -680,7 +718,7 @@ Conduit.page.views.flamegraph = (() => {
   }
 
   function explain() {
-    const meaning = content.difference
+    const meaning = sides ? "Left is before, right is after, in one scale: zoom, pivot and pointer move both." : content.difference
       ? "Width = the larger part of before and after together. Red: growth. Green: reduction."
       : `Each box is a function. Width = share of ${content.type}; its callees are drawn below.`;
     const other = order === "heavy" ? ["recorded", "Sort: recorded order"] : ["heavy", "Sort: heaviest first"];

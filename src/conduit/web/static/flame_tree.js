@@ -33,8 +33,9 @@ Conduit.flameTree = (() => {
 
   function group(tree, source, nodes) {
     let total = 0, grown = 0, shrunk = 0;
-    for (const node of nodes) { total += tree.total[node]; grown += tree.grown[node]; shrunk += tree.shrunk[node]; }
-    return { source, nodes, total, grown, shrunk };
+    let weight = 0; // what decides the order: two sides of a comparison have one order
+    for (const node of nodes) { weight += (tree.weight || tree.total)[node]; total += tree.total[node]; grown += tree.grown[node]; shrunk += tree.shrunk[node]; }
+    return { source, nodes, total, grown, shrunk, weight };
   }
 
   function callees(tree, parent, order) {
@@ -47,7 +48,7 @@ Conduit.flameTree = (() => {
     }
     const made = [...found].map(([source, members]) => group(tree, source, members));
     if (order === "recorded") return made;
-    return made.sort((a, b) => b.total - a.total || (tree.names[a.source] < tree.names[b.source] ? -1 : 1));
+    return made.sort((a, b) => b.weight - a.weight || (tree.names[a.source] < tree.names[b.source] ? -1 : 1));
   }
 
   // Callers of the pivot: the groups' nodes step towards the root, but the value stays that of the pivot's nodes.
@@ -58,12 +59,13 @@ Conduit.flameTree = (() => {
       if (parent <= 0) return;
       const source = tree.sources[parent];
       let entry = found.get(source);
-      if (!entry) found.set(source, (entry = { source, nodes: [], weights: [], total: 0, grown: 0, shrunk: 0 }));
+      if (!entry) found.set(source, (entry = { source, nodes: [], weights: [], total: 0, grown: 0, shrunk: 0, weight: 0 }));
       const weight = below.weights ? below.weights[n] : node;
       entry.nodes.push(parent); entry.weights.push(weight);
+      entry.weight += (tree.weight || tree.total)[weight];
       entry.total += tree.total[weight]; entry.grown += tree.grown[weight]; entry.shrunk += tree.shrunk[weight];
     });
-    return [...found.values()].sort((a, b) => b.total - a.total);
+    return [...found.values()].sort((a, b) => b.weight - a.weight);
   }
 
   // Every outermost occurrence of a function: a recursive one counts once.
@@ -74,6 +76,30 @@ Conduit.flameTree = (() => {
       if (tree.sources[n] === source) { inside[n] = 1; nodes.push(n); }
     }
     return nodes;
+  }
+
+  // One side of a comparison as a tree of its own: "grown" is after, "shrunk" before. The order is that of both.
+  function side(tree, which) {
+    const zeros = new Float64Array(tree.count);
+    return { ...tree, total: tree[which], grown: tree[which], shrunk: zeros, weight: tree.total, difference: false, hidden: new Map() };
+  }
+
+  // The total of a picture: that of all, or of all occurrences of its pivot.
+  function wholeOf(tree, pivot) {
+    return (pivot === null ? [0] : occurrences(tree, pivot)).reduce((sum, node) => sum + tree.total[node], 0);
+  }
+
+  // Two layouts as one, whose boxes know which picture (`pane`) they stand in.
+  function inStep(layouts) {
+    const rows = new Map(), panes = layouts.map(({ rows: own }, pane) => {
+      for (const [row, boxes] of own) {
+        for (const box of boxes) box.pane = pane;
+        rows.set(row, [...(rows.get(row) || []), ...boxes]);
+      }
+      return own;
+    });
+    return { boxes: layouts.flatMap(({ boxes }) => boxes), rows, panes, deepest: Math.max(...layouts.map(({ deepest }) => deepest)),
+      highest: Math.min(...layouts.map(({ highest }) => highest)), cut: layouts.some(({ cut }) => cut), folded: 0 };
   }
 
   // The value that no callee of a box accounts for.
@@ -127,11 +153,11 @@ Conduit.flameTree = (() => {
   // Boxes with x and width in shares of the whole picture, for a window of `width` pixels that shows
   // `1 / zoom.scale` of it from `zoom.x` on. Rows of callers are negative. With `folds`, a function that tells whether
   // a group's chain is to be folded, a chain is one box of its own kind: `frames` holds the groups that it stands for.
-  function layOut(tree, { pivot, order, zoom, width, folds = null }) {
+  function layOut(tree, { pivot, order, zoom, width, folds = null, scale = null }) {
     const boxes = [], rows = new Map();
     let deepest = 0, highest = 0, cut = false, folded = 0;
     const base = pivot === null ? group(tree, 0, [0]) : group(tree, pivot, occurrences(tree, pivot));
-    const whole = base.total || 1;
+    const whole = scale || base.total || 1;
     const add = (one, x, row, kind, frames = null) => {
       if (boxes.length >= MAX_BOXES) { cut = true; return false; }
       const share = one.total / whole;
@@ -221,7 +247,7 @@ Conduit.flameTree = (() => {
     return made;
   }
 
-  return { read, group, callees, callers, occurrences, own, hiddenBelow, layOut, chainFrom, boxAt, zoomAt, pan, spellings, graft };
+  return { read, side, wholeOf, inStep, group, callees, callers, occurrences, own, hiddenBelow, layOut, chainFrom, boxAt, zoomAt, pan, spellings, graft };
 })();
 
 if (typeof module !== "undefined") module.exports = Conduit.flameTree;

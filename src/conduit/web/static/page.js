@@ -46,7 +46,7 @@ Conduit.page = (() => {
   }
 
   // Parameters that only the drawing depends on; the server is asked again where one of the others changes.
-  const DRAWING = new Set(["p", "z", "order", "mine", "fade", "colour", "by", "sel", "frames", "open", "table", "lines"]);
+  const DRAWING = new Set(["p", "z", "order", "mine", "fade", "colour", "by", "sel", "frames", "open", "pictures", "table", "lines"]);
 
   function question(url) {
     const found = new URL(url, location.href);
@@ -337,6 +337,7 @@ Conduit.page = (() => {
       if (link.closest(".views") && link.dataset.view === current()) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
       if (data.file && !(link.dataset.view in data.views)) link.hidden = true;
+      if (link.dataset.view === "changes") link.hidden = !data.compared;
       if (link.dataset.view === "labels") link.hidden = !data.tags.length && current() !== "labels";
     }
     drawFilters();

@@ -1,0 +1,153 @@
+"""Before and after: the table of changes, one picture of the difference, two pictures in step, equal totals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conduit.profile.builder import ProfileBuilder
+from conduit.profile.merge import difference
+from conduit.profile.model import ValueType
+from conduit.report.options import Options
+from conduit.web import single_file_report
+from conduit.web.application import ViewError
+from conduit.web.configs import SavedConfigs
+from conduit.web.session import ProfileSession
+from tests.web.conftest import wait_until
+
+from .conftest import SCREENSHOTS
+from .test_browser import axe_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+    from conduit.profile.model import Profile
+
+    from .conftest import Visitor
+
+    Serve = Callable[..., str]
+
+
+def recorded(**amounts: int) -> Profile:
+    """`main` calls every function named, for so many milliseconds."""
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    for name, amount in amounts.items():
+        if amount:
+            builder.add([(name, "/srv/a.py", 1, 1), ("main", "/srv/a.py", 9, 8)], [amount * 10**6])
+    return builder.build()
+
+
+def compared() -> Profile:
+    before, after = recorded(slower=100, faster=200, old=50), recorded(slower=300, faster=100, new=300)
+    return difference(after, before, mark_base=True)
+
+
+def changes(tmp_path: Path, profile: Profile, **parameters: str) -> dict[str, Any]:
+    session = ProfileSession(profile, Options(), SavedConfigs(tmp_path / "none.json"))
+    content: dict[str, Any] = session.page("changes", parameters)["views"]["changes"]
+    return content
+
+
+def table(content: dict[str, Any], key: str = "flat") -> dict[str, tuple[str, ...]]:
+    return {
+        row["name"].split()[0]: tuple(row[key][part] for part in ("before", "after", "change", "percent"))
+        for row in content["rows"]
+    }
+
+
+def test_what_changed_most_stands_first_with_both_amounts(tmp_path: Path) -> None:
+    content = changes(tmp_path, compared())
+    assert table(content) == {
+        "new": ("0", "300ms", "+300ms", "new"),
+        "slower": ("100ms", "300ms", "+200ms", "+200.00%"),
+        "faster": ("200ms", "100ms", "-100ms", "-50.00%"),
+        "old": ("50ms", "0", "-50ms", "gone"),
+        "main": ("0", "0", "0", "0%"),
+    }
+    assert [row["name"].split()[0] for row in content["rows"]][:3] == ["new", "slower", "faster"]
+    assert table(content, "cum")["main"] == ("350ms", "700ms", "+350ms", "+100%")
+    assert (content["before"], content["after"], content["normalised"]) == ("350ms", "700ms", False)
+
+
+def test_with_equal_totals_a_change_is_one_of_the_share(tmp_path: Path) -> None:
+    content = changes(tmp_path, compared(), norm="t")
+    assert (content["before"], content["after"], content["normalised"]) == ("350ms", "350ms", True)
+    assert table(content)["slower"] == ("100ms", "150ms", "+50ms", "+50.00%")
+    assert table(content)["faster"] == ("200ms", "50ms", "-150ms", "-75.00%")
+
+
+def test_filters_hold_for_both_sides(tmp_path: Path) -> None:
+    assert set(table(changes(tmp_path, compared(), f="er$"))) == {"slower", "faster", "main"}
+
+
+def test_without_a_base_the_view_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ViewError, match="-diff_base=OLD"):
+        changes(tmp_path, recorded(a=1))
+
+
+def place(page: Page, name: str, pane: int) -> dict[str, float]:
+    boxes = [box.bounding_box() for box in page.locator(f'.box[aria-label^="{name}:"]').all()]
+    found = sorted((box for box in boxes if box), key=lambda box: box["x"])[pane]
+    return {"x": found["x"], "y": found["y"], "width": found["width"]}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 700, 390])
+def test_two_pictures_move_in_step_and_share_one_scale(
+    serve: Serve, visitor: Visitor, width: int, scheme: str
+) -> None:
+    page = visitor.open(f"{serve(compared())}/ui/flamegraph?table=f", width=width, scheme=scheme)
+    page.get_by_role("button", name="Two pictures").click()
+    wait_until(page, """document.querySelectorAll('.box[aria-label^="slower:"]').length === 2""")
+    assert "pictures=two" in page.url
+    before, after = place(page, "slower", 0), place(page, "slower", 1)
+    assert after["width"] / before["width"] == pytest.approx(3, rel=0.1)  # 100 ms and 300 ms, in one scale
+    assert before["y"] == after["y"]
+    page.mouse.move(after["x"] + 5, after["y"] + 8)
+    page.locator(".detail", has_text="100ms → 300ms, +200").wait_for()
+    page.screenshot(path=str(SCREENSHOTS / f"two-pictures-{width}-{scheme}.png"))
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    page.wait_for_url("**z=*")
+    page.wait_for_timeout(300)
+    assert place(page, "slower", 0)["width"] > before["width"] * 1.3
+    page.keyboard.press("Escape")
+    page.locator('.box[aria-label^="slower:"]').last.click()
+    page.wait_for_url("**p=*")
+    assert page.locator(".box.pivot").count() == 2
+    again = visitor.open(page.url, width=width, scheme=scheme)
+    assert again.locator(".box.pivot").count() == 2
+
+
+def test_whether_totals_were_made_equal_is_said_and_changed_by_a_link(serve: Serve, visitor: Visitor) -> None:
+    page = visitor.open(f"{serve(compared())}/ui/changes", width=1400)
+    assert "Not normalised" in page.locator(".totals").inner_text()
+    assert "350ms before, 700ms after (+100%)" in page.locator(".totals").inner_text()
+    page.get_by_role("link", name="Scale both to the same total").click()
+    page.get_by_text("Normalised: ").wait_for()
+    page.get_by_role("button", name="With callees").click()
+    assert "by=cum" in page.url
+    page.screenshot(path=str(SCREENSHOTS / "changes.png"))
+    assert axe_findings(page) == []
+    page.get_by_role("link", name="Flame graph").click()
+    page.get_by_text("Totals made equal").wait_for()
+
+
+def test_a_page_without_a_base_has_no_changes(serve: Serve, visitor: Visitor) -> None:
+    page = visitor.open(f"{serve(recorded(a=1))}/ui/top")
+    assert not page.get_by_role("link", name="Changes").is_visible()
+
+
+def test_one_file_holds_the_changes_and_both_pictures(visitor: Visitor, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_bytes(single_file_report(compared(), Options(), lambda _: None))
+    page = visitor.open(path.as_uri())
+    page.get_by_role("button", name="Two pictures").click()
+    wait_until(page, """document.querySelectorAll('.box[aria-label^="slower:"]').length === 2""")
+    page.get_by_role("link", name="Changes").click()
+    page.get_by_role("cell", name="+300ms").wait_for()
