@@ -56,3 +56,7 @@ def test_the_flame_graphs_tree_is_laid_out_pivoted_and_grafted_exactly(tmp_path:
 
 def test_groups_of_functions_have_colours_of_their_own(tmp_path: Path) -> None:
     run_node("palette.test.js", {}, tmp_path)
+
+
+def test_a_saved_picture_holds_its_boxes(tmp_path: Path) -> None:
+    run_node("exporting.test.js", {}, tmp_path)

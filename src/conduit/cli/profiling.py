@@ -226,7 +226,8 @@ def show_page(path: str, parsed: Parsed) -> None:
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    serve_profile(profile, Options(), parsed["http"], say, opens_browser=not parsed["no_browser"])
+    opens_browser = not parsed["no_browser"]
+    serve_profile(profile, Options(), parsed["http"], say, opens_browser=opens_browser, sources=[path])
 
 
 def _positive(text: str) -> int:

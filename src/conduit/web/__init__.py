@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from conduit.profile.model import Profile
     from conduit.report.options import Options
@@ -25,8 +25,12 @@ def serve_profile(
     *,
     opens_browser: bool = True,
     fetch: Callable[[], Profile] | None = None,
+    sources: Sequence[str] = (),
+    base: Sequence[str] = (),
 ) -> None:
     """Serve the page at `[host]:port` until interrupted; `fetch` reads live sources again.
+
+    `sources` and `base` are what the page's command lines name: the sources, and the flags that name a base.
 
     Raises `UsageError` for a malformed address and `ConduitError` if the port is taken.
     """
@@ -35,7 +39,8 @@ def serve_profile(
     from conduit.web.server import PageServer
     from conduit.web.session import ProfileSession
 
-    server = PageServer(ProfileSession(profile, options, SavedConfigs(), fetch=fetch), address)
+    session = ProfileSession(profile, options, SavedConfigs(), fetch=fetch, sources=sources, base=base)
+    server = PageServer(session, address)
     say(f"Serving web UI on {server.url}")
     if opens_browser and not open_browser(server.url):
         say(f"No browser was found to open; visit {server.url}")

@@ -27,6 +27,7 @@ SCRIPTS = (
         "flame_tree.js",
         "palette.js",
         "layout.js",
+        "exporting.js",
         "page.js",
         "flame_table.js",
         "source_drawer.js",

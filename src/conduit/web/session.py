@@ -19,10 +19,12 @@ from conduit.report.pipeline import prepare_report, sample_index
 from conduit.web.amounts import amounts_document
 from conduit.web.application import VIEWS, ViewError
 from conduit.web.call_graph import draw, graph_document, leave_out_constant_labels
+from conduit.web.command_line import command_line
 from conduit.web.comparison import has_base, normalised
 from conduit.web.facts import facts
 from conduit.web.function_table import function_rows
 from conduit.web.ownership import module_of, owner_of
+from conduit.web.recordings import Recordings, UnknownRecordingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,7 +52,10 @@ _REMEDY = (
 
 
 class ProfileSession:
-    """A profile on show. `fetch` reads the sources again, where they can change; None for files."""
+    """A profile on show. `fetch` reads the sources again, where they can change; None for files.
+
+    `sources` are their names, and `base` the flags that name a base, as on the command line.
+    """
 
     def __init__(
         self,
@@ -59,8 +64,13 @@ class ProfileSession:
         configs: SavedConfigs,
         *,
         fetch: Callable[[], Profile] | None = None,
+        sources: Sequence[str] = (),
+        base: Sequence[str] = (),
     ) -> None:
-        self._profile = profile
+        self._recordings = Recordings(profile)
+        self._profile = profile  # the one on show, chosen under the lock below
+        self._shown: tuple[int, int | None] = (1, None)
+        self._sources, self._base = sources, base
         self._options = options
         self._configs = configs
         self._fetch = fetch
@@ -73,7 +83,7 @@ class ProfileSession:
         """Return the data of one view. Waits for other views, except for their drawing by Graphviz, and gives up
         once `cancelled` is set."""
         warnings: list[str] = []
-        with self._turn(cancelled):
+        with self._turn(cancelled, parameters):
             options = self.options_of(parameters)
             report, content, labels = self._view(view, options, parameters, warnings.append)
             frame = self._frame(view, options, parameters, report, warnings.append)
@@ -82,12 +92,18 @@ class ProfileSession:
         return {**frame, "legend": labels, "errors": warnings, "views": {view: content}}
 
     @contextmanager
-    def _turn(self, cancelled: threading.Event | None) -> Iterator[None]:
+    def _turn(self, cancelled: threading.Event | None, parameters: Mapping[str, str]) -> Iterator[None]:
+        """Wait for the other views, and put the recording that an address names on show."""
         while not self._one_at_a_time.acquire(timeout=_TURN_INTERVAL_S):
             if cancelled is not None and cancelled.is_set():
                 raise ViewError("the client disconnected", 503)
         try:
+            number, against = parameters.get("recording", ""), parameters.get("against", "")
+            self._profile, shown, base = self._recordings.choose(number, against)
+            self._shown = shown, base
             yield
+        except UnknownRecordingError as error:
+            raise ViewError(str(error)) from None
         finally:
             self._one_at_a_time.release()
 
@@ -103,7 +119,7 @@ class ProfileSession:
         parts = below.split(".")
         if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
             raise ViewError(f"invalid node {below[:100]!r}: expected numbers joined by dots")
-        with self._turn(cancelled):
+        with self._turn(cancelled, parameters):
             report = self._flame_report(self.options_of(parameters), lambda _: None)
             _, tree = build_flame_tree(report, below=[int(part) for part in parts])
         return {
@@ -120,11 +136,11 @@ class ProfileSession:
         """Return the source lines of one function, in each file that has one of that name, with what they took."""
         from conduit.web.source_view import lines_document
 
-        with self._turn(cancelled):
+        with self._turn(cancelled, parameters):
             options = self.options_of(parameters)
             try:
                 report = prepare_report(
-                    self._profile, "list", options, lambda _: None, f"^{re.escape(function)}$"
+                    self._profile_of(options), "list", options, lambda _: None, f"^{re.escape(function)}$"
                 )
                 return lines_document(report)
             except ReportError as error:
@@ -133,7 +149,7 @@ class ProfileSession:
     def failed_page(self, view: str, message: str) -> dict[str, Any]:
         """Return the data of a page that shows no view, but why there is none."""
         warnings: list[str] = []
-        with self._turn(None):
+        with self._turn(None, {}):
             report = prepare_report(self._profile, "top", self._options, warnings.append)
             frame = self._frame(view, self._options, {}, report, warnings.append)
         return {**frame, "legend": [], "errors": warnings, "views": {}, "failed": message}
@@ -166,10 +182,10 @@ class ProfileSession:
         }
 
     def download(self) -> bytes:
-        """Return the profile, merged from its sources, as a gzipped protobuf."""
+        """Return the newest profile, merged from its sources, as a gzipped protobuf."""
         from conduit.profile.codec import encode
 
-        return encode(self._profile)
+        return encode(self._recordings.choose("", "")[0])
 
     def save_config(self, name: str, parameters: Mapping[str, str]) -> None:
         """Save an address's options under a name, except those that belong to this profile only."""
@@ -183,12 +199,10 @@ class ProfileSession:
             raise ViewError(f"config {name} not found")
 
     def refresh(self) -> None:
-        """Fetch the profile from its sources again."""
+        """Fetch the profile from its sources again; the last ones are kept."""
         if self._fetch is None:
             raise ViewError("the profile was read from files, which cannot be fetched again")
-        profile = self._fetch()
-        with self._one_at_a_time:
-            self._profile = profile
+        self._recordings.add(self._fetch())
 
     def options_of(self, parameters: Mapping[str, str]) -> Options:
         """The command line's options, changed by an address's parameters. Raises `ViewError` for a bad value."""
@@ -332,6 +346,8 @@ class ProfileSession:
             "remedy": _REMEDY,
             "compared": self.compared,
             "live": self._fetch is not None,
+            "recordings": self._recordings.document(*self._shown),
+            "command": command_line(view, options, parameters, self._sources, self._base),
             "file": False,
         }
 

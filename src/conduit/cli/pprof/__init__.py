@@ -264,6 +264,13 @@ def _serve(request: Request, profile: Profile, address: str, options: Options, *
 
     live = any(not is_local(name) for name in request.sources)
     serve_profile(
-        profile, options, address, say, opens_browser=opens_browser, fetch=fetch_again if live else None
+        profile,
+        options,
+        address,
+        say,
+        opens_browser=opens_browser,
+        fetch=fetch_again if live else None,
+        sources=request.sources,
+        base=[f"-{'diff_base' if request.diff_base else 'base'}={name}" for name in request.bases],
     )
     return 0

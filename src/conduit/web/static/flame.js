@@ -456,8 +456,30 @@ Conduit.page.views.flamegraph = (() => {
     if (!box || box.source === 0 || box.frames) return;
     tip.hidden = true;
     const position = { preventDefault: () => event.preventDefault(), clientX: x, clientY: y };
-    Conduit.page.openContext(position, tree.names[box.source].replace(/:\d+$/, ""), [["Pivot here", () => pivotOn(box.source)]]);
+    Conduit.page.openContext(position, tree.names[box.source].replace(/:\d+$/, ""), [
+      ["Pivot here", () => pivotOn(box.source)],
+      ["Copy stack", () => Conduit.page.copy(stackOf(box).join("\n"))],
+      ["Copy link", () => Conduit.page.copy(new URL(Conduit.page.address("flamegraph", { p: Conduit.page.exactly([tree.names[box.source]]), z: null }), location.href).href)]]);
   }
+
+  // The names from the root to a box; of a caller above a pivot, from the root down to it.
+  function stackOf(box) {
+    const names = [];
+    for (let n = box.nodes[0]; n > 0; n = tree.parents[n]) names.unshift(tree.names[tree.sources[n]]);
+    return names;
+  }
+
+  // What is seen, from the first row to the last, as boxes with colours and labels.
+  function picture() {
+    const wide = width(), tall = (laid.deepest + topRow() + 1) * ROW + 4;
+    const boxes = laid.boxes.map((box) => ({ x: left(box), y: rowTop(box), width: Math.max(0.5, right(box) - left(box) - (right(box) - left(box) > 3 ? 1 : 0)), height: ROW - 1,
+      fill: box.source === 0 ? colours.panel : differs() ? deltaColour(box) : fill(box.source), faded: faded(box, pattern && isHit(box)),
+      label: right(box) - left(box) > NAMED ? label(box, right(box) - left(box)) : "", title: `${titleOf(box)}: ${describe(box)}`, ink: box.source === 0 ? colours.ink : colours.text }))
+      .filter((box) => box.width > 0);
+    return { width: wide, height: tall, ground: colours.ground, boxes, title: data.title };
+  }
+
+  const deltaColour = (box) => (box.grown === box.shrunk ? colours.same : `color-mix(in srgb, ${box.grown > box.shrunk ? colours.grew : colours.shrank} ${Math.round((45 * Math.abs(box.grown - box.shrunk)) / (box.total || 1))}%, ${colours.same})`);
 
   function listen() {
     area.addEventListener("click", (event) => {
@@ -739,5 +761,5 @@ Conduit.page.views.flamegraph = (() => {
     else if (pivot !== null) pivotOn(0);
   }
 
-  return { draw, search, enter, escape, recolour };
+  return { draw, search, enter, escape, recolour, picture: () => (area?.isConnected ? Conduit.exporting.svgOf(picture()) : null) };
 })();

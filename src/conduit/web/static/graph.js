@@ -188,5 +188,13 @@ Conduit.page.views.graph = (() => {
     Conduit.page.matched(regexp ? `${found} boxes` : "");
   }
 
-  return { draw, search };
+  // The part on show, as a drawing of its own.
+  function picture() {
+    const copy = drawing.cloneNode(true);
+    copy.setAttribute("xmlns", SVG);
+    copy.setAttribute("width", frame.clientWidth); copy.setAttribute("height", frame.clientHeight);
+    return { text: new XMLSerializer().serializeToString(copy), width: frame.clientWidth, height: frame.clientHeight };
+  }
+
+  return { draw, search, picture };
 })();

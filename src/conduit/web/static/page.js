@@ -190,7 +190,53 @@ Conduit.page = (() => {
     for (const theme of ["system", "light", "dark"]) {
       items.append(make("button", { type: "button", onclick: () => setTheme(theme) }, `${theme} colours`));
     }
-    if (data.live) items.append(make("button", { type: "button", id: "refresh", onclick: refresh }, "Fetch again"));
+    fillCopies(items);
+  }
+
+  function fillCopies(items) {
+    const picture = views[current()]?.picture;
+    items.append(make("h2", {}, "Take along"));
+    const add = (text, action) => items.append(make("button", { type: "button", onclick: () => { $("menu-show").open = false; action(); } }, text));
+    add("Copy a link to this view", () => copy(location.href));
+    if (data.command) add("Copy the command line for a terminal", () => copy(data.command));
+    if (picture) {
+      add("Save the picture as SVG", () => Conduit.exporting.saveSvg(picture(), fileName("svg")));
+      add("Save the picture as PNG", () => Conduit.exporting.savePng(picture(), fileName("png")));
+    }
+  }
+
+  const fileName = (kind) => `${data.title.replace(/[^\w.-]+/g, "-")}-${current()}.${kind}`;
+
+  async function copy(text) {
+    try { await navigator.clipboard.writeText(text); }
+    catch { // without a secure context there is no clipboard for scripts
+      const field = make("textarea", { value: text, readOnly: true });
+      document.body.append(field); field.select(); document.execCommand("copy"); field.remove();
+    }
+    matched("copied");
+  }
+
+  // The recordings of a live source: record again, choose one of the last, compare with the one before.
+  function drawLive() {
+    const { kept, shown, against, before } = data.recordings;
+    $("live").hidden = !data.live;
+    if (!data.live) return;
+    const button = make("button", { type: "button", id: "refresh", className: "key", onclick: () => recordAgain(button) }, "Record again");
+    const choice = make("select", { "aria-label": "Recording" }, ...kept.map(({ number, text }, n) => make("option", { value: String(number), selected: number === shown }, `${text}${n === kept.length - 1 ? " (newest)" : ""}`)));
+    choice.addEventListener("change", () => go(current(), { recording: Number(choice.value) === kept.at(-1).number ? null : choice.value, against: null }));
+    const link = against !== null
+      ? make("a", { href: address(current() === "changes" ? "flamegraph" : current(), { against: null }) }, "Show it alone")
+      : before !== null ? make("a", { href: address(current(), { recording: String(shown), against: String(before) }) }, "Compare with the one before") : null;
+    const compared = against === null ? null : make("span", {}, `compared with ${kept.find(({ number }) => number === against)?.text}`);
+    $("live").replaceChildren(...[button, kept.length > 1 ? choice : null, compared, link].filter(Boolean));
+  }
+
+  async function recordAgain(button) {
+    button.disabled = true;
+    button.textContent = "Recording…";
+    for (const name of ["recording", "against"]) state.delete(name);
+    const done = await post("refresh", {}, address(current() === "changes" ? "flamegraph" : current(), { recording: null, against: null }));
+    if (!done) { button.disabled = false; button.textContent = "Record again"; }
   }
 
   function setTheme(theme) {
@@ -216,17 +262,16 @@ Conduit.page = (() => {
     if (name) await post("saveconfig", { config: name });
   }
 
-  async function post(action, parameters) {
+  async function post(action, parameters, target = location.href) {
     const query = new URLSearchParams(state);
     for (const [name, value] of Object.entries(parameters)) query.set(name, value);
     const response = await fetch(`./${action}`, {
       method: "POST", body: query, headers: { "X-Conduit-Token": data.token },
     });
-    if (response.ok) await load(location.href, { enters: false });
+    if (response.ok) await load(target, { enters: target !== location.href });
     else complain(await response.text());
+    return response.ok;
   }
-
-  const refresh = () => post("refresh", {});
 
   function ask(question) {
     const dialog = $("ask");
@@ -288,7 +333,7 @@ Conduit.page = (() => {
       entries.push(["Peek at callers and callees", () => go("peek", { f: `${exactly([name]).slice(0, -1)}( |$)`, first: null })]);
       for (const [label, parameter, add] of refinements) if (label !== "Show") entries.push([label, () => refine(parameter, add, name)]);
     }
-    entries.push(["Copy name", () => navigator.clipboard?.writeText(name)]);
+    entries.push(["Copy name", () => copy(name)]);
     menu.replaceChildren(...entries.map(([label, action]) =>
       make("button", { type: "button", role: "menuitem", onclick: () => { closeContext(); action(); } }, label)));
     menu.hidden = false;
@@ -330,6 +375,7 @@ Conduit.page = (() => {
     document.querySelector(".about h1").textContent = data.title;
     $("facts").textContent = data.facts.join(" · ");
     drawTypes();
+    drawLive();
     $("legend").textContent = data.legend.join("\n");
     $("errors").replaceChildren(...data.errors.map((text) => make("div", {}, text)));
     for (const link of document.querySelectorAll("[data-view]")) {
@@ -440,5 +486,5 @@ Conduit.page = (() => {
     if (data.file) addEventListener("hashchange", () => { readState(); show(); });
   }
 
-  return { data, state, selected, views, make, go, note, address, pick, restore, matched, complain, openContext, exactly, empty, start };
+  return { data, state, selected, views, make, go, copy, note, address, pick, restore, matched, complain, openContext, exactly, empty, start };
 })();

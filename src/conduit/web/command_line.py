@@ -1,0 +1,51 @@
+"""The command that prints in a terminal what a view shows."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from conduit.report.options import OPTIONS, show_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from conduit.report.options import Options
+
+# View → format; those with an argument take the page's `f`.
+_FORMATS = {
+    "flamegraph": "top",
+    "top": "top",
+    "graph": "dot",
+    "peek": "peek",
+    "source": "list",
+    "labels": "tags",
+    "changes": "top",
+}
+_WITH_ARGUMENT = ("peek", "list")
+_NOT_GIVEN = frozenset({"output", "normalize"})
+
+
+def command_line(
+    view: str, options: Options, parameters: Mapping[str, str], sources: Sequence[str], base: Sequence[str]
+) -> str:
+    """A line for a shell, or an empty text where the sources are not known. `base` are flags that name a base."""
+    if not sources:
+        return ""
+    format = _FORMATS[view]
+    flags = [f"-{format}"]
+    if format in _WITH_ARGUMENT:
+        flags = [f"-{format}={parameters.get('f') or '.'}"]
+    for name, option in OPTIONS.items():
+        value = getattr(options, name)
+        if name in _NOT_GIVEN or value == option.default:
+            continue
+        if option.choices:
+            flags.append(f"-{value}")
+        elif value is True:
+            flags.append(f"-{name}")
+        else:
+            flags.append(f"-{name}={show_value(value)}")
+    if options.normalize and base:
+        flags.append("-normalize")
+    return shlex.join(["conduit", "pprof", *flags, *base, *sources])

@@ -1,0 +1,74 @@
+"""The recordings of a live source: the last ones are kept, one is on show, alone or compared with another."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from conduit.profile.merge import difference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conduit.profile.model import Profile
+
+KEPT = 6  # profiles
+
+
+class UnknownRecordingError(Exception):
+    """A number that no kept recording has; the text is for the reader."""
+
+
+class Recordings:
+    """Profiles by number, the newest last. `clock` gives seconds since the epoch, for profiles that do not know theirs."""
+
+    def __init__(self, first: Profile, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._next = 1
+        self._profiles: OrderedDict[int, tuple[Profile, str]] = OrderedDict()
+        self._compared: dict[tuple[int, int], Profile] = {}
+        self.add(first)
+
+    def add(self, profile: Profile) -> None:
+        """Keep a profile, and forget the oldest where there are too many."""
+        seconds = profile.time_nanos / 10**9 if profile.time_nanos else self._clock()
+        with self._lock:
+            self._profiles[self._next] = (profile, time.strftime("%H:%M:%S", time.localtime(seconds)))
+            self._next += 1
+            while len(self._profiles) > KEPT:
+                gone, _ = self._profiles.popitem(last=False)
+                self._compared = {pair: made for pair, made in self._compared.items() if gone not in pair}
+
+    def choose(self, number: str, against: str) -> tuple[Profile, int, int | None]:
+        """The profile of a number (empty: the newest), or its difference from another's; both as they were found."""
+        with self._lock:
+            shown = self._number(number) if number else next(reversed(self._profiles))
+            if not against:
+                return self._profiles[shown][0], shown, None
+            base = self._number(against)
+            if (shown, base) not in self._compared:
+                profiles = (self._profiles[shown][0], self._profiles[base][0])
+                self._compared = {(shown, base): difference(*profiles, mark_base=True)}
+            return self._compared[shown, base], shown, base
+
+    def _number(self, text: str) -> int:
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+        if number not in self._profiles:
+            kept = ", ".join(map(str, self._profiles))
+            raise UnknownRecordingError(f"there is no recording {text[:40]!r} any more; kept are {kept}")
+        return number
+
+    def document(self, shown: int, base: int | None) -> dict[str, Any]:
+        """What the page lists: numbers with their times, the one on show, what it is compared with, and what came before."""
+        with self._lock:
+            numbers = list(self._profiles)
+            place = numbers.index(shown) if shown in numbers else 0
+            return {
+                "kept": [{"number": number, "text": self._profiles[number][1]} for number in numbers],
+                "shown": shown,
+                "against": base,
+                "before": numbers[place - 1] if place else None,
+            }

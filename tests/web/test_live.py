@@ -1,0 +1,171 @@
+"""Live sources recorded again and compared, and what a reader takes along: pictures, links, stacks, command lines."""
+
+from __future__ import annotations
+
+import shlex
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conduit.cli.pprof import run
+from conduit.profile.codec import encode
+from conduit.report.options import Options
+from conduit.web.application import ViewError
+from conduit.web.configs import SavedConfigs
+from conduit.web.recordings import KEPT
+from conduit.web.session import ProfileSession
+
+from .conftest import SCREENSHOTS, profile_named
+from .test_comparison import recorded, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from conduit.profile.model import Profile
+
+    from .conftest import Visitor
+
+    Serve = Callable[..., str]
+
+
+def growing() -> Callable[[], Profile]:
+    """Each recording has a function more than the one before."""
+    profiles: Iterator[Profile] = (recorded(work=10 * n, **{f"step{n}": 5}) for n in range(2, 100))
+    return lambda: next(profiles)
+
+
+def live(tmp_path: Path) -> ProfileSession:
+    configs = SavedConfigs(tmp_path / "none.json")
+    return ProfileSession(recorded(work=10, step1=5), Options(), configs, fetch=growing())
+
+
+def test_the_last_recordings_are_kept_and_the_newest_is_shown(tmp_path: Path) -> None:
+    session = live(tmp_path)
+    for _ in range(KEPT + 2):
+        session.refresh()
+    page = session.page("top", {})
+    kept = [one["number"] for one in page["recordings"]["kept"]]
+    assert kept == list(range(4, 4 + KEPT))
+    assert page["recordings"] == {
+        **page["recordings"],
+        "shown": kept[-1],
+        "before": kept[-2],
+        "against": None,
+    }
+    assert any(row["name"] == f"step{kept[-1]}" for row in page["views"]["top"]["rows"])
+    older = session.page("top", {"recording": str(kept[0])})
+    assert any(row["name"] == f"step{kept[0]}" for row in older["views"]["top"]["rows"])
+    with pytest.raises(ViewError, match="no recording '1' any more"):
+        session.page("top", {"recording": "1"})
+
+
+def test_a_recording_is_compared_with_the_one_before(tmp_path: Path) -> None:
+    session = live(tmp_path)
+    session.refresh()
+    content: dict[str, Any] = session.page("changes", {"against": "1"})["views"]["changes"]
+    assert table(content)["work"] == ("10ms", "20ms", "+10ms", "+100%")
+    assert table(content)["step1"][3] == "gone"
+    assert session.page("top", {})["compared"] is False
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_record_again_shows_the_new_recording_and_compares_it(
+    serve: Serve, visitor: Visitor, width: int
+) -> None:
+    url = serve(recorded(work=10, step1=5), fetch=growing())
+    page = visitor.open(f"{url}/ui/flamegraph", width=width)
+    page.get_by_role("button", name="Record again").click()
+    page.locator('.box[aria-label^="step2:"]').wait_for()
+    page.get_by_role("link", name="Compare with the one before").click()
+    page.get_by_text("compared with").wait_for()
+    page.get_by_role("link", name="Changes").click()
+    page.get_by_role("cell", name="+10ms").first.wait_for()
+    page.screenshot(path=str(SCREENSHOTS / f"live-{width}.png"))
+    page.get_by_role("link", name="Show it alone").click()
+    page.locator('.box[aria-label^="step2:"]').wait_for()
+    page.get_by_label("Recording").select_option("1")
+    page.locator('.box[aria-label^="step1:"]').wait_for()
+
+
+def test_a_page_of_files_records_nothing(serve: Serve, visitor: Visitor) -> None:
+    page = visitor.open(f"{serve(recorded(a=1))}/ui/top")
+    assert not page.locator("#live").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("view", "parameters"),
+    [
+        ("top", {"f": "fib|odd", "si": "samples"}),
+        ("peek", {"f": "fib"}),
+        ("source", {"f": "fib"}),
+        ("labels", {}),
+        ("graph", {"h": "it's"}),
+        ("top", {"g": "lines", "calltree": "t", "nf": "0.1", "sort": "cum"}),
+    ],
+)
+def test_the_command_line_prints_the_view_in_a_terminal(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes], view: str, parameters: dict[str, str]
+) -> None:
+    path = tmp_path / "a b.prof"
+    path.write_bytes(encode(profile_named("py.cpu")))
+    configs = SavedConfigs(tmp_path / "none.json")
+    session = ProfileSession(profile_named("py.cpu"), Options(), configs, sources=[str(path)])
+    page = session.page(view, parameters)
+    words = shlex.split(page["command"])
+    assert words[:2] == ["conduit", "pprof"]
+    assert run(words[2:]) == 0
+    printed = capsysbinary.readouterr().out.decode()
+    assert printed.strip()
+    if view == "top":
+        for row in page["views"]["top"]["rows"][:3]:
+            assert row["name"] in printed
+            assert row["flatText"] in printed
+
+
+def test_the_picture_is_saved_as_svg_and_png(serve: Serve, visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/flamegraph", width=1400)
+    for kind in ("SVG", "PNG"):
+        page.locator("#menu-show > summary").click()
+        with page.expect_download() as started:
+            page.get_by_role("button", name=f"Save the picture as {kind}").click()
+        path = tmp_path / started.value.suggested_filename
+        started.value.save_as(path)
+        assert path.suffix == f".{kind.lower()}"
+        if kind == "SVG":
+            texts = [text.text for text in ET.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+            assert "app.server.run" in texts
+        else:
+            assert path.read_bytes().startswith(b"\x89PNG\r\n")
+            assert path.stat().st_size > 3000
+
+
+def test_the_graph_is_saved_too(serve: Serve, visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/graph")
+    page.locator("#menu-show > summary").click()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Save the picture as SVG").click()
+    started.value.save_as(tmp_path / "graph.svg")
+    assert "zlib" in (tmp_path / "graph.svg").read_text()
+
+
+def test_a_stack_a_link_and_a_command_line_are_copied(serve: Serve, visitor: Visitor) -> None:
+    url = serve(profile_named("py.cpu"), sources=["cpu.prof"])
+    page = visitor.open(f"{url}/ui/flamegraph?frames=all", width=1400)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    copied = "navigator.clipboard.readText()"
+    page.locator('.box[aria-label^="app.math.odd:"]').first.click(button="right")
+    page.get_by_role("menuitem", name="Copy stack").click()
+    page.get_by_text("copied").wait_for()
+    stack = page.evaluate(copied).split("\n")
+    assert stack[0] == "__main__.<module>"
+    assert stack[-1] == "app.math.odd"
+    page.locator('.box[aria-label^="zlib.compress:"]').first.click(button="right")
+    page.get_by_role("menuitem", name="Copy link").click()
+    page.wait_for_timeout(100)
+    assert visitor.open(page.evaluate(copied)).locator(".box.pivot").count() == 1
+    page.locator("#menu-show > summary").click()
+    page.get_by_role("button", name="Copy the command line").click()
+    page.wait_for_timeout(100)
+    assert page.evaluate(copied) == "conduit pprof -top cpu.prof"
