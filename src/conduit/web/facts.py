@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def facts(report: Report) -> list[str]:
-    """The date and time, the duration, the total, and how many comments the recording left, as far as they are known."""
+    """Return date and time, duration, total, and how many comments the recording left, as far as they are known."""
     profile = report.profile
     comments = sum(1 for comment in profile.comments if not comment.startswith("#"))
     return [

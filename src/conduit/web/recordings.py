@@ -22,7 +22,7 @@ class UnknownRecordingError(Exception):
 
 
 class Recordings:
-    """Profiles by number, the newest last. `clock` gives seconds since the epoch, for profiles that do not know theirs."""
+    """Profiles by number, the newest last. `clock` gives seconds since the epoch, for profiles without a time."""
 
     def __init__(self, first: Profile, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -62,7 +62,7 @@ class Recordings:
         return number
 
     def document(self, shown: int, base: int | None) -> dict[str, Any]:
-        """What the page lists: numbers with their times, the one on show, what it is compared with, and what came before."""
+        """Return for the page: numbers with times, the one on show, the one it is compared with, the one before it."""
         with self._lock:
             numbers = list(self._profiles)
             place = numbers.index(shown) if shown in numbers else 0

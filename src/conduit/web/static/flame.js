@@ -469,7 +469,7 @@ Conduit.page.views.flamegraph = (() => {
     return names;
   }
 
-  // What is seen, from the first row to the last, as boxes with colours and labels.
+  // The picture on show, from its first row to its last, as boxes with colours and labels.
   function picture() {
     const wide = width(), tall = (laid.deepest + topRow() + 1) * ROW + 4;
     const boxes = laid.boxes.map((box) => ({ x: left(box), y: rowTop(box), width: Math.max(0.5, right(box) - left(box) - (right(box) - left(box) > 3 ? 1 : 0)), height: ROW - 1,
