@@ -35,6 +35,8 @@ NETWORK = {"socket", "socketserver", "ssl", "http.client", "http.server", "urlli
 ROOMS_WITH_SOCKETS = ("fetch/", "web/", "debug/", "http/")
 # The wait profile needs socket's library in memory, where it then hooks the calls that block.
 HOOKS_SOCKETS = "_native/waits.py"
+# A recorded process answers at a socket of this machine's file system.
+LISTENS_TO_A_PROCESS = "record/attach/client.py"
 
 
 def third_party(name: str) -> str:
@@ -66,7 +68,7 @@ def test_a_framework_is_imported_inside_functions_only(framework: str) -> None:
 def test_sockets_are_opened_only_where_profiles_are_fetched_or_served() -> None:
     users = {path for path, module in modules().items() if imports(module) & NETWORK}
     strangers = {path for path in users if not path.startswith(ROOMS_WITH_SOCKETS)}
-    assert strangers <= {HOOKS_SOCKETS}
+    assert strangers <= {HOOKS_SOCKETS, LISTENS_TO_A_PROCESS}
 
 
 def test_only_the_wrappers_beside_it_import_the_extension() -> None:

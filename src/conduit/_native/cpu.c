@@ -352,6 +352,25 @@ static bool restore_handler(void) {
     return true;
 }
 
+/* Whether the signal is ignored now, and had its default action before the last recording. */
+static bool left_signal_ignored(void) {
+    struct sigaction current;
+    if (active || (action_before.sa_flags & SA_SIGINFO) || action_before.sa_handler != SIG_DFL) return false;
+    sigaction(SIGPROF, NULL, &current);
+    return !(current.sa_flags & SA_SIGINFO) && current.sa_handler == SIG_IGN;
+}
+
+static PyObject *cpu_left_signal(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    return PyBool_FromLong(left_signal_ignored());
+}
+
+/* For a process that is to be left as it was: ignoring the signal has dropped those that were pending, and those that
+ * were being delivered are gone after the caller's pause. */
+static PyObject *cpu_restore_signal(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    if (left_signal_ignored()) sigaction(SIGPROF, &action_before, NULL);
+    Py_RETURN_NONE;
+}
+
 static void reset_counts(void) {
     walked = lost = unreadable = foreign = handler_ns = handler_calls = 0;
     next_thread = 0;
@@ -582,6 +601,8 @@ static PyObject *cpu_thread_began(PyObject *Py_UNUSED(module), PyObject *Py_UNUS
 PyMethodDef cpu_methods[] = {
     {"cpu_start", cpu_start, METH_VARARGS, "cpu_start(period_ns, by_wall, counters): start to sample every thread."},
     {"cpu_stop", cpu_stop, METH_NOARGS, "Stop sampling; return (samples, facts)."},
+    {"cpu_left_signal", cpu_left_signal, METH_NOARGS, "Whether a recording has left SIGPROF ignored."},
+    {"cpu_restore_signal", cpu_restore_signal, METH_NOARGS, "Give SIGPROF its default action back, if so."},
     {"cpu_thread_began", cpu_thread_began, METH_NOARGS, "Arm the calling thread; return its number, or None."},
     {"cpu_after_fork_in_child", cpu_after_fork_in_child, METH_VARARGS,
      "cpu_after_fork_in_child(period_ns, by_wall): arm the child after fork."},

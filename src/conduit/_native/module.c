@@ -4,6 +4,21 @@
  * subinterpreter is refused by the interpreter itself with an ImportError that says so. */
 #include "native.h"
 
+#include <stdbool.h>
+
+/* A hook for forks cannot be taken back, while the Python modules may be loaded anew: who makes it is kept here. */
+static PyObject *claim_fork_hook(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    static bool is_claimed;
+    bool is_first = !is_claimed;
+    is_claimed = true;
+    return PyBool_FromLong(is_first);
+}
+
+static PyMethodDef module_methods[] = {
+    {"claim_fork_hook", claim_fork_hook, METH_NOARGS, "True the first time in a process, and False after that."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyMethodDef *const METHOD_TABLES[] = {
     allocation_methods,
     cpu_methods,
@@ -21,6 +36,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     record_methods,
     repeated_signal_methods,
     self_check_methods,
+    module_methods,
     wait_methods,
 };
 

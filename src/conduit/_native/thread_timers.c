@@ -257,8 +257,12 @@ void thread_timers_end(void) {
     pthread_mutex_unlock(&lock);
 }
 
+/* The parent's timers do not exist here. One that does was made since the fork: `threading` names its thread first. */
 void thread_timers_forget(void) {
+    pid_t own = (pid_t)syscall(SYS_gettid);
     pthread_mutex_lock(&lock);
+    for (int i = 0; i < timer_count; i++)
+        if (timers[i].tid == own) timer_delete(timers[i].timer);
     timer_count = 0;
     ended_count = 0;
     counts = (TimerCounts){0, 0};

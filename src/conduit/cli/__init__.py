@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("conduit.cli.export_results", "benchmark text as pyperf's JSON"),
     "hook": ("conduit.cli.hook", "the performance regression tests before every commit"),
     "run": ("conduit.cli.run", "run a program and write its CPU and memory profiles"),
-    "record": ("conduit.cli.record", "take a CPU profile of a running process, from outside"),
+    "record": ("conduit.cli.record", "take profiles of a running process that was not prepared for it"),
     "dump": ("conduit.cli.dump", "print the stacks of all threads and tasks of a running process"),
     "pprof": ("conduit.cli.pprof", "read profiles: top, call graph, annotated source, shell, web page"),
     "trace": ("conduit.cli.trace", "open a timeline in an offline viewer"),

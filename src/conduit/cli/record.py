@@ -1,26 +1,68 @@
-"""`conduit record`: a CPU profile of a process that is already running, from outside."""
+"""`conduit record`: profiles of a process that is already running, from inside it where that is possible."""
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 from conduit.cli.flags import FlagSet
 from conduit.errors import UsageError
 
+if TYPE_CHECKING:
+    from conduit.cli.flags import Parsed
+    from conduit.cli.recording_process import Recorded
+
+MODES = ("auto", "always", "never")
+
 _USAGE = """usage: conduit record -pid PID [flags]
 
-Writes a CPU profile of a running Python process, without stopping it and without anything of conduit in it. It takes the
-right to read the process's memory (its user under kernel.yama.ptrace_scope = 0, root, or SYS_PTRACE in a
-container). Processes of Python 3.13 to 3.15 can be read from any version, those of 3.11 and 3.12 from their own."""
+Writes profiles of a running Python process that was not prepared for it; without a profile flag, a CPU profile into -o.
+
+A process of Python 3.14 or later is asked to record itself (PEP 768): conduit's own samplers run inside it, as exact as
+under conduit run, and leave nothing behind. It says so in its log. It needs conduit's extension for that version: in
+this installation, or in the process's own.
+
+Any other process, and one that cannot be asked or does not answer, is sampled from outside, without stopping it and
+without anything of conduit in it: CPU profiles only, less exact. Python 3.13 to 3.15 can be read from any version,
+3.11 and 3.12 from their own.
+
+Both take the right to read the process's memory: its user under kernel.yama.ptrace_scope = 0, root, or SYS_PTRACE in a
+container."""
+
+# Flag → the kind of recording.
+_KINDS = {
+    "cpuprofile": "cpu",
+    "memprofile": "heap",
+    "wallprofile": "wall",
+    "blockprofile": "block",
+    "mutexprofile": "mutex",
+    "gilprofile": "gil",
+    "trace": "trace",
+    "stacks": "stacks",
+}
 
 
 def flags() -> FlagSet:
     """The flags of the command."""
+    from conduit.cli.profiling import add_profile_flags
+
     found = FlagSet(_USAGE)
     found.option("pid", "the process", parse=_positive, metavar="PID")
-    found.option("o", "write the profile to this file", default="cpu.prof", metavar="FILE")
-    found.option("seconds", "for so long", default=10.0, parse=_seconds, metavar="SECONDS")
+    found.option("o", "write the CPU profile to this file", default="cpu.prof", metavar="FILE")
+    found.option("seconds", "for so long, or until Ctrl-C", default=10.0, parse=_seconds, metavar="SECONDS")
     found.option("rate", "samples a second", default=100, parse=_positive, metavar="HZ")
+    found.option(
+        "inside",
+        "record inside the process: auto (where possible), always (or fail), never",
+        default="auto",
+        parse=_mode,
+        metavar="MODE",
+    )
+    found.switch("other-user", "run code also in a process of another user")
+    add_profile_flags(found)
+    found.option(
+        "stacks", "write the stacks of all threads and tasks to this file, as a profile", metavar="FILE"
+    )
     return found
 
 
@@ -29,21 +71,61 @@ def run(arguments: list[str]) -> int:
     parsed = flags().parse(arguments, positionals="mixed")
     if parsed["pid"] is None or parsed.positionals:
         raise UsageError("needs -pid PID, and no other arguments")
-    if parsed["rate"] > 1000:
-        raise UsageError(f"-rate must be from 1 to 1000, got {parsed['rate']}")
+    rate = parsed.given.get("rate", parsed["profilerate"])
+    if rate > 1000:
+        raise UsageError(f"-rate must be from 1 to 1000, got {rate}")
+    files = _files(parsed)
 
-    from conduit.files import write_file_whole
-    from conduit.profile.codec import encode
-    from conduit.record.remote import record
+    from conduit.cli.recording_process import Asked, record_process
 
-    profile = record(parsed["pid"], parsed["seconds"], parsed["rate"])
-    write_file_whole(parsed["o"], encode(profile, level=1))
-    used = sum(sample.values[1] for sample in profile.samples) / 1e9
-    print(
-        f"conduit: {parsed['o']}: {used:.2f}s of CPU time in {profile.duration_nanos / 1e9:.1f}s",
-        file=sys.stderr,
+    asked = Asked(
+        parsed["pid"],
+        {kind: _parameters(kind, parsed, rate) for kind in files},
+        parsed["seconds"],
+        rate,
+        parsed["inside"],
+        parsed["other-user"],
     )
+    recorded = record_process(asked, _say)
+    _write(recorded, files)
     return 0
+
+
+def _files(parsed: Parsed) -> dict[str, str]:
+    """Kind of recording → its file."""
+    files = {kind: parsed[flag] for flag, kind in _KINDS.items() if parsed[flag]}
+    if "o" in parsed.given and "cpu" in files:
+        raise UsageError("-o and -cpuprofile both name the file of the CPU profile: give one of them")
+    if "o" in parsed.given or not files:
+        files["cpu"] = parsed["o"]
+    return files
+
+
+def _parameters(kind: str, parsed: Parsed, rate: int) -> dict[str, Any]:
+    """The parameters of a recording inside."""
+    return {
+        "cpu": {"rate_hz": rate, "native": parsed["native"]},
+        "wall": {"rate_hz": rate},
+        "heap": {"rate": parsed["memprofilerate"]},
+        "block": {"rate_ns": parsed["blockprofilerate"]},
+        "mutex": {"fraction": parsed["mutexprofilefraction"]},
+    }.get(kind, {})
+
+
+def _write(recorded: Recorded, files: dict[str, str]) -> None:
+    from conduit.files import write_file_whole
+
+    for kind, data in recorded.files.items():
+        write_file_whole(files[kind], data)
+    for warning in recorded.warnings:
+        _say(warning)
+    for kind in recorded.files:
+        what = f"{recorded.cpu_seconds:.2f}s of CPU time" if kind == "cpu" else kind
+        _say(f"{files[kind]}: {what} in {recorded.seconds:.1f}s, from {recorded.where}")
+
+
+def _say(text: str) -> None:
+    print(f"conduit: {text}", file=sys.stderr, flush=True)
 
 
 def _positive(text: str) -> int:
@@ -58,3 +140,9 @@ def _seconds(text: str) -> float:
     if not 0 < value < 1e6:
         raise ValueError("must be a number of seconds above 0")
     return value
+
+
+def _mode(text: str) -> str:
+    if text not in MODES:
+        raise ValueError(f"must be one of {', '.join(MODES)}")
+    return text

@@ -38,11 +38,11 @@ class Mapped(NamedTuple):
 class ProcessMemory:
     """The memory of process `pid`, as a context manager. Raises `ProfilerUnavailableError` if it cannot be opened."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, writable: bool = False) -> None:
         self.pid = pid
         self.folder: Path = Path(f"/proc/{pid}")
         try:
-            self._file = os.open(self.folder / "mem", os.O_RDONLY)
+            self._file = os.open(self.folder / "mem", os.O_RDWR if writable else os.O_RDONLY)
         except FileNotFoundError:
             raise ProfilerUnavailableError(f"there is no process {pid}") from None
         except PermissionError:
@@ -67,6 +67,15 @@ class ProcessMemory:
         if len(data) != size:
             raise UnreadableMemoryError(f"nothing is mapped at {address:#x} in process {self.pid}")
         return data
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write to an address of a process that was opened to be written to. Raises `UnreadableMemoryError`."""
+        try:
+            written = os.pwrite(self._file, data, address)
+        except (OSError, OverflowError):
+            written = 0
+        if written != len(data):
+            raise UnreadableMemoryError(f"nothing is mapped at {address:#x} in process {self.pid}")
 
     def pointer(self, address: int) -> int:
         """Return the pointer at an address. Raises `UnreadableMemoryError`."""

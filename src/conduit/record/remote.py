@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import struct
 import time
+from contextlib import suppress
 from opcode import opmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,7 +32,7 @@ from conduit.record.process_memory import ProcessMemory, UnreadableMemoryError, 
 from conduit.record.remote_names import names_of_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import CodeType
 
     from conduit.profile.model import Profile
@@ -303,8 +304,10 @@ def has_ended(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] in ("Z", "X")
 
 
-def record(pid: int, seconds: float, rate_hz: int = 100) -> Profile:
-    """Return a CPU profile of process `pid` over the next `seconds`, or until it ends.
+def record(
+    pid: int, seconds: float, rate_hz: int = 100, *, until: Callable[[], bool] = lambda: False
+) -> Profile:
+    """Return a CPU profile of process `pid` over the next `seconds`, until it ends, Ctrl-C, or `until` is true.
 
     Values are samples and CPU nanoseconds. Raises `ProfilerUnavailableError` if the process may not or cannot be read.
     """
@@ -322,9 +325,12 @@ def record(pid: int, seconds: float, rate_hz: int = 100) -> Profile:
             period=period_ns,
             name_function=names_of_process(pid, _main_stack(interpreter, pid)),
         )
-        samples = _sample_until(interpreter, pid, time.monotonic_ns() + round(seconds * 1e9), period_ns)
-        for tid, cpu_ns, frames in samples:
-            builder.add(frames, [1, cpu_ns], {"thread": f"thread {tid}"})
+        samples = _sample_until(
+            interpreter, pid, time.monotonic_ns() + round(seconds * 1e9), period_ns, until
+        )
+        with suppress(KeyboardInterrupt):
+            for tid, cpu_ns, frames in samples:
+                builder.add(frames, [1, cpu_ns], {"thread": f"thread {tid}"})
     return builder.build(began_ns, time.time_ns() - began_ns)
 
 
@@ -337,12 +343,12 @@ def _main_stack(interpreter: Interpreter, pid: int) -> list[Frame]:
 
 
 def _sample_until(
-    interpreter: Interpreter, pid: int, end_ns: int, period_ns: int
+    interpreter: Interpreter, pid: int, end_ns: int, period_ns: int, until: Callable[[], bool]
 ) -> Iterator[tuple[int, int, list[Frame]]]:
     """Yield (thread, CPU time since the last sample, frames) of each thread that used some."""
     known: dict[int, int] = {}
     next_ns = time.monotonic_ns()
-    while next_ns < end_ns:
+    while next_ns < end_ns and not until():
         try:
             stacks = list(interpreter.stacks())
         except UnreadableMemoryError:

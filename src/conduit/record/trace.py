@@ -15,18 +15,16 @@ import gc
 import itertools
 import os
 import sys
-import tempfile
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conduit.errors import ConduitError, ProfilerBusyError, ProfilerUnavailableError
-from conduit.record import trace_ring
 from conduit.record.labels import watch_labels
 from conduit.record.thread_names import ThreadNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
     from viztracer import VizTracer
@@ -68,6 +66,8 @@ class Trace:
     ) -> None:
         if max_events < 1:
             raise ValueError(f"max_events must be at least 1, not {max_events}")
+        from pathlib import Path
+
         self.name: str = os.fspath(path)
         self.path: Path = Path(path).absolute()  # the program may change its folder
         self.warnings: list[str] = []
@@ -147,6 +147,8 @@ class Trace:
             return
         tracer.clear()
         self.warnings.clear()
+        from pathlib import Path
+
         self.name = self._path_of_child(str(self.path))
         self.path = Path(self.name)
 
@@ -167,12 +169,17 @@ class Trace:
         finally:
             tracer.clear()
             if self._releases_memory:
+                from conduit.record import trace_ring
+
                 trace_ring.release(tracer, self._max_events)
             with _lock:
                 if _running is self:
                     _running = None
 
     def _write(self, tracer: VizTracer) -> None:
+        import tempfile
+        from pathlib import Path
+
         from conduit.files import is_replaceable, write_file_whole
 
         try:

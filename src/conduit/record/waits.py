@@ -46,6 +46,7 @@ class _Rates:
         self.mutex_fraction = 0
         self.gil = False
         self.watch: AwaitWatch | None = None
+        self.watches_awaits = True  # not in a program that has no asyncio, and is to be left as it was
 
     def change(
         self, *, block_rate_ns: int | None = None, mutex_fraction: int | None = None, gil: bool | None = None
@@ -55,7 +56,6 @@ class _Rates:
                 f"waits cannot be recorded: {reason()}. conduit.record.wall shows where threads stand without it"
             )
         from conduit._native import waits
-        from conduit.record.awaits import AwaitWatch
 
         with self._lock:
             self.block_rate_ns = self.block_rate_ns if block_rate_ns is None else block_rate_ns
@@ -66,17 +66,28 @@ class _Rates:
             except RuntimeError as error:
                 self.block_rate_ns, self.mutex_fraction, self.gil = 0, 0, False
                 raise ProfilerUnavailableError(f"waits cannot be recorded: {error}") from None
-            self.watch = self.watch or AwaitWatch()
-            self.watch.counts_awaits = bool(self.block_rate_ns)
-            self.watch.counts_releases = bool(self.mutex_fraction)
-            wanted = bool(self.block_rate_ns or self.mutex_fraction)
-            if wanted and not self.watch.on:
-                self.watch.start()
-            elif not wanted and self.watch.on:
-                self.watch.stop()
+            if self.watches_awaits:
+                self._watch()
+
+    def _watch(self) -> None:
+        from conduit.record.awaits import AwaitWatch
+
+        self.watch = self.watch or AwaitWatch()
+        self.watch.counts_awaits = bool(self.block_rate_ns)
+        self.watch.counts_releases = bool(self.mutex_fraction)
+        wanted = bool(self.block_rate_ns or self.mutex_fraction)
+        if wanted and not self.watch.on:
+            self.watch.start()
+        elif not wanted and self.watch.on:
+            self.watch.stop()
 
 
 _rates = _Rates()
+
+
+def leave_asyncio_alone() -> None:
+    """Record no awaits from now on, and so import no asyncio."""
+    _rates.watches_awaits = False
 
 
 def set_block_profile_rate(rate_ns: int) -> None:

@@ -1,0 +1,210 @@
+"""The recordings inside a process that was asked for them, from their start until nothing of them is left.
+
+It runs in a thread of its own, in the recorded process. The connection to the recording process is what keeps it
+alive: it ends after `seconds`, when it is told to, or when the connection breaks, whichever comes first; in the last
+case the profiles are dropped. A process that leaves by its own will sends them before it does.
+"""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import os
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from conduit.errors import ConduitError
+from conduit.record import recording as recording_module
+from conduit.record.attach import bootstrap
+from conduit.record.recording import Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from conduit.record.trace import Trace
+
+    Send = Callable[[str, str | bytes], None]
+
+_QUIET_SECONDS = 0.1  # a signal that is on its way when its timer is deleted arrives within microseconds
+_GRACE_SECONDS = 10.0
+_STOP = b"s"
+
+_session: _Session | None = None
+
+
+def record_session(plan: Mapping[str, Any], connection: Any, send: Send) -> None:
+    """Record what the plan asks for: kinds with their parameters, for so many seconds at most."""
+    global _session
+    session = _Session(plan, connection, send)
+    _session = session
+    try:
+        session.run()
+    finally:
+        _session = None
+
+
+def end_in_child() -> None:
+    """In a child of a fork: end what the parent records; the child has no thread that would."""
+    if _session is not None:
+        _session.abandon()
+
+
+class _Session:
+    def __init__(self, plan: Mapping[str, Any], connection: Any, send: Send) -> None:
+        self._plan = plan
+        self._connection = connection
+        self._send = send
+        self._lock = _thread.allocate_lock()
+        self._is_over = False
+        self._recordings: dict[str, Recording | Trace] = {}
+
+    def run(self) -> None:
+        """Record until it is over."""
+        _watch_forks()
+        try:
+            self._start()
+        except ConduitError as error:
+            self._finish(sends=False)
+            self._send("refused", str(error))
+            return
+        atexit.register(self._finish)
+        try:
+            _log(self._plan["notice"])
+            self._send("started", "")
+            self._finish(sends=self._wait())
+        finally:
+            atexit.unregister(self._finish)
+            self._finish(sends=False)
+
+    def abandon(self) -> None:
+        """End in a child of a fork, where locks may be held by threads that do not exist there."""
+        recording_module._lock = threading.RLock()
+        self._is_over = True
+        for one in self._recordings.values():
+            with suppress(ConduitError, RuntimeError):  # the kind was not recording yet, or not any longer
+                one.halt()
+        recording_module._running.clear()
+        atexit.unregister(self._finish)
+        self._connection.close()
+        _restore_signal(0)  # a child has no timers
+
+    def _start(self) -> None:
+        for kind, parameters in self._plan["recordings"].items():
+            if kind == "stacks":
+                continue
+            recording = _make(kind, parameters, self._plan)
+            recording.start()
+            self._recordings[kind] = recording
+            if isinstance(recording, Recording):
+                recording.leave_to_context()
+
+    def _wait(self) -> bool:
+        """Wait until the recording is over; return whether its profiles are wanted."""
+        self._connection.settimeout(self._plan["seconds"] + _GRACE_SECONDS)
+        try:
+            return bool(self._connection.recv(1) == _STOP)
+        except TimeoutError:
+            return False  # the recording process is stopped, or hangs: it would not read the profiles either
+        except OSError:
+            return False
+        finally:
+            with suppress(OSError):  # closed by `abandon`
+                self._connection.settimeout(None)
+
+    def _finish(self, *, sends: bool = True) -> None:
+        """End the recordings and send their profiles, once: by the thread, or at an earlier exit of the program."""
+        with self._lock:
+            if self._is_over:
+                return
+            self._is_over = True
+            for recording in self._recordings.values():
+                recording.halt()
+            if sends and "stacks" in self._plan["recordings"]:
+                from conduit.record import threads
+
+                self._send_profile("stacks", threads.profile())
+            for kind, recording in self._recordings.items():
+                self._end(kind, recording, sends=sends)
+            _restore_signal(_QUIET_SECONDS)
+
+    def _end(self, kind: str, recording: Recording | Trace, *, sends: bool) -> None:
+        if isinstance(recording, Recording):
+            profile = recording.stop()
+            if sends:
+                self._send_profile(kind, profile)
+        else:
+            recording.stop() if sends else recording.discard()
+            if sends:
+                with open(self._plan["trace"], "rb") as file:  # noqa: PTH123 (pathlib is not imported into the program)
+                    self._send(f"profile:{kind}", file.read())
+        if sends:
+            for warning in recording.warnings:
+                self._send(f"warning:{kind}", warning)
+
+    def _send_profile(self, kind: str, profile: Any) -> None:
+        from conduit.profile.codec import encode
+
+        self._send(f"profile:{kind}", encode(profile, level=1))
+
+
+def _make(kind: str, parameters: Mapping[str, Any], plan: Mapping[str, Any]) -> Recording | Trace:
+    if kind == "trace":
+        from conduit.record.trace import Trace
+
+        return Trace(plan["trace"], releases_memory=True, **parameters)
+    from conduit.record.cpu import CpuRecording
+    from conduit.record.heap import HeapRecording
+    from conduit.record.waits import BlockRecording, GilRecording, MutexRecording, leave_asyncio_alone
+    from conduit.record.wall import WallRecording
+
+    if "asyncio" not in sys.modules:
+        leave_asyncio_alone()
+    kinds: dict[str, Callable[..., Recording]] = {
+        "cpu": CpuRecording,
+        "heap": HeapRecording,
+        "wall": WallRecording,
+        "block": BlockRecording,
+        "mutex": MutexRecording,
+        "gil": GilRecording,
+    }
+    return kinds[kind](is_harness=_is_own, **parameters)
+
+
+def _is_own(filename: str) -> bool:
+    return filename in (__file__, bootstrap.NAME)
+
+
+def _watch_forks() -> None:
+    """Have forks end the recording in the child. A hook for forks cannot be taken back, so a process gets one only."""
+    from conduit._native import _core
+
+    recording_module._watches_forks = True  # the child of a prepared process would go on recording
+    if not _core.claim_fork_hook():
+        return
+    namespace: dict[str, Any] = {"modules": sys.modules, "name": __name__}
+    source = "def end_in_child():\n    module = modules.get(name)\n    if module is not None: module.end_in_child()\n"
+    exec(compile(source, bootstrap.NAME, "exec"), namespace)
+    os.register_at_fork(after_in_child=namespace["end_in_child"])
+
+
+def _restore_signal(quiet_seconds: float) -> None:
+    """Give SIGPROF its action from before, once no signal can be on its way any more."""
+    from conduit._native import _core
+
+    if _core.cpu_left_signal():
+        time.sleep(quiet_seconds)
+        _core.cpu_restore_signal()
+
+
+def _log(notice: str) -> None:
+    """Tell the recorded program's operator, by its own log if it has one."""
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        logging.getLogger("conduit").warning(notice)
+    elif sys.stderr is not None:
+        with suppress(OSError, ValueError):  # closed, or full: the recording does not depend on it
+            sys.stderr.write(f"{notice}\n")
+            sys.stderr.flush()
