@@ -46,7 +46,7 @@ def asgi_app(
         elif scope["type"] == "lifespan":
             await _answer_lifespan(receive, send)
         elif scope["type"] == "http":
-            await _send(await _answer(endpoint, _request(scope), receive), scope["method"], send)
+            await send_response(await _answer(endpoint, request_of(scope), receive), scope["method"], send)
         else:
             await send({"type": "websocket.close", "code": 1000})
 
@@ -74,7 +74,8 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _send(response: Response, method: str, send: Send) -> None:
+async def send_response(response: Response, method: str, send: Send) -> None:
+    """Send a whole response; to HEAD without its body."""
     length = ("content-length", str(len(response.body)))
     headers = [
         (n.lower().encode("latin-1"), v.encode("latin-1", "replace")) for n, v in (*response.headers, length)
@@ -100,7 +101,8 @@ def _path(scope: Scope) -> str:
     return path if path.startswith(root) else root + path
 
 
-def _request(scope: Scope) -> Request:
+def request_of(scope: Scope) -> Request:
+    """The request that a scope describes, without its body."""
     headers = join_headers((n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"])
     peer = scope["client"][0] if scope.get("client") else ""
     query = scope.get("query_string", b"").decode("latin-1")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from conduit.debug.access import Access
+    from conduit.http.messages import Response
 
     Environ = dict[str, Any]
     WSGIApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -41,16 +42,22 @@ def wsgi_app(
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         if app is not None and resource(path) is None:
             return app(environ, start_response)
-        response = serve_answer(endpoint.answer, _request(environ, path), threading.Event())
-        length = ("Content-Length", str(len(response.body)))
-        status = f"{response.status} {HTTPStatus(response.status).phrase}"
-        start_response(status, [*response.headers, length])
-        return () if environ["REQUEST_METHOD"] == "HEAD" else response.chunks()
+        response = serve_answer(endpoint.answer, request_of(environ, path), threading.Event())
+        return start_answer(response, environ, start_response)
 
     return application
 
 
-def _request(environ: Environ, path: str) -> Request:
+def start_answer(response: Response, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Begin a whole response, and return its parts; to HEAD without its body."""
+    length = ("Content-Length", str(len(response.body)))
+    status = f"{response.status} {HTTPStatus(response.status).phrase}"
+    start_response(status, [*response.headers, length])
+    return () if environ["REQUEST_METHOD"] == "HEAD" else response.chunks()
+
+
+def request_of(environ: Environ, path: str) -> Request:
+    """The request that an environ describes, without its body."""
     headers = {
         key[5:].replace("_", "-").lower(): str(v) for key, v in environ.items() if key.startswith("HTTP_")
     }

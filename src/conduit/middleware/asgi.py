@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conduit.debug.asgi import request_of, send_response
+from conduit.middleware.one_request import HEADER, RequestProfiles, is_profile_path
 from conduit.middleware.request import RequestLabels, current_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+
+    from conduit.debug.access import Access
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -26,11 +30,13 @@ class ASGIRouteLabels:
     """An ASGI application that labels each request of `app` with `route` and `resource`.
 
     `app.add_middleware(ASGIRouteLabels)` or `app = ASGIRouteLabels(app)`. Everything that the request does is under the
-    labels: streamed responses, websockets, background tasks, and tasks and threads that inherit its context.
+    labels: streamed responses, websockets, background tasks, and tasks and threads that inherit its context. With
+    `profiles`, a request that passes these rules gets its own profile on demand (see `conduit.middleware.one_request`).
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, profiles: Access | None = None) -> None:
         self.app: ASGIApp = app
+        self._profiles = RequestProfiles(profiles) if profiles is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -38,13 +44,54 @@ class ASGIRouteLabels:
         if kind not in ("http", "websocket") or isinstance(scope, _ObservedScope):
             await self.app(scope, receive, send)
             return
-        request = RequestLabels(scope["method"] if kind == "http" else "WEBSOCKET")
+        if self._profiles is not None and kind == "http":
+            await self._serve_with_profiles(self._profiles, scope, receive, send)
+            return
+        await self._serve(
+            RequestLabels(scope["method"] if kind == "http" else "WEBSOCKET"), scope, receive, send
+        )
+
+    async def _serve_with_profiles(
+        self, profiles: RequestProfiles, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        import asyncio
+
+        asked = request_of(scope)
+        if is_profile_path(asked.path):
+            await send_response(profiles.answer(asked), scope["method"], send)
+            return
+        recording, text = profiles.begin(asked)
+        if text:
+            send = _with_header(send, text)
+        if recording is None:
+            await self._serve(RequestLabels(scope["method"]), scope, receive, send)
+            return
+        recording.task = asyncio.current_task()
+        try:
+            await self._serve(RequestLabels(scope["method"], recording.number), scope, receive, send)
+        finally:
+            recording.task = None
+            await asyncio.shield(asyncio.to_thread(profiles.end, recording))
+
+    async def _serve(self, request: RequestLabels, scope: Scope, receive: Receive, send: Send) -> None:
         token = current_request.set(request)
         try:
             with request.label:
                 await self.app(_ObservedScope(scope, request), receive, send)
         finally:
             current_request.reset(token)
+
+
+def _with_header(send: Send, text: str) -> Send:
+    """Send the response with the header that tells where its profiles are, or why there are none."""
+
+    async def send_with_header(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            header = (HEADER.encode(), text.encode("latin-1", "replace"))
+            message = {**message, "headers": [*message.get("headers", ()), header]}
+        await send(message)
+
+    return send_with_header
 
 
 class _ObservedScope(dict[str, Any]):

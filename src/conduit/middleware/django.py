@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from conduit.middleware.request import RequestLabels
+from conduit.middleware.request import RequestLabels, current_request
 from conduit.sources.collector.url_patterns import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 _paths: dict[Any, dict[str, str]] = {}
 
@@ -38,13 +40,13 @@ class RouteLabels:
         """Answer one request; a coroutine where the handler is asynchronous."""
         if self.is_async:
             return self._answer_async(request)
-        labels = request._conduit_labels = RequestLabels(request.method)
-        with labels.label:
+        labels, block = _labels_of(request)
+        with block:
             return _with_labelled_parts(self.get_response(request), labels)
 
     async def _answer_async(self, request: Any) -> Any:
-        labels = request._conduit_labels = RequestLabels(request.method)
-        with labels.label:
+        labels, block = _labels_of(request)
+        with block:
             return _with_labelled_parts(await self.get_response(request), labels)
 
     def _note_route(self, request: Any, *_: Any) -> None:
@@ -55,6 +57,13 @@ class RouteLabels:
 
     async def _note_route_async(self, request: Any, *_: Any) -> None:
         self._note_route(request)
+
+
+def _labels_of(request: Any) -> tuple[RequestLabels, AbstractContextManager[Any]]:
+    """The labels of a request and their block: those of a middleware around Django, if there is one."""
+    outer = current_request.get()
+    labels = request._conduit_labels = outer or RequestLabels(request.method)
+    return labels, nullcontext() if outer is not None else labels.label
 
 
 def _with_labelled_parts(response: Any, labels: RequestLabels) -> Any:

@@ -29,20 +29,23 @@ current_request: ContextVar[RequestLabels | None] = ContextVar("conduit.middlewa
 class RequestLabels:
     """The labels of one request; `label` is entered around it.
 
-    `prefix` is the path above the application that routes next, in the registry's form.
+    `prefix` is the path above the application that routes next, in the registry's form. With a `number` the request is
+    told from all others, by the label `request`.
     """
 
-    __slots__ = ("_pairs", "label", "method", "prefix")
+    __slots__ = ("_number", "_pairs", "label", "method", "prefix")
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, number: str = "") -> None:
         self.method: str = method if method in METHODS else OTHER_METHOD
         self.prefix: str = ""
-        self._pairs: Pairs = _UNKNOWN
-        self.label: label = late_label(_UNKNOWN)
+        self._number = number
+        self._pairs: Pairs = (("request", number), *_UNKNOWN) if number else _UNKNOWN
+        self.label: label = late_label(self._pairs)
 
     def set_route(self, path: str) -> None:
         """Take the route on which this request is served: its path below `prefix`."""
-        self._pairs = _pairs_of(self.method, self.prefix + path)
+        pairs = _pairs_of(self.method, self.prefix + path)
+        self._pairs = tuple(sorted((("request", self._number), *pairs))) if self._number else pairs
         self.label.assign(self._pairs)
 
     def each_labelled(self, items: Iterator[bytes]) -> Iterator[bytes]:

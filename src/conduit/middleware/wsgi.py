@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from conduit.debug.wsgi import request_of, start_answer
+from conduit.middleware.one_request import HEADER, RequestProfiles, is_profile_path
 from conduit.middleware.request import RequestLabels, current_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from conduit.debug.access import Access
 
     Environ = dict[str, Any]
     WSGIApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -18,11 +22,13 @@ class WSGIRouteLabels:
     """A WSGI application that labels each request of `app` with `route` and `resource`.
 
     `app.wsgi_app = WSGIRouteLabels(app.wsgi_app)` for Flask. The parts of a streamed response are made under the
-    labels, too.
+    labels, too. With `profiles`, a request that passes these rules gets its own profile on demand (see
+    `conduit.middleware.one_request`).
     """
 
-    def __init__(self, app: WSGIApp) -> None:
+    def __init__(self, app: WSGIApp, profiles: Access | None = None) -> None:
         self.app: WSGIApp = app
+        self._profiles = RequestProfiles(profiles) if profiles is not None else None
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request."""
@@ -30,7 +36,33 @@ class WSGIRouteLabels:
             from conduit.middleware.flask import watch_routing
 
             watch_routing()
-        request = RequestLabels(environ["REQUEST_METHOD"])
+        if self._profiles is not None:
+            return self._serve_with_profiles(self._profiles, environ, start_response)
+        return self._serve(RequestLabels(environ["REQUEST_METHOD"]), environ, start_response)
+
+    def _serve_with_profiles(
+        self, profiles: RequestProfiles, environ: Environ, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        asked = request_of(environ, path)
+        if is_profile_path(path):
+            return start_answer(profiles.answer(asked), environ, start_response)
+        recording, text = profiles.begin(asked)
+        if text:
+            start_response = _with_header(start_response, text)
+        if recording is None:
+            return self._serve(RequestLabels(environ["REQUEST_METHOD"]), environ, start_response)
+        request = RequestLabels(environ["REQUEST_METHOD"], recording.number)
+        try:
+            body = self._serve(request, environ, start_response)
+        except BaseException:
+            profiles.end(recording)
+            raise
+        return _ProfiledBody(body, request, lambda: profiles.end(recording))
+
+    def _serve(
+        self, request: RequestLabels, environ: Environ, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         token = current_request.set(request)
         outer = environ.get("SCRIPT_NAME", "")
         environ["conduit.script_name"] = outer
@@ -61,6 +93,32 @@ class _LabelledBody:
         return self._parts
 
     def close(self) -> None:
+        """End the response, as the server does once it has sent it or its client is gone."""
         close = getattr(self._body, "close", None)
         if close is not None:
             close()
+
+
+class _ProfiledBody(_LabelledBody):
+    """A response whose end is that of its request's profile."""
+
+    def __init__(self, body: Iterable[bytes], request: RequestLabels, end: Callable[[], None]) -> None:
+        super().__init__(body, request)
+        self._end: Callable[[], None] | None = end
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            end, self._end = self._end, None
+            if end is not None:
+                end()
+
+
+def _with_header(start_response: Callable[..., Any], text: str) -> Callable[..., Any]:
+    """Begin the response with the header that tells where its profiles are, or why there are none."""
+
+    def start_with_header(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        return start_response(status, [*headers, (HEADER.title(), text)], *error)
+
+    return start_with_header
