@@ -20,6 +20,7 @@ from tests.record.burning import burn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from conduit.profile.model import Profile
 
@@ -361,3 +362,52 @@ def test_sets_in_samples_are_kept_until_the_recording_ends() -> None:
         assert len([text for text in sums(recording.snapshot(), "request") if text.startswith("kept")]) == 100
         during = _core.labels_count()
     assert _core.labels_count() < during
+
+
+def test_under_uvloop_tasks_keep_their_labels_while_they_run_and_while_they_wait() -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def work(name: str) -> None:
+        with conduit.label(tenant=name):
+            for _ in range(10):
+                burn(0.02)
+                await asyncio.sleep(0.01)
+
+    async def both() -> None:
+        await asyncio.gather(work("a"), work("b"))
+
+    with cpu() as recording, block() as waits:
+        uvloop.run(both())
+    assert recording.profile is not None
+    assert waits.profile is not None
+    found = shares(recording.profile)
+    assert found["a"] + found["b"] > 0.8
+    assert found["a"] == pytest.approx(found["b"], abs=0.25)
+    suspended = sums(waits.profile)
+    assert suspended["a"] > 0.09e9
+    assert suspended["b"] > 0.09e9
+
+
+def test_a_trace_has_a_span_for_a_labelled_block(tmp_path: Path) -> None:
+    pytest.importorskip("viztracer")
+    import json
+
+    from conduit.record import trace
+
+    async def task() -> None:
+        with conduit.label(tenant="task"):
+            await asyncio.sleep(0)
+
+    path = tmp_path / "trace.json"
+    with trace(path):
+        with conduit.label(tenant="plain", kind="x"):
+            burn(0.01)
+        asyncio.run(task())
+    events = [one for one in json.loads(path.read_text())["traceEvents"] if one.get("cat") == "label"]
+    plain = [one for one in events if one["name"] == "kind=x, tenant=plain"]
+    assert [one["args"] for one in plain] == [{"kind": "x", "tenant": "plain"}]
+    assert plain[0]["dur"] >= 10_000
+    of_task = [one for one in events if one["name"] == "tenant=task"]
+    assert [one["ph"] for one in of_task] == ["b", "e"]
+    with conduit.label(tenant="after"):
+        pass  # no trace is told
