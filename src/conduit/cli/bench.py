@@ -19,7 +19,6 @@ from conduit.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
 
     from conduit.bench.against.seeds import SeedCheck
     from conduit.bench.result import MeasurementWarning
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from conduit.bench.run.targets import Target
     from conduit.bench.run.transcript import Transcript
     from conduit.cli.flags import Parsed
+    from conduit.cli.profiling import Together
 
 _USAGE = """usage: conduit bench [flags] [PATH…]
 
@@ -122,24 +122,28 @@ def run(arguments: list[str]) -> int:
     from conduit.bench.run.transcript import JsonSink, TextSink, Transcript
     from conduit.cli.results_output import Results, results_alone_on_stdout
 
-    with results_alone_on_stdout() as stream:
-        results = Results(stream, keeps_copy=parsed["o"] is not None or bool(parsed["save"]))
-        sink = JsonSink(results.write) if parsed["json"] else TextSink(results.write)
-        transcript = Transcript(sink, verbose=parsed["v"])
-        with _count_check(plan) as check:
-            session = Session(
-                plan, transcript, results.progress.show, check, _say, _instruction_counter(parsed)
-            )
-            passed = session.run(surroundings(parsed))
-        if not parsed["count"]:
-            _say("-count=0: nothing was measured")
-        if passed and session.has_run_nothing:
-            _say_that_nothing_ran(parsed)
-        if parsed["check"]:
-            passed = _check(session, targets, parsed, transcript) and passed
-        if parsed["save"] and session.results():
-            save_run(parsed["save"], results.copy())
-    if parsed["o"] is not None:  # after standard output is itself again, which FILE may be
+    recorded = recordings_around(parsed)
+    try:
+        with results_alone_on_stdout() as stream:
+            results = Results(stream, keeps_copy=parsed["o"] is not None or bool(parsed["save"]))
+            sink = JsonSink(results.write) if parsed["json"] else TextSink(results.write)
+            transcript = Transcript(sink, verbose=parsed["v"])
+            with _count_check(plan) as check:
+                session = Session(
+                    plan, transcript, results.progress.show, check, _say, _instruction_counter(parsed)
+                )
+                passed = session.run([recorded])
+            if not parsed["count"]:
+                _say("-count=0: nothing was measured")
+            if passed and session.has_run_nothing:
+                _say_that_nothing_ran(parsed)
+            if parsed["check"]:
+                passed = _check(session, targets, parsed, transcript) and passed
+            if parsed["save"] and session.results():
+                save_run(parsed["save"], results.copy())
+    finally:
+        recorded.end()  # after standard output is itself again, which a profile may go to
+    if parsed["o"] is not None:
         from conduit.files import write_file_whole
 
         write_file_whole(parsed["o"], results.copy())
@@ -188,8 +192,8 @@ def _say_that_nothing_ran(parsed: Parsed) -> None:
     _say(f"{found}; -list=. prints the names")
 
 
-def surroundings(parsed: Parsed) -> list[AbstractContextManager[object]]:
-    """Return the context managers around all benchmarks: calibration is inside, imports are not."""
+def recordings_around(parsed: Parsed) -> Together:
+    """Return the recordings around all benchmarks, written by `end`: calibration is inside, imports are not."""
     from conduit.bench.run.loop import is_harness_file
     from conduit.cli.profiling import Together, profile_flags_given, recordings
 
@@ -203,7 +207,7 @@ def surroundings(parsed: Parsed) -> list[AbstractContextManager[object]]:
         lambda filename: filename == __file__ or is_harness_file(filename),
         default_memory_type="alloc_space",
     )
-    return [Together(asked)]
+    return Together(asked, ends_at_exit=False)
 
 
 def read_plan(parsed: Parsed) -> Plan:

@@ -137,11 +137,15 @@ def _waits(parsed: Parsed, is_harness: Callable[[str], bool]) -> Iterator[Record
 class Together:
     """Recordings as one context: all stop looking before the first profile is made, so that none records that.
 
-    Once they are over, their warnings go to standard error, unless they are not to be `told` here.
+    Once they are over, their warnings go to standard error, unless they are not to be `told` here. The files are
+    written at the context's exit, or, with `ends_at_exit` false, by `end`.
     """
 
-    def __init__(self, recordings: list[Recording | Trace], *, told: bool = True) -> None:
+    def __init__(
+        self, recordings: list[Recording | Trace], *, told: bool = True, ends_at_exit: bool = True
+    ) -> None:
         self.recordings = recordings
+        self._ends_at_exit = ends_at_exit
         self._told = told
         self._stack = ExitStack()
         self.is_over = False
@@ -162,15 +166,21 @@ class Together:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.end()
+        if self._ends_at_exit:
+            self.end()
+        else:
+            self._halt()
+
+    def _halt(self) -> None:
+        for recording in self.recordings:
+            recording.halt()
 
     def end(self) -> bool:
         """End the recordings and write their profiles, once; return False where that is under way or done."""
         if self.is_over:
             return False
         self.is_over = True
-        for recording in self.recordings:
-            recording.halt()
+        self._halt()
         self._stack.close()
         for recording in self.recordings if self._told else ():
             for warning in recording.warnings:
