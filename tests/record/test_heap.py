@@ -341,3 +341,29 @@ def test_of_a_stack_that_is_too_deep_the_innermost_calls_are_kept() -> None:
     deep = [sample for sample in found if len(sample.locations) == 512]
     assert sum(sample.values[0] for sample in deep) == 3
     assert sum(sample.values[0] for sample in found) == 4
+
+
+START_AND_STOP = """
+from conduit import record
+
+def held():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+
+def record_often(times):
+    for _ in range(times):
+        with record.heap():
+            [bytes(2000) for _ in range(200)]
+
+record_often(300)
+before = held()
+record_often(3000)
+print(held() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads /proc")
+def test_starting_and_stopping_keeps_no_memory() -> None:
+    done = subprocess.run([sys.executable, "-c", START_AND_STOP], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 500  # kB; some 100 bytes a call would be as much
