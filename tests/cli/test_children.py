@@ -124,6 +124,10 @@ def test_a_pools_workers_are_recorded_also_when_they_are_terminated(pool: str, t
     [
         ("subprocess.call([sys.executable, 'child.py'])", 0),
         ("subprocess.call([sys.executable, 'child.py'], close_fds=False)", 0),
+        (
+            "subprocess.call([sys.executable, 'child.py'], close_fds=False, env={**os.environ, 'PYTHONPATH': '.'})",
+            0,
+        ),
         ("subprocess.call([sys.executable, 'child.py'], preexec_fn=lambda: None)", 0),
         ("subprocess.call([sys.executable, 'child.py'], env={**os.environ, 'PYTHONPATH': '.'})", 0),
         ("os.system(sys.executable + ' child.py')", 0),

@@ -30,10 +30,14 @@ class Journal:
         line = json.dumps({"event": event, "pid": os.getpid(), **facts}) + "\n"
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
-        except FileNotFoundError:
+        except (
+            OSError
+        ):  # the run is over, or this process is another user's by now: its program goes on in any case
             return
         try:
             os.write(descriptor, line.encode())
+        except OSError:  # the disk is full
+            return
         finally:
             os.close(descriptor)
 
@@ -42,7 +46,7 @@ class Journal:
         try:
             with open(self._path, encoding="utf-8") as file:  # noqa: PTH123
                 lines = file.read().split("\n")
-        except FileNotFoundError:
+        except OSError:
             return []
         return [json.loads(line) for line in lines if line]
 

@@ -74,9 +74,13 @@ class _Watch:
         return fork_exec
 
     def _spawn(self, original: Callable[..., int]) -> Callable[..., int]:
-        def posix_spawn(path: Any, argv: Sequence[Any], env: Mapping[Any, Any], /, **others: Any) -> int:
+        def posix_spawn(
+            path: Any, argv: Sequence[Any], env: Mapping[Any, Any] | None, /, **others: Any
+        ) -> int:
+            if self._settings.follows and env is not None:
+                env = _mapping_with_hook(env)
             pid = original(path, argv, env, **others)
-            self._note(pid, argv, [os.fsencode(f"{_text(key)}=") for key in env])
+            self._note(pid, argv, None if env is None else [os.fsencode(f"{_text(key)}=") for key in env])
             return pid
 
         return posix_spawn
@@ -162,6 +166,13 @@ def _with_hook(environment: Sequence[bytes]) -> list[bytes]:
     path = next((each for each in environment if each.startswith(_PATH)), _PATH)
     others = [each for each in environment if not each.startswith(_PATH)]
     return [*others, _PATH + os.fsencode(with_hook(os.fsdecode(path[len(_PATH) :])))]
+
+
+def _mapping_with_hook(environment: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    texts = {_text(key): _text(value) for key, value in environment.items()}
+    return (
+        {**texts, "PYTHONPATH": with_hook(texts.get("PYTHONPATH", ""))} if VARIABLE in texts else environment
+    )
 
 
 def _text(word: Any) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from conduit._native import repeated_signals
 from conduit.cli.children.journal import Journal
 from conduit.cli.children.paths import path_of_process
+from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,11 @@ class RunProcess:
             self._drop_outputs_of_the_run()
         try:
             return self._together.end()
+        except ConduitError as error:
+            if os.getpid() == self._settings.main:
+                raise
+            print(f"conduit: {error}", file=sys.stderr)  # the program of a child keeps its status
+            return True
         finally:
             self._journal.note("ended", process=self.number, name=_name(), **self._facts())
 
