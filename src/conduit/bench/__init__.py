@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from conduit.bench.api import benchmark
     from conduit.bench.compare.comparison import Comparison, Options, compare_benchmarks
     from conduit.bench.declare import parametrize, setup
+    from conduit.bench.imports import bench_import
     from conduit.bench.result import BenchmarkFailedError, BenchmarkResult
     from conduit.bench.run.loop import Benchmark
 
@@ -24,6 +25,7 @@ _HOME_OF_NAME = {
     "BenchmarkResult": "conduit.bench.result",
     "Comparison": "conduit.bench.compare.comparison",
     "Options": "conduit.bench.compare.comparison",
+    "bench_import": "conduit.bench.imports",
     "benchmark": "conduit.bench.api",
     "compare_benchmarks": "conduit.bench.compare.comparison",
     "parametrize": "conduit.bench.declare",
@@ -36,6 +38,7 @@ __all__ = [
     "BenchmarkResult",
     "Comparison",
     "Options",
+    "bench_import",
     "benchmark",
     "compare_benchmarks",
     "parametrize",

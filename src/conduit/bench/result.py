@@ -33,7 +33,7 @@ class MeasurementWarning:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.cause}; {self.remedy}"
+        return f"{self.cause}; {self.remedy}" if self.remedy else self.cause
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,9 @@ def benchmark_functions(module: ModuleType) -> dict[str, BenchmarkFunction]:
     names = UniqueNames()
     functions: dict[str, BenchmarkFunction] = {}
     for attribute, value in vars(module).items():
-        if attribute.startswith(FUNCTION_PREFIX) and callable(value) and not isinstance(value, type):
+        if not attribute.startswith(FUNCTION_PREFIX) or not callable(value) or isinstance(value, type):
+            continue
+        if not hasattr(value, "__conduit_is_no_benchmark__"):
             functions[names.claim("", go_name(attribute)).removeprefix("/")] = value
     return functions
 

@@ -100,6 +100,7 @@ class Benchmark:
         "short",
         "shows_allocations",
         "threads",
+        "works_elsewhere",
     )
 
     def __init__(
@@ -121,6 +122,7 @@ class Benchmark:
         self.metrics: dict[str, float] = {}
         self.processed_bytes: int = 0
         self.shows_allocations: bool = False
+        self.works_elsewhere: bool = False  # in other processes, whose memory is not counted
         self.has_children: bool = False
         self.is_parallel: bool = False
         self._children = children

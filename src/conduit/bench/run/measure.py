@@ -364,6 +364,8 @@ def spread_warning(measurements: Sequence[Measurement]) -> MeasurementWarning | 
 
 def _with_counts(run: Run, measurement: Measurement, final: Benchmark) -> Measurement:
     options = run.options
+    if final.works_elsewhere:
+        return _without_counts(measurement, options)
     if (
         options.counts_allocations
         or final.shows_allocations
@@ -377,6 +379,19 @@ def _with_counts(run: Run, measurement: Measurement, final: Benchmark) -> Measur
         metrics = {**measurement.metrics, "bytecodes/op": float(count_instructions(run))}
         measurement = replace(measurement, metrics=metrics)
     return measurement
+
+
+def _without_counts(measurement: Measurement, options: Options) -> Measurement:
+    asked = {
+        "B/op, allocs/op": options.counts_allocations,
+        "peak-B/op": options.counts_peak,
+        "bytecodes/op": options.counts_bytecodes,
+    }
+    if not any(asked.values()):
+        return measurement
+    units = ", ".join(unit for unit, is_asked in asked.items() if is_asked)
+    warning = MeasurementWarning("elsewhere", f"{units}: n/a, the work runs in other processes", "")
+    return replace(measurement, warnings=(*measurement.warnings, warning))
 
 
 def _with_allocations(run: Run, measurement: Measurement, final: Benchmark) -> Measurement:
