@@ -4,8 +4,8 @@
 
     bench_json = bench_import("json")
 
-runs `BenchmarkJson`. ns/op is the time of the import alone, by the clock of the new interpreter, whose own start is not in
-it; modules/op is the number of modules that it loads.
+runs `BenchmarkJson`. ns/op is the time of the import alone, by the clock of the new interpreter, whose own start is
+not in it; modules/op is the number of modules that it loads.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ print("\\n" + str(taken), len(sys.modules) - loaded)
 def bench_import(module: str) -> Callable[[Benchmark], None]:
     """Return a benchmark of importing a module or package, by its dotted name.
 
-    The new interpreters have this one's `sys.path` and keep compiled modules as usual, so that compiling is not measured:
-    one import comes before those that are. Raises `ValueError` for a text that is no dotted name.
+    The new interpreters have this one's `sys.path` and keep compiled modules as usual, so that compiling is not
+    measured: one import comes before those that are. Raises `ValueError` for a text that is no dotted name.
     """
     if not all(part.isidentifier() for part in module.split(".")):
         raise ValueError(f"bench_import({module!r}): expected a module's dotted name, such as 'json.decoder'")
