@@ -13,12 +13,12 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from conduit.debug import heap, index, text
-from conduit.debug.access import COOKIE, Access
+from conduit.debug.access import Access
 from conduit.debug.kinds import KINDS, CumulativeProfile, Recording
 from conduit.debug.parameters import parse_integer
 from conduit.errors import ProfilerBusyError, ProfilerUnavailableError
+from conduit.http.access import log_in
 from conduit.http.messages import HTML, PLAIN, Request, Response, parse_query, plain_response, printable
-from conduit.http.origin import cookie_value, same_secret
 from conduit.record.heap import unsampled
 
 if TYPE_CHECKING:
@@ -79,14 +79,12 @@ class Endpoint:
 
     def _log_in(self, parameters: Mapping[str, str]) -> Response:
         """Exchange the token in the address for a cookie, and lead to the index."""
-        token = self.access.token
-        if token is None:
-            return _error(404, "this endpoint has no token: nothing to log in to")
-        if not same_secret(parameters.get("token", ""), token):
-            return _error(401, "permission denied: expected login?token=TOKEN")
-        cookie = f"{COOKIE}={cookie_value(token)}; HttpOnly; SameSite=Strict"
-        headers = (("Location", "./"), ("Set-Cookie", cookie), ("Cache-Control", "no-store"))
-        return plain_response(303, "logged in", *headers, ("Referrer-Policy", "no-referrer"))
+        response = log_in(self.access, parameters.get("token", ""))
+        return (
+            response
+            if response.status == 303
+            else _error(response.status, bytes(response.body).decode().strip())
+        )
 
     def _recorded(self, kind: Recording, seconds: float, cancelled: threading.Event) -> Response:
         """A profile of the next seconds: CPU, wall or trace."""

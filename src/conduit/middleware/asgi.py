@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conduit.debug.asgi import request_of, send_response
+from conduit.http.asgi import request_of, send_response
 from conduit.middleware.one_request import HEADER, RequestProfiles, is_profile_path
 from conduit.middleware.request import RequestLabels, current_request
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from conduit.debug.wsgi import request_of, start_answer
+from conduit.http.wsgi import request_of, start_answer
 from conduit.middleware.one_request import HEADER, RequestProfiles, is_profile_path
 from conduit.middleware.request import RequestLabels, current_request
 

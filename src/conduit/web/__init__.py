@@ -3,18 +3,23 @@
 The page shows the numbers of the text reports (`conduit.report`) in five views whose addresses and parameters are
 those of google/pprof's web interface. `session` selects the numbers, `application` answers requests, `server`
 listens, `page` builds the document; scripts and style are the plain files in `static/`, without a build step, and
-nothing is fetched from elsewhere. The command line uses `serve_profile` and `single_file_report`.
+nothing is fetched from elsewhere. The command line uses `serve_profile` and `single_file_report`; applications mount
+the page over stored and live profiles with `asgi_app` and `wsgi_app`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.web.mounted import asgi_app, wsgi_app
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from conduit.profile.model import Profile
     from conduit.report.options import Options
+
+__all__ = ["asgi_app", "serve_profile", "single_file_report", "wsgi_app"]
 
 
 def serve_profile(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
 
+    from conduit.http.access import Access
+
 VIEWS = ("flamegraph", "top", "graph", "peek", "source", "labels", "changes")
 _OLD_NAMES = {"flamegraph2": "flamegraph", "flamegraphold": "flamegraph", "weblist": "source"}
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
@@ -74,7 +76,8 @@ class Application:
     """Answers requests about one session.
 
     `hosts` are names allowed in Host beside the local ones. `prefix`, which starts with a slash, stands before every
-    path; with `remote`, where other machines are answered, it holds a secret.
+    path; with `remote`, where other machines are answered, it holds a secret. `access`, inside an application, replaces
+    the rules on hosts and addresses.
     """
 
     def __init__(
@@ -84,18 +87,24 @@ class Application:
         hosts: frozenset[str] = frozenset(),
         remote: bool = False,
         prefix: str = "",
+        access: Access | None = None,
     ) -> None:
         self._session = session
-        self._access = AccessRules(hosts=hosts, remote=remote, prefix=prefix)
+        self._rules = AccessRules(hosts=hosts, remote=remote, prefix=prefix)
+        self._access = access
         self._prefix = prefix
         self.token = secrets.token_urlsafe(24)
 
     def answer(self, request: Request, cancelled: threading.Event | None = None) -> Response:
         """Answer one request; an error of the request is told in the response's text."""
-        refusal = self._access.refusal(request)
+        if self._access is not None:
+            refused = self._access.refusal(request)
+            if refused is not None:
+                return plain_response(*refused)
+        refusal = self._rules.refusal(request) if self._access is None else None
         if refusal is not None:
             return plain_response(403, f"permission denied: {refusal}")
-        path = self._access.inner_path(request.path)
+        path = self._rules.inner_path(request.path)
         if path is None:
             return plain_response(404, "404 page not found")
         try:

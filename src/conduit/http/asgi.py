@@ -1,0 +1,98 @@
+"""Requests of an ASGI server answered by a handler that blocks, in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from conduit.http.messages import Request, join_headers
+from conduit.http.server import serve_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from conduit.http.messages import Answer, Response
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+async def answer_asgi(answer: Answer, scope: Scope, receive: Receive, send: Send, max_body: int = 0) -> None:
+    """Answer one HTTP request of a scope in a thread; a client that disconnects sets what the handler watches."""
+    body = await _body(receive, max_body) if max_body else b""
+    await send_response(await _answer(answer, request_of(scope, body), receive), scope["method"], send)
+
+
+async def _body(receive: Receive, limit: int) -> bytes:
+    """The body of a request; what is over the limit is read and dropped."""
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= limit:
+            parts.append(part)
+        if not message.get("more_body"):
+            break
+    return b"".join(parts) if size <= limit else b""
+
+
+async def _answer(answer_request: Answer, request: Request, receive: Receive) -> Response:
+    import asyncio
+
+    cancelled = threading.Event()
+    answer = asyncio.ensure_future(asyncio.to_thread(serve_answer, answer_request, request, cancelled))
+    watch = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({answer, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if watch.done() and not answer.done():
+            cancelled.set()
+        return await answer
+    finally:
+        cancelled.set()
+        watch.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def send_response(response: Response, method: str, send: Send) -> None:
+    """Send a whole response; to HEAD without its body."""
+    length = ("content-length", str(len(response.body)))
+    headers = [
+        (n.lower().encode("latin-1"), v.encode("latin-1", "replace")) for n, v in (*response.headers, length)
+    ]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if method != "HEAD":
+        for chunk in response.chunks():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def answer_lifespan(receive: Receive, send: Send) -> None:
+    """Answer a server that starts and stops an application which has nothing to start or stop."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def full_path(scope: Scope) -> str:
+    """The full path. Servers and frameworks differ in whether `path` includes the mount point."""
+    path, root = str(scope["path"]), str(scope.get("root_path", ""))
+    return path if path.startswith(root) else root + path
+
+
+def request_of(scope: Scope, body: bytes = b"") -> Request:
+    """Return the request that a scope describes."""
+    headers = join_headers((n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"])
+    peer = scope["client"][0] if scope.get("client") else ""
+    query = scope.get("query_string", b"").decode("latin-1")
+    return Request(scope["method"], full_path(scope), query, headers, peer, body)
