@@ -1,137 +1,184 @@
-"""How quick the page is in a real browser on a large profile: first picture, pivot, frames while hovering and zooming.
+"""Times the profile page in a real browser: first picture, frames while hovering, scrolling and zooming, the server.
 
-    python benchmarks/page_speed.py large.pb.gz [rounds] [screenshot.png]
+    python benchmarks/page_speed.py LARGE.pb.gz [--small SMALL.pb.gz] [--seconds 3] [--json]
 
-`python benchmarks/profile_large.py generate large.pb.gz --shared` makes a profile that draws thousands of boxes, without
-`--shared` one of random stacks, which draws few. Needs Chromium and Playwright. Times are of the browser (navigation
-timing, requestAnimationFrame) while a real pointer moves and a real wheel turns; the server's own time is printed apart.
+LARGE is made by `python benchmarks/profile_large.py generate LARGE.pb.gz --shared`. Needs Chromium and playwright (extra
+`dev`). Printed are: seconds from the start of the command to the first picture; milliseconds between two frames (median,
+95th percentile) and frames a second while the pointer moves, the wheel scrolls and Ctrl+wheel zooms; the most memory that
+the server took; how long a second tab waited while the first picture was made; and for the small profile, seconds from
+opening its address to its picture. Without a graphics card the frames are painted by the CPU, as on a build machine.
 """
 
 from __future__ import annotations
 
-import random
+import argparse
+import json
+import math
+import re
 import shutil
 import statistics
+import subprocess
 import sys
-import tempfile
 import threading
 import time
+import urllib.request
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from playwright.sync_api import sync_playwright
-
-from conduit.profile.codec import decode
-from conduit.report.options import Options
-from conduit.web.configs import SavedConfigs
-from conduit.web.server import PageServer
-from conduit.web.session import ProfileSession
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
-    Action = Callable[[Page, list[list[float]]], None]
-
-COUNT_FRAMES = """() => {
-  const seen = window.frames_seen = [];
-  const tick = (now) => { if (window.frames_seen === seen) { seen.push(now); requestAnimationFrame(tick); } };
-  requestAnimationFrame(tick);
-}"""
-TAKE_FRAMES = """() => { const seen = window.frames_seen; window.frames_seen = null; return seen; }"""
-VISIBLE = """() => [...document.querySelectorAll('.box')].map((box) => box.getBoundingClientRect())
-  .filter((at) => at.width > 3 && at.top > 0 && at.bottom < innerHeight)
-  .map((at) => [at.left + at.width / 2, at.top + at.height / 2])"""
-PAINT = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
-  const [load] = performance.getEntriesByType('navigation');
-  done({ answered: load.responseStart, arrived: load.responseEnd, drawn: performance.now(), boxes: document.querySelectorAll('.box').length });
-})))"""
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# Frames are counted by the browser itself; `frames` holds the times of all since `start`.
+COUNTER = """() => { window.frames_seen = []; const tick = (now) => { window.frames_seen.push(now);
+  window.counting = requestAnimationFrame(tick); }; window.counting = requestAnimationFrame(tick); }"""
+STOP = "() => { cancelAnimationFrame(window.counting); return window.frames_seen; }"
 
 
-def frames_during(page: Page, action: Action, places: list[list[float]]) -> dict[str, float]:
-    """Milliseconds between the frames that the page gets while something is done to it."""
-    page.evaluate(COUNT_FRAMES)
-    action(page, places)
-    seen = page.evaluate(TAKE_FRAMES)
-    between = sorted(after - before for before, after in pairwise(seen))
+class Server:
+    """`conduit pprof -http` in a process of its own, from the command to its end."""
+
+    def __init__(self, path: str) -> None:
+        self.started = time.monotonic()
+        command = [sys.executable, "-m", "conduit", "pprof", "-http=localhost:", "-no_browser", path]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            found = re.search(r"http://\S+", line)
+            if found:
+                self.url = found[0]
+                return
+        raise SystemExit("the server did not start")
+
+    def peak_mb(self) -> float:
+        """The most memory that the process had, in MB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(r"VmHWM:\s+(\d+)", status)
+        return int(found[1]) / 1024 if found else math.nan
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.terminate()
+        self.process.wait()
+
+
+def open_page(browser: Browser, url: str) -> tuple[Page, float]:
+    """Open a flame graph and wait for its boxes; returns the page and the seconds since its address was opened."""
+    page = browser.new_page(viewport={"width": 1400, "height": 850})
+    before = time.monotonic()
+    page.goto(f"{url}/ui/flamegraph?frames=all")
+    page.locator(".box").nth(2).wait_for(timeout=120_000)
+    return page, time.monotonic() - before
+
+
+def frame_times(page: Page, act: Callable[[Page, int], None], seconds: float) -> dict[str, float]:
+    """Milliseconds between two frames while `act(page, step)` is called again and again."""
+    page.evaluate(COUNTER)
+    end, step = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        act(page, step)
+        step += 1
+    times = page.evaluate(STOP)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     return {
-        "median": statistics.median(between),
-        "most": between[int(len(between) * 0.95)],
-        "worst": between[-1],
+        "median_ms": statistics.median(gaps),
+        "p95_ms": statistics.quantiles(gaps, n=20)[-1],
+        "frames_per_s": 1000 * len(gaps) / (times[-1] - times[0]),
+        "inputs_per_s": step / seconds,
     }
 
 
-def hover(page: Page, places: list[list[float]]) -> None:
-    for x, y in places[:150]:
-        page.mouse.move(x, y)
+def hover(page: Page, step: int) -> None:
+    page.mouse.move(500 + (step * 37) % 850, 200 + (step * 23) % 600)
 
 
-def zoom(page: Page, places: list[list[float]]) -> None:
-    page.mouse.move(*places[0])
-    for notch in (-80, 80):
-        for _ in range(20):
-            page.mouse.wheel(0, notch)
+def scroll(page: Page, step: int) -> None:
+    page.mouse.wheel(0, 120 if (step // 12) % 2 == 0 else -120)
 
 
-def visit(url: str, rounds: int, picture: str | None) -> list[dict[str, Any]]:
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    taken = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program,
-            args=["--no-sandbox", "--disable-background-networking", "--disable-sync"],
-        )
-        for _ in range(rounds):
-            page = browser.new_page(viewport={"width": 1600, "height": 1000})
-            page.goto(f"{url}/ui/flamegraph", timeout=300_000)
-            found = page.evaluate(PAINT)
-            if picture:
-                page.screenshot(path=picture)
-            places = page.evaluate(VISIBLE)
-            random.Random(4).shuffle(places)
-            found["hover"] = frames_during(page, hover, places)
-            found["zoom"] = frames_during(page, zoom, places)
-            page.keyboard.press("Escape")
-            started = time.perf_counter()
-            page.locator(".box").nth(5).click()
-            page.evaluate(
-                "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-            )
-            found["pivot"] = 1000 * (time.perf_counter() - started)
-            taken.append(found)
-            page.close()
-        browser.close()
-    return taken
+def zoom(page: Page, step: int) -> None:
+    page.mouse.wheel(0, -60 if (step // 20) % 2 == 0 else 60)
+
+
+def second_tab(url: str, waited: list[float]) -> None:
+    """Ask for the table while the first picture is made."""
+    time.sleep(0.3)
+    before = time.monotonic()
+    with urllib.request.urlopen(f"{url}/ui/top") as answer:
+        answer.read()
+    waited.append(time.monotonic() - before)
+
+
+def measure_large(browser: Browser, path: str, seconds: float) -> dict[str, Any]:
+    server = Server(path)
+    waited: list[float] = []
+    other = threading.Thread(target=second_tab, args=(server.url, waited))
+    try:
+        other.start()
+        page, _ = open_page(browser, server.url)
+        found: dict[str, Any] = {"first_picture_s": time.monotonic() - server.started}
+        other.join()
+        found["second_tab_s"] = waited[0]
+        page.wait_for_timeout(500)
+        page.mouse.move(900, 400)
+        found["hover"] = frame_times(page, hover, seconds)
+        found["scroll"] = frame_times(page, scroll, seconds)
+        page.keyboard.down("Control")
+        found["zoom"] = frame_times(page, zoom, seconds)
+        page.keyboard.up("Control")
+        found["server_mb"] = server.peak_mb()
+    finally:
+        server.stop()
+    return found
+
+
+def measure_small(browser: Browser, path: str) -> dict[str, float]:
+    server = Server(path)
+    try:
+        open_page(browser, server.url)[0].close()
+        return {"visible_s": min(open_page(browser, server.url)[1] for _ in range(5))}
+    finally:
+        server.stop()
 
 
 def main() -> None:
-    path, rounds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    picture = sys.argv[3] if len(sys.argv) > 3 else None
-    profile = decode(path.read_bytes())
-    with tempfile.TemporaryDirectory() as folder:
-        session = ProfileSession(profile, Options(), SavedConfigs(Path(folder) / "settings.json"))
-        server = PageServer(session, "localhost:0")
-        thread = threading.Thread(target=server.serve)
-        thread.start()
-        try:
-            taken = visit(server.url, rounds, picture)
-        finally:
-            server.close()
-            thread.join()
-    median = statistics.median
-    print(f"{path.name}, median of {rounds} visits, 1600 x 1000 pixels")
-    print(f"  the server made the view in      {median(t['answered'] for t in taken):8.0f} ms")
-    print(f"  it came over the wire in         {median(t['arrived'] - t['answered'] for t in taken):8.0f} ms")
-    print(f"  first picture after that         {median(t['drawn'] - t['arrived'] for t in taken):8.0f} ms")
-    print(f"  boxes                            {median(t['boxes'] for t in taken):8.0f}")
-    print(f"  a pivot, click to picture        {median(t['pivot'] for t in taken):8.0f} ms")
-    for kind, words in (("hover", "hovering"), ("zoom", "zooming")):
-        frames = [median(t[kind][which] for t in taken) for which in ("median", "most", "worst")]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("large")
+    parser.add_argument("--small")
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        raise SystemExit("no Chromium on this machine (apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        found = {"large": measure_large(browser, arguments.large, arguments.seconds)}
+        if arguments.small:
+            found["small"] = measure_small(browser, arguments.small)
+        browser.close()
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return
+    large = found["large"]
+    print(
+        f"first picture {large['first_picture_s']:.2f} s after the command, server {large['server_mb']:.0f} MB at most,"
+    )
+    print(f"a second tab waited {large['second_tab_s']:.2f} s")
+    for name in ("hover", "scroll", "zoom"):
+        row = large[name]
         print(
-            f"  between frames while {words}    {frames[0]:8.1f} ms; 95 % within {frames[1]:.1f}, worst {frames[2]:.1f}"
+            f"{name:>7}: {row['frames_per_s']:5.1f} frames/s, median {row['median_ms']:.1f} ms, 95th percentile {row['p95_ms']:.1f} ms"
         )
+    if "small" in found:
+        print(f"small profile: visible {found['small']['visible_s']:.2f} s after its address was opened")
 
 
 if __name__ == "__main__":

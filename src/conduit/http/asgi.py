@@ -26,7 +26,7 @@ async def answer_asgi(answer: Answer, scope: Scope, receive: Receive, send: Send
 
 
 async def _body(receive: Receive, limit: int) -> bytes:
-    """The body of a request; what is over the limit is read and dropped."""
+    """Return the body of a request; one over the limit is read to its end and dropped."""
     parts, size = [], 0
     while True:
         message = await receive()

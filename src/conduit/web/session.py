@@ -163,7 +163,7 @@ class ProfileSession:
             if view == "changes" and not self.compared:
                 continue
             try:
-                report, views[view], shown = self._view(view, self._options, {}, warnings.append)
+                report, views[view], shown = self._view(view, self._options, {"file": "t"}, warnings.append)
             except ViewError as error:
                 warnings.append(f"{view}: {error}")
                 continue
@@ -292,12 +292,13 @@ class ProfileSession:
 
     def _source(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import profile_labels
-        from conduit.web.source_view import source_document
+        from conduit.web.source_view import FILE_PAGE, PAGE, source_document
 
         report = prepare_report(self._profile_of(options), "list", options, warn, parameters.get("f") or ".")
         whole = options.copy(granularity="functions", trim=False)
         functions = prepare_report(self._profile_of(options), "top", whole, lambda _: None)
-        return report, source_document(report, functions, _first(parameters)), profile_labels(report)
+        page = FILE_PAGE if "file" in parameters else PAGE
+        return report, source_document(report, functions, _first(parameters), page), profile_labels(report)
 
     def _labels(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import whole_labels

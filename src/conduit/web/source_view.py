@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from conduit.report.report import Report
 
 PAGE = 20  # functions
+FILE_PAGE = 150  # in a file, which has one page only
 _NAMED = 8  # of those without a file, how many are named
 
 
-def source_document(report: Report, functions: Report, first: int) -> dict[str, Any]:
-    """The listings of the functions from number `first` on, heaviest first.
+def source_document(report: Report, functions: Report, first: int, page: int = PAGE) -> dict[str, Any]:
+    """The listings of `page` functions from number `first` on, heaviest first.
 
     `functions` is the same profile summed by function. Raises `NoMatchError` where the report's expression matches no
     function of the profile.
@@ -35,14 +36,14 @@ def source_document(report: Report, functions: Report, first: int) -> dict[str, 
     if not cums and not any(report.matches(function.name) for function in report.profile.functions):
         raise NoMatchError(f"no matches found for regexp: {report.argument}")
     names = sorted(cums, key=lambda name: (-cums[name], name))
-    listings = _listings(report, frozenset(names[first : first + PAGE]))
+    listings = _listings(report, frozenset(names[first : first + page]))
     found = [listing for listing in listings if not listing.error]
     return {
         "functions": [_document(report, listing) for listing in found],
         "missing": _missing(report, [listing for listing in listings if listing.error]),
         "count": len(names),
         "first": first,
-        "page": PAGE,
+        "page": page,
     }
 
 

@@ -485,6 +485,7 @@ Conduit.page.views.flamegraph = (() => {
     area.addEventListener("click", (event) => {
       if (dragged) { dragged = false; return; }
       const box = event.detail === 0 ? event.target.box : boxUnder(event); // 0: by the keyboard
+      tip.hidden = true;
       if (box?.frames) unfold(box); else if (box) pivotOn(box.source);
     });
     area.addEventListener("contextmenu", (event) => openMenu(event, event.target.box && !event.clientY ? event.target.box : boxUnder(event), event.clientX, event.clientY));

@@ -3,10 +3,10 @@
 
 // Links to the functions before and after those on show; null where all are.
 Conduit.page.pager = (view, { first, page, total, noun }) => {
-  const { make, address } = Conduit.page;
+  const { make, address, data } = Conduit.page;
   if (total <= page && !first) return null;
   const last = Math.min(total, first + page);
-  const link = (text, to) => make("a", { href: address(view, { first: to ? String(to) : null }) }, text);
+  const link = (text, to) => data.file ? null : make("a", { href: address(view, { first: to ? String(to) : null }) }, text);
   return make("nav", { className: "pager", "aria-label": "Pages" },
     first > 0 ? link("← heavier", Math.max(0, first - page)) : null,
     make("span", {}, `${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of ${total.toLocaleString("en")} ${noun}, heaviest first`),
