@@ -64,10 +64,15 @@ def run(arguments: list[str]) -> int:
         )
     from conduit.cli.introspect.question import Question
 
-    question = Question(parsed)
+    question = Question(parsed, getattr(module, "PART", ""))
     if parsed.positionals and usage.strip("[]") == "NAME":
         parsed.positionals[0] = question.resolve_name(parsed.positionals[0])
-    return int(module.run(question))
+    status = int(module.run(question))
+    if question.to_compile is not None:
+        from conduit.cli.introspect.compiling import compile_document
+
+        compile_document(question)
+    return status
 
 
 def _import_msgspec() -> None:

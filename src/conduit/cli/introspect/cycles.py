@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from conduit.cli.tables import Page
     from conduit.metadata.dependencies import Cycle
 
+PART = "relations*"
+
 
 def run(question: Question) -> int:
     """Prints each group with one way round through it; none is good news and exit status 0."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 KINDS = ("resource", "middleware", "function")
 
+PART = "relations*"
+
 
 def declare(flags: FlagSet) -> None:
     """How far, in which direction, and along which edges."""

@@ -23,6 +23,8 @@ _EFFECTS = {
     "none": "left to the database",
 }
 
+PART = "relations*"
+
 
 def declare(flags: FlagSet) -> None:
     """Declare how much is listed."""

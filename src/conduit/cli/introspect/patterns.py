@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SHOWN_OUTLIERS = 5
 
+PART = "patterns*"
+
 
 def declare(flags: FlagSet) -> None:
     """How often a pattern has to occur."""
@@ -25,12 +27,23 @@ def declare(flags: FlagSet) -> None:
 
 def run(question: Question) -> int:
     """Prints the document's own patterns and the conventions found in it, the most frequent first."""
-    patterns = all_patterns(question.registry, question.flags["min-frequency"])
+    patterns = _patterns(question)
     if question.arguments:
         category = question.arguments[0]
         require_known(category, (pattern.category for pattern in patterns), "category of patterns")
         patterns = [pattern for pattern in patterns if pattern.category == category]
     return question.answer(patterns, lambda page: _print(page, patterns, question.verbose))
+
+
+def _patterns(question: Question) -> list[Pattern]:
+    stored = question.stored_answer("patterns") if question.flags["min-frequency"] is None else None
+    if stored is None:
+        return all_patterns(question.registry, question.flags["min-frequency"])
+    import msgspec
+
+    from conduit.metadata.schema import Pattern
+
+    return msgspec.msgpack.decode(stored, type=list[Pattern])
 
 
 def all_patterns(registry: Registry, minimum_frequency: int | None = None) -> list[Pattern]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from conduit.cli.flags import Parsed
     from conduit.cli.tables import Page
+    from conduit.metadata.compiled import CompiledForm
     from conduit.metadata.registry import Registry
 
     class HasOrigin(Protocol):
@@ -34,9 +36,12 @@ DEFAULT_PATHS = ("build/introspection/metadata.json", "metadata.json")
 class Question:
     """The parsed command line of a verb, and the registry that answers it, loaded when it is first needed."""
 
-    def __init__(self, parsed: Parsed) -> None:
+    def __init__(self, parsed: Parsed, part: str = "") -> None:
+        """`part` names the part of a compiled form that the verb's tables need; with `*`, that all its output needs."""
         self.flags = parsed
         self.arguments: list[str] = parsed.positionals
+        self._part = part
+        self.to_compile: tuple[str, tuple[int, ...]] | None = None
 
     @property
     def verbose(self) -> bool:
@@ -45,7 +50,7 @@ class Question:
 
     @cached_property
     def registry(self) -> Registry:
-        """The registry of the document, or of the application, that the command line names; with --verbose its warnings are told."""
+        """The registry of the document or the application that is named; with --verbose its warnings are printed."""
         registry = self._load()
         if self.verbose:
             self._print_warnings(registry)
@@ -69,16 +74,56 @@ class Question:
             self.flags.values["app"] = None
         if any(self.flags[name] for name in ("app", "django", "sqlalchemy")):
             return live_registry(self.flags)
+        path = metadata_path(self.flags["metadata"])
+        name = self._part.rstrip("*")
+        if name == "resource":
+            name = f"resource:{self.arguments[0]}"
+        return self._compiled_part(name) or self._load_document(path)
+
+    def _load_document(self, path: str) -> Registry:
+        """Load the whole document, and note its stamp if it is to be compiled: it was the same before and after."""
         from conduit.metadata.registry import load
 
-        return load(metadata_path(self.flags["metadata"]))
+        before = _stamp_to_compile(path)
+        registry = load(path)
+        if before is not None and before == _stamp_to_compile(path):
+            self.to_compile = path, before
+        return registry
+
+    @cached_property
+    def _form(self) -> CompiledForm | None:
+        """The document's compiled form, where there is one that fits and the question is one for it."""
+        live = (not self.part and self.flags["app"]) or self.flags["django"] or self.flags["sqlalchemy"]
+        if live or self.verbose or not self._part:
+            return None
+        if self.flags["format"] != "table" and not self._part.endswith("*"):
+            return None
+        path = find_document(self.flags["metadata"])
+        if path is None or _stamp_to_compile(path) is None:
+            return None
+        from conduit.metadata.compiled import open_compiled
+
+        return open_compiled(path)
+
+    def _compiled_part(self, name: str) -> Registry | None:
+        form = self._form
+        metadata = form.part(name) if form is not None else None
+        if metadata is None:
+            return None
+        from conduit.metadata.registry import Registry
+
+        return Registry(metadata)
+
+    def stored_answer(self, name: str) -> bytes | None:
+        """Return an answer that the compiled form keeps, encoded; `None` where it has to be computed."""
+        return self._form.bytes_of(f"answer:{name}") if self._form is not None else None
 
     def resolve_name(self, given: str) -> str:
         """The name of the resource that is meant: by name, by id, or by the last part of an id that only one has.
 
         Raises `UnknownNameError` with the candidates where several have it; an unknown name is returned as it is.
         """
-        registry = self.registry
+        registry = self._compiled_part("names") or self.registry
         if registry.get(given) is not None:
             return given
         resources = registry.resources()
@@ -123,6 +168,21 @@ class Question:
 
             print_data(value, self.flags["format"])
         return 0
+
+
+def _stamp_to_compile(path: str) -> tuple[int, ...] | None:
+    """Return the stamp of a document that is worth compiling: a large regular file; `None` for others."""
+    if os.environ.get("CONDUIT_COMPILED") == "off":
+        return None
+    try:
+        status = os.stat(path)  # noqa: PTH116 (pathlib would cost more than the look-up)
+    except OSError:
+        return None
+    from conduit.metadata.compiled import SMALLEST_BYTES, stamp_of
+
+    if not stat.S_ISREG(status.st_mode) or status.st_size < SMALLEST_BYTES:
+        return None
+    return stamp_of(status)
 
 
 class UnknownNameError(ConduitError):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _INDENT = "  "
 
 
+PART = "resource*"
+
+
 def run(question: Question) -> int:
     """Prints one resource; a name that is not there is `NotFoundError` with near names, exit status 1."""
     registry = question.registry

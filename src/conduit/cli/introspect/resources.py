@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from conduit.metadata.registry import Registry
     from conduit.metadata.schema import Resource
 
+PART = "resources"
+
 
 def declare(flags: FlagSet) -> None:
     """Declare the filters."""

@@ -33,6 +33,8 @@ _SORTS: dict[str, Callable[[Route], Any]] = {
     "method": lambda route: (route.method, route.path),
 }
 
+PART = "routes"
+
 
 def _either(words: Iterable[str]) -> str:
     *most, last = words

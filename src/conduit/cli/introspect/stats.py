@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conduit.cli.introspect.patterns import all_patterns
+from conduit.cli.introspect.question import metadata_path, print_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,13 +15,42 @@ if TYPE_CHECKING:
     from conduit.cli.tables import Page
     from conduit.metadata.registry import Registry
 
+PART = "stats*"
+
 
 def run(question: Question) -> int:
     """Prints the counts; the document's own warnings are told on standard error."""
-    registry = question.registry
-    question.print_warnings()
-    answer = _answer(registry)
+    stored = question.stored_answer("stats")
+    if stored is None:
+        question.print_warnings()
+        answer = _answer(question.registry)
+    else:
+        answer, warnings = _read(stored)
+        print_warnings(metadata_path(question.flags["metadata"]), warnings, False)
     return question.answer(answer, lambda page: _print(page, answer))
+
+
+def stored_stats(registry: Registry) -> dict[str, object]:
+    """Return the answer with the document's warnings, as a compiled form keeps it."""
+    from conduit.metadata.registry import Registry
+
+    fresh = Registry(registry.schema())  # so that its own statistics are those of this question alone
+    own = len(fresh.warnings)
+    answer = _answer(fresh)
+    counts: Any = answer["counts"]
+    counts["warnings"] += len(registry.warnings) - own  # of repeated keys, which only the text shows
+    return {"answer": answer, "warnings": [str(warning) for warning in registry.warnings]}
+
+
+def _read(stored: bytes) -> tuple[dict[str, Any], list[str]]:
+    import msgspec
+
+    from conduit.metadata.schema import Source
+
+    found = msgspec.msgpack.decode(stored)
+    answer = found["answer"]
+    answer["sources"] = msgspec.convert(answer["sources"], tuple[Source, ...])
+    return answer, found["warnings"]
 
 
 def _answer(registry: Registry) -> dict[str, object]:

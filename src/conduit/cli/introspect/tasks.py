@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from conduit.cli.tables import Page
     from conduit.metadata.schema import Task
 
+PART = "tasks*"
+
 
 def declare(flags: FlagSet) -> None:
     """Declare the filters."""

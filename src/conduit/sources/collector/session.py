@@ -135,7 +135,7 @@ class Session:
         with self._part("object mappers"):
             self._collect_mappers(models)
         with self._part("interfaces"):
-            self._collect_interfaces()
+            self._collect_interfaces(app)
         if models.is_model(app):
             models.add_from(app)
             self._source("pydantic", name, models.api.version)
@@ -192,14 +192,14 @@ class Session:
         with self._part("beanie"):
             collect_beanie(self.document, models)
 
-    def _collect_interfaces(self) -> None:
+    def _collect_interfaces(self, app: Any) -> None:
         """Collect GraphQL schemas, gRPC services and MCP servers, each where the process has loaded its package."""
         from .interfaces.grpc import collect_services
         from .interfaces.mcp import collect_servers
         from .interfaces.strawberry import collect_schemas
 
         with self._part("strawberry"):
-            collect_schemas(self.document)
+            collect_schemas(self.document, app)
         with self._part("grpc"):
             collect_services(self.document)
         with self._part("mcp"):

@@ -13,7 +13,7 @@ from ..callables import short_name
 from ..document import mark, put, resource, with_details
 from ..handlers import decorator_steps, step
 from ..route_records import route_record
-from ..static_access import is_a, modules
+from ..static_access import is_a, modules, static
 
 if TYPE_CHECKING:
     from ..document import Document
@@ -35,11 +35,12 @@ def is_schema(thing: Any) -> bool:
     return cls is not None and is_a(thing, cls)
 
 
-def collect_schemas(document: Document) -> None:
-    """Add every schema that a loaded module holds."""
+def collect_schemas(document: Document, app: Any) -> None:
+    """Add the schema that `app` is, else those that loaded modules hold; two of the same root types are one."""
     if "strawberry" not in sys.modules:
         return
-    found = {id(value): value for _, members in modules() for value in members.values() if is_schema(value)}
+    held = [app] if is_schema(app) else [value for _, members in modules() for value in members.values()]
+    found = {_roots_of(value): value for value in held if is_schema(value)}
     for number, schema in enumerate(found.values()):
         with document.attempt("strawberry schema"):
             _Schema(document, schema, "" if number == 0 else f"{number + 1}").add()
@@ -47,6 +48,10 @@ def collect_schemas(document: Document) -> None:
         from importlib import metadata
 
         document.sources.append({"kind": "strawberry", "version": metadata.version("strawberry-graphql")})
+
+
+def _roots_of(schema: Any) -> tuple[int, ...]:
+    return tuple(id(static(schema, operation)) for operation in ("query", "mutation", "subscription"))
 
 
 class _Schema:
@@ -127,7 +132,7 @@ class _Schema:
     def _relationships(self, name: str, kind: Any) -> list[dict[str, Any]]:
         many = "[" in str(kind)
         target = _named(kind)
-        if type(target).__name__ not in _KINDS or hasattr(target, "values"):
+        if type(target).__name__ not in _KINDS or hasattr(target, "values") or target in self._roots:
             return []
         record = {
             "name": name,

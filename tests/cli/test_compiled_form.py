@@ -1,0 +1,161 @@
+"""The compiled form of a large document: the same answers as the document, and never in the way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.documents import rich_document
+from conduit.metadata import compiled
+from conduit.metadata.registry import load
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+OFF = {**os.environ, "CONDUIT_COMPILED": "off"}
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    document = tmp_path / "metadata.json"
+    document.write_bytes(rich_document(200))
+    assert document.stat().st_size > compiled.SMALLEST_BYTES
+    return document
+
+
+def form_of(document: Path) -> Path:
+    return Path(compiled.compiled_path(str(document)))
+
+
+def asked(run: Run, document: Path, *words: str, **options: object) -> tuple[int, str, str]:
+    done = run("introspect", *words, "--metadata", str(document), **options)
+    return done.returncode, done.stdout, done.stderr
+
+
+QUESTIONS = [
+    ["resources"],
+    ["resources", "--sort", "fields"],
+    ["resources", "--format", "json"],
+    ["resource", "NAME"],
+    ["resource", "NAME", "--format", "json"],
+    ["resource", "NAME", "--verbose"],
+    ["resource", "Nobody"],
+    ["routes"],
+    ["routes", "--verbose"],
+    ["routes", "--resource", "NAME", "--sort", "path"],
+    ["routes", "--middleware", "auth"],
+    ["routes", "--resource", "Nobody"],
+    ["routes", "--format", "json"],
+    ["deps", "NAME", "--depth", "0"],
+    ["deps", "NAME", "--format", "json"],
+    ["impact", "NAME", "--all"],
+    ["impact", "NAME", "--format", "json"],
+    ["cycles"],
+    ["patterns"],
+    ["patterns", "--min-frequency", "1"],
+    ["patterns", "--format", "json"],
+    ["stats"],
+    ["stats", "--format", "json"],
+    ["tasks"],
+    ["diagram", "NAME"],
+]
+
+
+def test_every_question_has_the_same_answer_from_the_compiled_form(large: Path, conduit_command: Run) -> None:
+    name = load(large).resources()[7].name
+    assert asked(conduit_command, large, "cycles")[0] == 0
+    assert form_of(large).exists()
+    written = form_of(large).read_bytes()
+    for words in QUESTIONS:
+        words = [name if word == "NAME" else word for word in words]
+        expected = asked(conduit_command, large, *words, env=OFF)
+        assert asked(conduit_command, large, *words) == expected, words
+    assert form_of(large).read_bytes() == written
+
+
+def test_a_form_is_rebuilt_when_its_document_changes(large: Path, conduit_command: Run) -> None:
+    first = asked(conduit_command, large, "stats")
+    os.utime(large, ns=(large.stat().st_atime_ns, large.stat().st_mtime_ns))
+    large.write_bytes(rich_document(210))
+    second = asked(conduit_command, large, "stats")
+    assert first != second
+    assert asked(conduit_command, large, "stats") == second
+    form = compiled.open_compiled(str(large))
+    assert form is not None
+    form.close()
+
+
+def damaged(data: bytes) -> dict[str, bytes]:
+    middle = len(data) // 2
+    return {
+        "empty": b"",
+        "cut": data[:middle],
+        "cut in the header": data[:40],
+        "of another format": b"CONDUIT-COMPILED-9\n" + data[19:],
+        "with a changed byte": data[:-100] + bytes([data[-100] ^ 1]) + data[-99:],
+        "with all parts changed": data[:-200_000] + bytes(200_000),
+        "foreign": os.urandom(5000),
+    }
+
+
+def test_a_damaged_or_foreign_form_is_ignored_and_replaced(large: Path, conduit_command: Run) -> None:
+    expected = asked(conduit_command, large, "routes")
+    good = form_of(large).read_bytes()
+    for what, data in damaged(good).items():
+        form_of(large).write_bytes(data)
+        assert asked(conduit_command, large, "routes") == expected, what
+        assert asked(conduit_command, large, "stats") == asked(conduit_command, large, "stats", env=OFF), what
+
+
+def test_the_form_of_another_document_is_ignored(large: Path, conduit_command: Run, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_bytes(rich_document(205))
+    asked(conduit_command, other, "stats")
+    form_of(large).write_bytes(form_of(other).read_bytes())
+    assert compiled.open_compiled(str(large)) is None
+    assert asked(conduit_command, large, "stats") == asked(conduit_command, large, "stats", env=OFF)
+
+
+def test_a_form_of_another_version_is_ignored(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = load(large)
+    stamp = compiled.stamp_of(large.stat())
+    assert compiled.write_compiled(str(large), stamp, registry.schema(), {})
+    form = compiled.open_compiled(str(large))
+    assert form is not None
+    assert form.part("names") is not None
+    assert form.part("of no such name") is None
+    form.close()
+    monkeypatch.setattr(compiled, "__version__", "0.0.0.other")
+    assert compiled.open_compiled(str(large)) is None
+
+
+def test_a_link_in_its_place_is_not_followed(large: Path, tmp_path: Path) -> None:
+    registry = load(large)
+    assert compiled.write_compiled(str(large), compiled.stamp_of(large.stat()), registry.schema(), {})
+    form_of(large).rename(tmp_path / "elsewhere")
+    form_of(large).symlink_to(tmp_path / "elsewhere")
+    assert compiled.open_compiled(str(large)) is None
+
+
+def test_a_place_that_cannot_be_written_costs_only_the_time(
+    large: Path, conduit_command: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form_of(large).mkdir()  # a folder cannot be replaced by a file
+    expected = asked(conduit_command, large, "stats", env=OFF)
+    assert asked(conduit_command, large, "stats") == expected
+    assert [path.name for path in large.parent.iterdir() if path.name.startswith("metadata")] == [
+        "metadata.json",
+        "metadata.json.compiled",
+    ] or len(list(large.parent.glob("metadata*"))) == 2
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    assert not compiled.write_compiled(str(large), (), load(large).schema(), {})
+
+
+def test_small_documents_and_pipes_leave_no_form(tmp_path: Path, conduit_command: Run) -> None:
+    document = tmp_path / "metadata.json"
+    document.write_bytes(rich_document(3))
+    asked(conduit_command, document, "stats")
+    assert not form_of(document).exists()
