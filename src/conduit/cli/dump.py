@@ -11,6 +11,7 @@ from conduit.errors import ConduitError, UsageError
 if TYPE_CHECKING:
     from conduit.cli.flags import Parsed
     from conduit.profile.model import Profile, Sample
+    from conduit.record.module_names import ModuleNames
     from conduit.record.threads import Dump, Frame
 
 FORMATS = ("text", "json")
@@ -72,9 +73,16 @@ def _of_process(pid: int, is_json: bool) -> str:
     for warning in taken.warnings:
         print(f"conduit: {warning}", file=sys.stderr)
     if not is_json:
-        return text(taken.dump)
+        return text(taken.dump, taken.names)
     version = ".".join(map(str, taken.version))
-    return _json({"pid": pid, "python": version, **_document(taken.dump), "warnings": list(taken.warnings)})
+    return _json(
+        {
+            "pid": pid,
+            "python": version,
+            **_document(taken.dump, taken.names),
+            "warnings": list(taken.warnings),
+        }
+    )
 
 
 def _of_service(url: str, is_json: bool) -> str:
@@ -91,7 +99,7 @@ def _of_service(url: str, is_json: bool) -> str:
     return text
 
 
-def _document(dump: Dump) -> dict[str, Any]:
+def _document(dump: Dump, names: ModuleNames) -> dict[str, Any]:
     threads = [
         {
             "id": thread.ident,
@@ -99,7 +107,7 @@ def _document(dump: Dump) -> dict[str, Any]:
             "name": thread.name,
             "daemon": thread.daemon,
             "state": thread.state,
-            "frames": [_frame(frame) for frame in thread.frames],
+            "frames": [_frame(frame, names) for frame in thread.frames],
         }
         for thread in dump.threads
     ]
@@ -108,15 +116,15 @@ def _document(dump: Dump) -> dict[str, Any]:
             "name": task.name,
             "state": task.state,
             "awaited_by": list(task.awaited_by),
-            "frames": [_frame(frame) for frame in task.frames],
+            "frames": [_frame(frame, names) for frame in task.frames],
         }
         for task in dump.tasks
     ]
     return {"threads": threads, "tasks": tasks}
 
 
-def _frame(frame: Frame) -> dict[str, Any]:
-    return {"function": frame.function, "file": frame.filename, "line": frame.line}
+def _frame(frame: Frame, names: ModuleNames) -> dict[str, Any]:
+    return {"function": names(frame)[0], "file": frame.filename, "line": frame.line}
 
 
 def _document_of_profile(profile: Profile) -> dict[str, Any]:

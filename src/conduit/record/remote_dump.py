@@ -13,22 +13,25 @@ from conduit.errors import ProfilerUnavailableError
 from conduit.record.kernel_states import thread_state
 from conduit.record.process_memory import ProcessMemory, UnreadableMemoryError
 from conduit.record.remote import UNREAD, Interpreter
+from conduit.record.remote_names import names_of_process
 from conduit.record.remote_tasks import RemoteTasks, are_readable
 from conduit.record.remote_thread_names import name_of
 from conduit.record.threads import Dump, Frame, TaskStack, ThreadStack
 
 if TYPE_CHECKING:
+    from conduit.record.module_names import ModuleNames
     from conduit.record.naming import Frame as NamedFrame
 
 _ATTEMPTS = 20
 
 
 class RemoteDump(NamedTuple):
-    """A dump, the process's version of Python, and what could not be read."""
+    """A dump, the process's version of Python, what could not be read, and the names of its modules."""
 
     dump: Dump
     version: tuple[int, int]
     warnings: tuple[str, ...]
+    names: ModuleNames
 
 
 def dump_process(pid: int) -> RemoteDump:
@@ -72,7 +75,9 @@ def _dump(memory: ProcessMemory, interpreter: Interpreter) -> RemoteDump:
             "that serves the debug endpoint shows them: conduit dump URL"
         )
     threads.sort(key=lambda thread: (thread.native_id != memory.pid, thread.native_id))
-    return RemoteDump(Dump(tuple(threads), tuple(tasks)), interpreter.version, tuple(warnings))
+    main_stack = next((thread.frames for thread in threads if thread.native_id == memory.pid), ())
+    names = names_of_process(memory.pid, main_stack)
+    return RemoteDump(Dump(tuple(threads), tuple(tasks)), interpreter.version, tuple(warnings), names)
 
 
 def _frames(stack: list[tuple[int, NamedFrame]] | None) -> tuple[Frame, ...]:

@@ -326,12 +326,15 @@ def _counting(kind: str) -> ProfileBuilder:
     )
 
 
-def text(taken: Dump | None = None) -> str:
-    """Return the dump as text: a paragraph for each thread and each task, innermost call first."""
+def text(taken: Dump | None = None, names: ModuleNames | None = None) -> str:
+    """Return the dump as text: a paragraph for each thread and each task, innermost call first.
+
+    `names` are the modules of the process that the dump is of, by default this one.
+    """
     from conduit.record.module_names import ModuleNames
 
     shown = taken or dump()
-    names = ModuleNames.of_this_process()
+    names = names or ModuleNames.of_this_process()
     paragraphs = [_thread_text(thread, names) for thread in shown.threads]
     paragraphs += [_task_text(task, names) for task in shown.tasks]
     return "\n".join(paragraphs)
