@@ -312,9 +312,15 @@ def test_a_trace_shows_all_processes_on_one_clock(method: str, tmp_path: Path) -
     processes = {str(event["pid"]) for event in spans}
     assert processes == files_of_processes(tmp_path)
     assert len(processes) == 3
-    [main] = {event["pid"] for event in spans if event["name"].startswith("BaseProcess.join")}
+    [main] = {
+        event["pid"]
+        for event in spans
+        if event["name"].startswith("multiprocessing.process.BaseProcess.join")
+    }
     last_join = max(
-        event["ts"] + event["dur"] for event in spans if event["name"].startswith("BaseProcess.join")
+        event["ts"] + event["dur"]
+        for event in spans
+        if event["name"].startswith("multiprocessing.process.BaseProcess.join")
     )
     assert all(event["ts"] < last_join for event in spans if event["pid"] != main)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import py_compile
 import subprocess
@@ -16,15 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conduit.errors import ProfilerUnavailableError
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.codec import decode
 from conduit.profile.model import ValueType
-from conduit.record import threads
+from conduit.record import remote, threads
 from conduit.record.module_names import ModuleNames
+from conduit.record.remote_names import names_of_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import CodeType
+
+    from conduit.profile.model import Profile
 
 # A module with one function of each form; their names as Python itself has them are the right answer.
 MODULE = """
@@ -407,3 +412,60 @@ def test_every_kind_of_profile_of_a_run_has_modules(folder: Path, how: tuple[str
         names = {function.name: function.system_name for function in functions}
         assert names.get(f"__main__.{expected[kind]}") == expected[kind], (kind, sorted(names))
         assert all("." in name or name.startswith("[") for name in names), (kind, sorted(names))
+
+
+BUSY = """
+    import sys, threading
+    from shop.models import spin
+
+    def work():
+        while True:
+            spin()
+
+    print("ready", flush=True)
+    work()
+"""
+
+
+@pytest.mark.parametrize(
+    "how", [("script.py",), ("-m", "script"), ("-X", "utf8", "-W", "error", "./script.py"), ("box",)]
+)
+def test_a_process_read_from_outside_has_modules(folder: Path, how: tuple[str, ...]) -> None:
+    write(folder / "script.py", BUSY)
+    write(folder / "box" / "__main__.py", BUSY)
+    write(folder / "shop" / "__init__.py", "")
+    write(
+        folder / "shop" / "models.py", "def spin():\n    return [str(number) for number in range(10_000)]\n"
+    )
+    environment = os.environ | {"PYTHONPATH": "."}
+    with subprocess.Popen(
+        [sys.executable, *how], cwd=folder, stdout=subprocess.PIPE, env=environment
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            profile = record_process(process.pid)
+        finally:
+            process.kill()
+    names = {function.name for function in profile.functions}
+    assert {"__main__.<module>", "__main__.work", "shop.models.spin"} <= names
+
+
+def record_process(pid: int) -> Profile:
+    try:
+        return remote.record(pid, 0.5)
+    except ProfilerUnavailableError as error:
+        pytest.skip(str(error))
+
+
+def test_a_program_known_by_its_command_line_alone_is_main(folder: Path) -> None:
+    write(folder / "script.py", "import sys; print('ready', flush=True); sys.stdin.read()")
+    command = [sys.executable, "-Xutf8", "-W", "ignore", "script.py", "-m", "x"]
+    with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        names = names_of_process(process.pid, [])
+        assert names.module(str(folder / "script.py")) == "__main__"
+        assert names.module(str(folder / "shop" / "models.py")) == "shop.models"
+        assert names.module(json.decoder.__file__) == "json.decoder"
+        process.kill()

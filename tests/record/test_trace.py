@@ -27,7 +27,11 @@ def events(path: Path) -> list[dict[str, Any]]:
 def test_calls_appear_with_name_and_duration(tmp_path: Path) -> None:
     with Trace(tmp_path / "trace.out"):
         busy(1000)
-    (call,) = [event for event in events(tmp_path / "trace.out") if event["name"].startswith("busy (")]
+    (call,) = [
+        event
+        for event in events(tmp_path / "trace.out")
+        if event["name"].startswith("tests.record.test_trace.busy (")
+    ]
     assert call["ph"] == "X"
     assert call["dur"] > 0
 
@@ -36,7 +40,7 @@ def test_regions_span_what_ran_inside_them(tmp_path: Path) -> None:
     with Trace(tmp_path / "trace.out"), region("index"):
         busy(1000)
     found = {event["name"].split(" ")[0]: event for event in events(tmp_path / "trace.out")}
-    outer, inner = found["index"], found["busy"]
+    outer, inner = found["index"], found["tests.record.test_trace.busy"]
     assert outer["ts"] <= inner["ts"]
     assert inner["ts"] + inner["dur"] <= outer["ts"] + outer["dur"]
 
@@ -103,7 +107,9 @@ def test_a_second_trace_is_refused_in_gos_words_and_leaves_the_first_running(tmp
         with pytest.raises(ProfilerBusyError, match="execution tracer already enabled"):
             Trace(tmp_path / "second").start()
         busy(1)
-    assert any(event["name"].startswith("busy") for event in events(tmp_path / "first"))
+    assert any(
+        event["name"].startswith("tests.record.test_trace.busy") for event in events(tmp_path / "first")
+    )
     assert not (tmp_path / "second").exists()
 
 
@@ -119,7 +125,7 @@ def test_the_sources_of_traced_functions_travel_with_the_trace(tmp_path: Path) -
     with Trace(tmp_path / "trace.out"):
         busy(1)
     sources = json.loads((tmp_path / "trace.out").read_text())["file_info"]
-    (name,) = [name for name in sources["functions"] if name.startswith("busy (")]
+    (name,) = [name for name in sources["functions"] if name.startswith("tests.record.test_trace.busy (")]
     file, line = sources["functions"][name]
     assert (file, line) == (__file__, busy.__code__.co_firstlineno)
     assert sources["files"][file][0].splitlines()[line - 1].startswith("def busy")
@@ -223,7 +229,9 @@ def test_a_second_trace_is_refused_until_the_first_has_been_written(
     assert refused
     with Trace(tmp_path / "second"):
         busy(10)
-    assert any(event["name"].startswith("busy (") for event in events(tmp_path / "second"))
+    assert any(
+        event["name"].startswith("tests.record.test_trace.busy (") for event in events(tmp_path / "second")
+    )
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the ring is found through glibc's own notes")
@@ -257,7 +265,9 @@ def fill_the_ring(folder: Path) -> None:
     assert resident_kb() - before < (full - before) / 2
     with filled():
         busy(1)
-    assert any(event["name"].startswith("busy (") for event in events(folder / "trace.out"))
+    assert any(
+        event["name"].startswith("tests.record.test_trace.busy (") for event in events(folder / "trace.out")
+    )
 
 
 def test_a_trace_goes_into_a_pipe(tmp_path: Path) -> None:

@@ -195,6 +195,7 @@ class Trace:
             raise ConduitError(f"cannot write {self.name}: {error.strerror or error}") from None
 
     def _write_file(self, tracer: VizTracer, beside: Path, path: Path) -> None:
+        from conduit.record.module_names import ModuleNames
         from conduit.record.trace_file import finish
 
         name_of = self._names.resolve()
@@ -203,7 +204,7 @@ class Trace:
             path.parent.mkdir(parents=True, exist_ok=True)
             tracer.dump(str(dumped))
             # The tracer asks when a thread is too young (3.12 and later) or gone to have a name.
-            finish(dumped, unfinished, lambda thread: name_of(thread, thread))
+            finish(dumped, unfinished, lambda thread: name_of(thread, thread), ModuleNames.of_this_process())
             unfinished.replace(path)
         finally:
             dumped.unlink(missing_ok=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from conduit.record.module_names import ModuleNames
+
 _BLOCK_BYTES = 1 << 20
 _SPACES = bytes(byte if byte >= 0x20 else 0x20 for byte in range(256))
 _NAME_ROW = re.compile(
@@ -32,13 +34,16 @@ _END_OF_EVENTS = b'], "viztracer_metadata"'
 _FUNCTION = re.compile(
     rb'"name":"([^"]+\))"'
 )  # `name (file:line)`; a file with a quote in its name has no source here
-_PLACE = re.compile(r".+ \((.+):(\d+)\)")
+_PLACE = re.compile(r"(.+) \((.+):(\d+)\)")
 _FROZEN = re.compile(r"<frozen ([\w.]+)>")
 
 
-def finish(dumped: Path, finished: Path, name_of: Callable[[int], str]) -> None:
-    """Copies the tracer's dump, with `name_of(native thread id)` for threads it had no name for, and with sources."""
-    functions: set[bytes] = set()
+def finish(dumped: Path, finished: Path, name_of: Callable[[int], str], names: ModuleNames) -> None:
+    """Copies the tracer's dump, with the functions' modules and sources.
+
+    `name_of(native thread id)` names threads that the tracer had no name for.
+    """
+    functions = _FunctionNames(names)
     tracks: set[bytes] = set()
     rows: list[_NameRow] = []
     with dumped.open("rb") as source, finished.open("wb") as target:
@@ -46,14 +51,43 @@ def finish(dumped: Path, finished: Path, name_of: Callable[[int], str]) -> None:
         for block in _blocks(source):
             target.write(last)
             rows += _name_rows(block, after_events=bool(tracks))
-            last = _NAME_ROW.sub(b"", block)
-            functions.update(_FUNCTION.findall(last))
+            last = _FUNCTION.sub(functions.qualified, _NAME_ROW.sub(b"", block))
             tracks.update(_TRACK.findall(last))
         events, rest = _parted(last)
         target.write(events)
         target.write(b",".join(row.text(name_of) for row in rows if row.is_process or row.track in tracks))
         end = rest.rindex(b"}")
-        target.write(rest[:end] + b', "file_info": ' + json.dumps(_sources(functions)).encode() + rest[end:])
+        target.write(
+            rest[:end] + b', "file_info": ' + json.dumps(_sources(functions.places)).encode() + rest[end:]
+        )
+
+
+class _FunctionNames:
+    """The functions' names with their modules; `places` has their files and first lines by those names."""
+
+    def __init__(self, names: ModuleNames) -> None:
+        self._names = names
+        self._known: dict[bytes, bytes] = {}
+        self.places: dict[str, tuple[str, int]] = {}
+
+    def qualified(self, match: re.Match[bytes]) -> bytes:
+        """What stands in the place of a matched name."""
+        known = self._known.get(match[1])
+        if known is None:
+            known = self._known[match[1]] = self._qualify(match)
+        return known
+
+    def _qualify(self, match: re.Match[bytes]) -> bytes:
+        name = str(json.loads(b'"' + match[1] + b'"'))
+        place = _PLACE.fullmatch(name)
+        if place is None:
+            return match[0]
+        file, line = place[2], int(place[3])
+        module = self._names.module(file)
+        if not module.startswith("<") or file.startswith("<"):  # else a region of the user's, perhaps
+            name = f"{module}.{name}"
+        self.places[name] = (file, line)
+        return b'"name":' + json.dumps(name).encode()
 
 
 class _NameRow(NamedTuple):
@@ -104,18 +138,16 @@ def _blocks(source: BinaryIO) -> Iterator[bytes]:
     yield rest
 
 
-def _sources(functions: set[bytes]) -> dict[str, dict[str, list[str | int]]]:
+def _sources(functions: dict[str, tuple[str, int]]) -> dict[str, dict[str, list[str | int]]]:
     """`files`: path → text and number of lines; `functions`: name → path and line. Files that cannot be read are left out."""
     files: dict[str, list[str | int]] = {}
     places: dict[str, list[str | int]] = {}
     text_of = functools.cache(_text)
-    for quoted in functions:
-        name = str(json.loads(b'"' + quoted + b'"'))
-        place = _PLACE.fullmatch(name)
-        text = text_of(place[1]) if place is not None else None
-        if place is not None and text is not None:
-            files[place[1]] = [text, text.count("\n")]
-            places[name] = [place[1], int(place[2])]
+    for name, (file, line) in functions.items():
+        text = text_of(file)
+        if text is not None:
+            files[file] = [text, text.count("\n")]
+            places[name] = [file, line]
     return {"files": files, "functions": places}
 
 
