@@ -25,6 +25,7 @@ from conduit.web.facts import facts
 from conduit.web.function_table import function_rows
 from conduit.web.ownership import module_of, owner_of
 from conduit.web.recordings import Recordings, UnknownRecordingError
+from conduit.web.time_order import has_times, time_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -241,13 +242,20 @@ class ProfileSession:
         except ReportError as error:
             raise ViewError(str(error)) from None
 
-    def _flame_graph(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
+    def _flame_graph(
+        self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]
+    ) -> View:
         from conduit.report.formats.flame_tree import build_flame_tree, flame_document
         from conduit.report.header import whole_labels
 
         report = self._flame_report(options, warn)
         flame, tree = build_flame_tree(report)
         content = flame_document(flame, tree, has_base=has_base(report.profile))
+        content["hasTimes"] = has_times(report.profile)
+        if content["hasTimes"] and parameters.get("time") == "t":
+            content |= time_tree(report, flame)
+            content["names"] += content["threads"]
+            content["files"] += [""] * len(content["threads"])
         content["amounts"] = amounts_document(report.sample_unit, report.ratio)
         content["shortNames"] = [report.short_names.get(name, ()) for name in content["names"]]
         owned = [owner_of(name, file) for name, file in zip(content["names"], content["files"], strict=True)]

@@ -39,6 +39,11 @@ Conduit.flameTree = (() => {
   }
 
   function callees(tree, parent, order) {
+    if (tree.inOrder && parent.nodes.length === 1) { // one after the other: what comes again later is another box
+      const made = [];
+      for (let child = tree.first[parent.nodes[0]]; child >= 0; child = tree.next[child]) made.push(group(tree, tree.sources[child], [child]));
+      return made;
+    }
     const found = new Map();
     for (const node of parent.nodes) {
       for (let child = tree.first[node]; child >= 0; child = tree.next[child]) {

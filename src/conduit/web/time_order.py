@@ -1,0 +1,101 @@
+"""The flame graph in order of time, for profiles whose samples say when they were taken.
+
+pprof has no field for it; several profilers write the numeric label `end_timestamp_ns` (Datadog's among them). Each
+thread has a row of its own. Widths are the samples' values, so that what took longer is wider; a wait that no sample
+stands for leaves no gap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conduit.profile.columns import LabelSet
+    from conduit.profile.model import Profile
+    from conduit.report.formats.flame import Flame
+    from conduit.report.report import Report
+
+TIME_LABEL = "end_timestamp_ns"
+_THREADS = ("thread", "thread name", "thread id")
+MAX_NODES = 200_000
+
+
+def has_times(profile: Profile) -> bool:
+    """Whether any sample says when it was taken."""
+    return any(TIME_LABEL in labels.numeric_labels for labels in profile.columns.used_sets())
+
+
+def time_tree(report: Report, flame: Flame) -> dict[str, Any]:
+    """The columns of the tree, whose sources are those of `flame` and, after them, the threads': below the root a node for each thread, below it the stacks one after the other.
+
+    A call goes on from one sample to the next as long as the stacks begin alike. Samples without a time are left out
+    and counted in `untimed`.
+    """
+    columns = report.profile.columns
+    values = columns.values[report.values.index]
+    threads: dict[str, list[tuple[int, int]]] = {}
+    untimed = 0
+    for sample, number in enumerate(columns.label_of):
+        labels = columns.label_sets[number]
+        times = labels.numeric_labels.get(TIME_LABEL)
+        if not times:
+            untimed += 1
+        elif values[sample]:
+            threads.setdefault(_thread(labels), []).append((times[0], sample))
+    names: list[str] = []
+    parents, sources, sums = [0], [0], [0]
+    for thread, samples in sorted(threads.items(), key=lambda item: min(item[1])):
+        names.append(thread)
+        parents.append(0)
+        sources.append(-len(names))  # no source of the flame's own
+        sums.append(0)
+        open_nodes, open_path = [len(parents) - 1], list[int]()
+        for _, sample in sorted(samples):
+            path = [
+                source
+                for location in reversed(columns.stack(sample))
+                for source in flame.sources_of[location]
+            ]
+            same = _common(open_path, path)
+            del open_nodes[same + 1 :]
+            for source in path[same:]:
+                if len(parents) >= MAX_NODES:
+                    break
+                parents.append(open_nodes[-1])
+                sources.append(source)
+                sums.append(0)
+                open_nodes.append(len(parents) - 1)
+            open_path = path[: len(open_nodes) - 1]
+            sums[open_nodes[-1]] += abs(values[sample])
+    first = len(flame.sources)
+    return {
+        "parents": parents,
+        "sources": [source if source >= 0 else first - source - 1 for source in sources],
+        "values": sums,
+        "negatives": None,
+        "hidden": [],
+        "pruned": None,
+        "difference": False,
+        "inOrder": True,
+        "untimed": untimed,
+        "threads": names,
+    }
+
+
+def _thread(labels: LabelSet) -> str:
+    for key in _THREADS:
+        if labels.labels.get(key):
+            return f"thread {labels.labels[key][0]}"
+        if labels.numeric_labels.get(key):
+            return f"thread {labels.numeric_labels[key][0]}"
+    return "all threads"
+
+
+def _common(one: list[int], other: list[int]) -> int:
+    """How many sources two paths have in common at their beginning."""
+    count = 0
+    for first, second in zip(one, other, strict=False):
+        if first != second:
+            break
+        count += 1
+    return count
