@@ -26,7 +26,9 @@ def has_times(profile: Profile) -> bool:
 
 
 def time_tree(report: Report, flame: Flame) -> dict[str, Any]:
-    """The columns of the tree, whose sources are those of `flame` and, after them, the threads': below the root a node for each thread, below it the stacks one after the other.
+    """The columns of the tree: below the root a node for each thread, below it the stacks one after the other.
+
+    Its sources are those of `flame` and, after them, the threads'.
 
     A call goes on from one sample to the next as long as the stacks begin alike. Samples without a time are left out
     and counted in `untimed`.
