@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conduit.profile.builder import ProfileBuilder
+from conduit.profile.model import ValueType
 from tests.web.conftest import wait_until
 
 from .conftest import SCREENSHOTS, profile_named
+from .test_browser import axe_findings
+from .test_comparison import compared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from playwright.sync_api import Page
 
@@ -186,3 +191,29 @@ def test_colour_schemes_give_each_group_its_own_colour_and_a_legend(
     again = visitor.open(page.url, scheme=scheme)
     assert again.get_by_label("Colours by").input_value() == colour
     picture(again, f"flame-colours-{colour}-{scheme}")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_source_lines_can_be_read_at_every_heat(
+    serve: Serve, visitor: Visitor, tmp_path: Path, scheme: str
+) -> None:
+    source = tmp_path / "work.py"
+    source.write_text("def hot():\n" + "".join(f"    line{n} = {n}\n" for n in range(9)))
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    for n in range(9):
+        builder.add([("hot", str(source), n + 2, 1)], [2**n * 10**6])
+    url = serve(builder.build())
+    page = visitor.open(f"{url}/ui/source", scheme=scheme)
+    assert page.locator("tr.hot").count() == 9
+    assert axe_findings(page) == []
+    picture(page, f"source-heat-{scheme}")
+    drawer = visitor.open(f"{url}/ui/flamegraph?lines=t&p=%5Ehot%24&table=t", scheme=scheme)
+    drawer.locator(".drawer tr.hot").first.wait_for()
+    assert axe_findings(drawer) == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("address", ["changes", "flamegraph?pictures=two", "flamegraph", "top"])
+def test_axe_finds_nothing_in_a_comparison(serve: Serve, visitor: Visitor, address: str, scheme: str) -> None:
+    page = visitor.open(f"{serve(compared())}/ui/{address}", scheme=scheme)
+    assert axe_findings(page) == []
