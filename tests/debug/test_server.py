@@ -152,3 +152,15 @@ def test_other_machines_are_answered_with_a_token_only(
             assert response.status == 200
     with serve("127.0.0.1:0", Access(remote=True, open=True)) as server:
         assert fetch(server.url)
+
+
+def test_the_client_sends_the_token_that_stands_in_an_address(tmp_path: Path) -> None:
+    from conduit.errors import ConduitError
+    from conduit.fetch.inputs import Request, fetch_profile
+
+    with serve("localhost:0", Access(token="a b/c@d")) as server:
+        address = server.url.replace("://", "://pprof:a%20b%2Fc%40d@") + "goroutine"
+        profile = fetch_profile(Request(sources=[address]), lambda _: None)
+        assert profile.sample_types[0].type == "goroutine"
+        with pytest.raises(ConduitError):
+            fetch_profile(Request(sources=[address.replace("a%20b", "wrong")]), lambda _: None)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -411,3 +414,37 @@ def test_a_trace_has_a_span_for_a_labelled_block(tmp_path: Path) -> None:
     assert [one["ph"] for one in of_task] == ["b", "e"]
     with conduit.label(tenant="after"):
         pass  # no trace is told
+
+
+def test_a_recording_says_so_where_labels_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from conduit._native import _core
+
+    monkeypatch.setattr(_core, "labels_refused", lambda: True)
+    with cpu() as recording, conduit.label(tenant="a"):
+        burn(0.02)
+    [warning] = [text for text in recording.warnings if "conduit.label" in text]
+    assert "the context variables of Python 3." in warning
+
+
+def test_without_the_extension_labels_do_nothing_and_the_profile_says_so() -> None:
+    program = (
+        "import asyncio, conduit, time\n"
+        "from conduit.record import wall\n"
+        "@conduit.label(tenant='a')\n"
+        "async def work():\n"
+        "    with conduit.label(tenant='b'):\n"
+        "        time.sleep(0.05)\n"
+        "with wall() as quiet: time.sleep(0.02)\n"
+        "with wall() as recording: asyncio.run(work())\n"
+        "print(quiet.warnings, *recording.warnings)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "CONDUIT_NATIVE": "off"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("[] samples have no labels of conduit.label: the C extension is turned off")

@@ -29,6 +29,9 @@ extern PyObject *label_variable;
 /* Whether labels can be read on this interpreter, found out once. */
 bool label_layout_is_known(void);
 
+/* Whether that has been found out, and they cannot. */
+bool label_layout_is_refused(void);
+
 /* A label is about to be entered for the first time, perhaps. */
 void label_note_use(void);
 bool label_was_used(void);

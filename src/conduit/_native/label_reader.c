@@ -209,6 +209,8 @@ bool label_layout_is_known(void) {
     return layout_state == KNOWN;
 }
 
+bool label_layout_is_refused(void) { return layout_state == NOT_KNOWN; }
+
 void label_note_use(void) { atomic_store_explicit(&is_in_use, true, memory_order_relaxed); }
 
 bool label_was_used(void) { return atomic_load_explicit(&is_in_use, memory_order_relaxed); }

@@ -419,8 +419,8 @@ static PyObject *labels_late(PyObject *Py_UNUSED(module), PyObject *pairs) {
     return NULL;
 }
 
-static PyObject *labels_known(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
-    return PyBool_FromLong(label_layout_is_known());
+static PyObject *labels_refused(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    return PyBool_FromLong(label_layout_is_refused());
 }
 
 static PyObject *labels_current(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
@@ -476,7 +476,7 @@ PyMethodDef label_functions[] = {
     {"labels_install", labels_install, METH_VARARGS, "labels_install(check, decorate): the functions in Python."},
     {"labels_trace", labels_trace, METH_O, "labels_trace(hook or None): called as labels are entered and left."},
     {"labels_late", labels_late, METH_O, "labels_late(pairs): a label, entered once, to which others are assigned."},
-    {"labels_known", labels_known, METH_NOARGS, "Whether labels can be read on this interpreter."},
+    {"labels_refused", labels_refused, METH_NOARGS, "Whether labels were entered that this interpreter does not show."},
     {"labels_current", labels_current, METH_NOARGS, "The labels of this moment, as ((key, text), …)."},
     {"labels_of_context", labels_of_context, METH_O, "The labels of a context that is suspended."},
     {"labels_beside", labels_beside, METH_O, "labels_beside(frames): (frames(), {thread ident: labels})."},

@@ -94,7 +94,10 @@ def download(target: Target, certificates: Certificates | None = None) -> bytes:
     limit = target.timeout + _GRACE
     with Deadline(limit) as deadline:
         try:
-            request = Request(url, headers={"User-Agent": "conduit-pprof"})
+            address, authorization = _without_user(url)
+            request = Request(address, headers={"User-Agent": "conduit-pprof"})
+            if authorization:
+                request.add_unredirected_header("Authorization", authorization)
             with build_opener(*deadline.handlers(context)).open(request, timeout=limit) as response:
                 body = _body(response, url)
             deadline.check()
@@ -106,6 +109,20 @@ def download(target: Target, certificates: Certificates | None = None) -> bytes:
             reason = error.reason if isinstance(error, URLError) else error
             described = _described(TimeoutError() if deadline.has_passed else reason, limit)
             raise FetchError(f'Get "{url}": {described}') from None
+
+
+def _without_user(url: str) -> tuple[str, str]:
+    """The URL without user and password, and the header that they make (Basic authentication); empty without a user."""
+    from base64 import b64encode
+    from urllib.parse import unquote_to_bytes, urlsplit
+
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, ""
+    name, _, password = user.partition(":")
+    secret = b64encode(unquote_to_bytes(name) + b":" + unquote_to_bytes(password)).decode()
+    return parts._replace(netloc=host).geturl(), f"Basic {secret}"
 
 
 def _described(reason: object, limit: float) -> str:

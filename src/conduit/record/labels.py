@@ -214,6 +214,6 @@ def labels_warning() -> str:
     from conduit._native import _core
     from conduit._native.self_check import sentence
 
-    if _core.labels_known():
+    if not _core.labels_refused():
         return ""
     return "samples have no labels of conduit.label: " + sentence("the context variables")
