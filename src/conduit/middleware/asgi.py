@@ -7,10 +7,11 @@ a dictionary here that notes what they write. A mount's path is added to those i
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from conduit.http.asgi import request_of, send_response
-from conduit.middleware.one_request import HEADER, RequestProfiles, is_profile_path
+from conduit.middleware.one_request import HEADER, WAIT_S, RequestProfiles, is_profile_path
 from conduit.middleware.request import RequestLabels, current_request
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ class ASGIRouteLabels:
 
         asked = request_of(scope)
         if is_profile_path(asked.path):
+            until = time.monotonic() + WAIT_S
+            while profiles.is_running(asked.path) and time.monotonic() < until:
+                await asyncio.sleep(0.02)
             await send_response(profiles.answer(asked), scope["method"], send)
             return
         recording, text = profiles.begin(asked)

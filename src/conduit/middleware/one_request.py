@@ -37,6 +37,13 @@ LABEL = "request"
 KEPT = 32
 RATE_HZ = 1000
 KINDS = ("cpu", "wall")
+WAIT_S = 10.0
+"""How long an address waits for its profile: until the response has ended and the profile is made."""
+
+_NOTHING_SAMPLED = (
+    "no samples: the request used less CPU time than the kernel's tick can tell (1 to 10 ms); "
+    "its wall profile has more"
+)
 
 
 class RequestProfiles:
@@ -82,6 +89,12 @@ class RequestProfiles:
             while len(self._finished) > KEPT:
                 self._finished.popitem(last=False)
 
+    def is_running(self, path: str) -> bool:
+        """Whether the profile at this path is still being taken: its request has not ended."""
+        number = path.partition(ROOT)[2].partition("/")[0]
+        with self._lock:
+            return self._running is not None and self._running.number == number
+
     def answer(self, request: Request) -> Response:
         """Answer a request for one of the profiles."""
         refusal = self._access.refusal(_with_token(request, request.headers.get(HEADER)))
@@ -90,9 +103,8 @@ class RequestProfiles:
             return plain_response(*refusal, *challenge)
         number, _, kind = request.path.partition(ROOT)[2].partition("/")
         with self._lock:
-            is_running = self._running is not None and self._running.number == number
             body = self._finished.get(number, {}).get(kind)
-        if is_running:
+        if self.is_running(request.path):
             return plain_response(503, "the request has not been answered yet", ("Retry-After", "1"))
         if body is None:
             return plain_response(404, f"no such profile; the last {KEPT} requests are kept")
@@ -157,7 +169,9 @@ class OneRequest:
         self._done.set()
         self._sampler.join()
         of_process = self._cpu.stop()
-        of_process.samples = [one for one in of_process.samples if one.labels.get(LABEL) == [self.number]]
+        of_request = [one for one in of_process.samples if one.labels.get(LABEL) == [self.number]]
+        of_process.samples = of_request
+        of_process.comments = [] if of_request else [_NOTHING_SAMPLED]
         return {"cpu": encode(of_process), "wall": encode(self._wall_profile(duration_ns))}
 
     def _sample(self) -> None:

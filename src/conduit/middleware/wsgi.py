@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from conduit.http.wsgi import request_of, start_answer
-from conduit.middleware.one_request import HEADER, RequestProfiles, is_profile_path
+from conduit.middleware.one_request import HEADER, WAIT_S, RequestProfiles, is_profile_path
 from conduit.middleware.request import RequestLabels, current_request
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class WSGIRouteLabels:
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         asked = request_of(environ, path)
         if is_profile_path(path):
+            until = time.monotonic() + WAIT_S
+            while profiles.is_running(path) and time.monotonic() < until:
+                time.sleep(0.02)
             return start_answer(profiles.answer(asked), environ, start_response)
         recording, text = profiles.begin(asked)
         if text:
