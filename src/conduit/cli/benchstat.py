@@ -57,9 +57,28 @@ def _no_collection() -> Iterator[None]:
 def _run(parsed: Parsed) -> int:
     try:
         _refuse_flags_of_other_formats(parsed)
+        if parsed["growth"]:
+            return _growth(parsed)
         return _classic(parsed) if parsed["format"] == "classic" else _compare(parsed)
     except (UsageError, BenchmarkFileError) as error:
         return _wrong_call(f"benchstat: {error}\n")
+
+
+def _growth(parsed: Parsed) -> int:
+    from conduit.cli.growth import print_growth
+
+    useless = parsed.given.keys() - {"growth", "confidence", "format"}
+    if useless:
+        raise UsageError(f"-{min(useless)} has no effect on -growth")
+    if parsed["format"] not in ("text", "json"):
+        raise UsageError(f"-growth is printed with -format text or json, not {parsed['format']}")
+    print_growth(
+        parsed["growth"],
+        parsed.positionals,
+        confidence=parsed["confidence"],
+        as_json=parsed["format"] == "json",
+    )
+    return 0
 
 
 def _wrong_call(text: str) -> int:
@@ -86,6 +105,9 @@ def _flags() -> FlagSet:
         "order of the rows: [-]delta (largest regression first), [-]name or none",
         default="none",
         metavar="ORDER",
+    )
+    flags.option(
+        "growth", "how costs grow with this parameter of the names, such as /n", default="", metavar="KEY"
     )
     flags.switch("only-significant", "show only rows with a significant difference")
     flags.option("split", "classic: group by these LABELS", default="pkg,goos,goarch", metavar="LABELS")
