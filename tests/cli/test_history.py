@@ -95,8 +95,8 @@ def test_a_run_kept_as_a_note_is_listed_with_its_commit(project: Path, conduit_c
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "expected list, show, compare, bisect, run, import or prune first, found nothing"),
-        (["shwo"], "expected list, show, compare, bisect, run, import or prune first, found 'shwo'"),
+        ([], "expected list, show, compare, bisect, run, import, last or prune first, found nothing"),
+        (["shwo"], "expected list, show, compare, bisect, run, import, last or prune first, found 'shwo'"),
         (["show"], "there is no folder .conduit/bench with runs"),
         (["show", "-store=here", "("], "invalid REGEX '('"),
         (["show", "-store=here", "-unit=B/s"], "no series is left; there are 1, in the units sec/op"),
@@ -192,6 +192,24 @@ def test_history_alone_writes_the_page_of_all_series(tmp_path: Path, conduit_com
     assert b'"benchmark":"A"' in (tmp_path / "page.html").read_bytes()
     both = conduit_command("history", "-html=page.html", "-http=:0", cwd=tmp_path)
     assert (both.returncode, "drop one" in both.stderr) == (2, True)
+
+
+def test_the_last_commit_with_a_run_from_this_class_of_machine_is_named(
+    project: Path, conduit_command: Command
+) -> None:
+    commits = [commit(project, objects) for objects in (1, 2, 3, 4)]
+    for at in (0, 1):
+        git(project, "checkout", "-q", commits[at])
+        conduit_command("bench", "-save=runs", "-benchtime=1x", cwd=project)
+    other = next(iter((project / "runs").iterdir())).read_text()
+    other = re.sub("^commit: .*", f"commit: {commits[2]}", re.sub("cpu: .*", "cpu: another one", other))
+    (project / "runs" / "other.txt").write_text(other)
+    answer = conduit_command("history", "last", commits[3], "-store=runs", cwd=project)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, f"{commits[1]}\n", "")
+    none = conduit_command("history", "last", commits[3], cwd=project)
+    assert (none.returncode, none.stdout) == (0, f"{commits[3]}\n")
+    assert "no commit up to" in none.stderr
+    assert conduit_command("history", "last", "nothing", cwd=project).returncode == 2
 
 
 def test_the_page_is_one_file_that_is_written_whole(tmp_path: Path, conduit_command: Command) -> None:

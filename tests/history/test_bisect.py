@@ -196,7 +196,7 @@ def test_planted_regressions_among_64_commits_are_found_beside_busy_loops(
 ) -> None:
     repository = tmp_path / "shop"
     planted = 7 * percent % 64 + 1
-    costs = [20_000] * planted + [200 * (100 + percent)] * (65 - planted)
+    costs = [2_000] * planted + [20 * (100 + percent)] * (65 - planted)
     commits = make_repository(repository, costs)
     begun = time.monotonic()
     with busy_loops(2):

@@ -11,7 +11,7 @@ from conduit.errors import UsageError
 if TYPE_CHECKING:
     from conduit.cli.flags import Parsed
 
-_USAGE = """usage: conduit history list|show|compare|bisect|run|import|prune [flags] [ARGUMENT…]
+_USAGE = """usage: conduit history list|show|compare|bisect|run|import|last|prune [flags] [ARGUMENT…]
        conduit history -http=:8080
        conduit history -html FILE
 
@@ -21,6 +21,7 @@ _USAGE = """usage: conduit history list|show|compare|bisect|run|import|prune [fl
   bisect BENCHMARK [GOOD..BAD] find the commit that moved a benchmark; without a range: its last step
   run GOOD..BAD [PATH…]       measure today's benchmarks at yesterday's commits, and keep the results
   import FILE|DIR…            keep results of asv, pytest-benchmark, Bencher or github-action-benchmark
+  last [REV]                  the newest commit up to REV (HEAD) with a run from this class of machine
   prune                       remove runs
   -http, -html                the page: in the browser, or as one file
 
@@ -41,9 +42,10 @@ _SUBCOMMANDS = {
     "list": _Subcommand("lists", "list_runs", ("format",), 0),
     "show": _Subcommand("show", "show", ("format", "unit", "steps", "html"), 1),
     "compare": _Subcommand("compare", "compare", ("format",), 2),
-    "bisect": _Subcommand("bisect", "bisect", ("error", "env", "o", "v"), None),
+    "bisect": _Subcommand("bisect", "bisect", ("error", "instructions", "env", "o", "v"), None),
     "run": _Subcommand("fill", "fill", ("step", "budget", "bench", "skip", "retry", "env", "v"), None),
     "import": _Subcommand("imports", "import_results", ("commit",), None),
+    "last": _Subcommand("last", "last", (), 1),
     "prune": _Subcommand("lists", "prune", ("keep", "before", "n"), 0),
 }
 _PAGE = _Subcommand("page", "show_page", ("http", "html", "no_browser"), 0)
@@ -72,6 +74,11 @@ def flags() -> FlagSet:
         default=0.02,
         parse=_error,
         metavar="SHARE",
+    )
+    found.switch(
+        "instructions",
+        "bisect: count instructions of both sides, by perf events or valgrind (tens of seconds)",
+        default=True,
     )
     found.option(
         "env",

@@ -143,7 +143,7 @@ def _report(parsed: Parsed, pairs: Pairs, commits: list[Commit], culprit: Culpri
     sides = Sides(old.at(culprit.last_good), new.at(culprit.first_bad), measured)
     _print_commit(culprit, by_id, sides, parsed["error"])
     folder = Path(parsed["o"]) if parsed["o"] is not None else default_folder(measured.name, culprit)
-    _print_counts_and_profile(sides, folder)
+    _print_counts_and_profile(sides, folder, instructions=parsed["instructions"])
 
 
 def _print_commit(culprit: Culprit, by_id: dict[str, Commit], sides: Sides, error: float) -> None:
@@ -171,12 +171,13 @@ def _print_commit(culprit: Culprit, by_id: dict[str, Commit], sides: Sides, erro
     )
 
 
-def _print_counts_and_profile(sides: Sides, folder: Path) -> None:
+def _print_counts_and_profile(sides: Sides, folder: Path, *, instructions: bool) -> None:
     from conduit.cli.history import culprit_report
     from conduit.cli.tables import standard_page
 
     print()
-    standard_page().table(["count", "before", "after", "change", "note"], culprit_report.count_rows(sides))
+    rows = culprit_report.count_rows(sides, instructions=instructions)
+    standard_page().table(["count", "before", "after", "change", "note"], rows)
     print()
     try:
         good, bad = culprit_report.save_profiles(sides, folder)

@@ -43,8 +43,8 @@ def effect_interval(measured: Measured) -> tuple[float, float, float]:
     return math.expm1(summary.center), math.expm1(low), math.expm1(high)
 
 
-def count_rows(sides: Sides) -> list[list[str]]:
-    """Return a row for each count of both sides: unit, before, after, change."""
+def count_rows(sides: Sides, *, instructions: bool) -> list[list[str]]:
+    """Return a row for each count of both sides: unit, before, after, change, note."""
     from conduit.bench.against.counts import summarize_counts
 
     rows = []
@@ -52,8 +52,7 @@ def count_rows(sides: Sides) -> list[list[str]]:
         summary = summarize_counts(pairs)
         note = "" if summary.p is None else f"varies between processes, p={summary.p:.3f}"
         rows.append([unit, f"{summary.old:g}", f"{summary.new:g}", _change(summary.old, summary.new), note])
-    rows.append(_instructions_row(sides))
-    return rows
+    return [*rows, _instructions_row(sides)] if instructions else rows
 
 
 def _change(old: float, new: float) -> str:
