@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from conduit.cli import main
+from conduit.profile.builder import ProfileBuilder
 from conduit.profile.codec import encode
+from conduit.profile.model import ValueType
 from conduit.report.budgets import check_profile, read_budgets
 from conduit.report.errors import ReportError
 from conduit.report.options import Options
@@ -105,3 +107,24 @@ def test_the_command_exits_with_0_within_budgets_and_2_for_a_bad_one(
     assert main(["pprof", "-check", rule, str(path)]) == 0
     assert capsys.readouterr().out == "1 of 1 budgets kept\n"
     assert main(["pprof", "-check", "{}", str(path)]) == 2
+
+
+def test_an_expression_without_the_modules_that_recorded_names_have_is_told_the_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    builder = ProfileBuilder(
+        [ValueType("samples", "count")], name_function=lambda frame: (f"shop.{frame[0]}", "total")
+    )
+    builder.add([("Cart.total", "/shop.py", 2, 1)], [1])
+    path = tmp_path / "cpu.pb.gz"
+    path.write_bytes(encode(builder.build()))
+    (tmp_path / "budgets.toml").write_text(
+        '[tool.conduit.budgets]\ncart = {match = "^Cart.total$", max_flat = "1%"}\n'
+    )
+    assert main(["pprof", "-check", str(tmp_path / "budgets.toml"), str(path)]) == 0
+    hint = "; names begin with their modules: shop.Cart.total\n"
+    assert capsys.readouterr().err == f"cart: no function of the profile matches ^Cart.total${hint}"
+    main(["pprof", "-top", "-focus=^total$", str(path)])
+    assert f"Focus expression matched no samples{hint}" in capsys.readouterr().err
+    main(["pprof", "-top", "-focus=^nothing$", str(path)])
+    assert "Focus expression matched no samples\n" in capsys.readouterr().err

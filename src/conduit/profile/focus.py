@@ -11,6 +11,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 from conduit.profile import loops
+from conduit.profile.module_hint import modules_hint
 from conduit.profile.prune import prune_from
 from conduit.profile.tags import filter_samples_by_tag, numeric_label_units, parse_tag_filter, select_tags
 from conduit.regexps import PatternError, compile_pattern
@@ -86,13 +87,16 @@ def apply_filters(
     tagignore = _compile_tags("tagignore", filters.tagignore, units, warn)
     lowest = _compile("prune_from", filters.prune_from)
 
-    def warn_unmatched(names: list[str]) -> None:
+    def warn_unmatched(names: list[str], hint: str = "") -> None:
         for name in names:
-            warn(f"{name} expression matched no samples")
+            warn(f"{name} expression matched no samples{hint if name == 'Focus' else ''}")
 
     if focus or ignore or hide or show:
+        whole = profile
         profile, unmatched = filter_by_name(profile, focus, ignore, hide, show)
-        warn_unmatched(unmatched)
+        warn_unmatched(
+            unmatched, modules_hint(whole, focus.matches) if focus and "Focus" in unmatched else ""
+        )
     if highest:
         profile, matched = show_from(profile, highest)
         warn_unmatched([] if matched else ["ShowFrom"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.profile.module_hint import modules_hint
+from conduit.regexps import compile_pattern
 from conduit.report.budgets import check_profile, read_budgets
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ def check_budgets(profile: Profile, texts: list[str], options: Options, say: Say
         print("\n".join(_lines(verdict)))
     for verdict in verdicts:
         if not verdict.matched:
-            say(f"{verdict.budget.name}: no function of the profile matches {verdict.budget.match}")
+            pattern = verdict.budget.match
+            hint = modules_hint(profile, compile_pattern(pattern).matches)
+            say(f"{verdict.budget.name}: no function of the profile matches {pattern}{hint}")
     print(f"{len(verdicts) - len(exceeded)} of {len(verdicts)} budgets kept")
     return 1 if exceeded else 0
 
