@@ -55,9 +55,7 @@ def _read(parameter: str, files: Sequence[str]) -> Series:
         match = part.search(result.name)
         if match is None:
             continue
-        name = part.sub(
-            lambda found: "" if found["end"].startswith("-") else found["end"], result.name, count=1
-        )
+        name = part.sub(r"\g<end>", result.name, count=1)
         size = float(match["value"].replace("_", ""))
         for column, value in zip(result.columns, result.values, strict=True):
             found.setdefault((name, column.unit), {}).setdefault(size, []).append(value)
