@@ -126,6 +126,8 @@ class Locations:
         self.root = os.path.realpath(root)
         self._files: dict[str, SourceFile | None] = {}
         self._relative: dict[str, str] = {}
+        self._modules: dict[str, str] = {}
+        self._origins: dict[str, str] = {}
         self._installed = tuple(_installed_folders())
         self._own: set[str] = set()
         self.adopt(*entry_modules)
@@ -134,6 +136,7 @@ class Locations:
         """Takes the modules' top-level packages, and those that their distributions installed, for the project's own."""
         fresh = {name.partition(".")[0] for name in modules if name} - self._own - _FRAMEWORKS
         self._own |= fresh | self._distribution_of(fresh)
+        self._origins.clear()
 
     def _distribution_of(self, packages: set[str]) -> set[str]:
         wanted = {
@@ -146,12 +149,18 @@ class Locations:
 
     def origin(self, module: str) -> str:
         """`project`, `framework` or `third_party`: whose code the module is."""
+        found = self._origins.get(module)
+        if found is None:
+            found = self._origins[module] = self._find_origin(module)
+        return found
+
+    def _find_origin(self, module: str) -> str:
         top = (module or "").partition(".")[0]
         if top in self._own:
             return "project"
         if top in _FRAMEWORKS:
             return "framework"
-        path = _file_of_module(module) or _file_of_module(top)
+        path = self._file_of(module) or self._file_of(top)
         if not path:
             return "project" if top == "__main__" else "third_party"
         if self._is_installed(path):
@@ -181,7 +190,7 @@ class Locations:
 
     def of_class(self, cls: type) -> tuple[str, int]:
         """File and line of a class statement; the line is 0 where the source is not there to be read."""
-        path = _file_of_module(cls.__module__)
+        path = self._file_of(cls.__module__)
         if not path:
             return "", 0
         body = self._body(cls)
@@ -200,7 +209,7 @@ class Locations:
         for base in cls.__mro__:
             body = self._body(base) if base.__module__ != "builtins" else None
             if body is not None and name in body.attributes:
-                return self.shown(_file_of_module(base.__module__)), body.attributes[name]
+                return self.shown(self._file_of(base.__module__)), body.attributes[name]
         return "", 0
 
     def line_of_class(self, path: str | None, name: str) -> int:
@@ -215,7 +224,7 @@ class Locations:
         return source.function_at(line) if source else ""
 
     def _body(self, cls: type) -> ClassBody | None:
-        source = self._source(_file_of_module(cls.__module__))
+        source = self._source(self._file_of(cls.__module__))
         statements = source.classes.get(cls.__qualname__) if source else None
         if not statements:
             return None
@@ -225,6 +234,13 @@ class Locations:
         if first:
             return min(statements, key=lambda body: (body.line < first, abs(body.line - first)))
         return statements[-1]
+
+    def _file_of(self, module: str) -> str:
+        """The file of a loaded module, or an empty text."""
+        found = self._modules.get(module)
+        if not found:
+            found = self._modules[module] = _file_of_module(module)
+        return found
 
     def _source(self, path: str) -> SourceFile | None:
         if path not in self._files:

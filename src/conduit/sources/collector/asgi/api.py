@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
 
 def open_starlette() -> Any:
-    """Starlette's classes, or `None` where Starlette is not installed."""
+    """Starlette's classes, or `None` where the application has not imported Starlette."""
+    if "starlette" not in sys.modules:
+        return None
     try:
         import starlette
         from starlette.applications import Starlette
@@ -29,10 +32,12 @@ def open_starlette() -> Any:
 
 
 def open_fastapi() -> Any:
-    """FastAPI's classes, or `None` where FastAPI is not installed.
+    """FastAPI's classes, or `None` where the application has not imported FastAPI.
 
     `iter_route_contexts` is `None` before 0.137.2, where an application lists its routes flat.
     """
+    if "fastapi" not in sys.modules:
+        return None
     try:
         import fastapi
         from fastapi import FastAPI, params, routing
