@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conduit.bench.against import environments
 from conduit.bench.against.environments import dependency_digest
 from tests.history.repositories import BROKEN, git, make_repository
 
@@ -155,6 +156,40 @@ def test_the_digest_changes_with_dependencies_and_extension_modules_only(tmp_pat
     assert second != first
     (tmp_path / "fast.c").write_text("int one;\n")
     assert digest() != second
+
+
+def test_what_an_installation_built_is_linked_into_the_checkout_and_its_sources_stay_the_checkouts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree, environment = tmp_path / "tree", tmp_path / "environment"
+    site = environment / "lib" / "python3.11" / "site-packages"
+    for folder in (
+        tree / "src" / "shop",
+        site / "shop",
+        site / "shop-1.dist-info",
+        site / "other-1.dist-info",
+    ):
+        folder.mkdir(parents=True)
+    (tree / "src" / "shop" / "__init__.py").write_text("this commit's\n")
+    (site / "shop" / "__init__.py").write_text("another commit's\n")
+    (site / "shop" / "_fast.so").write_text("built\n")
+    record = [
+        "shop/__init__.py,,",
+        "shop/_fast.so,,",
+        "../../../bin/shop,,",
+        "shop-1.dist-info/RECORD,,",
+        "top.py,,",
+    ]
+    (site / "shop-1.dist-info" / "RECORD").write_text("\n".join(record))
+    (site / "shop-1.dist-info" / "direct_url.json").write_text("{}")
+    (site / "other-1.dist-info" / "RECORD").write_text("shop/of_another_package.py,,")
+    monkeypatch.setattr(environments, "installed_environment", lambda *arguments: environment)
+    folder, digest = environments.environment_for(tree, lambda text: None)
+    assert (folder, digest) == (environment, dependency_digest(tree))
+    assert sorted(path.name for path in (tree / "src" / "shop").iterdir()) == ["__init__.py", "_fast.so"]
+    assert (tree / "src" / "shop" / "_fast.so").read_text() == "built\n"
+    assert (tree / "src" / "shop" / "__init__.py").read_text() == "this commit's\n"
+    assert [path.name for path in (tree / "src").iterdir()] == ["shop"]
 
 
 @pytest.mark.parametrize(
