@@ -41,7 +41,15 @@ def innermost(stacks: Iterable[tuple[list[str], float]]) -> Seen:
 
 def of_profile(profile) -> Seen:
     stacks = [
-        ([line.function.name for location in sample.locations for line in location.lines], sample.values[1])
+        (
+            # Without the module that stands before a function's name.
+            [
+                line.function.name.rpartition(".")[2]
+                for location in sample.locations
+                for line in location.lines
+            ],
+            sample.values[1],
+        )
         for sample in profile.samples
     ]
     return innermost(stacks)

@@ -1,22 +1,23 @@
 """CPU profiles of another process, from outside, without stopping it and without anything of ours in it.
 
-How it works: `rate_hz` times a second the stacks of the process's Python threads are read from its memory, and the
-CPU time that each thread has used since the last sample (by the kernel's account) is charged to the stack on which it
-is found running. The time of a thread that has worked since then and is asleep by now goes to `[ran between two
-samples]`.
+How it works: `rate_hz` times a second, at random distances, the stacks of the threads that run at that moment are read
+from the process's memory. The CPU time that each thread has used, by the kernel's account, is divided among the stacks
+on which it was found running in the same second (`remote_charges`). The time of a thread that was never found running
+goes to `[ran between two samples]`.
 
 The process goes on while it is read, so that a stack may be read half before a call and half after it; a generator
 that has just yielded is cut off from its callers altogether. So a stack counts only if it reaches the thread's
 outermost frame and its callers are all unchanged when they are read again; else it is read anew.
 
 Limits: processes of CPython 3.13 to 3.15 are read from any version, those of 3.11 and 3.12 from their own only (see
-`interpreter_layout`); threads have no names. Shares are good to a few percentage points where calls are long; where
-they last a millisecond or less, much of the time is between two samples. A profile from inside (`cpu`) has no such
-limit.
+`interpreter_layout`); threads have no names. Few samples of a thread make coarse shares: `docs/performance.md` has the
+measured errors. A profile from inside (`cpu`) is more exact.
 """
 
 from __future__ import annotations
 
+import os
+import random
 import struct
 import time
 from contextlib import suppress
@@ -29,6 +30,7 @@ from conduit.errors import ProfilerUnavailableError
 from conduit.record.interpreter_layout import read_layout
 from conduit.record.naming import FrameNames
 from conduit.record.process_memory import ProcessMemory, UnreadableMemoryError, find_symbols
+from conduit.record.remote_charges import Charge, Charges
 from conduit.record.remote_names import names_of_process
 
 if TYPE_CHECKING:
@@ -39,8 +41,8 @@ if TYPE_CHECKING:
     from conduit.record.interpreter_layout import Layout
     from conduit.record.naming import Frame
 
-BETWEEN: Frame = ("[ran between two samples]", "", 0, 0)
 UNREAD: Frame = ("[stack could not be read]", "", 0, 0)
+_STRETCH_NS = 1_000_000_000
 _MAX_FRAMES = 512
 _MAX_THREADS = 10_000
 _MAX_ATTEMPTS = 20
@@ -286,13 +288,22 @@ class ThreadClock(NamedTuple):
 
 def read_clock(pid: int, tid: int) -> ThreadClock | None:
     """Return the thread's clock, or None if it has ended."""
-    folder = Path(f"/proc/{pid}/task/{tid}")
+    folder = f"/proc/{pid}/task/{tid}"
     try:
-        cpu_ns = int((folder / "schedstat").read_text().split()[0])
-        state = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
+        cpu_ns = int(_read(f"{folder}/schedstat").split()[0])
+        # Last, as what follows at once is the stack.
+        state = _read(f"{folder}/stat").rpartition(b")")[2].split()[0]
+    except (OSError, IndexError, ValueError):
         return None
-    return ThreadClock(cpu_ns, state == "R")
+    return ThreadClock(cpu_ns, state == b"R")
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 8192)
+    finally:
+        os.close(descriptor)
 
 
 def has_ended(pid: int) -> bool:
@@ -328,9 +339,8 @@ def record(
         samples = _sample_until(
             interpreter, pid, time.monotonic_ns() + round(seconds * 1e9), period_ns, until
         )
-        with suppress(KeyboardInterrupt):
-            for tid, cpu_ns, frames in samples:
-                builder.add(frames, [1, cpu_ns], {"thread": f"thread {tid}"})
+        for tid, cpu_ns, frames in samples:
+            builder.add(frames, [1, cpu_ns], {"thread": f"thread {tid}"})
     return builder.build(began_ns, time.time_ns() - began_ns)
 
 
@@ -344,24 +354,34 @@ def _main_stack(interpreter: Interpreter, pid: int) -> list[Frame]:
 
 def _sample_until(
     interpreter: Interpreter, pid: int, end_ns: int, period_ns: int, until: Callable[[], bool]
-) -> Iterator[tuple[int, int, list[Frame]]]:
-    """Yield (thread, CPU time since the last sample, frames) of each thread that used some."""
-    known: dict[int, int] = {}
+) -> Iterator[Charge]:
+    """Yield the CPU time of the threads, a second at a time."""
+    charges = Charges()
+    rng = random.Random()
     next_ns = time.monotonic_ns()
-    while next_ns < end_ns and not until():
-        try:
-            stacks = list(interpreter.stacks())
-        except UnreadableMemoryError:
-            if has_ended(pid):
-                return
-            stacks = []  # the list of threads has just changed: the next sample will find it whole
-        for tid, frames in stacks:
-            clock = read_clock(pid, tid)
-            if clock is None:
-                continue
-            used_ns = clock.cpu_ns - known.get(tid, clock.cpu_ns)
-            known[tid] = clock.cpu_ns
-            if used_ns > 0:
-                yield tid, used_ns, (frames or [UNREAD]) if clock.is_running else [BETWEEN]
-        next_ns = max(next_ns + period_ns, time.monotonic_ns())
-        time.sleep(max(next_ns - time.monotonic_ns(), 0) / 1e9)
+    settles_ns = next_ns + _STRETCH_NS
+    try:
+        while next_ns < end_ns and not until() and not has_ended(pid):
+            with suppress(
+                UnreadableMemoryError
+            ):  # the list of threads has just changed, and is whole next time
+                _look(interpreter, pid, charges)
+            if next_ns >= settles_ns:
+                yield from charges.settle()
+                settles_ns = next_ns + _STRETCH_NS
+            # Not in step with the program, which may sleep for a fixed time itself.
+            next_ns = max(next_ns + round(period_ns * rng.uniform(0.5, 1.5)), time.monotonic_ns())
+            time.sleep(max(min(next_ns, end_ns) - time.monotonic_ns(), 0) / 1e9)
+    except KeyboardInterrupt:
+        pass  # what has been sampled by now is wanted
+    yield from charges.settle(is_last=True)
+
+
+def _look(interpreter: Interpreter, pid: int, charges: Charges) -> None:
+    """Note each thread's clock and, if it runs, the stack that is read in the next microseconds."""
+    for address in interpreter.interpreters():
+        for thread in interpreter.threads(address):
+            clock = read_clock(pid, thread.native_id)
+            if clock is not None:
+                frames = (interpreter.stack(thread) or [UNREAD]) if clock.is_running else None
+                charges.add(thread.native_id, clock.cpu_ns, frames)

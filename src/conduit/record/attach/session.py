@@ -154,6 +154,7 @@ def _make(kind: str, parameters: Mapping[str, Any], plan: Mapping[str, Any]) -> 
     if kind == "trace":
         from conduit.record.trace import Trace
 
+        sys.modules["conduit.record.trace"].__dict__["_watches_forks"] = True  # `abandon` ends it in a child
         return Trace(plan["trace"], releases_memory=True, **parameters)
     from conduit.record.cpu import CpuRecording
     from conduit.record.heap import HeapRecording
