@@ -201,7 +201,12 @@ def test_a_finger_reaches_the_menu_by_the_actions_button(serve: Serve, visitor: 
 
 @pytest.mark.parametrize("width", [1400, 390])
 def test_the_first_box_stands_near_the_top_of_the_window(serve: Serve, visitor: Visitor, width: int) -> None:
-    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?frames=all", width=width, height=760)
+    builder = ProfileBuilder([ValueType("samples", "count"), ValueType("cpu", "nanoseconds")])
+    builder.add([("work", "/srv/shop/work.py", 1, 1)], [1, 10**9])
+    profile = builder.build(1_790_000_000_000_000_000)  # with a date, a duration and tabs above the picture
+    profile.duration_nanos = 2 * 10**9
+    page = visitor.open(f"{serve(profile)}/ui/flamegraph?frames=all", width=width, height=760)
+    assert page.locator("#types").is_visible()
     assert place_of(page, "all")["y"] < 230
 
 
