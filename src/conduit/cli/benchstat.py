@@ -13,7 +13,7 @@ from conduit.cli.terminal_text import printable_on_terminal
 from conduit.errors import BenchmarkFileError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from conduit.bench.compare.comparison import Comparison, Options
     from conduit.bench.compare.verdicts import Judged
@@ -151,6 +151,19 @@ def _options(parsed: Parsed) -> Options:
         alpha=parsed["alpha"],
         confidence=parsed["confidence"],
     )
+
+
+def _without_collections(compare: Callable[[Parsed], int], parsed: Parsed) -> int:
+    """Compare without looking for cyclic garbage: large files become many records, none of which is dropped."""
+    import gc
+
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return compare(parsed)
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _compare(parsed: Parsed) -> int:

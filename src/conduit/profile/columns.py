@@ -93,8 +93,6 @@ class Columns:
         keep = memoryview(mask).cast("B")
         if new_of is None and all(keep):
             return self
-        if new_of is None:
-            new_of = array("i", range(max(self.frames, default=-1) + 1))
         starts, frames = loops.select_stacks(self.starts, self.frames, keep, new_of)
         values = tuple(array("q", compress(column, keep)) for column in self.values)
         return Columns(starts, frames, values, array("I", compress(self.label_of, keep)), self.label_sets)

@@ -23,7 +23,8 @@ within its table raises `ValueError` or `IndexError`.
     list_stacks(starts, frames, table)      lists of the members of `table`
     match_stacks(starts, frames, any, none) a byte a stack: whether a frame is flagged in `any`, and no frame in `none`
     select_stacks(starts, frames, mask, new_of)
-        (starts, frames) of the stacks in the mask, frames replaced by `new_of[frame]` (int32), those with -1 left out
+        (starts, frames) of the stacks in the mask, frames replaced by `new_of[frame]` (int32), those with -1 left out;
+        all frames as they are where `new_of` is None
     cut_stacks(starts, frames, flags, how)
         (starts, frames) of all stacks cut at a frame with a flag (a byte a location): FROM_ROOT keeps what the frame
         nearest to the root called, and nothing where there is none; FROM_LEAF what called the frame nearest to the

@@ -96,16 +96,16 @@ def match_stacks(starts: Buffer, frames: Buffer, any: Buffer, none: Buffer) -> b
     )
 
 
-def select_stacks(starts: Buffer, frames: Buffer, mask: Buffer, new_of: Buffer) -> Stacks:
-    """Return the stacks in the mask, frames replaced by `new_of[frame]`, those with -1 left out."""
+def select_stacks(starts: Buffer, frames: Buffer, mask: Buffer, new_of: Buffer | None) -> Stacks:
+    """Return the stacks in the mask, frames replaced by `new_of[frame]` if there is a map, those with -1 left out."""
     keep = memoryview(mask).cast("B")
-    new = _typed(new_of, "i")
+    new = [] if new_of is None else _typed(new_of, "i")
     drops = min(new, default=0) < 0
     find = new.__getitem__
     writer = _StackWriter()
     for kept, stack in zip(keep, _stacks(starts, frames), strict=True):
         if kept:
-            mapped = list(map(find, stack))
+            mapped = stack if new_of is None else list(map(find, stack))
             writer.add([frame for frame in mapped if frame >= 0] if drops else mapped)
     return writer.result()
 

@@ -184,7 +184,7 @@ class Builder:
         plan = self._known.get(key)
         if plan is None:
             plan = self._known[key] = self._plan(result)
-        for append, value in zip(plan, result.values, strict=True):
+        for append, value in zip(plan, result.values):  # noqa: B905 (as long as each other; told a million times)
             append(value)
 
     def _plan(self, result: Result) -> list[Callable[[float], None]]:

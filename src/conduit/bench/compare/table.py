@@ -9,7 +9,8 @@ each to the average that is still missing, and never the columns between the out
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from conduit.bench.text.numbers import format_fixed, format_shortest
 from conduit.bench.text.units import common_scaler, is_binary
@@ -46,13 +47,8 @@ def _with_headings(tables: list[Table]) -> Iterator[tuple[list[str], Table]]:
         yield lines, table
 
 
-class _PageCell(NamedTuple):
-    row: int
-    column: int
-    span: int
-    text: str
-    margin: str
-    align: str
+# Row, column, span, text, margin, align: a plain tuple, since a large table has hundreds of thousands.
+_PageCell = tuple[int, int, int, str, str, str]
 
 
 class _Page:
@@ -63,7 +59,6 @@ class _Page:
         self.shrunk: set[int] = set()
         self.row = 0
         self.column = 0
-        self.width = 0
 
     def next_row(self) -> None:
         if self.cells:
@@ -72,44 +67,42 @@ class _Page:
 
     def put(self, text: str, *, span: int = 1, margin: str | None = None, align: str = "left") -> None:
         """Place a text at the current column. The margin stands left of it; by default one blank, or none."""
+        column = self.column
         if margin is None:
-            margin = " " if text and self.column else ""
-        self.cells.append(_PageCell(self.row, self.column, span, text, margin, align))
-        self.column += span
-        self.width = max(self.width, self.column)
+            margin = " " if text and column else ""
+        self.cells.append((self.row, column, span, text, margin, align))
+        self.column = column + span
 
     def render(self) -> str:
-        margins = [0] * self.width
-        for cell in self.cells:
-            margins[cell.column] = max(margins[cell.column], len(cell.margin))
-        offsets = [0]
-        for width in self._widths(margins):
-            offsets.append(offsets[-1] + width)
+        margins = [0] * max((column + span for _, column, span, _, _, _ in self.cells), default=0)
+        for _, column, _, _, margin_text, _ in self.cells:
+            if len(margin_text) > margins[column]:
+                margins[column] = len(margin_text)
+        offsets = [0, *accumulate(self._widths(margins))]
         lines: list[list[str]] = [[] for _ in range(self.row + 1)]
         ends = [0] * (self.row + 1)
         last = 0
-        for cell in self.cells:
-            if not cell.text.strip() and not cell.margin.strip():
+        for row, column, span, text, margin_text, align in self.cells:
+            if not text.strip() and not margin_text.strip():
                 continue
-            margin = margins[cell.column]
+            margin, offset = margins[column], offsets[column]
             # What was wider than its columns pushes the next cell away by as much as it sticks out: so does benchstat.
-            gap = abs(offsets[cell.column] - ends[cell.row])
-            room = offsets[cell.column + cell.span] - offsets[cell.column] - margin
-            text = _aligned(cell.text, cell.align, room)
-            lines[cell.row].append(" " * gap + cell.margin.rjust(margin) + text)
-            ends[cell.row] = offsets[cell.column] + margin + len(text)
-            last = cell.row
+            gap = abs(offset - ends[row])
+            text = _aligned(text, align, offsets[column + span] - offset - margin)
+            lines[row].append(f"{' ' * gap}{margin_text.rjust(margin)}{text}")
+            ends[row] = offset + margin + len(text)
+            last = row
         return "".join("".join(pieces) + "\n" for pieces in lines[: last + 1]) if self.cells else ""
 
     def _widths(self, margins: list[int]) -> list[int]:
-        widths = [0] * self.width
+        widths = [0] * len(margins)
         spanning = []
-        for cell in self.cells:
-            need = len(cell.text) + margins[cell.column]
-            if cell.span > 1:
-                spanning.append((cell.span, cell.column, need))
-            elif need > widths[cell.column]:
-                widths[cell.column] = need
+        for _, column, span, text, _, _ in self.cells:
+            need = len(text) + margins[column]
+            if span > 1:
+                spanning.append((span, column, need))
+            elif need > widths[column]:
+                widths[column] = need
         for span, column, need in sorted(spanning, key=lambda entry: entry[0]):
             self._widen(widths, range(column, column + span), need)
         return widths

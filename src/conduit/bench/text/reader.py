@@ -219,6 +219,7 @@ class _Reader:
 
     def __init__(self, input_file: InputFile, units: UnitMetadata) -> None:
         self.input_file = input_file
+        self.path = input_file.path
         self.units = units
         self.keys: dict[str, str] = {}
         self.configuration: Configuration | None = None
@@ -241,7 +242,7 @@ class _Reader:
         except ValueError as error:
             return self.error(number, str(error))
         configuration = self.configuration or self.snapshot()
-        return Result(fields[0][9:], iterations, columns, values, configuration, self.input_file.path, number)
+        return Result(fields[0][9:], iterations, columns, values, configuration, self.path, number)
 
     def iterations(self, fields: list[str]) -> int:
         if len(fields) == 1:
