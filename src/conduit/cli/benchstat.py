@@ -154,7 +154,7 @@ def _options(parsed: Parsed) -> Options:
 
 
 def _without_collections(compare: Callable[[Parsed], int], parsed: Parsed) -> int:
-    """Compare without looking for cyclic garbage: large files become many records, none of which is dropped."""
+    """Compare with the collector off: large files become many records, and all of them are kept."""
     import gc
 
     collects = gc.isenabled()

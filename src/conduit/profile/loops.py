@@ -107,39 +107,42 @@ if available():
         label_fields: list[bytes],
     ) -> bytes:
         """Write the samples as fields of a document."""
-        from conduit.profile import python_loops
+        if len(columns) > _MAX_COLUMNS:
+            from conduit.profile import python_loops
 
-        write = _native.write_columns if len(columns) <= _MAX_COLUMNS else python_loops.write_columns
-        return write(starts, frames, ids, columns, label_of, label_fields)
+            return python_loops.write_columns(starts, frames, ids, columns, label_of, label_fields)
+        return _native.write_columns(starts, frames, ids, columns, label_of, label_fields)
 
     def _column(sums: bytes) -> Sequence[int]:
         return memoryview(sums).cast("q")
 
     def sum_stacks(*arguments: Any) -> tuple[list[int], list[int]]:
         """Return flat and cum by frame number."""
-        from conduit.profile import python_loops
-
         sums = _native.sum_stacks(*arguments)
-        return sums if sums is not None else python_loops.sum_stacks(*arguments)
+        if sums is None:
+            from conduit.profile import python_loops
+
+            return python_loops.sum_stacks(*arguments)
+        return sums
 
     def sum_calls(
         *arguments: Any,
     ) -> tuple[list[int], list[int], Sequence[int], Sequence[int], Sequence[int]]:
         """Return flat and cum by frame number, and the calls."""
-        from conduit.profile import python_loops
-
         sums = _native.sum_calls(*arguments)
         if sums is None:
+            from conduit.profile import python_loops
+
             return python_loops.sum_calls(*arguments)
         flat, cum, keys, weights, flags = sums
         return flat, cum, _column(keys), _column(weights), flags
 
     def sum_labels(*arguments: Any) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
         """Return the sums of each frame's samples by their set of labels."""
-        from conduit.profile import python_loops
-
         sums = _native.sum_labels(*arguments)
         if sums is None:
+            from conduit.profile import python_loops
+
             return python_loops.sum_labels(*arguments)
         keys, flat, cum = sums
         return _column(keys), _column(flat), _column(cum)
@@ -148,9 +151,9 @@ if available():
         keys: Sequence[int], weights: Sequence[int], ranks: array[int]
     ) -> tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]:
         """Return the calls of each caller and of each callee, heaviest first."""
-        from conduit.profile import python_loops
-
         if not isinstance(keys, memoryview) or not isinstance(weights, memoryview):
+            from conduit.profile import python_loops
+
             return python_loops.sort_calls(keys, weights, ranks)  # sums of the twin
         (callers, outgoing), (callees, incoming) = _native.sort_calls(keys, weights, ranks)
         return (_numbers(callers), _numbers(outgoing)), (_numbers(callees), _numbers(incoming))
@@ -160,10 +163,10 @@ if available():
 
     def join_stacks(*arguments: Any) -> StackTree:
         """Join stacks to a tree, level by level."""
-        from conduit.profile import python_loops
-
         tree = _native.join_stacks(*arguments)
         if tree is None:
+            from conduit.profile import python_loops
+
             return python_loops.join_stacks(*arguments)
         parents, numbers, positive, negative, (nodes, counts, sizes) = tree
         hidden = _column(nodes), _column(counts), _column(sizes)
