@@ -144,6 +144,8 @@ _MASKS: Masks = (
     (re.compile(r"^ *grown +rate +held +objects$", re.MULTILINE), "grown rate held objects"),
     (re.compile(r"^ +(?=\+\d)", re.MULTILINE), ""),
     (re.compile(r"^\S+ (?=that imports allocated)", re.MULTILINE), "SIZE "),
+    # On a busy machine a recording may get little of the processor, and says so.
+    (re.compile(r"^.*\bonly \d+ samples: .*\n?", re.MULTILINE), ""),
     (re.compile(r"\b0x[0-9a-fA-F]{6,}\b"), "ADDRESS"),
     (re.compile(r"\b(pid|PID|process) \d+\b"), r"\1 PID"),
 )
