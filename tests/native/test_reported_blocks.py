@@ -153,7 +153,7 @@ recording.stop()
 del kept
 sums = {}
 for sample in recording.profile.samples:
-    names = [line.function.name for location in sample.locations for line in location.lines]
+    names = [line.function.system_name for location in sample.locations for line in location.lines]
     for name in {"keep", "drop", "small", "resize"} & set(names):
         size = sample.numeric_labels["bytes"][0]
         if size >= 80 and (rate > 1 or size % 8 == 0 and size // 8 in (12_500, 12_501, 12_502, 25_003, 10)):

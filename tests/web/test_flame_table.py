@@ -57,7 +57,7 @@ def test_a_hovered_row_marks_its_boxes_and_a_click_shows_callers_and_callees(
     page.mouse.move(place["x"] + 20, place["y"] + 8)
     wait_until(page, "before => document.querySelector('.flame canvas').toDataURL() !== before", before)
     page.mouse.click(place["x"] + 20, place["y"] + 8)
-    assert "p=" in page.url
+    wait_until(page, "location.search.includes('p=') && document.querySelector('.box.pivot') !== null")
     assert row.get_attribute("aria-selected") == "true"
     pivot = page.locator(".box.pivot").bounding_box()
     assert pivot
@@ -66,7 +66,7 @@ def test_a_hovered_row_marks_its_boxes_and_a_click_shows_callers_and_callees(
     assert callers
     page.screenshot(path=str(SCREENSHOTS / f"flame-table-{width}-{scheme}.png"))
     page.go_back()
-    assert page.locator(".box.pivot").count() == 0
+    wait_until(page, "document.querySelector('.box.pivot') === null")
     if width == 1400:
         page.mouse.move(box["x"] + 5, box["y"] + 8)
         page.locator("table.functions tr.marked", has_text="zlib.compress").wait_for()
