@@ -119,6 +119,7 @@ def test_a_recording_ends_with_the_process(victim: int, tmp_path: Path) -> None:
         "record",
         "-pid",
         str(victim),
+        "-inside=never",
         "-seconds=60",
         "-o",
         str(tmp_path / "p"),
@@ -131,6 +132,14 @@ def test_a_recording_ends_with_the_process(victim: int, tmp_path: Path) -> None:
             os.kill(victim, signal.SIGKILL)
         assert process.wait(30) == 0, process.stderr.read()
     assert decode((tmp_path / "p").read_bytes()).sample_types
+
+
+def test_a_process_that_has_ended_is_named_as_such(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        done = record("-pid", str(ended.pid), "-o", str(tmp_path / "p"))
+    assert done.returncode == 1
+    assert f"process {ended.pid} has ended" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -44,7 +45,9 @@ def test_a_forked_child_has_its_own_repetitions(number: int) -> None:
     signal.signal(number, lambda number, _: calls.append(number))
     assert repeated_signals.repeat(number)
     os.kill(os.getpid(), number)
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a test runner has threads of its own
+        child = os.fork()
     if child == 0:
         calls.clear()
         os.kill(os.getpid(), number)

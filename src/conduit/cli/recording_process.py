@@ -47,6 +47,7 @@ def record_process(asked: Asked, say: Say) -> Recorded:
     """
     if asked.mode != "never":
         from conduit.record.attach.client import InsideRecording
+        from conduit.record.remote import has_ended
 
         try:
             with InsideRecording(
@@ -55,7 +56,8 @@ def record_process(asked: Asked, say: Say) -> Recorded:
                 return _record_inside(inside, asked, say)
         except ProfilerUnavailableError as error:
             reason = str(error)
-            if asked.mode == "always" or not _is_readable(asked.pid):
+            # Of a process that has ended, its own words are the reason; nothing is left to be read from outside.
+            if asked.mode == "always" or has_ended(asked.pid) or not _is_readable(asked.pid):
                 raise
     else:
         reason = "-inside=never was given"

@@ -45,6 +45,8 @@ class ProcessMemory:
             self._file = os.open(self.folder / "mem", os.O_RDWR if writable else os.O_RDONLY)
         except FileNotFoundError:
             raise ProfilerUnavailableError(f"there is no process {pid}") from None
+        except ProcessLookupError:  # only its exit status is left
+            raise ProfilerUnavailableError(f"process {pid} has ended") from None
         except PermissionError:
             raise ProfilerUnavailableError(
                 f"reading the memory of process {pid} is not permitted: run as its user (with kernel.yama.ptrace_scope = 0, "

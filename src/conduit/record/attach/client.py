@@ -144,7 +144,8 @@ class InsideRecording:
         if self._files.keys() != self._recordings.keys():
             missing = ", ".join(sorted(self._recordings.keys() - self._files.keys()))
             raise ProfilerUnavailableError(
-                f"process {self.pid} ended before the recording was over; not received: {missing}"
+                f"process {self.pid} ended before the recording was over; not received: {missing}. A process that is "
+                "killed takes along what it has recorded; -inside=never samples from outside, where that is kept"
             )
         self._await_thread()
         return InsideResult(self._files, self._warnings)
