@@ -35,6 +35,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "record": ("-pid", "999999999"),
     "run": ("-wallprofile=wall.prof", "program.py"),
     "skill": (),
+    "top": ("-once", "-pid", "999999999"),
     "trace": ("nothing.json",),
 }
 

@@ -22,13 +22,14 @@ FRAMEWORKS = {
     "yaml": "sources/openapi/yaml.py",
     "alembic": "sources/collector/migrations/alembic.py",
     "mcp": "cli/mcp/server.py",
+    "prompt_toolkit": "cli/top/screen.py",
     "pytest": "pytest_plugin.py",
     "asgiref": "middleware/django.py",
 }
 # Where requests are labelled, a file for each framework too.
 MIDDLEWARE = {"django": {"middleware/django.py"}, "flask": {"middleware/flask.py"}}
 # These files exist for their framework alone, and are themselves imported inside functions.
-IMPORT_AT_THE_TOP = {"mcp", "pytest"}
+IMPORT_AT_THE_TOP = {"mcp", "prompt_toolkit", "pytest"}
 REQUIRED = {"msgspec"}  # installed everywhere; every other package is optional
 
 NETWORK = {"socket", "socketserver", "ssl", "http.client", "http.server", "urllib.request", "urllib.error"}

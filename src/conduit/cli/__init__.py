@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hook": ("conduit.cli.hook", "the performance regression tests before every commit"),
     "run": ("conduit.cli.run", "run a program and write its CPU and memory profiles"),
     "record": ("conduit.cli.record", "take profiles of a running process that was not prepared for it"),
+    "top": ("conduit.cli.top", "watch a running process: its functions and threads, by CPU time"),
     "dump": ("conduit.cli.dump", "print the stacks of all threads and tasks of a running process"),
     "pprof": ("conduit.cli.pprof", "read profiles: top, call graph, annotated source, shell, web page"),
     "trace": ("conduit.cli.trace", "open a timeline in an offline viewer"),

@@ -47,10 +47,12 @@ def flags() -> FlagSet:
     from conduit.cli.profiling import add_profile_flags
 
     found = FlagSet(_USAGE)
-    found.option("pid", "the process", parse=_positive, metavar="PID")
+    found.option("pid", "the process", parse=parse_positive, metavar="PID")
     found.option("o", "write the CPU profile to this file", default="cpu.prof", metavar="FILE")
-    found.option("seconds", "for so long, or until Ctrl-C", default=10.0, parse=_seconds, metavar="SECONDS")
-    found.option("rate", "samples a second", default=100, parse=_positive, metavar="HZ")
+    found.option(
+        "seconds", "for so long, or until Ctrl-C", default=10.0, parse=parse_seconds, metavar="SECONDS"
+    )
+    found.option("rate", "samples a second", default=100, parse=parse_positive, metavar="HZ")
     found.option(
         "inside",
         "record inside the process: auto (where possible), always (or fail), never",
@@ -128,14 +130,16 @@ def _say(text: str) -> None:
     print(f"conduit: {text}", file=sys.stderr, flush=True)
 
 
-def _positive(text: str) -> int:
+def parse_positive(text: str) -> int:
+    """Return the whole number from 1 that a flag was given. Raises `ValueError` for another text."""
     value = int(text) if text.isascii() and text.isdigit() else 0
     if value < 1:
         raise ValueError("must be a number from 1")
     return value
 
 
-def _seconds(text: str) -> float:
+def parse_seconds(text: str) -> float:
+    """Return the seconds above 0 that a flag was given, with or without `s`. Raises `ValueError` for another text."""
     value = float(text.removesuffix("s"))
     if not 0 < value < 1e6:
         raise ValueError("must be a number of seconds above 0")

@@ -334,17 +334,16 @@ def record(
             [ValueType("samples", "count"), cpu],
             period_type=cpu,
             period=period_ns,
-            name_function=names_of_process(pid, _main_stack(interpreter, pid)),
+            name_function=names_of_process(pid, main_stack(interpreter, pid)),
         )
-        samples = _sample_until(
-            interpreter, pid, time.monotonic_ns() + round(seconds * 1e9), period_ns, until
-        )
-        for tid, cpu_ns, frames in samples:
+        charges = Charges()
+        end_ns = time.monotonic_ns() + round(seconds * 1e9)
+        for tid, cpu_ns, frames in sample_until(interpreter, pid, end_ns, period_ns, until, charges):
             builder.add(frames, [1, cpu_ns], {"thread": f"thread {tid}"})
     return builder.build(began_ns, time.time_ns() - began_ns)
 
 
-def _main_stack(interpreter: Interpreter, pid: int) -> list[Frame]:
+def main_stack(interpreter: Interpreter, pid: int) -> list[Frame]:
     """Return the frames of the main thread, leaf first; none where they cannot be read now."""
     try:
         return next((frames or [] for tid, frames in interpreter.stacks() if tid == pid), [])
@@ -352,11 +351,20 @@ def _main_stack(interpreter: Interpreter, pid: int) -> list[Frame]:
         return []
 
 
-def _sample_until(
-    interpreter: Interpreter, pid: int, end_ns: int, period_ns: int, until: Callable[[], bool]
+def sample_until(
+    interpreter: Interpreter,
+    pid: int,
+    end_ns: int,
+    period_ns: int,
+    until: Callable[[], bool],
+    charges: Charges,
+    *,
+    is_last: bool = True,
 ) -> Iterator[Charge]:
-    """Yield the CPU time of the threads, a second at a time."""
-    charges = Charges()
+    """Yield the CPU time of the threads, a second at a time, until `end_ns` on the monotonic clock.
+
+    With `is_last` false, time without a stack stays in `charges` for the next call.
+    """
     rng = random.Random()
     next_ns = time.monotonic_ns()
     settles_ns = next_ns + _STRETCH_NS
@@ -374,7 +382,7 @@ def _sample_until(
             time.sleep(max(min(next_ns, end_ns) - time.monotonic_ns(), 0) / 1e9)
     except KeyboardInterrupt:
         pass  # what has been sampled by now is wanted
-    yield from charges.settle(is_last=True)
+    yield from charges.settle(is_last=is_last)
 
 
 def _look(interpreter: Interpreter, pid: int, charges: Charges) -> None:

@@ -1,0 +1,131 @@
+"""`conduit top`: the functions and threads of a running process, live in the terminal, or once as plain text.
+
+`samples` takes one profile after the other in a thread, `table` makes the lines that are shown of them, `screen` draws
+these and reads the keys; the library for that is imported there only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from conduit.cli.dump import process_or_service
+from conduit.cli.flags import FlagSet
+from conduit.errors import ConduitError, UsageError
+
+if TYPE_CHECKING:
+    from conduit.cli.flags import Parsed
+    from conduit.profile.model import Profile
+
+_USAGE = """usage: conduit top [flags] PID
+       conduit top [flags] URL
+
+Shows which functions and threads of a running Python process use the CPU, live: the sums of conduit pprof -top over
+the last ten intervals. Keys: f and c sort by flat or cum, t shows threads, / filters by a regular expression, space
+holds the view, s writes the profile that is shown to cpu-PID.pb.gz, q or Ctrl-C quits.
+
+A PID is sampled from outside, as by conduit record -inside=never: the process is not stopped and nothing of conduit is
+in it. It takes the right to read its memory (its user under kernel.yama.ptrace_scope = 0, root, or SYS_PTRACE in a
+container). Processes of Python 3.13 to 3.15 can be read from any version, those of 3.11 and 3.12 from their own. A URL
+is a service that serves conduit's endpoint (or a Go program), which is asked for one profile after the other:
+http://localhost:6060/debug/pprof/.
+
+The live view needs a terminal and the extra: pip install 'conduit-runtime[top]'. -once needs neither."""
+
+_INTERVAL = 1.0
+_SECONDS = 2.0
+_RATE = 100
+
+
+def flags() -> FlagSet:
+    """The flags of the command."""
+    from conduit.cli.record import parse_positive, parse_seconds
+
+    found = FlagSet(_USAGE)
+    found.option("pid", "the process, or the URL of a service", metavar="PID|URL")
+    found.option(
+        "interval",
+        "between two views; whole for a URL",
+        default=_INTERVAL,
+        parse=parse_seconds,
+        metavar="SECONDS",
+    )
+    found.option("rate", "samples a second of a process", default=_RATE, parse=parse_positive, metavar="HZ")
+    found.switch("cum", "sort by cum first")
+    found.switch("once", "print one table as plain text, and exit")
+    found.option(
+        "seconds", "with -once: sample for so long", default=_SECONDS, parse=parse_seconds, metavar="SECONDS"
+    )
+    return found
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command."""
+    parsed = flags().parse(arguments, positionals="mixed")
+    target = process_or_service(parsed)
+    _check(parsed, target)
+    return _print_once(parsed, target) if parsed["once"] else _watch(parsed, target)
+
+
+def _check(parsed: Parsed, target: int | str) -> None:
+    """Refuse flags that are wrong, or have no effect here."""
+    if parsed["rate"] > 1000:
+        raise UsageError(f"-rate must be from 1 to 1000, got {parsed['rate']}")
+    if parsed["once"] and "interval" in parsed.given:
+        raise UsageError("-interval has no effect with -once, which samples for -seconds")
+    if not parsed["once"] and "seconds" in parsed.given:
+        raise UsageError("-seconds has no effect without -once; -interval sets how often the view changes")
+    if isinstance(target, int):
+        return
+    if "rate" in parsed.given:
+        raise UsageError("-rate has no effect on a URL: the service samples at its own rate")
+    name = "seconds" if parsed["once"] else "interval"
+    if parsed[name] != int(parsed[name]):
+        raise UsageError(f"-{name} must be whole seconds for a URL, got {parsed[name]:g}")
+
+
+def _print_once(parsed: Parsed, target: int | str) -> int:
+    from conduit.cli.terminal_text import printable_on_terminal
+    from conduit.cli.top.table import top_report
+
+    profile = _profile(target, parsed["seconds"], parsed["rate"])
+    sys.stdout.flush()
+    sys.stdout.buffer.write(printable_on_terminal(top_report(profile, by_cum=parsed["cum"]), sys.stdout))
+    return 0
+
+
+def _profile(target: int | str, seconds: float, rate_hz: int) -> Profile:
+    if isinstance(target, int):
+        from conduit.record.remote import record
+
+        return record(target, seconds, rate_hz)
+    from conduit.cli.top.samples import fetch_profile
+
+    return fetch_profile(target, int(seconds))
+
+
+def _watch(parsed: Parsed, target: int | str) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+        raise UsageError(
+            "the live view needs a terminal on standard input and output; -once prints one table"
+        )
+    try:
+        from conduit.cli.top.screen import show
+    except ModuleNotFoundError as error:
+        raise ConduitError(
+            f"the live view needs prompt_toolkit (no module {error.name}); "
+            "install it with: pip install 'conduit-runtime[top]'; -once prints one table without it"
+        ) from None
+    from conduit.cli.top.samples import ProcessIntervals, Samples, ServiceIntervals
+
+    intervals = (
+        ProcessIntervals(target, parsed["interval"], parsed["rate"])
+        if isinstance(target, int)
+        else ServiceIntervals(target, int(parsed["interval"]))
+    )
+    with Samples(intervals) as samples:
+        status = show(samples, by_cum=parsed["cum"])
+    if samples.has_ended:
+        print(f"conduit: {samples.name} has ended", file=sys.stderr)
+    return status
