@@ -40,8 +40,9 @@ class ProfilerUnavailableError(ConduitError):
 class MetadataError(ConduitError):
     """A metadata document that cannot be used.
 
-    `problems`: the faults, each after its path (`resources[3].fields[0].type: expected str, got int`). `path`: the path of
-    the first fault, empty when the fault is not in a value. `offset`: the byte, from 0, where reading stopped, or None.
+    `problems`: the faults, each after its path (`resources[3].fields[0].type: expected str, got int`). `path`: the
+    path of the first fault, empty when the fault is not in a value. `offset`: the byte, from 0, where reading
+    stopped, or None.
     """
 
     def __init__(self, *problems: str, path: str = "", offset: int | None = None) -> None:
@@ -96,7 +97,7 @@ class NotFoundError(ConduitError, LookupError):
     """A name that the registry does not have.
 
     Made from what was looked for (`resource`, `pattern`), its name, and a weak reference to where it was looked for:
-    names that are near it are sought only when somebody reads them, since looking up is hot and reading is not.
+    names that are near it are sought only when they are read, since looking up is hot and reading is not.
     """
 
     @property
@@ -144,7 +145,8 @@ class NotRegisteredError(ConduitError):
 
     def __init__(self) -> None:
         super().__init__(
-            "no metadata is registered in this process: conduit.register('metadata.json') loads a document and registers"
+            "no metadata is registered in this process: conduit.register('metadata.json') loads a document and "
+            "registers"
             " it; `conduit collect` makes one"
         )
 
@@ -173,10 +175,12 @@ def near_names(name: str, names: tuple[str, ...], count: int = 3) -> tuple[str, 
 
 
 def suggestion(name: str, names: tuple[str, ...], count: int = 3, sign: str = "") -> str:
-    """What follows on a name that is not there: `; did you mean A or B?`, each behind `sign`; nothing if none is near."""
+    """What follows on a name that is not there: `; did you mean A or B?`, each behind `sign`; nothing if none is
+    near."""
     near = " or ".join([sign + each for each in near_names(name, names, count)])
     return f"; did you mean {near}?" if near else ""
 
 
 _COMPARED_NAMES = 200
-"""Comparing two names letter by letter takes 15 µs; among more names than this, those with the most letters in common."""
+"""Comparing two names letter by letter takes 15 µs; among more names than this, those with the most letters in
+common."""

@@ -13,4 +13,5 @@ def how_to_install(package: str, version: tuple[int, int] = sys.version_info[:2]
     newest = _NEWEST.get(package)
     if newest is None or version <= newest:
         return f"install it with `pip install {package}`"
-    return f"it has no release for Python {version[0]}.{version[1]}; use Python {newest[0]}.{newest[1]} or earlier for it"
+    found, latest = (f"Python {major}.{minor}" for major, minor in (version[:2], newest))
+    return f"it has no release for {found}; use {latest} or earlier for it"

@@ -160,8 +160,8 @@ def test_a_wrong_call_exits_with_2_before_anything_is_measured(
     [
         ("CPython", (3, 11), False, ""),
         ("CPython", (3, 15), False, ""),
-        ("CPython", (3, 16), False, "known for 3.11 to 3.15; what is pure Python works"),
-        ("CPython", (3, 14), True, "as builds with the GIL have them; what is pure Python works"),
+        ("CPython", (3, 16), False, "known for 3.11 to 3.15; the parts in pure Python work"),
+        ("CPython", (3, 14), True, "as builds with the GIL have them; the parts in pure Python work"),
         ("PyPy", (3, 11), False, "the profilers are for CPython 3.11 to 3.15"),
     ],
 )

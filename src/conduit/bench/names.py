@@ -73,7 +73,7 @@ class UniqueNames:
 
 
 class Match(NamedTuple):
-    """Whether a name is meant, and whether only as a parent of what is meant."""
+    """Whether a name is selected, and whether only as the parent of selected names."""
 
     matches: bool
     is_partial: bool

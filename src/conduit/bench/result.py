@@ -1,6 +1,6 @@
 """What a benchmark gave: one `Measurement` a repetition, its warnings with it; `BenchmarkResult` for all repetitions.
 
-The numbers are kept as they were counted (iterations, nanoseconds, requests, bytes); what is divided is derived.
+The numbers are kept as they were counted (iterations, nanoseconds, requests, bytes); quotients are derived.
 """
 
 from __future__ import annotations

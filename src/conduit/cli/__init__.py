@@ -37,7 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "introspect": ("conduit.cli.introspect", "ask what an application is made of"),
     "mcp": ("conduit.cli.mcp", "serve all of this as tools for coding agents (Model Context Protocol)"),
     "skill": ("conduit.cli.skill", "print a page that teaches a coding agent these commands"),
-    "doctor": ("conduit.cli.doctor", "say what this installation can measure, and what is missing"),
+    "doctor": ("conduit.cli.doctor", "say what this installation can and cannot measure"),
     "completion": ("conduit.cli.completion", "print a completion script for bash, zsh or fish"),
 }
 
@@ -99,7 +99,7 @@ def program() -> NoReturn:
     """The `conduit` program: `main`, then out.
 
     A command that only answers does so without the collector, which would find nothing, and leaves at once: the one
-    would cost a twentieth of its time, taking the interpreter down module by module a tenth. Whoever registered
+    would cost a twentieth of its time, taking the interpreter down module by module a tenth. Code that registered
     something for the exit (coverage, a profiler) gets the ordinary way.
     """
     _prepare_streams()
@@ -127,7 +127,8 @@ def _prepare_streams() -> None:
 
 
 def _printable(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Return the bytes of a file name that is not text as they are, other characters that cannot be encoded as escapes."""
+    """Return the bytes of a file name that is not text as they are, other characters that cannot be encoded as
+    escapes."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     try:

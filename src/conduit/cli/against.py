@@ -201,7 +201,7 @@ class Progress:
         self._verbose = verbose
 
     def show(self, text: str) -> None:
-        """Show what is being done."""
+        """Show the current step."""
         if self._verbose:
             print(text, file=sys.stderr)
         elif sys.stderr.isatty():

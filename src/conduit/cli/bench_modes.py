@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _PROFILE_FLAGS = frozenset(
     {"cpuprofile", "memprofile", "wallprofile", "blockprofile", "mutexprofile", "gilprofile", "trace"}
 )
-# A flag that changes a profile → the profile flags of which it needs one.
+# A flag that changes a profile → the profile flags; one of them has to be given.
 _SETTINGS_OF_PROFILES: dict[str, frozenset[str]] = {
     "memprofilerate": frozenset({"memprofile"}),
     "blockprofilerate": frozenset({"blockprofile"}),

@@ -9,7 +9,7 @@ import sys
 def replace_closed_streams() -> None:
     """Take their descriptors, which the next opened file would have otherwise.
 
-    What is written to standard output then fails as on a closed descriptor, also in children; what would be said on standard
+    Writing to standard output then fails as on a closed descriptor, also in children; what would be said on standard
     error is lost, as before.
     """
     if sys.stdout is None:

@@ -39,7 +39,8 @@ def run(arguments: list[str]) -> int:
     parsed = declare().parse(arguments, positionals="mixed")
     if parsed.positionals:
         raise UsageError(
-            f"unexpected argument {parsed.positionals[0]!r}; name the source with --app, --django, --sqlalchemy or --openapi"
+            f"unexpected argument {parsed.positionals[0]!r}; name the source with --app, --django, --sqlalchemy "
+            "or --openapi"
         )
     if parsed["openapi"] and is_named(parsed):
         raise UsageError(
@@ -59,7 +60,8 @@ def run(arguments: list[str]) -> int:
 
 
 def complete(metadata: Metadata) -> Metadata:
-    """The document with the patterns and the dependency graph that follow from it, for readers that do not compute them."""
+    """The document with the patterns and the dependency graph that follow from it, for readers that do not compute
+    them."""
     from msgspec.structs import replace
 
     from conduit.metadata.registry import Registry
@@ -92,7 +94,8 @@ def _write(path: str, metadata: Metadata) -> None:
 
 
 def _refuse_nothing(path: str, metadata: Metadata, verbose: bool) -> int:
-    """An empty document would take the location of a good one, and every later question would be answered with "none"."""
+    """An empty document would take the location of a good one, and every later question would be answered with
+    "none"."""
     _print_warnings(metadata, verbose)
     kept = "standard output has nothing" if path == "-" else f"{os.path.normpath(path)} was not written"
     print(f"conduit: nothing was collected, so {kept}; fix the warnings above", file=sys.stderr)

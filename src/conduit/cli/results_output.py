@@ -24,7 +24,7 @@ def results_alone_on_stdout() -> Iterator[TextIO]:
     results = sys.stdout
     results.flush()
     if not _is_standard_output(results):
-        # Somebody replaced sys.stdout: there is no descriptor to lend.
+        # sys.stdout was replaced: there is no descriptor to lend.
         with contextlib.redirect_stdout(sys.stderr):
             yield results
         return
@@ -69,7 +69,7 @@ class Results:
 
 
 class Progress:
-    """One line on standard error that says what is running: only on a terminal, and only after a second."""
+    """One line on standard error that names the current step: only on a terminal, and only after a second."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""`conduit run`: runs a Python program as `python` would, with profiles taken meanwhile.
+"""`conduit run`: runs a Python program as `python` would, and takes profiles of it.
 
 The exit status is the program's own. 2: the call was wrong; 1 also where a profile could not be taken or written.
 """

@@ -1,4 +1,5 @@
-"""`conduit skill`: one page that teaches a coding agent the command line, for agents that run commands instead of tools."""
+"""`conduit skill`: one page that teaches a coding agent the command line, for agents that run commands instead of
+tools."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from conduit.errors import UsageError
 
 _PAGE = """---
 name: conduit
-description: Ask what a Python web application is made of, where its CPU time and memory go, and whether a change made it slower.
+description: Ask what a Python web application is made of, what uses its CPU time and memory, what became slower.
 ---
 Run `conduit COMMAND -h` for all flags. Data go to standard output, all else to standard error.
 Exit status: 0 done, 1 the work failed or a gate is closed, 2 the call was wrong.

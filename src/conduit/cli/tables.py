@@ -1,6 +1,6 @@
 """Rows of text for people: columns that fit the terminal, or whole cells where the output is a file or a pipe.
 
-Cells may come from documents that nobody here wrote, so line breaks become blanks and control characters
+Cells may come from foreign documents, so line breaks become blanks and control characters
 are shown as escapes: no cell can move the cursor or start a line of its own.
 """
 

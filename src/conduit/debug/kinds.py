@@ -82,8 +82,8 @@ class CumulativeProfile(Kind):
 class Recording(Kind):
     """A profile of the next seconds.
 
-    `record(seconds, cancelled)` returns the file's bytes, or none, early, once `cancelled` is set; `seconds(parameters)`
-    returns the duration that a query asks for.
+    `record(seconds, cancelled)` returns the file's bytes, or none, early, once `cancelled` is set;
+    `seconds(parameters)` returns the duration that a query asks for.
     """
 
     def __init__(

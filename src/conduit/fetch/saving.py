@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def save_profile(profile: Profile, say: Say) -> None:
-    """Writes the profile to `pprof.PROGRAM.TYPES.001.pb.gz` in $PPROF_TMPDIR, $HOME/pprof or the system's own folder."""
+    """Writes the profile to `pprof.PROGRAM.TYPES.001.pb.gz` in $PPROF_TMPDIR, $HOME/pprof or the system's own
+    folder."""
     from conduit.profile.codec import encode
 
     parts = ["pprof"]

@@ -1,7 +1,7 @@
 """What to do about a profile that names no program, or whose locations have no functions.
 
 Nothing is looked up in binaries here: a Python profile brings its names with it. What remains of the original's
-symbolization is to say what is missing, in its words, and to give locations without a mapping one.
+symbolization is to name the missing parts, in its words, and to give locations without a mapping one.
 """
 
 # pathlib would slow the start of a small report.

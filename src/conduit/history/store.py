@@ -1,7 +1,7 @@
 """Where runs are kept: one file a run in a folder, or notes on commits in the repository.
 
 A run is Go's benchmark text under configuration lines of ours: `commit`, `commit-date`, `run-date`, `dependencies`
-(a digest of what is installed), `load` (the processor's, when the run began) and, for a working copy with changes,
+(a digest of the installed packages), `load` (the processor's, when the run began) and, for a working copy with changes,
 `modified: true`. In a folder each file has a name of its own, so that two writers and two branches never write the same
 file, and a copied file joins the history. As notes (`refs/notes/conduit-bench`), the runs of a commit follow each other
 in its note, and travel with a repository that fetches the ref.

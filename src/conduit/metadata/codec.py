@@ -206,7 +206,8 @@ def _decompressed(data: bytes, where: str, limits: Limits) -> bytes:
         size += len(piece)
         if size > allowed:
             raise MetadataError(
-                f"{where}: {len(data):,} compressed bytes become more than {allowed:,}; raise the limits if that is meant"
+                f"{where}: {len(data):,} compressed bytes become more than {allowed:,}; raise the limits if "
+                "that is meant"
             )
         if not stream.eof:
             raise MetadataError(

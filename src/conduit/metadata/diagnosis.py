@@ -95,7 +95,8 @@ def _check_encoding(data: bytes) -> None:
         data.decode()
     except UnicodeDecodeError as error:
         raise MetadataError(
-            f"the document is not UTF-8: byte {error.start} is 0x{data[error.start]:02x} ({_position(data, error.start)})",
+            f"the document is not UTF-8: byte {error.start} is 0x{data[error.start]:02x} "
+            f"({_position(data, error.start)})",
             offset=error.start,
         ) from error
 

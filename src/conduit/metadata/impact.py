@@ -43,7 +43,8 @@ _MEANING = {
 
 
 def normal_on_delete(text: str) -> str:
-    """Return the normal form of an `on_delete`: cascade, restrict, set_null, set_default, none, undeclared, or the text."""
+    """Return the normal form of an `on_delete`: cascade, restrict, set_null, set_default, none, undeclared, or the
+    text."""
     word = text.strip().lower().replace(" ", "_").replace("-", "_")
     return _MEANING.get(word, text)
 
@@ -96,7 +97,8 @@ class Impact(Record, frozen=True):
 
     @property
     def nearest(self) -> tuple[Effect, ...]:
-        """Return one effect a resource: of its deletions the nearest, else the nearest of all; in order of the effects."""
+        """Return one effect a resource: of its deletions the nearest, else the nearest of all; in order of the
+        effects."""
         found: dict[str, Effect] = {}
         for effect in self.effects:
             known = found.get(effect.resource)
@@ -150,8 +152,8 @@ _NO_ROWS = frozenset(("proxies", "serializes"))
 class _Links:
     """The links that a deletion goes through.
 
-    `touching`: resource → the links that a deletion of its rows goes through, in document order. `of_parents`: the links
-    from a child to its parent, whose row goes without the parent's other children.
+    `touching`: resource → the links that a deletion of its rows goes through, in document order. `of_parents`: the
+    links from a child to its parent, whose row goes without the parent's other children.
     """
 
     def __init__(self, resources: tuple[Resource, ...], by_name: Mapping[str, Resource]) -> None:

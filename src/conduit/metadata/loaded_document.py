@@ -130,8 +130,8 @@ class LoadedDocument(Tables):
     def compute_routes(self, method: str | None, path: str | None, resource: str | None) -> tuple[Route, ...]:
         """Compute `Registry.routes`: build missing indexes, then cache the answer unless it is empty.
 
-        Each argument has at most two cached spellings: a method in upper or lower case, an absent filter as `""` or None.
-        So the cache stays about as large as the document.
+        Each argument has at most two cached spellings: a method in upper or lower case, an absent filter as `""` or
+        None. So the cache stays about as large as the document.
         """
         with self._lock:
             if path and resource:

@@ -154,7 +154,8 @@ def _verbose_part(chain: tuple[str, ...], operation: str) -> str:
 
 
 def chain_category(chain: Iterable[str]) -> str:
-    """Return the category of the first middleware that has one: authentication, caching, rate_limiting, cors; else general."""
+    """Return the category of the first middleware that has one: authentication, caching, rate_limiting, cors; else
+    general."""
     for middleware in chain:
         if _is_authentication(middleware):
             return "authentication"

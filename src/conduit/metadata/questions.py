@@ -96,7 +96,8 @@ class Questions:
         return self.document.compute_pattern(name)
 
     def conventions(self, options: PatternOptions | None = None) -> tuple[Pattern, ...]:
-        """Return the conventions found in the application (middleware, validations, hooks, fields) with their outliers."""
+        """Return the conventions found in the application (middleware, validations, hooks, fields) with their
+        outliers."""
         try:
             return self.document._conventions[options]
         except KeyError:
@@ -140,10 +141,10 @@ class Questions:
     ) -> DependencyGraph:
         """Return the dependencies of a resource, or with `reverse` its dependents, breadth first.
 
-        `depth` 1 gives its own edges and their ends, `d` the edges of all nodes nearer than `d`, 0 everything reachable.
-        Edges keep their direction in reverse. `types` selects relationship types, `uses` (middleware) and `calls`
-        (functions); pass a tuple for the fastest lookup. Raises `NotFoundError` for an unknown resource, `ValueError`
-        for a negative depth or a type that neither the format nor the document has.
+        `depth` 1 gives its own edges and their ends, `d` the edges of all nodes nearer than `d`, 0 everything
+        reachable. Edges keep their direction in reverse. `types` selects relationship types, `uses` (middleware) and
+        `calls` (functions); pass a tuple for the fastest lookup. Raises `NotFoundError` for an unknown resource,
+        `ValueError` for a negative depth or a type that neither the format nor the document has.
         """
         try:
             if types is None:

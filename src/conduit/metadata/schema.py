@@ -5,7 +5,8 @@ Lists are tuples, maps are `FrozenDict`s, so a record can be shared by every rea
 groups: first the keys of the Go format, then our own (from `line_number` or `id` on), which a Go reader skips. A
 key is written
 
-- always, when its default is given by a factory (`text`, `flag`, `number`, `rows` below), as Go does without `omitempty`;
+- always, when its default is given by a factory (`text`, `flag`, `number`, `rows` below), as Go does without
+`omitempty`;
 - only when it differs from its default, when the default is a plain value.
 
 The most frequent records keep their rarer own keys in one `details` record, which costs one slot

@@ -1,9 +1,9 @@
 """Profiles made of stacks of Python frames, in the form that the strictest readers accept.
 
 Parca wants ids that count 1, 2, 3, … in the order of their tables and labels with keys; Alloy computes differences of
-cumulative profiles by the addresses of locations, so each place in the code needs an address that is its own, not 0, and the
-same in every profile and process: here it is a digest of file, name and line. pprof wants a mapping that says
-that its locations carry names, files and lines, or it looks for symbols in binaries.
+cumulative profiles by the addresses of locations, so each place in the code needs an address that is its own, not 0,
+and the same in every profile and process: here it is a digest of file, name and line. pprof wants a mapping that
+says that its locations carry names, files and lines, or it looks for symbols in binaries.
 
 A system name never equals the name: pprof would take it for C++ and cut `<module>` and `<lambda>` out of it.
 """

@@ -66,7 +66,8 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Profile:
     if not data:
         raise MalformedProfileError("parsing profile: empty input file", 0)
     decoder = _Decoder(data, limits)
-    # Millions of records are made and none is dropped: to look for cyclic garbage meanwhile takes half as long again.
+    # Millions of records are made and none is dropped: looking for cyclic garbage between them takes half as long
+    # again.
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -83,7 +84,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Profile:
 
 
 def _decode_legacy(data: bytes, limits: Limits, problem: WireError) -> Profile:
-    """Reads what is no `profile.proto`, for the reason given, as one of the older formats."""
+    """Reads data that is no `profile.proto`, for the reason given, as one of the older formats."""
     from conduit.profile.legacy import decode_legacy
     from conduit.profile.legacy_stacks import MalformedError, UnrecognizedError
 

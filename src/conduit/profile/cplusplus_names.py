@@ -1,7 +1,7 @@
 """Names of C++ functions made short: `ns::f` for `ns::f<int>(char const*)`, as pprof shows them.
 
 Only names that are readable already are handled (`_ZN2ns1fEv` stays). A function whose name and system name differ
-has had its name made by whoever wrote the profile, and keeps it.
+has had its name made by the profile's writer, and keeps it.
 """
 
 from __future__ import annotations

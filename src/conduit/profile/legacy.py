@@ -36,7 +36,10 @@ _HEADER_BYTES = 1 << 16  # how far down a text's first line may come, behind com
 
 _COUNT_HEADER = r"\A(\S+) profile: total \d+\z"
 _COUNT_SAMPLE = r"\A(\d+) @((?: 0x[0-9a-f]+)+)\z"
-_HEAP_HEADER = r"heap profile: *(\d+): *(\d+) *\[ *(\d+): *(\d+) *\] *@ *(heap[_a-z0-9]*|growthz?|fragmentationz?)/?(\d*)"
+_HEAP_HEADER = (
+    r"heap profile: *(\d+): *(\d+) *\[ *(\d+): *(\d+) *\] *@ *"
+    r"(heap[_a-z0-9]*|growthz?|fragmentationz?)/?(\d*)"
+)
 _HEAP_SAMPLE = r"(-?\d+): *(-?\d+) *\[ *(\d+): *(\d+) *] @([ x0-9a-f]*)"
 _CONTENTION_SAMPLE = r"(\d+) *(\d+) @([ x0-9a-f]*)"
 

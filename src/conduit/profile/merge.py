@@ -1,7 +1,7 @@
 """The algebra of profiles: sum, difference, scale, normalise, and making unlike profiles comparable.
 
 Every function returns a new profile and leaves its arguments as they are; records that do not change may be shared
-between the two, so nobody changes a profile in place after handing it out.
+between the two, so a profile is not changed in place after it was handed out.
 
 Two samples are one when their stacks and labels are equal; two locations when they have the same place in the same
 mapping and the same lines; two functions when name, system name, file and start line agree; two mappings when they

@@ -1,4 +1,4 @@
-"""Cutting stacks short: everything below a frame that nobody wants to see into.
+"""Cutting stacks short: everything below a frame that is of no interest.
 
 A stack is looked at from its root, as people read it: "below" is what a frame called. Names are compared without
 their argument list, so that `f` matches `f(int, char*)`.

@@ -81,7 +81,7 @@ def expect_kind(kind: int, expected: int, offset: int) -> None:
 
 
 def read_numbers(data: bytes, position: int, stop: int, last: int) -> tuple[list[int], bytes]:
-    """Reads a message whose fields 1 to `last` are numbers; returns them by field number, and what is unknown."""
+    """Reads a message whose fields 1 to `last` are numbers; returns them by field number, and the unknown fields."""
     values = [0] * (last + 1)
     unknown = b""
     while position < stop:

@@ -3,11 +3,11 @@
 How it works: every step of a task is a callback that the event loop runs. Around each one it is noted which task
 ran and whether it is suspended afterwards; when its next step comes, the time between is charged to the chain of
 coroutines it was suspended in. A chain that ends in the `acquire` of a `Lock` or `Semaphore` (a `Condition` has a lock
-inside, a `BoundedSemaphore` is a semaphore) waits for that lock, and whoever releases it is charged with what all
+inside, a `BoundedSemaphore` is a semaphore) waits for that lock, and the one that releases it is charged with what all
 its waiters have waited since the last release. So locks made before the recording are seen, and an acquire that need
 not wait costs nothing more. All of it is Python patched into asyncio while recording, and taken out again. uvloop runs
-its callbacks without asyncio's handles, so there each is wrapped when it is handed over; one that was handed over before,
-or a loop that is neither's, is not seen.
+its callbacks without asyncio's handles, so there each is wrapped when it is handed over; one that was handed over
+before, or a loop that is neither's, is not seen.
 
 Kept are sums, one for each stack and task name. Tasks that asyncio numbered go by their coroutine, and of given names
 only so many are told apart: a service that names a task for each request would otherwise grow for as long as it runs.

@@ -1,13 +1,16 @@
 """Heap profiles: who allocates (`alloc_objects`, `alloc_space`), and whose memory is still there (`inuse_*`).
 
-How it works: the C extension sits before the interpreter's allocators. *Sampled* (the default), a sample falls on average
-every 512 KiB, and the values are scaled back by the probability that a block of that size is sampled, as Go's runtime does;
-that is cheap enough to leave on. *Exact* (`rate=1`), every block is counted: for benchmarks and short programs.
+How it works: the C extension sits before the interpreter's allocators. *Sampled* (the default), a sample falls on
+average every 512 KiB, and the values are scaled back by the probability that a block of that size is sampled, as
+Go's runtime does; that is cheap enough to leave on. *Exact* (`rate=1`), every block is counted: for benchmarks and
+short programs.
 
-Seen is what Python objects and the interpreter itself ask for, from the start of the recording on, and what extensions report
-to tracemalloc: the contents of numpy's arrays. Not seen: memory that C libraries and other extensions take from the system.
+Seen is what Python objects and the interpreter itself ask for, from the start of the recording on, and what
+extensions report to tracemalloc: the contents of numpy's arrays. Not seen: memory that C libraries and other
+extensions take from the system.
 
-Where the extension is missing, tracemalloc answers instead: memory in use only, many times slower, and the profile says so.
+Where the extension is missing, tracemalloc answers instead: memory in use only, many times slower, and the profile
+says so.
 """
 
 from __future__ import annotations
@@ -39,12 +42,12 @@ _TRACEMALLOC_FRAMES = 64
 
 
 class HeapRecording(Recording):
-    """A heap profile, as a context manager or between `start()` and `stop()`; `snapshot()` reads it meanwhile.
+    """A heap profile, as a context manager or between `start()` and `stop()`; `snapshot()` reads it between the two.
 
-    `rate` is the mean distance between samples in bytes; 1 is exact. With `gc_first`, garbage is collected before memory in use is read.
-    `default_sample_type` is what a reader shows unless told otherwise (Go: `inuse_space` for a heap profile, `alloc_space` for
-    a benchmark's). Of each stack only what lies above the
-    innermost frame whose file `is_harness` accepts is kept.
+    `rate` is the mean distance between samples in bytes; 1 is exact. With `gc_first`, garbage is collected before
+    memory in use is read. `default_sample_type` is what a reader shows unless told otherwise (Go: `inuse_space` for
+    a heap profile, `alloc_space` for a benchmark's). Of each stack only what lies above the innermost frame whose
+    file `is_harness` accepts is kept.
     """
 
     kind: ClassVar[str] = "heap"
@@ -208,11 +211,13 @@ class _Hooks(_Engine):
         warnings = [unlabelled] if unlabelled else []
         if self._dropped:
             warnings.append(
-                f"{self._dropped} samples were dropped: no memory to note them, or asked for without the interpreter's lock"
+                f"{self._dropped} samples were dropped: no memory to note them, or asked for without the "
+                "interpreter's lock"
             )
         if not self._reports_heard:
             warnings.append(
-                "the contents of numpy's arrays are missing: this system does not let the calls that report them be intercepted"
+                "the contents of numpy's arrays are missing: this system does not let the calls that report "
+                "them be intercepted"
             )
         return warnings
 
@@ -221,7 +226,8 @@ def scaled(entry: HeapEntry, rate: int) -> list[int]:
     """The four values with the unsampled blocks estimated: divided by the chance of being sampled, truncated.
 
     A block of n bytes is sampled with probability 1 - exp(-n / rate), as sample points are a Poisson process; at
-    rate 1 every block was counted (Go's `scaleHeapSample`). Blocks of one entry are nearly of one size: their mean serves.
+    rate 1 every block was counted (Go's `scaleHeapSample`). Blocks of one entry are nearly of one size: their mean
+    serves.
     """
     values = list(entry[1:5])
     if rate <= EXACT or not entry.alloc_objects or not entry.alloc_space:

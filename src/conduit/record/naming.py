@@ -49,8 +49,8 @@ class FrameNames:
 def drop_harness_frames(stack: list[Frame], is_harness: Callable[[str], bool] | None) -> list[Frame]:
     """The stack (leaf first) down to the innermost frame that is not the program's but its runner's, that one left out.
 
-    Empty where the runner itself was at work, or a recording of this room (its beginning and end, its own thread). What stands between a runner's own frames (a context manager of the
-    standard library, say) goes with them.
+    Empty where the runner itself was at work, or a recording of this room (its beginning and end, its own thread).
+    What stands between a runner's own frames (a context manager of the standard library, say) goes with them.
     """
     if any(frame[1].startswith(_OWN_FOLDER) for frame in stack):
         stack = [frame for frame in stack if frame[1] not in _WRAPPERS]

@@ -49,7 +49,8 @@ class ProcessMemory:
             raise ProfilerUnavailableError(f"process {pid} has ended") from None
         except PermissionError:
             raise ProfilerUnavailableError(
-                f"reading the memory of process {pid} is not permitted: run as its user (with kernel.yama.ptrace_scope = 0, "
+                f"reading the memory of process {pid} is not permitted: run as its user (with "
+                "kernel.yama.ptrace_scope = 0, "
                 "or as its parent) or as root; in a container it takes the capability SYS_PTRACE. A program that "
                 "serves conduit's debug endpoint needs none of this"
             ) from None
@@ -99,7 +100,8 @@ class ProcessMemory:
                 yield Mapped(start, fields[5], self._readable(fields[5]))
 
     def _readable(self, path: str) -> Path:
-        """The file's path from here; the program itself can be read even where its file has been replaced or is not visible."""
+        """The file's path from here; the program itself can be read even where its file has been replaced or is not
+        visible."""
         try:
             if str((self.folder / "exe").readlink()) == path:
                 return self.folder / "exe"

@@ -69,7 +69,8 @@ class Recording:
         return _running.get(self.kind) is self
 
     def start(self) -> None:
-        """Begins. Raises `ProfilerBusyError` while another of its kind runs, `ProfilerUnavailableError` where it cannot."""
+        """Begins. Raises `ProfilerBusyError` while another of its kind runs, `ProfilerUnavailableError` where it
+        cannot."""
         with _lock:
             present = _running.get(self.kind)
             if present is not None and present.gives_way:
@@ -85,7 +86,8 @@ class Recording:
             atexit.register(self._stop_at_exit)
 
     def halt(self) -> None:
-        """Stops looking, and leaves the profile for `stop` to make: several recordings do not record each other's making."""
+        """Stops looking, and leaves the profile for `stop` to make: several recordings do not record each other's
+        making."""
         with _lock:
             if self.is_running and not self._is_halted:
                 self._is_halted = True

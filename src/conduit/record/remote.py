@@ -217,7 +217,8 @@ class Interpreter:
         return self._names.frame(code, instruction)
 
     def _code(self, address: int) -> tuple[CodeType, int]:
-        """Return the code object at an address, known by its contents: the process may have freed it and made another."""
+        """Return the code object at an address, known by its contents: the process may have freed it and made
+        another."""
         contents = self._memory.read(address + self._at["code.first_line"], self._code_size)
         known = self._codes.get((address, contents))
         if known is None:

@@ -365,7 +365,8 @@ def _add_span_of_task(
     arguments: dict[str, Any] | None = None,
     category: str = "region",
 ) -> None:
-    """An asynchronous span: begin and end are told apart by its number, so it need not nest in the calls of a thread."""
+    """An asynchronous span: begin and end are told apart by its number, so it need not nest in the calls of a
+    thread."""
     span = {"name": name, "cat": category, "id2": {"local": str(next(_task_spans))}}
     tracer.add_raw({**span, "ph": "b", "ts": start, "args": {"task": task, **(arguments or {})}})
     tracer.add_raw({**span, "ph": "e", "ts": tracer.getts()})
@@ -383,8 +384,8 @@ def _current_task_name() -> str | None:
 def _tracer(max_events: int, min_duration_us: float) -> VizTracer:
     """The process's tracer with a ring of this size.
 
-    It is made once and never freed: threads that it has seen write into it when they end (viztracer 1.1), which may be long
-    after the recording, and each one made takes one of the process's 1,024 places for thread-local values.
+    It is made once and never freed: threads that it has seen write into it when they end (viztracer 1.1), which may
+    be long after the recording, and each one made takes one of the process's 1,024 places for thread-local values.
     """
     tracer = _tracers.get(max_events)
     if tracer is None:

@@ -1,10 +1,10 @@
 """A tracer's dump made into the file that a viewer wants: threads by name, sources beside the events.
 
-How it works: the events of a trace as Python objects would take half a gigabyte of the traced program's own memory, and
-what is left of it in pieces afterwards. So the tracer writes them out itself, and its text is copied here block by block:
-functions are noted, and control characters, which the tracer leaves in names of files though JSON forbids them,
-become spaces. The tracer names every thread that it has seen in any recording; those names come last here, for threads with
-events alone, with placeholders replaced and with the quotes that it leaves in names of tasks.
+How it works: the events of a trace as Python objects would take half a gigabyte of the traced program's own memory,
+and leave that memory in pieces afterwards. So the tracer writes them out itself, and its text is copied here block
+by block: functions are noted, and control characters, which the tracer leaves in names of files though JSON forbids
+them, become spaces. The tracer names every thread that it has seen in any recording; those names come last here, for
+threads with events alone, with placeholders replaced and with the quotes that it leaves in names of tasks.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ def _blocks(source: BinaryIO) -> Iterator[bytes]:
 
 
 def _sources(functions: dict[str, tuple[str, int]]) -> dict[str, dict[str, list[str | int]]]:
-    """`files`: path → text and number of lines; `functions`: name → path and line. Files that cannot be read are left out."""
+    """`files`: path → text and number of lines; `functions`: name → path and line. Files that cannot be read are
+    left out."""
     files: dict[str, list[str | int]] = {}
     places: dict[str, list[str | int]] = {}
     text_of = functools.cache(_text)

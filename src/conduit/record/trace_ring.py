@@ -1,9 +1,9 @@
 """Gives the memory of an idle tracer's ring back to the system.
 
-viztracer's ring is made once for a process and never freed (`trace._tracer` says why): 36 MB for 400,000 events, which stay
-resident after the last trace. A ring that has been cleared holds nothing, and pages that are given back read as zero, as those of
-a new ring do. The ring is found through the tracer's own structure; it is left alone unless the C library's note beside it
-says that it is a mapping of its own, of about the size that it must have.
+viztracer's ring is made once for a process and never freed (`trace._tracer` says why): 36 MB for 400,000 events,
+which stay resident after the last trace. A ring that has been cleared holds nothing, and pages that are given back
+read as zero, as those of a new ring do. The ring is found through the tracer's own structure; it is left alone
+unless the C library's note beside it says that it is a mapping of its own, of about the size that it must have.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ _DONTNEED = 4
 
 
 def release(tracer: VizTracer, max_events: int) -> bool:
-    """Give the pages of the cleared ring of `tracer` back, and return whether the ring was found. Needs glibc on Linux."""
+    """Give the pages of the cleared ring of `tracer` back, and return whether the ring was found. Needs glibc on
+    Linux."""
     ring = _find_ring(tracer, max_events)
     if ring is None:
         return False
     start, size = ring
-    # `PyDLL` keeps the interpreter's lock, so that no thread writes an event meanwhile.
+    # `PyDLL` keeps the interpreter's lock, so that no thread writes an event during the call.
     madvise = ctypes.PyDLL(None).madvise
     madvise.restype = ctypes.c_int
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)

@@ -1,9 +1,9 @@
 """Wall-clock profiles: where a program's threads are, waiting included, whether they run or not.
 
 How it works: a thread of pure Python wakes `rate_hz` times a second and notes where every other thread is
-(`sys._current_frames`); each look stands for the time since the last one. It can only look when the interpreter's lock is free
-for it, that is, when the running thread gives it up: right for programs that wait (for sockets, locks, databases), and biased
-for those that compute, for which there is the CPU profile. It needs no extension.
+(`sys._current_frames`); each look stands for the time since the last one. It can only look when the interpreter's
+lock is free for it, that is, when the running thread gives it up: right for programs that wait (for sockets, locks,
+databases), and biased for those that compute, for which there is the CPU profile. It needs no extension.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Regular expressions in Go's syntax, matched in linear time: for names of functions, files, labels and benchmarks.
 
-The engine is RE2, whose syntax is Go's. `re` is no substitute: a pattern such as `(a*)*b`, typed into a shell or a page,
-would hang it. RE2 comes as google-re2 or as pyre2, according to the version of Python (`engine.py`); without either, plain
-text can still be matched and every other pattern is refused. RE2's error texts are translated into Go's here.
+The engine is RE2, whose syntax is Go's. `re` is no substitute: a pattern such as `(a*)*b`, typed into a shell or a
+page, would hang it. RE2 comes as google-re2 or as pyre2, according to the version of Python (`engine.py`); without
+either, plain text can still be matched and every other pattern is refused. RE2's error texts are translated into
+Go's here.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def _go_message(message: str) -> str:
 
 
 def _encode(text: str) -> bytes:
-    """Return the bytes that the file has: readers keep what is not UTF-8 as surrogates. JSON may have others."""
+    """Return the bytes that the file has: readers keep bytes that are not UTF-8 as surrogates. JSON may have others."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

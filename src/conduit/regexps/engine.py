@@ -27,7 +27,8 @@ def engine_name() -> str:
 def compile_with_engine(text: Text) -> Expression[Text]:
     """Compile with the RE2 that is installed; without one, plain text only.
 
-    Raise `ExpressionError` for an invalid expression, `PatternUnavailableError` for one that needs RE2 where there is none.
+    Raise `ExpressionError` for an invalid expression, `PatternUnavailableError` for one that needs RE2 where there
+    is none.
     """
     module = _import_re2()
     if module is None:

@@ -47,6 +47,6 @@ class PatternUnavailableError(PatternError, ConduitError):
 
 
 def error_text(error: Exception) -> str:
-    """Return what RE2 said, with what is not UTF-8 in a quoted fragment replaced."""
+    """Return what RE2 said, with bytes that are not UTF-8 in a quoted fragment replaced."""
     raw = error.args[0] if error.args else ""
     return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)

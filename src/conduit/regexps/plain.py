@@ -1,4 +1,5 @@
-"""Plain text where RE2 is not installed: found as a substring, with `^` and `$` as anchors. Everything else is refused."""
+"""Plain text where RE2 is not installed: found as a substring, with `^` and `$` as anchors. Everything else is
+refused."""
 
 from __future__ import annotations
 
@@ -65,7 +66,7 @@ def _end_anchor(rest: str) -> str:
 
 
 class _PlainExpression:
-    """A text to find; what is searched for is the text itself, so there are no groups."""
+    """A text that is searched for as it stands, so there are no groups."""
 
     def __init__(self, literal: Any, *, at_start: bool, at_end: bool) -> None:
         self._literal = literal

@@ -1,9 +1,10 @@
 r"""Go's syntax through pyre2, which is made to resemble `re` instead.
 
-pyre2 rewrites a pattern before RE2 sees it: `\d` matches all digits of Unicode, `\Z` becomes `\z`, `\x{1F600}` is taken for a
-back-reference. So patterns are rewritten here first, into equivalent ones that it leaves alone: classes such as `\d` are spelled
-out, and characters given by number are written themselves. And it silently compiles with `re` what RE2 refuses. The switch for
-that belongs to the whole process, which may use pyre2 itself: it is set for the moment of compiling, and set back.
+pyre2 rewrites a pattern before RE2 sees it: `\d` matches all digits of Unicode, `\Z` becomes `\z`, `\x{1F600}` is
+taken for a back-reference. So patterns are rewritten here first, into equivalent ones that it leaves alone: classes
+such as `\d` are spelled out, and characters given by number are written themselves. And it silently compiles with
+`re` what RE2 refuses. The switch for that belongs to the whole process, which may use pyre2 itself: it is set for
+the moment of compiling, and set back.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _fallback_lock = threading.Lock()
 
 
 def compile_pyre2(re2: ModuleType, text: Text) -> Expression[Text]:
-    """Compile `text`; raise `ExpressionError` with RE2's words for what is wrong with it."""
+    """Compile `text`; raise `ExpressionError` with RE2's words for the error."""
     is_bytes = isinstance(text, bytes)
     source = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text
     writer = _PatternWriter(source)

@@ -99,7 +99,10 @@ PPROF_FORMATS: dict[str, Format] = {
             "peek func_regex\nDisplay callers and callees of functions matching func_regex.",
             parameter=True, untrimmed=True, needs_edges=True,
         ),
-        Format("raw", "raw", "Outputs a text representation of the raw profile", granularity="addresses", untrimmed=True, object_files=True),
+        Format(
+            "raw", "raw", "Outputs a text representation of the raw profile",
+            granularity="addresses", untrimmed=True, object_files=True,
+        ),
         Format(
             "tags", "tags", "Outputs all tags in the profile",
             "tags [tag_regex]* [-ignore_regex]* [>file]\n"
@@ -119,8 +122,8 @@ PPROF_FORMATS: dict[str, Format] = {
             granularity="addresses", untrimmed=True, object_files=True, needs_edges=True, suffix="callgraph.out",
         ),
         Format(
-            "proto", "proto", "Outputs the profile in compressed protobuf format", granularity="addresses", untrimmed=True,
-            suffix="pb.gz", binary=True,
+            "proto", "proto", "Outputs the profile in compressed protobuf format",
+            granularity="addresses", untrimmed=True, suffix="pb.gz", binary=True,
         ),
         Format(
             "topproto", "topproto", "Outputs top entries in compressed protobuf format", default_nodes=0,
@@ -134,8 +137,8 @@ PPROF_FORMATS: dict[str, Format] = {
         _viewer("web", "Visualize graph through web browser", "svg", *BROWSERS),
         Format(
             "kcachegrind", "callgrind", "Visualize report in KCachegrind",
-            _report_usage("kcachegrind", redirect=False), granularity="addresses", untrimmed=True, object_files=True, needs_edges=True,
-            viewers=("kcachegrind",), suffix="grind",
+            _report_usage("kcachegrind", redirect=False), granularity="addresses", untrimmed=True,
+            object_files=True, needs_edges=True, viewers=("kcachegrind",), suffix="grind",
         ),
         Format(
             "weblist", "weblist", "Display annotated source in a web browser", _list_usage("weblist"),
@@ -162,7 +165,10 @@ OWN_FORMATS: dict[str, Format] = {
             granularity="lines", untrimmed=True,
         ),
         Format("flame", "flame", "Outputs the flame graph as an SVG picture", untrimmed=True, suffix="svg"),
-        Format("html", "html", "Outputs the whole page as one HTML file that needs no server", untrimmed=True, suffix="html"),
+        Format(
+            "html", "html", "Outputs the whole page as one HTML file that needs no server",
+            untrimmed=True, suffix="html",
+        ),
         Format("json", "json", "Outputs the rows of -top as JSON, values unscaled", default_nodes=0),
         Format("advice", "advice", "Says in words what stands out in the profile", default_nodes=0),
     )

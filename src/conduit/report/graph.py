@@ -3,7 +3,7 @@
 A sample is walked from its root to its leaf. Every frame on it gets the sample's value once in `cum`, however
 often it recurs; every call from one frame to another gets it once; the leaf gets it in `flat`. A call from a
 frame to itself is no edge. Where frames are left out (`kept`), their callers and callees are joined by a
-*residual* edge, and a leaf that is left out gives its flat value to nobody.
+*residual* edge, and a leaf that is left out gives its flat value to no other node.
 
 Sums are made by the loops over the profile's columns, on frame numbers; the objects that reports read are made at the
 end, for the frames that have a value.
@@ -55,7 +55,9 @@ class Edge:
 class Node:
     """A frame with its values. `flat` is its own, `cum` includes what it called; edges by the other node."""
 
-    __slots__ = ("cum", "cum_divisor", "flat", "flat_divisor", "frame", "function", "incoming", "name", "outgoing", "tags")  # fmt: skip
+    __slots__ = (
+        "cum", "cum_divisor", "flat", "flat_divisor", "frame", "function", "incoming", "name", "outgoing", "tags",
+    )  # fmt: skip
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame

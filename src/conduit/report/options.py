@@ -387,7 +387,7 @@ class Options:
         return Options(**{**{name: getattr(self, name) for name in OPTIONS}, **changes})
 
     def assign(self, name: str, text: str) -> None:
-        """Sets one option, or a choice of one (`lines`, `cum`), from text; `ValueError` says what is wrong with it."""
+        """Sets one option, or a choice of one (`lines`, `cum`), from text; `ValueError` says why it is refused."""
         if name not in OPTIONS:
             self._choose(name, text)
             return

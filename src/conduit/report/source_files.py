@@ -1,7 +1,7 @@
 """Source files: finds the text of the files that a profile names, and reads no others.
 
 A file is looked for under its own absolute path, or, when it is relative (or made so by `trim_path`), in each
-directory of `source_path` and in all their parents. What is not a file there may still be a module inside a zip
+directory of `source_path` and in all their parents. A path that is no file there may still be a module inside a zip
 archive on the path (`app.zip/pkg/mod.py`), or a file that has left its lines in `linecache`, as doctest,
 IPython and `attrs` do for code that they generate.
 
@@ -73,7 +73,7 @@ _SOURCE_SUFFIXES = frozenset(
     ]
 )
 _NO_SOURCES = ("/proc/", "/dev/", "/sys/")
-_LIMIT = 64 << 20  # bytes of one file; nobody lists a larger one
+_LIMIT = 64 << 20  # bytes of one file; a larger one is not listed
 
 
 class SourceUnavailableError(Exception):

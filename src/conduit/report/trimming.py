@@ -52,7 +52,7 @@ def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
     if call_tree:
         nodes = _keep(report, nodes, heavy, visual=visual, call_tree=True)
     else:
-        # What is dropped here never needs edges, and those of a large profile are millions.
+        # Nodes dropped here never need edges, and those of a large profile are millions.
         kept = None if len(heavy) == original else heavy
         nodes = _with_edges(report, kept, visual=visual) if _needs_edges(report) else heavy
     original = len(nodes)

@@ -83,12 +83,12 @@ class MissingOperation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 def collect(app: Any = None, *, models: Any = None, root: str | os.PathLike[str] | None = None) -> Metadata:
     """What the running application is made of.
 
-    `app` is a FastAPI, Starlette or Flask application, something that wraps one, or a Pydantic model class; without one,
-    the models (and Django's routes) that the process has loaded are collected. Django is read whenever it was set up.
-    `models` limits SQLAlchemy to one base class, registry or MetaData; otherwise every mapped class is taken. Files are
-    shown relative to `root` (default: the working directory). A part that fails becomes an entry of the document's
-    `errors`. Nothing is called that the application defines: no default, no query, no view. Costs milliseconds for each
-    thing there is; raises nothing of its own.
+    `app` is a FastAPI, Starlette or Flask application, something that wraps one, or a Pydantic model class; without
+    one, the models (and Django's routes) that the process has loaded are collected. Django is read whenever it was
+    set up. `models` limits SQLAlchemy to one base class, registry or MetaData; otherwise every mapped class is
+    taken. Files are shown relative to `root` (default: the working directory). A part that fails becomes an entry of
+    the document's `errors`. Nothing is called that the application defines: no default, no query, no view. Costs
+    milliseconds for each thing there is; raises nothing of its own.
     """
     import json
     from pathlib import Path

@@ -1,4 +1,5 @@
-"""What there is to collect in a folder, found without running anything: settings are parsed, sources are read as syntax.
+"""What there is to collect in a folder, found without running anything: settings are parsed, sources are read as
+syntax.
 
 Places are asked in this order, and the first that says something decides: `[tool.conduit]` in pyproject.toml, the
 entry point of FastAPI's own command there, Django's settings module there (for pytest or for django-stubs), the
@@ -77,7 +78,8 @@ def discover(root: Path, environment: Mapping[str, str] | None = None) -> Found:
             return _only(candidates, root)
     raise DiscoveryError(
         f"found no application in {root}: no [tool.conduit] in pyproject.toml, no settings in the environment, no "
-        f"manage.py, and no application in {', '.join(USUAL_FILES[:4])} or the like; name it with --app module:attribute, "
+        f"manage.py, and no application in {', '.join(USUAL_FILES[:4])} or the like; name it with --app "
+        "module:attribute, "
         "--django settings.module or --sqlalchemy module:Base"
     )
 
@@ -97,7 +99,8 @@ def _flags(wanted: dict[str, Any]) -> str:
 
 
 def find_interpreter(root: Path, given: str = "") -> str:
-    """The interpreter that has the application's packages: the one given, the folder's `.venv`, the active one, ours."""
+    """The interpreter that has the application's packages: the one given, the folder's `.venv`, the active one,
+    ours."""
     if given:
         return given if os.sep not in given else str((root / given).absolute())
     active = os.environ.get("VIRTUAL_ENV", "")
@@ -175,7 +178,8 @@ def _from_manage(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def settings_of_manage(path: Path) -> str:
-    """The settings module that a `manage.py` names by `os.environ.setdefault("DJANGO_SETTINGS_MODULE", …)`, or an empty text.
+    """The settings module that a `manage.py` names by `os.environ.setdefault("DJANGO_SETTINGS_MODULE", …)`, or an
+    empty text.
 
     Raises `DiscoveryError` where the file cannot be read or is not Python.
     """

@@ -39,7 +39,8 @@ class LocalServer:
             self._server = HttpServer(make(host, not local, prefix), (host, port), max_body=_MAX_BODY_BYTES)
         except OSError as error:
             raise ConduitError(
-                f"cannot listen on {host}:{port}: {error.strerror or error}. Choose another port, or none for a free one: -http=:0"
+                f"cannot listen on {host}:{port}: {error.strerror or error}. Choose another port, or none for a "
+                "free one: -http=:0"
             ) from None
         shown = "localhost" if local else f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._server.address[1]}{prefix}"

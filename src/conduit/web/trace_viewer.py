@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import threading
     from typing import BinaryIO
 
-# As shipped, the page loads its maker's analytics and sends them what is done with it.
+# As shipped, the page loads its maker's analytics and reports its use to them.
 _POLICY = "default-src 'self' blob: data: 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval'"
 _MAX_TRACE_BYTES = 1 << 30
 _JSON = "application/json"

@@ -144,7 +144,7 @@ class _Side:
         reason = unavailable_reason() if "allocs/op" in units else None
         if "allocs/op" in units and reason is None:
             counted, _ = benchmark.count_allocations()
-            # Not rounded: what is no whole number per operation is an average, and varies.
+            # Not rounded: a fraction per operation is an average, and varies.
             counts["B/op"] = counted.bytes / counted.n
             counts["allocs/op"] = counted.allocations / counted.n
         if "bytecodes/op" in units:

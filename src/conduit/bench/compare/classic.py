@@ -1,8 +1,8 @@
 """The classic comparison, as benchstat made it before 2023 and as the guide prints it.
 
 Each benchmark's measurements of one unit in one file lose their outliers (outside 1.5 interquartile ranges of the
-quartiles); what is left is shown as its mean and the larger of its two deviations in percent. Two files are compared
-by the U test (or Welch's t test, or none) of what is left; three and more are shown side by side. Results are
+quartiles); the rest is shown as its mean and the larger of its two deviations in percent. Two files are compared
+by the U test (or Welch's t test, or none) of the rest; three and more are shown side by side. Results are
 grouped by configuration labels.
 """
 
@@ -38,7 +38,7 @@ class ClassicOptions(NamedTuple):
 
 
 class Metrics:
-    """Measurements of one benchmark in one unit and file, and what is left of them without outliers."""
+    """Measurements of one benchmark in one unit and file, and those that are left without the outliers."""
 
     __slots__ = ("kept", "maximum", "mean", "minimum", "unit", "values")
 
@@ -141,7 +141,7 @@ class _Collection:
 
 
 def _counts(text: str) -> bool:
-    """Whether an iteration count counts: zero and what is no number do not, what is too large does."""
+    """Whether an iteration count counts: zero and text that is no number do not, a number that is too large does."""
     try:
         return parse_int(text) != 0
     except ValueError as error:

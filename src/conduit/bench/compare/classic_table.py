@@ -1,4 +1,5 @@
-"""The classic tables as text, in columns that are as wide as the widest of all tables, and as comma-separated values."""
+"""The classic tables as text, in columns that are as wide as the widest of all tables, and as comma-separated
+values."""
 
 from __future__ import annotations
 

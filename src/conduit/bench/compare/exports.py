@@ -19,7 +19,7 @@ FORMAT_VERSION = 1
 
 
 def format_json(comparison: Comparison, judged: Sequence[Judged]) -> str:
-    """The comparison as one JSON object. Values are in tidied units, shares 0 to 1; what is no number is null."""
+    """The comparison as one JSON object. Values are in tidied units, shares 0 to 1; NaN and infinity are null."""
     closing = outcome(judged)
     document = {
         "version": FORMAT_VERSION,

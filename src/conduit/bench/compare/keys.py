@@ -214,7 +214,7 @@ _NUMBER_WITH_PREFIX = re.compile(r"([0-9.]+)([kKMGTPEZY]i?)?[bB]?")
 
 
 def _numeric_rank(value: str) -> tuple[int, float]:
-    """Numbers first, then NaN, then what is no number."""
+    """Numbers first, then NaN, then other text."""
     number = _fuzzy_number(value)
     if number is None:
         return 2, 0.0

@@ -256,7 +256,8 @@ class _CsvTable:
         table = self.table
         count = len(table.columns)
         for level in range(len(table.column_labels[0])):
-            self._each(lambda index, level=level: self.row.append(table.column_labels[index][level]))  # type: ignore[misc]
+            labels = [column[level] for column in table.column_labels]
+            self._each(lambda index, labels=labels: self.row.append(labels[index]))  # type: ignore[misc]
         self._each(self._unit_header, fill=False)
         for row, label in zip(table.rows, table.row_labels, strict=True):
             self.row = [label]

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from conduit.bench.compare.comparison import Row
 
 Grade = Literal["noise", "minor", "moderate", "major", "faster", "verify", "same", "undecided", "unknown"]
-"""`same`: no significant difference; `undecided`: too few samples to decide; `unknown`: the unit does not say which direction is better."""
+"""`same`: no significant difference; `undecided`: too few samples to decide; `unknown`: the unit does not say which
+direction is better."""
 
 SEVERITY: tuple[Grade, ...] = ("minor", "moderate", "major")
 DETERMINISTIC_UNITS = frozenset({"B/op", "allocs/op", "bytecodes/op", "peak-B/op"})
@@ -39,7 +40,7 @@ WORDS: dict[Grade, str] = {
     "verify": "much faster: verify correctness",
     "same": "no significant difference",
     "undecided": "too few samples to decide",
-    "unknown": "no verdict: the unit does not say what is better",
+    "unknown": "no verdict: the unit does not say whether more is better",
 }
 
 

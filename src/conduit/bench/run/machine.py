@@ -84,7 +84,7 @@ class Watch:
 
 
 def machine_warnings() -> list[MeasurementWarning]:
-    """What is wrong with the machine before anything runs: said once."""
+    """Warnings about the machine, found before the first run and given once."""
     governors = frequency_governors()
     if not governors or governors == ["performance"]:
         return []

@@ -70,7 +70,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is the same in every run of one benchmark."""
+    """The part that is the same in every run of one benchmark."""
 
     name: str
     function: BenchmarkFunction
@@ -398,7 +398,7 @@ def _with_allocations(run: Run, measurement: Measurement, final: Benchmark) -> M
     reason = allocations.unavailable_reason()
     if reason is not None:
         warning = MeasurementWarning(
-            "no-allocations", f"B/op and allocs/op: n/a, {reason}", "`conduit doctor` says what is missing"
+            "no-allocations", f"B/op and allocs/op: n/a, {reason}", "`conduit doctor` says why"
         )
         return replace(measurement, warnings=(*measurement.warnings, warning))
     counted, warnings = count_allocations(run, final)

@@ -1,6 +1,6 @@
 """What a run of benchmarks prints, as Go's `go test -bench` prints it: text, or the JSON events of `test2json`.
 
-A `Transcript` turns events into lines; a sink writes each line, either as it is or as a JSON object. Doubts are
+A `Transcript` turns events into lines; a sink writes each line, either as it is or as a JSON object. Warnings are
 printed below the result as `--- WARN: name` blocks, which readers of the format pass over, and ride as data on
 the JSON event of the line (`Result` and `Warnings`, keys that Go's readers ignore).
 """
@@ -149,7 +149,7 @@ class Transcript:
         self._sink.output(f"{text}\n", data=data)
 
     def warn(self, warnings: Sequence[MeasurementWarning]) -> None:
-        """Doubts about the machine."""
+        """Write the warnings about the machine."""
         if warnings:
             data = {"Warnings": [asdict(warning) for warning in warnings]}
             self._sink.output(format_warnings("machine", warnings), data=data)

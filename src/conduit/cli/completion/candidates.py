@@ -1,4 +1,5 @@
-"""What may stand at the end of an unfinished `conduit …`: commands, verbs, flags, their values, names from the document."""
+"""What may stand at the end of an unfinished `conduit …`: commands, verbs, flags, their values, names from the
+document."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """`conduit doctor`: what this installation can measure, what you lose without each missing thing, and how to get it.
 
-`examination.py` examines the installation, `machine.py` the machine under it; `self_test.py` measures identical code against
-itself. Exit status 1 where a finding is `lost`, otherwise 0: noise, a missing browser or Graphviz are no failure of the
-installation. Findings go to standard output.
+`examination.py` examines the installation, `machine.py` the machine under it; `self_test.py` measures identical code
+against itself. Exit status 1 where a finding is `lost`, otherwise 0: noise, a missing browser or Graphviz are no
+failure of the installation. Findings go to standard output.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def run(arguments: list[str]) -> int:
 def next_step(findings: list[Finding]) -> str:
     """Return the one thing worth doing: the remedy of the first thing lost, else of the first note.
 
-    Noise comes before what is missing: it makes numbers less certain, and the other takes none away.
+    Noise comes before missing parts: it makes numbers less certain, and they take none away.
     """
     for state in ("lost", "note"):
         for finding in findings:

@@ -15,7 +15,7 @@ _TRIAL_CPU_NS = 200_000_000
 _TRIAL_RATE_HZ = 100
 _FEWEST_SAMPLES = 5  # of the 20 that the trial should give; a slow kernel tick still gives more
 
-# What is worth having beyond the package: distribution → (extra, what it is for).
+# Packages worth having beside this one: distribution → (extra, what it is for).
 _EXTRAS = {
     "PyYAML": "OpenAPI documents in YAML and -format yaml",
     "viztracer": "execution traces (-trace) and `conduit trace`",
@@ -67,7 +67,7 @@ def python(implementation: str, version: tuple[int, int], *, is_free_threaded: b
             "python",
             f"{found}, without the GIL",
             "note",
-            "the profilers read frames and locks as builds with the GIL have them; what is pure Python works",
+            "the profilers read frames and locks as builds with the GIL have them; the parts in pure Python work",
             "measure on the ordinary build of this version",
         )
     if version > _NEWEST:
@@ -75,7 +75,8 @@ def python(implementation: str, version: tuple[int, int], *, is_free_threaded: b
             "python",
             found,
             "note",
-            f"the profilers read interpreter structures that are known for {oldest} to {newest}; what is pure Python works",
+            f"the profilers read interpreter structures that are known for {oldest} to {newest}; the parts in "
+            "pure Python work",
             f"measure on Python {oldest} to {newest}, or look for a newer Conduit",
         )
     return Finding("python", found)
@@ -99,8 +100,10 @@ def extension() -> Finding:
         "C extension",
         _native.reason(),
         "lost",
-        "B/op and allocs/op are n/a; no CPU, block, mutex and GIL profiles, no `conduit record`; heap profiles come from "
-        "tracemalloc (memory in use only, slower); the registry takes longer to answer. Wall-clock profiles, ns/op, comparisons and all reports work",
+        "B/op and allocs/op are n/a; no CPU, block, mutex and GIL profiles, no `conduit record`; heap profiles "
+        "come from "
+        "tracemalloc (memory in use only, slower); the registry takes longer to answer. Wall-clock profiles, "
+        "ns/op, comparisons and all reports work",
         _extension_remedy(),
     )
 

@@ -1,4 +1,5 @@
-"""Which route serves a request: templated paths of every custom (`{id}`, `:id`, `<int:id>`, `*`) against a real path."""
+"""Which route serves a request: templated paths of every custom (`{id}`, `:id`, `<int:id>`, `*`) against a real
+path."""
 
 from __future__ import annotations
 

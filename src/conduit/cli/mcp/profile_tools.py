@@ -51,7 +51,8 @@ class ProfileTools:
         return self._rows(await self._report(source, "-json", *flags))
 
     async def callers_and_callees(self, source: str, function: str, sample_type: str = "") -> Answer:
-        """Show the functions that match a regular expression, each between its callers (above) and its callees (below)."""
+        """Show the functions that match a regular expression, each between its callers (above) and its callees
+        (below)."""
         return await self._text(source, f"-peek={_pattern(function)}", *_flags(sample_index=sample_type))
 
     async def lines(self, source: str, function: str, sample_type: str = "") -> Answer:

@@ -44,7 +44,8 @@ class RegistryTools:
         return _page_answer(output, page_of(rows, offset, self._scope.budget_bytes))
 
     async def resource(self, name: str) -> Answer:
-        """Tell all about one resource: fields, relationships, hooks, validations, constraints, routes, file and line."""
+        """Tell all about one resource: fields, relationships, hooks, validations, constraints, routes, file and
+        line."""
         output = await self._ask("resource", name)
         return _answer(output, value=fitted(output.json(), self._scope.budget_bytes))
 
@@ -90,7 +91,8 @@ class RegistryTools:
         return _page_answer(output, page_of(output.json(), offset, self._scope.budget_bytes))
 
     async def difference(self, old: str, new: str, offset: int = 0) -> Answer:
-        """Compare two metadata documents of the project: what was added, removed and changed, and which guards were lost."""
+        """Compare two metadata documents of the project: what was added, removed and changed, and which guards were
+        lost."""
         paths = [str(self._scope.file(given)) for given in (old, new)]
         output = await run_conduit(self._scope, "introspect", "diff", "-format=json", "--", *paths)
         value = output.json()

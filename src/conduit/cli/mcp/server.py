@@ -1,4 +1,5 @@
-"""The one file that imports the Model Context Protocol's SDK (https://modelcontextprotocol.io): tools become its tools."""
+"""The one file that imports the Model Context Protocol's SDK (https://modelcontextprotocol.io): tools become its
+tools."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from conduit.cli.mcp.commands import Scope
 
 _INSTRUCTIONS = """What this application is made of, where its time and memory go, and what its benchmarks say.
-Begin with app_overview or app_search; with profile_top for a profile, then profile_callers_and_callees and profile_lines.
+Begin with app_overview or app_search; with profile_top for a profile, then profile_callers_and_callees and
+profile_lines.
 Every answer names the command that gives the same in a terminal, and says how much was left out."""
 
 _READS = ToolAnnotations(

@@ -50,7 +50,7 @@ def run(arguments: list[str]) -> int:
         parsed = _flags().parse(arguments)
     except HelpRequested:
         if "--help" in arguments:
-            # `-h` and `-help` are the original's; the long form tells of what is ours as well.
+            # `-h` and `-help` are the original's; the long form describes our own flags as well.
             sys.stdout.write(usage() + own_usage())
             return 0
         say(usage())

@@ -1,4 +1,4 @@
-"""`conduit pprof -check`: exits with 1 where a profile is over a budget, and prints what is."""
+"""`conduit pprof -check`: exits with 1 where a profile is over a budget, and prints which."""
 
 from __future__ import annotations
 

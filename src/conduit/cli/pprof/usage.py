@@ -1,4 +1,5 @@
-"""What `conduit pprof -h` and the shell's `help` print: the original's words, made from the tables of formats and options.
+"""What `conduit pprof -h` and the shell's `help` print: the original's words, made from the tables of formats and
+options.
 
 What Conduit adds is told by `conduit pprof --help` and, in the shell, by `help conduit`.
 """

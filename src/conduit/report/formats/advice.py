@@ -96,7 +96,8 @@ def _too_short(report: Report) -> Iterator[Remark]:
     count = _sample_count(report)
     if count is not None and count < _FEW_SAMPLES:
         yield Remark(
-            f"there are only {count} samples, so shares are uncertain by {100 / max(count, 1) ** 0.5:.0f}% of themselves or more",
+            f"there are only {count} samples, so shares are uncertain by {100 / max(count, 1) ** 0.5:.0f}% of "
+            "themselves or more",
             "Measure longer (-benchtime=10s, seconds=30) before drawing conclusions.",
         )
     elif _is_time(report) and 0 < profile.duration_nanos < _SHORT_NANOS:
@@ -143,8 +144,10 @@ def _hot(report: Report, nodes: list[Node]) -> Iterator[Remark]:
         top = flat_order(nodes)[:5]
         together = sum(node.flat for node in top)
         yield Remark(
-            f"no function takes {threshold / report.total:.0%} by itself; the five heaviest take {_share(report, together)} together",
-            f"Look for what they have in common: -cum shows that {_widest(nodes)} and what it calls are behind most of it.",
+            f"no function takes {threshold / report.total:.0%} by itself; the five heaviest take "
+            f"{_share(report, together)} together",
+            f"Look for what they have in common: -cum shows that {_widest(nodes)} and what it calls are behind "
+            "most of it.",
         )
 
 
@@ -167,7 +170,8 @@ def _retained(report: Report) -> Iterator[Remark]:
     allocated, in_use = sums.get("alloc_space", 0), sums.get("inuse_space", 0)
     if allocated > 0:
         yield Remark(
-            f"{label(in_use, 'bytes')} of the {label(allocated, 'bytes')} allocated are still in use ({in_use / allocated:.1%})",
+            f"{label(in_use, 'bytes')} of the {label(allocated, 'bytes')} allocated are still in use "
+            f"({in_use / allocated:.1%})",
             "A leak shows as growth between two heap profiles: conduit pprof -advice -base=earlier later.",
         )
 
@@ -177,7 +181,7 @@ def _growth(report: Report, nodes: list[Node]) -> Iterator[Remark]:
     if net > _GROWTH * report.total:
         yield Remark(
             f"the program's {report.sample_type} has grown by {report.amount(net)} since the base",
-            "Take a third profile: what leaks grows again by as much, what is cached does not.",
+            "Take a third profile: a leak grows again by as much, a cache does not.",
         )
     else:
         yield Remark(

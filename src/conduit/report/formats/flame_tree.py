@@ -1,7 +1,7 @@
 """The call tree of a flame graph: stacks with a common beginning joined, as columns that a page can draw.
 
 A node is a source in one context. Nodes are numbered so that every parent stands before its children, children in
-the order of the stacks. A large profile can have millions of nodes, of which a screen shows some thousands: what
+the order of the stacks. A large profile can have millions of nodes, and a screen shows some thousands: what
 holds less than `smallest_share` of the total is left out and counted, its value added to its parent's own.
 """
 

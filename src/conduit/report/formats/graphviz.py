@@ -49,7 +49,7 @@ def draw(source: bytes, image: str) -> bytes:
 
 
 def missing_message(image: str) -> str:
-    """What is missing, how to get it, and what works without it."""
+    """The message that names the missing program, how to get it, and what works without it."""
     return (
         f"-{image} needs Graphviz's program dot, which is not on the PATH. Install it with `{install_command()}`, "
         "or use -dot, which needs nothing."

@@ -43,7 +43,8 @@ def _code(thing: Any) -> Any:
 
 
 def short_name(thing: Any) -> str:
-    """The name that a reader knows it by: a function's or class's own, of an instance its class's, `factory(…)` of a closure."""
+    """The name that a reader knows it by: a function's or class's own, of an instance its class's, `factory(…)` of a
+    closure."""
     while is_a(thing, functools.partial):
         thing = thing.func
     name = _qualname(thing)

@@ -57,7 +57,8 @@ def named_resources(document: Document, handler: Any) -> list[str]:
 
 
 def tie_to_resource(document: Document, record: dict[str, Any], declared: str, subject: Any) -> None:
-    """Ties a route to the resource (its id) that its handler declares, else to the one that the handler's code names."""
+    """Ties a route to the resource (its id) that its handler declares, else to the one that the handler's code
+    names."""
     touched = named_resources(document, subject)
     if declared:
         record["resource"] = declared

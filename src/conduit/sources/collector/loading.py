@@ -32,9 +32,9 @@ def _is_source_folder(path: str) -> bool:
 def load(spec: str, factory: bool = False) -> Any:
     """Return the object that `module:attr` names; `attr` may be dotted.
 
-    A factory is called when `attr` ends in `(…)`, whose arguments are literals (`create_app('prod', debug=True)`), or when
-    `factory` is given; a coroutine function is awaited. Without an attribute, the module's only obvious application is
-    taken: `app`, `application`, `asgi`, `wsgi`, or the factories `create_app` and `make_app`.
+    A factory is called when `attr` ends in `(…)`, whose arguments are literals (`create_app('prod', debug=True)`),
+    or when `factory` is given; a coroutine function is awaited. Without an attribute, the module's only obvious
+    application is taken: `app`, `application`, `asgi`, `wsgi`, or the factories `create_app` and `make_app`.
     """
     module_name, _, attribute = spec.partition(":")
     module = _import(module_name, spec)

@@ -59,7 +59,8 @@ class ClassBody:
 
 
 class SourceFile:
-    """What a file's syntax tree says: classes by qualified name (every statement of that name, in order) and functions."""
+    """What a file's syntax tree says: classes by qualified name (every statement of that name, in order) and
+    functions."""
 
     __slots__ = ("classes", "functions")
 
@@ -116,7 +117,8 @@ def _targets(statement: Any) -> list[ast.Name]:
 
 
 class Locations:
-    """Answers where things are. `root` is the project's folder; `entry_modules` name modules that are the project's own.
+    """Answers where things are. `root` is the project's folder; `entry_modules` name modules that are the project's
+    own.
 
     A project installed as a package (its entry module lies in site-packages) owns every top-level package of its
     distribution.
@@ -133,7 +135,8 @@ class Locations:
         self.adopt(*entry_modules)
 
     def adopt(self, *modules: str) -> None:
-        """Takes the modules' top-level packages, and those that their distributions installed, for the project's own."""
+        """Takes the modules' top-level packages, and those that their distributions installed, for the project's
+        own."""
         fresh = {name.partition(".")[0] for name in modules if name} - self._own - _FRAMEWORKS
         self._own |= fresh | self._distribution_of(fresh)
         self._origins.clear()

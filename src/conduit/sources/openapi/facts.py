@@ -124,7 +124,8 @@ def _plain_type(
 
 
 def is_nullable(document: OpenAPIDocument, schema: Any, pointer: str) -> bool:
-    """Whether null is allowed: `nullable` (3.0), `null` among the types or alternatives (3.1), also behind a reference."""
+    """Whether null is allowed: `nullable` (3.0), `null` among the types or alternatives (3.1), also behind a
+    reference."""
     if not isinstance(schema, dict):
         return False
     declared = schema.get("type")
@@ -200,7 +201,8 @@ def bare_text(value: Any) -> str:
 
 
 def own_parts(document: OpenAPIDocument, schema: Any, pointer: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """The schema and the inline members of its `allOf`, at any depth, each with its pointer; references are not followed."""
+    """The schema and the inline members of its `allOf`, at any depth, each with its pointer; references are not
+    followed."""
     if not isinstance(schema, dict):
         return
     yield schema, pointer

@@ -38,7 +38,8 @@ _CONDITIONAL = ("if", "then", "else")
 def read_resources(
     document: OpenAPIDocument, middleware: dict[str, dict[str, tuple[str, ...]]]
 ) -> tuple[Resource, ...]:
-    """One resource a named schema, in document order; `middleware` is what its routes carry, by resource and operation."""
+    """One resource a named schema, in document order; `middleware` is what its routes carry, by resource and
+    operation."""
     found = []
     for name, schema in document.section("components", "schemas").items():
         pointer = f"#/components/schemas/{escape(name)}"

@@ -91,7 +91,8 @@ def _loader(yaml: Any, repeated: Callable[[str], None]) -> Any:
 
 
 def _count(node: Any, sizes: dict[int, int], source: str) -> int:
-    """How many values a node has, aliases written out; 0 marks one that is being counted, which then contains itself."""
+    """How many values a node has, aliases written out; 0 marks one that is being counted, which then contains
+    itself."""
     if not isinstance(node, (dict, list)):
         return 1
     known = sizes.get(id(node))

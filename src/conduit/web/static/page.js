@@ -1,4 +1,4 @@
-// The frame around every view: where we are (the URL), the menus, the search box, what is selected.
+// The frame around every view: where we are (the URL), the menus, the search box, the selection.
 // The server sends one JSON document; every name in it is put on the page as text, never as markup.
 "use strict";
 

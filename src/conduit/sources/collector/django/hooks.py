@@ -36,7 +36,8 @@ class Hooks:
                     self._senders.setdefault(id(through), model)
 
     def add(self) -> None:
-        """Adds every receiver of the model signals to its models, and those of the project's own signals to the document."""
+        """Adds every receiver of the model signals to its models, and those of the project's own signals to the
+        document."""
         for name, signal in self.api.signals.items():
             self._add_signal(name, signal)
         for name, signal in self._own_signals():

@@ -69,7 +69,8 @@ class View:
             found = self.document.locations.of_function(innermost(method))
             if found[1]:
                 return found
-        return self.document.locations.of_nearest_class(self.cls)  # type: ignore[arg-type]  # not a function, so a class
+        # Not a function, so a class.
+        return self.document.locations.of_nearest_class(self.cls)  # type: ignore[arg-type]
 
     def _methods(self) -> list[tuple[str, str]]:
         actions = getattr(self.callback, "actions", None)
@@ -163,7 +164,8 @@ class View:
         return steps
 
     def add_resources(self, record: dict[str, Any], method: str, action: str) -> None:
-        """Ties the route to what its view declares (`model`, `queryset`, serializer, form), else to what its code names."""
+        """Ties the route to what its view declares (`model`, `queryset`, serializer, form), else to what its code
+        names."""
         model = self._declared_model()
         if self.is_rest and self.views.rest is not None:
             self.views.rest.add_bodies(record, self.cls, self.callback, method, action)

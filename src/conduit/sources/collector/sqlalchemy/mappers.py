@@ -26,7 +26,8 @@ _CLASS_MARKS = frozenset(("__mapper__", *_REGISTRY_NAMES))
 
 
 def collect_sqlalchemy(api: Any, document: Document, models: PydanticModels, given: Any = None) -> None:
-    """Adds every mapped class and table to the document. `given` is a base class, registry, mapped class or MetaData."""
+    """Adds every mapped class and table to the document. `given` is a base class, registry, mapped class or
+    MetaData."""
     registries = _registries(api, given)
     mappers, unmapped = mapped_and_unmapped(registries)
     for cls in unmapped:

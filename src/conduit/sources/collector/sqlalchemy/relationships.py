@@ -122,7 +122,8 @@ class Relationships:
         return record
 
     def add_keys(self, record: dict[str, Any], table: Any, names: dict[Any, str], covered: Any = ()) -> None:
-        """Notes what each foreign key refers to on its field, and adds those that no relationship covers as `references`."""
+        """Notes what each foreign key refers to on its field, and adds those that no relationship covers as
+        `references`."""
         fields = {field["name"]: field for field in record["fields"]}
         for key in _table_keys(table):
             name = names.get(key.parent, key.parent.key)
