@@ -133,6 +133,21 @@ def test_damaged_files_are_refused_at_every_length(tmp_path: Path) -> None:
             decode_foreign(whole[:length])
 
 
+@pytest.mark.parametrize("number", [float("inf"), -1e308, float("nan"), 10**400, -(10**400), 1e300])
+def test_numbers_that_no_clock_gives_are_refused_in_every_column(number: float) -> None:
+    for column in range(2):
+        entry = [1, 1, 0.5, 0.5]
+        entry[column + 1] = number  # the calls, or the own time
+        for value in ((*entry, {}), (1, 1, 0.5, 0.5, {("f", 2, "h"): (1, *entry[1:3], number)})):
+            with pytest.raises(MalformedProfileError, match="pstats"):
+                decode_foreign(marshal.dumps({("f", 1, "g"): value}))
+    text = (FILES / "pyinstrument.speedscope.json").read_text(encoding="utf-8")
+    document = json.loads(text)
+    document["profiles"][0]["events"][-1]["at"] = number
+    with pytest.raises(MalformedProfileError, match="speedscope"):
+        decode_foreign(json.dumps(document).encode())
+
+
 def test_statistics_that_would_take_for_ever_to_read_are_refused() -> None:
     key: Any = ("f", 1, "g")
     for _ in range(15):

@@ -84,18 +84,21 @@ def _entry(entry: Any, *, sampled: bool) -> _Function:
 def _caused(value: Any) -> tuple[float, float]:
     """Return own and cumulative time caused by a caller; `profile` and profiling.sampling store one count."""
     if isinstance(value, int):
-        return float(value), float(value)
+        return _amount(value), _amount(value)
     _, _, own, cumulative = value
-    return max(0.0, float(own)), max(0.0, float(cumulative))
+    return _amount(own), _amount(cumulative)
 
 
 def _whole(number: Any, factor: int) -> int:
-    if not isinstance(number, (int, float)) or not math.isfinite(number):
-        raise ValueError(f"{number!r} is not a number")
-    if number * factor > MAX_VALUE:  # also infinity, which cannot be rounded
-        raise ValueError(f"{number!r} is too large")
+    return round(_amount(number, factor))
+
+
+def _amount(number: Any, factor: int = 1) -> float:
+    """Return a count, or a time in another unit; ValueError for any other number, so that sums stay finite."""
     # A clock that steps back gives a small negative time, which pstats prints as 0 as well.
-    return max(0, round(number * factor))
+    if not isinstance(number, (int, float)) or not -1 <= number <= MAX_VALUE // factor:
+        raise ValueError("a number that is neither a count nor a time")
+    return max(0, number) * factor
 
 
 class _Stacks:

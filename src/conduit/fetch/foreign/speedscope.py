@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 from conduit.fetch.foreign.result import MAX_VALUE, ForeignProfile, malformed
@@ -75,8 +74,8 @@ def _frame(entry: dict[str, Any]) -> Frame:
 
 
 def _whole(number: float, factor: int) -> int:
-    if not isinstance(number, (int, float)) or not math.isfinite(number) or abs(number * factor) > MAX_VALUE:
-        raise malformed("speedscope", f"{number!r} is not a weight or a time")
+    if not isinstance(number, (int, float)) or not abs(number) <= MAX_VALUE // factor:
+        raise malformed("speedscope", f"{str(number)[:40]} is not a weight or a time")
     return round(number * factor)
 
 
