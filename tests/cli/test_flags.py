@@ -56,3 +56,14 @@ def test_help_is_asked_for_by_any_of_its_names() -> None:
     for word in ("-h", "-help", "--help"):
         with pytest.raises(HelpRequested):
             example().parse([word])
+
+
+def test_help_tells_each_default_once_and_as_a_user_writes_it() -> None:
+    flags = FlagSet("usage: example [flags]")
+    flags.switch("tools", "offer tools", default=True)
+    flags.option("budget", "stop after this time (default 30m)", default=30 * 60 * 10**9, parse=int)
+    flags.option("nodecount", "how many", default=-1, parse=int)
+    text = flags.help()
+    assert "offer tools (on unless -tools=false)\n" in text
+    assert "(default 30m)\n" in text
+    assert "how many (default -1)\n" in text

@@ -163,8 +163,15 @@ class FlagSet:
         rows = []
         for flag in self.flags.values():
             left = f"-{flag.name}" + ("" if flag.is_switch else f" {flag.metavar or 'VALUE'}")
-            shown = "" if flag.default in (None, False, "", [], ()) else f" (default {flag.default})"
+            shown = _default_text(flag)
             rows.append((left, flag.help + shown))
         width = min(max((len(left) for left, _ in rows), default=0), 28)
         lines = [f"  {left:<{width}}  {text}" for left, text in rows]
         return "\n".join([self.usage.rstrip(), "", "flags, with one dash or two:", *lines]) + "\n"
+
+
+def _default_text(flag: Flag) -> str:
+    """Return the default as a user would write it; nothing where there is none, or where the help names it itself."""
+    if flag.default in (None, False, "", [], ()) or "(default" in flag.help:
+        return ""
+    return f" (on unless -{flag.name}=false)" if flag.default is True else f" (default {flag.default})"
