@@ -220,7 +220,7 @@ def test_stats_count_what_is_in_the_document(ask: Run, kratos: Path) -> None:
     "verb", [verb for verb in VERBS if verb not in ("diagram", "diff")]
 )  # forms of their own
 def test_every_verb_says_the_same_in_json_and_yaml_and_has_a_table(ask: Run, verb: str) -> None:
-    words = [verb, "session"] if VERBS[verb][3] else [verb]
+    words = [verb, *("session", "identity")[: VERBS[verb][3]]]
     plain = json.loads(ask(*words, "--format", "json").stdout)
     written = ask(*words, "--format", "yaml")
     assert written.returncode == 0

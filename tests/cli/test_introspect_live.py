@@ -106,7 +106,7 @@ def test_impact_of_a_live_document_follows_cascades(conduit_command: Run, librar
 def test_a_picture_of_what_is_around_a_resource(conduit_command: Run, library: Path) -> None:
     done = conduit_command("introspect", "diagram", "Loan", "--metadata", str(library))
     assert done.returncode == 0
-    assert '  "Loan" }o--|| "Book" : "book"' in done.stdout.splitlines()
+    assert '  "Loan" }o--|| "Book" : "book (cascade)"' in done.stdout.splitlines()
     assert '"Author"' not in done.stdout
 
 

@@ -20,6 +20,8 @@ conduit introspect resource NAME         one of them, with routes, hooks, constr
 conduit introspect routes                method, path, handler, guards
 conduit introspect deps NAME             who depends on whom
 conduit introspect impact NAME           what a deletion reaches
+conduit introspect path A B              how two resources are connected
+conduit introspect diagram -around NAME -depth 1 -keys-only
 conduit introspect patterns              conventions, and where they are not followed
 conduit introspect diff OLD NEW          two documents; -gate exits 1 where a guard is lost
 conduit collect -app module:attribute -o metadata.json

@@ -214,7 +214,7 @@ class _Links:
         if details is not None and relationship.type == "has_many_through" and details.through:
             self._add_table_between(name, relationship, details.through)
         elif is_owning(relationship):
-            self._add(name, relationship.name, target, _declared(name, relationship, self._by_name))
+            self._add(name, relationship.name, target, declared_on_delete(name, relationship, self._by_name))
         elif (details is not None and details.generic and relationship.on_delete) or _is_only_end(
             name, relationship, owned
         ):
@@ -283,7 +283,8 @@ def _is_only_end(name: str, relationship: Relationship, owned: set[tuple[str, st
     )
 
 
-def _declared(holder: str, relationship: Relationship, by_name: Mapping[str, Resource]) -> str:
+def declared_on_delete(holder: str, relationship: Relationship, by_name: Mapping[str, Resource]) -> str:
+    """Return the `on_delete` of a relationship with a key, declared here or at the other end; not normalised."""
     if relationship.type == "inherits" and _is_cascade(relationship):
         return "cascade"
     others = list(_other_ends(holder, relationship, by_name))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FILES = ":files"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-_TAKES_RESOURCE = ("resource", "deps", "impact")
+_TAKES_RESOURCE = ("resource", "deps", "impact", "path", "diagram")
 
 
 def candidates(words: list[str]) -> list[str]:
@@ -77,7 +77,7 @@ def _values(flag: str, before: list[str]) -> list[str]:
     """The values that a flag of `introspect` may have."""
     if flag == "metadata":
         return [FILES]
-    if flag == "resource":
+    if flag in ("resource", "around"):
         return _described(_registry(before))
     if flag == "middleware":
         return _unique(name for route in _registry(before).routes() for name in route.middleware)

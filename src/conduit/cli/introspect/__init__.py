@@ -36,6 +36,7 @@ VERBS: dict[str, tuple[str, str, str, int, int]] = {
         1,
     ),
     "cycles": ("cycles", "", "resources that depend on each other in a circle", 0, 0),
+    "path": ("path", "A B", "the ways from one resource to another along their relationships", 2, 2),
     "impact": ("impact", "NAME", "what breaks when a resource is deleted", 1, 1),
     "diagram": ("diagram", "[NAME]", "a picture of the resources and how they depend on each other", 0, 1),
     "diff": ("diff", "[OLD NEW]", "what changed between two documents, or models against migrations", 0, 2),
@@ -65,8 +66,8 @@ def run(arguments: list[str]) -> int:
     from conduit.cli.introspect.question import Question
 
     question = Question(parsed, getattr(module, "PART", ""))
-    if parsed.positionals and usage.strip("[]") == "NAME":
-        parsed.positionals[0] = question.resolve_name(parsed.positionals[0])
+    if usage.strip("[]") in ("NAME", "A B"):
+        parsed.positionals[:] = map(question.resolve_name, parsed.positionals)
     status = int(module.run(question))
     if question.to_compile is not None:
         from conduit.cli.introspect.compiling import compile_document

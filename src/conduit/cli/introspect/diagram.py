@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from conduit.errors import ConduitError
+from conduit.errors import ConduitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,18 +15,30 @@ if TYPE_CHECKING:
     from conduit.metadata.schema import Resource
 
 FORMATS = ("mermaid", "dot", "svg")
+CLUSTERED_MERMAID = "flowchart"
 
 
 def declare(flags: FlagSet) -> None:
-    """The forms, and how much is drawn."""
-    flags.option("format", ", ".join(FORMATS), default="mermaid", parse=_format, metavar="FORMAT")
-    flags.option("depth", "how far from NAME to go; 0 is without limit", default=1, parse=_depth, metavar="N")
+    """Declare the forms, and how much is drawn."""
+    flags.option(
+        "format",
+        f"{', '.join(FORMATS)}; or {CLUSTERED_MERMAID}, Mermaid's with clusters and colours",
+        default="mermaid", parse=_format, metavar="FORMAT",
+    )  # fmt: skip
+    flags.option("around", "only a resource and its neighbours, as NAME does", metavar="NAME")
+    flags.option(
+        "depth", "how far from the resource to go; 0 is without limit", default=1, parse=_depth, metavar="N"
+    )
+    flags.switch("keys-only", "of the fields, only primary, foreign and unique keys")
     flags.switch("all", "also show framework resources and request/response schemas")
+    flags.switch("force", "draw a picture that is too large to be read too")
 
 
 def _format(text: str) -> str:
-    if text not in FORMATS:
-        raise ValueError(f"expected {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+    if text not in (*FORMATS, CLUSTERED_MERMAID):
+        raise ValueError(
+            f"expected {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, or {CLUSTERED_MERMAID} (Mermaid with clusters)"
+        )
     return text
 
 
@@ -37,32 +49,61 @@ def _depth(text: str) -> int:
 
 
 def run(question: Question) -> int:
-    """Prints the picture's text on standard output; what was split or left out is said on standard error."""
-    resources = _chosen(question)
+    """Print the picture's text on standard output; what was split or left out is said on standard error.
+
+    Raises `UsageError` for a picture that is too large to be read.
+    """
+    around = _around(question)
+    resources = _chosen(question, around)
     if not resources:
         raise ConduitError(
             "there is nothing to draw: the document has no such resources; --all takes every one"
         )
-    form = question.flags["format"]
-    if form == "mermaid":
-        _print_mermaid(resources)
-        return 0
-    from conduit.metadata.diagram import draw, to_dot
+    form, document = question.flags["format"], question.registry.resources()
+    from conduit.metadata.diagram import draw, keys_only, to_dot
 
-    text = to_dot(draw(resources))
+    diagram = draw(resources, document=document)
+    if question.flags["keys-only"]:
+        diagram = keys_only(diagram)
+    if not question.flags["force"]:
+        from conduit.metadata.diagram.narrowing import too_large
+
+        if excess := too_large(diagram):
+            raise UsageError(_refusal(question, excess, resources, around))
+    if form in ("mermaid", CLUSTERED_MERMAID):
+        _print_mermaid(resources, document, question.flags["keys-only"], form)
+        return 0
+    text = to_dot(diagram)
     sys.stdout.write(text if form == "dot" else _svg(text))
     return 0
 
 
-def _chosen(question: Question) -> Sequence[Resource]:
+def _around(question: Question) -> str:
+    """Return the resource in the middle, given by --around or as the argument; empty for a picture of all."""
+    flags, arguments = question.flags, question.arguments
+    around: str = flags["around"] or ""
+    if around and arguments:
+        raise UsageError(
+            f"diagram: --around {around} and {arguments[0]} name a resource each: give one of them"
+        )
+    if not around and not arguments:
+        if "around" in flags.given:
+            raise UsageError("diagram: --around needs the name of a resource")
+        if "depth" in flags.given:
+            raise UsageError("diagram: --depth is a distance from a resource: name it with --around NAME")
+        return ""
+    name = question.resolve_name(around or arguments[0])
+    question.registry.resource(name)  # tells near names where there is none
+    return name
+
+
+def _chosen(question: Question, around: str) -> Sequence[Resource]:
     resources = question.registry.resources()
-    if question.arguments:
+    if around:
         from conduit.metadata.diagram import neighbourhood
 
-        question.registry.resource(question.arguments[0])  # tells near names where there is none
-        depth = question.flags["depth"] or len(resources)
-        return neighbourhood(resources, question.arguments[0], depth)
-    own = question.without_framework(resources, "resources")
+        return _of_part(question, neighbourhood(resources, around, question.flags["depth"] or len(resources)))
+    own = question.without_framework(_of_part(question, resources), "resources")
     stored = [one for one in own if not (one.details and one.details.role == "schema")]
     if question.flags["all"] or not stored or len(stored) == len(own):
         return own
@@ -70,12 +111,53 @@ def _chosen(question: Question) -> Sequence[Resource]:
     return stored
 
 
-def _print_mermaid(resources: Sequence[Resource]) -> None:
-    from conduit.metadata.diagram import MERMAID_CHARACTERS, MERMAID_EDGES, split_for_mermaid, to_mermaid
+def _of_part(question: Question, resources: Sequence[Resource]) -> Sequence[Resource]:
+    if not question.part:
+        return resources
+    from conduit.cli.introspect.application_parts import resources_of_part
 
-    diagrams = split_for_mermaid(resources)
+    return resources_of_part(resources, question.registry.schema(), question.part)
+
+
+def _refusal(question: Question, excess: str, resources: Sequence[Resource], around: str) -> str:
+    """Return why a picture is refused, and the flags that give smaller ones."""
+    from conduit.cli.introspect.application_parts import resources_of_part
+    from conduit.metadata.diagram.narrowing import narrowings
+
+    schema = question.registry.schema()
+    depth = question.flags["depth"] or len(schema.resources)
+    found = narrowings(
+        resources,
+        schema.resources,
+        around,
+        depth,
+        lambda part: resources_of_part(resources, schema, part),
+    )
+    width = max((len(one.flags) for one in found), default=0)
+    ways = [f"  {one.flags:<{width}}  {one.boxes} {'box' if one.boxes == 1 else 'boxes'}" for one in found]
+    general = (
+        "--around NAME --depth N --keys-only draws a resource and its neighbours; --force draws all of it"
+    )
+    if not ways:
+        return f"the picture is too large to be read: {excess}; {general}"
+    return "\n".join([f"the picture is too large to be read: {excess}; smaller ones:", *ways, general])
+
+
+def _print_mermaid(
+    resources: Sequence[Resource], document: Sequence[Resource], only_keys: bool, form: str
+) -> None:
+    from conduit.metadata.diagram import (
+        MERMAID_CHARACTERS,
+        MERMAID_EDGES,
+        split_for_mermaid,
+        to_flowchart,
+        to_mermaid,
+    )
+
+    write = to_mermaid if form == "mermaid" else to_flowchart
+    diagrams = split_for_mermaid(resources, only_keys=only_keys, document=document, write=write)
     if len(diagrams) == 1:
-        sys.stdout.write(to_mermaid(diagrams[0]))
+        sys.stdout.write(write(diagrams[0]))
         return
     print(
         f"conduit: {len(resources)} resources are more than Mermaid shows at once ({MERMAID_CHARACTERS:,} characters, "
@@ -84,7 +166,7 @@ def _print_mermaid(resources: Sequence[Resource]) -> None:
         file=sys.stderr,
     )
     for diagram in diagrams:
-        sys.stdout.write(f"## {diagram.title or 'other'}\n\n```mermaid\n{to_mermaid(diagram)}```\n\n")
+        sys.stdout.write(f"## {diagram.title or 'other'}\n\n```mermaid\n{write(diagram)}```\n\n")
 
 
 def _svg(text: str) -> str:
@@ -100,7 +182,9 @@ def _svg(text: str) -> str:
             "or use --format mermaid"
         ) from None
     except subprocess.TimeoutExpired:
-        raise ConduitError("Graphviz did not finish within 120 s; draw less with NAME and --depth") from None
+        raise ConduitError(
+            "Graphviz did not finish within 120 s; draw less with --around and --depth"
+        ) from None
     if done.returncode:
         raise ConduitError(f"Graphviz failed: {done.stderr.strip()}")
     return done.stdout
