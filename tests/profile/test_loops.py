@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -12,7 +13,11 @@ from hypothesis import strategies as st
 
 from conduit._native import available
 from conduit.profile import loops, python_loops
+from conduit.profile.codec import encode_uncompressed
 from conduit.profile.columns import Columns, runs_of
+from conduit.profile.label_sets import LabelTable
+from conduit.profile.model import Function, Location, Profile
+from conduit.profile.tags import numeric_label_units
 from tests.profile.strategies import ANY_INT64, profiles
 from tests.profile.twins import LOOPS
 
@@ -104,6 +109,54 @@ def test_stacks_are_grouped_and_written_alike(profile: Any, data: st.DataObject)
     assert loops.write_columns(*row) == python_loops.write_columns(*row)
 
 
+@given(profiles(values=ANY_INT64))
+def test_records_and_strings_are_written_alike(profile: Any) -> None:
+    written = []
+    for room in (loops, python_loops):
+        strings = {"": 0}
+        parts = [
+            room.write_messages(3, profile.mappings, ("id", "start", "filename", "has_functions"), strings),
+            room.write_messages(5, profile.functions, ("id", "name", "filename", "start_line"), strings),
+            room.write_locations(profile.locations),
+            room.write_strings({**strings, "\udc80": 0, "half \ud800": 0, "é" * 70: 0, "long" * 100: 0}),
+        ]
+        written.append((parts, list(strings.items())))
+    assert written[0] == written[1]
+
+
+TEXTS = ["", "b", "a", "é", "", "b"]  # writers may repeat a string
+ROWS = st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 2**64 - 1), st.integers(0, 5))
+
+
+def _rows_of(label: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    key, text, number, unit = label
+    return (key, text, 0, 0) if text else (key, 0, number if number % 3 else int(not unit), unit)
+
+
+@given(st.lists(st.lists(ROWS.map(_rows_of), max_size=6), min_size=1, max_size=5), st.data())
+def test_labels_are_listed_and_written_alike_and_as_their_sets(
+    sets: list[list[tuple[int, int, int, int]]], data: st.DataObject
+) -> None:
+    runs = array("q", [0, *accumulate(map(len, sets))])
+    rows = array("Q", [number for labels in sets for label in labels for number in label])
+    label_of = array("I", data.draw(st.lists(st.integers(0, len(sets) - 1), max_size=8)))
+    assert loops.number_labels(runs, rows, label_of) == python_loops.number_labels(runs, rows, label_of)
+    strings: list[dict[str, int]] = [{"": 0, "a": 1}, {"": 0, "a": 1}]
+    fields = [
+        room.write_labels(runs, rows, TEXTS, label_of, known)
+        for room, known in zip((loops, python_loops), strings, strict=True)
+    ]
+    assert fields[0] == fields[1]
+    assert list(strings[0].items()) == list(strings[1].items())
+
+    table = LabelTable(TEXTS, runs, rows)
+    stacks = array("q", bytes(8 * (len(label_of) + 1))), array("I")
+    profiles = [Profile([]).replaced(columns=Columns(*stacks, (), label_of, s)) for s in (table, list(table))]
+    assert encode_uncompressed(profiles[0]) == encode_uncompressed(profiles[1])
+    units = [numeric_label_units(profile) for profile in profiles]
+    assert units[0] == units[1]
+
+
 def _steps(columns: Columns, data: st.DataObject) -> tuple[array[int], array[int]]:
     """Runs of steps for `sum_calls`, with frames left out and inlined ones, for up to four frames."""
     steps = st.lists(st.integers(-1, 7), max_size=3)
@@ -169,6 +222,24 @@ REFUSED: dict[str, Callable[[Any], object]] = {
     "ranks too few": lambda room: room.sort_calls(
         memoryview(array("Q", [5])), memoryview(array("q", [1])), array("I", [0])
     ),
+    "a label's text beyond the strings": lambda room: room.write_labels(
+        array("q", [0, 1]), array("Q", [0, 7, 0, 0]), ["", "a"], array("I", [0]), {"": 0}
+    ),
+    "a label's key beyond the strings": lambda room: room.write_labels(
+        array("q", [0, 1]), array("Q", [7, 1, 0, 0]), ["", "a"], array("I", [0]), {"": 0}
+    ),
+    "no such set to write": lambda room: room.write_labels(
+        array("q", [0, 0]), array("Q"), [""], array("I", [1]), {"": 0}
+    ),
+    "labels beyond the rows": lambda room: room.write_labels(
+        array("q", [0, 2]), array("Q", [0, 1, 0, 0]), ["", "a"], array("I", [0]), {"": 0}
+    ),
+    "numbers beyond the rows": lambda room: room.number_labels(
+        array("q", [0, 2]), array("Q", [0, 1, 0, 0]), array("I", [0])
+    ),
+    "no such set to list": lambda room: room.number_labels(array("q", [0, 0]), array("Q"), array("I", [1])),
+    "a number of 65 bits": lambda room: room.write_messages(5, [Function(1 << 64)], ("id",), {}),
+    "a number below 64 bits": lambda room: room.write_locations([Location(1, None, (-1 << 63) - 1)]),
     "runs too few": lambda room: room.join_stacks(
         array("q", [0, 1]), array("I", [1]), array("q", [1]), array("i", [0, 0]), array("i"), 0
     ),

@@ -1,4 +1,4 @@
-/* A profile's samples as columns: read from the wire and written as arrays of numbers.
+/* A profile's samples as columns, and its records, read from the wire.
  *
  * `starts` holds n + 1 positions (int64) in `frames`, which holds location indices (uint32), leaf first; each column of
  * values is n int64. Everything here works on whole arrays that Python owns and passes as buffers; nothing is kept.
@@ -9,44 +9,14 @@
 #include "columns.h"
 #include "hash_table.h"
 #include "native.h"
+#include "output.h"
+#include "wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-enum { MAX_VARINT_BYTES = 10, MAX_FIELD = 15, STRING_FIELD = 6, SAMPLE_FIELD = 2, COMMENT_FIELD = 13, TIME_FIELD = 9 };
-
-typedef struct {
-    const uint8_t *next;
-    const uint8_t *end;
-} Wire;
-
-static inline bool read_number(Wire *wire, uint64_t *value) {
-    if (wire->next < wire->end && *wire->next < 0x80) {
-        *value = *wire->next++;
-        return true;
-    }
-    uint64_t read = 0;
-    for (unsigned shift = 0; shift < 7 * MAX_VARINT_BYTES && wire->next < wire->end; shift += 7) {
-        uint8_t byte = *wire->next++;
-        if (shift == 63 && byte > 1) return false; /* more than 64 bits: the reader in Python decides */
-        read |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            *value = read;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The content of a field with a length; false where it does not lie within the rest. */
-static inline bool read_content(Wire *wire, Wire *content) {
-    uint64_t size;
-    if (!read_number(wire, &size) || size > (uint64_t)(wire->end - wire->next)) return false;
-    *content = (Wire){wire->next, wire->next + size};
-    wire->next = content->end;
-    return true;
-}
+enum { MAX_FIELD = 15, STRING_FIELD = 6, SAMPLE_FIELD = 2, COMMENT_FIELD = 13, TIME_FIELD = 9 };
 
 /* ── the top level ── */
 
@@ -157,21 +127,24 @@ done:
 
 /* ── the samples ── */
 
+enum { LABEL_NUMBERS = 4, MAX_TYPES = 64 }; /* a label: key, text, number, unit */
+
 typedef struct {
     const uint32_t *index_of; /* by location id: index + 1, 0 where there is none */
     uint64_t ids;
-    Py_ssize_t types;
-    int64_t *starts;
-    uint32_t *frames;
-    size_t frame_count, frame_capacity, max_frames;
-    int64_t *values; /* by type, then by sample */
-    uint32_t *label_of;
+    Py_ssize_t types, samples;
+    uint64_t strings;
+    PyObject *starts, *label_of, *values[MAX_TYPES]; /* bytes that are being filled */
+    Output frames;
+    size_t frame_count, max_frames;
     Wire *label_sets; /* the label fields of a set, with their tags */
     size_t set_capacity, label_count, max_labels;
     uint32_t sets;
     HashIndex set_index;
-    PyObject *labels;
+    Output label_runs, label_rows;
 } Reader;
+
+static int64_t *numbers_in(PyObject *bytes) { return (int64_t *)PyBytes_AS_STRING(bytes); }
 
 static uint32_t hash_of_bytes(Wire bytes) {
     uint64_t hash = (uint64_t)(bytes.end - bytes.next);
@@ -209,30 +182,29 @@ static bool find_label_set(Reader *reader, Wire fields, uint32_t *number) {
 
 static bool read_stack(Reader *reader, Wire packed) {
     size_t most = (size_t)(packed.end - packed.next);
-    if (!array_reserve((void **)&reader->frames, &reader->frame_capacity, reader->frame_count + most,
-                       sizeof(uint32_t))) {
-        PyErr_NoMemory();
-        return false;
-    }
+    uint32_t *frames = (uint32_t *)output_reserve(&reader->frames, most * sizeof(uint32_t)), *next = frames;
+    if (frames == NULL) return false;
     while (packed.next < packed.end) {
         uint64_t id;
-        if (!read_number(&packed, &id) || id >= reader->ids || reader->index_of[id] == 0) return false;
-        reader->frames[reader->frame_count++] = reader->index_of[id] - 1;
+        if (!read_any_number(&packed, &id) || id >= reader->ids || reader->index_of[id] == 0) return false;
+        *next++ = reader->index_of[id] - 1;
     }
+    reader->frames.used += (size_t)(next - frames) * sizeof(uint32_t);
+    reader->frame_count += (size_t)(next - frames);
     return reader->frame_count <= reader->max_frames;
 }
 
-static bool read_values(Reader *reader, Wire packed, Py_ssize_t sample, Py_ssize_t samples) {
+static bool read_values(Reader *reader, Wire packed, Py_ssize_t sample) {
     for (Py_ssize_t type = 0; type < reader->types; type++) {
         uint64_t value;
-        if (!read_number(&packed, &value)) return false;
-        reader->values[type * samples + sample] = (int64_t)value;
+        if (!read_any_number(&packed, &value)) return false;
+        numbers_in(reader->values[type])[sample] = (int64_t)value;
     }
     return packed.next == packed.end;
 }
 
 /* One sample in the usual form: at most one packed stack, one packed row of values, then labels without a gap. */
-static bool read_sample_row(Reader *reader, Wire wire, Py_ssize_t sample, Py_ssize_t samples) {
+static bool read_sample_row(Reader *reader, Wire wire, Py_ssize_t sample) {
     bool has_stack = false, has_values = false;
     Wire labels = {wire.end, wire.end};
     while (wire.next < wire.end) {
@@ -245,7 +217,7 @@ static bool read_sample_row(Reader *reader, Wire wire, Py_ssize_t sample, Py_ssi
             if (!read_stack(reader, content)) return false;
         } else if (tag == 0x12 && !has_values && labels.next == labels.end) {
             has_values = true;
-            if (!read_values(reader, content, sample, samples)) return false;
+            if (!read_values(reader, content, sample)) return false;
         } else if (tag == 0x1A) {
             if (labels.next == labels.end) labels = (Wire){start, start};
             labels.end = wire.next;
@@ -254,109 +226,10 @@ static bool read_sample_row(Reader *reader, Wire wire, Py_ssize_t sample, Py_ssi
             return false;
         }
     }
-    reader->starts[sample + 1] = (int64_t)reader->frame_count;
-    return has_values && find_label_set(reader, labels, &reader->label_of[sample]);
+    numbers_in(reader->starts)[sample + 1] = (int64_t)reader->frame_count;
+    uint32_t *label_of = (uint32_t *)PyBytes_AS_STRING(reader->label_of) + sample;
+    return has_values && find_label_set(reader, labels, label_of);
 }
-
-/* The distinct sets as tuples of undecoded labels. */
-static bool list_labels(Reader *reader) {
-    reader->labels = PyList_New(0);
-    if (reader->labels == NULL) return false;
-    for (uint32_t i = 0; i < reader->sets; i++) {
-        PyObject *set = PyList_New(0);
-        Wire wire = reader->label_sets[i], content;
-        bool good = set != NULL;
-        while (good && wire.next < wire.end) {
-            wire.next++;
-            good = read_content(&wire, &content) &&
-                   append_new(set, PyBytes_FromStringAndSize((const char *)content.next, content.end - content.next));
-        }
-        if (!good || PyList_Append(reader->labels, set) < 0) {
-            Py_XDECREF(set);
-            return false;
-        }
-        Py_DECREF(set);
-    }
-    return true;
-}
-
-static PyObject *bytes_of(const void *memory, size_t size) {
-    return PyBytes_FromStringAndSize(memory, (Py_ssize_t)size);
-}
-
-static bool read_all(Reader *reader, const uint8_t *first, Py_ssize_t size, const int64_t *spans, Py_ssize_t samples) {
-    for (Py_ssize_t i = 0; i < samples; i++) {
-        int64_t start = spans[2 * i], stop = spans[2 * i + 1];
-        if (start < 0 || stop < start || stop > size) return false;
-        if (!read_sample_row(reader, (Wire){first + start, first + stop}, i, samples)) return false;
-    }
-    return list_labels(reader);
-}
-
-static PyObject *columns_result(Reader *reader, Py_ssize_t samples) {
-    PyObject *starts = bytes_of(reader->starts, ((size_t)samples + 1) * sizeof(int64_t));
-    PyObject *frames = bytes_of(reader->frames, reader->frame_count * sizeof(uint32_t));
-    PyObject *values = PyList_New(reader->types);
-    PyObject *label_of = bytes_of(reader->label_of, (size_t)samples * sizeof(uint32_t));
-    bool good = starts != NULL && frames != NULL && values != NULL && label_of != NULL;
-    for (Py_ssize_t type = 0; good && type < reader->types; type++) {
-        PyObject *column = bytes_of(reader->values + type * samples, (size_t)samples * sizeof(int64_t));
-        good = column != NULL;
-        if (good) PyList_SET_ITEM(values, type, column);
-    }
-    PyObject *result = good ? PyTuple_Pack(5, starts, frames, values, label_of, reader->labels) : NULL;
-    Py_XDECREF(starts);
-    Py_XDECREF(frames);
-    Py_XDECREF(values);
-    Py_XDECREF(label_of);
-    return result;
-}
-
-static PyObject *read_columns(PyObject *module, PyObject *arguments) {
-    (void)module;
-    Py_buffer data, spans, index_of;
-    Py_ssize_t types, max_frames, max_labels;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*nnn", &data, &spans, &index_of, &types, &max_frames, &max_labels))
-        return NULL;
-    Py_ssize_t samples = spans.len / (Py_ssize_t)(2 * sizeof(int64_t));
-    Reader reader = {
-        .index_of = index_of.buf,
-        .ids = (uint64_t)index_of.len / sizeof(uint32_t),
-        .types = types,
-        .max_frames = (size_t)max_frames,
-        .max_labels = (size_t)max_labels,
-    };
-    PyObject *result = NULL;
-    if (types < 1 || types > 64 || max_frames < 0 || max_labels < 0) {
-        PyErr_SetString(PyExc_ValueError, "expected 1 to 64 sample types, and limits that are not negative");
-        goto done;
-    }
-    reader.starts = calloc((size_t)samples + 1, sizeof(int64_t));
-    reader.values = malloc(((size_t)samples * (size_t)types + 1) * sizeof(int64_t));
-    reader.label_of = malloc(((size_t)samples + 1) * sizeof(uint32_t));
-    if (reader.starts == NULL || reader.values == NULL || reader.label_of == NULL) {
-        PyErr_NoMemory();
-        goto done;
-    }
-    if (read_all(&reader, data.buf, data.len, spans.buf, samples))
-        result = columns_result(&reader, samples);
-    else if (!PyErr_Occurred())
-        result = Py_NewRef(Py_None);
-done:
-    free(reader.starts);
-    free(reader.frames);
-    free(reader.values);
-    free(reader.label_of);
-    free(reader.label_sets);
-    hash_index_clear(&reader.set_index);
-    Py_XDECREF(reader.labels);
-    PyBuffer_Release(&data);
-    PyBuffer_Release(&spans);
-    PyBuffer_Release(&index_of);
-    return result;
-}
-
-/* ── locations ── */
 
 /* A message of numbers: fields 1 to `count` into `numbers`; false for any other form. */
 static bool read_plain_numbers(Wire wire, uint64_t *numbers, unsigned count) {
@@ -367,6 +240,113 @@ static bool read_plain_numbers(Wire wire, uint64_t *numbers, unsigned count) {
     }
     return true;
 }
+
+/* Append a label that says something: of a text its key and text, else key, number and unit. */
+static bool read_label(Reader *reader, Wire content) {
+    uint64_t label[LABEL_NUMBERS] = {0};
+    if (!read_plain_numbers(content, label, LABEL_NUMBERS)) return false;
+    if (label[0] >= reader->strings || label[1] >= reader->strings || label[3] >= reader->strings) return false;
+    if (label[1]) label[2] = label[3] = 0;
+    if (!label[1] && !label[2] && !label[3]) return true;
+    uint8_t *next = output_reserve(&reader->label_rows, sizeof label);
+    if (next == NULL) return false;
+    memcpy(next, label, sizeof label);
+    reader->label_rows.used += sizeof label;
+    return true;
+}
+
+/* The labels of the distinct sets, one behind the other, and where each set begins. */
+static bool read_label_sets(Reader *reader) {
+    int64_t *runs = (int64_t *)output_reserve(&reader->label_runs, ((size_t)reader->sets + 1) * sizeof(int64_t));
+    if (runs == NULL) return false;
+    reader->label_runs.used += ((size_t)reader->sets + 1) * sizeof(int64_t);
+    *runs = 0;
+    for (uint32_t i = 0; i < reader->sets; i++) {
+        Wire wire = reader->label_sets[i], content;
+        while (wire.next < wire.end) {
+            wire.next++; /* the tag */
+            if (!read_content(&wire, &content) || !read_label(reader, content)) return false;
+        }
+        runs[i + 1] = (int64_t)(reader->label_rows.used / (LABEL_NUMBERS * sizeof(uint64_t)));
+    }
+    return true;
+}
+
+static bool make_columns(Reader *reader) {
+    Py_ssize_t samples = reader->samples;
+    reader->starts = PyBytes_FromStringAndSize(NULL, (samples + 1) * (Py_ssize_t)sizeof(int64_t));
+    reader->label_of = PyBytes_FromStringAndSize(NULL, samples * (Py_ssize_t)sizeof(uint32_t));
+    if (reader->starts == NULL || reader->label_of == NULL) return false;
+    *numbers_in(reader->starts) = 0;
+    for (Py_ssize_t type = 0; type < reader->types; type++) {
+        reader->values[type] = PyBytes_FromStringAndSize(NULL, samples * (Py_ssize_t)sizeof(int64_t));
+        if (reader->values[type] == NULL) return false;
+    }
+    return true;
+}
+
+static bool read_all(Reader *reader, const uint8_t *first, Py_ssize_t size, const int64_t *spans) {
+    for (Py_ssize_t i = 0; i < reader->samples; i++) {
+        int64_t start = spans[2 * i], stop = spans[2 * i + 1];
+        if (start < 0 || stop < start || stop > size) return false;
+        if (!read_sample_row(reader, (Wire){first + start, first + stop}, i)) return false;
+    }
+    return read_label_sets(reader);
+}
+
+static PyObject *columns_result(Reader *reader) {
+    PyObject *frames = output_take(&reader->frames), *values = PyTuple_New(reader->types);
+    PyObject *runs = output_take(&reader->label_runs), *rows = output_take(&reader->label_rows), *result = NULL;
+    if (frames != NULL && values != NULL && runs != NULL && rows != NULL) {
+        for (Py_ssize_t type = 0; type < reader->types; type++)
+            PyTuple_SET_ITEM(values, type, Py_NewRef(reader->values[type]));
+        result = PyTuple_Pack(6, reader->starts, frames, values, reader->label_of, runs, rows);
+    }
+    Py_XDECREF(frames);
+    Py_XDECREF(values);
+    Py_XDECREF(runs);
+    Py_XDECREF(rows);
+    return result;
+}
+
+static PyObject *read_columns(PyObject *module, PyObject *arguments) {
+    (void)module;
+    Py_buffer data, spans, index_of;
+    Py_ssize_t types, strings, max_frames, max_labels;
+    if (!PyArg_ParseTuple(arguments, "y*y*y*nnnn", &data, &spans, &index_of, &types, &strings, &max_frames,
+                          &max_labels))
+        return NULL;
+    Reader reader = {
+        .index_of = index_of.buf,
+        .ids = (uint64_t)index_of.len / sizeof(uint32_t),
+        .types = types,
+        .samples = spans.len / (Py_ssize_t)(2 * sizeof(int64_t)),
+        .strings = (uint64_t)strings,
+        .max_frames = (size_t)max_frames,
+        .max_labels = (size_t)max_labels,
+    };
+    PyObject *result = NULL;
+    if (types < 1 || types > MAX_TYPES || strings < 0 || max_frames < 0 || max_labels < 0)
+        PyErr_SetString(PyExc_ValueError, "expected 1 to 64 sample types, and limits that are not negative");
+    else if (make_columns(&reader) && read_all(&reader, data.buf, data.len, spans.buf))
+        result = columns_result(&reader);
+    else if (!PyErr_Occurred())
+        result = Py_NewRef(Py_None);
+    Py_XDECREF(reader.starts);
+    Py_XDECREF(reader.label_of);
+    for (size_t type = 0; type < MAX_TYPES; type++) Py_XDECREF(reader.values[type]);
+    output_clear(&reader.frames);
+    output_clear(&reader.label_runs);
+    output_clear(&reader.label_rows);
+    free(reader.label_sets);
+    hash_index_clear(&reader.set_index);
+    PyBuffer_Release(&data);
+    PyBuffer_Release(&spans);
+    PyBuffer_Release(&index_of);
+    return result;
+}
+
+/* ── locations ── */
 
 static PyObject *read_line(Wire wire) {
     uint64_t numbers[3] = {0}; /* function, line, column */
@@ -394,150 +374,73 @@ static PyObject *read_location(Wire wire, Py_ssize_t *lines_left) {
                          (unsigned long long)numbers[2], PyBool_FromLong(numbers[4] != 0), lines);
 }
 
+/* The bytes of a span (start, stop) of the document. */
+static bool open_span(PyObject *data, PyObject *span, Wire *wire) {
+    Py_ssize_t start, stop;
+    if (!PyTuple_Check(span) || !PyArg_ParseTuple(span, "nn", &start, &stop)) {
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "a span is a pair of positions");
+        return false;
+    }
+    if (start < 0 || stop < start || stop > PyBytes_GET_SIZE(data)) {
+        PyErr_SetString(PyExc_ValueError, "a span does not lie within the document");
+        return false;
+    }
+    const uint8_t *first = (const uint8_t *)PyBytes_AS_STRING(data);
+    *wire = (Wire){first + start, first + stop};
+    return true;
+}
+
 static PyObject *read_locations(PyObject *module, PyObject *arguments) {
     (void)module;
     PyObject *data, *spans;
     Py_ssize_t lines_left;
     if (!PyArg_ParseTuple(arguments, "SO!n", &data, &PyList_Type, &spans, &lines_left)) return NULL;
-    const uint8_t *first = (const uint8_t *)PyBytes_AS_STRING(data);
     PyObject *rows = PyList_New(0);
     for (Py_ssize_t i = 0; rows != NULL && i < PyList_GET_SIZE(spans); i++) {
-        Py_ssize_t start, stop;
-        if (!PyArg_ParseTuple(PyList_GET_ITEM(spans, i), "nn", &start, &stop)) {
+        Wire wire;
+        if (!open_span(data, PyList_GET_ITEM(spans, i), &wire) || !append_new(rows, read_location(wire, &lines_left)))
             Py_CLEAR(rows);
-        } else if (start < 0 || stop < start || stop > PyBytes_GET_SIZE(data)) {
-            PyErr_SetString(PyExc_ValueError, "a span does not lie within the document");
-            Py_CLEAR(rows);
-        } else if (!append_new(rows, read_location((Wire){first + start, first + stop}, &lines_left))) {
-            Py_CLEAR(rows);
-        }
     }
     if (rows == NULL && !PyErr_Occurred()) return Py_NewRef(Py_None);
     return rows;
 }
 
-/* ── writing ── */
+/* ── messages of numbers ── */
 
-static bool refuse(const char *reason) {
-    PyErr_SetString(PyExc_ValueError, reason);
-    return false;
-}
-
-typedef struct {
-    uint8_t *bytes;
-    size_t used, capacity;
-} Output;
-
-static inline uint8_t *room_for(Output *output, size_t more) {
-    if (!array_reserve((void **)&output->bytes, &output->capacity, output->used + more, 1)) return NULL;
-    return output->bytes + output->used;
-}
-
-static inline size_t number_size(uint64_t value) {
-    size_t size = 1;
-    while (value >= 0x80) value >>= 7, size++;
-    return size;
-}
-
-static inline uint8_t *put_number(uint8_t *next, uint64_t value) {
-    while (value >= 0x80) *next++ = (uint8_t)(value | 0x80), value >>= 7;
-    *next++ = (uint8_t)value;
-    return next;
-}
-
-typedef struct {
-    Stacks stacks;
-    const uint64_t *ids;
-    size_t locations;
-    const int64_t **columns;
-    Py_ssize_t types;
-    const uint32_t *label_of;
-    PyObject *label_bytes; /* a list of bytes: the fields of each set */
-} Writer;
-
-/* Append sample `i`. Empty lists of numbers are left out, as everywhere in the format. */
-static bool write_sample(const Writer *writer, Output *output, Py_ssize_t i) {
-    const uint32_t *frames = writer->stacks.frames + writer->stacks.starts[i];
-    size_t depth = (size_t)(writer->stacks.starts[i + 1] - writer->stacks.starts[i]), stack_size = 0, values_size = 0;
-    for (size_t k = 0; k < depth; k++) {
-        if (frames[k] >= writer->locations) return refuse("a location's index is beyond the table");
-        stack_size += number_size(writer->ids[frames[k]]);
+static PyObject *read_message(Wire wire, unsigned count) {
+    uint64_t numbers[MAX_FIELD] = {0};
+    if (!read_plain_numbers(wire, numbers, count)) return NULL;
+    PyObject *row = PyTuple_New(count);
+    for (unsigned i = 0; row != NULL && i < count; i++) {
+        PyObject *number = PyLong_FromUnsignedLongLong(numbers[i]);
+        if (number == NULL)
+            Py_CLEAR(row);
+        else
+            PyTuple_SET_ITEM(row, i, number);
     }
-    for (Py_ssize_t type = 0; type < writer->types; type++)
-        values_size += number_size((uint64_t)writer->columns[type][i]);
-    if (writer->label_of[i] >= (size_t)PyList_GET_SIZE(writer->label_bytes))
-        return refuse("there is no such set of labels");
-    PyObject *labels = PyList_GET_ITEM(writer->label_bytes, writer->label_of[i]);
-    if (!PyBytes_Check(labels)) return refuse("a set of labels is not bytes");
-    size_t label_size = (size_t)PyBytes_GET_SIZE(labels);
-    size_t size = label_size + (depth ? 1 + number_size(stack_size) + stack_size : 0) +
-                  (writer->types ? 1 + number_size(values_size) + values_size : 0);
-    uint8_t *next = room_for(output, size + 2 + MAX_VARINT_BYTES);
-    if (next == NULL) {
-        PyErr_NoMemory();
-        return false;
-    }
-    *next++ = 0x12;
-    next = put_number(next, size);
-    if (depth) {
-        *next++ = 0x0A;
-        next = put_number(next, stack_size);
-        for (size_t k = 0; k < depth; k++) next = put_number(next, writer->ids[frames[k]]);
-    }
-    if (writer->types) {
-        *next++ = 0x12;
-        next = put_number(next, values_size);
-        for (Py_ssize_t type = 0; type < writer->types; type++)
-            next = put_number(next, (uint64_t)writer->columns[type][i]);
-    }
-    memcpy(next, PyBytes_AS_STRING(labels), label_size);
-    output->used = (size_t)(next - output->bytes) + label_size;
-    return true;
+    return row;
 }
 
-static PyObject *write_columns(PyObject *module, PyObject *arguments) {
+static PyObject *read_messages(PyObject *module, PyObject *arguments) {
     (void)module;
-    Writer writer = {0};
-    Py_buffer ids, label_of, values[64];
-    PyObject *columns;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*O!y*O!", &writer.stacks.starts_buffer, &writer.stacks.frames_buffer, &ids,
-                          &PyTuple_Type, &columns, &label_of, &PyList_Type, &writer.label_bytes))
-        return NULL;
-    const int64_t *opened[64];
-    Output output = {0};
-    PyObject *result = NULL;
-    Py_ssize_t open = 0;
-    bool good = open_stacks(&writer.stacks);
-    writer.ids = ids.buf;
-    writer.locations = (size_t)ids.len / sizeof(uint64_t);
-    writer.label_of = label_of.buf;
-    writer.columns = opened;
-    writer.types = PyTuple_GET_SIZE(columns);
-    if (good && (writer.types > 64 || label_of.len != writer.stacks.count * (Py_ssize_t)sizeof(uint32_t)))
-        good = refuse("expected at most 64 columns, and one set of labels a sample");
-    for (; good && open < writer.types; open++) {
-        if (PyObject_GetBuffer(PyTuple_GET_ITEM(columns, open), &values[open], PyBUF_SIMPLE) < 0) {
-            good = false;
-            break;
-        }
-        opened[open] = values[open].buf;
-        if (values[open].len != writer.stacks.count * (Py_ssize_t)sizeof(int64_t))
-            good = refuse("a column is too short");
+    PyObject *data, *spans;
+    unsigned count;
+    if (!PyArg_ParseTuple(arguments, "SO!I", &data, &PyList_Type, &spans, &count)) return NULL;
+    if (count > MAX_FIELD) return PyErr_Format(PyExc_ValueError, "expected at most 15 fields, found %u", count);
+    PyObject *rows = PyList_New(0);
+    for (Py_ssize_t i = 0; rows != NULL && i < PyList_GET_SIZE(spans); i++) {
+        Wire wire;
+        if (!open_span(data, PyList_GET_ITEM(spans, i), &wire) || !append_new(rows, read_message(wire, count)))
+            Py_CLEAR(rows);
     }
-    for (Py_ssize_t i = 0; good && i < writer.stacks.count; i++) good = write_sample(&writer, &output, i);
-    if (good) result = bytes_of(output.bytes, output.used);
-    for (Py_ssize_t i = 0; i < open; i++) PyBuffer_Release(&values[i]);
-    free(output.bytes);
-    close_stacks(&writer.stacks);
-    PyBuffer_Release(&ids);
-    PyBuffer_Release(&label_of);
-    return result;
+    if (rows == NULL && !PyErr_Occurred()) return Py_NewRef(Py_None);
+    return rows;
 }
 
 PyMethodDef column_methods[] = {
     {"scan_profile", scan_profile, METH_VARARGS, NULL},
     {"read_columns", read_columns, METH_VARARGS, NULL},
+    {"read_messages", read_messages, METH_VARARGS, NULL},
     {"read_locations", read_locations, METH_VARARGS, NULL},
-    {"write_columns", write_columns, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -17,8 +17,10 @@ if available():
         join_texts,
         list_stacks,
         match_stacks,
+        number_labels,
         read_columns,
         read_locations,
+        read_messages,
         scan_profile,
         select_stacks,
         sort_calls,
@@ -28,6 +30,10 @@ if available():
         sum_stacks,
         wrap_stacks,
         write_columns,
+        write_labels,
+        write_locations,
+        write_messages,
+        write_strings,
     )
 
 __all__ = [
@@ -39,8 +45,10 @@ __all__ = [
     "join_texts",
     "list_stacks",
     "match_stacks",
+    "number_labels",
     "read_columns",
     "read_locations",
+    "read_messages",
     "scan_profile",
     "select_stacks",
     "sort_calls",
@@ -50,4 +58,8 @@ __all__ = [
     "sum_stacks",
     "wrap_stacks",
     "write_columns",
+    "write_labels",
+    "write_locations",
+    "write_messages",
+    "write_strings",
 ]

@@ -14,7 +14,8 @@ import sys
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from conduit.profile.columns import ColumnsBuilder, LabelSet
+from conduit.profile.columns import ColumnsBuilder
+from conduit.profile.label_sets import LabelSet
 from conduit.profile.model import Function, Line, Location, Mapping, Profile
 
 if TYPE_CHECKING:

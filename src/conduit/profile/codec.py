@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from conduit.errors import MalformedProfileError
 from conduit.profile import loops
-from conduit.profile.columns import Columns, ColumnsBuilder, LabelSet
+from conduit.profile.columns import Columns, ColumnsBuilder
+from conduit.profile.label_sets import LabelSet, LabelTable, make_label_set
 from conduit.profile.limits import DEFAULT_LIMITS
 from conduit.profile.model import Fault, Function, Line, Location, Mapping, Profile, ValueType
 from conduit.profile.samples import SampleReader, UnusualError
@@ -36,13 +37,12 @@ from conduit.profile.wire import (
     write_delimited,
     write_number,
     write_numbers,
-    write_varint,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from conduit.profile.limits import Limits
+from conduit.profile.limits import Limits
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -158,7 +158,7 @@ class _Decoder:
         profile = self.profile
         profile.sample_types = [self._value_type(*span) for span in self.spans[1]]
         profile.mappings = [self._mapping(*span) for span in self.spans[3]]
-        profile.functions = [self._function(*span) for span in self.spans[5]]
+        profile.functions = self._read_functions()
         functions = {function.id: function for function in profile.functions}
         mappings = {mapping.id: mapping for mapping in profile.mappings}
         rows = loops.read_locations(self.data, self.spans[4], self.limits.records)
@@ -217,32 +217,20 @@ class _Decoder:
         for number, location in enumerate(self.profile.locations, 1):
             index_of[location.id] = number
         types = len(self.profile.sample_types)
-        read = loops.read_columns(self.data, packed, index_of, types, room, self.limits.records)
+        strings = len(self.strings)
+        read = loops.read_columns(self.data, packed, index_of, types, strings, room, self.limits.records)
         if read is None:
             return None
-        starts, frames, values, label_of, labels = read
-        try:
-            sets = [self._label_set(contents, b"", 0) for contents in labels]
-        except WireError:
-            return None
-        return Columns(starts, frames, values, label_of, sets)
+        starts, frames, values, label_of, runs, rows = read
+        return Columns(starts, frames, values, label_of, LabelTable(self.strings, runs, rows))
 
     def _label_set(self, contents: Sequence[bytes], unknown: bytes, position: int) -> LabelSet:
-        """Sort raw labels into text and numbers; a number 0 without a unit cannot be told from nothing."""
-        found = LabelSet({}, {}, {}, unknown)
+        labels = []
         for content in contents:
-            _, key_index, text, number, unit = read_numbers(content, 0, len(content), 4)[0]
-            key = self._string(key_index, position)
-            if text:
-                found.labels.setdefault(key, []).append(self._string(text, position))
-            elif number or unit:
-                numbers = found.numeric_labels.setdefault(key, [])
-                if unit or key in found.numeric_units:
-                    units = found.numeric_units.setdefault(key, [])
-                    units.extend([""] * (len(numbers) - len(units)))
-                    units.append(self._string(unit, position))
-                numbers.append(to_signed(number))
-        return found
+            _, key, text, number, unit = read_numbers(content, 0, len(content), 4)[0]
+            name, value = self._string(key, position), self._string(text, position) if text else None
+            labels.append((name, value, number, self._string(unit, position) if unit and not text else None))
+        return make_label_set(labels, unknown)
 
     def offset_of(self, fault: Fault) -> int:
         """Says where the record that `Profile.find_fault` found starts in the document."""
@@ -339,6 +327,19 @@ class _Decoder:
         )
         mapping.unknown = unknown
         return mapping
+
+    def _read_functions(self) -> list[Function]:
+        rows = loops.read_messages(self.data, self.spans[5], 5)
+        if rows is None:
+            return [self._function(*span) for span in self.spans[5]]
+        strings = self.strings
+        try:
+            return [
+                Function(id, strings[name], strings[system_name], strings[filename], to_signed(line))
+                for id, name, system_name, filename, line in rows
+            ]
+        except IndexError:  # the other reader knows where it is
+            return [self._function(*span) for span in self.spans[5]]
 
     def _function(self, position: int, stop: int) -> Function:
         (_, id, name, system_name, filename, start_line), unknown = self._record(position, stop, 5)
@@ -483,6 +484,21 @@ def encode_uncompressed(profile: Profile) -> bytes:
     return _Encoder().encode(profile)
 
 
+_MAPPING = (
+    "id",
+    "start",
+    "limit",
+    "offset",
+    "filename",
+    "build_id",
+    "has_functions",
+    "has_filenames",
+    "has_line_numbers",
+    "has_inline_frames",
+)
+_FUNCTION = ("id", "name", "system_name", "filename", "start_line")
+
+
 class _Encoder:
     """One document being encoded: the string table as it grows."""
 
@@ -490,15 +506,16 @@ class _Encoder:
         self.strings: dict[str, int] = {"": 0}
 
     def encode(self, profile: Profile) -> bytes:
-        parts: list[bytes] = []
-        _append(parts, 1, map(self._value_type, profile.sample_types))
-        parts.append(self._samples(profile))
-        _append(parts, 3, map(self._mapping, profile.mappings))
-        _append(parts, 4, map(self._location, profile.locations))
-        _append(parts, 5, map(self._function, profile.functions))
+        strings = self.strings
+        records = [
+            b"".join([write_delimited(1, self._value_type(kind)) for kind in profile.sample_types]),
+            self._samples(profile),
+            loops.write_messages(3, profile.mappings, _MAPPING, strings),
+            loops.write_locations(profile.locations),
+            loops.write_messages(5, profile.functions, _FUNCTION, strings),
+        ]
         header = self._header(profile)
-        _append(parts, 6, map(_text_bytes, self.strings))
-        return b"".join(parts) + header + profile.unknown
+        return b"".join([*records, loops.write_strings(strings), header, profile.unknown])
 
     def _index(self, text: str) -> int:
         return self.strings.setdefault(text, len(self.strings))
@@ -528,13 +545,19 @@ class _Encoder:
     def _samples(self, profile: Profile) -> bytes:
         columns = profile.columns
         ids = array("Q", [_id_bits(location.id) for location in profile.locations])
-        fields = [b""] * len(columns.label_sets)
-        for number in dict.fromkeys(columns.label_of.tolist()):
-            labels = columns.label_sets[number]
-            fields[number] = b"".join(self._labels(labels)) + labels.unknown
         return loops.write_columns(
-            columns.starts, columns.frames, ids, columns.values, columns.label_of, fields
+            columns.starts, columns.frames, ids, columns.values, columns.label_of, self._label_fields(columns)
         )
+
+    def _label_fields(self, columns: Columns) -> list[bytes]:
+        """The encoded labels of each set that a sample has."""
+        table = columns.label_sets
+        if isinstance(table, LabelTable):
+            return loops.write_labels(table.runs, table.rows, table.strings, columns.label_of, self.strings)
+        fields = [b""] * len(table)
+        for number in dict.fromkeys(columns.label_of.tolist()):
+            fields[number] = b"".join(self._labels(table[number])) + table[number].unknown
+        return fields
 
     def _labels(self, labels: LabelSet) -> Iterable[bytes]:
         for key in sorted(labels.labels):
@@ -554,63 +577,9 @@ class _Encoder:
                     )
                     yield write_delimited(3, b"".join(fields))
 
-    def _mapping(self, mapping: Mapping) -> bytes:
-        numbers = (
-            mapping.id,
-            mapping.start,
-            mapping.limit,
-            mapping.offset,
-            self._index(mapping.filename),
-            self._index(mapping.build_id),
-            mapping.has_functions,
-            mapping.has_filenames,
-            mapping.has_line_numbers,
-            mapping.has_inline_frames,
-        )
-        return _write_record(numbers) + mapping.unknown
-
-    def _location(self, location: Location) -> bytes:
-        content = _write_record(
-            (location.id, location.mapping.id if location.mapping else 0, location.address)
-        )
-        for line in location.lines:
-            function = line.function.id if line.function else 0
-            content += write_delimited(4, _write_record((function, line.line, line.column)) + line.unknown)
-        return content + write_number(5, location.is_folded) + location.unknown
-
-    def _function(self, function: Function) -> bytes:
-        numbers = (
-            function.id,
-            self._index(function.name),
-            self._index(function.system_name),
-            self._index(function.filename),
-            function.start_line,
-        )
-        return _write_record(numbers) + function.unknown
-
 
 def _id_bits(id: int) -> int:
     """An id as 64 bits, as `write_varint` writes it."""
     if not -1 << 63 <= id <= _MASK64:
         raise ValueError(f"the number {id} does not fit into the 64 bits that a profile has for it")
     return id & _MASK64
-
-
-def _text_bytes(text: str) -> bytes:
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # A name made of half a character must not cost the whole profile.
-        return text.encode("utf-8", "replace")
-
-
-def _append(parts: list[bytes], field: int, contents: Iterable[bytes]) -> None:
-    tag = write_varint(field << 3 | DELIMITED)
-    for content in contents:
-        parts.append(tag)
-        parts.append(write_varint(len(content)))
-        parts.append(content)
-
-
-def _write_record(numbers: Iterable[int]) -> bytes:
-    """Writes numbers as the fields 1, 2, 3, … of a message."""
-    return b"".join([write_number(field, value) for field, value in enumerate(numbers, 1)])

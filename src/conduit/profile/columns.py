@@ -11,55 +11,16 @@ from itertools import compress, pairwise
 from typing import TYPE_CHECKING
 
 from conduit.profile import loops
+from conduit.profile.label_sets import LabelTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from _typeshed import ReadableBuffer as Buffer
 
+    from conduit.profile.label_sets import LabelSet
+
 EVERY_SAMPLE = b"\1"
-
-
-class LabelSet:
-    """The labels of all samples that have the same ones, and their unknown fields; never changed in place.
-
-    See `Sample` for the meaning of the attributes.
-    """
-
-    __slots__ = ("labels", "numeric_labels", "numeric_units", "unknown")
-
-    def __init__(
-        self,
-        labels: dict[str, list[str]],
-        numeric_labels: dict[str, list[int]],
-        numeric_units: dict[str, list[str]],
-        unknown: bytes = b"",
-    ) -> None:
-        self.labels: dict[str, list[str]] = labels
-        self.numeric_labels: dict[str, list[int]] = numeric_labels
-        self.numeric_units: dict[str, list[str]] = numeric_units
-        self.unknown: bytes = unknown
-
-    def copy(self) -> LabelSet:
-        """Return a set with lists of its own."""
-        return LabelSet(
-            {key: list(texts) for key, texts in self.labels.items()},
-            {key: list(numbers) for key, numbers in self.numeric_labels.items()},
-            {key: list(units) for key, units in self.numeric_units.items()},
-            self.unknown,
-        )
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Return a key that two sets with the same labels share; unknown fields do not count."""
-        if not self.labels and not self.numeric_labels:
-            return ()
-        texts = sorted((name, tuple(values)) for name, values in self.labels.items())
-        numbers = sorted(
-            (name, tuple(values), tuple(self.numeric_units.get(name, ())))
-            for name, values in self.numeric_labels.items()
-        )
-        return tuple(texts), tuple(numbers)
 
 
 class Columns:
@@ -77,13 +38,13 @@ class Columns:
         frames: Buffer,
         values: Sequence[Buffer],
         label_of: Buffer,
-        label_sets: list[LabelSet],
+        label_sets: Sequence[LabelSet],
     ) -> None:
         self.starts = memoryview(starts).cast("B").cast("q")
         self.frames = memoryview(frames).cast("B").cast("I")
         self.values = tuple(memoryview(column).cast("B").cast("q") for column in values)
         self.label_of = memoryview(label_of).cast("B").cast("I")
-        self.label_sets: list[LabelSet] = label_sets
+        self.label_sets: Sequence[LabelSet] = label_sets  # a list, or a `LabelTable`, which makes them
 
     def __len__(self) -> int:
         return len(self.label_of)
@@ -132,6 +93,25 @@ class Columns:
             number: bool(keeps(self.label_sets[number])) for number in dict.fromkeys(self.label_of.tolist())
         }
         return bytes(map(known.__getitem__, self.label_of.tolist()))
+
+    def mask_with_text(self, key: str, text: str) -> bytes:
+        """Return a byte a sample: whether it has this label."""
+        table = self.label_sets
+        if isinstance(table, LabelTable) and key not in table.strings:
+            return bytes(len(self))
+        return self.mask_of(lambda labels: text in labels.labels.get(key, ()))
+
+    def number_labels(self) -> Iterable[tuple[str, str]]:
+        """Return key and unit ("" for none) of the labels that are numbers, each pair once, in order of first use."""
+        table = self.label_sets
+        if isinstance(table, LabelTable):
+            return table.number_labels(self.label_of)
+        return dict.fromkeys(
+            (key, unit)
+            for labels in self.used_sets()
+            for key in labels.numeric_labels
+            for unit in labels.numeric_units.get(key) or [""]
+        )
 
     def stack(self, sample: int) -> list[int]:
         """Return a sample's indices, leaf first."""

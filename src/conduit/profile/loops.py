@@ -8,9 +8,12 @@ within its table raises `ValueError` or `IndexError`.
         The top level of a document: (spans of the messages 1, 3, 4, 5, 11), strings, (field, value, start) of the
         numbers, and the spans of the samples (int64). None for anything that is not in the form that writers use; the
         twin always returns None. The decoder then reads it.
-    read_columns(data, spans, index_of, types, max_frames, max_labels)
-        (starts, frames, values by type, label set of each sample, undecoded labels of each set). `index_of[id]` is one
-        more than the index of the location with that id (uint32), 0 where there is none. None as above.
+    read_columns(data, spans, index_of, types, strings, max_frames, max_labels)
+        (starts, frames, values by type, label set of each sample, and the runs and rows of a `LabelTable`) of a
+        document with so many strings. `index_of[id]` is one more than the index of the location with that id (uint32),
+        0 where there is none. None as above.
+    read_messages(data, spans, fields)
+        The fields 1 to `fields` of the messages of numbers in these spans, each as 64 bits. None as above.
     read_locations(data, spans, lines)
         (id, mapping, address, is folded, [(function, line, column)]) of each location in these spans, all together with
         at most so many lines. None as above.
@@ -38,6 +41,16 @@ within its table raises `ValueError` or `IndexError`.
     sum_groups(values, group_of, groups)    sums by group (int64), modulo 2**64
     write_columns(starts, frames, ids, columns, label_of, label_fields)
         The samples as fields of a document; `ids` (uint64) by location, `label_fields` the encoded labels of each set.
+    write_messages(field, records, names, strings)
+        Records as messages: the attributes with these names as the fields 1, 2, 3, …, numbers as they are, texts as
+        their index in `strings`, where they are added; then their unknown fields.
+    write_locations(locations)              locations as fields of a document
+    write_labels(runs, rows, texts, label_of, strings)
+        The labels of each set that a sample has (nothing for others), encoded: texts before numbers, each by key. The
+        rows are those of a `LabelTable` with these texts; those that are used are added to `strings`.
+    write_strings(strings)                  the keys of a table of strings as fields of a document
+    number_labels(runs, rows, label_of)
+        (key, unit) of the rows that are numbers, as indices of strings (uint64), each pair once, in order of first use
     sum_stacks(starts, frames, values, others, runs, numbers, count)
         (flat, cum) by frame number below `count`. Location i has the frames `numbers[runs[i]:runs[i + 1]]` (int32),
         innermost first. Samples with 0 in both `values` and `others` are passed over.
@@ -90,12 +103,18 @@ if available():
         join_texts,
         list_stacks,
         match_stacks,
+        number_labels,
         read_columns,
         read_locations,
+        read_messages,
         scan_profile,
         select_stacks,
         sum_groups,
         wrap_stacks,
+        write_labels,
+        write_locations,
+        write_messages,
+        write_strings,
     )
 
     def write_columns(
@@ -181,8 +200,10 @@ else:
         join_texts,
         list_stacks,
         match_stacks,
+        number_labels,
         read_columns,
         read_locations,
+        read_messages,
         scan_profile,
         select_stacks,
         sort_calls,
@@ -192,6 +213,10 @@ else:
         sum_stacks,
         wrap_stacks,
         write_columns,
+        write_labels,
+        write_locations,
+        write_messages,
+        write_strings,
     )
 
 
@@ -208,8 +233,10 @@ __all__ = [
     "join_texts",
     "list_stacks",
     "match_stacks",
+    "number_labels",
     "read_columns",
     "read_locations",
+    "read_messages",
     "scan_profile",
     "select_stacks",
     "sort_calls",
@@ -219,4 +246,8 @@ __all__ = [
     "sum_stacks",
     "wrap_stacks",
     "write_columns",
+    "write_labels",
+    "write_locations",
+    "write_messages",
+    "write_strings",
 ]

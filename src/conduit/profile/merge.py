@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from conduit.errors import ConduitError
 from conduit.profile import loops
-from conduit.profile.columns import Columns, LabelSet
+from conduit.profile.columns import Columns
+from conduit.profile.label_sets import LabelSet
 from conduit.profile.measurement import find_unit, scale
 from conduit.profile.model import Function, Line, Location, Mapping, Profile, ValueType
 

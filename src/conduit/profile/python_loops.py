@@ -10,10 +10,10 @@ from collections import deque
 from itertools import accumulate, chain, pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
-from conduit.profile.wire import write_delimited, write_numbers
+from conduit.profile.wire import write_delimited, write_number, write_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from _typeshed import ReadableBuffer as Buffer
 
@@ -30,9 +30,20 @@ def scan_profile(
 
 
 def read_columns(
-    data: bytes, spans: Buffer, index_of: Buffer, types: int, max_frames: int, max_labels: int
-) -> tuple[bytes, bytes, list[bytes], bytes, list[list[bytes]]] | None:
+    data: bytes,
+    spans: Buffer,
+    index_of: Buffer,
+    types: int,
+    strings: int,
+    max_frames: int,
+    max_labels: int,
+) -> tuple[bytes, bytes, tuple[bytes, ...], bytes, bytes, bytes] | None:
     """Leave the samples to the decoder."""
+    return None
+
+
+def read_messages(data: bytes, spans: list[tuple[int, int]], fields: int) -> list[tuple[int, ...]] | None:
+    """Leave the messages to the decoder."""
     return None
 
 
@@ -209,6 +220,92 @@ def write_columns(
         content = write_numbers(1, map(id_of, stack)) + write_numbers(2, row) + label_fields[number]
         parts.append(write_delimited(2, content))
     return b"".join(parts)
+
+
+def write_messages(field: int, records: list[Any], names: tuple[str, ...], strings: dict[str, int]) -> bytes:
+    """Write records as messages of their attributes, and their unknown fields."""
+    parts = []
+    for record in records:
+        numbers = []
+        for name in names:
+            value = getattr(record, name)
+            numbers.append(strings.setdefault(value, len(strings)) if isinstance(value, str) else value)
+        parts.append(write_delimited(field, _record(numbers) + record.unknown))
+    return b"".join(parts)
+
+
+def _record(numbers: Iterable[int]) -> bytes:
+    """Write numbers as the fields 1, 2, 3, … of a message."""
+    return b"".join([write_number(field, value) for field, value in enumerate(numbers, 1)])
+
+
+def write_locations(locations: list[Any]) -> bytes:
+    """Write locations as fields of a document."""
+    parts = []
+    for location in locations:
+        mapping = location.mapping
+        content = _record((location.id, 0 if mapping is None else mapping.id, location.address))
+        for line in location.lines:
+            function = 0 if line.function is None else line.function.id
+            content += write_delimited(4, _record((function, line.line, line.column)) + line.unknown)
+        parts.append(write_delimited(4, content + write_number(5, location.is_folded) + location.unknown))
+    return b"".join(parts)
+
+
+def write_strings(strings: dict[str, int]) -> bytes:
+    """Write a table of strings as fields of a document."""
+    return b"".join([write_delimited(6, _text_bytes(text)) for text in strings])
+
+
+def _text_bytes(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # A name made of half a character must not cost the whole profile.
+        return text.encode("utf-8", "replace")
+
+
+def _label_rows(
+    runs: Buffer, rows: Buffer, label_of: Buffer
+) -> Iterator[tuple[int, list[tuple[int, int, int, int]]]]:
+    """The number and the labels of each set that samples have, in order of first use."""
+    positions, numbers = _typed(runs, "q"), _typed(rows, "Q")
+    labels = list(zip(*[iter(numbers)] * 4, strict=True))
+    wrong = not positions or positions[0] or positions[-1] != len(labels)
+    if wrong or any(map(int.__gt__, positions, positions[1:])):
+        raise ValueError("the positions of the labels do not lie within their rows")
+    for number in dict.fromkeys(_typed(label_of, "I")):
+        yield number, labels[positions[number] : positions[number + 1]]
+
+
+def number_labels(runs: Buffer, rows: Buffer, label_of: Buffer) -> bytes:
+    """Return key and unit of the rows that are numbers."""
+    pairs = dict.fromkeys(
+        (key, unit)
+        for _, labels in _label_rows(runs, rows, label_of)
+        for key, text, _, unit in labels
+        if not text
+    )
+    return array("Q", chain.from_iterable(pairs)).tobytes()
+
+
+def write_labels(
+    runs: Buffer, rows: Buffer, texts: list[str], label_of: Buffer, strings: dict[str, int]
+) -> list[bytes]:
+    """Write the labels of each set that a sample has."""
+    fields = [b""] * (len(_typed(runs, "q")) - 1)
+
+    def index(number: int) -> int:
+        return strings.setdefault(texts[number], len(strings))
+
+    for number, labels in _label_rows(runs, rows, label_of):
+        parts = []
+        for key, text, value, unit in sorted(labels, key=lambda label: (not label[1], texts[label[0]])):
+            if text and texts[text]:
+                parts.append(_record((index(key), index(text))))
+            elif not text and (value or texts[unit]):
+                parts.append(_record((index(key), 0, value, index(unit))))
+        fields[number] = b"".join([write_delimited(3, part) for part in parts])
+    return fields
 
 
 def _weighted(

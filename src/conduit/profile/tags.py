@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conduit.profile import loops
-from conduit.profile.columns import LabelSet, runs_of
+from conduit.profile.columns import runs_of
+from conduit.profile.label_sets import LabelSet
 from conduit.profile.measurement import scale, scaled_label
 from conduit.profile.model import Function, Line, Location
 from conduit.regexps import PatternError, compile_pattern
@@ -30,12 +31,10 @@ def numeric_label_units(profile: Profile) -> tuple[dict[str, str], dict[str, lis
     units: dict[str, str] = {}
     others: dict[str, set[str]] = {}
     keys: dict[str, None] = {}
-    for labels in profile.columns.used_sets():
-        for key in labels.numeric_labels:
-            keys[key] = None
-            for unit in labels.numeric_units.get(key, ()):
-                if unit and units.setdefault(key, unit) != unit:
-                    others.setdefault(key, set()).add(unit)
+    for key, unit in profile.columns.number_labels():
+        keys[key] = None
+        if unit and units.setdefault(key, unit) != unit:
+            others.setdefault(key, set()).add(unit)
     for key in keys:
         units.setdefault(key, "bytes" if key in _BYTE_KEYS else key)
     return units, {key: sorted(found) for key, found in others.items()}

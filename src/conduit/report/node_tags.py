@@ -14,7 +14,7 @@ from conduit.report.division import quotient
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from conduit.profile.columns import LabelSet
+    from conduit.profile.label_sets import LabelSet
 
 MAX_NODELETS = 4
 

@@ -18,7 +18,7 @@ from conduit.report.node_tags import BASE_LABEL, tags_of_labels
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from conduit.profile.columns import LabelSet
+    from conduit.profile.label_sets import LabelSet
     from conduit.profile.model import Profile
     from conduit.report.commands import Format
     from conduit.report.graph import Node, Values
@@ -127,7 +127,7 @@ class Report:
 def total_of(profile: Profile, values: Values) -> int:
     """The sum of the samples' absolute values; of the base's samples only, in a comparison that marks them."""
     columns = profile.columns
-    is_base = columns.mask_of(lambda labels: "true" in labels.labels.get(BASE_LABEL, ()))
+    is_base = columns.mask_with_text(BASE_LABEL, "true")
     value, divisor = values.columns_of(columns)
     if any(is_base):
         total, divisors = sum(map(abs, compress(value, is_base))), sum(compress(divisor, is_base))

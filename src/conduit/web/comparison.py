@@ -10,7 +10,7 @@ from conduit.report.graph import sum_frames
 from conduit.report.node_tags import BASE_LABEL
 
 if TYPE_CHECKING:
-    from conduit.profile.columns import LabelSet
+    from conduit.profile.label_sets import LabelSet
     from conduit.profile.model import Profile
     from conduit.report.report import Report
 

@@ -12,7 +12,8 @@ from conduit.report.node_tags import BASE_LABEL
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from conduit.profile.columns import Columns, LabelSet
+    from conduit.profile.columns import Columns
+    from conduit.profile.label_sets import LabelSet
     from conduit.report.report import Report
 
 MAX_VALUES = 30  # of one label

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from conduit.profile.columns import LabelSet
+    from conduit.profile.label_sets import LabelSet
     from conduit.profile.model import Profile
     from conduit.report.formats.flame import Flame
     from conduit.report.report import Report

@@ -12,7 +12,7 @@ from conduit.report.report import encoded_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conduit.profile.columns import LabelSet
+    from conduit.profile.label_sets import LabelSet
     from conduit.profile.model import Location, Mapping, Profile
     from conduit.report.report import Report
 

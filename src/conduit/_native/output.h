@@ -1,0 +1,57 @@
+/* A bytes object being written: it grows by doubling, and is handed out without a copy.
+ *
+ * Contract: `output_reserve` gives room for `more` bytes behind those used, or NULL with an exception; the pointer
+ * holds until the next call. `output_take` returns the object, cut to the bytes used, or NULL with an exception, and
+ * leaves the output empty. `output_clear` drops it; a zeroed structure is an empty one. */
+#ifndef CONDUIT_OUTPUT_H
+#define CONDUIT_OUTPUT_H
+
+#include "native.h"
+
+#include <stdint.h>
+
+typedef struct {
+    PyObject *bytes;
+    size_t used, capacity;
+} Output;
+
+static inline uint8_t *output_end(const Output *output) {
+    return (uint8_t *)PyBytes_AS_STRING(output->bytes) + output->used;
+}
+
+static inline uint8_t *output_reserve(Output *output, size_t more) {
+    if (LIKELY(output->capacity - output->used >= more && output->bytes != NULL)) return output_end(output);
+    size_t larger = output->capacity ? output->capacity : 256;
+    while (larger - output->used < more) {
+        if (larger > PY_SSIZE_T_MAX / 2) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        larger *= 2;
+    }
+    if (output->bytes == NULL)
+        output->bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)larger);
+    else if (_PyBytes_Resize(&output->bytes, (Py_ssize_t)larger) < 0)
+        output->bytes = NULL;
+    if (output->bytes == NULL) {
+        *output = (Output){0};
+        return NULL;
+    }
+    output->capacity = larger;
+    return output_end(output);
+}
+
+static inline PyObject *output_take(Output *output) {
+    PyObject *bytes = output->bytes;
+    size_t used = output->used;
+    *output = (Output){0};
+    if (bytes == NULL) return PyBytes_FromStringAndSize(NULL, 0);
+    return _PyBytes_Resize(&bytes, (Py_ssize_t)used) < 0 ? NULL : bytes;
+}
+
+static inline void output_clear(Output *output) {
+    Py_CLEAR(output->bytes);
+    *output = (Output){0};
+}
+
+#endif
