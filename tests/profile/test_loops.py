@@ -128,6 +128,10 @@ TEXTS = ["", "b", "a", "é", "", "b"]  # writers may repeat a string
 ROWS = st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 2**64 - 1), st.integers(0, 5))
 
 
+def _number_text(key: str, number: int, unit: str | None) -> bytes:
+    return f"{key} {number} {unit}".encode()
+
+
 def _rows_of(label: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
     key, text, number, unit = label
     return (key, text, 0, 0) if text else (key, 0, number if number % 3 else int(not unit), unit)
@@ -149,7 +153,18 @@ def test_labels_are_listed_and_written_alike_and_as_their_sets(
     assert fields[0] == fields[1]
     assert list(strings[0].items()) == list(strings[1].items())
 
+    marks = b"--", b"<", b"|", b"]", b">"
+    joined = [
+        room.join_labels(runs, rows, TEXTS, marks, lambda key: b"%d[" % len(key), _number_text)
+        for room in (loops, python_loops)
+    ]
+    assert joined[0] == joined[1]
+
     table = LabelTable(TEXTS, runs, rows)
+    again = LabelTable.of(list(table))
+    assert joined[0] == loops.join_labels(
+        again.runs, again.rows, again.strings, marks, lambda key: b"%d[" % len(key), _number_text
+    )
     stacks = array("q", bytes(8 * (len(label_of) + 1))), array("I")
     profiles = [Profile([]).replaced(columns=Columns(*stacks, (), label_of, s)) for s in (table, list(table))]
     assert encode_uncompressed(profiles[0]) == encode_uncompressed(profiles[1])
@@ -233,6 +248,12 @@ REFUSED: dict[str, Callable[[Any], object]] = {
     ),
     "labels beyond the rows": lambda room: room.write_labels(
         array("q", [0, 2]), array("Q", [0, 1, 0, 0]), ["", "a"], array("I", [0]), {"": 0}
+    ),
+    "labels to join beyond the rows": lambda room: room.join_labels(
+        array("q", [0, 2]), array("Q", [0, 1, 0, 0]), ["", "a"], (b"",) * 5, str.encode, _number_text
+    ),
+    "a text to join beyond the strings": lambda room: room.join_labels(
+        array("q", [0, 1]), array("Q", [0, 2, 0, 0]), ["", "a"], (b"",) * 5, str.encode, _number_text
     ),
     "numbers beyond the rows": lambda room: room.number_labels(
         array("q", [0, 2]), array("Q", [0, 1, 0, 0]), array("I", [0])

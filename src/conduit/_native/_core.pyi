@@ -109,6 +109,15 @@ def read_columns(
 def read_messages(
     data: bytes, spans: list[tuple[int, int]], fields: int, /
 ) -> list[tuple[int, ...]] | None: ...
+def join_labels(
+    runs: Buffer,
+    rows: Buffer,
+    strings: list[str],
+    marks: tuple[bytes, bytes, bytes, bytes, bytes],
+    head_of: Callable[[str], bytes],
+    number_text: Callable[[str, int, str | None], bytes],
+    /,
+) -> list[bytes]: ...
 def number_labels(runs: Buffer, rows: Buffer, label_of: Buffer, /) -> bytes: ...
 def write_labels(
     runs: Buffer, rows: Buffer, texts: list[str], label_of: Buffer, strings: dict[str, int], /

@@ -8,7 +8,9 @@
 
 #include "native.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct {
     PyObject *bytes;
@@ -39,6 +41,33 @@ static inline uint8_t *output_reserve(Output *output, size_t more) {
     }
     output->capacity = larger;
     return output_end(output);
+}
+
+/* The `output_add` functions append; false: an exception is set. */
+static inline bool output_add(Output *output, const void *bytes, size_t size) {
+    uint8_t *next = output_reserve(output, size);
+    if (next == NULL) return false;
+    memcpy(next, bytes, size);
+    output->used += size;
+    return true;
+}
+
+static inline bool output_add_bytes(Output *output, PyObject *bytes) {
+    return output_add(output, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+}
+
+/* A text in UTF-8, surrogates as the bytes that they stand for; half a character becomes a question mark. */
+static inline bool output_add_text(Output *output, PyObject *text) {
+    if (PyUnicode_IS_ASCII(text))
+        return output_add(output, PyUnicode_1BYTE_DATA(text), (size_t)PyUnicode_GET_LENGTH(text));
+    PyObject *bytes = PyUnicode_AsEncodedString(text, "utf-8", "surrogateescape");
+    if (bytes == NULL && PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
+        PyErr_Clear();
+        bytes = PyUnicode_AsEncodedString(text, "utf-8", "replace");
+    }
+    bool good = bytes != NULL && output_add_bytes(output, bytes);
+    Py_XDECREF(bytes);
+    return good;
 }
 
 static inline PyObject *output_take(Output *output) {

@@ -54,14 +54,6 @@ static bool add_number(Output *output, unsigned field, uint64_t value) {
     return true;
 }
 
-static bool add_raw(Output *output, const char *bytes, Py_ssize_t size) {
-    uint8_t *next = output_reserve(output, (size_t)size);
-    if (next == NULL) return false;
-    memcpy(next, bytes, (size_t)size);
-    output->used += (size_t)size;
-    return true;
-}
-
 /* ── attributes of records ── */
 
 /* The 64 bits that stand for a number. */
@@ -113,7 +105,7 @@ static bool add_unknown(Output *output, PyObject *record, PyObject *name) {
     PyObject *bytes = PyObject_GetAttr(record, name);
     if (bytes == NULL) return false;
     bool good = PyBytes_Check(bytes) || refuse("unknown fields are not bytes");
-    good = good && add_raw(output, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
+    good = good && output_add_bytes(output, bytes);
     Py_DECREF(bytes);
     return good;
 }
@@ -224,26 +216,11 @@ static PyObject *write_locations(PyObject *module, PyObject *locations) {
 
 /* ── strings ── */
 
-/* A text in UTF-8, surrogates as the bytes that they stand for; half a character becomes a question mark. */
-static PyObject *bytes_of_text(PyObject *text) {
-    PyObject *bytes = PyUnicode_AsEncodedString(text, "utf-8", "surrogateescape");
-    if (bytes != NULL || !PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) return bytes;
-    PyErr_Clear();
-    return PyUnicode_AsEncodedString(text, "utf-8", "replace");
-}
-
 static bool write_string(Output *output, PyObject *text) {
     size_t start = begin_message(output, 6);
     if (start == NO_MESSAGE) return false;
     if (!PyUnicode_Check(text)) return refuse("a string is not a text");
-    if (PyUnicode_IS_ASCII(text))
-        return add_raw(output, (const char *)PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text)) &&
-               end_message(output, start);
-    PyObject *bytes = bytes_of_text(text);
-    if (bytes == NULL) return false;
-    bool good = add_raw(output, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes)) && end_message(output, start);
-    Py_DECREF(bytes);
-    return good;
+    return output_add_text(output, text) && end_message(output, start);
 }
 
 static PyObject *write_strings(PyObject *module, PyObject *strings) {

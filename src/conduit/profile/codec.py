@@ -33,6 +33,7 @@ from conduit.profile.wire import (
     read_fields,
     read_numbers,
     read_packed,
+    to_bits,
     to_signed,
     write_delimited,
     write_number,
@@ -40,7 +41,7 @@ from conduit.profile.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 from conduit.profile.limits import Limits
 
@@ -544,42 +545,16 @@ class _Encoder:
 
     def _samples(self, profile: Profile) -> bytes:
         columns = profile.columns
-        ids = array("Q", [_id_bits(location.id) for location in profile.locations])
+        ids = array("Q", [to_bits(location.id) for location in profile.locations])
         return loops.write_columns(
             columns.starts, columns.frames, ids, columns.values, columns.label_of, self._label_fields(columns)
         )
 
     def _label_fields(self, columns: Columns) -> list[bytes]:
         """The encoded labels of each set that a sample has."""
-        table = columns.label_sets
-        if isinstance(table, LabelTable):
-            return loops.write_labels(table.runs, table.rows, table.strings, columns.label_of, self.strings)
-        fields = [b""] * len(table)
-        for number in dict.fromkeys(columns.label_of.tolist()):
-            fields[number] = b"".join(self._labels(table[number])) + table[number].unknown
-        return fields
-
-    def _labels(self, labels: LabelSet) -> Iterable[bytes]:
-        for key in sorted(labels.labels):
-            for text in filter(None, labels.labels[key]):
-                yield write_delimited(
-                    3, write_number(1, self._index(key)) + write_number(2, self._index(text))
-                )
-        for key in sorted(labels.numeric_labels):
-            numbers = labels.numeric_labels[key]
-            units = labels.numeric_units.get(key) or [""] * len(numbers)
-            for number, unit in zip(numbers, units, strict=True):
-                if number or unit:
-                    fields = (
-                        write_number(1, self._index(key)),
-                        write_number(3, number),
-                        write_number(4, self._index(unit)),
-                    )
-                    yield write_delimited(3, b"".join(fields))
-
-
-def _id_bits(id: int) -> int:
-    """An id as 64 bits, as `write_varint` writes it."""
-    if not -1 << 63 <= id <= _MASK64:
-        raise ValueError(f"the number {id} does not fit into the 64 bits that a profile has for it")
-    return id & _MASK64
+        sets = columns.label_sets
+        table = LabelTable.of(sets)
+        fields = loops.write_labels(table.runs, table.rows, table.strings, columns.label_of, self.strings)
+        if table is sets:
+            return fields
+        return [field + labels.unknown for field, labels in zip(fields, sets, strict=True)]

@@ -6,11 +6,12 @@ needs none: the rows are enough.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
 from conduit.profile import loops
-from conduit.profile.wire import to_signed
+from conduit.profile.wire import to_bits, to_signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,6 +61,9 @@ class LabelSet:
         return tuple(texts), tuple(numbers)
 
 
+_EMPTY_TEXT = 1  # in a table made of sets: a text or a unit that is there, and empty; 0 is none
+
+
 class LabelTable(Sequence[LabelSet]):
     """The sets of labels of a document with these strings, each made once.
 
@@ -74,6 +78,32 @@ class LabelTable(Sequence[LabelSet]):
         self.runs = memoryview(runs).cast("B").cast("q")
         self.rows = memoryview(rows).cast("B").cast("Q")
         self._sets: dict[int, LabelSet] = {}
+
+    @classmethod
+    def of(cls, sets: Sequence[LabelSet]) -> LabelTable:
+        """Return sets of labels as a table, without their unknown fields; a table stays as it is.
+
+        Raises `ValueError` for a number that does not fit into 64 bits.
+        """
+        if isinstance(sets, LabelTable):
+            return sets
+        index_of = {"": 0}
+
+        def index(text: str) -> int:
+            return index_of.setdefault(text, len(index_of) + 1)
+
+        runs, rows = array("q", [0]), array("Q")
+        for labels in sets:
+            for key, texts in labels.labels.items():
+                for text in texts:
+                    rows.extend((index(key), index(text) if text else _EMPTY_TEXT, 0, 0))
+            for key, numbers in labels.numeric_labels.items():
+                units = [index(unit) if unit else _EMPTY_TEXT for unit in labels.numeric_units.get(key, ())]
+                for number, unit in zip(numbers, units or [0] * len(numbers), strict=True):
+                    rows.extend((index(key), 0, to_bits(number), unit))
+            runs.append(len(rows) // 4)
+        nothing, *texts = index_of
+        return cls([nothing, "", *texts], runs, rows)
 
     def __len__(self) -> int:
         return len(self.runs) - 1

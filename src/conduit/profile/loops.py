@@ -49,6 +49,12 @@ within its table raises `ValueError` or `IndexError`.
         The labels of each set that a sample has (nothing for others), encoded: texts before numbers, each by key. The
         rows are those of a `LabelTable` with these texts; those that are used are added to `strings`.
     write_strings(strings)                  the keys of a table of strings as fields of a document
+    join_labels(runs, rows, strings, marks, head_of, number_text)
+        Each set of labels of a `LabelTable` as text (bytes). The marks are start, before, between, close and after: the
+        start, then of the labels that are texts, and of those that are numbers, if there are any: before, the groups of
+        equal keys, sorted, with between between them, and after. A group is `head_of(key)`, its values with spaces
+        between them, and close. A number's text is `number_text(key, number, unit)`; the unit is None where no number
+        of the group has one.
     number_labels(runs, rows, label_of)
         (key, unit) of the rows that are numbers, as indices of strings (uint64), each pair once, in order of first use
     sum_stacks(starts, frames, values, others, runs, numbers, count)
@@ -100,6 +106,7 @@ if available():
         cut_stacks,
         first_uses,
         group_stacks,
+        join_labels,
         join_texts,
         list_stacks,
         match_stacks,
@@ -196,6 +203,7 @@ else:
         cut_stacks,
         first_uses,
         group_stacks,
+        join_labels,
         join_stacks,
         join_texts,
         list_stacks,
@@ -229,6 +237,7 @@ __all__ = [
     "cut_stacks",
     "first_uses",
     "group_stacks",
+    "join_labels",
     "join_stacks",
     "join_texts",
     "list_stacks",

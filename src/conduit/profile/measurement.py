@@ -37,6 +37,10 @@ class UnitFamily:
 
 
 _UNITS: dict[str, Unit] = {}
+_KNOWN: dict[
+    str, Unit | None
+] = {}  # by spellings that were looked up; a profile has few, and each many times
+_MOST_KNOWN = 1_000
 
 SIZES = UnitFamily(
     "B",
@@ -81,8 +85,13 @@ _SILENT = ("count", "sample", "unit", *_BY_VALUE)
 
 def find_unit(spelling: str) -> Unit | None:
     """Looks a unit up by any of its spellings (`ms`, `Bytes`, `seconds`); None for a unit of no family (`count`)."""
-    spelling = spelling.lower()
-    return _UNITS.get(spelling.removesuffix("s") if len(spelling) > 2 else spelling)
+    if spelling in _KNOWN:
+        return _KNOWN[spelling]
+    if len(_KNOWN) > _MOST_KNOWN:
+        _KNOWN.clear()
+    short = spelling.lower()
+    unit = _KNOWN[spelling] = _UNITS.get(short.removesuffix("s") if len(short) > 2 else short)
+    return unit
 
 
 def scale(value: int, from_unit: str, to_unit: str) -> tuple[float, str]:

@@ -10,10 +10,10 @@ from collections import deque
 from itertools import accumulate, chain, pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
-from conduit.profile.wire import write_delimited, write_number, write_numbers
+from conduit.profile.wire import to_signed, write_delimited, write_number, write_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from _typeshed import ReadableBuffer as Buffer
 
@@ -306,6 +306,37 @@ def write_labels(
                 parts.append(_record((index(key), 0, value, index(unit))))
         fields[number] = b"".join([write_delimited(3, part) for part in parts])
     return fields
+
+
+def join_labels(
+    runs: Buffer,
+    rows: Buffer,
+    strings: list[str],
+    marks: tuple[bytes, bytes, bytes, bytes, bytes],
+    head_of: Callable[[str], bytes],
+    number_text: Callable[[str, int, str | None], bytes],
+) -> list[bytes]:
+    """Return each set of labels as text."""
+    start, before, between, close, after = marks
+    joined = []
+    for _, labels in _label_rows(runs, rows, array("I", range(len(_typed(runs, "q")) - 1))):
+        texts: dict[str, list[bytes]] = {}
+        numbers: dict[str, list[tuple[int, int]]] = {}
+        for key, text, number, unit in labels:
+            if text:
+                texts.setdefault(strings[key], []).append(_text_bytes(strings[text]))
+            else:
+                numbers.setdefault(strings[key], []).append((to_signed(number), unit))
+        amounts: dict[str, list[bytes]] = {}
+        for name, values in numbers.items():
+            has_units = any(unit for _, unit in values)
+            amounts[name] = [number_text(name, n, strings[unit] if has_units else None) for n, unit in values]
+        joined.append(start)
+        for groups in (texts, amounts):
+            if groups:
+                parts = sorted(head_of(name) + b" ".join(values) + close for name, values in groups.items())
+                joined[-1] += before + between.join(parts) + after
+    return joined
 
 
 def _weighted(

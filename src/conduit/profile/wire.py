@@ -137,13 +137,18 @@ def to_signed(value: int) -> int:
     return value - (1 << 64) if value & _SIGN_BIT else value
 
 
+def to_bits(value: int) -> int:
+    """Return the 64 bits that stand for a number from -2**63 to 2**64 - 1, as unsigned; `ValueError` for others."""
+    if not -_SIGN_BIT <= value <= _MASK64:
+        raise ValueError(f"the number {value} does not fit into the 64 bits that a profile has for it")
+    return value & _MASK64
+
+
 def write_varint(value: int) -> bytes:
     """Writes a number from -2**63 to 2**64 - 1 as the format does: negative ones as 64 bits, ten bytes long."""
     if 0 <= value < 0x80:
         return _ONE_BYTE[value]
-    if not -_SIGN_BIT <= value <= _MASK64:
-        raise ValueError(f"the number {value} does not fit into the 64 bits that a profile has for it")
-    value &= _MASK64
+    value = to_bits(value)
     encoded = bytearray()
     while value >= 0x80:
         encoded.append(value & 0x7F | 0x80)

@@ -7,16 +7,16 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from conduit.profile import loops
+from conduit.profile.label_sets import LabelTable
 from conduit.report.report import encoded_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conduit.profile.label_sets import LabelSet
     from conduit.profile.model import Location, Mapping, Profile
     from conduit.report.report import Report
 
-_LABEL_INDENT = " " * 16
+_LABEL_MARKS = b"\n", b" " * 16, b" ", b"]", b"\n"
 _LINE_INDENT = " " * 13
 
 
@@ -39,7 +39,10 @@ def _samples(profile: Profile) -> bytes:
     """The samples: of each its values and the ids of its stack, then its labels."""
     columns = profile.columns
     ids = [b"%d " % location.id for location in profile.locations]
-    labels = [b"\n" + encoded_lines(_label_lines(labels)) for labels in columns.label_sets]
+    table = LabelTable.of(columns.label_sets)
+    labels = loops.join_labels(
+        table.runs, table.rows, table.strings, _LABEL_MARKS, _head_of_label, _number_text
+    )
     form = b" %10d" * len(columns.values) + b": "
     values = [form % row for row in zip(*columns.values, strict=True)]
     after = list(map(labels.__getitem__, columns.label_of))
@@ -95,24 +98,13 @@ def _decimal(value: int, factor: int) -> str:
     return f"{whole}.{rest:0{digits}d}".rstrip("0")
 
 
-def _label_lines(labels: LabelSet) -> Iterator[str]:
-    if labels.labels:
-        yield _LABEL_INDENT + " ".join(
-            sorted(f"{key}:[{' '.join(values)}]" for key, values in labels.labels.items())
-        )
-    if labels.numeric_labels:
-        yield _LABEL_INDENT + " ".join(
-            sorted(
-                f"{key}:[{' '.join(_with_units(numbers, labels.numeric_units.get(key, [])))}]"
-                for key, numbers in labels.numeric_labels.items()
-            )
-        )
+def _head_of_label(key: str) -> bytes:
+    return f"{key}:[".encode("utf-8", "surrogateescape")
 
 
-def _with_units(numbers: list[int], units: list[str]) -> list[str]:
-    if len(units) != len(numbers):
-        return [str(number) for number in numbers]
-    return [f"{number} {unit}" for number, unit in zip(numbers, units, strict=True)]
+def _number_text(key: str, number: int, unit: str | None) -> bytes:
+    text = f"{number}" if unit is None else f"{number} {unit}"
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _location_lines(location: Location) -> Iterator[str]:

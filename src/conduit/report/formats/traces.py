@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conduit.profile import loops
+from conduit.profile.label_sets import LabelTable
 from conduit.profile.measurement import label
 from conduit.report.division import quotient
 from conduit.report.frames import FrameTable, detail_of
@@ -12,9 +13,6 @@ from conduit.report.header import profile_labels
 from conduit.report.report import encoded_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from conduit.profile.label_sets import LabelSet
     from conduit.report.report import Report
 
 _INDENT = b" " * 13
@@ -27,7 +25,7 @@ def print_traces(report: Report) -> bytes:
     heads = _texts_of_locations(report)
     # A stack's first frame stands behind its value, every other one behind an indent.
     rest = [_INDENT + text for text in heads]
-    labels = [encoded_lines([_SEPARATOR, *_label_lines(report, labels)]) for labels in columns.label_sets]
+    labels = _label_lines(report, LabelTable.of(columns.label_sets))
     amounts: dict[int, bytes] = {}
     before = []
     depths = map(int.__sub__, columns.starts[1:].tolist(), columns.starts.tolist())
@@ -39,8 +37,13 @@ def print_traces(report: Report) -> bytes:
         if amount is None:
             amount = amounts[value] = f"{report.amount(value):>10}   ".encode()
         before.append(labels[number] + amount if depth else b"")
-    stacks = loops.join_texts(columns.starts, columns.frames, heads, rest, before, [b""] * len(columns))
-    return encoded_lines(["\n".join(profile_labels(report))]) + stacks + encoded_lines([_SEPARATOR])
+    # Joined with the stacks, because a copy of all that text takes as long as a tenth of the report.
+    start, end = encoded_lines(["\n".join(profile_labels(report))]), encoded_lines([_SEPARATOR])
+    if not before:
+        return start + end
+    before[0] = start + before[0]
+    after = [b""] * (len(before) - 1) + [end]
+    return loops.join_texts(columns.starts, columns.frames, heads, rest, before, after)
 
 
 def _texts_of_locations(report: Report) -> list[bytes]:
@@ -59,9 +62,16 @@ def _texts_of_locations(report: Report) -> list[bytes]:
     return texts
 
 
-def _label_lines(report: Report, labels: LabelSet) -> Iterator[str]:
-    yield from sorted(f"{key:>10}:  {' '.join(values)}" for key, values in labels.labels.items())
-    yield from sorted(
-        f"{key:>10}:  {' '.join(label(value, report.label_units.get(key, '')) for value in values)}"
-        for key, values in labels.numeric_labels.items()
-    )
+def _label_lines(report: Report, table: LabelTable) -> list[bytes]:
+    """The separator and a line for each label, of each set."""
+    units = report.label_units
+
+    def number_text(key: str, number: int, _: str | None) -> bytes:
+        return label(number, units.get(key, "")).encode()
+
+    marks = encoded_lines([_SEPARATOR]), b"", b"\n", b"", b"\n"
+    return loops.join_labels(table.runs, table.rows, table.strings, marks, _head_of, number_text)
+
+
+def _head_of(key: str) -> bytes:
+    return f"{key:>10}:  ".encode("utf-8", "surrogateescape")
