@@ -11,14 +11,14 @@ that fails is a warning, unless none is left.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.errors import ConduitError, MalformedProfileError
 from conduit.fetch.saving import save_profile
 from conduit.fetch.symbols import add_missing_mapping, forget_url_mappings, symbolize
 from conduit.files import read_at_most
 from conduit.profile.limits import DEFAULT_LIMITS
-from conduit.profile.merge import combine, difference
+from conduit.profile.merge import align, combine, difference
 from conduit.profile.prune import drop_frames
 from conduit.regexps import PatternError
 from conduit.report.errors import FetchError
@@ -76,13 +76,31 @@ class Request:
         self.tls = tls  # files: certificate, key, authorities
 
 
-class _Grabbed:
-    """What several sources gave: their sum (None for nothing), how many of them, and whether any was remote."""
+class Repeats(NamedTuple):
+    """The single profiles of a comparison of several against several, with the same sample types in the same units."""
 
-    def __init__(self) -> None:
+    before: list[Profile]
+    after: list[Profile]
+
+    def mapped(self, change: Callable[[Profile], Profile]) -> Repeats:
+        """The same comparison with every profile changed."""
+        return Repeats(
+            [change(profile) for profile in self.before], [change(profile) for profile in self.after]
+        )
+
+
+class _Grabbed:
+    """What several sources gave: their sum (None for nothing), how many of them, and whether any was remote.
+
+    With `keeps`, also each of them.
+    """
+
+    def __init__(self, *, keeps: bool = False) -> None:
         self.profile: Profile | None = None
         self.count = 0
         self.remote = False
+        self.keeps = keeps
+        self.kept: list[Profile] = []
 
 
 def fetch_profile(request: Request, say: Say) -> Profile:
@@ -90,8 +108,14 @@ def fetch_profile(request: Request, say: Say) -> Profile:
 
     Raises `FetchError` where there is none, and `ConduitError` where profiles cannot be added up.
     """
-    sources = _grab(request, request.sources, say, "source")
-    bases = _grab(request, request.bases, say, "base")
+    return fetch_repeated(request, say, keeps=False)[0]
+
+
+def fetch_repeated(request: Request, say: Say, *, keeps: bool = True) -> tuple[Profile, Repeats | None]:
+    """The profile of `fetch_profile`, and the single ones where several are compared with several (else None)."""
+    keeps = keeps and len(request.sources) > 1 and len(request.bases) > 1
+    sources = _grab(request, request.sources, say, "source", keeps=keeps)
+    bases = _grab(request, request.bases, say, "base", keeps=keeps)
     for grabbed, wanted, kind in ((sources, request.sources, "source"), (bases, request.bases, "base")):
         if not grabbed.count and wanted:
             raise FetchError(f"failed to fetch any {kind} profiles")
@@ -102,7 +126,16 @@ def fetch_profile(request: Request, say: Say) -> Profile:
     assert profile is not None, "some source was read"
     if bases.profile is not None:
         profile = difference(profile, bases.profile, mark_base=request.diff_base, normalize=request.normalize)
-    return _finish(request, profile, say, save=sources.remote or bases.remote)
+    finished = _finish(request, profile, say, save=sources.remote or bases.remote)
+    return finished, _repeats(request, bases.kept, sources.kept)
+
+
+def _repeats(request: Request, before: list[Profile], after: list[Profile]) -> Repeats | None:
+    if not before or not after:
+        return None
+    # What there is to say was said of the sum.
+    each = [_finish(request, profile, lambda _: None, save=False) for profile in align([*before, *after])]
+    return Repeats(each[: len(before)], each[len(before) :])
 
 
 def _finish(request: Request, profile: Profile, say: Say, *, save: bool) -> Profile:
@@ -122,8 +155,8 @@ def _finish(request: Request, profile: Profile, say: Say, *, save: bool) -> Prof
     return profile
 
 
-def _grab(request: Request, names: Sequence[str], say: Say, kind: str) -> _Grabbed:
-    grabbed = _Grabbed()
+def _grab(request: Request, names: Sequence[str], say: Say, kind: str, *, keeps: bool) -> _Grabbed:
+    grabbed = _Grabbed(keeps=keeps)
     for start in range(0, len(names), _AT_ONCE):
         found = _grab_chunk(request, names[start : start + _AT_ONCE], say, grabbed)
         grabbed.count += len(found)
@@ -149,6 +182,8 @@ def _grab_chunk(request: Request, names: Sequence[str], say: Say, grabbed: _Grab
         add_missing_mapping(profile, url, request.executable, request.build_id)
         grabbed.remote = grabbed.remote or bool(url)
         found.append(profile)
+    if grabbed.keeps:
+        grabbed.kept += found
     return found
 
 
@@ -170,6 +205,19 @@ def _read_all(request: Request, names: Sequence[str], say: Say) -> list[tuple[Pr
     with ThreadPoolExecutor(max_workers=len(remote)) as pool:
         answers = pool.map(read, remote)
         return [read(name) if is_local(name) else next(answers) for name in names]
+
+
+def split_names(text: str) -> list[str]:
+    """Return the sources that one value of a flag names: several have commas between them; a comma in the name of a
+    file that exists, or in a URL, is its own."""
+    parts = [part for part in text.split(",") if part]
+    if len(parts) < 2 or os.path.exists(text):
+        return [text] if text else []
+    return parts if all(map(_is_source, parts)) or any(map(os.path.exists, parts)) else [text]
+
+
+def _is_source(name: str) -> bool:
+    return "://" in name or os.path.exists(name)
 
 
 def is_local(name: str) -> bool:

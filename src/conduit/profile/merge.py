@@ -66,8 +66,13 @@ def combine(profiles: Sequence[Profile]) -> Profile:
     The order of the columns is that of the first profile. One profile alone stays as it is. Raises
     `IncompatibleProfilesError` where nothing is in common or units cannot be converted into each other.
     """
-    common = _scale_to_finest(_keep_common_types(profiles))
+    common = align(profiles)
     return common[0] if len(common) == 1 else merge(common)
+
+
+def align(profiles: Sequence[Profile]) -> list[Profile]:
+    """Return the profiles with the sample types that all of them have, in the finest unit; see `combine`."""
+    return _scale_to_finest(_keep_common_types(profiles))
 
 
 def difference(

@@ -32,10 +32,12 @@ def serve_profile(
     fetch: Callable[[], Profile] | None = None,
     sources: Sequence[str] = (),
     base: Sequence[str] = (),
+    repeats: tuple[Sequence[Profile], Sequence[Profile]] | None = None,
 ) -> None:
     """Serve the page at `[host]:port` until interrupted; `fetch` reads live sources again.
 
-    `sources` and `base` are what the page's command lines name: the sources, and the flags that name a base.
+    `sources` and `base` are what the page's command lines name: the sources, and the flags that name a base. `repeats`
+    holds the single profiles before and after, where several are compared with several.
 
     Raises `UsageError` for a malformed address and `ConduitError` if the port is taken.
     """
@@ -44,7 +46,9 @@ def serve_profile(
     from conduit.web.server import PageServer
     from conduit.web.session import ProfileSession
 
-    session = ProfileSession(profile, options, SavedConfigs(), fetch=fetch, sources=sources, base=base)
+    session = ProfileSession(
+        profile, options, SavedConfigs(), fetch=fetch, sources=sources, base=base, repeats=repeats
+    )
     server = PageServer(session, address)
     say(f"Serving web UI on {server.url}")
     if opens_browser and not open_browser(server.url):
@@ -57,13 +61,21 @@ def serve_profile(
         server.release()
 
 
-def single_file_report(profile: Profile, options: Options, warn: Callable[[str], None]) -> bytes:
-    """Return all views in one HTML document that opens from disk and needs no server or network."""
+def single_file_report(
+    profile: Profile,
+    options: Options,
+    warn: Callable[[str], None],
+    repeats: tuple[Sequence[Profile], Sequence[Profile]] | None = None,
+) -> bytes:
+    """Return all views in one HTML document that opens from disk and needs no server or network.
+
+    `repeats`: see `serve_profile`.
+    """
     from conduit.web.configs import SavedConfigs
     from conduit.web.page import single_file
     from conduit.web.session import ProfileSession
 
-    data = ProfileSession(profile, options, SavedConfigs()).single_file()
+    data = ProfileSession(profile, options, SavedConfigs(), repeats=repeats).single_file()
     for message in data["errors"]:
         warn(message)
     return single_file(data)

@@ -20,7 +20,7 @@ _FORMATS = {
     "peek": "peek",
     "source": "list",
     "labels": "tags",
-    "changes": "top",
+    "changes": "changes",
 }
 _WITH_ARGUMENT = ("peek", "list")
 _NOT_GIVEN = frozenset({"output", "normalize"})
@@ -32,7 +32,7 @@ def command_line(
     """A line for a shell, or an empty text where the sources are not known. `base` are flags that name a base."""
     if not sources:
         return ""
-    format = _FORMATS[view]
+    format = _FORMATS[view] if base or view != "changes" else "top"
     flags = [f"-{format}"]
     if format in _WITH_ARGUMENT:
         flags = [f"-{format}={parameters.get('f') or '.'}"]

@@ -8,11 +8,13 @@ from conduit.profile.measurement import label, percentage
 from conduit.profile.merge import difference, scale_values
 from conduit.report.graph import sum_frames
 from conduit.report.node_tags import BASE_LABEL
+from conduit.web.repeats import ALPHA
 
 if TYPE_CHECKING:
     from conduit.profile.label_sets import LabelSet
     from conduit.profile.model import Profile
     from conduit.report.report import Report
+    from conduit.web.repeats import RepeatedSums
 
 MAX_ROWS = 300  # that changed most by what they took themselves, and as many by what they took in all
 
@@ -42,31 +44,68 @@ def normalised(profile: Profile) -> Profile:
     return made.replaced(time_nanos=profile.time_nanos, duration_nanos=profile.duration_nanos)
 
 
-def changes_document(report: Report) -> dict[str, Any]:
-    """The functions whose amount changed most; totals of both sides, and whether they were made equal."""
-    before, after = split(report.profile)
-    sums: dict[str, list[int]] = {}
-    for side, profile in enumerate((before, after)):
-        for node in sum_frames(profile, report.table, report.values):
-            row = sums.setdefault(node.name, [0, 0, 0, 0])
-            row[side] += node.flat_value
-            row[2 + side] += node.cum_value
-    totals = [_total(profile, report) for profile in (before, after)]
+def changes_document(report: Report, repeated: RepeatedSums | None = None) -> dict[str, Any]:
+    """The functions whose amount changed most; totals of both sides, and whether they were made equal.
+
+    With `repeated`, amounts are the means of a profile, what moved beyond chance stands first, and `repeats` says how
+    many profiles there are and what was tested.
+    """
+    sums, totals = (_sums_of_sides(report), _totals(report)) if repeated is None else _means(repeated)
     by_flat = sorted(sums, key=lambda name: (-abs(sums[name][1] - sums[name][0]), name))
     by_cum = sorted(sums, key=lambda name: (-abs(sums[name][3] - sums[name][2]), name))
     kept = {*by_flat[:MAX_ROWS], *by_cum[:MAX_ROWS]}
+    if repeated is not None:
+        kept.update(name for name in sums if _moved(repeated.p_flat, name) or _moved(repeated.p_cum, name))
+    rows = [_row(report, name, sums[name], repeated) for name in by_flat if name in kept]
     return {
-        "rows": [_row(report, name, sums[name]) for name in by_flat if name in kept],
+        "rows": rows,
         "count": len(sums),
         "before": _amount(report, totals[0]),
         "after": _amount(report, totals[1]),
         "change": _change(totals[0], totals[1]),
         "normalised": report.options.normalize,
+        "repeats": None if repeated is None else _repeats(repeated),
     }
 
 
-def _total(profile: Profile, report: Report) -> int:
-    return sum(profile.columns.values[report.values.index])
+def _sums_of_sides(report: Report) -> dict[str, list[int]]:
+    """Flat before and after, cumulative before and after, of each function."""
+    sums: dict[str, list[int]] = {}
+    for side, profile in enumerate(split(report.profile)):
+        for node in sum_frames(profile, report.table, report.values):
+            row = sums.setdefault(node.name, [0, 0, 0, 0])
+            row[side] += node.flat_value
+            row[2 + side] += node.cum_value
+    return sums
+
+
+def _totals(report: Report) -> tuple[int, int]:
+    before, after = (sum(profile.columns.values[report.values.index]) for profile in split(report.profile))
+    return before, after
+
+
+def _means(repeated: RepeatedSums) -> tuple[dict[str, list[int]], tuple[int, int]]:
+    sums = {
+        name: [*map(round, repeated.flat[name].means), *map(round, repeated.cum[name].means)]
+        for name in repeated.flat
+    }
+    before, after = map(round, repeated.totals.means)
+    return sums, (before, after)
+
+
+def _moved(p_values: dict[str, float], name: str) -> bool:
+    return p_values.get(name, 1.0) <= ALPHA
+
+
+def _repeats(repeated: RepeatedSums) -> dict[str, Any]:
+    tests = {"flat": repeated.p_flat, "cum": repeated.p_cum}
+    return {
+        "before": len(repeated.totals.before),
+        "after": len(repeated.totals.after),
+        "tested": {key: len(p_values) for key, p_values in tests.items()},
+        "moved": {key: sum(p <= ALPHA for p in p_values.values()) for key, p_values in tests.items()},
+        "canTell": repeated.can_tell,
+    }
 
 
 def _amount(report: Report, value: int) -> str:
@@ -77,7 +116,7 @@ def _signed(report: Report, value: int) -> str:
     return ("+" if value > 0 else "") + _amount(report, value)
 
 
-def _row(report: Report, name: str, sums: list[int]) -> dict[str, Any]:
+def _row(report: Report, name: str, sums: list[int], repeated: RepeatedSums | None) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name}
     for key, before, after in (("flat", sums[0], sums[1]), ("cum", sums[2], sums[3])):
         row[key] = {
@@ -87,7 +126,23 @@ def _row(report: Report, name: str, sums: list[int]) -> dict[str, Any]:
             "percent": _change(before, after),
             "value": after - before,
         }
+    if repeated is not None:
+        for key, amounts, p_values in (
+            ("flat", repeated.flat[name], repeated.p_flat),
+            ("cum", repeated.cum[name], repeated.p_cum),
+        ):
+            p = p_values.get(name)
+            row[key] |= {
+                "p": None if p is None else format_p(p),
+                "moved": _moved(p_values, name),
+                "each": [[round(value) for value in side] for side in amounts],
+            }
     return row
+
+
+def format_p(p: float) -> str:
+    """An adjusted p-value as `benchstat` prints one; never 0, which no test of so few profiles could show."""
+    return f"{p:.3f}" if p >= 0.0005 else "<0.001"
 
 
 def _change(before: int, after: int) -> str:

@@ -55,7 +55,8 @@ _REMEDY = (
 class ProfileSession:
     """A profile on show. `fetch` reads the sources again, where they can change; None for files.
 
-    `sources` are their names, and `base` the flags that name a base, as on the command line.
+    `sources` are their names, and `base` the flags that name a base, as on the command line. `repeats` holds the single
+    profiles before and after, where several are compared with several.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class ProfileSession:
         fetch: Callable[[], Profile] | None = None,
         sources: Sequence[str] = (),
         base: Sequence[str] = (),
+        repeats: tuple[Sequence[Profile], Sequence[Profile]] | None = None,
     ) -> None:
+        self._repeats = repeats
         self._recordings = Recordings(profile)
         self._profile = profile  # the one on show, chosen under the lock below
         self._shown: tuple[int, int | None] = (1, None)
@@ -318,12 +321,17 @@ class ProfileSession:
     def _changes(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import whole_labels
         from conduit.web.comparison import changes_document
+        from conduit.web.repeats import sum_repeats
 
         if not self.compared:
             raise ViewError("there is nothing to compare with: start conduit pprof with -diff_base=OLD")
         options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
         report = prepare_report(self._profile_of(options), "top", options, warn)
-        return report, changes_document(report), whole_labels(report)
+        # Recordings made later are single profiles.
+        repeated = (
+            sum_repeats(*self._repeats, options) if self._repeats and self._shown == (1, None) else None
+        )
+        return report, changes_document(report, repeated), whole_labels(report)
 
     @property
     def compared(self) -> bool:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from conduit.cli.flags import Parsed
     from conduit.cli.pprof.imports import ImportChoice
-    from conduit.fetch.inputs import Request
+    from conduit.fetch.inputs import Repeats, Request
     from conduit.profile.model import Profile
 
 # Flag → (sample type, whether it shows means). The first one given wins, in this order.
@@ -86,6 +86,7 @@ def _flags() -> FlagSet:
         else:
             flags.switch(format.name, format.description)
     flags.option("check", "", repeatable=True)
+    flags.switch("changes", "")
     flags.switch("leaks", "")
     flags.switch("without-imports", "")
     flags.switch("without_imports", "")
@@ -122,19 +123,31 @@ def _run(parsed: Parsed) -> int:
     _choose_sample_type(parsed, options)
     if parsed["leaks"]:
         return _leaks(parsed, sources, executable, options)
+    if parsed["changes"]:
+        _refuse_others_than_changes(parsed)
     request = _request(parsed, sources, executable, options)
 
-    from conduit.fetch.inputs import fetch_profile
+    from conduit.fetch.inputs import fetch_repeated
 
-    profile = fetch_profile(request, say)
-    profile = _import_choice(parsed).applied(profile, command[0] if command else "", options)
+    wants_each = (
+        bool(address) or parsed["changes"] or (command is not None and FORMATS[command[0]].kind == "html")
+    )
+    profile, repeats = fetch_repeated(request, say, keeps=wants_each)
+    imports = _import_choice(parsed)
+    profile = imports.applied(profile, command[0] if command else "", options)
+    if repeats is not None:
+        repeats = repeats.mapped(lambda each: imports.applied(each, "", options))
+    if parsed["changes"]:
+        return _changes(parsed, profile, options, repeats)
     if parsed["check"]:
         return _check(profile, parsed["check"], options)
     if command:
-        _write_once(profile, command, options, compared=bool(request.bases))
+        _write_once(profile, command, options, compared=bool(request.bases), repeats=repeats)
         return 0
     if address:
-        return _serve(request, profile, address, options, opens_browser=not parsed["no_browser"])
+        return _serve(
+            request, profile, address, options, opens_browser=not parsed["no_browser"], repeats=repeats
+        )
     from conduit.cli.pprof.shell import Shell
 
     return Shell(profile, options, say, compared=bool(request.bases)).run()
@@ -164,7 +177,25 @@ def _leaks(parsed: Parsed, sources: list[str], executable: str, options: Options
     return 0
 
 
-def _write_once(profile: Profile, command: tuple[str, str], options: Options, *, compared: bool) -> None:
+def _refuse_others_than_changes(parsed: Parsed) -> None:
+    refused = [name for name in ("http", "check") if parsed[name]]
+    refused += [name for name in FORMATS if parsed[name] and name != "json"]
+    if refused:
+        raise UsageError(f"-changes is a report of its own: it cannot be given with -{refused[0]}")
+    if not parsed["diff_base"]:
+        raise UsageError("-changes compares two sides: give the older one as -diff_base=OLD")
+
+
+def _changes(parsed: Parsed, profile: Profile, options: Options, repeats: Repeats | None) -> int:
+    from conduit.cli.pprof.changes import print_changes
+
+    print_changes(profile, options, say, repeats, as_json=bool(parsed["json"]))
+    return 0
+
+
+def _write_once(
+    profile: Profile, command: tuple[str, str], options: Options, *, compared: bool, repeats: Repeats | None
+) -> None:
     from conduit.cli.pprof.output import write_report
 
     # The process ends after this report: to search a large profile's millions of records for cyclic garbage
@@ -172,7 +203,7 @@ def _write_once(profile: Profile, command: tuple[str, str], options: Options, *,
     collects = gc.isenabled()
     gc.disable()
     try:
-        write_report(profile, command[0], command[1], options, say, compared=compared)
+        write_report(profile, command[0], command[1], options, say, compared=compared, repeats=repeats)
     finally:
         if collects:
             gc.enable()
@@ -225,10 +256,9 @@ def _choose_sample_type(parsed: Parsed, options: Options) -> None:
 
 
 def _request(parsed: Parsed, sources: list[str], executable: str, options: Options) -> Request:
-    from conduit.fetch.inputs import Request
+    from conduit.fetch.inputs import Request, split_names
 
-    bases = [parsed["base"]] if parsed["base"] else []
-    diff_bases = [parsed["diff_base"]] if parsed["diff_base"] else []
+    bases, diff_bases = split_names(parsed["base"]), split_names(parsed["diff_base"])
     if bases and diff_bases:
         raise UsageError("-base and -diff_base flags cannot both be specified")
     if options.normalize and not bases and not diff_bases:
@@ -255,7 +285,15 @@ def _check(profile: Profile, texts: list[str], options: Options) -> int:
     return check_budgets(profile, texts, options, say)
 
 
-def _serve(request: Request, profile: Profile, address: str, options: Options, *, opens_browser: bool) -> int:
+def _serve(
+    request: Request,
+    profile: Profile,
+    address: str,
+    options: Options,
+    *,
+    opens_browser: bool,
+    repeats: Repeats | None,
+) -> int:
     from conduit.fetch.inputs import fetch_profile, is_local
     from conduit.web import serve_profile
 
@@ -271,6 +309,9 @@ def _serve(request: Request, profile: Profile, address: str, options: Options, *
         opens_browser=opens_browser,
         fetch=fetch_again if live else None,
         sources=request.sources,
-        base=[f"-{'diff_base' if request.diff_base else 'base'}={name}" for name in request.bases],
+        base=[f"-{'diff_base' if request.diff_base else 'base'}={','.join(request.bases)}"]
+        if request.bases
+        else (),
+        repeats=repeats if request.diff_base else None,
     )
     return 0

@@ -13,6 +13,7 @@ from conduit.report.errors import ReportError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from conduit.fetch.inputs import Repeats
     from conduit.profile.model import Profile
     from conduit.report.commands import Format
     from conduit.report.options import Options
@@ -30,13 +31,15 @@ def write_report(
     *,
     in_shell: bool = False,
     compared: bool = False,
+    repeats: Repeats | None = None,
 ) -> None:
     """Makes a report and writes it where the options and the format say. Raises `ConduitError`.
 
-    `compared` says that a base has been subtracted from the profile.
+    `compared` says that a base has been subtracted from the profile; `repeats` are the single ones of such a
+    comparison.
     """
     format = FORMATS[name]
-    data = _data(profile, format, argument, options, say, compared=compared)
+    data = _data(profile, format, argument, options, say, compared=compared, repeats=repeats)
     if options.output:
         say(f"Generating report in {options.output}")
         _write_file(options.output, data)
@@ -51,12 +54,19 @@ def write_report(
 
 
 def _data(
-    profile: Profile, format: Format, argument: str, options: Options, say: Say, *, compared: bool
+    profile: Profile,
+    format: Format,
+    argument: str,
+    options: Options,
+    say: Say,
+    *,
+    compared: bool,
+    repeats: Repeats | None = None,
 ) -> bytes:
     if format.kind == "html":
         from conduit.web import single_file_report
 
-        return single_file_report(profile, options, say)
+        return single_file_report(profile, options, say, repeats)
     from conduit.report.pipeline import prepare_report
 
     report = prepare_report(profile, format.name, options, say, argument)

@@ -94,6 +94,11 @@ _OWN_FOOTER = """
     -check RULES      A TOML file with a table [tool.conduit.budgets], such as pyproject.toml, or
                       one rule: '{match = "Registry[.]", max_flat = "20%"}'; may be given again
 
+  Comparison:
+    -changes          Before and after of each function, what changed most first, -cum with callees;
+                      of several profiles a side (-diff_base=OLD1,OLD2,... NEW1 NEW2 ...) the means,
+                      and which functions moved beyond chance; -normalize, -json, -nodecount
+
   Memory:
     -leaks            Of heap profiles of one process, the earliest first: the lines that grew and
                       are still held, with their growth per second; -json, -nodecount
@@ -111,6 +116,7 @@ Most used
   conduit pprof -list=REGEX cpu.prof      their source, line by line
   conduit pprof -peek=REGEX cpu.prof      who calls them, and what they call
   conduit pprof -http=:8080 -diff_base=old.prof new.prof
+  conduit pprof -changes -diff_base=old1.prof,old2.prof new1.prof new2.prof
   conduit pprof -top http://localhost:6060/debug/pprof/profile?seconds=10
 """
 

@@ -1,13 +1,35 @@
-// What changed most between a profile and its base: own and whole amounts before and after, sorted by the change.
+// What changed most between a profile and its base: own and whole amounts before and after, sorted by the change. Of
+// several profiles a side: their means, each one's amount, and first what moved beyond chance.
 "use strict";
 
 Conduit.page.views.changes = (() => {
   const { make, address, data, state, note, pick, selected } = Conduit.page;
-  let content, body, pattern, key;
+  let content, body, pattern, key, sure;
 
   function rows() {
-    const found = [...content.rows].sort((a, b) => Math.abs(b[key].value) - Math.abs(a[key].value) || (a.name < b.name ? -1 : 1));
-    return found.filter((row) => row[key].value || !pattern);
+    const found = [...content.rows].sort((a, b) => Boolean(b[key].moved) - Boolean(a[key].moved)
+      || Math.abs(b[key].value) - Math.abs(a[key].value) || (a.name < b.name ? -1 : 1));
+    return found.filter((row) => (row[key].value || !pattern) && (!sure || row[key].moved));
+  }
+
+  // Each profile's amount as a stroke, before above after, on one scale from 0.
+  function strip([before, after]) {
+    const WIDE = 90, most = Math.max(...before, ...after, 1), least = Math.min(...before, ...after, 0);
+    const path = (values, y) => values.map((value) => `M${(1 + ((value - least) / (most - least)) * (WIDE - 2)).toFixed(1)} ${y}v6`).join("");
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    for (const [name, value] of [["viewBox", `0 0 ${WIDE} 16`], ["width", WIDE], ["height", 16], ["aria-hidden", "true"]]) svg.setAttribute(name, value);
+    for (const [values, y, className] of [[before, 1, "before"], [after, 9, "after"]]) {
+      const line = document.createElementNS(svg.namespaceURI, "path");
+      line.setAttribute("d", path(values, y));
+      line.setAttribute("class", className);
+      svg.append(line);
+    }
+    return svg;
+  }
+
+  function tested({ p, moved, each }) {
+    if (!content.repeats) return [];
+    return [make("td", { className: "each" }, strip(each)), make("td", {}, p ?? "–"), make("td", { className: moved ? "verdict moved" : "verdict" }, moved ? "moved" : p === null ? "too small" : "may be chance")];
   }
 
   function fill() {
@@ -15,7 +37,7 @@ Conduit.page.views.changes = (() => {
       const { before, after, change, percent, value } = row[key];
       const mark = value > 0 ? "grew" : value < 0 ? "shrank" : "";
       const line = make("tr", { tabIndex: 0, className: pattern?.test(row.name) ? "hit" : "" }, make("td", {}, before), make("td", {}, after),
-        make("td", { className: mark }, change), make("td", { className: mark }, percent), make("td", {}, row.name));
+        make("td", { className: mark }, change), make("td", { className: mark }, percent), ...tested(row[key]), make("td", {}, row.name));
       const show = () => { line.classList.toggle("picked", selected.has(row.name)); line.setAttribute("aria-selected", selected.has(row.name)); };
       show();
       const toggle = () => { pick(row.name, !selected.has(row.name)); show(); };
@@ -29,23 +51,50 @@ Conduit.page.views.changes = (() => {
   function totals() {
     const { before, after, change, normalised } = content;
     const link = data.file ? null : make("a", { href: address("changes", { norm: normalised ? null : "t" }) }, normalised ? "Compare amounts as they are" : "Scale both to the same total");
-    const text = normalised
+    const means = content.repeats ? "Amounts are means of a profile. " : "";
+    const text = means + (normalised
       ? `Normalised: the amounts after are scaled so that both sides have ${before} in all. A change is a change of the share. `
-      : `In all ${before} before, ${after} after (${change}). Not normalised: where one side was recorded for longer, all of it is larger. `;
+      : `In all ${before} before, ${after} after (${change}). Not normalised: where one side was recorded for longer, all of it is larger. `);
     return make("p", { className: "explain totals" }, make("span", {}, text), link || "");
+  }
+
+  // How many functions moved, by which test, and what that means.
+  function verdict() {
+    const { repeats } = content;
+    if (!repeats) {
+      return make("p", { className: "explain" }, "A single profile on a side does not show which changes are chance: record four or more of each, ",
+        make("code", {}, "conduit pprof -http=:8080 -diff_base=OLD1,OLD2,… NEW1 NEW2 …"));
+    }
+    const { before, after, tested: counts, moved, canTell } = repeats;
+    const text = canTell
+      ? `${before} profiles before, ${after} after: ${moved[key]} of ${counts[key]} functions moved beyond chance. The other changes may be chance. `
+      : `${before} profiles before, ${after} after: too few to tell a change from chance. Record four or more of each side. `;
+    const more = make("details", { className: "how" }, make("summary", {}, "How this is tested"),
+      make("p", {}, "Each profile is one measurement of each function. The measurements before and after are compared by the Mann–Whitney U test, as benchstat compares benchmarks. ",
+        `p is adjusted for the ${counts[key]} functions tested (Benjamini–Hochberg): of those that moved, with p up to 0.05, about one in twenty is chance. `,
+        "Functions with less than 0.1% of the total are not tested. Strokes: each profile's amount, before above, after below, from 0."));
+    return make("div", { className: "explain verdicts" }, make("strong", {}, text), more);
+  }
+
+  function onlyMoved() {
+    if (!content.repeats?.canTell) return null;
+    const button = make("button", { type: "button", className: "key switch", "aria-pressed": String(sure) }, "Only what moved");
+    button.addEventListener("click", () => { sure = !sure; note({ moved: sure ? "t" : null }, true); button.setAttribute("aria-pressed", String(sure)); fill(); });
+    return button;
   }
 
   function kinds() {
     return make("span", { className: "keys-more", role: "group", "aria-label": "Amounts" }, ...[["flat", "Self"], ["cum", "With callees"]].map(([name, text]) => {
-      const button = make("button", { type: "button", className: "key switch", "aria-pressed": String(key === name) }, text);
+      const button = make("button", { type: "button", className: "key switch", "aria-pressed": String(key === name), "data-key": name }, text);
       button.addEventListener("click", () => {
         key = name;
         note({ by: key === "flat" ? null : key }, true);
-        for (const each of button.parentElement.children) each.setAttribute("aria-pressed", String(each === button));
+        for (const each of button.parentElement.querySelectorAll("[data-key]")) each.setAttribute("aria-pressed", String(each === button));
+        document.querySelector(".verdicts")?.replaceWith(verdict());
         fill();
       });
       return button;
-    }));
+    }), onlyMoved() ?? "");
   }
 
   function draw(main, given) {
@@ -54,10 +103,11 @@ Conduit.page.views.changes = (() => {
     key = state.get("by")?.startsWith("cum") ? "cum" : "flat";
     if (!content.rows.length) { main.append(Conduit.page.empty("No function is left to compare.", data.remedy)); return; }
     body = make("tbody");
-    const head = ["Before", "After", "Change", "Change %", "Name"].map((text, n) => make("th", { scope: "col", "aria-sort": n === 2 ? "descending" : "none" }, text));
+    sure = state.get("moved") === "t" && Boolean(content.repeats);
+    const head = ["Before", "After", "Change", "Change %", ...(content.repeats ? ["Each profile", "p", "Verdict"] : []), "Name"].map((text, n) => make("th", { scope: "col", "aria-sort": n === 2 ? "descending" : "none" }, text));
     Conduit.page.restore(content.rows.map((row) => row.name));
-    main.append(totals(), kinds(), make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Changes" },
-      make("table", { className: "top changes" }, make("thead", {}, make("tr", {}, ...head)), body)));
+    main.append(totals(), verdict(), kinds(), make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Changes" },
+      make("table", { className: content.repeats ? "top changes tested" : "top changes" }, make("thead", {}, make("tr", {}, ...head)), body)));
     fill();
   }
 

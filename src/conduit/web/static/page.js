@@ -46,7 +46,7 @@ Conduit.page = (() => {
   }
 
   // Parameters that only the drawing depends on; the server is asked again where one of the others changes.
-  const DRAWING = new Set(["p", "z", "order", "mine", "fade", "colour", "by", "sel", "frames", "open", "pictures", "table", "lines"]);
+  const DRAWING = new Set(["p", "z", "order", "mine", "fade", "colour", "by", "sel", "frames", "open", "pictures", "table", "lines", "moved"]);
 
   function question(url) {
     const found = new URL(url, location.href);
