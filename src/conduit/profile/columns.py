@@ -83,6 +83,12 @@ class Columns:
         starts = self.starts.tolist()
         return self.selected(bytes(map(int.__lt__, starts, starts[1:])))
 
+    def nonzero(self) -> Columns:
+        """Return the samples with a value that is not 0."""
+        if any(0 not in column.tolist() for column in self.values):
+            return self
+        return self.selected(bytes(map(any, zip(*self.values, strict=True))))
+
     def used_sets(self) -> list[LabelSet]:
         """Return the label sets that samples have, each once, in order of first use."""
         return [self.label_sets[number] for number in dict.fromkeys(self.label_of.tolist())]

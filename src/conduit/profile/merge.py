@@ -49,7 +49,7 @@ def merge(profiles: Sequence[Profile]) -> Profile:
     for profile in profiles:
         merger.add(profile)
     merged = merger.result()
-    if not all(map(any, zip(*merged.columns.values, strict=True))):
+    if len(merged.columns.nonzero()) < merged.sample_count:
         # Some sums are zero: a second pass leaves out what only their stacks referred to.
         return merge([merged])
     return merged
@@ -289,7 +289,7 @@ class _Merger:
         if profile.mappings and not self._merged.mappings:
             self._mapping(profile.mappings[0])
         columns = profile.columns
-        columns = columns.selected(bytes(map(any, zip(*columns.values, strict=True))))
+        columns = columns.nonzero()
         locations = profile.locations
         new_of = array("i", bytes(4 * len(locations)))
         used = loops.first_uses(columns.starts, columns.frames, len(locations), False)
@@ -333,30 +333,24 @@ class _Merger:
         moved = (
             mapping.start - source.mapping.start if mapping is not None and source.mapping is not None else 0
         )
-        location = Location(
-            len(self._merged.locations) + 1,
-            mapping,
-            (source.address + moved) & _MASK64,
-            [self._line(line) for line in source.lines],
-            source.is_folded,
+        address = (source.address + moved) & _MASK64
+        functions = [line.function and self._function(line.function) for line in source.lines]
+        rows = tuple(
+            [
+                (function and function.id, line.line, line.column)
+                for function, line in zip(functions, source.lines, strict=True)
+            ]
         )
-        location.unknown = source.unknown
-        key = (
-            location.address,
-            mapping.id if mapping is not None else 0,
-            location.is_folded,
-            tuple([(line.function and line.function.id, line.line, line.column) for line in location.lines]),
-        )
-        index = self._location_keys.setdefault(key, len(self._merged.locations))
-        if index == len(self._merged.locations):
+        key = address, mapping.id if mapping is not None else 0, source.is_folded, rows
+        index = self._location_keys.get(key)
+        if index is None:
+            index = self._location_keys[key] = len(self._merged.locations)
+            lines = [_line(line, function) for function, line in zip(functions, source.lines, strict=True)]
+            location = Location(index + 1, mapping, address, lines, source.is_folded)
+            location.unknown = source.unknown
             self._merged.locations.append(location)
         self._index_of[source] = index
         return index
-
-    def _line(self, source: Line) -> Line:
-        line = Line(source.function and self._function(source.function), source.line, source.column)
-        line.unknown = source.unknown
-        return line
 
     def _function(self, source: Function) -> Function:
         known = self._functions.get(source)
@@ -386,6 +380,12 @@ class _Merger:
             self._merged.mappings.append(mapping)
         self._mappings[source] = mapping
         return mapping
+
+
+def _line(source: Line, function: Function | None) -> Line:
+    line = Line(function, source.line, source.column)
+    line.unknown = source.unknown
+    return line
 
 
 def _copy_mapping(source: Mapping, id: int) -> Mapping:
