@@ -37,6 +37,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     profile_writer_methods,
     record_methods,
     repeated_signal_methods,
+    result_line_methods,
     self_check_methods,
     module_methods,
     wait_methods,

@@ -40,6 +40,7 @@ extern PyMethodDef column_tree_methods[];
 extern PyMethodDef profile_writer_methods[];
 extern PyMethodDef record_methods[];
 extern PyMethodDef repeated_signal_methods[];
+extern PyMethodDef result_line_methods[];
 extern PyMethodDef self_check_methods[];
 extern PyMethodDef wait_methods[];
 int attach_allocations(void);

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from conduit._native import available
 from conduit.bench.compare.keys import Projections, ResultFilter, differing_fields
 from conduit.bench.statistics import samples
-from conduit.bench.text.reader import file_records, name_inputs
+from conduit.bench.text.reader import Reader, Result, groups_of_lines, name_inputs
 from conduit.bench.text.unit_metadata import UnitMetadata
 from conduit.errors import QuerySyntaxError, UsageError
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from conduit.bench.compare.keys import Key, Projection
     from conduit.bench.statistics.samples import Comparison as Test
     from conduit.bench.statistics.samples import Summary
-    from conduit.bench.text.reader import Configuration, Result
+    from conduit.bench.text.reader import Configuration, InputFile
     from conduit.errors import BenchmarkSyntaxError
+
+    Plan = tuple[list[float] | None, ...]  # where each value of a result goes; None leaves it out
 
 
 class Options(NamedTuple):
@@ -144,8 +147,8 @@ def compare_files(arguments: Sequence[str], options: Options) -> Comparison:
     units = UnitMetadata()
     builder = Builder(options)
     errors: list[BenchmarkSyntaxError] = []
-    for result in file_records(name_inputs(arguments), units, errors.append):
-        builder.add(result)
+    for input_file in name_inputs(arguments):
+        builder.add_file(input_file, units, errors.append)
     return Comparison(builder.tables(units), errors, options)
 
 
@@ -169,14 +172,50 @@ class Builder:
                 raise UsageError(f"-{name} must be in range [0, 1]")
         self._unit = self._table_by.add_field(self._table_by.add_group(None), ".unit", "first")
         self._cells: dict[Key, dict[tuple[Key, Key], Cell]] = {}
-        # For a configuration, a name and columns: where each value goes. Most results repeat an earlier one.
-        self._plans: dict[Configuration, dict[tuple[str, int], list[Callable[[float], None]]]] = {}
-        self._known: dict[tuple[str, int], list[Callable[[float], None]]] = {}
+        # Where each value goes, by name and columns, for each configuration. Most results repeat an earlier one.
+        self._plans: dict[Configuration, dict[tuple[str, int], Plan]] = {}
+        self._known: dict[tuple[str, int], Plan] = {}
+        # The same by the keys of `add_results`.
+        self._line_plans: dict[Configuration, dict[str, tuple[Plan, tuple[float, ...]]]] = {}
         self._configuration: Configuration | None = None
         self._columns_in_use: list[object] = []  # keeps the ids in the plans' keys from being used again
 
-    def add(self, result: Result) -> None:
-        """Add the values of a result that pass the filter to their cells."""
+    def add_file(
+        self, input_file: InputFile, units: UnitMetadata, on_error: Callable[[BenchmarkSyntaxError], None]
+    ) -> None:
+        """Add the results of a file, handing the lines that are wrong to `on_error`."""
+        reader = Reader(input_file, units)
+        number = 1  # of the group's first line
+        for lines in groups_of_lines(input_file):
+            at = 0
+            while True:
+                at, key = self._add_known(lines, at, reader)
+                if at == len(lines):
+                    break
+                for record in reader.records(lines[at], number + at):
+                    if isinstance(record, Result):
+                        self._add_new(record, key)
+                    else:
+                        on_error(record)
+                at += 1
+            number += len(lines)
+
+    def _add_known(self, lines: list[str], at: int, reader: Reader) -> tuple[int, str | None]:
+        """Add the plain lines from `at` on whose plans are known; return the first other line, and its key."""
+        if not available():
+            return at, None
+        from conduit._native.results import add_results
+
+        return add_results(lines, at, self._line_plans.setdefault(reader.configuration_in_force(), {}))
+
+    def _add_new(self, result: Result, key: str | None) -> None:
+        plan = self.add(result)
+        if key is not None:
+            factors = tuple([column.factor for column in result.columns])
+            self._line_plans[result.configuration][key] = plan, factors
+
+    def add(self, result: Result) -> Plan:
+        """Add the values of a result that pass the filter to their cells; return where they went."""
         if result.configuration is not self._configuration:
             self._configuration = result.configuration
             self._known = self._plans.setdefault(result.configuration, {})
@@ -184,14 +223,16 @@ class Builder:
         plan = self._known.get(key)
         if plan is None:
             plan = self._known[key] = self._plan(result)
-        for append, value in zip(plan, result.values):  # noqa: B905 (as long as each other; told a million times)
-            append(value)
+        for values, value in zip(plan, result.values):  # noqa: B905 (as long as each other; told a million times)
+            if values is not None:
+                values.append(value)
+        return plan
 
-    def _plan(self, result: Result) -> list[Callable[[float], None]]:
+    def _plan(self, result: Result) -> Plan:
         self._columns_in_use.append(result.columns)
         passes = self._filter.columns(result)
         if not any(passes):
-            return [_leave_out] * len(passes)
+            return (None,) * len(passes)
         table_row = self._table_by.project(result)
         table_keys = []
         for column, passed in zip(result.columns, passes, strict=True):
@@ -202,10 +243,12 @@ class Builder:
         column_key = self._column_by.key(self._column_by.project(result))
         residue = self._residue.key(self._residue.project(result))
         remaining = iter(table_keys)
-        return [
-            self._cell(next(remaining), row, column_key, residue).values.append if passed else _leave_out
-            for passed in passes
-        ]
+        return tuple(
+            [
+                self._cell(next(remaining), row, column_key, residue).values if passed else None
+                for passed in passes
+            ]
+        )
 
     def _cell(self, table: Key, row: Key, column: Key, residue: Key) -> Cell:
         cell = self._cells.setdefault(table, {}).setdefault((row, column), Cell())
@@ -252,10 +295,6 @@ class Builder:
                     if exact
                     else samples.compare(base.values, cell.values, alpha)
                 )
-
-
-def _leave_out(value: float) -> None:
-    """Discard a value that the filter excludes."""
 
 
 def _parse(projections: Projections, flag: str, query: str) -> Projection:

@@ -228,6 +228,7 @@ def _exact_p_with_ties(n_old: int, ties: tuple[int, ...], twice_u: int) -> float
     return min(1.0, 2 * min(at_most, at_least) / total)
 
 
+@lru_cache(maxsize=256)
 def _rank_sum_counts(n_old: int, ties: tuple[int, ...]) -> int:
     """How many ways give each doubled rank sum: a number whose digit s (of a fixed width) counts the sum s.
 

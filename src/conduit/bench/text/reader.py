@@ -23,7 +23,7 @@ from conduit.bench.text.units import tidy_unit
 from conduit.errors import BenchmarkFileError, BenchmarkSyntaxError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TextIO
 
     from conduit.bench.text.unit_metadata import UnitMetadata
@@ -117,27 +117,28 @@ def read_benchmarks(input_file: InputFile, units: UnitMetadata) -> Iterator[Resu
 
     Raises `BenchmarkFileError` when the file cannot be opened or read, or is not text.
     """
-    reader = _Reader(input_file, units)
+    reader = Reader(input_file, units)
     for number, line in enumerate(lines_of_file(input_file), start=1):
-        if line.startswith("Benchmark"):
-            record = reader.result(line, number)
-            if record is not None:
-                yield record
-        elif line:
-            yield from reader.other(line, number)
+        yield from reader.records(line, number)
 
 
 def lines_of_file(input_file: InputFile) -> Iterator[str]:
     """Yield the lines of a file without their ends; raises `BenchmarkFileError` as `read_benchmarks` does."""
+    for lines in groups_of_lines(input_file):
+        yield from lines
+
+
+def groups_of_lines(input_file: InputFile) -> Iterator[list[str]]:
+    """Yield the same lines in large groups."""
     if input_file.path == "-":
-        yield from _lines(_standard_input(), input_file)
+        yield from _groups(_standard_input(), input_file)
         return
     try:
         file = Path(input_file.path).open(encoding="utf-8", errors="surrogateescape", newline="\n")  # noqa: SIM115
     except OSError as error:
         raise BenchmarkFileError(input_file.path, f"open {input_file.path}: {_reason(error)}") from None
     with file:
-        yield from _lines(file, input_file)
+        yield from _groups(file, input_file)
 
 
 def _standard_input() -> TextIO:
@@ -152,10 +153,9 @@ def _reason(error: OSError) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _lines(file: TextIO, input_file: InputFile) -> Iterator[str]:
+def _groups(file: TextIO, input_file: InputFile) -> Iterator[list[str]]:
     try:
-        for lines in _lines_of(file, input_file):
-            yield from lines
+        yield from _lines_of(file, input_file)
     except OSError as error:
         raise BenchmarkFileError(input_file.path, f"read {input_file.path}: {_reason(error)}") from None
 
@@ -214,7 +214,7 @@ def split_fields(line: str) -> list[str]:
     return line.split()
 
 
-class _Reader:
+class Reader:
     """The state while one file is read: the configuration in force, and what has been met before."""
 
     def __init__(self, input_file: InputFile, units: UnitMetadata) -> None:
@@ -228,23 +228,32 @@ class _Reader:
         # B/op and allocs/op repeat; ns/op does not, and is not remembered.
         self.known_numbers: dict[str, float] = {}
 
-    def error(self, number: int, message: str) -> BenchmarkSyntaxError:
+    def _error(self, number: int, message: str) -> BenchmarkSyntaxError:
         return BenchmarkSyntaxError(self.input_file.path, number, message)
 
-    def result(self, line: str, number: int) -> Result | BenchmarkSyntaxError | None:
+    def records(self, line: str, number: int) -> Iterable[Result | BenchmarkSyntaxError]:
+        """Read a line; what it says of units and configuration is kept, and what it records is returned."""
+        if not line:
+            return ()
+        if not line.startswith("Benchmark"):
+            return self._other(line, number)
+        record = self._result(line, number)
+        return () if record is None else (record,)
+
+    def _result(self, line: str, number: int) -> Result | BenchmarkSyntaxError | None:
         """Read a line that starts with `Benchmark`; `None` for a bare name, which `go test -v` prints first."""
         fields = split_fields(line)
         if len(fields) == 1 and line == fields[0]:
             return None
         try:
-            iterations = self.iterations(fields)
-            values, columns = self.measurements(fields)
+            iterations = self._iterations(fields)
+            values, columns = self._measurements(fields)
         except ValueError as error:
-            return self.error(number, str(error))
-        configuration = self.configuration or self.snapshot()
+            return self._error(number, str(error))
+        configuration = self.configuration_in_force()
         return Result(fields[0][9:], iterations, columns, values, configuration, self.path, number)
 
-    def iterations(self, fields: list[str]) -> int:
+    def _iterations(self, fields: list[str]) -> int:
         if len(fields) == 1:
             raise ValueError("missing iteration count")
         text = fields[1]
@@ -255,28 +264,28 @@ class _Reader:
         except ValueError as error:
             raise ValueError(f"parsing iteration count: {error}") from None
 
-    def measurements(self, fields: list[str]) -> tuple[list[float], tuple[Column, ...]]:
+    def _measurements(self, fields: list[str]) -> tuple[list[float], tuple[Column, ...]]:
         written = tuple(fields[3::2])
-        columns = self.known_columns.get(written) or self.columns(written)
+        columns = self.known_columns.get(written) or self._columns(written)
         texts = fields[2::2]
         if len(texts) != len(columns) or not texts:
             for text in texts:
-                self.number(text)
+                self._number(text)
             raise ValueError("missing units" if texts else "missing measurements")
         known = self.known_numbers
         return [
-            (known[text] if text in known else self.number(text)) * column.factor
+            (known[text] if text in known else self._number(text)) * column.factor
             for text, column in zip(texts, columns, strict=True)
         ], columns
 
-    def columns(self, written: tuple[str, ...]) -> tuple[Column, ...]:
+    def _columns(self, written: tuple[str, ...]) -> tuple[Column, ...]:
         columns = tuple(
             [Column(tidied, unit, factor) for unit in written for tidied, factor in [tidy_unit(unit)]]
         )
         self.known_columns[written] = columns
         return columns
 
-    def number(self, text: str) -> float:
+    def _number(self, text: str) -> float:
         try:
             value = parse_float(text)
         except ValueError as error:
@@ -285,32 +294,32 @@ class _Reader:
             self.known_numbers[text] = value
         return value
 
-    def other(self, line: str, number: int) -> Iterator[BenchmarkSyntaxError]:
+    def _other(self, line: str, number: int) -> Iterable[BenchmarkSyntaxError]:
         """Read a line that is not a result: `Unit …`, `key: value`, or text to ignore."""
         if line.startswith("Unit"):
             fields = split_fields(line)
             if fields[0] == "Unit":
-                yield from self.unit_line(fields[1:], number)
-                return
+                return list(self._unit_line(fields[1:], number))
         pair = key_and_value(line)
         if pair is not None:
-            self.set(*pair)
+            self._set(*pair)
+        return ()
 
-    def unit_line(self, fields: list[str], number: int) -> Iterator[BenchmarkSyntaxError]:
+    def _unit_line(self, fields: list[str], number: int) -> Iterator[BenchmarkSyntaxError]:
         if not fields:
-            yield self.error(number, "missing unit")
+            yield self._error(number, "missing unit")
             return
         unit = fields[0]
         for field in fields[1:]:
             key, equals, value = field.partition("=")
             if not key or not equals:
-                yield self.error(number, "expected key=value")
+                yield self._error(number, "expected key=value")
                 continue
             before = self.units.add(unit, key, value)
             if before != value:
-                yield self.error(number, f"metadata {key} of unit {unit} already set to {before}")
+                yield self._error(number, f"metadata {key} of unit {unit} already set to {before}")
 
-    def set(self, key: str, value: str) -> None:
+    def _set(self, key: str, value: str) -> None:
         keys = self.keys
         if keys.get(key, "") == value:
             return
@@ -324,7 +333,11 @@ class _Reader:
         items[index] = items[-1]
         self.keys = dict(items[:-1])
 
-    def snapshot(self) -> Configuration:
+    def configuration_in_force(self) -> Configuration:
+        """Return the configuration of the next result."""
+        return self.configuration or self._snapshot()
+
+    def _snapshot(self) -> Configuration:
         values = tuple(self.keys.items())
         known = self.known_configurations.get(values)
         if known is None:
