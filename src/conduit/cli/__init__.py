@@ -54,6 +54,9 @@ _ONLY_ANSWERS = (
     "--version",
 )
 
+# Commands that are done when they have printed, unless a thread of theirs is still running.
+_LEAVE_AT_ONCE = (*_ONLY_ANSWERS, "benchstat", "pprof")
+
 _HEADER = """conduit: what a running Python application is made of, and where its time and memory go.
 
 usage: conduit COMMAND [ARGUMENTS]
@@ -103,16 +106,21 @@ def program() -> NoReturn:
     something for the exit (coverage, a profiler) gets the ordinary way.
     """
     _prepare_streams()
-    only_answers = sys.argv[1:2] and sys.argv[1] in _ONLY_ANSWERS
-    if only_answers:
+    command = sys.argv[1] if sys.argv[1:2] else ""
+    if command in _ONLY_ANSWERS:
         gc.disable()
     status = main()
     import atexit
 
-    if only_answers and not atexit._ncallbacks():
+    if command in _LEAVE_AT_ONCE and not atexit._ncallbacks() and not _has_threads():
         sys.stderr.flush()
         os._exit(status)
     raise SystemExit(status)
+
+
+def _has_threads() -> bool:
+    threading = sys.modules.get("threading")
+    return threading is not None and threading.active_count() > 1
 
 
 def _prepare_streams() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from conduit.bench.compare.keys import Key, Projection
     from conduit.bench.statistics.samples import Comparison as Test
     from conduit.bench.statistics.samples import Summary
-    from conduit.bench.text.reader import Configuration, InputFile
+    from conduit.bench.text.reader import Column, Configuration, InputFile
     from conduit.errors import BenchmarkSyntaxError
 
     Plan = tuple[list[float] | None, ...]  # where each value of a result goes; None leaves it out
@@ -178,6 +178,7 @@ class Builder:
         # The same by the keys of `add_results`.
         self._line_plans: dict[Configuration, dict[str, tuple[Plan, tuple[float, ...]]]] = {}
         self._configuration: Configuration | None = None
+        self._tables_of: dict[tuple[tuple[str, ...], int, tuple[bool, ...]], list[Key]] = {}
         self._columns_in_use: list[object] = []  # keeps the ids in the plans' keys from being used again
 
     def add_file(
@@ -234,11 +235,7 @@ class Builder:
         if not any(passes):
             return (None,) * len(passes)
         table_row = self._table_by.project(result)
-        table_keys = []
-        for column, passed in zip(result.columns, passes, strict=True):
-            if passed:
-                table_row[self._unit.index] = column.unit
-                table_keys.append(self._table_by.key(table_row))
+        table_keys = self._table_keys(table_row, result.columns, passes)
         row = self._row_by.key(self._row_by.project(result))
         column_key = self._column_by.key(self._column_by.project(result))
         residue = self._residue.key(self._residue.project(result))
@@ -250,8 +247,23 @@ class Builder:
             ]
         )
 
+    def _table_keys(self, row: list[str], columns: tuple[Column, ...], passes: list[bool]) -> list[Key]:
+        """The table of each value that passes; the projected row lacks the unit."""
+        known = (tuple(row), id(columns), tuple(passes))
+        keys = self._tables_of.get(known)
+        if keys is None:
+            keys = self._tables_of[known] = []
+            for column, passed in zip(columns, passes, strict=True):
+                if passed:
+                    row[self._unit.index] = column.unit
+                    keys.append(self._table_by.key(row))
+        return keys
+
     def _cell(self, table: Key, row: Key, column: Key, residue: Key) -> Cell:
-        cell = self._cells.setdefault(table, {}).setdefault((row, column), Cell())
+        cells = self._cells.setdefault(table, {})
+        cell = cells.get((row, column))
+        if cell is None:
+            cell = cells[row, column] = Cell()
         cell.residues.add(residue)
         return cell
 

@@ -73,6 +73,12 @@ class _Page:
         self.cells.append((self.row, column, span, text, margin, align))
         self.column = column + span
 
+    def put_cell(self, text: str, align: str = "left", margin: str = " ") -> None:
+        """Place a text in one column behind the first; nothing is placed for an empty one."""
+        if text:
+            self.cells.append((self.row, self.column, 1, text, margin, align))
+        self.column += 1
+
     def render(self) -> str:
         margins = [0] * max((column + span for _, column, span, _, _, _ in self.cells), default=0)
         for _, column, _, _, margin_text, _ in self.cells:
@@ -137,7 +143,9 @@ class _Footnotes:
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
 
-    def marks(self, *warnings: Iterable[str]) -> str:
+    def marks(self, *warnings: tuple[str, ...]) -> str:
+        if not any(warnings):
+            return ""
         return " ".join(self.mark(text) for group in warnings for text in group)
 
     def mark(self, text: str) -> str:
@@ -203,13 +211,13 @@ def _split_group(table: Table, group: tuple[int, int], level: int) -> Iterator[t
 
 def _put_cell(page: _Page, cell: Cell, scaler: Scaler, notes: _Footnotes) -> None:
     summary = cell.summary
-    page.put(scaler.format(summary.center), align="right")
-    page.put(summary.range_text, align="right", margin=" ± ")
-    page.put(notes.marks(cell.warnings, summary.warnings))
+    page.put_cell(scaler.format(summary.center), "right", " ")
+    page.put_cell(summary.range_text, "right", " ± ")
+    page.put_cell(notes.marks(cell.warnings, summary.warnings))
     if cell.test is not None and cell.baseline is not None:
-        page.put(cell.test.delta_text(cell.baseline.summary.center, summary.center), align="right")
-        page.put(f"({cell.test.text})")
-        page.put(notes.marks(cell.test.warnings))
+        page.put_cell(cell.test.delta_text(cell.baseline.summary.center, summary.center), "right", " ")
+        page.put_cell(f"({cell.test.text})")
+        page.put_cell(notes.marks(cell.test.warnings))
 
 
 def _put_summaries(page: _Page, table: Table, notes: _Footnotes, binary: bool) -> None:
