@@ -114,3 +114,20 @@ test("callers of a pivot fold as well, and the value of a chain is its first fra
   assert.equal(chain.kind, "caller");
   assert.equal(chain.total, 500);
 });
+
+test("both sides of a comparison fold the same frames, also where one side alone would fold more", () => {
+  const parents = [0, 0], sources = [0, 1], values = [0, 0], negatives = [0, 0], names = ["root", "mine_main"];
+  const add = (parent, name, after, before) => {
+    names.push(name); parents.push(parent); sources.push(names.length - 1); values.push(after); negatives.push(before);
+    return parents.length - 1;
+  };
+  let at = 1;
+  for (const name of numbered(6)) at = add(at, name, 0, 0);
+  add(at, "branch_only_before", 0, 400); // of the older side's stacks a part ends here
+  for (const name of numbered(6, "deep")) at = add(at, name, 0, 0);
+  add(at, "leaf", 500, 100);
+  const read = flameTree.read({ parents, sources, values, negatives, names, owners: names.map((name) => (name.startsWith("mine") ? "project" : "library")), difference: true });
+  const [before, after] = ["shrunk", "grown"].map((which) => drawn(flameTree.side(read, which)).boxes.filter((box) => box.frames));
+  assert.deepStrictEqual(after.map((box) => [box.row, box.frames.map((one) => one.source)]), before.map((box) => [box.row, box.frames.map((one) => one.source)]));
+  assert.deepStrictEqual(after.map((box) => box.frames.length), [5, 6]);
+});

@@ -187,11 +187,12 @@ Conduit.page.views.flamegraph = (() => {
   // ── placing ──
 
   function redraw() {
+    const folds = chains ? (one) => !opened.has(hash(keyOf(one.nodes[0]))) : null;
     if (sides) {
       // One scale for both: unless their totals were made equal, the smaller side is narrower.
       const scale = Math.max(...sides.map((one) => Conduit.flameTree.wholeOf(one, pivot))) || 1;
-      laid = Conduit.flameTree.inStep(sides.map((one) => Conduit.flameTree.layOut(one, { pivot, order, zoom, width: Math.max(paneWidth(), 200), scale })));
-    } else laid = Conduit.flameTree.layOut(tree, { pivot, order, zoom, width: Math.max(width(), 200), folds: chains ? (one) => !opened.has(hash(keyOf(one.nodes[0]))) : null });
+      laid = Conduit.flameTree.inStep(sides.map((one) => Conduit.flameTree.layOut(one, { pivot, order, zoom, width: Math.max(paneWidth(), 200), folds, scale })));
+    } else laid = Conduit.flameTree.layOut(tree, { pivot, order, zoom, width: Math.max(width(), 200), folds });
     area.style.height = `${(laid.deepest + topRow() + 1) * ROW + 8}px`;
     area.dataset.cut = laid.cut ? "yes" : "";
     placeSeparator();

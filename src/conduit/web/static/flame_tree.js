@@ -104,7 +104,7 @@ Conduit.flameTree = (() => {
       return own;
     });
     return { boxes: layouts.flatMap(({ boxes }) => boxes), rows, panes, deepest: Math.max(...layouts.map(({ deepest }) => deepest)),
-      highest: Math.min(...layouts.map(({ highest }) => highest)), cut: layouts.some(({ cut }) => cut), folded: 0 };
+      highest: Math.min(...layouts.map(({ highest }) => highest)), cut: layouts.some(({ cut }) => cut), folded: Math.max(...layouts.map(({ folded }) => folded)) };
   }
 
   // The value that no callee of a box accounts for.
@@ -134,14 +134,15 @@ Conduit.flameTree = (() => {
 
   // The frames from `first` on that only lead to the next: nothing branches, next to nothing is spent. All of one
   // kind, the project's own or not, so that a function of the reader's is not hidden among a framework's. The last box
-  // of a chain, where paths part or end, is not in it. Empty where there are too few to fold.
+  // of a chain, where paths part or end, is not in it. Empty where there are too few to fold. Goes by `weight`, which both
+  // sides of a comparison share, so that two pictures fold the same frames.
   function chainFrom(tree, first, next) {
     const mine = (box) => (tree.owners?.[box.source] ?? "project") === "project";
     const run = [], sources = new Set(), kind = mine(first);
     let one = first;
     for (;;) {
       const heavy = heaviest(next(one));
-      if (!heavy || heavy.total < PASSED_ON * one.total || heavy.total < IN_ALL * first.total || mine(one) !== kind) break;
+      if (!heavy || heavy.weight < PASSED_ON * one.weight || heavy.weight < IN_ALL * first.weight || mine(one) !== kind) break;
       run.push(one); sources.add(one.source);
       one = heavy;
     }
@@ -151,7 +152,7 @@ Conduit.flameTree = (() => {
 
   function heaviest(boxes) {
     let found = null;
-    for (const box of boxes) if (!found || box.total > found.total) found = box;
+    for (const box of boxes) if (!found || box.weight > found.weight) found = box;
     return found;
   }
 
