@@ -9,9 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from conduit.profile.model import Profile
+    from conduit.profile.model import Location, Profile
 
 _IMPORT_SYSTEM = "<frozen importlib"
+
+
+def has_imports(profile: Profile) -> bool:
+    """Whether any stack may have a frame of the import system on it."""
+    return any(map(_is_import, profile.locations))
+
+
+def _is_import(location: Location) -> bool:
+    return any(line.function and line.function.filename.startswith(_IMPORT_SYSTEM) for line in location.lines)
 
 
 def without_imports(profile: Profile, index: int) -> tuple[Profile, int]:
@@ -19,11 +28,7 @@ def without_imports(profile: Profile, index: int) -> tuple[Profile, int]:
 
     The profile itself is returned where nothing, or everything, belongs to imports.
     """
-    importing = {
-        location
-        for location in profile.locations
-        if any(line.function and line.function.filename.startswith(_IMPORT_SYSTEM) for line in location.lines)
-    }
+    importing = {location for location in profile.locations if _is_import(location)}
     if not importing:
         return profile, 0
     kept, left_out = [], 0

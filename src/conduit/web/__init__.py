@@ -33,11 +33,14 @@ def serve_profile(
     sources: Sequence[str] = (),
     base: Sequence[str] = (),
     repeats: tuple[Sequence[Profile], Sequence[Profile]] | None = None,
+    series: Sequence[Profile] = (),
+    series_sources: Sequence[str] = (),
 ) -> None:
     """Serve the page at `[host]:port` until interrupted; `fetch` reads live sources again.
 
     `sources` and `base` are what the page's command lines name: the sources, and the flags that name a base. `repeats`
-    holds the single profiles before and after, where several are compared with several.
+    holds the single profiles before and after, where several are compared with several; `series` heap profiles of one
+    process, the earliest first, read from `series_sources`, whose growth the first page shows.
 
     Raises `UsageError` for a malformed address and `ConduitError` if the port is taken.
     """
@@ -47,12 +50,21 @@ def serve_profile(
     from conduit.web.session import ProfileSession
 
     session = ProfileSession(
-        profile, options, SavedConfigs(), fetch=fetch, sources=sources, base=base, repeats=repeats
+        profile,
+        options,
+        SavedConfigs(),
+        fetch=fetch,
+        sources=sources,
+        base=base,
+        repeats=repeats,
+        series=series,
+        series_sources=series_sources,
     )
     server = PageServer(session, address)
-    say(f"Serving web UI on {server.url}")
-    if opens_browser and not open_browser(server.url):
-        say(f"No browser was found to open; visit {server.url}")
+    url = f"{server.url}/ui/growth" if series else server.url
+    say(f"Serving web UI on {url}")
+    if opens_browser and not open_browser(url):
+        say(f"No browser was found to open; visit {url}")
     try:
         server.serve()
     except KeyboardInterrupt:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from conduit.http.access import Access
 
-VIEWS = ("flamegraph", "top", "graph", "peek", "source", "labels", "changes")
+VIEWS = ("flamegraph", "top", "graph", "peek", "source", "labels", "changes", "growth")
 _OLD_NAMES = {"flamegraph2": "flamegraph", "flamegraphold": "flamegraph", "weblist": "source"}
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 _COMPRESS_FROM = 4096

@@ -21,15 +21,27 @@ _FORMATS = {
     "source": "list",
     "labels": "tags",
     "changes": "changes",
+    "growth": "top",
 }
 _WITH_ARGUMENT = ("peek", "list")
 _NOT_GIVEN = frozenset({"output", "normalize"})
 
 
 def command_line(
-    view: str, options: Options, parameters: Mapping[str, str], sources: Sequence[str], base: Sequence[str]
+    view: str,
+    options: Options,
+    parameters: Mapping[str, str],
+    sources: Sequence[str],
+    base: Sequence[str],
+    series: Sequence[str] = (),
 ) -> str:
-    """A line for a shell, or an empty text where the sources are not known. `base` are flags that name a base."""
+    """A line for a shell, or an empty text where the sources are not known.
+
+    `base` are flags that name a base; `series` the heap profiles through which growth is followed.
+    """
+    if view == "growth" and series:
+        imports = ["-without_imports=false"] if parameters.get("imports") == "t" else []
+        return shlex.join(["conduit", "pprof", "-leaks", *imports, *series])
     if not sources:
         return ""
     format = _FORMATS[view] if base or view != "changes" else "top"
@@ -46,6 +58,8 @@ def command_line(
             flags.append(f"-{name}")
         else:
             flags.append(f"-{name}={show_value(value)}")
+    if parameters.get("imports") == "f":
+        flags.append("-without_imports")
     if options.normalize and base:
         flags.append("-normalize")
     return shlex.join(["conduit", "pprof", *flags, *base, *sources])

@@ -32,7 +32,7 @@ SCRIPTS = (
         "flame_table.js",
         "source_drawer.js",
     ),
-    *("flame.js", "top.js", "graph.js", "text.js", "labels.js", "changes.js"),
+    *("flame.js", "top.js", "graph.js", "text.js", "labels.js", "changes.js", "growth.js"),
     "start.js",
 )
 

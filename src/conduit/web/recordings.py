@@ -42,6 +42,11 @@ class Recordings:
                 gone, _ = self._profiles.popitem(last=False)
                 self._compared = {pair: made for pair, made in self._compared.items() if gone not in pair}
 
+    def all(self) -> list[Profile]:
+        """The profiles that are kept, the newest last."""
+        with self._lock:
+            return [profile for profile, _ in self._profiles.values()]
+
     def choose(self, number: str, against: str) -> tuple[Profile, int, int | None]:
         """The profile of a number (empty: the newest), or its difference from another's; both as they were found."""
         with self._lock:

@@ -23,6 +23,7 @@ from conduit.web.command_line import command_line
 from conduit.web.comparison import has_base, normalised
 from conduit.web.facts import facts
 from conduit.web.function_table import function_rows
+from conduit.web.memory import HELD, ImportSwitch, growth_document, series_of
 from conduit.web.ownership import module_of, owner_of
 from conduit.web.recordings import Recordings, UnknownRecordingError
 from conduit.web.time_order import has_times, time_tree
@@ -56,7 +57,8 @@ class ProfileSession:
     """A profile on show. `fetch` reads the sources again, where they can change; None for files.
 
     `sources` are their names, and `base` the flags that name a base, as on the command line. `repeats` holds the single
-    profiles before and after, where several are compared with several.
+    profiles before and after, where several are compared with several. `series` are heap profiles of one process, the
+    earliest first, through which growth is followed, read from `series_sources`.
     """
 
     def __init__(
@@ -69,10 +71,17 @@ class ProfileSession:
         sources: Sequence[str] = (),
         base: Sequence[str] = (),
         repeats: tuple[Sequence[Profile], Sequence[Profile]] | None = None,
+        series: Sequence[Profile] = (),
+        series_sources: Sequence[str] = (),
     ) -> None:
         self._repeats = repeats
+        self._series, self._series_sources = series, series_sources
+        self._imports = ImportSwitch()
+        self._without_imports = False  # of the address that is answered, chosen under the lock below
         self._recordings = Recordings(profile)
-        self._profile = profile  # the one on show, chosen under the lock below
+        self._whole = self._profile = (
+            profile  # the one on show, and as it was read, chosen under the lock below
+        )
         self._shown: tuple[int, int | None] = (1, None)
         self._sources, self._base = sources, base
         self._options = options
@@ -103,8 +112,10 @@ class ProfileSession:
                 raise ViewError("the client disconnected", 503)
         try:
             number, against = parameters.get("recording", ""), parameters.get("against", "")
-            self._profile, shown, base = self._recordings.choose(number, against)
-            self._shown = shown, base
+            whole, shown, base = self._recordings.choose(number, against)
+            self._without_imports = parameters.get("imports") == "f"
+            self._profile = self._imports.applied(whole) if self._without_imports else whole
+            self._whole, self._shown = whole, (shown, base)
             yield
         except UnknownRecordingError as error:
             raise ViewError(str(error)) from None
@@ -159,22 +170,39 @@ class ProfileSession:
         return {**frame, "legend": [], "errors": warnings, "views": {}, "failed": message}
 
     def single_file(self) -> dict[str, Any]:
-        """Return the data of every view that can be made, for a file that needs no server."""
+        """Return the data of every view that can be made, for a file that needs no server.
+
+        `byType` holds, by number, what the other sample types show in another way than the one of the options.
+        """
+        document = self._document_of_type(self._options, "first type")
+        others = {}
+        for index, kind in enumerate(self._profile.sample_types):
+            if index == document["type"]:
+                continue
+            try:
+                made = self._document_of_type(self._options.copy(sample_index=kind.type), "other type")
+            except ReportError:
+                continue
+            others[index] = without_equal_parts(made, document)
+        return {**document, "byType": others or None}
+
+    def _document_of_type(self, options: Options, file: str) -> dict[str, Any]:
         warnings: list[str] = []
         views: dict[str, Any] = {}
         labels: list[str] = []
         for view in VIEWS:
-            if view == "changes" and not self.compared:
+            if (view == "changes" and not self.compared) or (view == "growth" and not self._followed()):
                 continue
             try:
-                report, views[view], shown = self._view(view, self._options, {"file": "t"}, warnings.append)
+                report, views[view], shown = self._view(view, options, {"file": file}, warnings.append)
             except ViewError as error:
                 warnings.append(f"{view}: {error}")
                 continue
             labels = labels or shown
         if "graph" in views:
             draw(views["graph"], None)
-        frame = self._frame("flamegraph", self._options, {}, report, warnings.append)
+        report = prepare_report(self._profile_of(options), "top", options, warnings.append)
+        frame = self._frame("flamegraph", options, {}, report, warnings.append)
         errors = list(dict.fromkeys(warnings))
         return {
             **frame,
@@ -239,6 +267,7 @@ class ProfileSession:
             "source": self._source,
             "labels": self._labels,
             "changes": self._changes,
+            "growth": self._growth,
         }
         try:
             return makers[view](options, parameters, warn)
@@ -303,12 +332,12 @@ class ProfileSession:
 
     def _source(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import profile_labels
-        from conduit.web.source_view import FILE_PAGE, PAGE, source_document
+        from conduit.web.source_view import FILE_PAGE, OTHER_TYPE_PAGE, PAGE, source_document
 
         report = prepare_report(self._profile_of(options), "list", options, warn, parameters.get("f") or ".")
         whole = options.copy(granularity="functions", trim=False)
         functions = prepare_report(self._profile_of(options), "top", whole, lambda _: None)
-        page = FILE_PAGE if "file" in parameters else PAGE
+        page = {"first type": FILE_PAGE, "other type": OTHER_TYPE_PAGE}.get(parameters.get("file", ""), PAGE)
         return report, source_document(report, functions, _first(parameters), page), profile_labels(report)
 
     def _labels(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
@@ -328,10 +357,33 @@ class ProfileSession:
         options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
         report = prepare_report(self._profile_of(options), "top", options, warn)
         # Recordings made later are single profiles.
-        repeated = (
-            sum_repeats(*self._repeats, options) if self._repeats and self._shown == (1, None) else None
-        )
+        repeated = None
+        if self._repeats and self._shown == (1, None):
+            before, after = ([self._chosen(profile) for profile in side] for side in self._repeats)
+            repeated = sum_repeats(before, after, options)
         return report, changes_document(report, repeated), whole_labels(report)
+
+    def _growth(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
+        from conduit.report.header import whole_labels
+
+        series = self._followed()
+        if not series:
+            raise ViewError(
+                "there is nothing to follow growth through: start conduit pprof with -leaks and two or more heap "
+                "profiles of one process, the earliest first"
+            )
+        self._without_imports = parameters.get("imports") != "t"
+        series = [self._chosen(profile) for profile in series]
+        options = options.copy(sample_index=HELD)
+        report = prepare_report(series[-1], "top", options, warn)
+        return report, growth_document(series, options), whole_labels(report)
+
+    def _followed(self) -> list[Profile]:
+        return list(self._series) or series_of(self._whole, self._recordings.all())
+
+    def _chosen(self, profile: Profile) -> Profile:
+        """A profile with or without imports, as the address has it."""
+        return ImportSwitch().applied(profile) if self._without_imports else profile
 
     @property
     def compared(self) -> bool:
@@ -362,9 +414,13 @@ class ProfileSession:
             "configs": self._configurations(view, parameters, options, warn),
             "remedy": _REMEDY,
             "compared": self.compared,
+            "grows": bool(self._followed()),
+            "imports": self._imports.document(self._whole, left_out=self._without_imports),
             "live": self._fetch is not None,
             "recordings": self._recordings.document(*self._shown),
-            "command": command_line(view, options, parameters, self._sources, self._base),
+            "command": command_line(
+                view, options, parameters, self._sources, self._base, self._series_sources
+            ),
             "file": False,
         }
 
@@ -439,6 +495,16 @@ def _top_rows(rows: Sequence[TopRow], total: int) -> list[dict[str, Any]]:
             running += row["flat"]
             row[f"sumBy{key.title()}"] = percentage(running, total).strip()
     return shown
+
+
+def without_equal_parts(document: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+    """Return what a document has otherwise than another; of `views`, what each of them has otherwise."""
+    kept = {key: value for key, value in document.items() if key != "views" and value != base.get(key)}
+    views = {
+        view: {key: value for key, value in content.items() if value != base["views"].get(view, {}).get(key)}
+        for view, content in document["views"].items()
+    }
+    return {**kept, "views": views}
 
 
 def _first(parameters: Mapping[str, str]) -> int:

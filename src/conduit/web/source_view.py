@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PAGE = 20  # functions
 FILE_PAGE = 150  # in a file, which has one page only
+OTHER_TYPE_PAGE = 25  # in a file, of each sample type that is not shown first: the same lines again
 _NAMED = 8  # of those without a file, how many are named
 
 

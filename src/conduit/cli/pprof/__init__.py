@@ -161,14 +161,18 @@ def _import_choice(parsed: Parsed) -> ImportChoice:
 
 
 def _leaks(parsed: Parsed, sources: list[str], executable: str, options: Options) -> int:
-    from conduit.cli.pprof.leaks import print_leaks
+    from conduit.cli.pprof.leaks import print_leaks, serve_leaks
 
-    refused = [name for name in ("http", "check", "base", "diff_base") if parsed[name]]
+    refused = [name for name in ("check", "base", "diff_base") if parsed[name]]
     refused += [name for name in FORMATS if parsed[name] and name != "json"]
     if refused:
         raise UsageError(f"-leaks is a report of its own: it cannot be given with -{refused[0]}")
+    requests = [_request(parsed, [source], executable, options) for source in sources]
+    if parsed["http"]:
+        serve_leaks(requests, parsed["http"], options, say, opens_browser=not parsed["no_browser"])
+        return 0
     print_leaks(
-        [_request(parsed, [source], executable, options) for source in sources],
+        requests,
         say,
         leaves_imports_out=_import_choice(parsed).chosen is not False,
         as_json=bool(parsed["json"]),

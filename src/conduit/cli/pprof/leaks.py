@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from conduit.fetch.inputs import Request
     from conduit.report.leaks import Growth, Leaks
+    from conduit.report.options import Options
 
 _SHOWN = 20
 
@@ -33,6 +34,38 @@ def print_leaks(
         return
     for line in _table(leaks, _SHOWN if most < 0 else most):
         print(line)
+
+
+def serve_leaks(
+    requests: list[Request],
+    address: str,
+    options: Options,
+    say: Callable[[str], None],
+    *,
+    opens_browser: bool,
+) -> None:
+    """Serve a page on the growth, whose other views compare the last profile with the first."""
+    from conduit.profile.merge import difference
+    from conduit.web import serve_profile
+
+    profiles = [fetch_profile(request, say) for request in requests]
+    find_leaks(profiles)  # raises for profiles that make no series, before a page is opened
+    changed = difference(profiles[-1], profiles[0], mark_base=True)
+    changed.time_nanos = profiles[-1].time_nanos
+    if not options.sample_index:
+        options = options.copy(sample_index="inuse_space")
+    sources = [source for request in requests for source in request.sources]
+    serve_profile(
+        changed,
+        options,
+        address,
+        say,
+        opens_browser=opens_browser,
+        sources=sources[-1:],
+        base=[f"-diff_base={sources[0]}"],
+        series=profiles,
+        series_sources=sources,
+    )
 
 
 def _document(leaks: Leaks) -> dict[str, object]:

@@ -97,6 +97,20 @@ Conduit.page = (() => {
     if (quietly) history.replaceState(null, "", target); else history.pushState(null, "", target);
   }
 
+  // A single file holds every sample type: what another one has otherwise is laid over the first.
+  const first = data.file ? { ...data } : null;
+
+  function chooseType() {
+    if (!data.file || !first.byType) return;
+    const wanted = state.get("si"), index = first.types.indexOf(wanted);
+    const other = first.byType[index === -1 ? wanted : index];
+    for (const name of Object.keys(data)) delete data[name];
+    Object.assign(data, first);
+    if (!other) return;
+    Object.assign(data, other, { byType: first.byType });
+    data.views = Object.fromEntries(Object.entries(other.views).map(([view, content]) => [view, { ...first.views[view], ...content }]));
+  }
+
   // ── selection and refinement ──
 
   const quote = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
@@ -164,8 +178,20 @@ Conduit.page = (() => {
       if (index === data.type) link.setAttribute("aria-current", "true");
       return link;
     });
-    $("types").replaceChildren(...tabs);
-    $("types").hidden = data.file || data.types.length < 2;
+    const imports = importSwitch();
+    const one = data.types.length < 2 || (data.file && !data.byType) || current() === "growth"; // it is about inuse_space
+    $("types").replaceChildren(...(one ? [] : tabs), ...(imports ? [imports] : []));
+    $("types").hidden = !$("types").childElementCount;
+  }
+
+  // Memory that imports allocated hides a small program's own.
+  function importSwitch() {
+    if (!data.imports || data.file) return null;
+    const { leftOut } = data.imports, growth = current() === "growth";
+    const link = make("a", { href: address(current(), { imports: leftOut ? (growth ? "t" : null) : growth ? null : "f" }), className: "imports" },
+      leftOut ? "Imports are left out: show them" : "Imports are shown: leave them out");
+    link.title = "memory that imports of modules allocated";
+    return link;
   }
 
   const granularities = [["functions", "function"], ["filefunctions", "function and file"], ["files", "file"], ["lines", "line"], ["addresses", "address"]];
@@ -384,6 +410,7 @@ Conduit.page = (() => {
       else link.removeAttribute("aria-current");
       if (data.file && !(link.dataset.view in data.views)) link.hidden = true;
       if (link.dataset.view === "changes") link.hidden = !data.compared;
+      if (link.dataset.view === "growth") link.hidden = !data.grows;
       if (link.dataset.view === "labels") link.hidden = !data.tags.length && current() !== "labels";
     }
     drawFilters();
@@ -467,6 +494,7 @@ Conduit.page = (() => {
   let asked = ""; // what the data on show were asked with
 
   function show() {
+    chooseType();
     asked = question(location.href);
     document.documentElement.dataset.view = current();
     refused("");

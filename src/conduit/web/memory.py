@@ -1,0 +1,95 @@
+"""Heap profiles on the page: what grew and is still held, and profiles without what imports allocated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conduit.profile.imports import has_imports, without_imports
+from conduit.report.errors import ReportError
+from conduit.report.leaks import find_leaks
+from conduit.report.pipeline import prepare_report
+from conduit.units import format_duration, format_size
+from conduit.web.comparison import has_base, split
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conduit.profile.model import Profile
+    from conduit.report.leaks import Growth, Leaks
+    from conduit.report.options import Options
+
+HELD = "inuse_space"
+MAX_ROWS = 500
+
+
+def is_heap(profile: Profile) -> bool:
+    """Whether the samples say how much memory is still held."""
+    return any(kind.type == HELD for kind in profile.sample_types)
+
+
+class ImportSwitch:
+    """Profiles with or without the samples of imports; the last one made is kept."""
+
+    def __init__(self) -> None:
+        self._made: tuple[Profile, bool, Profile] | None = None
+
+    def document(self, profile: Profile, *, left_out: bool) -> dict[str, Any] | None:
+        """Return what the page says of a profile: None where there is nothing to switch."""
+        return {"leftOut": left_out} if is_heap(profile) and self._kept(profile)[0] else None
+
+    def applied(self, profile: Profile) -> Profile:
+        """Return a profile without imports, itself where it has none."""
+        return self._kept(profile)[1]
+
+    def _kept(self, profile: Profile) -> tuple[bool, Profile]:
+        if self._made is None or self._made[0] is not profile:
+            found = has_imports(profile)
+            self._made = (profile, found, without_imports(profile, 0)[0] if found else profile)
+        return self._made[1:]
+
+
+def series_of(profile: Profile, recordings: Sequence[Profile]) -> list[Profile]:
+    """The heap profiles to follow growth through, the earliest first: a comparison's sides, or the recordings."""
+    if not is_heap(profile):
+        return []
+    if has_base(profile):
+        # Of the two sides' times one is left, and that of both.
+        return [side.replaced(time_nanos=0) for side in split(profile)]
+    return list(recordings) if len(recordings) > 1 else []
+
+
+def growth_document(series: Sequence[Profile], options: Options) -> dict[str, Any]:
+    """The lines that hold more at the end than at the start, under the filters of `options`.
+
+    Raises `ReportError` where there are fewer than two profiles, or their times are in another order.
+    """
+    options = options.copy(sample_index=HELD)
+    leaks = find_leaks([_filtered(profile, options) for profile in series])
+    return {
+        "rows": [_row(growth, leaks) for growth in leaks.growths[:MAX_ROWS]],
+        "count": len(leaks.growths),
+        "profiles": leaks.profiles,
+        "over": format_duration(leaks.seconds * 1e9) if leaks.seconds else "",
+        "total": format_size(sum(growth.grown_bytes for growth in leaks.growths)),
+    }
+
+
+def _filtered(profile: Profile, options: Options) -> Profile:
+    try:
+        return prepare_report(profile, "top", options, lambda _: None).profile
+    except ReportError:  # the filters leave nothing of this one
+        return profile.replaced(samples=[])
+
+
+def _row(growth: Growth, leaks: Leaks) -> dict[str, Any]:
+    return {
+        "name": growth.function,
+        "place": f"{growth.file}:{growth.line}" if growth.file else "",
+        "callers": growth.callers,
+        "grown": f"+{format_size(growth.grown_bytes)}",
+        "rate": f"{format_size(growth.grown_bytes / leaks.seconds)}/s" if leaks.seconds else "",
+        "held": format_size(growth.held_bytes),
+        "objects": f"{growth.grown_objects:+,}",
+        "steady": growth.steady,
+        "value": growth.grown_bytes,
+    }

@@ -1,0 +1,53 @@
+// Memory that grew from the first heap profile to the last and is still held, a row for each allocating line.
+"use strict";
+
+Conduit.page.views.growth = (() => {
+  const { make, data, pick, selected } = Conduit.page;
+  let content, body, pattern;
+
+  function told() {
+    const { profiles, over, total, count } = content;
+    return `${total} grown and still held at ${count.toLocaleString("en")} ${count === 1 ? "line" : "lines"}, from the first of ${profiles} profiles to the last${over ? `, ${over} later` : ""}. `;
+  }
+
+  function fill() {
+    const largest = Math.max(1, ...content.rows.map((row) => row.value));
+    body.replaceChildren(...content.rows.map((row) => {
+      const part = make("span", { className: "part" });
+      part.style.width = `${(100 * row.value) / largest}%`;
+      const line = make("tr", { tabIndex: 0, className: pattern?.test(row.name) ? "hit" : "" }, make("td", { className: "value" }, part, make("span", {}, row.grown)),
+        ...(content.over ? [make("td", {}, row.rate)] : []), make("td", {}, row.held), make("td", { className: "optional" }, row.objects),
+        ...(content.profiles > 2 ? [make("td", { className: "optional" }, row.steady ? "every step" : "not every")] : []),
+        make("td", {}, make("strong", {}, row.name), " ", row.place, make("small", {}, row.callers.length ? `called by ${row.callers.join(" < ")}` : "")));
+      const show = () => { line.classList.toggle("picked", selected.has(row.name)); line.setAttribute("aria-selected", selected.has(row.name)); };
+      show();
+      const toggle = () => { pick(row.name, !selected.has(row.name)); show(); };
+      line.addEventListener("click", toggle);
+      line.addEventListener("keydown", (event) => { if (event.key === " " || event.key === "Enter") { event.preventDefault(); toggle(); } });
+      line.addEventListener("contextmenu", (event) => Conduit.page.openContext(event, row.name, [], line));
+      return line;
+    }));
+  }
+
+  function draw(main, given) {
+    content = given; pattern = null;
+    if (!content) return;
+    if (!content.rows.length) { main.append(Conduit.page.empty(`Nothing grew from the first of ${content.profiles} profiles to the last.`, data.file ? "" : "Let the program run for longer between two profiles.")); return; }
+    body = make("tbody");
+    const head = ["Grown", ...(content.over ? ["Per second"] : []), "Held", "Objects", ...(content.profiles > 2 ? ["Grew in"] : []), "Allocating line"];
+    Conduit.page.restore(content.rows.map((row) => row.name));
+    main.append(make("p", { className: "explain" }, make("span", {}, told() + (content.rows.length < content.count ? `The ${content.rows.length} largest are shown. ` : "")), make("span", {}, "A cache that fills up grows as well: what leaks grows in every step, for as long as the program runs.")),
+      make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Growth" }, make("table", { className: "top growth" },
+        make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col", className: /Objects|Grew in/.test(text) ? "optional" : "" }, text)))), body)));
+    fill();
+  }
+
+  function search(regexp) {
+    pattern = regexp;
+    if (!body?.isConnected) return;
+    fill();
+    Conduit.page.matched(regexp ? `${body.querySelectorAll(".hit").length} rows` : "");
+  }
+
+  return { draw, search };
+})();

@@ -1,0 +1,142 @@
+"""Heap profiles on the page: growth, without imports, every sample type in a single file."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conduit.cli.pprof import run
+from conduit.profile.codec import encode
+from conduit.profile.merge import difference
+from conduit.report.options import Options
+from conduit.web import single_file_report
+from conduit.web.application import ViewError
+from conduit.web.configs import SavedConfigs
+from conduit.web.session import ProfileSession
+from tests.report.making import HEAP, profile_of
+
+from .conftest import SCREENSHOTS
+from .test_browser import axe_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conduit.profile.model import Profile
+
+    from .conftest import Visitor
+
+MAIN, LEAK, CACHE = ("main", "/srv/app.py", 1), ("leak", "/srv/app.py", 7), ("cache", "/srv/app.py", 9)
+IMPORT, MODULE = ("_find_and_load", "<frozen importlib._bootstrap>", 1), ("<module>", "/srv/lib.py", 3)
+
+
+def heap(second: int, leaked: int, imported: int = 900) -> Profile:
+    """At a second of the clock: so many leaked bytes, a full cache, what an import allocated."""
+    stacks = [([MAIN, LEAK], leaked), ([MAIN, CACHE], 500), ([MAIN, IMPORT, MODULE], imported)]
+    return profile_of(
+        [(stack, [4, 4 * size, 2, size]) for stack, size in stacks],
+        types=HEAP,
+        time_nanos=(1_700_000_000 + second) * 10**9,
+    )
+
+
+SERIES = [heap(0, 100), heap(5, 300), heap(10, 600, imported=1000)]
+
+
+def session_of(profile: Profile, tmp_path: Path, **more: object) -> ProfileSession:
+    return ProfileSession(profile, Options(), SavedConfigs(tmp_path / "none.json"), **more)  # type: ignore[arg-type]
+
+
+def test_what_grew_is_the_leak_and_imports_only_on_request(tmp_path: Path) -> None:
+    session = session_of(SERIES[-1], tmp_path, series=SERIES, series_sources=["a", "b", "c"])
+    page = session.page("growth", {})
+    (row,) = page["views"]["growth"]["rows"]
+    assert (row["name"], row["grown"], row["rate"], row["held"], row["steady"]) == (
+        "leak",
+        "+500B",
+        "50B/s",
+        "600B",
+        True,
+    )
+    assert page["imports"] == {"leftOut": True}
+    assert page["command"] == "conduit pprof -leaks a b c"
+    rows = session.page("growth", {"imports": "t"})["views"]["growth"]["rows"]
+    assert {row["name"]: (row["grown"], row["steady"]) for row in rows} == {
+        "leak": ("+500B", True),
+        "<module>": ("+100B", False),
+    }
+    assert session.page("growth", {"f": "cache"})["views"]["growth"]["rows"] == []
+
+
+def test_a_comparison_and_two_recordings_have_growth_and_one_profile_has_none(tmp_path: Path) -> None:
+    compared = session_of(difference(SERIES[-1], SERIES[0], mark_base=True), tmp_path)
+    assert [row["name"] for row in compared.page("growth", {})["views"]["growth"]["rows"]] == ["leak"]
+    live = session_of(SERIES[0], tmp_path, fetch=lambda: SERIES[-1])
+    assert not live.page("top", {})["grows"]
+    with pytest.raises(ViewError, match="-leaks and two or more heap profiles"):
+        live.page("growth", {})
+    live.refresh()
+    assert live.page("top", {})["grows"]
+    assert live.page("growth", {})["views"]["growth"]["over"] == "10s"
+
+
+def test_every_view_leaves_imports_out_on_request(tmp_path: Path) -> None:
+    session = session_of(SERIES[-1], tmp_path, sources=["heap.prof"])
+    assert session.page("top", {})["views"]["top"]["total"] == 2100
+    assert session.page("top", {})["imports"] == {"leftOut": False}
+    page = session.page("top", {"imports": "f"})
+    assert page["views"]["top"]["total"] == 1100
+    assert "-without_imports" in page["command"]
+    assert session.page("flamegraph", {"imports": "f"})["views"]["flamegraph"]["total"] == 1100
+    assert session.page("flamegraph", {})["views"]["flamegraph"]["total"] == 2100
+    without = session_of(profile_of([([MAIN], [1, 1, 1, 1])], types=HEAP), tmp_path)
+    assert without.page("top", {})["imports"] is None
+
+
+def test_leaks_with_http_refuses_what_is_no_series_before_it_serves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "one.prof"
+    path.write_bytes(encode(SERIES[0]))
+    assert run(["-leaks", "-http=localhost:", "-no_browser", str(path)]) == 2
+    assert "expected two or more" in capsys.readouterr().err
+
+
+def test_growth_is_seen_and_leads_on(serve: Callable[..., str], visitor: Visitor) -> None:
+    changed = difference(SERIES[-1], SERIES[0], mark_base=True)
+    page = visitor.open(f"{serve(changed, series=SERIES)}/ui/growth", width=1400)
+    page.get_by_text(
+        "500B grown and still held at 1 line, from the first of 3 profiles to the last, 10s later."
+    ).wait_for()
+    page.screenshot(path=str(SCREENSHOTS / "growth.png"))
+    assert axe_findings(page) == []
+    page.get_by_role("link", name="Imports are left out: show them").click()
+    page.get_by_text("600B grown and still held at 2 lines").wait_for()
+    page.locator("table.growth tbody tr").first.click(button="right")
+    page.get_by_role("menuitem", name="Peek at callers and callees").click()
+    page.wait_for_url("**/ui/peek?*")
+
+
+def test_a_single_file_holds_every_sample_type_and_equal_parts_once(visitor: Visitor, tmp_path: Path) -> None:
+    path = tmp_path / "heap.html"
+    path.write_bytes(single_file_report(SERIES[-1], Options(), lambda _: None))
+    found = re.search(r'id="data">(.*?)</script>', path.read_text(), re.DOTALL)
+    assert found is not None
+    others = json.loads(found[1])["byType"]
+    assert set(others) == {"0", "1", "2"}
+    assert "names" not in others["0"]["views"]["flamegraph"]
+    page = visitor.open(path.as_uri(), width=1400)
+    total = page.locator('.box[aria-label^="all:"]')
+    assert "2100B" in (total.get_attribute("aria-label") or "") or "2.05kB" in (
+        total.get_attribute("aria-label") or ""
+    )
+    page.get_by_role("link", name="alloc_objects").click()
+    page.get_by_text("12 alloc_objects in all").wait_for()
+    page.get_by_role("link", name="Top").click()
+    page.get_by_role("cell", name="4", exact=True).first.wait_for()
+    assert page.url.endswith("#top?si=alloc_objects")
+    page.get_by_role("link", name="inuse_space").click()
+    page.get_by_role("cell", name="1000B", exact=True).first.wait_for()
