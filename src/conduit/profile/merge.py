@@ -277,13 +277,13 @@ class _Merger:
         # Sets with the same labels are one for `group_stacks`: the number of the first of them, by number.
         self._first_set: list[int] = []
         self._set_of: dict[Hashable, int] = {}
-        self._index_of: dict[Location, int] = {}  # in the merged table
         self._location_keys: dict[Hashable, int] = {}
         self._function_keys: dict[Hashable, Function] = {}
         self._mapping_keys: dict[Hashable, Mapping] = {}
         # Of all sources: records compare by identity, so none of one profile is taken for one of another.
         self._functions: dict[Function, Function] = {}
         self._mappings: dict[Mapping, Mapping] = {}
+        self._places: dict[Mapping | None, tuple[Mapping | None, int]] = {}
 
     def add(self, profile: Profile) -> None:
         if profile.mappings and not self._merged.mappings:
@@ -294,7 +294,7 @@ class _Merger:
         new_of = array("i", bytes(4 * len(locations)))
         used = loops.first_uses(columns.starts, columns.frames, len(locations), False)
         for number in memoryview(used).cast("I"):
-            new_of[number] = self._index(locations[number])
+            new_of[number] = self._location(locations[number])
         self._append(columns.mapped(new_of))
 
     def _append(self, columns: Columns) -> None:
@@ -323,34 +323,32 @@ class _Merger:
         sums = [loops.sum_groups(column, groups, count) for column in self._values]
         return self._merged.replaced(columns=columns.selected(is_first).revalued(sums))
 
-    def _index(self, source: Location) -> int:
-        known = self._index_of.get(source)
-        return self._location(source) if known is None else known
-
     def _location(self, source: Location) -> int:
-        mapping = self._mapping(source.mapping) if source.mapping is not None else None
+        """The index of a location in the merged table."""
         # Where the mapping's twin lies elsewhere in memory, so does the location.
-        moved = (
-            mapping.start - source.mapping.start if mapping is not None and source.mapping is not None else 0
-        )
-        address = (source.address + moved) & _MASK64
-        functions = [line.function and self._function(line.function) for line in source.lines]
-        rows = tuple(
-            [
-                (function and function.id, line.line, line.column)
-                for function, line in zip(functions, source.lines, strict=True)
-            ]
-        )
-        key = address, mapping.id if mapping is not None else 0, source.is_folded, rows
-        index = self._location_keys.get(key)
+        mapping, moved = self._places.get(source.mapping) or self._place(source.mapping)
+        key: list[object] = [(source.address + moved) & _MASK64, mapping, source.is_folded]
+        for line in source.lines:
+            function = line.function and (self._functions.get(line.function) or self._function(line.function))
+            key += function, line.line, line.column
+        known = tuple(key)
+        index = self._location_keys.get(known)
         if index is None:
-            index = self._location_keys[key] = len(self._merged.locations)
-            lines = [_line(line, function) for function, line in zip(functions, source.lines, strict=True)]
-            location = Location(index + 1, mapping, address, lines, source.is_folded)
+            index = self._location_keys[known] = len(self._merged.locations)
+            lines = [_line(line, line.function and self._functions[line.function]) for line in source.lines]
+            location = Location(
+                index + 1, mapping, (source.address + moved) & _MASK64, lines, source.is_folded
+            )
             location.unknown = source.unknown
             self._merged.locations.append(location)
-        self._index_of[source] = index
         return index
+
+    def _place(self, source: Mapping | None) -> tuple[Mapping | None, int]:
+        """The merged mapping, and how far it is from where it was."""
+        mapping = None if source is None else self._mapping(source)
+        moved = 0 if source is None or mapping is None else mapping.start - source.start
+        self._places[source] = mapping, moved
+        return mapping, moved
 
     def _function(self, source: Function) -> Function:
         known = self._functions.get(source)
