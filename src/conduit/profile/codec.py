@@ -99,7 +99,20 @@ def _decode_legacy(data: bytes, limits: Limits, problem: WireError) -> Profile:
 
 
 def _decompress(data: bytes, most: int) -> bytes:
-    """Decompresses one or several gzip members; raises `MalformedProfileError` with the offset in `data`."""
+    """Decompress one or several gzip members; raises `MalformedProfileError` with the offset in `data`."""
+    member = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        # At once, which is usual: in pieces, the rest of the input is copied for each of them.
+        document = member.decompress(data, most + 1)
+    except zlib.error:
+        return _decompress_in_pieces(data, most)
+    if len(document) > most:
+        raise _too_large("bytes", most)
+    return document if member.eof and not member.unused_data else _decompress_in_pieces(data, most)
+
+
+def _decompress_in_pieces(data: bytes, most: int) -> bytes:
+    """Decompress several members, or find where a fault is: its offset is that of the piece."""
     parts: list[bytes] = []
     size = 0
     rest = data
