@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from conduit.fetch.inputs import Request, fetch_profile
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
 from conduit.report.options import Options
+from conduit.web.application import ViewError
 from conduit.web.configs import SavedConfigs
 from conduit.web.session import ProfileSession
 from conduit.web.time_order import TIME_LABEL
 
 from .conftest import SCREENSHOTS
+from .test_browser import axe_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,3 +103,69 @@ def test_left_is_earlier_on_the_page(serve: Serve, visitor: Visitor) -> None:
     page.screenshot(path=str(SCREENSHOTS / "flame-time.png"))
     page.get_by_role("link", name="Sort: heaviest first").click()
     page.locator('.box[aria-label^="thread b:"]').wait_for(state="detached")
+
+
+def test_a_row_for_each_thread_says_how_much_it_took_when(tmp_path: Path) -> None:
+    session = ProfileSession(timed(), Options(), SavedConfigs(tmp_path / "none.json"))
+    strip = session.page("top", {})["strip"]
+    assert strip["seconds"] == 30
+    assert [row["name"] for row in strip["threads"]] == ["thread a", "thread b"]
+    first, second = (row["amounts"] for row in strip["threads"])
+    assert (sum(first), sum(second)) == (60 * 10**6, 20 * 10**6)
+    assert second[49] == 20 * 10**6  # it ended 5 of 30 seconds after the first sample, in 300 parts
+
+
+def test_a_range_holds_for_every_view_and_a_malformed_one_is_refused(tmp_path: Path) -> None:
+    session = ProfileSession(timed(), Options(), SavedConfigs(tmp_path / "none.json"))
+    top = session.page("top", {"range": "4,12"})["views"]["top"]
+    assert {row["name"]: row["flat"] // 10**6 for row in top["rows"]} == {"parse": 30, "idle": 20, "main": 0}
+    assert session.page("flamegraph", {"range": "4,12"})["views"]["flamegraph"]["total"] == 50 * 10**6
+    assert session.page("top", {})["views"]["top"]["total"] == 81 * 10**6
+    for text in ("4", "a,b", "5,4", "nan,1"):
+        with pytest.raises(ViewError, match="expected START,END in seconds"):
+            session.page("top", {"range": text})
+
+
+EVENTED = {
+    "$schema": "https://www.speedscope.app/file-format-schema.json",
+    "shared": {"frames": [{"name": "main"}, {"name": "load"}]},
+    "profiles": [
+        {
+            "type": "evented", "name": name, "unit": "seconds", "startValue": 0, "endValue": 4,
+            "events": [
+                {"type": "O", "frame": 0, "at": 0}, {"type": "O", "frame": 1, "at": start},
+                {"type": "C", "frame": 1, "at": start + 1}, {"type": "C", "frame": 0, "at": 4},
+            ],
+        }
+        for name, start in (("one", 1), ("two", 2))
+    ],
+}  # fmt: skip
+
+
+def test_a_file_of_events_has_times_on_the_page_and_none_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "events.json"
+    path.write_text(json.dumps(EVENTED))
+    page = fetch_profile(Request([str(path)], times=True), pytest.fail)
+    strip = ProfileSession(page, Options(), SavedConfigs(tmp_path / "none.json")).page("top", {})["strip"]
+    assert [row["name"] for row in strip["threads"]] == ["thread one", "thread two"]
+    elsewhere = fetch_profile(Request([str(path)]), pytest.fail)
+    assert len(elsewhere.samples) == 4  # main and load of each thread
+    assert not any(sample.numeric_labels for sample in elsewhere.samples)
+
+
+def test_a_drag_over_the_strip_shows_that_time_alone(serve: Serve, visitor: Visitor) -> None:
+    page = visitor.open(f"{serve(timed())}/ui/top", width=1400)
+    field = page.locator(".strip-field").bounding_box()
+    assert field is not None
+    page.mouse.move(field["x"] + field["width"] * 0.2, field["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(field["x"] + field["width"] * 0.5, field["y"] + 8, steps=4)
+    page.mouse.up()
+    page.get_by_role("cell", name="load").wait_for(state="detached")
+    assert "range=6" in page.url
+    assert axe_findings(page) == []
+    page.get_by_label("From, in seconds").fill("0")
+    page.keyboard.press("Enter")
+    page.get_by_role("cell", name="load").wait_for()
+    page.get_by_role("button", name="All of the time").click()
+    page.get_by_role("cell", name="untimed").wait_for()

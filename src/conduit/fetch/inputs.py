@@ -38,12 +38,23 @@ class Request:
 
     `seconds` asks a server to measure that long; `timeout` (seconds; 0 or less: chosen) is how long to wait for it.
     With `diff_base`, percentages are of the base. `executable` and `build_id` name the program where the profile
-    does not.
+    does not. With `times`, samples of foreign formats say when they were taken, where the format has it.
     """
 
     __slots__ = (
-        "all_frames", "bases", "build_id", "comment", "diff_base", "executable", "normalize", "seconds",
-        "sources", "symbolize", "timeout", "tls",
+        "all_frames",
+        "bases",
+        "build_id",
+        "comment",
+        "diff_base",
+        "executable",
+        "normalize",
+        "seconds",
+        "sources",
+        "symbolize",
+        "timeout",
+        "times",
+        "tls",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +71,7 @@ class Request:
         build_id: str = "",
         comment: str = "",
         all_frames: bool = False,
+        times: bool = False,
         tls: tuple[str, str, str] = ("", "", ""),
     ) -> None:
         self.sources = sources
@@ -73,6 +85,7 @@ class Request:
         self.build_id = build_id
         self.comment = comment
         self.all_frames = all_frames
+        self.times = times
         self.tls = tls  # files: certificate, key, authorities
 
 
@@ -227,9 +240,9 @@ def is_local(name: str) -> bool:
 
 def _read(request: Request, name: str, say: Say) -> tuple[Profile, str]:
     if os.path.exists(name):
-        return _decode(_read_file(name), name, say), ""
+        return _decode(_read_file(name), name, say, request), ""
     if name == "-":
-        return _decode(_read_input(), name, say), ""
+        return _decode(_read_input(), name, say, request), ""
     from conduit.fetch.download import Certificates, download, profile_url
 
     target = profile_url(name, request.seconds, request.timeout)
@@ -240,10 +253,10 @@ def _read(request: Request, name: str, say: Say) -> tuple[Profile, str]:
         from conduit.report.formats.raw import go_duration
 
         say(f"Please wait... ({go_duration(request.seconds * 10**9)})")
-    return _decode(download(target, Certificates(*request.tls)), name, say), target.url
+    return _decode(download(target, Certificates(*request.tls)), name, say, request), target.url
 
 
-def _decode(data: bytes, name: str, say: Say) -> Profile:
+def _decode(data: bytes, name: str, say: Say, request: Request) -> Profile:
     """Return the profile in a source's bytes; the formats of other tools are tried after pprof's own."""
     from conduit.profile.codec import decode
 
@@ -252,7 +265,7 @@ def _decode(data: bytes, name: str, say: Say) -> Profile:
     except MalformedProfileError:
         from conduit.fetch.foreign import decode_foreign
 
-        foreign = decode_foreign(data)
+        foreign = decode_foreign(data, times=request.times)
         if foreign is None:
             raise
     if foreign.caveat:

@@ -28,6 +28,7 @@ SCRIPTS = (
         "palette.js",
         "layout.js",
         "exporting.js",
+        "time_strip.js",
         "page.js",
         "flame_table.js",
         "source_drawer.js",

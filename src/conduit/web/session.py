@@ -27,6 +27,7 @@ from conduit.web.memory import HELD, ImportSwitch, growth_document, series_of
 from conduit.web.ownership import module_of, owner_of
 from conduit.web.recordings import Recordings, UnknownRecordingError
 from conduit.web.time_order import has_times, time_tree
+from conduit.web.time_strip import RangeError, in_range, parse_range, strip_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -114,10 +115,13 @@ class ProfileSession:
             number, against = parameters.get("recording", ""), parameters.get("against", "")
             whole, shown, base = self._recordings.choose(number, against)
             self._without_imports = parameters.get("imports") == "f"
-            self._profile = self._imports.applied(whole) if self._without_imports else whole
+            profile = self._imports.applied(whole) if self._without_imports else whole
+            self._profile = (
+                in_range(profile, *parse_range(parameters["range"])) if "range" in parameters else profile
+            )
             self._whole, self._shown = whole, (shown, base)
             yield
-        except UnknownRecordingError as error:
+        except (UnknownRecordingError, RangeError) as error:
             raise ViewError(str(error)) from None
         finally:
             self._one_at_a_time.release()
@@ -414,6 +418,7 @@ class ProfileSession:
             "configs": self._configurations(view, parameters, options, warn),
             "remedy": _REMEDY,
             "compared": self.compared,
+            "strip": strip_document(self._whole, sample_index(self._whole, options.sample_index)),
             "grows": bool(self._followed()),
             "imports": self._imports.document(self._whole, left_out=self._without_imports),
             "live": self._fetch is not None,

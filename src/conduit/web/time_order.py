@@ -43,7 +43,7 @@ def time_tree(report: Report, flame: Flame) -> dict[str, Any]:
         if not times:
             untimed += 1
         elif values[sample]:
-            threads.setdefault(_thread(labels), []).append((times[0], sample))
+            threads.setdefault(thread_of(labels), []).append((times[0], sample))
     names: list[str] = []
     parents, sources, sums = [0], [0], [0]
     for thread, samples in sorted(threads.items(), key=lambda item: min(item[1])):
@@ -84,7 +84,8 @@ def time_tree(report: Report, flame: Flame) -> dict[str, Any]:
     }
 
 
-def _thread(labels: LabelSet) -> str:
+def thread_of(labels: LabelSet) -> str:
+    """Return the name of a sample's thread as a row has it."""
     for key in _THREADS:
         if labels.labels.get(key):
             return f"thread {labels.labels[key][0]}"

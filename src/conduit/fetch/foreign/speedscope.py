@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Frame = tuple[str, str, int, int]
-    Weighed = tuple[list[int], int]  # numbers of frames, root first, and the value
+    Weighed = tuple[list[int], int, int]  # numbers of frames, root first, the value, and when it ended
 
 _SCHEMA = b"speedscope.app/file-format-schema.json"
 # Unit of the file → unit here, and what a value is multiplied by to be a whole number of it.
@@ -27,8 +27,10 @@ _UNITS = {
 }
 
 
-def decode(data: bytes) -> ForeignProfile | None:
+def decode(data: bytes, *, times: bool = False) -> ForeignProfile | None:
     """Return the sum of a file's profiles, each labelled with its name; None if the bytes are not speedscope's.
+
+    With `times`, samples say when they ended, in a file that has times: with events, or of py-spy.
 
     Raise `MalformedProfileError` for a damaged file, and for profiles whose units cannot be added.
     """
@@ -36,14 +38,14 @@ def decode(data: bytes) -> ForeignProfile | None:
         return None
     try:
         document = json.loads(data)
-        return ForeignProfile(_read(document))
+        return ForeignProfile(_read(document, times=times))
     except (ValueError, RecursionError) as error:
         raise malformed("speedscope", str(error)) from None
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise malformed("speedscope", f"a field is missing or of another type: {error}") from None
 
 
-def _read(document: dict[str, Any]) -> Any:
+def _read(document: dict[str, Any], *, times: bool) -> Any:
     frames = [_frame(entry) for entry in document["shared"]["frames"]]
     profiles = document["profiles"]
     units = {_UNITS[profile["unit"]][0] for profile in profiles}
@@ -55,14 +57,18 @@ def _read(document: dict[str, Any]) -> Any:
     builder = ProfileBuilder(
         [ValueType({"nanoseconds": "time", "bytes": "space"}.get(unit, "samples"), unit)]
     )
+    from_py_spy = str(document.get("exporter") or "").startswith("py-spy")
     for profile in profiles:
         factor = _UNITS[profile["unit"]][1]
         labels = {"thread": str(profile.get("name") or "")} if len(profiles) > 1 else {}
-        for stack, value in _READERS[profile["type"]](profile, factor):
+        # Other tools write sums of equal stacks as "sampled", in any order.
+        ordered = times and unit == "nanoseconds" and (profile["type"] == "evented" or from_py_spy)
+        for stack, value, end in _READERS[profile["type"]](profile, factor):
             if min(stack, default=0) < 0:
                 raise IndexError("a negative frame number")
             if value:
-                builder.add([frames[number] for number in reversed(stack)], [value], labels)
+                when = {"end_timestamp_ns": end} if ordered else None
+                builder.add([frames[number] for number in reversed(stack)], [value], labels, when)
     return builder.build()
 
 
@@ -83,8 +89,11 @@ def _sampled(profile: dict[str, Any], factor: int) -> Iterator[Weighed]:
     samples, weights = profile["samples"], profile["weights"]
     if len(samples) != len(weights):
         raise malformed("speedscope", f"{len(samples)} samples, {len(weights)} weights")
+    end = _whole(profile.get("startValue") or 0, factor)
     for stack, weight in zip(samples, weights, strict=True):
-        yield stack, _whole(weight, factor)
+        value = _whole(weight, factor)
+        end += value
+        yield stack, value, end
 
 
 def _evented(profile: dict[str, Any], factor: int) -> Iterator[Weighed]:
@@ -96,7 +105,7 @@ def _evented(profile: dict[str, Any], factor: int) -> Iterator[Weighed]:
         if now < before:
             raise malformed("speedscope", f"an event at {event['at']} is earlier than the one before it")
         if stack and now > before:
-            yield list(stack), now - before
+            yield list(stack), now - before, now
         before = now
         if event["type"] == "O":
             stack.append(event["frame"])

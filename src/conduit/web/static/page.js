@@ -257,6 +257,17 @@ Conduit.page = (() => {
     $("live").replaceChildren(...[button, kept.length > 1 ? choice : null, compared, link].filter(Boolean));
   }
 
+  // Samples over time, where they have one; the range on show is in the address.
+  function drawStrip() {
+    $("strip").hidden = !data.strip || data.file;
+    if ($("strip").hidden) return;
+    const range = (state.get("range") || "").split(",").map(Number);
+    const focused = $("strip").contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+    Conduit.timeStrip.draw($("strip"), data.strip, range.length === 2 ? range : null, make,
+      (chosen) => go(current(), { range: chosen && chosen.map((each) => Conduit.timeStrip.written(each, data.strip.seconds)).join(","), z: null, p: null }));
+    if (focused) $("strip").querySelector(`[aria-label="${focused}"]`)?.focus();
+  }
+
   async function recordAgain(button) {
     button.disabled = true;
     button.textContent = "Recording…";
@@ -402,6 +413,7 @@ Conduit.page = (() => {
     $("facts").textContent = data.facts.join(" · ");
     drawTypes();
     drawLive();
+    drawStrip();
     $("legend").textContent = data.legend.join("\n");
     $("errors").replaceChildren(...data.errors.map((text) => make("div", {}, text)));
     for (const link of document.querySelectorAll("[data-view]")) {
