@@ -1,7 +1,7 @@
 """How long `conduit benchstat` takes for two files of 50,000 lines, against the Go program.
 
 Where a `benchstat` is on the PATH it is run in turn with ours and the ratio of the least times is printed; else the
-ratio to 0.6 s, which the Go program takes on the two-core machine that the goldens were made on.
+ratio to 0.4 s, which the Go program, built from golang.org/x/perf by Go 1.27, takes on a machine with two cores.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 ROUNDS = 5
-RECORDED_SECONDS = 0.6
-GOAL = 3.0
+RECORDED_SECONDS = 0.4
+GOAL = 1.0
 
 
 def write_results(path: Path, factor: float, names: int = 5_000, count: int = 10) -> None:

@@ -30,6 +30,20 @@ if TYPE_CHECKING:
     Plan = tuple[list[float] | None, ...]  # where each value of a result goes; None leaves it out
 
 
+if available():
+    from conduit._native.results import add_results as _add_results
+else:
+
+    def _add_results(
+        lines: list[str],
+        at: int,
+        plans: dict[str, tuple[tuple[list[float] | None, ...], tuple[float, ...]]],
+        /,
+    ) -> tuple[int, str | None]:
+        """Leave every line to the reader."""
+        return at, None
+
+
 class Options(NamedTuple):
     """How results are arranged and judged; the defaults are benchstat's."""
 
@@ -190,7 +204,9 @@ class Builder:
         for lines in groups_of_lines(input_file):
             at = 0
             while True:
-                at, key = self._add_known(lines, at, reader)
+                at, key = _add_results(
+                    lines, at, self._line_plans.setdefault(reader.configuration_in_force(), {})
+                )
                 if at == len(lines):
                     break
                 for record in reader.records(lines[at], number + at):
@@ -200,14 +216,6 @@ class Builder:
                         on_error(record)
                 at += 1
             number += len(lines)
-
-    def _add_known(self, lines: list[str], at: int, reader: Reader) -> tuple[int, str | None]:
-        """Add the plain lines from `at` on whose plans are known; return the first other line, and its key."""
-        if not available():
-            return at, None
-        from conduit._native.results import add_results
-
-        return add_results(lines, at, self._line_plans.setdefault(reader.configuration_in_force(), {}))
 
     def _add_new(self, result: Result, key: str | None) -> None:
         plan = self.add(result)

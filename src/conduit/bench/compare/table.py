@@ -9,6 +9,7 @@ each to the average that is still missing, and never the columns between the out
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -152,6 +153,7 @@ class _Footnotes:
         return _superscript(self.numbers.setdefault(text, len(self.numbers) + 1))
 
 
+@lru_cache(maxsize=256)
 def _superscript(number: int) -> str:
     return str(number).translate(_SUPERSCRIPTS)
 

@@ -42,13 +42,17 @@ class Summary(NamedTuple):
     @property
     def range_text(self) -> str:
         """The interval's larger half as a percentage of the centre: `2%`, `∞`, `?` where the signs differ."""
-        center, low, high, _ = self
-        if math.isinf(low) or math.isinf(high):
-            return "∞"
-        if center > 0 and low > 0 and high > 0:
-            share = max(high / center - 1, 1 - low / center)
-            return f"{100 * share:.0f}%" if share < math.inf else format_fixed(share, 0) + "%"
-        return _range_of_other_signs(center, low, high)
+        return _range_text(self.center, self.low, self.high)
+
+
+@lru_cache(maxsize=4096)
+def _range_text(center: float, low: float, high: float) -> str:
+    if math.isinf(low) or math.isinf(high):
+        return "∞"
+    if center > 0 and low > 0 and high > 0:
+        share = max(high / center - 1, 1 - low / center)
+        return f"{100 * share:.0f}%" if share < math.inf else format_fixed(share, 0) + "%"
+    return _range_of_other_signs(center, low, high)
 
 
 class Comparison(NamedTuple):
@@ -175,6 +179,8 @@ def geometric_mean(values: Iterable[float]) -> float:
 def u_test(old: list[float], new: list[float]) -> float | None:
     """The two-sided p-value of the Mann-Whitney U test of two sorted samples; `None` where all values are equal."""
     n_old, n_new = len(old), len(new)
+    if old[0] == old[-1] == new[0] == new[-1] and max(n_old, n_new) <= _EXACT_LIMIT_WITH_TIES:
+        return None  # as for sizes and allocations, which often are all equal
     # Twice U: for each value of one sample, how many of the other lie below, plus how many do not lie above.
     twice_u = sum([bisect_left(new, value) + bisect_right(new, value) for value in old])
     mirror = 2 * n_old * n_new - twice_u
@@ -192,6 +198,10 @@ def u_test(old: list[float], new: list[float]) -> float | None:
     if twice_u in (0, 2 * n_old * n_new):
         # One sample lies wholly below the other: there is one such arrangement.
         return min(1.0, 2 / math.comb(n_old + n_new, n_old))
+    # Samples of equal size may change places, and ranks be counted from above: p is the same, and is counted once.
+    if n_old == n_new:
+        twice_u = min(twice_u, mirror)
+        ties = min(ties, ties[::-1])
     return _exact_p_with_ties(n_old, ties, twice_u)
 
 

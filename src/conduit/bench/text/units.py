@@ -107,6 +107,11 @@ _PLAIN = Scaler(3, 1.0, "")
 def common_scaler(values: Iterable[float], binary: bool) -> Scaler:
     """Choose the scaler for a row: the one that suits the value nearest to zero, zeros left out."""
     smallest = min((magnitude for magnitude in map(abs, values) if magnitude != 0), default=0.0)
+    return _scaler_for(smallest, binary)
+
+
+@lru_cache(maxsize=4096)
+def _scaler_for(smallest: float, binary: bool) -> Scaler:
     if not smallest:
         return _PLAIN
     table = _BINARY if binary else _DECIMAL
