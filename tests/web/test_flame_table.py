@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conduit.profile.builder import ProfileBuilder
+from conduit.profile.model import ValueType
 from conduit.report.formats.top import compute_top
 from conduit.report.options import Options
 from conduit.report.pipeline import prepare_report
@@ -154,3 +156,28 @@ def test_a_framework_s_rows_are_one_row_that_a_click_unfolds_and_a_switch_shows_
     wait_until(page, "document.querySelectorAll('.box.chain').length === 0")
     assert "frames=all" in page.url
     assert page.locator('.box[aria-label^="shop.step_20:"]').count() == 3
+
+
+def test_with_only_your_code_in_the_picture_the_table_is_of_it_too(serve: Serve, visitor: Visitor) -> None:
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    view, render = (
+        ("shop.view", "/srv/shop.py", 3, 3),
+        ("lib.render", "/usr/lib/python3/dist-packages/lib.py", 1, 1),
+    )
+    builder.add([render, view], [70 * 10**6])
+    builder.add([view], [20 * 10**6])
+    builder.add([("shop.count", "/srv/shop.py", 9, 9), render, view], [10 * 10**6])
+    page = visitor.open(f"{serve(builder.build())}/ui/flamegraph", width=1400)
+    rows = page.locator("table.functions tbody tr")
+    assert sorted(text.split()[-1] for text in rows.all_inner_texts()) == [
+        "lib.render",
+        "shop.count",
+        "shop.view",
+    ]
+    page.get_by_role("button", name="Only your code").click()
+    cells = [cell.replace("\t", " ") for cell in rows.all_inner_texts()]
+    assert [[cell.split("ms")[0] for cell in row.split()] for row in cells] == [
+        ["90", "100", "shop.view"],
+        ["10", "10", "shop.count"],
+    ]
+    assert "mine=t" in page.url

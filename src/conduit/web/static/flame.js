@@ -547,7 +547,7 @@ Conduit.page.views.flamegraph = (() => {
   function foldOthers(whole) {
     const kept = whole.parents.map((_, n) => n === 0 || whole.owners[whole.sources[n]] === "project");
     const number = new Int32Array(whole.parents.length);
-    const folded = { ...whole, parents: [], sources: [], values: [], negatives: whole.negatives ? [] : null, hidden: [] };
+    const folded = { ...whole, folded: true, parents: [], sources: [], values: [], negatives: whole.negatives ? [] : null, hidden: [] };
     whole.parents.forEach((parent, n) => {
       if (!kept[n]) number[n] = number[parent];
       else {
@@ -593,6 +593,7 @@ Conduit.page.views.flamegraph = (() => {
       if (mine && pivot !== null && tree.owners[pivot] !== "project") pivot = null;
       setTree();
       redraw();
+      if (table) showTable(true);
     });
     only.classList.add("switch");
     const owners = new Set(content.owners.slice(1));

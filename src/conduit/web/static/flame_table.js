@@ -8,6 +8,8 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
   const { make, note, state } = Conduit.page;
   const { amount, percent } = Conduit.units;
   const FIRST = 200; // rows that are made at once
+  const wide = innerWidth <= 900 ? innerWidth - 20 : Math.min(500, Math.max(340, innerWidth * 0.32));
+  const ROOM = Math.max(14, Math.floor((wide - 270) / 6.4)); // letters in the column of names
 
   const columns = [["flat", "Self"], ["cum", "Total"], ["name", "Function"]];
   let [key, turned] = (state.get("by") || "flat").split(",");
@@ -30,8 +32,14 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
 
   const cell = (value) => make("td", { title: percent(value, content.total) }, amount(value, content.amounts), make("small", {}, percent(value, content.total)));
 
+  // A long name loses its package: its end tells functions apart.
+  function fitting(source, name) {
+    const found = Conduit.flameTree.spellings(name, tree.shortNames?.[source]);
+    return found.find((text) => text.length <= ROOM) || found.at(-1);
+  }
+
   function line({ source, name, file, flat, cum }) {
-    const row = make("tr", { tabIndex: 0 }, cell(flat), cell(cum), make("td", { title: file ? `${name}  ${file}` : name }, name));
+    const row = make("tr", { tabIndex: 0 }, cell(flat), cell(cum), make("td", { title: file ? `${name}  ${file}` : name }, fitting(source, name)));
     row.addEventListener("pointerenter", () => hover(source));
     row.addEventListener("pointerleave", () => hover(0));
     row.addEventListener("focus", () => hover(source));
@@ -49,8 +57,16 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
     return row;
   }
 
+  // With only the reader's code in the picture, a function's own amount holds that of the others it called.
+  function shownRows() {
+    if (!tree.folded) return content.rows;
+    const own = new Map();
+    for (let n = 1; n < tree.count; n += 1) own.set(tree.sources[n], (own.get(tree.sources[n]) || 0) + tree.values[n] - (tree.negatives?.[n] || 0));
+    return content.rows.filter(([source]) => tree.owners[source] === "project").map(([source, flat, cum]) => [source, content.hidden?.length ? flat : own.get(source) ?? flat, cum]);
+  }
+
   function fill() {
-    const rows = content.rows.map(([source, flat, cum]) => ({ source, flat, cum, name: tree.names[source], file: tree.files[source] }))
+    const rows = shownRows().map(([source, flat, cum]) => ({ source, flat, cum, name: tree.names[source], file: tree.files[source] }))
       .filter(({ name }) => !pattern || pattern.test(name));
     rows.sort(key === "name" ? (a, b) => (a.name < b.name ? -1 : 1) : (a, b) => Math.abs(b[key]) - Math.abs(a[key]) || (a.name < b.name ? -1 : 1));
     if (turned) rows.reverse();
