@@ -86,6 +86,7 @@ def test_no_path_leads_out_of_the_pages_folder(viewer: TraceViewer, path: str) -
         b'{"traceEvents": 5}',
         b"go 1.21 trace",
     ],
+    ids=["damaged", "cut off", "nested deeply", "no list of events", "of Go"],
 )
 def test_a_damaged_trace_is_an_error_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
