@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -143,6 +144,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.nodeid.startswith(_NEEDS_VIZTRACER):
                 item.add_marker(pytest.mark.skip(reason=f"viztracer: {advice}"))
+
+
+def pytest_collection_finish() -> None:
+    """Take what collection made out of the sight of the garbage collector.
+
+    Benchmarks collect before they measure, which else walks all tests and all that they import, hundreds of times.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure() -> None:

@@ -32,7 +32,8 @@ def modules() -> dict[str, ast.Module]:
     }
 
 
-def imports(module: ast.Module) -> set[str]:
+@cache
+def imports(module: ast.Module) -> frozenset[str]:
     """Return the dotted names that a module imports when it runs, at its top or in functions."""
     found: set[str] = set()
     for node in _running(module):
@@ -40,12 +41,16 @@ def imports(module: ast.Module) -> set[str]:
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module)
-    return found
+    return frozenset(found)
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:
     """Walk what runs: everything but `if TYPE_CHECKING:`."""
     yield node
     for child in ast.iter_child_nodes(node):
-        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+        if not (
+            isinstance(child, ast.If)
+            and isinstance(child.test, ast.Name)
+            and child.test.id == "TYPE_CHECKING"
+        ):
             yield from _running(child)

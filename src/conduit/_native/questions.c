@@ -367,7 +367,7 @@ static PyMethodDef questions_methods[] = {
     FAST(pattern, "($self, name)",
          "Return the pattern with this exact name, the last one if it is repeated; raise `NotFoundError` if none."),
     FAST(conventions, "($self, options=None)",
-         "Return the conventions found in the application (middleware, validations, hooks, fields) with their "
+         "Return the conventions found in the application (middleware, validations, hooks, fields) with their\n"
          "outliers."),
     FAST(relationships_to, "($self, name)",
          "Return every relationship whose target is `name`, in document order; empty if there are none."),
@@ -380,12 +380,11 @@ static PyMethodDef questions_methods[] = {
          "Return the fields whose type starts with `type` (`string` finds `string!`), in document order."),
     FAST(dependencies, "($self, name, depth=0, reverse=False, types=None)",
          "Return the dependencies of a resource, or with `reverse` its dependents, breadth first.\n\n"
-         "`depth` 1 gives its own edges and their ends, `d` the edges of all nodes nearer than `d`, 0 "
-         "everything reachable.\n"
-         "Edges keep their direction in reverse. `types` selects relationship types, `uses` (middleware) and `calls`\n"
-         "(functions); pass a tuple for the fastest lookup. Raises `NotFoundError` for an unknown resource, "
-         "`ValueError`\n"
-         "for a negative depth or a type that neither the format nor the document has."),
+         "`depth` 1 gives its own edges and their ends, `d` the edges of all nodes nearer than `d`, 0 everything\n"
+         "reachable. Edges keep their direction in reverse. `types` selects relationship types, `uses` "
+         "(middleware) and\n"
+         "`calls` (functions); pass a tuple for the fastest lookup. Raises `NotFoundError` for an unknown resource,\n"
+         "`ValueError` for a negative depth or a type that neither the format nor the document has."),
     FAST(impact, "($self, name)",
          "Return what deleting a row of the resource affects, transitively; each effect has its chain."),
     {NULL, NULL, 0, NULL},
