@@ -98,7 +98,10 @@ def test_shares_are_tested_where_totals_are_made_equal() -> None:
 
 def test_three_profiles_a_side_are_too_few_for_any_difference() -> None:
     assert not sum_repeats(*sides(3), Options()).can_tell
-    assert sum_repeats(*sides(4), Options()).can_tell
+    four = sum_repeats(*sides(4), Options())
+    assert four.can_tell
+    # Of four against four the least p is 2/70, of six 2/924, of seven 2/3432: for one function of 30 it takes seven.
+    assert (four.needed(1), four.needed(2), four.needed(30)) == (0, 5, 7)
 
 
 def changes(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:

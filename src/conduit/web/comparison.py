@@ -105,6 +105,7 @@ def _repeats(repeated: RepeatedSums) -> dict[str, Any]:
         "tested": {key: len(p_values) for key, p_values in tests.items()},
         "moved": {key: sum(p <= ALPHA for p in p_values.values()) for key, p_values in tests.items()},
         "canTell": repeated.can_tell,
+        "needed": {key: repeated.needed(len(p_values)) for key, p_values in tests.items()},
     }
 
 

@@ -7,6 +7,7 @@ than `SMALLEST_SHARE` of the total is not tested: its amounts are chance, and ea
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from conduit.report.options import Options
 
 ALPHA = 0.05  # of the adjusted p-value
-SMALLEST_SHARE = 0.001  # of the mean totals; what has less is not tested
+SMALLEST_SHARE = 0.005  # of the mean totals; what has less is not tested
 
 # The flat and the cumulative amount of each function.
 Sums = dict[str, tuple[int, int]]
@@ -56,8 +57,19 @@ class RepeatedSums(NamedTuple):
     @property
     def can_tell(self) -> bool:
         """Whether there are profiles enough for any difference to be told from chance."""
-        before, after = len(self.totals.before), len(self.totals.after)
-        return 2 / math.comb(before + after, before) <= ALPHA
+        return _smallest_p(*map(len, self.totals)) <= ALPHA
+
+    def needed(self, tested: int) -> int:
+        """The number of profiles a side from which on a single one of `tested` functions could be told from chance; 0
+        where there are enough."""
+        if _smallest_p(*map(len, self.totals)) * tested <= ALPHA:
+            return 0
+        return next(count for count in itertools.count(1) if _smallest_p(count, count) * tested <= ALPHA)
+
+
+def _smallest_p(before: int, after: int) -> float:
+    """The p-value of the U test where all amounts before lie below, or above, all after."""
+    return 2 / math.comb(before + after, before)
 
 
 def sum_repeats(before: Sequence[Profile], after: Sequence[Profile], options: Options) -> RepeatedSums:

@@ -62,9 +62,11 @@ def moved_text(repeats: dict[str, Any], key: str) -> str:
         return f"Too few to tell a change from chance: {_FEWEST} or more of each side are needed."
     moved, tested = repeats["moved"][key], repeats["tested"][key]
     functions = "function" if tested == 1 else "functions"
+    needed = repeats["needed"][key]
     return (
         f"{moved} of {tested} {functions} tested moved beyond chance (U test, p adjusted for {tested} "
         f"{functions}, p <= {ALPHA})."
+        + (f" Few profiles: {needed} of each would show single ones." if needed else "")
     )
 
 

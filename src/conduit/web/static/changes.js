@@ -27,17 +27,26 @@ Conduit.page.views.changes = (() => {
     return svg;
   }
 
+  // The function, and of a long path its last two parts.
+  function named(name) {
+    const [, text, path] = /^(.+?) ([/<].*|\S*\/.*|[A-Z]:\\.*)$/.exec(name) || [null, name, ""];
+    const parts = path.split("/");
+    return make("td", { title: name }, text, path ? make("small", {}, `  ${parts.length > 3 ? `…/${parts.slice(-2).join("/")}` : path}`) : "");
+  }
+
   function tested({ p, moved, each }) {
     if (!content.repeats) return [];
     return [make("td", { className: "each" }, strip(each)), make("td", {}, p ?? "–"), make("td", { className: moved ? "verdict moved" : "verdict" }, moved ? "moved" : p === null ? "too small" : "may be chance")];
   }
 
   function fill() {
-    body.replaceChildren(...rows().map((row) => {
+    const found = rows();
+    if (!found.length) { body.replaceChildren(make("tr", {}, make("td", { colSpan: content.repeats ? 8 : 5, className: "none" }, sure ? "No function moved beyond chance." : "No function changed."))); return; }
+    body.replaceChildren(...found.map((row) => {
       const { before, after, change, percent, value } = row[key];
       const mark = value > 0 ? "grew" : value < 0 ? "shrank" : "";
       const line = make("tr", { tabIndex: 0, className: pattern?.test(row.name) ? "hit" : "" }, make("td", {}, before), make("td", {}, after),
-        make("td", { className: mark }, change), make("td", { className: mark }, percent), ...tested(row[key]), make("td", {}, row.name));
+        make("td", { className: mark }, change), make("td", { className: mark }, percent), ...tested(row[key]), named(row.name));
       const show = () => { line.classList.toggle("picked", selected.has(row.name)); line.setAttribute("aria-selected", selected.has(row.name)); };
       show();
       const toggle = () => { pick(row.name, !selected.has(row.name)); show(); };
@@ -65,14 +74,14 @@ Conduit.page.views.changes = (() => {
       return make("p", { className: "explain" }, "A single profile on a side does not show which changes are chance: record four or more of each, ",
         make("code", {}, "conduit pprof -http=:8080 -diff_base=OLD1,OLD2,… NEW1 NEW2 …"));
     }
-    const { before, after, tested: counts, moved, canTell } = repeats;
+    const { before, after, tested: counts, moved, canTell, needed } = repeats;
     const text = canTell
-      ? `${before} profiles before, ${after} after: ${moved[key]} of ${counts[key]} functions moved beyond chance. The other changes may be chance. `
+      ? `${before} profiles before, ${after} after: ${moved[key]} of ${counts[key]} functions moved beyond chance. The other changes may be chance. ${needed[key] ? `So few profiles show only what moved together: ${needed[key]} of each side would show single functions. ` : ""}`
       : `${before} profiles before, ${after} after: too few to tell a change from chance. Record four or more of each side. `;
     const more = make("details", { className: "how" }, make("summary", {}, "How this is tested"),
       make("p", {}, "Each profile is one measurement of each function. The measurements before and after are compared by the Mann–Whitney U test, as benchstat compares benchmarks. ",
         `p is adjusted for the ${counts[key]} functions tested (Benjamini–Hochberg): of those that moved, with p up to 0.05, about one in twenty is chance. `,
-        "Functions with less than 0.1% of the total are not tested. Strokes: each profile's amount, before above, after below, from 0."));
+        "Functions with less than 0.5% of the total are not tested. Strokes: each profile's amount, before above, after below, from 0."));
     return make("div", { className: "explain verdicts" }, make("strong", {}, text), more);
   }
 
