@@ -18,7 +18,7 @@ from conduit.report.pipeline import prepare_report, print_report
 from conduit.web import single_file_report
 from conduit.web.application import Application, ViewError
 from conduit.web.configs import SavedConfigs
-from conduit.web.page import inert_json
+from conduit.web.page import SCRIPTS, inert_json
 from conduit.web.server import PageServer, parse_address
 from conduit.web.session import ProfileSession
 
@@ -102,8 +102,19 @@ def test_every_view_is_a_page_under_a_policy_that_lets_only_its_own_scripts_run(
 def test_the_whole_page_loads_under_300_kb(pages: Pages) -> None:
     page = pages.get("/ui/flamegraph").body
     assets = re.findall(rb'(?:src|href)="\./(static/[^"]+)"', page)
-    assert len(assets) > 3
+    assert len(assets) == 2  # style and scripts, each in one answer
     assert len(page) + sum(len(pages.get(f"/ui/{name.decode()}").body) for name in assets) < 300_000
+
+
+def test_scripts_may_be_kept_where_their_address_names_what_they_hold(pages: Pages) -> None:
+    (address,) = re.findall(rb'src="\./(static/scripts\.js\?v=[0-9a-f]+)"', pages.get("/ui/top").body)
+    named = pages.get(f"/ui/{address.decode()}")
+    assert "immutable" in dict(named.headers)["Cache-Control"]
+    plain = pages.get("/ui/static/scripts.js")
+    assert dict(plain.headers)["Cache-Control"] == "no-cache"
+    assert plain.body == named.body
+    for name in SCRIPTS:
+        assert pages.get(f"/ui/static/{name}").body in plain.body
 
 
 def test_names_full_of_markup_stay_text_in_every_view_and_in_the_single_file(tmp_path: Path) -> None:

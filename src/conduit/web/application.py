@@ -16,7 +16,7 @@ from conduit.errors import ConduitError
 from conduit.http.messages import HTML, Request, Response, parse_query, plain_response, redirect_response
 from conduit.http.origin import same_secret
 from conduit.web.access import AccessRules
-from conduit.web.page import POLICY, SCRIPTS, STATIC, served_page
+from conduit.web.page import ALL_SCRIPTS, POLICY, SCRIPTS, STATIC, all_scripts, served_page
 
 if TYPE_CHECKING:
     import threading
@@ -128,7 +128,7 @@ class Application:
         if name == "" or name in _OLD_NAMES:
             return redirect_response(301, _OLD_NAMES.get(name, "flamegraph") + suffix)
         if name.startswith("static/"):
-            return _static(name[len("static/") :])
+            return _static(name[len("static/") :], named="v=" in request.query)
         if name == "download":
             disposition = ("Content-Disposition", "attachment; filename=profile.pb.gz")
             return Response(
@@ -214,16 +214,17 @@ def _json(document: dict[str, Any]) -> Response:
     return Response(200, headers, json.dumps(document, separators=(",", ":")).encode("utf-8", "replace"))
 
 
-def _static(name: str) -> Response:
-    if name not in (*SCRIPTS, "style.css"):
+def _static(name: str, *, named: bool) -> Response:
+    """A script or style; with `named`, the address names what it holds, and it may be kept."""
+    if name not in (*SCRIPTS, ALL_SCRIPTS, "style.css"):
         return plain_response(404, "404 page not found")
     path = STATIC / name
     headers = (
         _type(_TYPES[path.suffix]),
-        ("Cache-Control", "no-cache"),
+        ("Cache-Control", "private, max-age=604800, immutable" if named else "no-cache"),
         ("X-Content-Type-Options", "nosniff"),
     )
-    return Response(200, headers, path.read_bytes())
+    return Response(200, headers, all_scripts().encode() if name == ALL_SCRIPTS else path.read_bytes())
 
 
 def _type(content_type: str) -> tuple[str, str]:

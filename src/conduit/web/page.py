@@ -37,6 +37,8 @@ SCRIPTS = (
     "start.js",
 )
 
+ALL_SCRIPTS = "scripts.js"
+
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -47,13 +49,30 @@ _TO_SERVER = "connect-src 'self'; "
 
 
 def served_page(data: dict[str, Any]) -> bytes:
-    """The document of one view; scripts and style are fetched from `./static/`."""
+    """The document of one view; scripts and style are fetched from `./static/`.
+
+    All scripts come in one answer, since a browser asks for few at a time. Its address, and the style's, name what they
+    hold, so that a browser need not ask for them again on the next page.
+    """
     return _fill(
         data,
         policy="",
-        style='<link rel="stylesheet" href="./static/style.css">',
-        scripts="\n".join(f'<script src="./static/{name}"></script>' for name in SCRIPTS),
+        style='<link rel="stylesheet" href="./static/style.css?v='
+        + _short_digest(_static("style.css"))
+        + '">',
+        scripts=f'<script src="./static/{ALL_SCRIPTS}?v={_short_digest(all_scripts())}"></script>',
     )
+
+
+@cache
+def all_scripts() -> str:
+    """The scripts of a page one after the other, as `ALL_SCRIPTS` serves them."""
+    return "\n".join(f"// {name}\n{_static(name)}" for name in SCRIPTS)
+
+
+@cache
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def single_file(data: dict[str, Any]) -> bytes:
