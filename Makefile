@@ -1,8 +1,10 @@
 # Everything a newcomer needs is here: each target makes .venv when it is missing, or when PYTHON=… names another version.
+# `demo` installs what Conduit itself needs, the others everything for development; either may come first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEMO_STAMP := $(VENV)/.installed-for-demo
 NATIVE := $(wildcard src/conduit/_native/*.c src/conduit/_native/*.h)
 PYTEST := $(BIN)/pytest -n 2
 VERSIONS :=
@@ -13,7 +15,7 @@ SEED :=
 ifeq ($(origin PYTHON),command line)
 VERSION_OF = $(shell $(1) -c 'import sys; print(sys.version.split()[0])' 2>/dev/null)
 ifneq ($(call VERSION_OF,$(BIN)/python),$(call VERSION_OF,$(PYTHON)))
-$(shell rm -f $(STAMP))
+$(shell rm -f $(STAMP) $(DEMO_STAMP))
 CLEAR := --clear
 endif
 endif
@@ -23,14 +25,23 @@ endif
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name purpose; do printf '  make %-14s %s\n' "$$name" "$$purpose"; done
 
+# The command with which $(1), the arguments of pip, come into $(VENV); other versions of Python are refused first.
+define install
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "conduit needs Python 3.11 or later; found %d.%d. Say which one with make PYTHON=python3.12" % sys.version_info[:2])'
+@echo "$(2), and nothing is printed until it is done"
+$(PYTHON) -m venv $(CLEAR) $(VENV)
+$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable $(1)
+endef
+
 $(STAMP): pyproject.toml setup.py $(NATIVE)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "conduit needs Python 3.11 or later; found %d.%d. Say which one with make PYTHON=python3.12" % sys.version_info[:2])'
-	@echo "making $(VENV) with everything for development: about a minute, and nothing is printed until it is done"
-	$(PYTHON) -m venv $(CLEAR) $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(call install,'.[dev]',making $(VENV) with everything for development: about a minute)
+	@touch $@ $(DEMO_STAMP)
+
+$(DEMO_STAMP): pyproject.toml setup.py $(NATIVE)
+	$(call install,.,making $(VENV) with what Conduit itself needs: about 20 seconds)
 	@touch $@
 
-demo: $(STAMP) ## sets up .venv, collects a real API and asks it a few questions
+demo: $(DEMO_STAMP) ## sets up .venv, collects a real API and asks it a few questions
 	@$(BIN)/python examples/demo.py
 
 test: lint types architecture ## format, lint, types, architecture, tests with their coverage
