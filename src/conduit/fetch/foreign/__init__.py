@@ -1,11 +1,11 @@
-"""Profiles in the formats of other tools: cProfile's statistics, collapsed stacks, speedscope's JSON."""
+"""Profiles in the formats of other tools: profiling.sampling's, cProfile's, collapsed stacks, speedscope's."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conduit.fetch.foreign import collapsed, pstats, speedscope
+from conduit.fetch.foreign import collapsed, pstats, sampling_binary, speedscope
 
 if TYPE_CHECKING:
     from conduit.fetch.foreign.result import ForeignProfile
@@ -19,7 +19,13 @@ def decode_foreign(data: bytes, *, times: bool = False) -> ForeignProfile | None
 
     Raise `MalformedProfileError` if the format is known and the file is damaged.
     """
-    for decode in (pstats.decode, partial(speedscope.decode, times=times), collapsed.decode):
+    decoders = (
+        sampling_binary.decode,
+        pstats.decode,
+        partial(speedscope.decode, times=times),
+        collapsed.decode,
+    )
+    for decode in decoders:
         found = decode(data)
         if found is not None:
             found.profile.check_valid()

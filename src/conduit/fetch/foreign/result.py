@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 MAX_VALUE = 2**63 - 1
 
+# (Thread or "", frames, leaf first) → number of samples.
+SampledStacks = dict[tuple[str, tuple[tuple[str, str, int, int], ...]], int]
+
 
 class ForeignProfile(NamedTuple):
     """A profile read from another tool's file, and what that format cannot say ("" for nothing)."""
