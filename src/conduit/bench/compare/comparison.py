@@ -193,6 +193,7 @@ class Builder:
         self._line_plans: dict[Configuration, dict[str, tuple[Plan, tuple[float, ...]]]] = {}
         self._configuration: Configuration | None = None
         self._tables_of: dict[tuple[tuple[str, ...], int, tuple[bool, ...]], list[Key]] = {}
+        self._last_rows: tuple[set[Key], list[Key], list[str]] = set(), [], []
         self._columns_in_use: list[object] = []  # keeps the ids in the plans' keys from being used again
 
     def add_file(
@@ -209,22 +210,34 @@ class Builder:
                 )
                 if at == len(lines):
                     break
+                if key is not None:
+                    self._learn(key, reader)
+                    continue
                 for record in reader.records(lines[at], number + at):
                     if isinstance(record, Result):
-                        self._add_new(record, key)
+                        self.add(record)
                     else:
                         on_error(record)
                 at += 1
             number += len(lines)
 
-    def _add_new(self, result: Result, key: str | None) -> None:
-        plan = self.add(result)
-        if key is not None:
-            factors = tuple([column.factor for column in result.columns])
-            self._line_plans[result.configuration][key] = plan, factors
+    def _learn(self, key: str, reader: Reader) -> None:
+        """Find out where the values of a plain line go; it is read again then."""
+        name, *units = key.split("\t")
+        columns = reader.columns(tuple(units))
+        configuration = reader.configuration_in_force()
+        result = Result(name.removeprefix("Benchmark"), 1, columns, [], configuration, reader.path, 0)
+        factors = tuple([column.factor for column in columns])
+        self._line_plans[configuration][key] = self._plan_of(result), factors
 
-    def add(self, result: Result) -> Plan:
-        """Add the values of a result that pass the filter to their cells; return where they went."""
+    def add(self, result: Result) -> None:
+        """Add the values of a result that pass the filter to their cells."""
+        plan = self._plan_of(result)
+        for values, value in zip(plan, result.values):  # noqa: B905 (as long as each other; told a million times)
+            if values is not None:
+                values.append(value)
+
+    def _plan_of(self, result: Result) -> Plan:
         if result.configuration is not self._configuration:
             self._configuration = result.configuration
             self._known = self._plans.setdefault(result.configuration, {})
@@ -232,9 +245,6 @@ class Builder:
         plan = self._known.get(key)
         if plan is None:
             plan = self._known[key] = self._plan(result)
-        for values, value in zip(plan, result.values):  # noqa: B905 (as long as each other; told a million times)
-            if values is not None:
-                values.append(value)
         return plan
 
     def _plan(self, result: Result) -> Plan:
@@ -286,14 +296,20 @@ class Builder:
         table = Table(unit, [(field.name, field.value(key)) for field in fields])
         table.cells = self._cells[key]
         table.better = units.better(unit)
-        table.rows = self._row_by.sorted({row for row, _ in table.cells})
+        table.rows, table.row_labels = self._rows({row for row, _ in table.cells})
         table.columns = self._column_by.sorted({column for _, column in table.cells})
-        table.row_labels = [self._row_by.text(row) for row in table.rows]
         levels = self._column_by.fields
         table.column_labels = [[field.value(column) for field in levels] for column in table.columns]
         self._judge(table, units.is_exact(unit))
         table.summaries = [_summarize_column(table, index) for index in range(len(table.columns))]
         return table
+
+    def _rows(self, rows: set[Key]) -> tuple[list[Key], list[str]]:
+        """The rows in order, and their labels; the tables of several units mostly have the same."""
+        if rows != self._last_rows[0]:
+            ordered = self._row_by.sorted(rows)
+            self._last_rows = rows, ordered, [self._row_by.text(row) for row in ordered]
+        return self._last_rows[1].copy(), self._last_rows[2].copy()
 
     def _judge(self, table: Table, exact: bool) -> None:
         first = table.columns[0]

@@ -90,7 +90,7 @@ class _Page:
         ends = [0] * (self.row + 1)
         last = 0
         for row, column, span, text, margin_text, align in self.cells:
-            if not text.strip() and not margin_text.strip():
+            if (not text or text.isspace()) and (not margin_text or margin_text.isspace()):
                 continue
             margin, offset = margins[column], offsets[column]
             # What was wider than its columns pushes the next cell away by as much as it sticks out: so does benchstat.
@@ -212,14 +212,14 @@ def _split_group(table: Table, group: tuple[int, int], level: int) -> Iterator[t
 
 
 def _put_cell(page: _Page, cell: Cell, scaler: Scaler, notes: _Footnotes) -> None:
-    summary = cell.summary
+    summary, test = cell.summary, cell.test
     page.put_cell(scaler.format(summary.center), "right", " ")
     page.put_cell(summary.range_text, "right", " ± ")
     page.put_cell(notes.marks(cell.warnings, summary.warnings))
-    if cell.test is not None and cell.baseline is not None:
-        page.put_cell(cell.test.delta_text(cell.baseline.summary.center, summary.center), "right", " ")
-        page.put_cell(f"({cell.test.text})")
-        page.put_cell(notes.marks(cell.test.warnings))
+    if test is not None and cell.baseline is not None:
+        page.put_cell(test.delta_text(cell.baseline.summary.center, summary.center), "right", " ")
+        page.put_cell(f"({test.text})")
+        page.put_cell(notes.marks(test.warnings))
 
 
 def _put_summaries(page: _Page, table: Table, notes: _Footnotes, binary: bool) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 
 _LOG_2_HIGH = 6.93147180369123816490e-01
 _LOG_2_LOW = 1.90821492927058770002e-10
@@ -36,6 +37,7 @@ _LOG_2_LOWER_HALF = 0.28235290563031577122588448175013436025525412068e-12
 _TAYLOR = [1.0, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720, 1 / 5040, 1 / 40320]
 
 
+@lru_cache(maxsize=4096)
 def log(x: float) -> float:
     """The natural logarithm of a normal x > 0."""
     fraction, exponent = math.frexp(x)

@@ -266,7 +266,7 @@ class Reader:
 
     def _measurements(self, fields: list[str]) -> tuple[list[float], tuple[Column, ...]]:
         written = tuple(fields[3::2])
-        columns = self.known_columns.get(written) or self._columns(written)
+        columns = self.columns(written)
         texts = fields[2::2]
         if len(texts) != len(columns) or not texts:
             for text in texts:
@@ -278,11 +278,13 @@ class Reader:
             for text, column in zip(texts, columns, strict=True)
         ], columns
 
-    def _columns(self, written: tuple[str, ...]) -> tuple[Column, ...]:
-        columns = tuple(
-            [Column(tidied, unit, factor) for unit in written for tidied, factor in [tidy_unit(unit)]]
-        )
-        self.known_columns[written] = columns
+    def columns(self, written: tuple[str, ...]) -> tuple[Column, ...]:
+        """Return the columns of a line with these units: one tuple for equal ones."""
+        columns = self.known_columns.get(written)
+        if columns is None:
+            columns = self.known_columns[written] = tuple(
+                [Column(tidied, unit, factor) for unit in written for tidied, factor in [tidy_unit(unit)]]
+            )
         return columns
 
     def _number(self, text: str) -> float:
