@@ -74,11 +74,10 @@ class _Page:
         self.cells.append((self.row, column, span, text, margin, align))
         self.column = column + span
 
-    def put_cell(self, text: str, align: str = "left", margin: str = " ") -> None:
-        """Place a text in one column behind the first; nothing is placed for an empty one."""
-        if text:
-            self.cells.append((self.row, self.column, 1, text, margin, align))
-        self.column += 1
+    def put_texts(self, texts: list[tuple[int, str, str, str]]) -> None:
+        """Place texts that each take one column: column, text, margin, align. The current column stays."""
+        row = self.row
+        self.cells += [(row, column, 1, text, margin, align) for column, text, margin, align in texts]
 
     def render(self) -> str:
         margins = [0] * max((column + span for _, column, span, _, _, _ in self.cells), default=0)
@@ -212,14 +211,19 @@ def _split_group(table: Table, group: tuple[int, int], level: int) -> Iterator[t
 
 
 def _put_cell(page: _Page, cell: Cell, scaler: Scaler, notes: _Footnotes) -> None:
-    summary, test = cell.summary, cell.test
-    page.put_cell(scaler.format(summary.center), "right", " ")
-    page.put_cell(summary.range_text, "right", " ± ")
-    page.put_cell(notes.marks(cell.warnings, summary.warnings))
+    summary, test, column = cell.summary, cell.test, page.column
+    texts = [
+        (column, scaler.format(summary.center), " ", "right"),
+        (column + 1, summary.range_text, " ± ", "right"),
+    ]
+    if cell.warnings or summary.warnings:
+        texts.append((column + 2, notes.marks(cell.warnings, summary.warnings), " ", "left"))
     if test is not None and cell.baseline is not None:
-        page.put_cell(test.delta_text(cell.baseline.summary.center, summary.center), "right", " ")
-        page.put_cell(f"({test.text})")
-        page.put_cell(notes.marks(test.warnings))
+        delta = test.delta_text(cell.baseline.summary.center, summary.center)
+        texts += (column + 3, delta, " ", "right"), (column + 4, f"({test.text})", " ", "left")
+        if test.warnings:
+            texts.append((column + 5, notes.marks(test.warnings), " ", "left"))
+    page.put_texts(texts)
 
 
 def _put_summaries(page: _Page, table: Table, notes: _Footnotes, binary: bool) -> None:

@@ -7,6 +7,7 @@ its cells, chosen so that the smallest of them still shows four significant digi
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -71,16 +72,20 @@ def is_binary(unit: str) -> bool:
 class Scaler:
     """How one row is printed: `decimals` behind the point, divided by `factor`, followed by `prefix`."""
 
-    __slots__ = ("decimals", "factor", "prefix")
+    __slots__ = ("_template", "decimals", "factor", "prefix")
 
     def __init__(self, decimals: int, factor: float, prefix: str) -> None:
         self.decimals: int = decimals
         self.factor: float = factor
         self.prefix: str = prefix
+        self._template = f"%.{decimals}f{prefix}"
 
     def format(self, value: float) -> str:
         """Print `value`, which is in base units."""
-        return format_fixed(value / self.factor, self.decimals) + self.prefix
+        scaled = value / self.factor
+        if math.isfinite(scaled):
+            return self._template % scaled
+        return format_fixed(scaled, self.decimals) + self.prefix
 
 
 def _scales(names: str, steps: list[float], borders: tuple[float, ...]) -> list[tuple[float, Scaler]]:
