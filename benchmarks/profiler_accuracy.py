@@ -93,21 +93,19 @@ def _outside(work, command: list[str]) -> tuple[dict[str, float], float]:
     return truth
 
 
-def conduit_record(work):
+def conduit_record(work, *flags: str):
     import os
 
     from conduit.profile.codec import decode
 
     file = tempfile.mktemp()
     command = [sys.executable, "-m", "conduit", "record", "-pid", str(os.getpid()), "-o", file]
-    seconds = float(os.environ["SHARES_SECONDS"])
-    watcher = subprocess.Popen(
-        [*command, f"-seconds={seconds * 1.2}"], stderr=subprocess.DEVNULL, env=environment()
-    )
-    time.sleep(0.5)
-    truth = work()
-    watcher.wait(120)
+    truth = _outside(work, [*command, "-seconds=100000", "-inside=never", *flags])
     return truth, of_profile(decode(Path(file).read_bytes()))
+
+
+def conduit_record_blocking(work):
+    return conduit_record(work, "-blocking")
 
 
 def py_spy(work, *flags: str):
@@ -210,6 +208,7 @@ ENGINES: dict[str, Callable] = {
     "conduit cpu, 100 Hz": conduit_cpu,
     "conduit cpu, 250 Hz": conduit_cpu_250,
     "conduit record (outside)": conduit_record,
+    "conduit record -blocking": conduit_record_blocking,
     "conduit wall": conduit_wall,
     "py-spy": py_spy,
     "py-spy --nonblocking": py_spy_nonblocking,
@@ -299,9 +298,6 @@ def main() -> None:
     arguments.add_argument("--one", help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.one:
-        import os
-
-        os.environ["SHARES_SECONDS"] = str(given.seconds)
         truth, seen = ENGINES[given.one](lambda: shares.run(given.seconds, bursts=given.bursts))
         print(json.dumps({"truth": truth, "seen": seen}))
         return

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from conduit.errors import ProfilerUnavailableError
 from conduit.record import interpreter_layout
 from conduit.record.interpreter_layout import read_layout
 from conduit.record.process_memory import Mapped, ProcessMemory, find_symbols
-from conduit.record.remote import Interpreter
+from conduit.record.remote import Interpreter, record
 
 pytestmark = pytest.mark.skipif(not available(), reason=reason())
 
@@ -150,3 +152,125 @@ def test_processes_of_this_and_of_other_versions_are_read_or_refused_by_name(
         ("outer", 3),
         ("<module>", 10),
     ]
+
+
+BUSY = """
+import signal, threading, time
+def spin():
+    while True:
+        pass
+def nap():
+    time.sleep(1000)
+def handler(number, frame):
+    print("handled", flush=True)
+signal.signal(signal.SIGUSR1, handler)
+threading.Thread(target=nap, daemon=True).start()
+print("ready", flush=True)
+spin()
+"""
+
+
+@pytest.fixture
+def busy() -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE, text=True) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == "ready\n"
+        yield started
+        started.kill()
+
+
+def looks_at(interpreter: Interpreter, *, stops: bool, count: int) -> list[tuple[int, list[str]]]:
+    """The thread and the functions of each sample that found one running, from `count` of the main thread on."""
+    reader = interpreter.reader(stops=stops)
+    found: list[tuple[int, list[str]]] = []
+    main = interpreter._memory.pid
+    while sum(tid == main for tid, _ in found) < count:
+        for tid, _, was_running, raw in reader.look():
+            if was_running and raw is not None:
+                frames = interpreter.frames_of(raw)
+                found.append((tid, [name for name, *_ in frames or []]))
+        time.sleep(0.001)
+    return found
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_the_thread_that_runs_is_found_running_and_the_one_that_sleeps_is_not(
+    busy: subprocess.Popen[str], stops: bool
+) -> None:
+    with ProcessMemory(busy.pid) as memory:
+        interpreter = Interpreter(memory)
+        found = looks_at(interpreter, stops=stops, count=20)
+        # The stack may be that before the call of `spin`, whose loop it is from then on.
+        assert [names for tid, names in found if tid == busy.pid][5:] == [["spin", "<module>"]] * 15
+        assert sum(tid != busy.pid for tid, _ in found) <= 1  # it may have been seen on its way to sleep
+
+
+def test_a_stopped_thread_goes_on_and_receives_each_signal(busy: subprocess.Popen[str]) -> None:
+    assert busy.stdout is not None
+    with ProcessMemory(busy.pid) as memory:
+        reader = Interpreter(memory).reader(stops=True)
+        for _ in range(20):
+            busy.send_signal(signal.SIGUSR1)
+            for _ in range(5):
+                reader.look()
+            assert busy.stdout.readline() == "handled\n"
+    status = Path(f"/proc/{busy.pid}/status").read_text()
+    assert "TracerPid:\t0" in status
+
+
+def test_each_thread_is_told_at_its_first_look_and_then_only_when_its_clock_has_moved(
+    process: subprocess.Popen[str],
+) -> None:
+    with ProcessMemory(process.pid) as memory:
+        try:
+            reader = Interpreter(memory).reader()
+        except ProfilerUnavailableError:
+            pytest.skip("another version without a published layout")
+        assert [tid for tid, *_ in reader.look()] == [process.pid]
+        for _ in range(100):  # it may still be on its way to sleep
+            last = reader.look()
+        assert last == []
+
+
+def test_a_process_that_a_debugger_holds_is_not_stopped_and_the_reason_is_said(
+    busy: subprocess.Popen[str],
+) -> None:
+    with ProcessMemory(busy.pid) as memory:
+        Interpreter(memory)
+        holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(busy.pid)], stdout=subprocess.PIPE)
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        try:
+            with pytest.raises(ProfilerUnavailableError, match="another debugger is attached to it"):
+                record(busy.pid, 30, stops=True)
+        finally:
+            holder.kill()
+            holder.wait()
+            holder.stdout.close()
+
+
+HOLDER = """
+import ctypes, sys, time
+SEIZE = 0x4206
+assert ctypes.CDLL(None).ptrace(SEIZE, int(sys.argv[1]), None, None) == 0
+print("held", flush=True)
+time.sleep(1000)
+"""
+
+
+def test_the_layout_must_have_each_offset() -> None:
+    from conduit._native import _core
+
+    with pytest.raises(KeyError, match="no offset of runtime"):
+        _core.RemoteReader(1, 0, {})
+
+
+def test_the_priority_of_the_caller_is_as_before_after_it_was_raised() -> None:
+    from conduit._native import _core
+
+    before = os.sched_getscheduler(0), os.nice(0)
+    try:
+        _core.raise_priority()
+    finally:
+        _core.restore_priority()
+    assert (os.sched_getscheduler(0), os.nice(0)) == before

@@ -34,6 +34,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     column_stack_methods,
     column_sum_methods,
     column_tree_methods,
+    priority_methods,
     profile_writer_methods,
     record_methods,
     repeated_signal_methods,
@@ -66,7 +67,7 @@ PyMODINIT_FUNC PyInit__core(void) {
     if (module == NULL) return NULL;
     for (size_t i = 0; i < COUNT_OF(METHOD_TABLES); i++)
         if (PyModule_AddFunctions(module, METHOD_TABLES[i]) < 0) goto failed;
-    if (add_labels(module) < 0 || add_questions(module) < 0) goto failed;
+    if (add_labels(module) < 0 || add_questions(module) < 0 || add_remote_reader(module) < 0) goto failed;
     return module;
 failed:
     Py_DECREF(module);

@@ -37,6 +37,7 @@ extern PyMethodDef column_stack_methods[];
 extern PyMethodDef column_sum_methods[];
 extern PyMethodDef json_key_methods[];
 extern PyMethodDef column_tree_methods[];
+extern PyMethodDef priority_methods[];
 extern PyMethodDef profile_writer_methods[];
 extern PyMethodDef record_methods[];
 extern PyMethodDef repeated_signal_methods[];
@@ -49,5 +50,6 @@ int attach_heap(void);
 int attach_waits(void);
 int add_labels(PyObject *module);
 int add_questions(PyObject *module);
+int add_remote_reader(PyObject *module);
 
 #endif

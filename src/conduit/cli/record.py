@@ -23,7 +23,8 @@ under conduit run, and leave nothing behind. It says so in its log. It needs con
 this installation, or in the process's own.
 
 Any other process, and one that cannot be asked or does not answer, is sampled from outside, without stopping it and
-without anything of conduit in it: CPU profiles only, less exact. Python 3.13 to 3.15 can be read from any version,
+without anything of conduit in it: CPU profiles only, less exact. With -blocking, each running thread is stopped for a
+quarter of a millisecond while its stack is read. Python 3.13 to 3.15 can be read from any version,
 3.11 and 3.12 from their own.
 
 Both take the right to read the process's memory: its user under kernel.yama.ptrace_scope = 0, root, or SYS_PTRACE in a
@@ -60,6 +61,7 @@ def flags() -> FlagSet:
         parse=_mode,
         metavar="MODE",
     )
+    found.switch("blocking", "sample from outside, and stop a running thread while its stack is read")
     found.switch("other-user", "run code also in a process of another user")
     add_profile_flags(found)
     found.option(
@@ -73,24 +75,36 @@ def run(arguments: list[str]) -> int:
     parsed = flags().parse(arguments, positionals="mixed")
     if parsed["pid"] is None or parsed.positionals:
         raise UsageError("needs -pid PID, and no other arguments")
-    rate = parsed.given.get("rate", parsed["profilerate"])
-    if rate > 1000:
-        raise UsageError(f"-rate must be from 1 to 1000, got {rate}")
+    given_rate = parsed.given.get("rate", parsed.given.get("profilerate"))
+    if given_rate is not None and given_rate > 1000:
+        raise UsageError(f"-rate must be from 1 to 1000, got {given_rate}")
     files = _files(parsed)
+    _check_blocking(parsed, files)
 
     from conduit.cli.recording_process import Asked, record_process
+    from conduit.record.remote import BLOCKING_RATE_HZ, OUTSIDE_RATE_HZ
 
     asked = Asked(
         parsed["pid"],
-        {kind: _parameters(kind, parsed, rate) for kind in files},
+        {kind: _parameters(kind, parsed, given_rate or parsed["profilerate"]) for kind in files},
         parsed["seconds"],
-        rate,
-        parsed["inside"],
+        given_rate or (BLOCKING_RATE_HZ if parsed["blocking"] else OUTSIDE_RATE_HZ),
+        "never" if parsed["blocking"] else parsed["inside"],
         parsed["other-user"],
+        parsed["blocking"],
     )
     recorded = record_process(asked, _say)
     _write(recorded, files)
     return 0
+
+
+def _check_blocking(parsed: Parsed, files: dict[str, str]) -> None:
+    if not parsed["blocking"]:
+        return
+    if parsed["inside"] == "always":
+        raise UsageError("-blocking samples from outside, which -inside=always forbids: give one of them")
+    if files.keys() != {"cpu"}:
+        raise UsageError("-blocking samples from outside, where only CPU profiles can be taken")
 
 
 def _files(parsed: Parsed) -> dict[str, str]:

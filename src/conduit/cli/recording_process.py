@@ -20,7 +20,10 @@ _POLL_SECONDS = 0.05
 
 
 class Asked(NamedTuple):
-    """What to record: kinds with the parameters that they have inside. `mode` is auto, always or never."""
+    """What to record: kinds with the parameters that they have inside. `mode` is auto, always or never.
+
+    `rate_hz` is the rate from outside; `stops`: each running thread is stopped there while its stack is read.
+    """
 
     pid: int
     recordings: Mapping[str, Mapping[str, Any]]
@@ -28,6 +31,7 @@ class Asked(NamedTuple):
     rate_hz: int
     mode: str = "auto"
     allows_other_user: bool = False
+    stops: bool = False
 
 
 class Recorded(NamedTuple):
@@ -60,7 +64,7 @@ def record_process(asked: Asked, say: Say) -> Recorded:
             if asked.mode == "always" or has_ended(asked.pid) or not _is_readable(asked.pid):
                 raise
     else:
-        reason = "-inside=never was given"
+        reason = "-blocking was given" if asked.stops else "-inside=never was given"
     beyond = sorted(asked.recordings.keys() - {"cpu"})
     if beyond:
         raise ProfilerUnavailableError(
@@ -134,7 +138,7 @@ def _record_outside(asked: Asked, say: Say, reason: str | None) -> Profile:
 
     if reason is not None:
         say(f"sampling from outside: {reason}")
-    return record(asked.pid, asked.seconds, asked.rate_hz)
+    return record(asked.pid, asked.seconds, asked.rate_hz, stops=asked.stops)
 
 
 def _sleep_until(end: float, is_over: Callable[[], bool], begin: Callable[[], None] = lambda: None) -> None:

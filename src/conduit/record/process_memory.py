@@ -61,6 +61,11 @@ class ProcessMemory:
     def __exit__(self, *_: object) -> None:
         os.close(self._file)
 
+    @property
+    def descriptor(self) -> int:
+        """The open file of the memory, for reading in C; it stays this object's."""
+        return self._file
+
     def read(self, address: int, size: int) -> bytes:
         """Return `size` bytes at an address. Raises `UnreadableMemoryError`."""
         try:

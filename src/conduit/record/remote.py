@@ -1,26 +1,26 @@
-"""CPU profiles of another process, from outside, without stopping it and without anything of ours in it.
+"""CPU profiles of another process, from outside, without anything of ours in it.
 
 How it works: `rate_hz` times a second, at random distances, the stacks of the threads that run at that moment are read
-from the process's memory. The CPU time that each thread has used, by the kernel's account, is divided among the stacks
-on which it was found running in the same second (`remote_charges`). The time of a thread that was never found running
-goes to `[ran between two samples]`.
+from the process's memory (`_native/remote_reader.c`). By the kernel's account each thread was running, or had been
+preempted, all the while that its stack was read; other samples are dropped. The CPU time that each thread has used, by
+the kernel's account, is divided among its stacks of the same second (`remote_charges`). The time of a thread that was
+never found running goes to `[ran between two samples]`.
 
 The process goes on while it is read, so that a stack may be read half before a call and half after it; a generator
 that has just yielded is cut off from its callers altogether. So a stack counts only if it reaches the thread's
-outermost frame and its callers are all unchanged when they are read again; else it is read anew.
+outermost frame and its callers are all unchanged when they are read again; else it is read anew. With `stops`, the
+thread is stopped instead while it is read.
 
 Limits: processes of CPython 3.13 to 3.15 are read from any version, those of 3.11 and 3.12 from their own only (see
-`interpreter_layout`); threads have no names. Few samples of a thread make coarse shares: `docs/performance.md` has the
-measured errors. A profile from inside (`cpu`) is more exact.
+`interpreter_layout`); threads have no names. `docs/performance.md` has the measured errors. A profile from inside
+(`cpu`) is more exact.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import struct
 import time
-from contextlib import suppress
 from opcode import opmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -37,15 +37,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import CodeType
 
+    from conduit._native._core import RemoteReader
     from conduit.profile.model import Profile
     from conduit.record.interpreter_layout import Layout
     from conduit.record.naming import Frame
 
+OUTSIDE_RATE_HZ = 1000
+"""Samples a second from outside: a sample that finds no thread running is wasted, and costs little."""
+BLOCKING_RATE_HZ = 200
+"""Samples a second where threads are stopped: a stop takes the thread a quarter of a millisecond."""
 UNREAD: Frame = ("[stack could not be read]", "", 0, 0)
 _STRETCH_NS = 1_000_000_000
-_MAX_FRAMES = 512
+_CHECK_NS = 50_000_000  # between two checks that the process has not ended
+_MIN_IDLE_RATIO = 10  # a look of a process with many threads takes long: at most a tenth of a processor
 _MAX_THREADS = 10_000
-_MAX_ATTEMPTS = 20
+_MAX_ATTEMPTS = 5
+_MAX_STACKS = 5_000  # of the named ones that are kept
+_FRAMES = struct.Struct("<5Q")
 _MAX_TEXT = 10_000
 _MAX_TABLE = 10_000_000
 _KIND_SHIFT = 2  # bits of a string's state before its width
@@ -93,10 +101,11 @@ class Interpreter:
         self._symbols, self._at = self._find_interpreter()
         self.layout: Layout = self._at
         self.true: int = self._symbols["_Py_TrueStruct"]
-        # The fields from the first line to the table of lines (names, file, sizes) identify a code object.
-        self._code_size = self._at["code.linetable"] + 8 - self._at["code.first_line"]
-        self._codes: dict[tuple[int, bytes], tuple[CodeType, int]] = {}
+        self._codes: dict[tuple[int, int], tuple[CodeType, int]] = {}
+        self._stacks: dict[bytes, tuple[tuple[int, Frame], ...]] = {}
         self._names = FrameNames(_core.line_of)
+        self._core = _core
+        self._reader = self.reader()
 
     def _find_interpreter(self) -> tuple[dict[str, int], Layout]:
         for file in self._memory.files():
@@ -144,13 +153,47 @@ class Interpreter:
     def addressed_stack(self, thread: RemoteThread) -> list[tuple[int, Frame]] | None:
         """Return the frames of a thread, leaf first, each behind its address; None for a stack that kept changing."""
         for _ in range(_MAX_ATTEMPTS):
-            try:
-                raw = self._whole_walk(thread.address)
-                found = [(frame.address, self._location(frame)) for frame in raw]
-            except (UnreadableMemoryError, _ChangedStackError, ValueError):
-                continue
-            return [(address, location) for address, location in found if location is not None]
+            raw = self._reader.stack(thread.address)
+            located = None if raw is None else self._located(raw)
+            if located is not None:
+                return list(located)
         return None
+
+    def frames_of(self, raw: bytes) -> list[Frame] | None:
+        """Return the frames of a stack that `look` or `stack` of the reader has read; None if they cannot be named."""
+        located = self._located(raw)
+        return None if located is None else [frame for _, frame in located]
+
+    def reader(self, *, stops: bool = False) -> RemoteReader:
+        """Return a new reader of the process; with `stops` it stops each running thread while its stack is read."""
+        layout = {
+            **self._at,
+            "runtime": self._symbols["_PyRuntime"],
+            "code_type": self._symbols["PyCode_Type"],
+        }
+        return self._core.RemoteReader(self._memory.pid, self._memory.descriptor, layout, stops)
+
+    def _located(self, raw: bytes) -> tuple[tuple[int, Frame], ...] | None:
+        """Return each frame that has a location, behind its address; None where the code has changed since."""
+        known = self._stacks.get(raw)
+        if known is not None:
+            return known
+        try:
+            located = tuple(self._locate(raw))
+        except (UnreadableMemoryError, _ChangedStackError, ValueError):
+            return None
+        if len(self._stacks) >= _MAX_STACKS:
+            self._stacks.clear()
+        self._stacks[raw] = located
+        return located
+
+    def _locate(self, raw: bytes) -> Iterator[tuple[int, Frame]]:
+        for address, _, address_of_code, instruction, identity in _FRAMES.iter_unpack(raw):
+            if address_of_code:
+                code, first_traceable = self._code(address_of_code, identity)
+                location = self._name(code, first_traceable, address_of_code, instruction)
+                if location is not None:
+                    yield address, location
 
     def frame_at(self, address: int) -> Frame | None:
         """Return the location of one frame, such as a suspended coroutine's; None if it has none.
@@ -169,28 +212,6 @@ class Interpreter:
         except (_ChangedStackError, ValueError) as error:
             raise UnreadableMemoryError(f"no text at {address:#x}: {error}") from None
 
-    def _whole_walk(self, thread: int) -> list[_RawFrame]:
-        """Return the frames from the leaf to the root, all of one moment except for the leaf's instruction."""
-        at = self._at
-        frame = self._memory.pointer(thread + at["thread.frame" if "thread.frame" in at else "thread.cframe"])
-        if "cframe.frame" in at:
-            frame = self._memory.pointer(frame + at["cframe.frame"])
-        frames: list[_RawFrame] = []
-        while frame and len(frames) < _MAX_FRAMES:
-            frames.append(self._frame(frame))
-            frame = frames[-1].previous
-        if frames and not frame and not self._is_root(frames[-1], thread):
-            raise _ChangedStackError
-        # A caller stands at its call, so not even its instruction changes while the call goes on.
-        if any(self._frame(caller.address) != caller for caller in frames[1:]):
-            raise _ChangedStackError
-        return frames
-
-    def _is_root(self, frame: _RawFrame, thread: int) -> bool:
-        if "thread.base_frame" in self._at:
-            return frame.address == self._memory.pointer(thread + self._at["thread.base_frame"])
-        return frame.owner == self._at["owner.of_root"]
-
     def _frame(self, address: int) -> _RawFrame:
         at = self._at
         data = self._memory.read(address, at["frame.size"])
@@ -208,21 +229,22 @@ class Interpreter:
             return None
         if self._memory.pointer(frame.code + self._at["object.type"]) != self._symbols["PyCode_Type"]:
             raise _ChangedStackError
-        code, first_traceable = self._code(frame.code)
-        instruction = frame.instruction - frame.code - self._at["code.instructions"]
+        code, first_traceable = self._read_code(frame.code)
+        return self._name(code, first_traceable, frame.code, frame.instruction)
+
+    def _name(self, code: CodeType, first_traceable: int, address_of_code: int, at: int) -> Frame | None:
+        instruction = at - address_of_code - self._at["code.instructions"]
         if not -2 <= instruction < _MAX_TABLE:
             raise _ChangedStackError
         if instruction < first_traceable:
             return None
         return self._names.frame(code, instruction)
 
-    def _code(self, address: int) -> tuple[CodeType, int]:
-        """Return the code object at an address, known by its contents: the process may have freed it and made
-        another."""
-        contents = self._memory.read(address + self._at["code.first_line"], self._code_size)
-        known = self._codes.get((address, contents))
+    def _code(self, address: int, identity: int) -> tuple[CodeType, int]:
+        """Return the code object at an address, known by its contents: the process may free it and make another."""
+        known = self._codes.get((address, identity))
         if known is None:
-            known = self._codes[address, contents] = self._read_code(address)
+            known = self._codes[address, identity] = self._read_code(address)
         return known
 
     def _read_code(self, address: int) -> tuple[CodeType, int]:
@@ -280,33 +302,6 @@ def _word(data: bytes, offset: int) -> int:
     return value
 
 
-class ThreadClock(NamedTuple):
-    """The kernel's account of a thread: CPU nanoseconds so far, and whether it is running or runnable."""
-
-    cpu_ns: int
-    is_running: bool
-
-
-def read_clock(pid: int, tid: int) -> ThreadClock | None:
-    """Return the thread's clock, or None if it has ended."""
-    folder = f"/proc/{pid}/task/{tid}"
-    try:
-        cpu_ns = int(_read(f"{folder}/schedstat").split()[0])
-        # Last, as what follows at once is the stack.
-        state = _read(f"{folder}/stat").rpartition(b")")[2].split()[0]
-    except (OSError, IndexError, ValueError):
-        return None
-    return ThreadClock(cpu_ns, state == b"R")
-
-
-def _read(path: str) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return os.read(descriptor, 8192)
-    finally:
-        os.close(descriptor)
-
-
 def has_ended(pid: int) -> bool:
     """Return whether the process has ended, also if its parent has not waited for it yet."""
     try:
@@ -317,11 +312,17 @@ def has_ended(pid: int) -> bool:
 
 
 def record(
-    pid: int, seconds: float, rate_hz: int = 100, *, until: Callable[[], bool] = lambda: False
+    pid: int,
+    seconds: float,
+    rate_hz: int = OUTSIDE_RATE_HZ,
+    *,
+    until: Callable[[], bool] = lambda: False,
+    stops: bool = False,
 ) -> Profile:
     """Return a CPU profile of process `pid` over the next `seconds`, until it ends, Ctrl-C, or `until` is true.
 
-    Values are samples and CPU nanoseconds. Raises `ProfilerUnavailableError` if the process may not or cannot be read.
+    Values are samples and CPU nanoseconds. With `stops`, each running thread is stopped while its stack is read.
+    Raises `ProfilerUnavailableError` if the process may not or cannot be read, or stopped.
     """
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import ValueType
@@ -331,6 +332,7 @@ def record(
     began_ns = time.time_ns()
     with ProcessMemory(pid) as memory:
         interpreter = Interpreter(memory)
+        _check_clocks()
         builder = ProfileBuilder(
             [ValueType("samples", "count"), cpu],
             period_type=cpu,
@@ -339,9 +341,24 @@ def record(
         )
         charges = Charges()
         end_ns = time.monotonic_ns() + round(seconds * 1e9)
-        for tid, cpu_ns, frames in sample_until(interpreter, pid, end_ns, period_ns, until, charges):
+        for tid, cpu_ns, frames in sample_until(
+            interpreter, pid, end_ns, period_ns, until, charges, stops=stops
+        ):
             builder.add(frames, [1, cpu_ns], {"thread": f"thread {tid}"})
     return builder.build(began_ns, time.time_ns() - began_ns)
+
+
+def _check_clocks() -> None:
+    """Raise `ProfilerUnavailableError` where the kernel counts neither threads' time nor how often they run."""
+    try:
+        if any(int(n) for n in Path("/proc/self/schedstat").read_bytes().split()):
+            return
+    except OSError:
+        pass
+    raise ProfilerUnavailableError(
+        "this kernel does not say when a thread runs (/proc/PID/schedstat), so no process can be sampled from outside; "
+        "conduit run and the debug endpoint record inside the process"
+    )
 
 
 def main_stack(interpreter: Interpreter, pid: int) -> list[Frame]:
@@ -361,36 +378,51 @@ def sample_until(
     charges: Charges,
     *,
     is_last: bool = True,
+    stops: bool = False,
 ) -> Iterator[Charge]:
     """Yield the CPU time of the threads, a second at a time, until `end_ns` on the monotonic clock.
 
-    With `is_last` false, time without a stack stays in `charges` for the next call.
+    With `is_last` false, time without a stack stays in `charges` for the next call. With `stops`, each running thread
+    is stopped while its stack is read.
     """
+    from conduit._native import _core
+
+    reader = interpreter.reader(stops=stops)
     rng = random.Random()
-    next_ns = time.monotonic_ns()
-    settles_ns = next_ns + _STRETCH_NS
+    next_ns = now_ns = time.monotonic_ns()
+    settles_ns, checks_ns = now_ns + _STRETCH_NS, now_ns
+    # Without it, the look often begins when the thread that it preempts has come to its end.
+    _core.raise_priority()
     try:
-        while next_ns < end_ns and not until() and not has_ended(pid):
-            with suppress(
-                UnreadableMemoryError
-            ):  # the list of threads has just changed, and is whole next time
-                _look(interpreter, pid, charges)
-            if next_ns >= settles_ns:
+        while next_ns < end_ns and not until():
+            if now_ns >= checks_ns:
+                if has_ended(pid):
+                    break
+                checks_ns = now_ns + _CHECK_NS
+            began_ns = time.monotonic_ns()
+            for tid, cpu_ns, was_running, raw in _look(reader, pid):
+                frames = interpreter.frames_of(raw) if raw is not None else None
+                charges.add(tid, cpu_ns, (frames or [UNREAD]) if was_running else None)
+            now_ns = time.monotonic_ns()
+            if now_ns >= settles_ns:
                 yield from charges.settle()
-                settles_ns = next_ns + _STRETCH_NS
+                settles_ns = now_ns + _STRETCH_NS
             # Not in step with the program, which may sleep for a fixed time itself.
-            next_ns = max(next_ns + round(period_ns * rng.uniform(0.5, 1.5)), time.monotonic_ns())
+            distance_ns = max(period_ns, (now_ns - began_ns) * _MIN_IDLE_RATIO)
+            next_ns = max(next_ns + round(distance_ns * rng.uniform(0.5, 1.5)), now_ns)
             time.sleep(max(min(next_ns, end_ns) - time.monotonic_ns(), 0) / 1e9)
     except KeyboardInterrupt:
         pass  # what has been sampled by now is wanted
+    finally:
+        _core.restore_priority()
     yield from charges.settle(is_last=is_last)
 
 
-def _look(interpreter: Interpreter, pid: int, charges: Charges) -> None:
-    """Note each thread's clock and, if it runs, the stack that is read in the next microseconds."""
-    for address in interpreter.interpreters():
-        for thread in interpreter.threads(address):
-            clock = read_clock(pid, thread.native_id)
-            if clock is not None:
-                frames = (interpreter.stack(thread) or [UNREAD]) if clock.is_running else None
-                charges.add(thread.native_id, clock.cpu_ns, frames)
+def _look(reader: RemoteReader, pid: int) -> list[tuple[int, int, bool, bytes | None]]:
+    try:
+        return reader.look()
+    except PermissionError:
+        raise ProfilerUnavailableError(
+            f"process {pid} cannot be stopped while it is read: another debugger is attached to it, or ptrace is "
+            "forbidden here; without -blocking it is not stopped"
+        ) from None

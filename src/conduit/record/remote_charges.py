@@ -37,6 +37,8 @@ class Charges:
     def add(self, tid: int, cpu_ns: int, frames: list[Frame] | None) -> None:
         """Note a thread's clock and, if it was found running, its stack."""
         used_ns = cpu_ns - self._clocks.get(tid, cpu_ns)
+        if used_ns < 0:  # a new thread has the number of one that has ended
+            used_ns = cpu_ns
         self._clocks[tid] = cpu_ns
         self._used_ns[tid] = self._used_ns.get(tid, 0) + used_ns
         if frames is not None:

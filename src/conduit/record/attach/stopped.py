@@ -29,7 +29,7 @@ class Stopped:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
         self._libc.ptrace.restype = ctypes.c_long
-        self._stopped: list[int] = []
+        self._stopped: dict[int, int] = {}  # thread → the signal that it was about to receive, or 0
 
     def __enter__(self) -> None:
         try:
@@ -51,21 +51,23 @@ class Stopped:
     def _stop(self, tid: int) -> None:
         if not self._trace(_SEIZE, tid):
             return
-        self._stopped.append(tid)
+        self._stopped[tid] = 0
         self._trace(_INTERRUPT, tid)
         try:
-            os.waitpid(tid, _WAIT_ALL)
+            _, status = os.waitpid(tid, _WAIT_ALL)
         except ChildProcessError:
             return  # the thread has ended
+        if os.WIFSTOPPED(status) and status >> 16 == 0:  # no event of ours: a signal must not be lost
+            self._stopped[tid] = os.WSTOPSIG(status)
 
     def _resume(self) -> None:
-        for tid in self._stopped:
-            self._trace(_DETACH, tid)
+        for tid, signal in self._stopped.items():
+            self._trace(_DETACH, tid, signal)
         self._stopped.clear()
 
-    def _trace(self, request: int, tid: int) -> bool:
+    def _trace(self, request: int, tid: int, data: int = 0) -> bool:
         """Make a request about a thread; return False if it has ended. Raises `ProfilerUnavailableError`."""
-        if self._libc.ptrace(request, tid, None, None) == 0:
+        if self._libc.ptrace(request, tid, None, data) == 0:
             return True
         number = ctypes.get_errno()
         if number == errno.ESRCH:
