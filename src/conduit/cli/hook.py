@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from conduit.cli.flags import FlagSet
 from conduit.errors import ConduitError, UsageError
+from conduit.files import write_file_whole
 
 if TYPE_CHECKING:
     from conduit.cli.flags import Parsed
@@ -44,10 +45,8 @@ def _install(parsed: Parsed) -> int:
             f"{path} was not made by Conduit and is left unchanged; add this line to it: {_command()}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(f"#!/bin/sh\n{_MARK}\nexec {_command()}\n")
-    temporary.chmod(0o755)
-    temporary.replace(path)
+    write_file_whole(str(path), f"#!/bin/sh\n{_MARK}\nexec {_command()}\n".encode())
+    path.chmod(0o755)
     print(f"installed {path}")
     return 0
 

@@ -22,6 +22,7 @@ import msgspec
 from msgspec.structs import replace
 
 from conduit._version import __version__
+from conduit.errors import ConduitError
 from conduit.metadata.codec import freeze
 from conduit.metadata.schema import EMPTY, Field, Hook, Metadata, Relationship, Resource, Route
 
@@ -144,26 +145,13 @@ def write_compiled(
 
 
 def _write_whole(path: str, pieces: list[bytes]) -> bool:
-    temporary = f"{path}.{os.getpid()}"
+    from conduit.files import write_file_whole
+
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    except OSError:
-        return False
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(pieces)
-        os.replace(temporary, path)  # noqa: PTH105
-    except OSError:
-        _remove(temporary)
+        write_file_whole(path, b"".join(pieces))
+    except ConduitError:
         return False
     return True
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)  # noqa: PTH108
-    except OSError:
-        return  # it stays until the next attempt of this process number, which then writes nothing
 
 
 # --- the parts

@@ -199,7 +199,7 @@ class Trace:
         from conduit.record.trace_file import finish
 
         name_of = self._names.resolve()
-        dumped, unfinished = (beside.with_name(f"{beside.name}.{n}") for n in ("dump", "json"))
+        dumped, unfinished = (beside.with_name(f"{beside.name}.{n}.tmp") for n in ("dump", "json"))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             tracer.dump(str(dumped))
