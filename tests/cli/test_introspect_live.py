@@ -76,6 +76,16 @@ def test_the_frameworks_routes_are_hidden_and_their_number_is_said(
     assert everything.stderr == ""
 
 
+def test_open_routes_are_those_that_ask_nothing_of_the_user(conduit_command: Run, library: Path) -> None:
+    shown = conduit_command("introspect", "routes", "--open", "--metadata", str(library), "--format", "json")
+    assert {(route["method"], route["path"]) for route in json.loads(shown.stdout)} == {
+        ("GET", "/api/health/"),
+        ("POST", "/api/health/"),
+        ("ANY", "/"),
+        ("GET", "/authors/<slug>/"),
+    }
+
+
 def test_a_resource_is_found_by_its_id_too(conduit_command: Run, library: Path) -> None:
     done = conduit_command(
         "introspect", "resource", "books.Loan", "--metadata", str(library), "--format", "json"

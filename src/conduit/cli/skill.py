@@ -17,7 +17,7 @@ Exit status: 0 done, 1 the work failed or a gate is closed, 2 the call was wrong
 conduit introspect stats                 counts, and where they were collected
 conduit introspect resources             models with their fields and relations
 conduit introspect resource NAME         one of them, with routes, hooks, constraints, file and line
-conduit introspect routes                method, path, handler, guards
+conduit introspect routes                method, path, handler, guards; -open: no login or permission declared
 conduit introspect deps NAME             who depends on whom
 conduit introspect impact NAME           what a deletion reaches
 conduit introspect path A B              how two resources are connected

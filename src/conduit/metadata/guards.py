@@ -42,6 +42,10 @@ _KNOWN: dict[str, frozenset[str]] = {
     "AuthenticationMiddleware": frozenset(),  # these identify the user and refuse no request
     "RemoteUserMiddleware": frozenset(),
     "PersistentRemoteUserMiddleware": frozenset(),
+    "require_http_methods": frozenset(),  # these refuse methods, not users
+    "require_GET": frozenset(),
+    "require_POST": frozenset(),
+    "require_safe": frozenset(),
     # REST framework, as it treats requests that write; authentication classes identify the user
     "BasicAuthentication": frozenset(),
     "SessionAuthentication": frozenset(),
@@ -117,7 +121,7 @@ def compare_guards(
     key: str, before: Route, after: Route, old: Metadata, new: Metadata
 ) -> GuardVerdict | None:
     """Return how the route's guards changed; None where they ask for the same."""
-    earlier, later = _Guards(before, old), _Guards(after, new)
+    earlier, later = _Guards(before, old.middleware), _Guards(after, new.middleware)
     verdicts = [_of_access(earlier, later), _of_csrf(earlier, later)]
     verdict = next((word for word in ("loosened", "changed", "tightened") if word in verdicts), "")
     if not verdict:
@@ -129,14 +133,58 @@ def compare_guards(
     return GuardVerdict(key, verdict, tuple(dict.fromkeys(lost)), tuple(dict.fromkeys(gained)))
 
 
+class RouteGuards(Record, frozen=True):
+    """Who may use one route, as far as its own chain and the known middleware of the application say."""
+
+    names: tuple[str, ...]
+    """The steps that decide, in the order of execution."""
+    exemptions: tuple[str, ...]
+    """The steps that open the route, `csrf_exempt` among them."""
+    is_open: bool
+    """Whether nothing is required of the user."""
+    checks_csrf: bool
+
+
+def route_guards(route: Route, document: Metadata) -> RouteGuards:
+    """Return the guards of a route.
+
+    Of the application's middleware only known names count, such as `LoginRequiredMiddleware`: by its name alone,
+    `ExternalAuthMiddleware` may identify the user or refuse the request. `possible_guards` names those.
+    """
+    application = [name for name in document.middleware if name in _KNOWN or name in _CSRF_NAMES]
+    guards = _Guards(route, application)
+    deciding = [name for name in guards.names if not guards.is_exemption(name) and _decides(name)]
+    exemptions = [name for name in guards.names if guards.is_exemption(name)]
+    return RouteGuards(
+        tuple(dict.fromkeys(deciding)),
+        tuple(dict.fromkeys(exemptions)),
+        guards.access == OPEN,
+        guards.csrf > 1,
+    )
+
+
+def possible_guards(document: Metadata) -> tuple[str, ...]:
+    """Return the middleware of the application that may guard every route, by the words of their names."""
+    return tuple(
+        name
+        for name in document.middleware
+        if name not in _KNOWN and name not in _CSRF_NAMES and is_guard(name, "middleware")
+    )
+
+
+def _decides(name: str) -> bool:
+    """Return whether a guard may refuse a user, rather than identify the user or check for forged requests."""
+    return name not in _CSRF_NAMES and _KNOWN.get(name.partition("(")[0]) != frozenset()
+
+
 class _Guards:
     """What one route asks for."""
 
-    def __init__(self, route: Route, document: Metadata) -> None:
+    def __init__(self, route: Route, application: Iterable[str]) -> None:
         chain = route.details.chain if route.details else ()
         kinds = {step.name: step.kind for step in chain}
         steps = [
-            *((name, "middleware") for name in document.middleware),
+            *((name, "middleware") for name in application),
             *((name, kinds.get(name, kinds.get(name.partition("(")[0], ""))) for name in route.middleware),
         ]
         self.names = tuple(name for name, kind in steps if is_guard(name, kind) or name in _CSRF_NAMES)

@@ -69,6 +69,10 @@ class Question:
         elsewhere = any(self.flags[name] for name in ("metadata", "django", "sqlalchemy"))
         return given if elsewhere or find_document(None) else ""
 
+    def read_whole(self) -> None:
+        """Have the whole document read, not a part of its compiled form; before `registry` is first asked for."""
+        self._part = ""
+
     def _load(self) -> Registry:
         if self.part:
             self.flags.values["app"] = None

@@ -46,6 +46,10 @@ def declare(flags: FlagSet) -> None:
     flags.option("method", "only this HTTP method, in any case", metavar="METHOD")
     flags.option("middleware", "only routes that carry this middleware", metavar="NAME")
     flags.option("without", "only routes that do not carry this middleware", metavar="NAME")
+    flags.switch(
+        "open",
+        "only routes that declare no login, permission or role; checks inside of handlers are not seen",
+    )
     flags.option("resource", "only routes of this resource", metavar="NAME")
     flags.option("path", "only paths that match this glob", metavar="GLOB")
     flags.option("handler", "only handlers that match this glob, such as *OrderView*", metavar="GLOB")
@@ -64,7 +68,10 @@ def declare(flags: FlagSet) -> None:
 
 def run(question: Question) -> int:
     """Print the routes in document order; with --match those with the fewest variable parts first."""
-    registry, flags = question.registry, question.flags
+    flags = question.flags
+    if flags["open"]:
+        question.read_whole()  # a compiled form leaves out the chains
+    registry = question.registry
     everything = registry.routes()
     if flags["resource"] is not None:
         known = [
@@ -78,6 +85,10 @@ def run(question: Question) -> int:
     if flags["without"] is not None:
         _require_middleware(flags["without"], everything)
         routes = [route for route in routes if not _carries(route, flags["without"])]
+    if flags["open"]:
+        from conduit.metadata.guards import route_guards
+
+        routes = [route for route in routes if route_guards(route, registry.schema()).is_open]
     for name in ("path", "handler"):
         if flags[name] is not None:
             from conduit.metadata.loaded_document import matcher
@@ -98,9 +109,11 @@ def run(question: Question) -> int:
     if flags["profile"]:
         from conduit.cli.introspect.route_costs import answer
 
-        return answer(question, routes, whole=not is_filtered and not flags["method"])
+        return answer(question, routes, whole=not is_filtered and not flags["method"] and not flags["open"])
     schema = registry.schema()
-    mounts, passed = ((), ()) if is_filtered or flags["method"] else (schema.mounts, schema.middleware)
+    mounts, passed = (
+        ((), ()) if is_filtered or flags["method"] or flags["open"] else (schema.mounts, schema.middleware)
+    )
     return question.answer(routes, lambda page: _print(page, routes, mounts, passed, question.verbose))
 
 

@@ -9,6 +9,8 @@ from conduit.cli.mcp.answers import fitted, page_of
 from conduit.cli.mcp.commands import ToolError, run_conduit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conduit.cli.mcp.answers import Page
     from conduit.cli.mcp.commands import Output, Scope
 
@@ -56,16 +58,17 @@ class RegistryTools:
         handler: str = "*",
         guard: str = "",
         without_guards: bool = False,
+        without_authentication: bool = False,
         offset: int = 0,
     ) -> Answer:
-        """List routes by method, globs of path and handler, a part of a guard's name, or those without any guard.
+        """List routes by method, globs of path and handler, a part of a guard's name, or a guard that is missing.
 
-        Guards are what runs before the handler: authentication, permissions, decorators, dependencies, middleware.
+        Guards are what runs before the handler: permissions, decorators, dependencies. Routes without authentication
+        declare no login, permission or role (AllowAny is none); a handler may still check. A method also finds ANY.
         """
-        output = await self._ask("routes")
-        rows = [
-            _route_row(route) for route in output.json() if not method or route["method"] == method.upper()
-        ]
+        output = await self._ask("routes", flags=["-open"] if without_authentication else [])
+        methods = {method.upper(), "ANY", "*"}
+        rows = [_route_row(route) for route in output.json() if not method or route["method"] in methods]
         rows = [
             row for row in rows if fnmatchcase(row["path"], path) and fnmatchcase(row["handler"], handler)
         ]
@@ -78,6 +81,11 @@ class RegistryTools:
     async def dependencies(self, name: str) -> Answer:
         """Say what a resource depends on, and what depends on it, with the kind of each dependency."""
         output = await self._ask("deps", name)
+        return _answer(output, value=fitted(output.json(), self._scope.budget_bytes))
+
+    async def path(self, start: str, end: str, depth: int = 0) -> Answer:
+        """Find the shortest ways between two resources along their relationships, or all of up to `depth` steps."""
+        output = await self._ask("path", start, end, flags=[f"-depth={depth}"] if depth else [])
         return _answer(output, value=fitted(output.json(), self._scope.budget_bytes))
 
     async def impact(self, name: str) -> Answer:
@@ -99,12 +107,12 @@ class RegistryTools:
         changes = value.pop("changes", [])
         return {**_page_answer(output, page_of(changes, offset, self._scope.budget_bytes)), "summary": value}
 
-    async def _ask(self, verb: str, *arguments: str) -> Output:
+    async def _ask(self, verb: str, *arguments: str, flags: Sequence[str] = ()) -> Output:
         for argument in arguments:
             if argument.startswith("-"):
                 raise ToolError(f"{argument!r} is no name: it begins with a dash")
-        flags = ["-format=json", *self._scope.registry]
-        return await run_conduit(self._scope, "introspect", verb, *arguments, *flags, accepts=(0, 1))
+        common = ["-format=json", *self._scope.registry]
+        return await run_conduit(self._scope, "introspect", verb, *arguments, *flags, *common, accepts=(0, 1))
 
 
 def _answer(output: Output, **content: Any) -> Answer:

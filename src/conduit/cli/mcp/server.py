@@ -52,6 +52,7 @@ def make_server(scope: Scope) -> MCPServer[Any]:
         "resource",
         "routes",
         "dependencies",
+        "path",
         "impact",
         "patterns",
         "difference",
