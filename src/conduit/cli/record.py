@@ -27,6 +27,9 @@ without anything of conduit in it: CPU profiles only, less exact. With -blocking
 quarter of a millisecond while its stack is read. Python 3.13 to 3.15 can be read from any version,
 3.11 and 3.12 from their own.
 
+With -children, the processes that descend from it are recorded too, also those that start later; a program that is not
+Python is named and left out. Each sample has a label process: conduit pprof -tagroot=process.
+
 Both take the right to read the process's memory: its user under kernel.yama.ptrace_scope = 0, root, or SYS_PTRACE in a
 container."""
 
@@ -62,6 +65,7 @@ def flags() -> FlagSet:
         metavar="MODE",
     )
     found.switch("blocking", "sample from outside, and stop a running thread while its stack is read")
+    found.switch("children", "record also the processes that descend from it, each with its label `process`")
     found.switch("other-user", "run code also in a process of another user")
     add_profile_flags(found)
     found.option(
@@ -80,6 +84,8 @@ def run(arguments: list[str]) -> int:
         raise UsageError(f"-rate must be from 1 to 1000, got {given_rate}")
     files = _files(parsed)
     _check_blocking(parsed, files)
+    if parsed["children"]:
+        return _record_tree(parsed, files)
 
     from conduit.cli.recording_process import Asked, record_process
     from conduit.record.remote import BLOCKING_RATE_HZ, OUTSIDE_RATE_HZ
@@ -95,6 +101,27 @@ def run(arguments: list[str]) -> int:
     )
     recorded = record_process(asked, _say)
     _write(recorded, files)
+    return 0
+
+
+def _record_tree(parsed: Parsed, files: dict[str, str]) -> int:
+    from conduit.cli.recording_tree import Tree, record_tree
+    from conduit.files import write_file_whole
+
+    flags_of_kinds = {kind: flag for flag, kind in _KINDS.items()}
+    own = {"pid", "o", "seconds", "children", *_KINDS}
+    flags = [
+        f"-{name}" if value is True else f"-{name}={value}"
+        for name, value in parsed.given.items()
+        if name not in own and value is not False
+    ]
+    tree = Tree(parsed["pid"], {kind: flags_of_kinds[kind] for kind in files}, flags, parsed["seconds"])
+    recorded = record_tree(tree, _say)
+    for kind, data in recorded.files.items():
+        write_file_whole(files[kind], data)
+        what = f"{recorded.cpu_seconds:.2f}s of CPU time" if kind == "cpu" else kind
+        processes = "1 process" if recorded.processes == 1 else f"{recorded.processes} processes"
+        _say(f"{files[kind]}: {what} of {processes} in {recorded.seconds:.1f}s")
     return 0
 
 

@@ -1,0 +1,41 @@
+"""The processes that descend from a process, as the kernel tells it now. Linux."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def descendants(pid: int, *, without: int = 0) -> list[int]:
+    """Return the children of a process, their children and so on, parents first, oldest number first.
+
+    `without` is left out, with what descends from it. A process whose parent has ended is no longer a descendant.
+    """
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            children.setdefault(_parent(folder), []).append(int(folder.name))
+    found = []
+    waiting = [pid]
+    while waiting:
+        below = sorted(child for child in children.get(waiting.pop(0), []) if child != without)
+        found += below
+        waiting += below
+    return found
+
+
+def command_of(pid: int) -> str:
+    """Return the command line of a process, its words separated by spaces; empty for one that has ended."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return ""
+    return " ".join(words).strip()
+
+
+def _parent(folder: Path) -> int:
+    """The number of a process's parent; 0 for one that has ended, or is ending."""
+    try:
+        state, parent = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
+    except (OSError, ValueError):
+        return 0
+    return 0 if state in "ZX" else int(parent)
