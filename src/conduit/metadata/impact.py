@@ -119,7 +119,7 @@ def _gravity(effect: Effect) -> int:
 
 def impact_of(name: str, resources: tuple[Resource, ...], by_name: Mapping[str, Resource]) -> Impact:
     """Return the effects of deleting a row of `name`, transitively; linear in the relationships of the document."""
-    links = _Links(resources, by_name)
+    links = DeletionLinks(resources, by_name)
     start = links.stored(name)
     effects: list[Effect] = []
     followed = {start}
@@ -149,17 +149,18 @@ _NO_ROWS = frozenset(("proxies", "serializes"))
 """Relationships that hold no key."""
 
 
-class _Links:
-    """The links that a deletion goes through.
+class DeletionLinks:
+    """The links that deletions go through, for all resources of a document.
 
-    `touching`: resource → the links that a deletion of its rows goes through, in document order. `of_parents`: the
-    links from a child to its parent, whose row goes without the parent's other children.
+    `proxied`: proxy → the resource whose rows it shows. `touching`: resource → the links that a deletion of its rows
+    goes through, in document order. `of_parents`: the links from a child to its parent, whose row goes without the
+    parent's other children.
     """
 
     def __init__(self, resources: tuple[Resource, ...], by_name: Mapping[str, Resource]) -> None:
         self._resources = resources
         self._by_name = by_name
-        self._stored = _proxied(resources)
+        self.proxied = _proxied(resources)
         self._parents = _joined_parents(resources)
         self.touching: dict[str, list[Link]] = {}
         self.of_parents: set[Link] = set()
@@ -169,9 +170,9 @@ class _Links:
     def stored(self, name: str) -> str:
         """Return the resource whose rows a proxy shows; any other name as it is."""
         seen: set[str] = set()
-        while name in self._stored and name not in seen:
+        while name in self.proxied and name not in seen:
             seen.add(name)
-            name = self._stored[name]
+            name = self.proxied[name]
         return name
 
     def _add(self, resource: str, relationship: str, target: str, on_delete: str) -> None:
@@ -201,7 +202,7 @@ class _Links:
         waiting = [name]
         while waiting:
             one = waiting.pop(0)
-            above = [*self._parents.get(one, ()), *([self._stored[one]] if one in self._stored else [])]
+            above = [*self._parents.get(one, ()), *([self.proxied[one]] if one in self.proxied else [])]
             for parent in above:
                 if parent not in found and parent != name:
                     found[parent] = None

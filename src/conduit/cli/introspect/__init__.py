@@ -41,6 +41,7 @@ VERBS: dict[str, tuple[str, str, str, int, int]] = {
     "diagram": ("diagram", "[NAME]", "a picture of the resources and how they depend on each other", 0, 1),
     "diff": ("diff", "[OLD NEW]", "what changed between two documents, or models against migrations", 0, 2),
     "stats": ("stats", "", "how much there is of everything", 0, 0),
+    "page": ("page", "", "all of it in the browser: -http=:8080 serves it, -html=FILE writes it", 0, 0),
 }
 _APP = (
     "an ASGI or WSGI application to load, module:attribute or module:factory(); without a colon, beside a document: "
@@ -99,6 +100,8 @@ def verb_flags(verb: str, module: ModuleType | None = None) -> FlagSet:
     declare = getattr(module or _load(module_name), "declare", None)
     if declare is not None:
         declare(flags)
+    if verb == "page":
+        _declare_page(flags)
     _declare_common(flags)
     return flags
 
@@ -125,6 +128,13 @@ def _declare_common(flags: FlagSet) -> None:
     flags.switch("no-color", "no emphasis, as with the environment variable NO_COLOR")
 
 
+def _declare_page(flags: FlagSet) -> None:
+    """Declare where the page goes, for its verb and for the command without one."""
+    flags.option("http", "serve the page at this address, such as :8080", metavar="HOST:PORT")
+    flags.option("html", "write the page to one self-contained file", metavar="FILE")
+    flags.switch("no_browser", "do not open a browser window")
+
+
 def _format(text: str) -> str:
     if text not in FORMATS:
         raise ValueError("expected table, json or yaml")
@@ -136,7 +146,10 @@ def _split(arguments: list[str]) -> tuple[str, list[str]]:
     common = FlagSet(_usage())
     common.option("format", "table, json or yaml; of some verbs others", default="table", metavar="FORMAT")
     _declare_common(common)
+    _declare_page(common)
     parsed = common.parse(arguments)
+    if not parsed.positionals and (parsed["http"] is not None or parsed["html"] is not None):
+        return "page", arguments
     if not parsed.positionals:
         raise UsageError(f"expected a verb: {', '.join(VERBS)}")
     verb, rest = parsed.positionals[0], parsed.positionals[1:]

@@ -1,0 +1,42 @@
+"""THE REGISTRY IN A BROWSER: what an application is made of, to find, to follow, to compare.
+
+`page_data` makes the compact JSON of a document, `page` the HTML with its scripts (plain files in `web/static`, named
+`registry_*`), `application` answers requests by the rules of the profile page, `source_files` reads the files that the
+document names. The command line uses `registry_file` and `serve_registry`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conduit.http.messages import Answer
+    from conduit.metadata.schema import Metadata
+    from conduit.web.registry.application import RegistrySource
+    from conduit.web.server import LocalServer
+
+__all__ = ["registry_file", "serve_registry"]
+
+
+def registry_file(document: Metadata, title: str) -> bytes:
+    """Return the page of a document as one HTML file that opens from disk and needs no server or network."""
+    from conduit.web.registry.page import registry_document
+    from conduit.web.registry.page_data import page_data
+
+    return registry_document(page_data(document, title))
+
+
+def serve_registry(source: RegistrySource, address: str) -> LocalServer:
+    """Return a server of the page at `[host]:port`, which listens.
+
+    Raises `UsageError` for a malformed address and `ConduitError` if the port is taken.
+    """
+    from conduit.web.access import AccessRules
+    from conduit.web.registry.application import RegistryApplication
+    from conduit.web.server import LocalServer
+
+    def make(host: str, remote: bool, prefix: str) -> Answer:
+        rules = AccessRules(hosts=frozenset({host}), remote=remote, prefix=prefix)
+        return RegistryApplication(source, rules).answer
+
+    return LocalServer(make, address)

@@ -1,0 +1,97 @@
+"""The registry's page, served: the document and the source files it names, by the rules of the profile page."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING, Protocol
+
+from conduit.errors import ConduitError
+from conduit.http.messages import (
+    HTML,
+    PLAIN,
+    Request,
+    Response,
+    parse_query,
+    plain_response,
+    redirect_response,
+)
+
+if TYPE_CHECKING:
+    import threading
+
+    from conduit.http.access import Access
+    from conduit.web.access import AccessRules
+
+_COMPRESS_FROM = 64 << 10
+
+
+class RegistrySource(Protocol):
+    """The application being shown."""
+
+    def page(self) -> bytes:
+        """Return the page's document. Raises `ConduitError`."""
+
+    def source(self, number: str) -> str:
+        """Return the text of a file that the document names. Raises `ConduitError`."""
+
+
+class RegistryApplication:
+    """Answers requests about one application.
+
+    `access`, inside an application that mounts the page, replaces the rules on hosts and addresses.
+    """
+
+    def __init__(self, source: RegistrySource, rules: AccessRules, access: Access | None = None) -> None:
+        self._source = source
+        self._rules = rules
+        self._access = access
+
+    def answer(self, request: Request, cancelled: threading.Event | None = None) -> Response:
+        """Answer one request; an error of the request is told in the response's text."""
+        if self._access is not None:
+            refused = self._access.refusal(request)
+            if refused is not None:
+                return plain_response(*refused)
+        else:
+            refusal = self._rules.refusal(request)
+            if refusal is not None:
+                return plain_response(403, f"permission denied: {refusal}")
+        path = self._rules.inner_path(request.path)
+        if path is None:
+            return plain_response(404, "404 page not found")
+        if request.method not in ("GET", "HEAD"):
+            return plain_response(405, "Method Not Allowed", ("Allow", "GET, HEAD"))
+        try:
+            return self._show(path, request)
+        except ConduitError as error:
+            return plain_response(500, str(error))
+
+    def _show(self, path: str, request: Request) -> Response:
+        if path == "/":
+            if not request.path.endswith("/"):  # the page's own addresses stand behind a slash
+                return redirect_response(307, f"{request.path}/")
+            return _compressed(request, HTML, self._source.page())
+        if path == "/source":
+            try:
+                number = parse_query(request.query).get("file", "")
+            except ValueError as error:
+                return plain_response(400, str(error))
+            try:
+                text = self._source.source(number)
+            except ConduitError as error:
+                return plain_response(404, str(error))
+            return _compressed(request, PLAIN, text.encode())
+        return plain_response(404, "404 page not found")
+
+
+def _compressed(request: Request, kind: str, body: bytes) -> Response:
+    headers = (
+        ("Content-Type", kind),
+        ("Content-Security-Policy", "frame-ancestors 'none'"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+    if len(body) >= _COMPRESS_FROM and "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(200, (*headers, ("Content-Encoding", "gzip")), gzip.compress(body, 1))
+    return Response(200, headers, body)

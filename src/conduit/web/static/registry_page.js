@@ -1,0 +1,202 @@
+// The registry's page: its frame, the address that holds all of its state, the search box, the keyboard.
+//
+// A view is {title, order, draw(main, state, registry), shows(model)?, keys?, parent?} in `Conduit.registry.views`. Every
+// state is in the address's hash, so that each has a link and "back" works, also in a file without a server.
+"use strict";
+
+globalThis.Conduit ??= {};
+
+Conduit.registry = (() => {
+  const $ = (id) => document.getElementById(id);
+  const data = JSON.parse($("data").textContent);
+  const model = Conduit.registryModel.createModel(data);
+  const views = {};
+  let state = new URLSearchParams(), index = null;
+
+  function make(tag, properties = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(properties)) {
+      if (value === null || value === undefined) continue;
+      if (name in element && !name.startsWith("aria-") && name !== "role") element[name] = value;
+      else element.setAttribute(name, value);
+    }
+    element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
+    return element;
+  }
+
+  // ── the address ──
+
+  // The address of the present state with some parameters changed; with another view, only the given ones are kept.
+  function address(changes) {
+    const next = new URLSearchParams("view" in changes ? "" : state);
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === null || value === undefined || value === "") next.delete(name);
+      else next.set(name, value);
+    }
+    return `#${next}`;
+  }
+
+  function setState(changes, { replace = false } = {}) {
+    history[replace ? "replaceState" : "pushState"](null, "", address(changes));
+    show();
+  }
+
+  const ADDRESSES = {
+    resource: (key) => ({ view: "resource", ...key }),
+    field: (key) => ({ view: "resource", ...key }),
+    route: (key) => ({ view: "route", ...key }),
+    handler: (key) => ({ view: "routes", ...key, all: "1" }),
+    guard: (key) => ({ view: "routes", ...key, all: "1" }),
+    task: (key) => ({ view: "tasks", ...key }),
+  };
+  const addressOf = (kind, key) => address(ADDRESSES[kind](key));
+
+  // A link to a thing by name; the name alone where the document does not have it.
+  function link(kind, name, text = name) {
+    if (!name) return null;
+    if (kind === "resource" && !model.byName.has(name)) return make("span", {}, text);
+    const key = { resource: { name }, route: { route: name }, handler: { handler: name }, guard: { guard: name }, task: { task: name } }[kind];
+    return make("a", { href: addressOf(kind, key) }, text);
+  }
+
+  // Where a record stands, as a link to the file where a server can show it; `brief` leaves out the folders.
+  function location(record, { brief = false } = {}) {
+    const found = model.location(record);
+    if (!found) return null;
+    const text = brief ? found.text.split("/").at(-1) : found.text;
+    const title = brief ? found.text : null;
+    if (!data.served) return make("span", { className: "location", title }, text);
+    return make("a", { className: "location", title, href: address({ view: "source", file: found.file, line: found.line || "" }) }, text);
+  }
+
+  // ── drawing ──
+
+  const empty = (title, text) => make("div", { className: "empty" }, make("p", {}, make("strong", {}, title)), text && make("p", {}, text));
+
+  const counted = (number, noun) => `${number.toLocaleString("en")} ${number === 1 ? noun : `${noun}s`}`;
+
+  function table(header, rows, { className = "", label = "" } = {}) {
+    return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label || header.filter(Boolean).join(", ") },
+      make("table", { className: `facts ${className}` },
+        make("thead", {}, make("tr", {}, header.map((text) => make("th", { scope: "col" }, text || make("span", { className: "hidden" }, "mark"))))),
+        make("tbody", {}, rows.map((cells) => (cells instanceof Node ? cells : make("tr", {}, cells.map((cell) => make("td", {}, cell))))))));
+  }
+
+  // Append `count` parts made by `part(number)`, the next ones when the end of those before comes near.
+  function grow(parent, count, part, step = 150) {
+    let made = 0;
+    const sentinel = make("div", { className: "sentinel" });
+    const more = () => {
+      const until = Math.min(count, made + step);
+      const parts = [];
+      for (; made < until; made += 1) parts.push(part(made));
+      parent.append(...parts);
+      if (made >= count) { watcher.disconnect(); sentinel.remove(); }
+    };
+    const watcher = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) more(); }, { rootMargin: "900px" });
+    more();
+    if (made < count) watcher.observe(sentinel);
+    return sentinel;
+  }
+
+  function tabs() {
+    const shown = Object.entries(views).filter(([, view]) => view.title && (!view.shows || view.shows(model)));
+    shown.sort(([, a], [, b]) => a.order - b.order);
+    const current = views[state.get("view")]?.parent || state.get("view") || "find";
+    $("tabs").replaceChildren(...shown.map(([name, view]) =>
+      make("a", { href: `#view=${name}`, "aria-current": name === current ? "page" : null }, view.title)));
+  }
+
+  let drawn = null;
+
+  function show() {
+    state = new URLSearchParams(window.location.hash.slice(1));
+    const name = state.get("view") || "find";
+    const view = views[name] || views.find;
+    const main = $("view");
+    tabs();
+    const box = $("search");
+    if (name === "find") { if (box.value !== (state.get("q") || "")) box.value = state.get("q") || ""; }
+    else if (document.activeElement !== box) { box.value = ""; $("matched").textContent = ""; }
+    const focused = document.activeElement?.id || "", seen = main.contains(document.activeElement) ? document.activeElement.selectionStart : null;
+    views[drawn]?.leave?.();
+    main.className = `view-${name}`;
+    main.replaceChildren();
+    drawn = name;
+    view.draw(main, state, api);
+    if (focused && !document.activeElement?.id) {
+      const again = $(focused);
+      again?.focus({ preventScroll: true });
+      if (seen !== null && seen !== undefined && again?.setSelectionRange && again.type !== "checkbox") again.setSelectionRange(seen, seen);
+    }
+    const named = state.get("name") || state.get("route") || "";
+    document.title = `${named ? `${named} · ` : ""}${data.title}`;
+  }
+
+  // ── search ──
+
+  function find(text, options) {
+    index ??= Conduit.registryFind.createIndex(model);
+    return Conduit.registryFind.find(index, text, options);
+  }
+
+  function onInput() {
+    const text = $("search").value;
+    setState({ view: "find", q: text }, { replace: (state.get("view") || "find") === "find" });
+  }
+
+  // ── keyboard ──
+
+  const isTyping = (element) => element && (/^(INPUT|SELECT|TEXTAREA)$/.test(element.tagName) || element.isContentEditable);
+
+  function onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = event.target;
+    if (event.key === "/" && !isTyping(target)) { event.preventDefault(); $("search").focus(); $("search").select(); return; }
+    const view = views[state.get("view") || "find"];
+    if (target === $("search")) { if (views.find.searchKey(event)) event.preventDefault(); return; }
+    if (isTyping(target)) { if (event.key === "Escape") target.blur(); return; }
+    if (view?.keys?.[event.key]) { event.preventDefault(); view.keys[event.key](event); return; }
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") moveInRows(event);
+  }
+
+  // The arrow keys lead from the link of one row to the same link of the next.
+  function moveInRows(event) {
+    const row = event.target.closest?.("tbody tr, li.node");
+    if (!row) return;
+    const rows = [...row.closest("main").querySelectorAll(row.matches("tr") ? "tbody tr" : "li.node")].filter((one) => one.offsetParent !== null);
+    const links = [...row.querySelectorAll("a, summary")];
+    const at = Math.max(0, links.indexOf(event.target));
+    const step = event.key === "ArrowDown" ? 1 : -1;
+    for (let number = rows.indexOf(row) + step; rows[number]; number += step) {
+      const there = [...rows[number].querySelectorAll("a, summary")];
+      if (there.length) { event.preventDefault(); there[Math.min(at, there.length - 1)].focus(); return; }
+    }
+  }
+
+  function describe() {
+    const fields = model.resources.reduce((sum, one) => sum + one.fields.length, 0);
+    const parts = [counted(model.resources.length, "resource"), counted(fields, "field"), counted(model.routes.length, "route")];
+    if (model.tasks.length) parts.push(counted(model.tasks.length, "task"));
+    $("facts").textContent = parts.join(", ");
+    const lines = [
+      ...data.sources.map((one) => `Collected from ${[one.kind, one.name, one.version].filter(Boolean).join(" ")}`),
+      data.generated && !data.generated.startsWith("0001") ? `Generated ${data.generated}` : "",
+      data.middleware.length ? `Every request passes ${data.middleware.join(", ")}` : "",
+      ...data.errors.map((one) => `Not collected: ${one.source}: ${one.message}`),
+    ].filter(Boolean);
+    $("legend").textContent = lines.join("\n") || "The document does not say where it was collected from.";
+  }
+
+  function start() {
+    describe();
+    $("search").addEventListener("input", onInput);
+    $("search-form").addEventListener("submit", (event) => event.preventDefault());
+    document.addEventListener("keydown", onKey);
+    window.addEventListener("popstate", show);
+    show();
+  }
+
+  const api = { model, data, views, make, address, addressOf, setState, link, location, empty, counted, table, grow, find, start, $ };
+  return api;
+})();

@@ -1,0 +1,227 @@
+"""A person at the registry's page: with mouse and keyboard, wide and narrow, in light and dark, back and by link."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import pytest
+
+from conduit.web.registry import registry_file
+from tests.web.conftest import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    from conduit.metadata.schema import Metadata
+
+    Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(12_000)
+    opened = context.new_page()
+    yield opened
+    context.close()
+
+
+@pytest.fixture
+def visit(window: Page, address: str) -> Iterator[Visit]:
+    """Opens a state of the page; fails on any complaint and any request to elsewhere."""
+    problems: list[str] = []
+
+    def complain(error: object) -> None:
+        problems.append(str(error))
+
+    def watch(request: object) -> None:
+        url = str(getattr(request, "url", ""))
+        if not url.startswith((address, "file:", "data:")):
+            problems.append(url)
+
+    window.on("pageerror", complain)
+    window.on("request", watch)
+
+    def open_state(width: int = 1400, scheme: str = "light", base: str = address, **state: str) -> Page:
+        window.set_viewport_size({"width": width, "height": 900})
+        window.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        window.goto("about:blank")
+        window.goto(
+            f"{base}#{urlencode(state)}" if base.startswith("file:") else f"{base}/#{urlencode(state)}"
+        )
+        return window
+
+    yield open_state
+    window.remove_listener("pageerror", complain)
+    window.remove_listener("request", watch)
+    assert problems == []
+
+
+def texts(page: Page, selector: str) -> list[str]:
+    return page.locator(selector).all_inner_texts()
+
+
+def test_the_keyboard_alone_finds_a_resource_and_comes_back(visit: Visit) -> None:
+    page = visit()
+    page.keyboard.press("/")
+    page.keyboard.type("ordln")
+    assert page.locator(".hit-row").first.inner_text().split() == [
+        "resource",
+        "OrderLine",
+        "shop",
+        "·",
+        "django_model",
+    ]
+    page.keyboard.press("Enter")
+    wait_until(page, "document.querySelector('h2.name')?.textContent === 'OrderLine'")
+    assert "name=OrderLine" in page.url
+    page.go_back()
+    wait_until(page, "document.querySelectorAll('.hit-row').length > 0")
+    assert page.locator("#search").input_value() == "ordln"
+
+
+def test_arrows_choose_among_the_results_and_kinds_narrow_them(visit: Visit) -> None:
+    page = visit()
+    page.keyboard.press("/")
+    page.keyboard.type("book")
+    page.keyboard.press("ArrowDown")
+    assert page.locator("#search").get_attribute("aria-activedescendant") == "hit-1"
+    page.get_by_role("button", name=re.compile("^routes ")).click()
+    assert {text.split()[0] for text in texts(page, ".hit-row")} == {"route"}
+    page.locator(".hit-row", has_text="DELETE").click()
+    assert page.locator("h2.name").inner_text() == "DELETE /api/books/{id}/"
+
+
+def test_a_resource_shows_what_it_holds_who_refers_to_it_and_where_it_stands(visit: Visit) -> None:
+    page = visit(view="resource", name="Author")
+    assert "A writer of books." in page.locator("#view").inner_text()
+    assert texts(page, "[aria-label='Fields'] tbody tr:nth-child(2) td")[:5] == [
+        "name", "string", "required", "'anonymous'", "@max(80)",
+    ]  # fmt: skip
+    assert texts(page, "[aria-label='Referred to by'] tbody tr") == ["Book\tauthor\tbelongs_to\tCASCADE"]
+    assert "slugify" in page.locator("[aria-label='Hooks']").inner_text()
+    assert "min_length" in page.locator("[aria-label='Validations']").inner_text()
+    assert page.locator("[aria-label='Routes'] tbody tr").count() == 3
+    page.locator(".one-head .location").click()
+    wait_until(page, "document.querySelector('tr.picked') !== null")
+    assert page.locator("tr.picked").inner_text().split() == ["4", "class", "Author(models.Model):"]
+    assert "# <b>not markup</b>" in page.locator("table.source").inner_text()
+    page.go_back()
+    wait_until(page, "document.querySelector('h2.name')?.textContent === 'Author'")
+
+
+def test_the_chain_of_a_deletion_is_drawn_and_leads_on(visit: Visit) -> None:
+    page = visit(view="resource", name="Author")
+    shown = page.locator("#deletion").inner_text()
+    assert (
+        "affects 4 resources, deletes rows of 2, is forbidden by 1 relationship"
+        in page.locator("#view").inner_text()
+    )
+    assert re.search(r"Book\s*\.author\s*deleted", shown)
+    page.locator("#deletion summary", has_text="of Review").click()
+    nested = page.locator("#deletion > li > ul > li > details > ul > li > details > ul > li").inner_text()
+    assert re.sub(r"\s+", " ", nested) == "Vote .review key set to null"
+    page.locator("#deletion").get_by_role("link", name="OrderLine").click()
+    assert page.locator("h2.name").inner_text() == "OrderLine"
+
+
+def test_missing_steps_are_asked_for_in_words_and_by_a_menu(visit: Visit) -> None:
+    page = visit(view="routes")
+    page.locator("#route-filter").click()
+    page.keyboard.type("POST without auth")
+    assert texts(page, "table.routes tbody tr td:nth-child(2)") == ["/api/reviews/"]
+    assert page.locator("#route-count").inner_text() == "1 of 6,000 routes"
+    assert page.locator("#route-filter").evaluate("box => box === document.activeElement")
+    page.locator("#route-filter").fill("")
+    page.locator("#route-missing").select_option("auth")
+    page.locator("#route-kind").select_option("write")
+    assert texts(page, "table.routes tbody tr td:nth-child(2)") == ["/api/reviews/"]
+    page.go_back()
+    wait_until(page, "document.querySelectorAll('table.routes tbody tr').length === 2")
+
+
+def test_six_thousand_routes_are_drawn_as_they_are_scrolled_to(visit: Visit) -> None:
+    page = visit(view="routes")
+    before = page.locator("table.routes tbody tr").count()
+    assert before < 1_000
+    page.mouse.move(600, 500)
+    page.mouse.wheel(0, 20_000)
+    wait_until(page, f"document.querySelectorAll('table.routes tbody tr').length > {before}")
+    page.get_by_role("button", name="method", exact=True).click()
+    assert set(texts(page, "table.routes tbody tr td:nth-child(1)")) == {"DELETE"}
+    assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
+
+
+def test_paths_are_a_tree_that_opens_where_the_address_says(visit: Visit) -> None:
+    page = visit(view="routes", shape="tree")
+    page.locator("#paths summary", has_text="/api").first.click()
+    wait_until(page, "location.hash.includes('below')")
+    shown = page.locator("#paths").inner_text()
+    assert "/authors/" in shown
+    page.reload()
+    assert "/authors/" in page.locator("#paths").inner_text()
+    page.locator("#paths summary", has_text="/books").click()
+    page.locator("#paths").get_by_role("link", name="PATCH").first.click()
+    assert page.locator("h2.name").inner_text().startswith("PATCH /api/books/")
+
+
+def test_arrows_lead_from_row_to_row(visit: Visit) -> None:
+    page = visit(view="resource", app="shop")
+    page.get_by_role("link", name="Author", exact=True).focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.textContent") == "Review"
+    page.keyboard.press("Enter")
+    assert page.locator("h2.name").inner_text() == "Review"
+
+
+def test_names_that_the_document_lacks_are_told(visit: Visit) -> None:
+    page = visit(view="resource", name="Autor")
+    assert "The document has no resource Autor." in page.locator("#view").inner_text()
+    page = visit(view="source", file="0", line="1")
+    wait_until(page, "document.querySelector('.listing, .empty') !== null")
+    page = visit(view="source", file="1", line="1")
+    wait_until(page, "document.querySelector('.empty') !== null")
+    assert "No such file" in page.locator(".empty").inner_text()
+
+
+def test_the_single_file_needs_no_server(visit: Visit, large: Metadata, tmp_path: Path) -> None:
+    path = tmp_path / "shop.html"
+    path.write_bytes(registry_file(large, "shop"))
+    page = visit(base=path.as_uri(), view="resource", name="Book")
+    assert page.locator("h2.name").inner_text() == "Book"
+    assert page.locator("a.location").count() == 0  # there is no server to ask for the file
+    page.keyboard.press("/")
+    page.keyboard.type("vote")
+    page.keyboard.press("Enter")
+    wait_until(page, "document.querySelector('h2.name')?.textContent === 'Vote'")
+
+
+STATES: tuple[dict[str, str], ...] = (
+    {},
+    {"view": "find", "q": "book"},
+    {"view": "resource"},
+    {"view": "resource", "name": "Author"},
+    {"view": "routes", "q": "in shop"},
+    {"view": "routes", "shape": "tree"},
+    {"view": "route", "route": "POST /api/authors/"},
+    {"view": "tasks"},
+)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+def test_nothing_is_wider_than_the_window_and_axe_finds_nothing(
+    visit: Visit, width: int, scheme: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    for state in STATES:
+        page = visit(width=width, scheme=scheme, **state)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, state
+        violations = Axe().run(page).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == [], state
