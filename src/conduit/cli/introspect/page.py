@@ -66,7 +66,7 @@ def _serve(question: Question, document: Metadata) -> int:
 
 
 def _title(question: Question) -> str:
-    """Return the name of what is shown: the application, or the folder that holds the document."""
+    """Return the title: the application, or the folder that holds the document."""
     named = question.flags["app"] or question.flags["django"] or question.flags["sqlalchemy"]
     if named:
         return str(named)
