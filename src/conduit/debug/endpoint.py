@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from conduit.debug import heap, index, text
 from conduit.debug.access import Access
-from conduit.debug.kinds import KINDS, CumulativeProfile, Recording
+from conduit.debug.kinds import KINDS, CumulativeProfile, Recording, one_at_a_time
 from conduit.debug.parameters import parse_integer
 from conduit.errors import ProfilerBusyError, ProfilerUnavailableError
 from conduit.http.access import log_in
 from conduit.http.messages import HTML, PLAIN, Request, Response, parse_query, plain_response, printable
+from conduit.record.freed_memory import give_back_at_times
 from conduit.record.heap import unsampled
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ class Endpoint:
         if name == "" and not request.path.endswith("/"):
             return _redirect(request.path + "/")
         with unsampled():
-            return self._answer(name, request, cancelled or threading.Event())
+            response = self._answer(name, request, cancelled or threading.Event())
+        if name in KINDS:
+            give_back_at_times()
+        return response
 
     def _answer(self, name: str, request: Request, cancelled: threading.Event) -> Response:
         try:
@@ -107,8 +111,12 @@ class Endpoint:
         if kind.name == "heap" and (parse_integer(parameters.get("gc", "")) or 0) > 0:
             heap.collect_garbage()
         if debug:
-            return Response(200, _headers(PLAIN), kind.text(debug).encode("utf-8", "replace"))
-        return _file(kind.name, _encoded(kind.take()))
+            with one_at_a_time:
+                text_of_kind = kind.text(debug).encode("utf-8", "replace")
+            return Response(200, _headers(PLAIN), text_of_kind)
+        with one_at_a_time:
+            body = _encoded(kind.take())
+        return _file(kind.name, body)
 
     def _delta(self, kind: CumulativeProfile, given: str, debug: int, cancelled: threading.Event) -> Response:
         seconds = parse_integer(given)
@@ -121,10 +129,13 @@ class Endpoint:
         with self._slot() as free:
             if not free:
                 return _too_many()
-            before, started = kind.take(), time.monotonic_ns()
+            with one_at_a_time:
+                before, started = kind.take(), time.monotonic_ns()
             if cancelled.wait(seconds):
                 return _client_gone()
-            return _file(f"{kind.name}-delta", _encoded(_difference(kind, before, started)))
+            with one_at_a_time:
+                body = _encoded(_difference(kind, before, started))
+            return _file(f"{kind.name}-delta", body)
 
     def _too_long(self, seconds: float) -> Response:
         limit = self.access.max_seconds

@@ -193,6 +193,7 @@ class OneRequest:
             for ident, pairs in labels.items()
             if own in pairs and ident in frames
         ]
+        frames.clear()  # this function's own frame holds the table: it would keep what every frame holds
         if not stacks and self.task is not None and not self.task.done():
             stacks = [_task_stack(self.task)]
         for stack in stacks:

@@ -98,7 +98,7 @@ def _threads() -> Iterator[ThreadStack]:
             thread.name if thread else "unknown (not started by threading)",
             bool(thread and thread.daemon),
             "running" if ident == current else _kernel_state(native_id),
-            tuple(frames_of(frames[ident])),
+            tuple(frames_of(frames.pop(ident))),  # this generator's own frame, too: it holds the table
         )
 
 

@@ -13,6 +13,8 @@ import mmap
 import sys
 from typing import TYPE_CHECKING
 
+from conduit.record.freed_memory import give_back
+
 if TYPE_CHECKING:
     from viztracer import VizTracer
 
@@ -37,9 +39,7 @@ def release(tracer: VizTracer, max_events: int) -> bool:
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     page = mmap.PAGESIZE
     is_released: bool = madvise(start + page, size - page, _DONTNEED) == 0  # the header's page stays
-    ctypes.CDLL(None).malloc_trim(
-        0
-    )  # what writing the file took and gave back; in glibc alone, as the header is
+    give_back()  # what writing the file took
     return is_released
 
 

@@ -90,9 +90,10 @@ class WallRecording(Recording):
     def _look(self, own: int, elapsed_ns: int) -> None:
         names = {thread.ident: thread.name for thread in threading.enumerate()}
         frames_of, labels_of = labels_beside(sys._current_frames)
+        # This thread's frame holds the table: left in it, it would keep every frame, and what the program's
+        # functions hold, until the next full collection.
+        frames_of.pop(own, None)
         for ident, top in frames_of.items():
-            if ident == own:
-                continue
             name = names.get(ident) or f"thread {ident}"
             key, places = _places(top)
             labels = labels_of.get(ident, ())

@@ -1,0 +1,44 @@
+"""Gives freed memory back to the system.
+
+glibc keeps what threads free in up to eight arenas for each core, and returns only the ends of them by itself. Profiles
+are built in threads of their own, so that each arena would keep what the largest answer in it took.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+_MIN_INTERVAL_S = 1.0
+_SHARE = 0.01  # of the time, at most: a large heap takes long to walk, and its locks are held
+
+_lock = threading.Lock()
+_next_s = 0.0
+
+
+def give_back_at_times() -> bool:
+    """Call `give_back` unless it was called within the last second, or would take more than 1 % of the time."""
+    global _next_s
+    if time.monotonic() < _next_s or not _lock.acquire(blocking=False):
+        return False
+    try:
+        began_s = time.monotonic()
+        is_done = give_back()
+        ended_s = time.monotonic()
+        _next_s = ended_s + max(_MIN_INTERVAL_S, (ended_s - began_s) / _SHARE)
+        return is_done
+    finally:
+        _lock.release()
+
+
+def give_back() -> bool:
+    """Return freed pages to the system without holding the interpreter's lock; False where the C library cannot."""
+    import ctypes
+
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):  # not glibc
+        return False
+    trim.argtypes = (ctypes.c_size_t,)
+    trim(0)
+    return True
