@@ -30,6 +30,7 @@ NEEDED = {
     "mutexprofilefraction": "-mutexprofile=m",
     "profilerate": "-cpuprofile=m",
     "native": "-cpuprofile=m",
+    "walltimes": "-wallprofile=m",
     "http": "-cpuprofile=m",
 }
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import Counter
@@ -60,3 +61,30 @@ def test_a_second_start_is_refused() -> None:
 def test_a_rate_out_of_range_is_refused(rate: int) -> None:
     with pytest.raises(ValueError, match="from 1 to 1000"):
         record.wall(rate_hz=rate)
+
+
+def test_with_times_each_sample_says_when_it_was_taken() -> None:
+    began = time.time_ns()
+    with record.wall(times=True) as recording:
+        time.sleep(0.1)
+    ended = time.time_ns()
+    assert recording.profile is not None
+    samples = [sample for sample in recording.profile.samples if sample.labels["thread"] == ["MainThread"]]
+    times = [sample.numeric_labels["end_timestamp_ns"][0] for sample in samples]
+    assert len(times) > 1
+    assert len(set(times)) == len(times)
+    assert all(began <= each <= ended for each in times)
+    assert all(sample.values[0] == 1 for sample in samples)
+
+
+def test_beyond_the_most_times_samples_are_added_up_and_a_warning_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys.modules["conduit.record.wall"], "MAX_TIMES", 1)
+    with record.wall(times=True) as recording:
+        time.sleep(0.1)
+    assert recording.profile is not None
+    timed = [sample for sample in recording.profile.samples if sample.numeric_labels]
+    assert len(timed) == 1
+    assert sum(sample.values[0] for sample in recording.profile.samples) > 1
+    assert recording.warnings[-1] == "only the first 1 samples say when they were taken"

@@ -21,6 +21,7 @@ _SETTINGS_OF_PROFILES: dict[str, frozenset[str]] = {
     "mutexprofilefraction": frozenset({"mutexprofile"}),
     "profilerate": frozenset({"cpuprofile", "wallprofile"}),
     "native": frozenset({"cpuprofile"}),
+    "walltimes": frozenset({"wallprofile"}),
     "http": _PROFILE_FLAGS - {"trace"},
     "no_browser": frozenset({"http"}),
 }

@@ -44,6 +44,7 @@ def add_profile_flags(found: FlagSet) -> None:
     found.option(
         "wallprofile", "write a profile of the wall clock, waiting included, to this file", metavar="FILE"
     )
+    found.switch("walltimes", "in the profile of the wall clock, keep when each sample was taken")
     found.option(
         "profilerate",
         "samples for each second of CPU or wall clock",
@@ -104,7 +105,11 @@ def recordings(
             )
         )
     if parsed["wallprofile"]:
-        found.append(WallRecording(parsed["wallprofile"], rate_hz=rate_hz, is_harness=is_harness))
+        found.append(
+            WallRecording(
+                parsed["wallprofile"], rate_hz=rate_hz, is_harness=is_harness, times=parsed["walltimes"]
+            )
+        )
     if parsed["cpuprofile"]:
         found.append(
             CpuRecording(
@@ -198,7 +203,7 @@ def outputs(parsed: Parsed) -> dict[str, str]:
 def rates(parsed: Parsed) -> list[str]:
     """The flags that were given besides the outputs and say how to record."""
     found = [f"-{name}={parsed[name]}" for name in _RATES if name in parsed.given]
-    return [*found, "-native"] if parsed["native"] else found
+    return [*found, *(f"-{name}" for name in ("native", "walltimes") if parsed[name])]
 
 
 def profile_flags_given(parsed: Parsed) -> Iterator[str]:

@@ -148,7 +148,7 @@ def _parameters(kind: str, parsed: Parsed, rate: int) -> dict[str, Any]:
     """The parameters of a recording inside."""
     return {
         "cpu": {"rate_hz": rate, "native": parsed["native"]},
-        "wall": {"rate_hz": rate},
+        "wall": {"rate_hz": rate, **({"times": True} if parsed["walltimes"] else {})},
         "heap": {"rate": parsed["memprofilerate"]},
         "block": {"rate_ns": parsed["blockprofilerate"]},
         "mutex": {"fraction": parsed["mutexprofilefraction"]},

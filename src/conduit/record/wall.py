@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 DEFAULT_RATE_HZ = 100
 HIGHEST_RATE_HZ = 1000
+TIME_LABEL = "end_timestamp_ns"
+MAX_TIMES = 1_000_000
 _THREAD_NAME = "conduit wall profile"
 
 
@@ -36,6 +38,10 @@ class WallRecording(Recording):
     `rate_hz` is how often a second the threads are looked at (1 to 1000). Values are looks and nanoseconds, so
     that one thread's total is the time it lived. Of each stack only what lies above the
     innermost frame whose file `is_harness` accepts is kept.
+
+    With `times`, each sample stands alone and says when it was taken (the label `end_timestamp_ns`, nanoseconds since
+    the epoch), for the page's strip over time: some 100 bytes a sample and thread. After `MAX_TIMES` samples no more
+    say so.
     """
 
     kind: ClassVar[str] = "wall"
@@ -46,12 +52,14 @@ class WallRecording(Recording):
         *,
         rate_hz: int = DEFAULT_RATE_HZ,
         is_harness: Callable[[str], bool] | None = None,
+        times: bool = False,
     ) -> None:
         super().__init__(path)
         if not 1 <= rate_hz <= HIGHEST_RATE_HZ:
             raise ValueError(f"the rate must be from 1 to {HIGHEST_RATE_HZ} looks a second, got {rate_hz}")
         self.rate_hz = rate_hz
         self._is_harness = is_harness
+        self._times_left = self._most_times = MAX_TIMES if times else 0
         self._period_ns = round(1e9 / rate_hz)
         self._began_ns = self._ended_ns = 0
         self._done = threading.Event()
@@ -61,6 +69,7 @@ class WallRecording(Recording):
     def _begin(self) -> None:
         self._began_ns = time.time_ns()
         self._seen = {}
+        self._times_left = self._most_times
         self._done = threading.Event()
         self._looker = threading.Thread(target=self._look_until_done, name=_THREAD_NAME, daemon=True)
         self._looker.start()
@@ -89,6 +98,7 @@ class WallRecording(Recording):
 
     def _look(self, own: int, elapsed_ns: int) -> None:
         names = {thread.ident: thread.name for thread in threading.enumerate()}
+        now_ns = time.time_ns() if self._times_left else 0
         frames_of, labels_of = labels_beside(sys._current_frames)
         # This thread's frame holds the table: left in it, it would keep every frame, and what the program's
         # functions hold, until the next full collection.
@@ -100,8 +110,12 @@ class WallRecording(Recording):
             seen = self._seen.get((name, labels, key))
             if seen is None:
                 seen = self._seen[name, labels, key] = _Seen(places)
-            seen.looks += 1
-            seen.elapsed_ns += elapsed_ns
+            if self._times_left:
+                self._times_left -= 1
+                seen.times.append((now_ns, elapsed_ns))
+            else:
+                seen.looks += 1
+                seen.elapsed_ns += elapsed_ns
 
     def _build(self) -> Profile:
         from conduit.profile.builder import ProfileBuilder
@@ -119,23 +133,31 @@ class WallRecording(Recording):
         for (thread, labels, _), seen in self._seen.items():
             frames: list[Frame] = [names.frame(code, line) for code, line in seen.places]
             kept = drop_harness_frames(frames, self._is_harness)
-            if kept:
-                builder.add(kept, [seen.looks, seen.elapsed_ns], {**dict(labels), "thread": thread})
+            if not kept:
+                continue
+            texts = {**dict(labels), "thread": thread}
+            if seen.looks:
+                builder.add(kept, [seen.looks, seen.elapsed_ns], texts)
+            for when_ns, elapsed_ns in seen.times:
+                builder.add(kept, [1, elapsed_ns], texts, {TIME_LABEL: when_ns}, {TIME_LABEL: "nanoseconds"})
         self._seen = {}
         unlabelled = labels_warning()
         self.warnings: list[str] = [unlabelled] if unlabelled else []
+        if self._most_times and not self._times_left:
+            self.warnings.append(f"only the first {self._most_times:,} samples say when they were taken")
         return builder.build(self._began_ns, self._ended_ns - self._began_ns, self.warnings)
 
 
 class _Seen:
     """One thread's stack, how often it was seen, and the time that this stands for."""
 
-    __slots__ = ("elapsed_ns", "looks", "places")
+    __slots__ = ("elapsed_ns", "looks", "places", "times")
 
     def __init__(self, places: list[tuple[CodeType, int]]) -> None:
         self.places = places
         self.looks = 0
         self.elapsed_ns = 0
+        self.times: list[tuple[int, int]] = []  # of samples that say so: when they were taken, and their time
 
 
 def _places(frame: FrameType | None) -> tuple[tuple[int, ...], list[tuple[CodeType, int]]]:
@@ -155,6 +177,7 @@ def wall(
     *,
     rate_hz: int = DEFAULT_RATE_HZ,
     is_harness: Callable[[str], bool] | None = None,
+    times: bool = False,
 ) -> WallRecording:
     """A wall-clock profile into `path`: `with conduit.record.wall("wall.prof"): …`. See `WallRecording`."""
-    return WallRecording(path, rate_hz=rate_hz, is_harness=is_harness)
+    return WallRecording(path, rate_hz=rate_hz, is_harness=is_harness, times=times)

@@ -36,7 +36,7 @@ Conduit.page.views.changes = (() => {
 
   function tested({ p, moved, each }) {
     if (!content.repeats) return [];
-    return [make("td", { className: "each" }, strip(each)), make("td", {}, p ?? "–"), make("td", { className: moved ? "verdict moved" : "verdict" }, moved ? "moved" : p === null ? "too small" : "may be chance")];
+    return [make("td", { className: "each optional" }, strip(each)), make("td", { className: "optional" }, p ?? "–"), make("td", { className: moved ? "verdict moved" : "verdict" }, moved ? "moved" : p === null ? "too small" : "may be chance")];
   }
 
   function fill() {
@@ -45,7 +45,7 @@ Conduit.page.views.changes = (() => {
     body.replaceChildren(...found.map((row) => {
       const { before, after, change, percent, value } = row[key];
       const mark = value > 0 ? "grew" : value < 0 ? "shrank" : "";
-      const line = make("tr", { tabIndex: 0, className: pattern?.test(row.name) ? "hit" : "" }, make("td", {}, before), make("td", {}, after),
+      const line = make("tr", { tabIndex: 0, className: pattern?.test(row.name) ? "hit" : "" }, make("td", { className: "optional" }, before), make("td", { className: "optional" }, after),
         make("td", { className: mark }, change), make("td", { className: mark }, percent), ...tested(row[key]), named(row.name));
       const show = () => { line.classList.toggle("picked", selected.has(row.name)); line.setAttribute("aria-selected", selected.has(row.name)); };
       show();
@@ -113,7 +113,7 @@ Conduit.page.views.changes = (() => {
     if (!content.rows.length) { main.append(Conduit.page.empty("No function is left to compare.", data.remedy)); return; }
     body = make("tbody");
     sure = state.get("moved") === "t" && Boolean(content.repeats);
-    const head = ["Before", "After", "Change", "Change %", ...(content.repeats ? ["Each profile", "p", "Verdict"] : []), "Name"].map((text, n) => make("th", { scope: "col", "aria-sort": n === 2 ? "descending" : "none" }, text));
+    const head = ["Before", "After", "Change", "Change %", ...(content.repeats ? ["Each profile", "p", "Verdict"] : []), "Name"].map((text, n) => make("th", { scope: "col", className: /Before|After|Each|^p$/.test(text) ? "optional" : "", "aria-sort": n === 2 ? "descending" : "none" }, text));
     Conduit.page.restore(content.rows.map((row) => row.name));
     main.append(totals(), verdict(), kinds(), make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Changes" },
       make("table", { className: content.repeats ? "top changes tested" : "top changes" }, make("thead", {}, make("tr", {}, ...head)), body)));

@@ -137,6 +137,7 @@ Conduit.flameTree = (() => {
   // of a chain, where paths part or end, is not in it. Empty where there are too few to fold. Goes by `weight`, which both
   // sides of a comparison share, so that two pictures fold the same frames.
   function chainFrom(tree, first, next) {
+    if (tree.inOrder && tree.parents[first.nodes[0]] === 0) return []; // a thread's row
     const mine = (box) => (tree.owners?.[box.source] ?? "project") === "project";
     const run = [], sources = new Set(), kind = mine(first);
     let one = first;

@@ -16,7 +16,7 @@ Conduit.page.views.growth = (() => {
       const part = make("span", { className: "part" });
       part.style.width = `${(100 * row.value) / largest}%`;
       const line = make("tr", { tabIndex: 0, className: pattern?.test(row.name) ? "hit" : "" }, make("td", { className: "value" }, part, make("span", {}, row.grown)),
-        ...(content.over ? [make("td", {}, row.rate)] : []), make("td", {}, row.held), make("td", { className: "optional" }, row.objects),
+        ...(content.over ? [make("td", { className: "optional" }, row.rate)] : []), make("td", {}, row.held), make("td", { className: "optional" }, row.objects),
         ...(content.profiles > 2 ? [make("td", { className: "optional" }, row.steady ? "every step" : "not every")] : []),
         make("td", {}, make("strong", {}, row.name), " ", row.place, make("small", {}, row.callers.length ? `called by ${row.callers.join(" < ")}` : "")));
       const show = () => { line.classList.toggle("picked", selected.has(row.name)); line.setAttribute("aria-selected", selected.has(row.name)); };
@@ -38,7 +38,7 @@ Conduit.page.views.growth = (() => {
     Conduit.page.restore(content.rows.map((row) => row.name));
     main.append(make("p", { className: "explain" }, make("span", {}, told() + (content.rows.length < content.count ? `The ${content.rows.length} largest are shown. ` : "")), make("span", {}, "A cache that fills up grows as well: what leaks grows in every step, for as long as the program runs.")),
       make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Growth" }, make("table", { className: "top growth" },
-        make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col", className: /Objects|Grew in/.test(text) ? "optional" : "" }, text)))), body)));
+        make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col", className: /Per second|Objects|Grew in/.test(text) ? "optional" : "" }, text)))), body)));
     fill();
   }
 
