@@ -76,45 +76,78 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
         thread.join()
 
 
+class Tab:
+    """A page of the browser that test after test uses: a new one costs a process of its own, a third of a second."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.visitor: Visitor | None = None
+        self.page = browser.new_context().new_page()
+        self.page.context.set_default_timeout(12_000)
+        self.page.on("pageerror", lambda error: self._complain(str(error)))
+        self.page.on(
+            "console", lambda message: self._complain(message.text) if message.type == "error" else None
+        )
+        self.page.on("request", lambda request: self.visitor.watch(request.url) if self.visitor else None)
+
+    def _complain(self, text: str) -> None:
+        if self.visitor:
+            self.visitor.complaints.append(text)
+
+    def leave(self) -> bool:
+        """Forget what the test did, and return whether the next one finds this tab like a new one."""
+        if self.page.is_closed() or len(self.page.context.pages) > 1:
+            self.visitor = None
+            self.page.context.close()
+            return False
+        # What the page complained about until now is heard before it answers.
+        self.page.evaluate("() => { try { localStorage.clear(); sessionStorage.clear(); } catch {} }")
+        self.visitor = None
+        self.page.context.clear_cookies()
+        self.page.context.clear_permissions()
+        self.page.mouse.move(-1, -1)
+        self.page.goto("about:blank")
+        return True
+
+
 class Visitor:
     """Opens pages and keeps what the page complained about; a test fails on any complaint or foreign request."""
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, idle: list[Tab]) -> None:
         self._browser = browser
+        self._idle = idle
+        self._used: list[Tab] = []
         self.complaints: list[str] = []
         self.foreign: list[str] = []
 
     def open(
         self, url: str, *, width: int = 1280, height: int = 800, scheme: str = "light", media: str = "screen"
     ) -> Page:
-        context = self._browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,  # type: ignore[arg-type]
-        )
-        context.set_default_timeout(12_000)
-        page = context.new_page()
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda message: self.complaints.append(message.text) if message.type == "error" else None,
-        )
-        page.on("request", self._watch)
-        page.emulate_media(media=media)  # type: ignore[arg-type]
-        page.goto(url)
-        return page
+        tab = self._idle.pop() if self._idle else Tab(self._browser)
+        tab.visitor = self
+        self._used.append(tab)
+        tab.page.set_viewport_size({"width": width, "height": height})
+        tab.page.emulate_media(media=media, color_scheme=scheme)  # type: ignore[arg-type]
+        tab.page.goto(url)
+        return tab.page
 
-    def _watch(self, request: object) -> None:
-        url = str(getattr(request, "url", ""))
+    def watch(self, url: str) -> None:
         if not url.startswith(("http://localhost:", "file:", "data:")):
             self.foreign.append(url)
 
+    def leave(self) -> None:
+        self._idle += [tab for tab in self._used if tab.leave()]
+
+
+@pytest.fixture(scope="session")
+def idle_tabs() -> list[Tab]:
+    return []
+
 
 @pytest.fixture
-def visitor(browser: Browser) -> Iterator[Visitor]:
-    visiting = Visitor(browser)
+def visitor(browser: Browser, idle_tabs: list[Tab]) -> Iterator[Visitor]:
+    visiting = Visitor(browser, idle_tabs)
     yield visiting
-    for context in browser.contexts:
-        context.close()
+    visiting.leave()
     assert visiting.complaints == []
     assert visiting.foreign == []
 
