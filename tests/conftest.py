@@ -80,10 +80,27 @@ _MEASURES_THE_INTERPRETER = (
 )
 
 
+# They go through the same lines as quicker tests beside them, thousands of times, which takes three times as long when traced.
+_SAME_LINES_AGAIN = (
+    "tests/bench/test_events.py",
+    "tests/bench/test_paired.py::test_identical_code",
+    "tests/debug/test_server.py::test_a_thousand_random_requests",
+    "tests/report/test_goldens.py::test_few_goldens_depart",
+    "tests/report/test_goldens.py::test_the_complete_goldens",
+    "tests/sources/test_redaction.py::test_texts_of_megabytes",
+    "tests/sources/openapi/test_secrets.py::test_repeated_keys",
+)
+_COMPLETE_GOLDENS = "[shared"
+
+
+def _is_not_traced(name: str) -> bool:
+    return name.startswith(_MEASURES_THE_INTERPRETER + _SAME_LINES_AGAIN) or _COMPLETE_GOLDENS in name
+
+
 @pytest.fixture(autouse=True)
-def _no_coverage_where_the_interpreter_is_measured(request: pytest.FixtureRequest) -> Iterator[None]:
+def _no_coverage_where_it_disturbs(request: pytest.FixtureRequest) -> Iterator[None]:
     stopped = []
-    if "coverage" in sys.modules and request.node.nodeid.startswith(_MEASURES_THE_INTERPRETER):
+    if "coverage" in sys.modules and _is_not_traced(request.node.nodeid):
         from coverage import Coverage
 
         while (current := Coverage.current()) is not None:

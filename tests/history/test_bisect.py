@@ -45,11 +45,11 @@ def left_behind(tmp_path: Path, repository: Path) -> list[str]:
 
 
 def test_a_planted_commit_is_named_with_its_effect_its_counts_and_two_profiles(
-    tmp_path: Path, environment: dict[str, str], conduit_command: Command
+    tmp_path: Path, environment: dict[str, str], short_command: Command
 ) -> None:
     repository = tmp_path / "shop"
     commits = make_repository(repository, [500, 500, BROKEN, 500, 1500, 1500])
-    found = conduit_command(
+    found = short_command(
         "history",
         "bisect",
         "-o=profiles",
@@ -75,11 +75,11 @@ def test_a_planted_commit_is_named_with_its_effect_its_counts_and_two_profiles(
 
 
 def test_a_commit_that_does_not_run_is_skipped_with_its_reason_and_stays_a_suspect(
-    tmp_path: Path, environment: dict[str, str], conduit_command: Command
+    tmp_path: Path, environment: dict[str, str], short_command: Command
 ) -> None:
     repository = tmp_path / "shop"
     commits = make_repository(repository, [500, BROKEN, 1500])
-    found = conduit_command(
+    found = short_command(
         "history", "bisect", "-error=0.2", "Total", f"{commits[0]}..", cwd=repository, env=environment
     )
     assert found.returncode == 0, found.stderr
@@ -91,7 +91,7 @@ def test_a_commit_that_does_not_run_is_skipped_with_its_reason_and_stays_a_suspe
 
 
 def test_without_a_range_it_searches_between_the_commits_of_the_last_step_in_the_store(
-    tmp_path: Path, environment: dict[str, str], conduit_command: Command
+    tmp_path: Path, environment: dict[str, str], short_command: Command
 ) -> None:
     repository = tmp_path / "shop"
     commits = make_repository(repository, [500] * 14 + [1500] * 14)
@@ -104,7 +104,7 @@ def test_without_a_range_it_searches_between_the_commits_of_the_last_step_in_the
         (store / f"{number:02}.txt").write_text(
             f"commit: {commit}\ncommit-date: 2026-01-{number + 1:02}T00:00:00Z\nBenchmarkTotal 10 {ns} ns/op\n"
         )
-    found = conduit_command("history", "bisect", "-error=0.2", "Total", cwd=repository, env=environment)
+    found = short_command("history", "bisect", "-error=0.2", "Total", cwd=repository, env=environment)
     assert found.returncode == 0, found.stderr
     assert "the last step of Total" in found.stderr
     assert f"commit     {commits[14]}" in found.stdout
@@ -165,16 +165,16 @@ def test_a_wrong_call_says_what_was_found_and_exits_with_2(
 
 
 def test_a_benchmark_that_is_nowhere_and_one_of_several_are_told(
-    tmp_path: Path, environment: dict[str, str], conduit_command: Command
+    tmp_path: Path, environment: dict[str, str], short_command: Command
 ) -> None:
     repository = tmp_path / "shop"
     make_repository(repository, [1, 2])
-    missing = conduit_command("history", "bisect", "Nothing", "HEAD~1..", cwd=repository, env=environment)
+    missing = short_command("history", "bisect", "Nothing", "HEAD~1..", cwd=repository, env=environment)
     assert (missing.returncode, "no such benchmark" in missing.stderr) == (1, True), missing.stderr
     more = "\ndef bench_more(b):\n    for _ in b:\n        shop.total()\n"
     file = repository / "benchmarks" / "bench_shop.py"
     file.write_text(file.read_text() + more)
-    several = conduit_command("history", "bisect", ".", "HEAD~1..", cwd=repository, env=environment)
+    several = short_command("history", "bisect", ".", "HEAD~1..", cwd=repository, env=environment)
     assert (several.returncode, "2 benchmarks match, expected one" in several.stderr) == (2, True)
 
 

@@ -41,11 +41,11 @@ def shown(command: Command, repository: Path) -> dict[str, Any]:
 
 
 def test_every_commit_is_measured_kept_and_compared_with_its_neighbours(
-    tmp_path: Path, environment: dict[str, str], conduit_command: Command
+    tmp_path: Path, environment: dict[str, str], short_command: Command
 ) -> None:
     repository = tmp_path / "shop"
     commits = make_repository(repository, [500, 500, 500, BROKEN, 1500, 1500])
-    ran = conduit_command("history", "run", f"{commits[0]}..{commits[-1]}", cwd=repository, env=environment)
+    ran = short_command("history", "run", f"{commits[0]}..{commits[-1]}", cwd=repository, env=environment)
     assert ran.returncode == 0, ran.stderr
     assert "5 of 6 commits measured, 1 gap\n" in ran.stdout
     moved = (
@@ -53,7 +53,7 @@ def test_every_commit_is_measured_kept_and_compared_with_its_neighbours(
     )
     assert re.search(moved, ran.stdout), ran.stdout
     assert "No module named 'nothing_of_this_name'" in ran.stdout
-    document = shown(conduit_command, repository)
+    document = shown(short_command, repository)
     (times,) = [series for series in document["series"] if series["unit"] == "sec/op"]
     assert [point["commit"] for point in times["points"]] == [commits[at] for at in (0, 1, 2, 4, 5)]
     assert {point["measurements"] for point in times["points"]} == {6}
@@ -61,12 +61,12 @@ def test_every_commit_is_measured_kept_and_compared_with_its_neighbours(
     assert {series["unit"] for series in document["series"]} >= {"sec/op", "B/op", "allocs/op"}
     assert git(repository, "worktree", "list").count("\n") == 0
     assert list((tmp_path / "tmp").iterdir()) == []
-    text = conduit_command("history", "show", "-unit=sec/op", cwd=repository).stdout
+    text = short_command("history", "show", "-unit=sec/op", cwd=repository).stdout
     assert f"{commits[3][:10]}  benchmarks/bench_shop:BenchmarkTotal: ModuleNotFoundError" in text
 
 
 def test_it_measures_the_working_copys_benchmarks_at_commits_that_have_none(
-    tmp_path: Path, environment: dict[str, str], conduit_command: Command
+    tmp_path: Path, environment: dict[str, str], short_command: Command
 ) -> None:
     repository = tmp_path / "shop"
     make_repository(repository, [10, 20])
@@ -74,9 +74,9 @@ def test_it_measures_the_working_copys_benchmarks_at_commits_that_have_none(
     (benchmarks / "bench_more.py").write_text(
         (benchmarks / "bench_shop.py").read_text().replace("total(b", "new(b")
     )
-    ran = conduit_command("history", "run", "-bench=New", "HEAD~1..HEAD", cwd=repository, env=environment)
+    ran = short_command("history", "run", "-bench=New", "HEAD~1..HEAD", cwd=repository, env=environment)
     assert ran.returncode == 0, ran.stderr
-    document = shown(conduit_command, repository)
+    document = shown(short_command, repository)
     (times,) = [series for series in document["series"] if series["unit"] == "sec/op"]
     assert (times["benchmark"].partition(":")[0], len(times["points"])) == ("benchmarks/bench_more", 2)
 
@@ -117,8 +117,9 @@ def test_after_a_kill_the_same_command_goes_on_and_removes_what_was_left(
     assert retried.stderr.count(": gap, ") == 1
 
 
+@pytest.mark.slow  # three installations; one that is kept is also tested by tests/bench/test_against.py
 def test_an_environment_is_built_once_for_equal_dependencies_and_what_does_not_install_is_a_gap(
-    tmp_path: Path, environment: dict[str, str], conduit_command: Command
+    tmp_path: Path, environment: dict[str, str], short_command: Command
 ) -> None:
     repository = tmp_path / "shop"
     make_repository(repository, [10])
@@ -127,7 +128,7 @@ def test_an_environment_is_built_once_for_equal_dependencies_and_what_does_not_i
         (repository / "note.txt").write_text(str(number))
         git(repository, "add", ".")
         git(repository, "commit", "-q", "-m", f"requirements {number}")
-    ran = conduit_command("history", "run", "HEAD~3..HEAD", cwd=repository, env=environment)
+    ran = short_command("history", "run", "HEAD~3..HEAD", cwd=repository, env=environment)
     assert ran.returncode == 0, ran.stderr
     assert "3 of 4 commits measured, 1 gap" in ran.stdout
     assert re.search(
@@ -135,7 +136,7 @@ def test_an_environment_is_built_once_for_equal_dependencies_and_what_does_not_i
     )
     kept = list((tmp_path / "cache" / "conduit" / "environments").iterdir())
     assert len(kept) == 2
-    document = shown(conduit_command, repository)
+    document = shown(short_command, repository)
     digests = [point["dependencies"] for point in document["series"][0]["points"]]
     assert len(digests) == 3
     assert digests[0] == digests[1] != digests[2]
