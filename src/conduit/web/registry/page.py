@@ -9,7 +9,7 @@ from conduit.web.page import document
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STYLES = ("style.css", "registry.css")
+STYLES = ("style.css", "registry.css", "registry_graph.css")
 SCRIPTS = (
     "registry_model.js",
     "registry_find.js",
@@ -18,6 +18,12 @@ SCRIPTS = (
     "registry_resource.js",
     "registry_routes.js",
     "registry_source.js",
+    "exporting.js",
+    "registry_graph_model.js",
+    "registry_graph_layout.js",
+    "registry_graph_picture.js",
+    "registry_graph_export.js",
+    "registry_graph.js",
     "start_registry.js",
 )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from conduit.metadata.diagram import application_of
 from conduit.metadata.guards import possible_guards, route_guards
 from conduit.metadata.impact import DeletionLinks
+from conduit.web.registry.graph_data import graph_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -63,6 +64,7 @@ def page_data(document: Metadata, title: str, *, is_served: bool = False) -> Row
         ],
         "resources": [_resource(one, files) for one in document.resources],
         "deletion": _deletion(document),
+        "graph": graph_data(document.resources),
         "routes": _routes(document, files, labels),
         "tasks": [_task(one, files) for one in document.tasks],
         "files": list(files.paths),
