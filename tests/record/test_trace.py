@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import linecache
 import platform
 import subprocess
 import sys
@@ -129,6 +130,14 @@ def test_the_sources_of_traced_functions_travel_with_the_trace(tmp_path: Path) -
     file, line = sources["functions"][name]
     assert (file, line) == (__file__, busy.__code__.co_firstlineno)
     assert sources["files"][file][0].splitlines()[line - 1].startswith("def busy")
+
+
+def test_the_sources_in_a_trace_do_not_stay_in_memory(tmp_path: Path) -> None:
+    linecache.cache.pop(__file__, None)
+    with Trace(tmp_path / "trace.out"):
+        busy(1)
+    assert __file__ in json.loads((tmp_path / "trace.out").read_text())["file_info"]["files"]
+    assert __file__ not in linecache.cache
 
 
 def test_files_with_odd_names_make_no_invalid_json(tmp_path: Path) -> None:

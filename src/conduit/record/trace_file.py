@@ -159,5 +159,8 @@ def _text(file: str) -> str | None:
         if specification is None or not specification.has_location:
             return None
         file = str(specification.origin)
+    cached = linecache.cache.get(file)
     lines = linecache.getlines(file)
+    if cached is None:  # this process has no use for all the files that it ran: some 100 bytes a line
+        linecache.cache.pop(file, None)
     return "".join(lines) or None

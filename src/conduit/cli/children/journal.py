@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import Any
 
 _NAME = "journal"
@@ -20,6 +21,7 @@ class Journal:
 
     def __init__(self, folder: str) -> None:
         self._path = os.path.join(folder, _NAME)  # noqa: PTH118
+        self._kept: tuple[int, tuple[int, int]] | None = None
 
     def create(self) -> None:
         """Make the empty file."""
@@ -30,16 +32,31 @@ class Journal:
         line = json.dumps({"event": event, "pid": os.getpid(), **facts}) + "\n"
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
-        except (
-            OSError
-        ):  # the run is over, or this process is another user's by now: its program goes on in any case
+        except PermissionError:
+            self._append_as_another_user(line.encode())
             return
-        try:
+        except OSError:  # the run is over: the program goes on in any case
+            return
+        with suppress(OSError):  # the disk is full
             os.write(descriptor, line.encode())
-        except OSError:  # the disk is full
-            return
-        finally:
+        if self._kept is None and os.geteuid() == 0:
+            status = os.fstat(descriptor)
+            self._kept = descriptor, (status.st_dev, status.st_ino)
+        else:
             os.close(descriptor)
+
+    def _append_as_another_user(self, line: bytes) -> None:
+        """Append by the descriptor that this process, or the one that it was forked from, opened as root.
+
+        The program may have closed it and opened another file by its number.
+        """
+        if self._kept is None:
+            return
+        descriptor, file = self._kept
+        with suppress(OSError):
+            status = os.fstat(descriptor)
+            if (status.st_dev, status.st_ino) == file:
+                os.write(descriptor, line)
 
     def entries(self) -> list[Entry]:
         """Return all entries in their order; none where the file is gone."""

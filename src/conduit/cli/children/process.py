@@ -64,15 +64,17 @@ class RunProcess:
         self._journal.note("ending", process=self.number)
         if not os.path.isdir(self._settings.folder):  # noqa: PTH112 (the run is over)
             self._drop_outputs_of_the_run()
+        failure = ""
         try:
             return self._together.end()
         except ConduitError as error:
             if os.getpid() == self._settings.main:
                 raise
+            failure = str(error)
             print(f"conduit: {error}", file=sys.stderr)  # the program of a child keeps its status
             return True
         finally:
-            self._journal.note("ended", process=self.number, name=_name(), **self._facts())
+            self._journal.note("ended", process=self.number, name=_name(), failure=failure, **self._facts())
 
     def give_up(self) -> None:
         """Do not write: this process becomes another program, after a fork that was made for it."""

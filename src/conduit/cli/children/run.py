@@ -14,6 +14,7 @@ from conduit.cli.children.launches import ask_to_write, is_alive, watch_launches
 from conduit.cli.children.merging import Part, merge_profiles, merge_traces
 from conduit.cli.children.process import RunProcess, process_file
 from conduit.cli.children.settings import RunSettings, of_environment
+from conduit.cli.children.warning_lines import summed
 from conduit.files import is_replaceable
 
 if TYPE_CHECKING:
@@ -108,8 +109,13 @@ class Run:
         """Write the merged files, and name the processes that are not in them, there and on standard error."""
         unfinished = [self._unfinished(one) for one in found if one.state != "ended"]
         missing = self._missing()
-        absent = [*unfinished, *missing]
         ended = [one for one in found if one.state == "ended"]
+        unwritten = [
+            f"process {one.number} ({one.title}) could not write its part: {one.entry['failure']}"
+            for one in ended
+            if one.entry.get("failure")
+        ]
+        absent = [*unfinished, *unwritten, *missing]
         ended.sort(key=lambda one: one.pid != self._settings.main)
         for flag, output in self._settings.outputs.items():
             parts = [
@@ -136,10 +142,9 @@ class Run:
             os.unlink(parts[0].path)  # noqa: PTH108 (the merged file is the same)
         elif is_replaceable(output):
             _say(f"{name}: {len(parts)} processes, merged from {listed_files(part.path for part in parts)}")
-        for one in ended:
-            process = f"process {one.number}: " if len(parts) > 1 else ""
-            for warning in one.entry["warnings"].get(output, ()):
-                _say(f"{name}: {process}{warning}")
+        warnings = [(one.number, text) for one in ended for text in one.entry["warnings"].get(output, ())]
+        for text in summed(warnings) if len(parts) > 1 else [text for _, text in warnings]:
+            _say(f"{name}: {text}")
 
     def _write_profile(
         self, flag: str, output: str, parts: list[Part], ended: list[Recorded], absent: list[str]

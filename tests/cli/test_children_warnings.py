@@ -1,0 +1,53 @@
+"""What `conduit run -children` says of many small processes, and of those that change their user."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conduit.cli.children.journal import Journal
+from conduit.cli.children.warning_lines import summed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_warnings_that_differ_in_numbers_are_one_line_for_many_processes() -> None:
+    warnings = [(str(pid), f"0.0{pid % 10}s of CPU time was not sampled") for pid in range(11, 21)]
+    assert summed(warnings) == ["10 processes, as process 11: 0.01s of CPU time was not sampled"]
+
+
+def test_warnings_of_two_processes_and_of_other_kinds_stay_by_themselves() -> None:
+    warnings = [("7", "0.01s was not sampled"), ("8-2", "0.02s was not sampled"), ("7", "stacks were cut")]
+    assert summed(warnings) == [
+        "process 7: 0.01s was not sampled",
+        "process 8-2: 0.02s was not sampled",
+        "process 7: stacks were cut",
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork") or os.geteuid() != 0, reason="only root can change its user")
+@pytest.mark.parametrize("closes", [False, True], ids=["kept", "closed and taken by another file"])
+def test_a_forked_worker_that_changes_its_user_still_notes_its_end(tmp_path: Path, closes: bool) -> None:
+    tmp_path.chmod(0o700)
+    journal = Journal(str(tmp_path))
+    journal.create()
+    journal.note("began")
+    other = tmp_path / "other"
+    child = os.fork()
+    if child == 0:
+        try:
+            if closes:
+                assert journal._kept is not None
+                os.dup2(os.open(other, os.O_CREAT | os.O_WRONLY), journal._kept[0])
+            os.setuid(65534)
+            journal.note("ended")
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    lines = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
+    assert [line["event"] for line in lines] == (["began"] if closes else ["began", "ended"])
+    assert not closes or other.read_text() == ""
