@@ -170,6 +170,19 @@ def test_paths_are_a_tree_that_opens_where_the_address_says(visit: Visit) -> Non
     assert page.locator("h2.name").inner_text().startswith("PATCH /api/books/")
 
 
+def test_the_matrix_of_guards_marks_the_route_that_is_not_like_its_group(visit: Visit) -> None:
+    page = visit(view="guards")
+    sentence = page.locator(".outliers summary", has_text="IsAuthenticated")
+    assert sentence.inner_text() == "1 of 6 routes of shop has no IsAuthenticated"
+    row = page.locator("table.matrix tbody tr", has_text="shop").first
+    assert re.sub(r"\s+", " ", row.inner_text()).startswith("shop 6 5 −1 5 −1 1")
+    row.get_by_role("link").click()
+    assert page.locator("td.outlier").count() == 2
+    assert "POST /api/reviews/" in page.locator("tr", has=page.locator("td.outlier")).inner_text()
+    page.go_back()
+    wait_until(page, "document.querySelectorAll('table.matrix tbody tr').length === 2")
+
+
 def test_arrows_lead_from_row_to_row(visit: Visit) -> None:
     page = visit(view="resource", app="shop")
     page.get_by_role("link", name="Author", exact=True).focus()
@@ -211,6 +224,8 @@ STATES: tuple[dict[str, str], ...] = (
     {"view": "routes", "shape": "tree"},
     {"view": "route", "route": "POST /api/authors/"},
     {"view": "tasks"},
+    {"view": "guards"},
+    {"view": "guards", "group": "shop"},
 )
 
 

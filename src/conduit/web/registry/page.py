@@ -17,6 +17,7 @@ SCRIPTS = (
     "registry_find_view.js",
     "registry_resource.js",
     "registry_routes.js",
+    "registry_guards.js",
     "registry_source.js",
     "exporting.js",
     "registry_graph_model.js",
