@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conduit.metadata.guards import GuardVerdict, compare_guards
+from conduit.metadata.impact import DeletionLinks, follow_deletion
 from conduit.metadata.patterns import READ_METHODS
 from conduit.metadata.schema import Record
 
@@ -46,6 +47,30 @@ class LostGuard(Record, frozen=True):
         return f"{self.route} {'gained' if self.is_exemption else 'lost'} {self.guard}"
 
 
+class DeletionChange(Record, frozen=True):
+    """A resource of both documents whose deletion reaches other resources than before."""
+
+    resource: str
+    more: tuple[str, ...] = ()
+    """Resources whose rows are deleted with it now, and were not before."""
+    less: tuple[str, ...] = ()
+    newly_forbidden_by: tuple[str, ...] = ()
+    no_longer_forbidden_by: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [
+            f"{words} {', '.join(names)}"
+            for words, names in (
+                ("now also deletes rows of", self.more),
+                ("no longer deletes rows of", self.less),
+                ("is now forbidden by", self.newly_forbidden_by),
+                ("is no longer forbidden by", self.no_longer_forbidden_by),
+            )
+            if names
+        ]
+        return f"deleting a row of {self.resource} {', '.join(parts)}"
+
+
 class Difference(Record, frozen=True):
     """All changes: by kind, in the order of the newer document, then removed ones."""
 
@@ -53,6 +78,8 @@ class Difference(Record, frozen=True):
     lost_guards: tuple[LostGuard, ...]
     unclear_guards: tuple[GuardVerdict, ...] = ()
     """Routes that write and whose guards were exchanged for others, stronger or weaker."""
+    deletions: tuple[DeletionChange, ...] = ()
+    """Resources whose deletion reaches more, less or others, in the order of the newer document."""
 
 
 def difference(old: Metadata, new: Metadata) -> Difference:
@@ -61,7 +88,40 @@ def difference(old: Metadata, new: Metadata) -> Difference:
     verdicts = list(_verdicts(old, new))
     lost = [guard for verdict in verdicts if verdict.verdict == "loosened" for guard in _lost_guards(verdict)]
     unclear = [verdict for verdict in verdicts if verdict.verdict == "changed"]
-    return Difference(tuple(changes), tuple(lost), tuple(unclear))
+    return Difference(tuple(changes), tuple(lost), tuple(unclear), tuple(_deletions(old, new)))
+
+
+def _deletions(old: Metadata, new: Metadata) -> Iterable[DeletionChange]:
+    earlier, later = _reaches(old), _reaches(new)
+    for name, (deleted, forbidding) in later.items():
+        if name not in earlier:
+            continue
+        deleted_before, forbidding_before = earlier[name]
+        change = DeletionChange(
+            name,
+            more=_only_in(deleted, deleted_before),
+            less=_only_in(deleted_before, deleted),
+            newly_forbidden_by=_only_in(forbidding, forbidding_before),
+            no_longer_forbidden_by=_only_in(forbidding_before, forbidding),
+        )
+        if change != DeletionChange(name):
+            yield change
+
+
+def _reaches(document: Metadata) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return for each resource the resources deleted with it, and the relationships that forbid its deletion."""
+    links = DeletionLinks(document.resources, {one.name: one for one in document.resources})
+    found = {}
+    for resource in document.resources:
+        impact = follow_deletion(resource.name, links)
+        forbidding = tuple(f"{one.resource}.{one.relationship}" for one in impact.blocked_by)
+        found[resource.name] = impact.deleted, forbidding
+    return found
+
+
+def _only_in(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    known = set(others)
+    return tuple(name for name in dict.fromkeys(names) if name not in known)
 
 
 def _resources(old: Metadata, new: Metadata) -> Iterable[Change]:

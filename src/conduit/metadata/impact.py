@@ -119,7 +119,11 @@ def _gravity(effect: Effect) -> int:
 
 def impact_of(name: str, resources: tuple[Resource, ...], by_name: Mapping[str, Resource]) -> Impact:
     """Return the effects of deleting a row of `name`, transitively; linear in the relationships of the document."""
-    links = DeletionLinks(resources, by_name)
+    return follow_deletion(name, DeletionLinks(resources, by_name))
+
+
+def follow_deletion(name: str, links: DeletionLinks) -> Impact:
+    """Return the effects of deleting a row of `name`, given the links of its document, which serve many resources."""
     start = links.stored(name)
     effects: list[Effect] = []
     followed = {start}

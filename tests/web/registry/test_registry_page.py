@@ -8,8 +8,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from conduit.metadata.difference import difference
 from conduit.web.registry import registry_file
+from conduit.web.registry.difference_data import difference_data
 from tests.web.conftest import wait_until
+from tests.web.registry.conftest import owned_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -240,3 +243,63 @@ def test_nothing_is_wider_than_the_window_and_axe_finds_nothing(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, state
         violations = Axe().run(page).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == [], state
+
+
+@pytest.fixture(scope="module")
+def compared(large: Metadata, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page beside an older document, in which reviews were guarded and books outlived their authors, with costs."""
+    from msgspec.structs import replace
+
+    resources, routes = list(large.resources), list(large.routes)
+    resources[1] = replace(resources[1], relationships=(owned_by("Author", "author", "SET_NULL"),))
+    routes[7] = replace(routes[7], middleware=("IsAuthenticated",))
+    old = replace(large, resources=tuple(resources), routes=tuple(routes))
+    found = difference_data(difference(old, large), "old.json", "| Markdown |\n")
+    column = {
+        "title": "CPU", "type": "cpu", "file": "cpu.prof", "profile": 0, "total": "440ms",
+        "routes": {"GET /api/books/": [300, "300ms", "68.18%"], "POST /api/books/": [100, "100ms", "22.73%"]},
+        "resources": {"Book": [400, "400ms", "90.91%"]},
+        "others": {"(no route)": [40, "40ms", "9.09%"]},
+    }  # fmt: skip
+    path = tmp_path_factory.mktemp("compared") / "page.html"
+    path.write_bytes(registry_file(large, "shop", difference=found, costs={"columns": [column]}))
+    return path.as_uri()
+
+
+def test_a_loosened_guard_and_a_longer_deletion_stand_first(visit: Visit, compared: str) -> None:
+    page = visit(base=compared, view="difference")
+    assert texts(page, "ul.risks li") == [
+        "less guarded POST /api/reviews/ lost IsAuthenticated",
+        "Author: deleting a row of Author now also deletes rows of Book, Review, is now forbidden by OrderLine.book",
+    ]
+    assert "Book.author" in page.locator("[aria-label='Changes']").inner_text()
+    page.locator(".markdown summary").click()
+    assert page.locator("#markdown").input_value() == "| Markdown |\n"
+    page.locator("ul.risks").get_by_role("link", name="Author", exact=True).click()
+    assert page.locator("h2.name").inner_text() == "Author"
+
+
+def test_costs_stand_beside_routes_and_resources_and_lead_to_the_profile(visit: Visit, compared: str) -> None:
+    page = visit(base=compared, view="cost")
+    assert texts(page, "table.cost tbody tr td:nth-child(2)") == [
+        "300ms 68.18%",
+        "100ms 22.73%",
+        "40ms 9.09%",
+    ]
+    assert "-tagfocus=route=^GET /api/books/$" in page.locator("table.cost code").first.inner_text()
+    page.get_by_role("link", name="by resource").click()
+    assert texts(page, "table.cost tbody tr") == ["Book\t400ms 90.91%"]
+    page.get_by_role("link", name="Book").click()
+    assert "CPU: 400ms 90.91% of 440ms" in page.locator("p.cost").inner_text()
+    page = visit(base=compared, view="routes", sort="cost0")
+    assert texts(page, "table.routes tbody tr td.number")[:2] == ["300ms 68.18%", "100ms 22.73%"]
+
+
+@pytest.mark.parametrize("view", ["difference", "cost"])
+def test_axe_finds_nothing_beside_an_older_document(visit: Visit, compared: str, view: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = visit(base=compared, width=390, scheme="dark", view=view)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    violations = Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []

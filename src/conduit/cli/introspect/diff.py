@@ -89,6 +89,8 @@ def _print(page: Page, found: Difference) -> None:
         page.line(f"less guarded: {lost}")
     for one in found.unclear_guards:
         page.line(f"guards changed: {one.route}: {exchange(one)}")
+    for reach in found.deletions:
+        page.line(str(reach))
 
 
 def _arrow(before: str, after: str) -> str:
@@ -106,6 +108,10 @@ def markdown(found: Difference) -> str:
             f"- `{_cell(lost.route)}` {'gained' if lost.is_exemption else 'lost'} `{_cell(lost.guard)}`"
             for lost in found.lost_guards
         ]
+        lines.append("")
+    if found.deletions:
+        lines += ["**Deletions that reach others than before**", ""]
+        lines += [f"- {_cell(str(reach))}" for reach in found.deletions]
         lines.append("")
     lines += ["| | kind | name | what | before | after |", "|---|---|---|---|---|---|"]
     for one in found.changes:

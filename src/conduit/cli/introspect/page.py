@@ -26,7 +26,9 @@ def run(question: Question) -> int:
         from conduit.files import write_file_whole
         from conduit.web.registry import registry_file
 
-        write_file_whole(flags["html"], registry_file(document, _title(question)))
+        write_file_whole(
+            flags["html"], registry_file(document, _title(question), **_more(question, document))
+        )
         print(f"conduit introspect: wrote {flags['html']}", file=sys.stderr)
         return 0
     return _serve(question, document)
@@ -48,11 +50,34 @@ def _document(question: Question) -> Metadata:
     )
 
 
+def _more(question: Question, document: Metadata) -> dict[str, dict[str, Any] | None]:
+    """Return the difference to an older document and the costs by profiles, as far as they are asked for."""
+    difference = costs = None
+    if question.flags["base"]:
+        from conduit.cli.introspect.diff import markdown
+        from conduit.metadata.difference import difference as compare
+        from conduit.metadata.registry import load
+        from conduit.web.registry.difference_data import difference_data
+
+        found = compare(load(question.flags["base"]).schema(), document)
+        difference = difference_data(found, question.flags["base"], markdown(found))
+    if question.flags["profile"]:
+        from conduit.cli.introspect.page_costs import cost_data
+
+        costs = cost_data(document, question.flags["profile"])
+    return {"difference": difference, "costs": costs}
+
+
 def _serve(question: Question, document: Metadata) -> int:
+    from conduit.cli.introspect.route_costs import read_profile
     from conduit.web.browser import open_browser
     from conduit.web.registry import serve_registry
 
-    server = serve_registry(_Source(question, document), question.flags["http"])
+    server = serve_registry(
+        _Source(question, document),
+        question.flags["http"],
+        list(map(read_profile, question.flags["profile"])),
+    )
     print(f"Serving the application's page on {server.url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
     if not question.flags["no_browser"] and not open_browser(server.url):
         print(f"No browser was found to open; visit {server.url}", file=sys.stderr, flush=True)
@@ -81,7 +106,9 @@ class _Source:
         from conduit.web.registry.page_data import page_data
 
         self._root = Path(question.flags["root"]).resolve()
-        self._data: dict[str, Any] = page_data(document, _title(question), is_served=True)
+        self._data: dict[str, Any] = page_data(
+            document, _title(question), is_served=True, **_more(question, document)
+        )
         self._page = b""
 
     def page(self) -> bytes:

@@ -62,7 +62,7 @@ def read_costs(sources: Sequence[str]) -> list[Cost]:
     """
     costs: list[Cost] = []
     for source in sources:
-        profile = _read(source)
+        profile = read_profile(source)
         found = _costs_of(profile, source)
         if not any(route != OUTSIDE for cost in found for route in cost.by_route):
             raise ConduitError(
@@ -73,7 +73,8 @@ def read_costs(sources: Sequence[str]) -> list[Cost]:
     return _told_apart(costs)
 
 
-def _read(source: str) -> Profile:
+def read_profile(source: str) -> Profile:
+    """Read a profile from a file or a URL. Raises `ConduitError`."""
     from conduit.fetch.inputs import Request, fetch_profile
 
     return fetch_profile(Request(sources=[source]), lambda text: print(text, file=sys.stderr))

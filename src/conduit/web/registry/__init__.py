@@ -10,33 +10,59 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
     from conduit.http.messages import Answer
     from conduit.metadata.schema import Metadata
+    from conduit.profile.model import Profile
     from conduit.web.registry.application import RegistrySource
     from conduit.web.server import LocalServer
 
 __all__ = ["registry_file", "serve_registry"]
 
 
-def registry_file(document: Metadata, title: str) -> bytes:
-    """Return the page of a document as one HTML file that opens from disk and needs no server or network."""
+def registry_file(
+    document: Metadata,
+    title: str,
+    *,
+    difference: dict[str, Any] | None = None,
+    costs: dict[str, Any] | None = None,
+) -> bytes:
+    """Return the page of a document as one HTML file that opens from disk and needs no server or network.
+
+    `difference` and `costs` are as in `page_data`.
+    """
     from conduit.web.registry.page import registry_document
     from conduit.web.registry.page_data import page_data
 
-    return registry_document(page_data(document, title))
+    return registry_document(page_data(document, title, difference=difference, costs=costs))
 
 
-def serve_registry(source: RegistrySource, address: str) -> LocalServer:
-    """Return a server of the page at `[host]:port`, which listens.
+def serve_registry(source: RegistrySource, address: str, profiles: Sequence[Profile] = ()) -> LocalServer:
+    """Return a server of the page at `[host]:port`, which listens; `profiles` have their pages at `profile/NUMBER/ui/`.
 
     Raises `UsageError` for a malformed address and `ConduitError` if the port is taken.
     """
+    from conduit.report.options import Options
     from conduit.web.access import AccessRules
+    from conduit.web.application import Application
+    from conduit.web.configs import SavedConfigs
     from conduit.web.registry.application import RegistryApplication
     from conduit.web.server import LocalServer
+    from conduit.web.session import ProfileSession
 
     def make(host: str, remote: bool, prefix: str) -> Answer:
         rules = AccessRules(hosts=frozenset({host}), remote=remote, prefix=prefix)
-        return RegistryApplication(source, rules).answer
+        pages = [
+            Application(
+                ProfileSession(profile, Options(), SavedConfigs()),
+                hosts=frozenset({host}),
+                remote=remote,
+                prefix=f"{prefix}/profile/{number}",
+            )
+            for number, profile in enumerate(profiles)
+        ]
+        return RegistryApplication(source, rules, profiles=pages).answer
 
     return LocalServer(make, address)

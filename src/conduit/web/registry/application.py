@@ -18,9 +18,11 @@ from conduit.http.messages import (
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Sequence
 
     from conduit.http.access import Access
     from conduit.web.access import AccessRules
+    from conduit.web.application import Application
 
 _COMPRESS_FROM = 64 << 10
 
@@ -38,10 +40,18 @@ class RegistrySource(Protocol):
 class RegistryApplication:
     """Answers requests about one application.
 
-    `access`, inside an application that mounts the page, replaces the rules on hosts and addresses.
+    `access`, inside an application that mounts the page, replaces the rules on hosts and addresses. `profiles` answer
+    below `profile/NUMBER`, by rules of their own.
     """
 
-    def __init__(self, source: RegistrySource, rules: AccessRules, access: Access | None = None) -> None:
+    def __init__(
+        self,
+        source: RegistrySource,
+        rules: AccessRules,
+        access: Access | None = None,
+        profiles: Sequence[Application] = (),
+    ) -> None:
+        self._profiles = profiles
         self._source = source
         self._rules = rules
         self._access = access
@@ -59,6 +69,9 @@ class RegistryApplication:
         path = self._rules.inner_path(request.path)
         if path is None:
             return plain_response(404, "404 page not found")
+        number = path.removeprefix("/profile/").partition("/")[0]
+        if path.startswith("/profile/") and number in map(str, range(len(self._profiles))):
+            return self._profiles[int(number)].answer(request, cancelled)
         if request.method not in ("GET", "HEAD"):
             return plain_response(405, "Method Not Allowed", ("Allow", "GET, HEAD"))
         try:

@@ -18,6 +18,8 @@ SCRIPTS = (
     "registry_resource.js",
     "registry_routes.js",
     "registry_guards.js",
+    "registry_difference.js",
+    "registry_costs.js",
     "registry_source.js",
     "exporting.js",
     "registry_graph_model.js",

@@ -47,8 +47,18 @@ class Files:
         return _filled(file=self.number(path or (default if line else "")), line=line)
 
 
-def page_data(document: Metadata, title: str, *, is_served: bool = False) -> Row:
-    """Return what the page's scripts read. Linear in the size of the document."""
+def page_data(
+    document: Metadata,
+    title: str,
+    *,
+    is_served: bool = False,
+    difference: Row | None = None,
+    costs: Row | None = None,
+) -> Row:
+    """Return what the page's scripts read, linear in the size of the document.
+
+    `difference` and `costs` are those of `difference_data` and `cost_data`.
+    """
     files = Files()
     labels = {application_of(one) for one in document.resources if one.kind.startswith("django")} - {""}
     return {
@@ -68,6 +78,7 @@ def page_data(document: Metadata, title: str, *, is_served: bool = False) -> Row
         "routes": _routes(document, files, labels),
         "tasks": [_task(one, files) for one in document.tasks],
         "files": list(files.paths),
+        **_filled(difference=difference, costs=costs),
     }
 
 
