@@ -136,7 +136,8 @@ def _refusal(question: Question, excess: str, resources: Sequence[Resource], aro
     width = max((len(one.flags) for one in found), default=0)
     ways = [f"  {one.flags:<{width}}  {one.boxes} {'box' if one.boxes == 1 else 'boxes'}" for one in found]
     general = (
-        "--around NAME --depth N --keys-only draws a resource and its neighbours; --force draws all of it"
+        "--around NAME --depth N --keys-only draws a resource and its neighbours, --force all of it; "
+        "`conduit introspect -http=:8080` has a graph that grows by click"
     )
     if not ways:
         return f"the picture is too large to be read: {excess}; {general}"

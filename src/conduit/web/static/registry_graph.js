@@ -95,7 +95,7 @@ Conduit.registry.views.graph = (() => {
   }
 
   function drawing(groups) {
-    const svg = element("svg", { id: "graph-drawing", role: "group", "aria-label": "Graph of resources", tabindex: 0 });
+    const svg = element("svg", { id: "graph-drawing", role: "group", "aria-label": "Graph of resources" });
     for (const group of groups) {
       const made = element("g", { class: group.kind === "box" ? "node" : group.kind });
       if (group.kind === "line") {
@@ -122,12 +122,37 @@ Conduit.registry.views.graph = (() => {
 
   // ── looking at it ──
 
+  // The drawing is twice as large as its frame. While it is moved or zoomed, the browser moves what it has painted, and
+  // paints again when the hand rests: painting takes several frames' time.
+  const SETTLE_MS = 140;
   const svg = () => document.getElementById("graph-drawing");
-  const frameSize = () => { const area = svg().getBoundingClientRect(); return { width: Math.max(area.width, 50), height: Math.max(area.height, 50) }; };
+  let size = { width: 50, height: 50 }, painted = null, resting = 0;
+
+  function measure() {
+    const { clientWidth, clientHeight } = svg().parentElement;
+    size = { width: Math.max(clientWidth, 50), height: Math.max(clientHeight, 50) };
+  }
+
+  const frameSize = () => size;
+
+  function paint() {
+    window.clearTimeout(resting);
+    if (!svg()) return;
+    const { width, height } = size, { x, y, scale } = look;
+    painted = { ...look };
+    svg().setAttribute("viewBox", `${x - width / scale / 2} ${y - height / scale / 2} ${(2 * width) / scale} ${(2 * height) / scale}`);
+    svg().style.transform = "";
+  }
 
   function apply() {
-    const { width, height } = frameSize();
-    svg().setAttribute("viewBox", `${look.x} ${look.y} ${width / look.scale} ${height / look.scale}`);
+    const { width, height } = size, ratio = look.scale / painted.scale;
+    const dx = look.scale * (painted.x - look.x), dy = look.scale * (painted.y - look.y);
+    // Past the painted edge, or too coarse: paint at once.
+    const inside = dx - (ratio * width) / 2 < 1 && dx + 1.5 * ratio * width > width - 1 && dy - (ratio * height) / 2 < 1 && dy + 1.5 * ratio * height > height - 1;
+    if (!inside || ratio > 2.5) { paint(); return; }
+    svg().style.transform = `translate(${((1 - ratio) * width) / 2 + dx}px, ${((1 - ratio) * height) / 2 + dy}px) scale(${ratio})`;
+    window.clearTimeout(resting);
+    resting = window.setTimeout(paint, SETTLE_MS);
   }
 
   function fit(smallest = SMALLEST) {
@@ -204,7 +229,7 @@ Conduit.registry.views.graph = (() => {
       else toggle(name);
     });
     frame.addEventListener("keydown", onKey);
-    new ResizeObserver(() => { if (svg() && look) apply(); }).observe(frame);
+    new ResizeObserver(() => { if (frame.isConnected && look) { measure(); paint(); } }).observe(frame);
   }
 
   const focused = () => document.activeElement?.closest?.("g.node")?.dataset.name || now.name;
@@ -336,7 +361,7 @@ Conduit.registry.views.graph = (() => {
     now = read(state);
     if (!now.shown.length) { layout = null; begin(main, registry); return; }
     const added = arrange();
-    const frame = make("div", { className: "registry-graph" });
+    const frame = make("div", { className: "registry-graph", tabIndex: 0, role: "region", "aria-label": "Graph" });
     frame.append(drawing(scene()));
     const total = graph.between(now.shown).length;
     main.append(controls(make, link), ways(make, address) || "",
@@ -349,9 +374,10 @@ Conduit.registry.views.graph = (() => {
           make("p", {}, make("kbd", {}, "arrows"), " next box, with Shift move, ", make("kbd", {}, "Enter"), " open or close, ", make("kbd", {}, "+ − 0"), " zoom, ", make("kbd", {}, "o"), " all about it, ", make("kbd", {}, "x"), " remove")),
         make("output", { id: "graph-note" }, now.left ? `${now.left} more do not fit: ${Model.MOST} boxes are as many as can be read.` : "")),
       frame);
+    measure();
     if (!look) firstLook();
     else if (added.length) include(added);
-    apply();
+    paint();
     listen(frame);
   }
 
