@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import subprocess
 import sys
@@ -66,6 +67,80 @@ def test_a_binary_of_mode_cpu_has_cpu_time_of_its_samples_at_the_interval() -> N
     assert found.caveat == (
         "times are samples × the interval of 1ms; 0.73% of the samples could not be read and are missing"
     )
+
+
+def test_the_flame_graphs_page_has_the_samples_and_functions_that_it_shows() -> None:
+    found = read((FILES / "profiling-sampling.flamegraph.html").read_bytes())
+    totals = [sum(sample.values[column] for sample in found.profile.samples) for column in range(2)]
+    assert totals == [3030, 3030 * 10**6]  # "2 root functions, 3030 total samples"
+    leaves: dict[str, int] = {}
+    for sample in found.profile.samples:
+        (line,) = sample.locations[0].lines
+        assert line.function is not None
+        leaves[line.function.name] = leaves.get(line.function.name, 0) + sample.values[0]
+    assert leaves == {"burn": 1520, "idle": 1510}
+    assert "under 0.1%" in found.caveat
+
+
+def test_what_a_flame_graphs_page_leaves_out_keeps_its_samples() -> None:
+    page = b'<html><script>const EMBEDDED_DATA = {"value": 9, "strings": ["f", "a.py"], "children": [{"value": 5, '
+    page += b'"self": 2, "children": [], "filename": 1, "funcname": 0, "lineno": 3}]};</script>'
+    counts = {
+        tuple(
+            line.function.name for at in sample.locations for line in at.lines if line.function
+        ): sample.values
+        for sample in read(page).profile.samples
+    }
+    left_out = "[under 0.1%]"
+    assert counts == {("f",): [2], (left_out, "f"): [3], (left_out,): [4]}
+
+
+def test_geckos_file_has_the_samples_of_each_thread() -> None:
+    profile = read((FILES / "profiling-sampling-two-threads.gecko.json").read_bytes()).profile
+    threads: dict[str, int] = {}
+    for sample in profile.samples:
+        (name,) = sample.labels["thread"]
+        threads[name] = threads.get(name, 0) + sample.values[0]
+    assert threads == {"Thread-9299": 1510, "Thread-9298": 1520}
+
+
+def test_what_is_written_as_gecko_is_read_with_its_total_in_nanoseconds(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from conduit.cli import main
+
+    assert main(["pprof", "-gecko", str(FILES / "profiling-sampling-cpu.bin")]) == 0
+    profile = read(capsys.readouterr().out.encode()).profile
+    assert [(one.type, one.unit) for one in profile.sample_types] == [("time", "nanoseconds")]
+    assert sum(sample.values[0] for sample in profile.samples) == 1503 * 10**6
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"samples": {"stack": [7], "length": 1}}, "stack 7"),
+        ({"samples": {"stack": [0, 0], "weight": [1]}}, "2 samples, 1 weights"),
+        ({"samples": {"stack": [0], "weight": [float("inf")]}}, "not a weight"),
+        ({"samples": {"stack": [0], "weightType": "parsecs"}}, "weights that cannot be added: parsecs"),
+        ({"stackTable": {"frame": [0], "prefix": [0]}}, "or no end"),
+        ({"funcTable": {"name": [9]}}, "field is missing"),
+    ],
+)
+def test_a_damaged_gecko_file_is_refused_with_its_fault(change: dict[str, object], reason: str) -> None:
+    thread = {
+        "samples": {"stack": [0]},
+        "stackTable": {"frame": [0], "prefix": [None]},
+        "frameTable": {"func": [0], "line": [1]},
+        "funcTable": {"name": [0]},
+        **change,
+    }
+    document = {
+        "meta": {"preprocessedProfileVersion": 57},
+        "threads": [thread],
+        "shared": {"stringArray": ["f"]},
+    }
+    with pytest.raises(MalformedProfileError, match=reason):
+        decode_foreign(json.dumps(document).encode())
 
 
 def test_frames_without_a_file_have_none() -> None:
@@ -157,6 +232,10 @@ def test_every_format_of_this_pythons_profiling_sampling_has_the_samples_of_its_
     run("replay", "--collapsed", "-o", "out.txt", "out.bin")
     lines = (tmp_path / "out.txt").read_text(encoding="utf-8").splitlines()
     printed = sum(int(line.rpartition(" ")[2]) for line in lines)
-    found = read((tmp_path / "out.bin").read_bytes()).profile
+    run("replay", "--gecko", "-o", "out.json", "out.bin")
+    run("replay", "--flamegraph", "-o", "out.html", "out.bin")
+    run("replay", "--pstats", "-o", "out.pstats", "out.bin")
     assert printed
-    assert sum(sample.values[0] for sample in found.samples) == printed
+    for name in ("out.bin", "out.txt", "out.json", "out.html", "out.pstats"):
+        found = read((tmp_path / name).read_bytes()).profile
+        assert (name, sum(sample.values[0] for sample in found.samples)) == (name, printed)

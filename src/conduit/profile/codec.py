@@ -61,7 +61,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Profile:
     contradicts itself, or it exceeds one of the `limits`. Strings that are not UTF-8 keep their bytes as surrogates.
     """
     if data[:2] == _GZIP_MAGIC:
-        data = _decompress(data, limits.size_bytes)
+        data = decompress(data, limits.size_bytes)
     if len(data) > limits.size_bytes:
         raise _too_large("bytes", limits.size_bytes)
     if not data:
@@ -98,7 +98,7 @@ def _decode_legacy(data: bytes, limits: Limits, problem: WireError) -> Profile:
     raise MalformedProfileError(f"parsing profile: {message}", offset, problem.detail)
 
 
-def _decompress(data: bytes, most: int) -> bytes:
+def decompress(data: bytes, most: int) -> bytes:
     """Decompress one or several gzip members; raises `MalformedProfileError` with the offset in `data`."""
     member = zlib.decompressobj(_GZIP_WINDOW)
     try:

@@ -1,14 +1,26 @@
-"""Profiles in the formats of other tools: profiling.sampling's, cProfile's, collapsed stacks, speedscope's."""
+"""Profiles in the formats of other tools, told apart by their first bytes."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conduit.fetch.foreign import collapsed, pstats, sampling_binary, speedscope
+from conduit.fetch.foreign import (
+    collapsed,
+    gecko,
+    memray,
+    pstats,
+    sampling_binary,
+    sampling_flamegraph,
+    speedscope,
+)
+from conduit.profile.codec import decompress
+from conduit.profile.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from conduit.fetch.foreign.result import ForeignProfile
+
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def decode_foreign(data: bytes, *, times: bool = False) -> ForeignProfile | None:
@@ -23,8 +35,13 @@ def decode_foreign(data: bytes, *, times: bool = False) -> ForeignProfile | None
         sampling_binary.decode,
         pstats.decode,
         partial(speedscope.decode, times=times),
+        gecko.decode,
+        memray.decode,
+        sampling_flamegraph.decode,
         collapsed.decode,
     )
+    if data[:2] == _GZIP_MAGIC:
+        data = decompress(data, DEFAULT_LIMITS.size_bytes)
     for decode in decoders:
         found = decode(data)
         if found is not None:
