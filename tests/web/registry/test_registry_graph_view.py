@@ -23,10 +23,11 @@ from conduit.web.registry.page_data import page_data
 from ..test_browser import axe_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
+
+    from ..conftest import Visitor
 
 Place = tuple[float, float]
 
@@ -70,17 +71,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(
-        viewport={"width": 1400, "height": 900}, reduced_motion="reduce", accept_downloads=True
-    )
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield opened
-    context.close()
-    assert errors == []
+def page(visitor: Visitor) -> Page:
+    return visitor.open("about:blank", width=1400, height=900)
 
 
 def names(page: Page) -> list[str]:
