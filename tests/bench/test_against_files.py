@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -102,11 +103,12 @@ def test_a_module_that_the_old_environment_lacks_is_named_with_the_remedy(
     assert "-against-env=shared" in run.stderr
 
 
+# Of 200 places three processes hardly ever have the same one.
 TAGS = """
-TAGS = {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"}
+TAGS = {f"tag {number}" for number in range(200)}
 def first_long():
     for t in TAGS:
-        if len(t) > 4: return [t] * 100
+        if t == "tag 0": return [t] * 100
         [t] * 1000
 """
 
@@ -134,3 +136,27 @@ def test_counts_that_depend_on_the_hash_seed_are_no_difference_between_equal_com
     assert row["note"].startswith(("varies", "needs pairs"))  # type: ignore[attr-defined]
     assert (row["delta"], row["grade"] in ("same", "undecided")) == (0.0, True)
     assert run.returncode == 0
+
+
+@pytest.mark.skipif(not available(), reason="memory is counted by the extension")
+def test_the_most_memory_held_at_once_is_compared_too(shop: Path, conduit_command: Command) -> None:
+    (shop / "shop.py").write_text("def total(xs): return sum(bytearray(500_000)) + sum(xs)\n")
+    run = conduit_command(
+        "bench", "-against=HEAD", "-budget=1ns", "-format=json", "-peakmem", "-bench=Total", cwd=shop
+    )
+    row = rows_of(run.stdout)["BenchmarkTotal", "peak-B/op"]
+    assert row["old"] < 10_000  # type: ignore[operator]
+    assert 500_000 <= row["new"] < 510_000  # type: ignore[operator]
+    assert row["state"] == "different"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
+def test_instructions_of_both_sides_are_compared_on_request(shop: Path, conduit_command: Command) -> None:
+    (shop / "shop.py").write_text("def total(xs): return sum(xs) + sum(xs)\n")
+    run = conduit_command(
+        "bench", "-against=HEAD", "-budget=1ns", "-format=json", "-instructions", "-bench=Total", cwd=shop
+    )
+    row = rows_of(run.stdout)["BenchmarkTotal", "instructions/op"]
+    assert 0.8 < float(row["delta"]) < 1.05  # type: ignore[arg-type]
+    assert row["state"] == "different"

@@ -4,7 +4,12 @@ import math
 
 import pytest
 
-from conduit.bench.against.counts import decide_counts, missing_counts, summarize_counts
+from conduit.bench.against.counts import (
+    decide_counts,
+    decide_instructions,
+    missing_counts,
+    summarize_counts,
+)
 
 
 def test_a_count_that_never_varied_in_three_processes_is_exact() -> None:
@@ -42,3 +47,18 @@ def test_counts_that_vary_in_both_directions_are_no_difference() -> None:
 
 def test_a_count_from_zero_is_an_infinite_difference() -> None:
     assert summarize_counts([(0, 5)] * 3).delta == math.inf
+
+
+@pytest.mark.parametrize(
+    ("pairs", "state"),
+    [
+        ([(1000.0, 1001.0), (1000.0, 1001.0)], "same"),  # below what a library's address can cost
+        ([(1000.0, 1010.0), (1000.5, 1010.0)], "different"),
+        ([(1000.0, 1004.0), (1003.0, 1004.0)], "same"),  # one side's processes differ by nearly as much
+        ([(1000.0, 2000.0), (1100.0, 2000.0)], "unresolved"),
+    ],
+)
+def test_instructions_differ_where_the_sides_differ_by_more_than_processes_of_one_side(
+    pairs: list[tuple[float, float]], state: str
+) -> None:
+    assert decide_instructions(summarize_counts(pairs)) == state

@@ -180,7 +180,8 @@ def _plan(parsed: Parsed, root: Path, here: Path) -> Plan:
             raise UsageError(f"{given}: not inside {root}, which is compared")
         paths.append(str(path.relative_to(root.resolve())))
     allocations = ["B/op", "allocs/op"] if parsed["benchmem"] or "benchmem" not in parsed.given else []
-    counts = [*allocations, *(["bytecodes/op"] if parsed["bytecodes"] else [])]
+    asked = {"peak-B/op": parsed["peakmem"], "bytecodes/op": parsed["bytecodes"]}
+    counts = [*allocations, *(unit for unit, is_asked in asked.items() if is_asked)]
     return Plan(
         paths=tuple(paths),
         bench=parsed["bench"],
@@ -190,6 +191,7 @@ def _plan(parsed: Parsed, root: Path, here: Path) -> Plan:
         threads=parsed["threads"],
         budget_ns=budget_ns,
         counts=tuple(counts),
+        instructions=parsed["instructions"],
         seed=parsed["seed"],
     )
 
@@ -230,7 +232,7 @@ def run_self_test(parsed: Parsed) -> int:
     root = project_root(here)
     checkout = current_checkout(root)
     plan = _plan(parsed, root, here)
-    each = replace(plan, budget_ns=plan.budget_ns // _ROUNDS, counts=())
+    each = replace(plan, budget_ns=plan.budget_ns // _ROUNDS, counts=(), instructions=False)
     gates = gates_of_project()
     progress = Progress(verbose=parsed["v"])
     rows: list[AgainstRow] = []

@@ -27,7 +27,8 @@ _SETTINGS_OF_PROFILES: dict[str, frozenset[str]] = {
 }
 
 EVERYWHERE = frozenset({"bench", "skip", "run"})
-COMPARING = frozenset({"short", "gc", "threads", "bytecodes", "benchmem", "budget", "seed", "v"})
+COUNTS = frozenset({"bytecodes", "benchmem", "peakmem", "instructions"})
+COMPARING = COUNTS | {"short", "gc", "threads", "budget", "seed", "v"}
 EFFECTIVE: dict[Mode, frozenset[str]] = {
     "run": EVERYWHERE
     | _PROFILE_FLAGS
@@ -59,7 +60,7 @@ EFFECTIVE: dict[Mode, frozenset[str]] = {
     ),
     "list": EVERYWHERE | {"list", "json", "o"},
     "against": EVERYWHERE | COMPARING | {"against", "against-env", "own-benchmarks", "format", "gate", "o"},
-    "self-test": EVERYWHERE | COMPARING - {"bytecodes", "benchmem"} | {"self-test"},
+    "self-test": EVERYWHERE | COMPARING - COUNTS | {"self-test"},
 }
 
 _INSTEAD: dict[tuple[Mode, str], str] = {

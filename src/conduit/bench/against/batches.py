@@ -13,7 +13,7 @@ from conduit.bench.names import UniqueNames
 from conduit.bench.run.events import Ended
 from conduit.bench.run.loop import Benchmark
 from conduit.bench.run.machine import processors
-from conduit.bench.run.measure import Options, Run, call, count_allocations, count_instructions
+from conduit.bench.run.measure import Options, Run, call, count_allocations, count_instructions, count_peak
 from conduit.bench.run.runner import attempt
 from conduit.errors import BenchmarkMisuseError
 
@@ -62,6 +62,10 @@ class Prepared:
     def count_allocations(self) -> tuple[AllocationCount, tuple[MeasurementWarning, ...]]:
         """Count the allocations of one operation. Requires `allocations.unavailable_reason()` to be None."""
         return self._run_at_path(lambda run: count_allocations(run, call(run, _new(run, 1))))
+
+    def count_peak(self) -> int:
+        """Return the most bytes that one operation holds at once. Requires the same as `count_allocations`."""
+        return self._run_at_path(lambda run: count_peak(run, call(run, _new(run, 1))))
 
     def count_bytecodes(self) -> int:
         """Count the bytecode instructions of one operation."""

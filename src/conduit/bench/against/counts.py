@@ -23,6 +23,12 @@ USUAL_PROCESSES = 5
 """After this many pairs without variation a count is not taken again."""
 
 
+REPEATABLE = 0.005
+"""Instructions that differ by more than this share between processes of one side give no verdict."""
+LEAST_CHANGE = 0.002
+"""A smaller share of instructions is no difference: where the loader puts a library can cost half of it."""
+
+
 class CountSummary(NamedTuple):
     """One unit's counts. `delta` is a share of the old side, infinite from zero; `p` is None for exact counts."""
 
@@ -75,3 +81,16 @@ def missing_counts(summary: CountSummary, family: int = 1) -> str:
     if summary.pairs < fewest:
         return f"needs pairs: {summary.pairs} of at least {fewest}"
     return f"varies between processes: needs more than {summary.pairs} pairs"
+
+
+def decide_instructions(summary: CountSummary) -> State:
+    """Return the state of processor instructions: the sides have to differ by more than processes of one side do."""
+    spread = spread_of(summary)
+    if spread > REPEATABLE:
+        return "unresolved"
+    return "different" if abs(summary.delta) > max(LEAST_CHANGE, 2 * spread) else "same"
+
+
+def spread_of(summary: CountSummary) -> float:
+    """Return the larger share by which the processes of one side differ."""
+    return max(_delta(*summary.old_range), _delta(*summary.new_range))

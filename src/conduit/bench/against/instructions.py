@@ -39,11 +39,18 @@ def count_instructions(
 
 
 def count_instructions_at(
-    checkout: Checkout, path: str, name: str, ns_per_op: float, *, short: bool = False
+    checkout: Checkout,
+    path: str,
+    name: str,
+    ns_per_op: float,
+    *,
+    short: bool = False,
+    hash_seed: int | None = _HASH_SEED,
 ) -> float | MeasurementWarning:
     """Return the instructions per operation of a checkout's benchmark, or a warning that says why there are none.
 
-    `path` is its file, `name` its package and name as in `folder/bench_file:Name/sub`.
+    `path` is its file, `name` its package and name as in `folder/bench_file:Name/sub`. A `hash_seed` of None leaves
+    the user's own.
     """
     counted = max(1, min(int(GOAL_NS / max(ns_per_op, 1.0)), MAX_ITERATIONS))
     warm_up = min(WARM_UP, counted)
@@ -58,7 +65,7 @@ def count_instructions_at(
         "versions": False,
     }
     try:
-        with BenchmarkProcess(checkout, setup, _HASH_SEED) as process:
+        with BenchmarkProcess(checkout, setup, hash_seed) as process:
             process.receive()
             answers = [process.ask({"name": name, "instructions": n}) for n in (warm_up, warm_up + counted)]
         if all("instructions" in answer for answer in answers):
@@ -68,14 +75,18 @@ def count_instructions_at(
             return _unavailable(
                 f"perf events: {reason}; valgrind is not installed", "apt-get install valgrind"
             )
-        few, many = (_under_valgrind(checkout, setup, name, n) for n in (warm_up, warm_up + counted))
+        few, many = (
+            _under_valgrind(checkout, setup, name, n, hash_seed) for n in (warm_up, warm_up + counted)
+        )
     except ProcessEndedError as error:
         return _unavailable(str(error).splitlines()[-1], "the benchmark has to run in a process of its own")
     return (many - few) / counted
 
 
-def _under_valgrind(checkout: Checkout, setup: dict[str, Any], name: str, n: int) -> int:
-    with BenchmarkProcess(checkout, setup, _HASH_SEED, _VALGRIND) as process:
+def _under_valgrind(
+    checkout: Checkout, setup: dict[str, Any], name: str, n: int, hash_seed: int | None
+) -> int:
+    with BenchmarkProcess(checkout, setup, hash_seed, _VALGRIND) as process:
         process.receive()
         answer = process.ask({"name": name, "n": n})
         if "failed" in answer:

@@ -23,12 +23,15 @@ from conduit.bench.against.counts import (
     MIN_PROCESSES,
     USUAL_PROCESSES,
     decide_counts,
+    decide_instructions,
     missing_counts,
+    spread_of,
     summarize_counts,
     varies,
 )
 from conduit.bench.against.process import BenchmarkProcess, ProcessEndedError
 from conduit.bench.compare.verdicts import Gates, closes, grade_of, worsening
+from conduit.bench.result import MeasurementWarning
 from conduit.bench.statistics.paired import (
     ENOUGH_PAIRS,
     PairTimes,
@@ -52,6 +55,7 @@ BATCH_NS = 3_000_000
 MAX_BATCHES = 20
 MIN_BATCHES = 3
 TURN_NS = 2 * MAX_BATCHES * BATCH_NS
+INSTRUCTIONS = "instructions/op"
 _LABELS = ("old", "new")
 _NEVER = 1 << 62
 
@@ -70,6 +74,7 @@ class Plan:
     threads: int | None = None
     budget_ns: int = 60_000_000_000
     counts: tuple[str, ...] = ("B/op", "allocs/op")
+    instructions: bool = False  # count the processor's instructions at the end, in processes of their own
     seed: int | None = None
 
 
@@ -98,6 +103,7 @@ class Measured:
     batches: int = MAX_BATCHES
     max_cpu_ratio: float = 0.0  # the most processors that a batch kept busy
     counted: int = 0  # pairs of processes in which counts were taken
+    instructions: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def is_one_core(self) -> bool:
@@ -166,6 +172,8 @@ class AgainstResult:
                 _count_row(benchmark.name, unit, pairs, max(varying, 1), gates)
                 for unit, pairs in benchmark.counts.items()
             ]
+            if benchmark.instructions:
+                rows.append(_instructions_row(benchmark, gates))
         return rows + [_one_sided_row(entry) for entry in self.one_sided]
 
 
@@ -216,6 +224,27 @@ def _count_row(
     )
 
 
+def _instructions_row(benchmark: Measured, gates: Gates) -> AgainstRow:
+    summary = summarize_counts(benchmark.instructions)
+    state = decide_instructions(summary)
+    levels = gates.levels(INSTRUCTIONS)
+    grade: Grade = "undecided" if state == "unresolved" else "same"
+    if state == "different":
+        grade = grade_of(worsening(summary.delta, -1), levels)
+    return AgainstRow(
+        benchmark.name,
+        INSTRUCTIONS,
+        summary.old,
+        summary.new,
+        summary.delta,
+        state,
+        grade,
+        closes(grade, levels),
+        counted=summary._replace(is_exact=False, p=None),
+        note=f"varies by {spread_of(summary):.1%} between processes" if state == "unresolved" else "",
+    )
+
+
 def _one_sided_row(entry: OneSided) -> AgainstRow:
     missing = "old" if entry.side == "new" else "new"
     nan = math.nan
@@ -242,6 +271,8 @@ def run_against(
     comparison = Sampling(old, new, plan, progress)
     try:
         comparison.run()
+        if plan.instructions:
+            comparison.count_instructions()
     except KeyboardInterrupt:
         comparison.result.interrupted = True
     return comparison.result
@@ -286,6 +317,34 @@ class Sampling:
             if self.open:
                 self._run_pair(list(self.open), 0)
 
+    def count_instructions(self) -> None:
+        """Count the processor's instructions of every benchmark that was compared, under two hash seeds."""
+        for benchmark in self.result.benchmarks:
+            if not benchmark.pairs:
+                continue
+            times = summarize_pairs(benchmark.pairs)
+            ns_per_op = max(times.old_typical, times.new_typical)
+            for seed in (self._hash_seed(), self._hash_seed()):
+                self.progress(f"instructions of {benchmark.name}")
+                old, new = (self._instructions(side, benchmark.name, ns_per_op, seed) for side in (0, 1))
+                if old is None or new is None:
+                    break
+                benchmark.instructions.append((old, new))
+
+    def _instructions(self, side: int, name: str, ns_per_op: float, seed: int | None) -> float | None:
+        """Return one side's instructions per operation; None, with a note, where they cannot be counted."""
+        from conduit.bench.against.instructions import count_instructions_at
+
+        checkout = self.checkouts[side]
+        path = str(checkout.root / f"{name.partition(':')[0]}.py")
+        counted = count_instructions_at(
+            checkout, path, name, ns_per_op, short=self.plan.short, hash_seed=seed
+        )
+        if isinstance(counted, MeasurementWarning):
+            self._note(f"{_LABELS[side]} side: {name}: {counted.cause}")
+            return None
+        return counted
+
     def add_pair(self) -> None:
         """Measure every benchmark that has not failed once more on both sides. Raises `ConduitError`."""
         self._run_pair(list(self.open), _NEVER)
@@ -325,6 +384,10 @@ class Sampling:
                 )
                 if not self._take_turn(sides, self.open[name], times=deadline > 0):
                     return
+
+    def _note(self, text: str) -> None:
+        if text not in self.result.notes:
+            self.result.notes.append(text)
 
     def _start(self, stack: ExitStack) -> tuple[BenchmarkProcess, BenchmarkProcess]:
         """Start both processes, in random order: the first is often the faster one."""
@@ -463,10 +526,10 @@ class Sampling:
             answer = side.ask({"name": benchmark.name, "count": list(self.plan.counts)})
             if "failed" in answer:
                 raise _BenchmarkFailedError(_LABELS[index], answer["failed"])
-            if answer["reason"]:
-                note = f"{_LABELS[index]} side: B/op and allocs/op: n/a, {answer['reason']}"
-                if note not in self.result.notes:
-                    self.result.notes.append(note)
+            lacking = ", ".join(unit for unit in self.plan.counts if unit not in answer["counts"])
+            if lacking:
+                reason = answer["reason"] or "its version of conduit does not count that"
+                self._note(f"{_LABELS[index]} side: {lacking}: n/a, {reason}")
             counts.append(answer["counts"])
         benchmark.counted += 1
         for unit in counts[0]:

@@ -141,12 +141,15 @@ class _Side:
         from conduit.bench.run.allocations import unavailable_reason
 
         counts: dict[str, float] = {}
-        reason = unavailable_reason() if "allocs/op" in units else None
+        reason = unavailable_reason() if {"allocs/op", "peak-B/op"} & {*units} else None
         if "allocs/op" in units and reason is None:
             counted, _ = benchmark.count_allocations()
             # Not rounded: a fraction per operation is an average, and varies.
             counts["B/op"] = counted.bytes / counted.n
             counts["allocs/op"] = counted.allocations / counted.n
+        # A checkout of this package measures itself, and an older one knows no peak.
+        if "peak-B/op" in units and reason is None and hasattr(benchmark, "count_peak"):
+            counts["peak-B/op"] = benchmark.count_peak()
         if "bytecodes/op" in units:
             counts["bytecodes/op"] = benchmark.count_bytecodes()
         return {"counts": counts, "reason": reason}
