@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,3 +53,32 @@ def test_a_forked_worker_that_changes_its_user_still_notes_its_end(tmp_path: Pat
     lines = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
     assert [line["event"] for line in lines] == (["began"] if closes else ["began", "ended"])
     assert not closes or other.read_text() == ""
+
+
+DROPPING = """
+import os, sys, time
+def work():
+    end = time.process_time() + 0.05
+    while time.process_time() < end:
+        pass
+if os.fork() == 0:
+    os.setuid(65534)
+    work()
+    sys.exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork") or os.geteuid() != 0, reason="only root can change its user")
+def test_a_worker_that_may_not_write_in_the_folder_any_more_is_named_with_the_reason(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / "drop.py").write_text(DROPPING)
+    words = ["run", "-children", "-cpuprofile=cpu.prof", "drop.py"]
+    done = subprocess.run(
+        [sys.executable, "-m", "conduit", *words], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "could not write its part: cannot write" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "killed or crashed" not in done.stderr
+    assert (tmp_path / "cpu.prof").exists()

@@ -52,6 +52,8 @@ class RunProcess:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._after_fork_in_child)
         if self._settings.follows:
+            if hasattr(os, "geteuid") and os.geteuid() == 0:
+                _import_what_writing_needs()
             self.listen(self.end)
             self._note_beginning(self._words)
 
@@ -149,6 +151,20 @@ class RunProcess:
 
             signal.signal(WRITE_NOW, write)
             repeated_signals.repeat(WRITE_NOW)
+
+
+def _import_what_writing_needs() -> None:
+    """Import the modules that make and write a profile: a worker that gives up root may not be able to read them."""
+    import conduit.files
+    import conduit.record.clocks
+    import conduit.record.module_names  # noqa: F401
+    from conduit.profile.builder import ProfileBuilder
+    from conduit.profile.codec import encode
+    from conduit.profile.model import ValueType
+
+    builder = ProfileBuilder([ValueType("samples", "count")])
+    builder.add([("", "", 1, 1)], [1])
+    encode(builder.build())
 
 
 def process_file(output: str, number: str, folder: str) -> str:
