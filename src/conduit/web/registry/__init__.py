@@ -2,12 +2,15 @@
 
 `page_data` makes the compact JSON of a document, `page` the HTML with its scripts (plain files in `web/static`, named
 `registry_*`), `application` answers requests by the rules of the profile page, `source_files` reads the files that the
-document names. The command line uses `registry_file` and `serve_registry`.
+document names. The command line uses `registry_file` and `serve_registry`; applications mount the page with
+`asgi_app` and `wsgi_app`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from conduit.web.registry.mounted import asgi_app, wsgi_app
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from conduit.web.registry.application import RegistrySource
     from conduit.web.server import LocalServer
 
-__all__ = ["registry_file", "serve_registry"]
+__all__ = ["asgi_app", "registry_file", "serve_registry", "wsgi_app"]
 
 
 def registry_file(
