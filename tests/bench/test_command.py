@@ -182,6 +182,17 @@ def test_a_result_too_quick_to_be_true_is_warned_about_below_its_line(run_bench:
     )
 
 
+def test_a_warning_of_several_results_is_printed_once_after_all_of_them(run_bench: Command) -> None:
+    text = "def bench_a(b):\n    pass\ndef bench_b(b):\n    pass\ndef bench_c(b):\n    pass\n"
+    lines = run_bench("-benchtime=2000x", "-count=2", bench_a=text).stdout.splitlines()
+    results = [number for number, line in enumerate(lines) if line.startswith("Benchmark")]
+    (warned,) = [number for number, line in enumerate(lines) if "less than an empty loop" in line]
+    assert len(results) == 6
+    assert results[-1] < warned < lines.index("PASS")
+    assert "write `for _ in b:`" in lines[warned]
+    assert re.fullmatch(r"--- WARN: BenchmarkA\S* \(and 2 more\)", lines[results[-1] + 1 : warned][-1])
+
+
 @pytest.mark.skipif(not available(), reason="the native extension is not built")
 def test_counts_are_the_same_in_every_process_and_under_every_hash_seed(
     run_bench: Command, monkeypatch: pytest.MonkeyPatch

@@ -1,8 +1,9 @@
 """What a run of benchmarks prints, as Go's `go test -bench` prints it: text, or the JSON events of `test2json`.
 
 A `Transcript` turns events into lines; a sink writes each line, either as it is or as a JSON object. Warnings are
-printed below the result as `--- WARN: name` blocks, which readers of the format pass over, and ride as data on
-the JSON event of the line (`Result` and `Warnings`, keys that Go's readers ignore).
+printed after a file's results, each kind once, as `--- WARN: name` blocks, which readers of the format pass over.
+With -v and in the event stream they are below the result that they are about, and ride as data on the JSON event of
+the line (`Result` and `Warnings`, keys that Go's readers ignore).
 """
 
 from __future__ import annotations
@@ -104,6 +105,8 @@ class Transcript:
         self._package = ""
         self._labels_are_printed = False
         self._column = NameColumn([], [])
+        # Code of a warning → its first text, and the names of the results that have it.
+        self._held: dict[str, tuple[str, list[str]]] = {}
 
     def begin_package(self, package: str, top_level: Sequence[str], processor_list: Sequence[int]) -> None:
         """A file's benchmarks begin; `top_level` are the names of those that the filter means."""
@@ -115,6 +118,7 @@ class Transcript:
 
     def end_package(self, passed: bool, elapsed_s: float) -> None:
         """A file's benchmarks are done."""
+        self._print_held_warnings()
         if passed:
             self._sink.output("PASS\n", is_frame=True)
             self._sink.output(f"ok  \t{self._package}\t{elapsed_s:.3f}s\n")
@@ -126,6 +130,7 @@ class Transcript:
 
     def interrupt_package(self, why: str, elapsed_s: float) -> None:
         """The run was ended from outside; `why` is a line that says so."""
+        self._print_held_warnings()
         self._sink.output(f"{why}\n")
         self._sink.output(f"FAIL\t{self._package}\t{elapsed_s:.3f}s\n", is_frame=True)
         self._sink.action("fail", data={"Elapsed": round(elapsed_s, 3)})
@@ -194,8 +199,27 @@ class Transcript:
             self._warn_about(measurement.name, name, measurement.warnings)
 
     def _warn_about(self, test: str, name: str, warnings: Sequence[MeasurementWarning]) -> None:
+        if not self._is_verbose:
+            for warning in warnings:
+                names = self._held.setdefault(warning.code, (str(warning), []))[1]
+                if name not in names:
+                    names.append(name)
+            return
         data = {"Warnings": [asdict(warning) for warning in warnings]}
         self._sink.output(format_warnings(name, warnings), test, data=data)
+
+    def _print_held_warnings(self) -> None:
+        """Print each kind of warning in one line, below the names of the results that have it.
+
+        The text is that of the first of them; how many others have it is said.
+        """
+        blocks: dict[tuple[str, ...], list[str]] = {}
+        for text, names in self._held.values():
+            blocks.setdefault(tuple(names), []).append(f"    {text}")
+        for (first, *others), lines in blocks.items():
+            more = f" (and {len(others)} more)" if others else ""
+            self._sink.output(format_block("WARN", f"{first}{more}", lines), first)
+        self._held.clear()
 
     def _end(self, event: Ended) -> None:
         tag = {"failed": "FAIL", "skipped": "SKIP"}.get(event.outcome)
