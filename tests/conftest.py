@@ -82,19 +82,16 @@ _MEASURES_THE_INTERPRETER = (
 
 # They go through the same lines as quicker tests beside them, thousands of times, which takes three times as long when traced.
 _SAME_LINES_AGAIN = (
-    "tests/bench/test_events.py",
     "tests/bench/test_paired.py::test_identical_code",
-    "tests/debug/test_server.py::test_a_thousand_random_requests",
     "tests/report/test_goldens.py::test_few_goldens_depart",
     "tests/report/test_goldens.py::test_the_complete_goldens",
     "tests/sources/test_redaction.py::test_texts_of_megabytes",
     "tests/sources/openapi/test_secrets.py::test_repeated_keys",
 )
-_COMPLETE_GOLDENS = "[shared"
 
 
 def _is_not_traced(name: str) -> bool:
-    return name.startswith(_MEASURES_THE_INTERPRETER + _SAME_LINES_AGAIN) or _COMPLETE_GOLDENS in name
+    return name.startswith(_MEASURES_THE_INTERPRETER + _SAME_LINES_AGAIN)
 
 
 @pytest.fixture(autouse=True)
