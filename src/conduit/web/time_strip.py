@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from conduit.web.time_order import TIME_LABEL, thread_of
+from conduit.web.time_order import TIME_LABEL, has_times, thread_of
 
 if TYPE_CHECKING:
     from conduit.profile.label_sets import LabelSet
@@ -31,6 +31,8 @@ def strip_document(profile: Profile, index: int) -> dict[str, Any] | None:
     A sample of a time ends when it says, and took as long as its value; others count where they were taken. None where
     no sample has a time, or all have the same.
     """
+    if not has_times(profile):
+        return None
     columns = profile.columns
     values = columns.values[index]
     timed = []
