@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,16 @@ def test_nothing_is_left_of_a_recording(start: Callable[..., Program]) -> None:
         )
         assert program.state() == before
     assert program.end().count("records this process") == 3
+
+
+@pytest.mark.skipif(find_spec("viztracer") is None, reason="traces need viztracer")
+def test_a_program_is_traced_again_after_the_first_tracers_modules_are_gone(
+    start: Callable[..., Program],
+) -> None:
+    program = start()
+    for _ in range(2):
+        trace = json.loads(files(program, 0.2, {"trace": {"max_events": 10_000}})["trace"])
+        assert "__main__.most" in {event["name"].partition(" ")[0] for event in trace["traceEvents"]}
 
 
 def test_a_recording_ends_by_itself_when_the_recording_process_is_killed(

@@ -14,7 +14,13 @@ static PyObject *claim_fork_hook(PyObject *Py_UNUSED(module), PyObject *Py_UNUSE
     return PyBool_FromLong(is_first);
 }
 
+static PyObject *hold(PyObject *Py_UNUSED(module), PyObject *object) {
+    Py_INCREF(object);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef module_methods[] = {
+    {"hold", hold, METH_O, "hold(object): keep an object until the process ends."},
     {"claim_fork_hook", claim_fork_hook, METH_NOARGS, "True the first time in a process, and False after that."},
     {NULL, NULL, 0, NULL},
 };

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conduit.record.process_memory import ProcessMemory
-    from conduit.record.remote import Interpreter
+    from conduit.record.remote import Interpreter, RemoteThread
 
 FIRST_VERSION = (3, 14)
 _PLEASE_STOP = 1 << 5  # `_PY_EVAL_PLEASE_STOP_BIT`
+_MAX_ATTEMPTS = 100
 _MAX_PATH = 512
 _NO_CALL = struct.pack("<i", 0)
 _CALL = struct.pack("<i", 1)
@@ -44,7 +45,7 @@ class ScriptRequest:
 
     def ask_main_thread(self) -> None:
         """Ask the main thread, which runs the script before its next instruction, or when it has waited."""
-        for thread in self._interpreter.threads(self._main):
+        for thread in self._threads():
             if thread.native_id == self._memory.pid:
                 self._ask(thread.address)
                 return
@@ -57,7 +58,7 @@ class ScriptRequest:
 
     def withdraw(self) -> None:
         """Take the request back from the threads that have not seen it."""
-        present = {thread.address: thread.native_id for thread in self._interpreter.threads(self._main)}
+        present = {thread.address: thread.native_id for thread in self._threads()}
         waiting = {address for address in self._asked & present.keys() if self._is_waiting(address)}
         self._asked.clear()
         if waiting == {address for address in waiting if present[address] == self._memory.pid}:
@@ -66,6 +67,17 @@ class ScriptRequest:
         with Stopped(self._memory.pid):
             living = {thread.address for thread in self._interpreter.threads(self._main)}
             self._forget(address for address in waiting & living if self._is_waiting(address))
+
+    def _threads(self) -> list[RemoteThread]:
+        """The threads of the process, which goes on: a list that changes while it is read is read again."""
+        for _ in range(_MAX_ATTEMPTS):
+            try:
+                return list(self._interpreter.threads(self._main))
+            except UnreadableMemoryError:
+                continue
+        raise ProfilerUnavailableError(
+            f"the threads of process {self._memory.pid} begin and end faster than they can be read: try again"
+        )
 
     def _forget(self, addresses: Iterator[int] | set[int]) -> None:
         for address in addresses:

@@ -100,6 +100,8 @@ class _Session:
             self._recordings[kind] = recording
             if isinstance(recording, Recording):
                 recording.leave_to_context()
+            else:
+                _hold_tracer()
 
     def _wait(self) -> bool:
         """Wait until the recording is over; return whether its profiles are wanted."""
@@ -148,6 +150,18 @@ class _Session:
         from conduit.profile.codec import encode
 
         self._send(f"profile:{kind}", encode(profile, level=1))
+
+
+def _hold_tracer() -> None:
+    """Keep what viztracer 1.1 must not lose when its modules are removed.
+
+    Its extension frees its globals with its module, and is not initialized a second time; threads that its tracer has
+    seen write into the tracer when they end.
+    """
+    from conduit._native import _core
+
+    _core.hold(sys.modules["viztracer.snaptrace"])
+    _core.hold(sys.modules["conduit.record.trace"].__dict__["_tracers"])
 
 
 def _make(kind: str, parameters: Mapping[str, Any], plan: Mapping[str, Any]) -> Recording | Trace:
