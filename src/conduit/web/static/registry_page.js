@@ -195,6 +195,7 @@ Conduit.registry = (() => {
     document.addEventListener("keydown", onKey);
     window.addEventListener("popstate", show);
     show();
+    setTimeout(() => find(""), 0); // the index is made after the first picture, before the first letter
   }
 
   const api = { model, data, views, make, address, addressOf, setState, link, location, empty, counted, table, grow, find, start, $ };
