@@ -31,7 +31,7 @@ SUITE = (
 )
 """The registry's own benchmarks, with the verdicts on `[tool.conduit.targets]`; run in the project's folder."""
 PROFILED = (
-    "conduit bench -bench=RegistryInit$ -benchtime=1s"
+    "conduit bench -bench=RegistryInit$ -benchtime=1s -profilerate=500"
     " -cpuprofile={folder}/cpu.prof -memprofile={folder}/mem.prof benchmarks/bench_registry.py"
 )
 PROFILES = (
