@@ -117,7 +117,14 @@ def large_document() -> Metadata:
         route("PATCH", "/api/books/{id}/", "Book", "IsAuthenticated"),
         route("DELETE", "/api/books/{id}/", "Book", "IsAuthenticated"),
         route("POST", "/api/reviews/", "Review"),
-        route("GET", "/admin/shop/", "Author", "admin_view", app="django.contrib.admin", origin="framework"),
+        route(
+            "GET",
+            "/admin/shop/",
+            "Author",
+            "admin_view",
+            app="django.contrib.admin.a_package_with_a_long_name",
+            origin="framework",
+        ),
     ]
     methods = ("GET", "POST", "PUT", "DELETE")
     for number in range(ROUTES - len(routes)):

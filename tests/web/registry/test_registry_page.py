@@ -226,6 +226,7 @@ STATES: tuple[dict[str, str], ...] = (
     {"view": "routes", "q": "in shop"},
     {"view": "routes", "shape": "tree"},
     {"view": "route", "route": "POST /api/authors/"},
+    {"view": "route", "route": "GET /admin/shop/"},
     {"view": "tasks"},
     {"view": "guards"},
     {"view": "guards", "group": "shop"},
