@@ -82,7 +82,7 @@ Conduit.registry.views.find = (() => {
       make("div", { className: "tiles" },
         card("resources", model.resources.length, address({ view: "resource" }), "fields, relations, hooks, what a deletion reaches"),
         card("routes", own.length, address({ view: "routes" }), "by method, path, guard, application, handler"),
-        open ? card(`write ${open === 1 ? "route" : "routes"} without auth`, open, address({ view: "routes", kind: "write", missing: "auth" }), "nothing in the chain of the route refuses a user") : null,
+        open ? card(`write ${open === 1 ? "route" : "routes"} with no auth found`, open, address({ view: "routes", kind: "write", missing: "auth" }), "no step before the handler refuses a user; the handler itself may") : null,
         model.tasks.length ? card("tasks", model.tasks.length, address({ view: "tasks" }), "work outside requests") : null),
       apps.size > 1 ? make("h2", {}, "Applications") : null,
       apps.size > 1 ? make("div", { className: "chips" }, [...apps].sort((a, b) => b[1] - a[1]).slice(0, 60).map(([name, number]) =>

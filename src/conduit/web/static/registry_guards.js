@@ -31,11 +31,11 @@ Conduit.registry.views.guards = (() => {
   function outliers(main, matrix, group) {
     const found = matrix.outliers.filter((one) => group === null || one.group === group);
     const sentence = (one) => make("li", {}, make("details", {},
-      make("summary", {}, `${one.outliers.length} of ${counted(one.total, "route")} of ${one.group} ${one.outliers.length === 1 ? "has" : "have"} no ${one.guard}`),
+      make("summary", {}, `${one.outliers.length} of ${counted(one.total, "route")} of ${one.group} ${one.outliers.length === 1 ? "has" : "have"} no ${one.guard}${one.guard === "auth" ? " that was found" : ""}`),
       make("ul", {}, one.outliers.slice(0, 50).map((route) => make("li", {}, link("route", model.routeName(route)), " ", Conduit.registry.guardsOf(route))))));
     main.append(make("section", { className: "part" }, make("h2", {}, "Outliers", make("small", {}, ` ${found.length}`)),
-      make("p", { className: "explain" }, make("span", {}, "A guard that at least three quarters of a group's routes carry is its custom; routes without it are outliers.")),
-      found.length ? make("ul", { className: "outliers" }, found.slice(0, SENTENCES).map(sentence)) : make("p", {}, "Every group keeps its customs."),
+      make("p", { className: "explain" }, make("span", {}, "A guard that at least three quarters of a group's routes have is expected of all of them; those without it are outliers.")),
+      found.length ? make("ul", { className: "outliers" }, found.slice(0, SENTENCES).map(sentence)) : make("p", {}, "Every route has the guards of its group."),
       found.length > SENTENCES && make("p", { className: "explain" }, `${found.length - SENTENCES} more are marked in the matrix.`)));
   }
 

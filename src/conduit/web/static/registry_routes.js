@@ -5,7 +5,7 @@ Conduit.registry.guardsOf = (() => {
   const { make, address } = Conduit.registry;
   return (route) => make("span", { className: "guards" },
     route.guards.map((name) => make("a", { className: "guard", href: address({ view: "routes", guard: name, all: "1" }) }, name)),
-    route.open && make("span", { className: "guard open" }, "no auth"),
+    route.open && make("span", { className: "guard open" }, "no auth found"),
     route.exemptions.map((name) => make("span", { className: "guard exempt" }, name)));
 })();
 
@@ -37,7 +37,7 @@ Conduit.registry.views.routes = (() => {
     const hidden = wanted.all ? 0 : Conduit.registryModel.filterRoutes(model, { ...wanted, all: "1" }).length - found.length;
     if (hidden) notes.push(make("a", { href: address({ all: "1" }) }, `+${hidden} of the framework`));
     const aboutAuth = wanted.missing === "auth" || /\b(?:without|no|missing)\s+(?:auth|guard|login)/i.test(wanted.q);
-    if (aboutAuth) notes.push("Without auth: no step of the route's own chain refuses a user.");
+    if (aboutAuth) notes.push("No auth found: no step of the route's own chain refuses a user. A check inside a handler is not seen.");
     if (aboutAuth && data.possible_guards.length) notes.push(`Every request also passes ${data.possible_guards.join(", ")}, which may refuse some: their names alone do not tell.`);
     return notes;
   }
@@ -99,7 +99,7 @@ Conduit.registry.views.routes = (() => {
     const root = Conduit.registryModel.pathTree(routes);
 
     function node(each) {
-      const label = [make("span", { className: "mono" }, each.part || "/"), make("small", {}, ` ${counted(each.count, "route")}`), each.open ? make("small", { className: "open" }, ` ${each.open} without auth`) : ""];
+      const label = [make("span", { className: "mono" }, each.part || "/"), make("small", {}, ` ${counted(each.count, "route")}`), each.open ? make("small", { className: "open" }, ` ${each.open} with no auth found`) : ""];
       const methods = each.routes.map((route) => make("span", { className: "leaf" }, link("route", model.routeName(route), route.method), " ", Conduit.registry.guardsOf(route)));
       if (!each.children.length) return make("li", { className: "node" }, make("span", { className: "line" }, make("span", { className: "mono" }, each.part || "(empty)"), " ", methods));
       const inner = make("ul");
