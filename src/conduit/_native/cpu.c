@@ -103,11 +103,12 @@ static void watch_own_end(bool in_handler) {
     if (!in_handler || end_key < 32) pthread_setspecific(end_key, &end_key);
 }
 
-/* The destructor of `end_key`: the thread is about to be gone, and with it its clock. */
+/* The destructor of `end_key`: the thread is about to be gone, and with it its clock. It is noted also while the
+ * recording stops, which takes a moment before the clocks are read; once the timers are gone, the thread is unknown. */
 static void note_end(void *Py_UNUSED(value)) {
     unsigned long long known = atomic_load(&own_number);
     unsigned current = atomic_load(&session);
-    if (known >> 32 != current || !atomic_load(&sampling)) return;
+    if (known >> 32 != current) return;
     own_ended_session = current; /* a signal that comes now finds its time counted already */
     thread_timers_retire(own_tid, (uint32_t)known);
 }
