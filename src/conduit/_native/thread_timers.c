@@ -125,6 +125,8 @@ static bool arm(pid_t tid, uint32_t number) {
     }
     if (index >= 0) {
         timers[index].seen = true;
+        /* A listing may find a thread before it has told its number. */
+        if (number != NO_THREAD_NUMBER) timers[index].number = number;
         return true;
     }
     bool is_new = number != NO_THREAD_NUMBER && timer_clock == CLOCK_OF_CPU;
