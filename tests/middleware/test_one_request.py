@@ -212,8 +212,8 @@ def test_an_address_that_is_asked_for_at_once_waits_for_its_profile() -> None:
         await asked
 
     asyncio.run(one_after_the_other())
-    [text] = decode(b"".join(bodies)).comments
-    assert text.startswith("no samples")
+    profile = decode(b"".join(bodies))  # a quick request seldom has a sample
+    assert "cpu" in {one.type for one in profile.sample_types}
 
 
 def test_an_address_without_a_profile_is_not_found() -> None:
