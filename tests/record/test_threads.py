@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conduit.record import threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pytest
 
 
 def park(event: threading.Event, depth: int) -> None:
@@ -162,3 +165,14 @@ def test_the_text_has_a_paragraph_for_each_thread_with_name_state_and_lines() ->
     paragraph = next(part for part in text.split("\n\n") if '"parked"' in part)
     assert "[sleeping" in paragraph.splitlines()[0]
     assert f"park\n\t{__file__}:" in paragraph
+
+
+def test_stacks_are_read_again_where_one_has_lost_its_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    suspended: Any = (number for number in (1, 2))
+    next(suspended)
+    current_frames = sys._current_frames
+    answers = [{**current_frames(), -1: suspended.gi_frame}, current_frames()]
+    monkeypatch.setattr(sys, "_current_frames", lambda: answers.pop(0) if answers else current_frames())
+    idents = [stack.ident for stack in threads.dump().threads]
+    assert threading.get_ident() in idents
+    assert -1 not in idents

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     _Chain = list[tuple[Any, FrameType]]
 
+_TRIES = 5
+_CO_GENERATOR = 0x20  # as in `inspect`, which takes milliseconds to import
 _TASKS_PER_SLICE = 500  # about 4 ms of interpreter lock
 
 
@@ -88,8 +90,19 @@ def dump() -> Dump:
 def _threads() -> Iterator[ThreadStack]:
     known = {thread.ident: thread for thread in threading.enumerate()}
     current = threading.get_ident()
-    frames = sys._current_frames()
-    for ident in sorted(frames, key=lambda ident: ident != current):
+    for _ in range(_TRIES):
+        stacks: dict[int, tuple[Frame, ...]] = {}
+        frames = sys._current_frames()
+        # Read before anything gives the interpreter lock back, such as the files of the kernel's states.
+        is_whole = True
+        for ident in list(frames):
+            frame = frames.pop(ident)  # this generator's own frame, too: it holds the table
+            is_whole = is_whole and _has_a_root(frame)
+            stacks[ident] = tuple(frames_of(frame))
+            del frame
+        if is_whole:
+            break
+    for ident in sorted(stacks, key=lambda ident: ident != current):
         thread = known.get(ident)
         native_id = thread.native_id if thread else None
         yield ThreadStack(
@@ -98,8 +111,15 @@ def _threads() -> Iterator[ThreadStack]:
             thread.name if thread else "unknown (not started by threading)",
             bool(thread and thread.daemon),
             "running" if ident == current else _kernel_state(native_id),
-            tuple(frames_of(frames.pop(ident))),  # this generator's own frame, too: it holds the table
+            stacks[ident],
         )
+
+
+def _has_a_root(frame: FrameType) -> bool:
+    """Whether the last caller can be a thread's first call; a generator that has ended forgets who called it."""
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return not frame.f_code.co_flags & _CO_GENERATOR
 
 
 def frames_of(frame: FrameType | None) -> Iterator[Frame]:
@@ -171,8 +191,11 @@ def _unfinished_tasks() -> Iterator[asyncio.Task[Any]]:
 def _tasks_of_running_loops(module: Any) -> Iterator[asyncio.Task[Any]]:
     """The tasks of the loops that are on a stack: from 3.14 on all that is known without the C extension."""
     loops: dict[int, Any] = {}
-    for frame in sys._current_frames().values():
-        at: FrameType | None = frame
+    frames = sys._current_frames()
+    while frames:
+        at: FrameType | None = frames.popitem()[
+            1
+        ]  # this function's own, too, which must not be kept by itself
         while at is not None:
             loop = _loop_of(at)
             if loop is not None:
