@@ -10,12 +10,13 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from conduit.debug.access import Access
 from conduit.debug.endpoint import Endpoint
 from conduit.errors import ConduitError
 from conduit.http.messages import Request
-from conduit.http.server import HttpServer, _Handler
+from conduit.http.server import ClientWatch, HttpServer, _Handler
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
 from conduit.report.options import Options
@@ -57,6 +58,14 @@ def server(name: str) -> HttpServer:
     return HttpServer(answers[name], ("127.0.0.1", 0), max_body=1 << 20 if name == "page" else 0)
 
 
+_wait = ClientWatch.wait
+
+
+def _wait_briefly(watch: ClientWatch, timeout: float | None = None) -> bool:
+    """Repeated bytes are further requests for profiles of some seconds, and each is waited for."""
+    return _wait(watch, None if timeout is None else min(timeout, 0.01))
+
+
 def send(name: str, data: bytes) -> None:
     """One connection that sends the bytes and no more; every answer on it is looked at."""
     ours, theirs = socket.socketpair()
@@ -65,7 +74,8 @@ def send(name: str, data: bytes) -> None:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
         theirs.sendall(data)
         theirs.shutdown(socket.SHUT_WR)
-        _Handler(ours, ("127.0.0.1", 1), server(name)._listener)
+        with patch.object(ClientWatch, "wait", _wait_briefly):
+            _Handler(ours, ("127.0.0.1", 1), server(name)._listener)
         ours.shutdown(socket.SHUT_RDWR)
         received = b""
         while piece := theirs.recv(1 << 16):
