@@ -154,15 +154,16 @@ def test_processes_of_this_and_of_other_versions_are_read_or_refused_by_name(
     ]
 
 
+# The next signal may come while the handler is still at the end of its write, which a buffered stream refuses.
 BUSY = """
-import signal, threading, time
+import os, signal, threading, time
 def spin():
     while True:
         pass
 def nap():
     time.sleep(1000)
 def handler(number, frame):
-    print("handled", flush=True)
+    os.write(1, b"handled\\n")
 signal.signal(signal.SIGUSR1, handler)
 threading.Thread(target=nap, daemon=True).start()
 print("ready", flush=True)
