@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from conduit.debug import heap
 from conduit.debug.access import log_warning, require_token
-from conduit.debug.endpoint import Endpoint, resource
-from conduit.http.asgi import answer_asgi, answer_lifespan, full_path
+from conduit.debug.endpoint import ROOT, Endpoint
+from conduit.http.asgi import mount_asgi
 from conduit.record.heap import DEFAULT_RATE_BYTES
 
 if TYPE_CHECKING:
     from conduit.debug.access import Access
-    from conduit.http.asgi import ASGIApp, Receive, Scope, Send
+    from conduit.http.asgi import ASGIApp
 
 
 def asgi_app(
@@ -30,15 +30,4 @@ def asgi_app(
     endpoint = Endpoint(require_token(access, log_warning))
     heap.start_sampling(heap_rate_bytes)
 
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        ours = scope["type"] == "http" and resource(full_path(scope)) is not None
-        if not ours and app is not None:
-            await app(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await answer_lifespan(receive, send)
-        elif scope["type"] == "http":
-            await answer_asgi(endpoint.answer, scope, receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1000})
-
-    return application
+    return mount_asgi(endpoint.answer, ROOT, app)

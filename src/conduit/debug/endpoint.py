@@ -18,7 +18,16 @@ from conduit.debug.kinds import KINDS, CumulativeProfile, Recording, one_at_a_ti
 from conduit.debug.parameters import parse_integer
 from conduit.errors import ProfilerBusyError, ProfilerUnavailableError
 from conduit.http.access import log_in
-from conduit.http.messages import HTML, PLAIN, Request, Response, parse_query, plain_response, printable
+from conduit.http.messages import (
+    HTML,
+    PLAIN,
+    Request,
+    Response,
+    parse_query,
+    plain_response,
+    printable,
+    split_mount,
+)
 from conduit.record.freed_memory import give_back_at_times
 from conduit.record.heap import unsampled
 
@@ -166,10 +175,8 @@ def resource(path: str) -> str | None:
 
     None for a path outside it.
     """
-    _, found, rest = path.partition(ROOT)
-    if not found or (rest and not rest.startswith("/")):
-        return None
-    return rest[1:]
+    parts = split_mount(path, ROOT)
+    return None if parts is None else parts[1][1:]
 
 
 def _difference(kind: CumulativeProfile, before: Profile, started: int) -> Profile:

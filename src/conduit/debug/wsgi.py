@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conduit.debug import heap
 from conduit.debug.access import log_warning, require_token
-from conduit.debug.endpoint import Endpoint, resource
-from conduit.http.wsgi import answer_wsgi, full_path
+from conduit.debug.endpoint import ROOT, Endpoint
+from conduit.http.wsgi import mount_wsgi
 from conduit.record.heap import DEFAULT_RATE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from conduit.debug.access import Access
-    from conduit.http.wsgi import Environ, WSGIApp
+    from conduit.http.wsgi import WSGIApp
 
 
 def wsgi_app(
@@ -32,9 +30,4 @@ def wsgi_app(
     endpoint = Endpoint(require_token(access, log_warning))
     heap.start_sampling(heap_rate_bytes)
 
-    def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if app is not None and resource(full_path(environ)) is None:
-            return app(environ, start_response)
-        return answer_wsgi(endpoint.answer, environ, start_response)
-
-    return application
+    return mount_wsgi(endpoint.answer, ROOT, app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from conduit.http.messages import Request, join_headers
+from conduit.http.messages import Request, join_headers, split_mount
 from conduit.http.server import serve_answer
 
 if TYPE_CHECKING:
@@ -17,6 +17,23 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def mount_asgi(answer: Answer, root: str, app: ASGIApp | None, max_body: int = 0) -> ASGIApp:
+    """Return an application that answers requests below `root`; others go to `app`, or are answered without one."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        ours = scope["type"] == "http" and split_mount(full_path(scope), root) is not None
+        if not ours and app is not None:
+            await app(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await answer_lifespan(receive, send)
+        elif scope["type"] == "http":
+            await answer_asgi(answer, scope, receive, send, max_body)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    return application
 
 
 async def answer_asgi(answer: Answer, scope: Scope, receive: Receive, send: Send, max_body: int = 0) -> None:

@@ -62,6 +62,14 @@ def redirect_response(status: int, target: str) -> Response:
     )
 
 
+def split_mount(path: str, root: str) -> tuple[str, str] | None:
+    """Return a path up to and with `root`, whatever is mounted above it, and the rest; None for one outside it."""
+    before, found, rest = path.partition(root)
+    if not found or (rest and not rest.startswith("/")):
+        return None
+    return before + found, rest
+
+
 def parse_query(query: str) -> dict[str, str]:
     """The first value of each parameter. Raises `ValueError` for more than 1,000 parameters."""
     parameters: dict[str, str] = {}

@@ -6,7 +6,7 @@ import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from conduit.http.messages import Request
+from conduit.http.messages import Request, split_mount
 from conduit.http.server import serve_answer
 
 if TYPE_CHECKING:
@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
     Environ = dict[str, Any]
     WSGIApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+
+def mount_wsgi(answer: Answer, root: str, app: WSGIApp | None, max_body: int = 0) -> WSGIApp:
+    """Return an application that answers paths below `root`, and passes others to `app` (or answers all, if None)."""
+
+    def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if app is not None and split_mount(full_path(environ), root) is None:
+            return app(environ, start_response)
+        return answer_wsgi(answer, environ, start_response, max_body)
+
+    return application
 
 
 def answer_wsgi(

@@ -10,20 +10,19 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conduit.errors import ConduitError
 from conduit.http.access import log_in, log_warning, require_token
-from conduit.http.messages import parse_query, plain_response, redirect_response
+from conduit.http.messages import parse_query, plain_response, redirect_response, split_mount
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
 
     from conduit.http.access import Access
-    from conduit.http.asgi import ASGIApp, Receive, Scope, Send
+    from conduit.http.asgi import ASGIApp
     from conduit.http.messages import Request, Response
-    from conduit.http.wsgi import Environ, WSGIApp
+    from conduit.http.wsgi import WSGIApp
     from conduit.profile.model import Profile
     from conduit.web.application import Application
 
@@ -48,22 +47,11 @@ def asgi_app(
     CONDUIT_DEBUG_TOKEN, or a new one, which is logged as a warning; a browser logs in at
     `/debug/profiles/login?token=TOKEN`. Pages are made in threads, so the event loop continues.
     """
-    from conduit.http.asgi import answer_asgi, answer_lifespan, full_path
+    from conduit.http.asgi import mount_asgi
 
     pages = ProfilePages(require_token(access, log_warning, ROOT), folder, live_seconds)
 
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        ours = scope["type"] == "http" and split_path(full_path(scope)) is not None
-        if not ours and app is not None:
-            await app(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await answer_lifespan(receive, send)
-        elif scope["type"] == "http":
-            await answer_asgi(pages.answer, scope, receive, send, _MAX_BODY_BYTES)
-        else:
-            await send({"type": "websocket.close", "code": 1000})
-
-    return application
+    return mount_asgi(pages.answer, ROOT, app, _MAX_BODY_BYTES)
 
 
 def wsgi_app(
@@ -77,24 +65,11 @@ def wsgi_app(
 
     Arguments and rules are those of `asgi_app`. A live profile occupies its worker while it is recorded.
     """
-    from conduit.http.wsgi import answer_wsgi, full_path
+    from conduit.http.wsgi import mount_wsgi
 
     pages = ProfilePages(require_token(access, log_warning, ROOT), folder, live_seconds)
 
-    def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if app is not None and split_path(full_path(environ)) is None:
-            return app(environ, start_response)
-        return answer_wsgi(pages.answer, environ, start_response, _MAX_BODY_BYTES)
-
-    return application
-
-
-def split_path(path: str) -> tuple[str, str] | None:
-    """Return the path up to and with `/debug/profiles`, and the rest; None for one outside it."""
-    before, found, rest = path.partition(ROOT)
-    if not found or (rest and not rest.startswith("/")):
-        return None
-    return before + found, rest
+    return mount_wsgi(pages.answer, ROOT, app, _MAX_BODY_BYTES)
 
 
 class ProfilePages:
@@ -112,7 +87,7 @@ class ProfilePages:
 
     def answer(self, request: Request, cancelled: threading.Event) -> Response:
         """Answer one request; blocks while a profile is read or recorded."""
-        parts = split_path(request.path)
+        parts = split_mount(request.path, ROOT)
         if parts is None:
             return plain_response(404, "404 page not found")
         root, rest = parts

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conduit.http.access import log_in, log_warning, require_token
-from conduit.http.messages import parse_query, plain_response
+from conduit.http.messages import parse_query, plain_response, split_mount
 from conduit.web.access import AccessRules
 from conduit.web.registry.application import RegistryApplication
 from conduit.web.registry.page import registry_document
@@ -16,12 +16,11 @@ from conduit.web.registry.source_files import read_source
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
 
     from conduit.http.access import Access
-    from conduit.http.asgi import ASGIApp, Receive, Scope, Send
+    from conduit.http.asgi import ASGIApp
     from conduit.http.messages import Request, Response
-    from conduit.http.wsgi import Environ, WSGIApp
+    from conduit.http.wsgi import WSGIApp
     from conduit.metadata.registry import Registry
 
 ROOT = "/debug/registry"
@@ -42,22 +41,11 @@ def asgi_app(
     `/debug/pprof`: `access.token`, the environment variable CONDUIT_DEBUG_TOKEN, or a new one, which is logged as a
     warning; a browser logs in at `/debug/registry/login?token=TOKEN`.
     """
-    from conduit.http.asgi import answer_asgi, answer_lifespan, full_path
+    from conduit.http.asgi import mount_asgi
 
     pages = _MountedRegistry(registry, require_token(access, log_warning, ROOT), title, root)
 
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        ours = scope["type"] == "http" and _split_path(full_path(scope)) is not None
-        if not ours and app is not None:
-            await app(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await answer_lifespan(receive, send)
-        elif scope["type"] == "http":
-            await answer_asgi(pages.answer, scope, receive, send, _MAX_BODY_BYTES)
-        else:
-            await send({"type": "websocket.close", "code": 1000})
-
-    return application
+    return mount_asgi(pages.answer, ROOT, app, _MAX_BODY_BYTES)
 
 
 def wsgi_app(
@@ -72,24 +60,11 @@ def wsgi_app(
 
     Arguments and rules are those of `asgi_app`.
     """
-    from conduit.http.wsgi import answer_wsgi, full_path
+    from conduit.http.wsgi import mount_wsgi
 
     pages = _MountedRegistry(registry, require_token(access, log_warning, ROOT), title, root)
 
-    def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if app is not None and _split_path(full_path(environ)) is None:
-            return app(environ, start_response)
-        return answer_wsgi(pages.answer, environ, start_response, _MAX_BODY_BYTES)
-
-    return application
-
-
-def _split_path(path: str) -> tuple[str, str] | None:
-    """Return the path up to and with `/debug/registry`, and the rest; None for one outside it."""
-    before, found, rest = path.partition(ROOT)
-    if not found or (rest and not rest.startswith("/")):
-        return None
-    return before + found, rest
+    return mount_wsgi(pages.answer, ROOT, app, _MAX_BODY_BYTES)
 
 
 class _MountedRegistry:
@@ -107,7 +82,7 @@ class _MountedRegistry:
 
     def answer(self, request: Request, cancelled: threading.Event) -> Response:
         """Answer one request."""
-        parts = _split_path(request.path)
+        parts = split_mount(request.path, ROOT)
         if parts is None:
             return plain_response(404, "404 page not found")
         if parts[1] == "/login":
