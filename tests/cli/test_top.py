@@ -246,6 +246,19 @@ def test_the_profile_that_is_shown_is_written_and_read_by_pprof(
     assert "__main__.spin" in done.stdout
 
 
+def test_a_profile_that_cannot_be_written_is_told_and_the_view_goes_on(
+    busy: subprocess.Popen[bytes], watch: Callable[..., TerminalProgram], tmp_path: Path
+) -> None:
+    name = f"cpu-{busy.pid}.pb.gz"
+    (tmp_path / name).mkdir()
+    program = watch(str(busy.pid), "-interval=0.5")
+    program.wait_for(shows_spin)
+    program.type("s")
+    program.wait_for(lambda lines: lines[-1] == f" cannot write {name}: Is a directory")
+    program.type("c")
+    program.wait_for(lambda lines: "functions by cum" in lines[1])
+
+
 def test_the_view_fits_a_terminal_that_is_resized(
     busy: subprocess.Popen[bytes], watch: Callable[..., TerminalProgram]
 ) -> None:

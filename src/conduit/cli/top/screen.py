@@ -25,6 +25,7 @@ from prompt_toolkit.styles import Style
 
 from conduit.cli.terminal_text import printable
 from conduit.cli.top.table import View, make_table
+from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,8 +144,8 @@ class _Screen:
             return
         try:
             write_file_whole(self._samples.file, encode(profile))
-        except OSError as error:
-            self._message = f"{self._samples.file} could not be written: {error.strerror or error}"
+        except ConduitError as error:
+            self._message = str(error)
             return
         self._message = f"written: {self._samples.file}"
 
