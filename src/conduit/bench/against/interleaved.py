@@ -30,6 +30,7 @@ from conduit.bench.against.counts import (
     varies,
 )
 from conduit.bench.against.process import BenchmarkProcess, ProcessEndedError
+from conduit.bench.against.worktree import benchmark_file
 from conduit.bench.compare.verdicts import Gates, closes, grade_of, worsening
 from conduit.bench.result import MeasurementWarning
 from conduit.bench.statistics.paired import (
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from conduit.bench.against.counts import CountSummary
     from conduit.bench.against.worktree import Checkout
     from conduit.bench.compare.verdicts import Grade
-    from conduit.bench.statistics.paired import PairedSummary
+    from conduit.bench.statistics.paired import PairedSummary, State
 
 BATCH_NS = 3_000_000
 """Shorter than a scheduler's time slice: on a busy machine some batches still have a core to themselves."""
@@ -203,13 +204,27 @@ def _count_row(
 ) -> AgainstRow:
     summary = summarize_counts(pairs)
     state = decide_counts(summary, family)
+    note = missing_counts(summary, family) if state == "unresolved" else ""
+    if not note and summary.p is not None:
+        note = "varies between processes"
+    return _row_of_counts(name, unit, summary, state, note, gates)
+
+
+def _instructions_row(benchmark: Measured, gates: Gates) -> AgainstRow:
+    summary = summarize_counts(benchmark.instructions)
+    state = decide_instructions(summary)
+    note = f"varies by {spread_of(summary):.1%} between processes" if state == "unresolved" else ""
+    judged = summary._replace(is_exact=False, p=None)
+    return _row_of_counts(benchmark.name, INSTRUCTIONS, judged, state, note, gates)
+
+
+def _row_of_counts(
+    name: str, unit: str, summary: CountSummary, state: State, note: str, gates: Gates
+) -> AgainstRow:
     levels = gates.levels(unit)
     grade: Grade = "undecided" if state == "unresolved" else "same"
     if state == "different":
         grade = grade_of(worsening(summary.delta, -1), levels)
-    note = missing_counts(summary, family) if state == "unresolved" else ""
-    if not note and summary.p is not None:
-        note = "varies between processes"
     return AgainstRow(
         name,
         unit,
@@ -221,27 +236,6 @@ def _count_row(
         closes(grade, levels),
         counted=summary,
         note=note,
-    )
-
-
-def _instructions_row(benchmark: Measured, gates: Gates) -> AgainstRow:
-    summary = summarize_counts(benchmark.instructions)
-    state = decide_instructions(summary)
-    levels = gates.levels(INSTRUCTIONS)
-    grade: Grade = "undecided" if state == "unresolved" else "same"
-    if state == "different":
-        grade = grade_of(worsening(summary.delta, -1), levels)
-    return AgainstRow(
-        benchmark.name,
-        INSTRUCTIONS,
-        summary.old,
-        summary.new,
-        summary.delta,
-        state,
-        grade,
-        closes(grade, levels),
-        counted=summary._replace(is_exact=False, p=None),
-        note=f"varies by {spread_of(summary):.1%} between processes" if state == "unresolved" else "",
     )
 
 
@@ -336,7 +330,7 @@ class Sampling:
         from conduit.bench.against.instructions import count_instructions_at
 
         checkout = self.checkouts[side]
-        path = str(checkout.root / f"{name.partition(':')[0]}.py")
+        path = str(benchmark_file(checkout, name))
         counted = count_instructions_at(
             checkout, path, name, ns_per_op, short=self.plan.short, hash_seed=seed
         )

@@ -41,6 +41,11 @@ class Checkout(NamedTuple):
     is_temporary: bool = False
 
 
+def benchmark_file(checkout: Checkout, name: str) -> Path:
+    """Return the file of a benchmark that is known by its package and name, as in `folder/bench_file:Name/sub`."""
+    return checkout.root / f"{name.partition(':')[0]}.py"
+
+
 def git_environment() -> dict[str, str]:
     """Return the environment for git in a folder: without optional locks, questions, and what a hook has set."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from conduit.bench.against.worktree import benchmark_file
 from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
@@ -81,11 +82,6 @@ def _typical_ns(measured: Measured) -> tuple[float, float]:
 
     summary = summarize_pairs(measured.pairs)
     return summary.old_typical, summary.new_typical
-
-
-def benchmark_file(checkout: Checkout, name: str) -> Path:
-    """Return the file of a benchmark that is known by its package and name."""
-    return checkout.root / f"{name.partition(':')[0]}.py"
 
 
 def save_profiles(sides: Sides, folder: Path) -> tuple[Path, Path]:
