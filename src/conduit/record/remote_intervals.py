@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
 from conduit.record.process_memory import ProcessMemory, UnreadableMemoryError
-from conduit.record.remote import Interpreter, has_ended, main_stack, sample_until
+from conduit.record.remote import OUTSIDE_RATE_HZ, Interpreter, has_ended, main_stack, sample_until
 from conduit.record.remote_charges import Charges
 from conduit.record.remote_names import names_of_process
 from conduit.record.remote_thread_names import name_of
@@ -30,7 +30,7 @@ class IntervalRecorder:
     Raises `ProfilerUnavailableError` if the process may not or cannot be read. Close it, or use it in `with`.
     """
 
-    def __init__(self, pid: int, rate_hz: int = 100) -> None:
+    def __init__(self, pid: int, rate_hz: int = OUTSIDE_RATE_HZ) -> None:
         self._pid = pid
         self._period_ns = round(1e9 / rate_hz)
         self._memory = ProcessMemory(pid)

@@ -35,12 +35,12 @@ The live view needs a terminal and the extra: pip install 'conduit-runtime[top]'
 
 _INTERVAL = 1.0
 _SECONDS = 2.0
-_RATE = 100
 
 
 def flags() -> FlagSet:
     """The flags of the command."""
     from conduit.cli.record import parse_positive, parse_seconds
+    from conduit.record.remote import OUTSIDE_RATE_HZ
 
     found = FlagSet(_USAGE)
     found.option("pid", "the process, or the URL of a service", metavar="PID|URL")
@@ -51,7 +51,9 @@ def flags() -> FlagSet:
         parse=parse_seconds,
         metavar="SECONDS",
     )
-    found.option("rate", "samples a second of a process", default=_RATE, parse=parse_positive, metavar="HZ")
+    found.option(
+        "rate", "samples a second of a process", default=OUTSIDE_RATE_HZ, parse=parse_positive, metavar="HZ"
+    )
     found.switch("cum", "sort by cum first")
     found.switch("once", "print one table as plain text, and exit")
     found.option(
