@@ -120,6 +120,35 @@ def test_what_moved_comes_first_and_the_filters_count_what_is_left(page: Page) -
     assert "unit=allocs" in page.url
 
 
+def test_a_picture_that_a_filter_took_away_after_it_was_seen_is_passed_over(
+    browser: Browser, series: list[Series], tmp_path: Path
+) -> None:
+    file = tmp_path / "history.html"
+    longer = series_of("shop:Longer-2", [2e-6] * 120)
+    file.write_bytes(history_file("shop: benchmark history", [*series, longer], [], {}))
+    page = browser.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    # The browser tells of what it saw one task later; here the test is the browser.
+    page.add_init_script(
+        """window.IntersectionObserver = class {
+             constructor(tell) { window.tell = tell; this.observed = []; window.seen = this.observed; }
+             observe(element) { this.observed.push(element); }
+           }"""
+    )
+    page.goto(file.as_uri())
+    page.evaluate(
+        """() => {
+             const [gone, kept] = window.seen;
+             gone.remove();
+             window.tell([gone, kept].map((target) => ({ target, isIntersecting: true })));
+           }"""
+    )
+    assert page.evaluate("window.seen[1].width") > 100
+    page.close()
+    assert not problems
+
+
 def test_the_pointer_names_the_commit_below_it_and_two_clicks_compare(page: Page) -> None:
     page.locator(".tile", has_text="+20").click()
     chart = page.locator("#chart")

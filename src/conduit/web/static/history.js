@@ -90,6 +90,7 @@
     for (const entry of entries) {
       const canvas = entry.target;
       if (entry.isIntersecting && !drawn.has(canvas)) {
+        if (!canvas.clientWidth) continue; // a filter took it away after it was seen
         drawn.add(canvas);
         drawSmall(canvas, Number(canvas.dataset.series));
       } else if (!entry.isIntersecting && drawn.has(canvas)) {
