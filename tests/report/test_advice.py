@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conduit.profile.merge import difference
@@ -13,7 +15,7 @@ from tests.report.making import HEAP, MILLISECOND, profile_of
 
 def _advice(profile: Profile, *, compared: bool = False) -> str:
     report = prepare_report(profile, "advice", Options(), pytest.fail)
-    report.compared = compared
+    report = replace(report, compared=compared)
     return print_report(report).decode()
 
 

@@ -72,7 +72,7 @@ def prepare_report(
             profile = _filtered(profile, options, units, warn)
     except PatternError as error:
         raise ReportError(str(error)) from None
-    return Report(profile, format, options, values, total, units, argument, matches)
+    return Report(profile, format, options, values, total, units, options.unit, argument, matches)
 
 
 def choose_values(profile: Profile, options: Options) -> tuple[Values, int]:

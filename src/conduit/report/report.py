@@ -1,11 +1,12 @@
-"""A report in the making: a profile with its filters applied, the options, and what follows from both.
+"""A profile with its filters applied, the options, and what follows from both: what every format reads.
 
-Every format reads this. It knows which column of values is shown, how amounts are printed, the total that
+A report never changes. It knows which column of values is shown, how amounts are printed, the total that
 percentages refer to, and the frames; it prints nothing itself.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
 from typing import TYPE_CHECKING
@@ -28,38 +29,60 @@ if TYPE_CHECKING:
 
     Pattern = Callable[[str], object]
 
+_OF_THE_FRAMES = (
+    "table",
+    "short_names",
+)  # what costs time to compute, and depends on the profile and options only
 
+
+@dataclass(frozen=True, eq=False)
 class Report:
     """What a format needs to know. `total` is that of the whole profile, unless percentages are relative.
 
-    `output_unit` is the unit of printed amounts; `choose_unit` replaces `minimum` in it by a real one.
+    `output_unit` is the unit of printed amounts, where `minimum` stands for one that `unit_for` chooses. `argument` is
+    the regular expression of formats that take one, and `matches` tells whether it matches a name. `compared` says
+    that a base has been subtracted.
     """
 
-    def __init__(
-        self,
-        profile: Profile,
-        format: Format,
-        options: Options,
-        values: Values,
-        total: int,
-        label_units: dict[str, str],
-        argument: str = "",
-        matches: Pattern | None = None,
-    ) -> None:
-        self.profile = profile
-        self.format = format
-        self.options = options
-        self.values = values
-        self.total = total
-        self.label_units = label_units
-        self.argument = argument
-        self.matches = matches
-        self.compared = False  # whether a base has been subtracted
-        kind = profile.sample_types[values.index]
-        self.sample_type = f"mean_{kind.type}" if values.mean else kind.type
-        self.sample_unit = kind.unit
-        self.output_unit = options.unit
-        self.ratio = 1 / options.divide_by
+    profile: Profile
+    format: Format
+    options: Options
+    values: Values
+    total: int
+    label_units: dict[str, str]
+    output_unit: str
+    argument: str = ""
+    matches: Pattern | None = None
+    compared: bool = False
+
+    def in_unit(self, unit: str) -> Report:
+        """The same report with its amounts printed in a unit."""
+        return self if unit == self.output_unit else self._sharing_frames(replace(self, output_unit=unit))
+
+    def matching(self, matches: Pattern) -> Report:
+        """The same report of the functions whose name matches."""
+        return self._sharing_frames(replace(self, matches=matches))
+
+    def _sharing_frames(self, other: Report) -> Report:
+        """The other report, with the frames that were found for this one; its profile and options must be the same."""
+        other.__dict__.update((name, self.__dict__[name]) for name in _OF_THE_FRAMES if name in self.__dict__)
+        return other
+
+    @cached_property
+    def sample_type(self) -> str:
+        """The name of the values, with `mean_` where they are means."""
+        kind = self.profile.sample_types[self.values.index]
+        return f"mean_{kind.type}" if self.values.mean else kind.type
+
+    @cached_property
+    def sample_unit(self) -> str:
+        """The unit of the values in the profile."""
+        return self.profile.sample_types[self.values.index].unit
+
+    @cached_property
+    def ratio(self) -> float:
+        """What values are multiplied by: 1 over `divide_by`."""
+        return 1 / self.options.divide_by
 
     @cached_property
     def table(self) -> FrameTable:
@@ -102,11 +125,11 @@ class Report:
         """The value in whole units of the report, undivided, for formats that hold numbers only."""
         return int(scale(value, self.sample_unit, self.output_unit)[0])
 
-    def choose_unit(self, nodes: Iterable[Node]) -> None:
-        """Picks one unit for all amounts where the option says `minimum`: what suits the smallest, within reason."""
+    def unit_for(self, nodes: Iterable[Node]) -> str:
+        """One unit for the amounts of all nodes: where it is to be `minimum`, what suits the smallest, within reason."""
         amounts = [abs(node.flat_value) or abs(node.cum_value) for node in nodes]
         if self.options.unit != "minimum" or not amounts:
-            return
+            return self.output_unit
         largest = self.divided(self.total)
         smallest = self.divided(min((amount for amount in amounts if amount), default=self.total))
         _, unit = scale(smallest, self.sample_unit, "minimum")
@@ -114,7 +137,7 @@ class Report:
         if unit != largest_unit and smallest * 100 < largest and self.format.kind != "callgrind":
             # Two decimals are printed, so the smallest amount may be as little as 0.01 of the unit.
             _, unit = scale(100 * smallest, self.sample_unit, "minimum")
-        self.output_unit = unit or self.sample_unit
+        return unit or self.sample_unit
 
     @cached_property
     def tags_of(self) -> Callable[[LabelSet], SampleTags]:

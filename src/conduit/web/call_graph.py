@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from conduit.profile.focus import Filters, apply_filters
@@ -27,10 +28,11 @@ _TIMEOUT_S = 20.0
 _WATCH_INTERVAL_S = 0.1
 
 
-def leave_out_constant_labels(report: Report) -> list[str]:
-    """Take labels that have one value in the whole profile off its samples: they tell nothing and double a graph.
+def without_constant_labels(report: Report) -> tuple[Report, list[str]]:
+    """Leave out the labels that have one value in the whole profile: they tell nothing and double a graph.
 
-    Returns them as `key:value`. The label that marks a base is no label of a drawing and stays.
+    Returns the report without them, and the labels as `key:value`. The label that marks a base stays: no drawing
+    shows it.
     """
     values: dict[str, set[str]] = {}
     for labels in report.profile.columns.used_sets():
@@ -41,13 +43,15 @@ def leave_out_constant_labels(report: Report) -> list[str]:
     }
     if constant:
         keys = "|".join(map(re.escape, sorted(constant)))
-        report.profile = apply_filters(report.profile, Filters(taghide=f"^({keys})$"), lambda _: None, {})
-    return [f"{key}:{value}" for key, value in sorted(constant.items())]
+        profile = apply_filters(report.profile, Filters(taghide=f"^({keys})$"), lambda _: None, {})
+        report = replace(report, profile=profile)
+    return report, [f"{key}:{value}" for key, value in sorted(constant.items())]
 
 
 def graph_document(report: Report) -> tuple[dict[str, Any], list[str]]:
     """The page's data, with the graph in Graphviz's language under `dot` for `draw`, and the header's lines."""
     drawing = compute_drawing(report)
+    report = report.in_unit(drawing.unit)
     names = {f"N{number}": node.frame.name or node.name for number, node in enumerate(drawing.nodes, 1)}
     note = next((line for line in drawing.labels if line.startswith("Showing nodes")), "")
     content: dict[str, Any] = {"names": names, "note": f"{note}.", **_own_drawing(report, drawing)}

@@ -18,7 +18,7 @@ from conduit.report.options import OPTIONS, Options
 from conduit.report.pipeline import prepare_report, sample_index
 from conduit.web.amounts import amounts_document
 from conduit.web.application import VIEWS, ViewError
-from conduit.web.call_graph import draw, graph_document, leave_out_constant_labels
+from conduit.web.call_graph import draw, graph_document, without_constant_labels
 from conduit.web.command_line import command_line
 from conduit.web.comparison import has_base, normalised
 from conduit.web.facts import facts
@@ -321,7 +321,9 @@ class ProfileSession:
 
     def _graph(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
         report = prepare_report(self._profile_of(options), "dot", options, warn)
-        left_out = [] if parameters.get("tags") == "t" else leave_out_constant_labels(report)
+        left_out: list[str] = []
+        if parameters.get("tags") != "t":
+            report, left_out = without_constant_labels(report)
         content, labels = graph_document(report)
         content["constantLabels"] = left_out
         return report, content, labels

@@ -57,9 +57,10 @@ def lines_document(report: Report) -> dict[str, Any]:
 
 
 def _listings(report: Report, names: frozenset[str]) -> list[Listing]:
-    report.matches = names.__contains__
     try:
-        return sorted(compute_listings(report), key=lambda listing: -abs(listing.cum))
+        return sorted(
+            compute_listings(report.matching(names.__contains__)), key=lambda listing: -abs(listing.cum)
+        )
     except NoMatchError:
         return []  # they are in the profile, but have no value of this sample type
 

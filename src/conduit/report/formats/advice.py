@@ -201,7 +201,8 @@ def _share(report: Report, value: int) -> str:
 
 def print_advice(report: Report) -> Iterator[str]:
     """The remarks, each with its suggestion below it."""
-    report.output_unit = "auto" if report.output_unit == "minimum" else report.output_unit
+    if report.output_unit == "minimum":
+        report = report.in_unit("auto")
     for remark in compute_advice(report):
         yield f"- {remark.finding[0].upper()}{remark.finding[1:]}."
         yield f"  {remark.suggestion}"

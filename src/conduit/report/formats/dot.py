@@ -43,8 +43,9 @@ def shorten_name(name: str) -> str:
 
 
 class Drawing(NamedTuple):
-    """The header lines and the nodes of a picture, in order."""
+    """The unit of all amounts, the header lines and the nodes of a picture, in order."""
 
+    unit: str
     labels: list[str]
     nodes: list[Node]
 
@@ -52,8 +53,8 @@ class Drawing(NamedTuple):
 def compute_drawing(report: Report) -> Drawing:
     """The nodes (with their edges) to draw."""
     graph = trimmed_graph(report, visual=True)
-    report.choose_unit(graph.nodes)
-    return Drawing(report_labels(report, graph, full=True), graph.nodes)
+    report = report.in_unit(report.unit_for(graph.nodes))
+    return Drawing(report.output_unit, report_labels(report, graph, full=True), graph.nodes)
 
 
 def print_dot(report: Report) -> Iterator[str]:
@@ -63,6 +64,7 @@ def print_dot(report: Report) -> Iterator[str]:
 
 def write_dot(report: Report, drawing: Drawing) -> Iterator[str]:
     """The picture in Graphviz's language."""
+    report = report.in_unit(drawing.unit)
     yield f'digraph "{report.title or "unnamed"}" {{'
     yield 'node [style=filled fillcolor="#f8f8f8"]'
     yield _legend(report, drawing.labels)

@@ -37,8 +37,9 @@ class TreeEntry(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """The header lines, the entries, and whether the graph has any node at all (matching or not)."""
+    """The unit of all amounts, the header lines, the entries, and whether the graph has any node (matching or not)."""
 
+    unit: str
     labels: list[str]
     entries: list[TreeEntry]
     has_nodes: bool
@@ -47,7 +48,7 @@ class Tree(NamedTuple):
 def compute_tree(report: Report) -> Tree:
     """The entries; for `-peek`, of the nodes whose printed name matches. Raises `NoMatchError` where none does."""
     graph = trimmed_graph(report)
-    report.choose_unit(graph.nodes)
+    report = report.in_unit(report.unit_for(graph.nodes))
     labels = report_labels(report, graph)
     nodes = [node for node in graph.nodes if report.matches is None or report.matches(node.name)]
     if report.matches is not None and not nodes:
@@ -56,7 +57,7 @@ def compute_tree(report: Report) -> Tree:
         TreeEntry(node, sort_edges(node.incoming.values()), sort_edges(node.outgoing.values()))
         for node in nodes
     ]
-    return Tree(labels, entries, bool(graph.nodes))
+    return Tree(report.output_unit, labels, entries, bool(graph.nodes))
 
 
 def print_tree(report: Report) -> Iterator[str]:
@@ -68,7 +69,7 @@ def _print_everything(report: Report) -> Iterator[str]:
     """The lines of a tree from which nothing is cut: its calls may be millions, so none of them becomes an object."""
     order = cum_order if report.options.sort == "cum" else flat_order
     nodes = order(whole_graph(report))
-    report.choose_unit(nodes)
+    report = report.in_unit(report.unit_for(nodes))
     labels = report_labels(report, TrimmedGraph(nodes, len(nodes), 0, 0))
     shown = [node for node in nodes if report.matches is None or report.matches(node.name)]
     if report.matches is not None and not shown:
@@ -112,6 +113,7 @@ def _entries(report: Report, nodes: list[Node]) -> Iterator[str]:
 
 def _print_trimmed(report: Report) -> Iterator[str]:
     tree = compute_tree(report)
+    report = report.in_unit(tree.unit)
     yield from tree.labels
     yield SEPARATOR
     yield LEGEND
