@@ -88,7 +88,7 @@ def _write(path: str, metadata: Metadata) -> None:
         sys.stdout.buffer.write(data + b"\n")
         sys.stdout.buffer.flush()
         return
-    from conduit.cli.files import write_file_whole
+    from conduit.files import write_file_whole
 
     write_file_whole(path, data)
 

@@ -137,3 +137,10 @@ def percentage(value: int, total: int) -> str:
     if 99.95 <= percent <= 100.05:
         return "  100%"
     return f"{percent:5.2f}%" if percent >= 1.0 else f"{percent:5.2g}%"
+
+
+def quotient(value: int, divisor: int) -> int:
+    """Divides whole numbers and cuts towards zero; a divisor of 0 leaves the value as it is."""
+    if not divisor:
+        return value
+    return value // divisor if (value < 0) == (divisor < 0) else -(-value // divisor)

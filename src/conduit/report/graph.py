@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from conduit.profile import loops
 from conduit.profile.columns import runs_of
-from conduit.report.division import quotient
+from conduit.profile.measurement import quotient
 from conduit.report.node_tags import NodeTags
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.profile.measurement import label, scale
-from conduit.report.division import quotient
+from conduit.profile.measurement import label, quotient, scale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -11,8 +11,7 @@ from functools import cached_property
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from conduit.profile.measurement import scale, scaled_label
-from conduit.report.division import quotient
+from conduit.profile.measurement import quotient, scale, scaled_label
 from conduit.report.frames import FrameTable, base_name, detail_of
 from conduit.report.node_tags import BASE_LABEL, tags_of_labels
 
@@ -126,7 +125,7 @@ class Report:
         return int(scale(value, self.sample_unit, self.output_unit)[0])
 
     def unit_for(self, nodes: Iterable[Node]) -> str:
-        """One unit for the amounts of all nodes: where it is to be `minimum`, what suits the smallest, within reason."""
+        """One unit for the amounts of all nodes; where the option says `minimum`, what suits the smallest."""
         amounts = [abs(node.flat_value) or abs(node.cum_value) for node in nodes]
         if self.options.unit != "minimum" or not amounts:
             return self.output_unit

@@ -99,7 +99,7 @@ def _on_terminal(format: Format) -> bool:
 
 
 def _write_file(path: str, data: bytes) -> None:
-    from conduit.cli.files import write_file_whole
+    from conduit.files import write_file_whole
 
     # A missing folder is more likely a slip of the keyboard than a wish; the original does not make one either.
     folder = os.path.dirname(path)  # noqa: PTH120 (pathlib would slow the start)

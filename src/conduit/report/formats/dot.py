@@ -6,8 +6,7 @@ import re
 from math import ceil, isnan, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.profile.measurement import percentage
-from conduit.report.division import quotient
+from conduit.profile.measurement import percentage, quotient
 from conduit.report.frames import base_name
 from conduit.report.header import report_labels
 from conduit.report.node_tags import MAX_NODELETS, collapse_tags, sort_tags

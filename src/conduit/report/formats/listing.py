@@ -1,4 +1,7 @@
-"""`-list`: the source of the functions that match, each line with what it took."""
+"""`-list`: the source of the functions that match, each line with what it took.
+
+`-disasm` is refused in pprof's words for a profile whose binary says nothing: Python code has no addresses to list.
+"""
 
 from __future__ import annotations
 
@@ -137,3 +140,8 @@ def print_listing(report: Report) -> Iterator[str]:
         for line in listing.lines:
             flat, cum = report.amount_or_dot(line.flat), report.amount_or_dot(line.cum)
             yield f"{flat:>10} {cum:>10} {line.number:6d}:{line.text}"
+
+
+def print_disassembly(report: Report) -> bytes:
+    """Always raises `NoMatchError`: machine code is not read here."""
+    raise NoMatchError(f"no matches found for regexp {report.argument}")

@@ -1,4 +1,4 @@
-"""`-raw`: the whole profile as text, table by table."""
+"""`-raw`: the whole profile as text, table by table; `-comments`: its comments only."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 _LABEL_MARKS = b"\n", b" " * 16, b" ", b"]", b"\n"
 _LINE_INDENT = " " * 13
+
+
+def print_comments(report: Report) -> Iterator[str]:
+    """The profile's comments, those with `#` too."""
+    yield from report.profile.comments
 
 
 def print_raw(report: Report) -> bytes:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from conduit.profile import loops
 from conduit.profile.label_sets import LabelTable
-from conduit.profile.measurement import label
-from conduit.report.division import quotient
+from conduit.profile.measurement import label, quotient
 from conduit.report.frames import FrameTable, detail_of
 from conduit.report.header import profile_labels
 from conduit.report.report import encoded_lines

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conduit.cli.files import write_file_whole
 from conduit.errors import ConduitError
+from conduit.files import write_file_whole
 
 
 def test_a_file_is_written_in_folders_that_are_made_for_it(tmp_path: Path) -> None:
