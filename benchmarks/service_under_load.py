@@ -1,10 +1,11 @@
 """A FastAPI service that eight clients ask for pages and for everything at `/debug/pprof`: its memory and its latency.
 
-    python benchmarks/service_under_load.py [-seconds 1200] [-rounds 10] [-clients 8] [-json]
+    python benchmarks/service_under_load.py [-seconds 1200] [-rounds 10] [-clients 8] [-pause 0]
 
-Two services run in processes of their own, one with the debug endpoints and one without. In each round the page is asked
-for at both in turns, one request after another, so that what else the machine does falls on both; before and after, the
-clients ask the first one for every kind of profile. Memory is what is resident and not backed by a file.
+Two services run in processes of their own, one with the debug endpoints and one without. In each round the clients ask the
+first one for pages and for every kind of profile, with random pauses of `-pause` seconds on average. The page is asked for
+at both in turns, one request after another, so that what else the machine does falls on both: while the clients ask ("under
+load"), and once they have stopped. Memory is what is resident and not backed by a file.
 """
 
 from __future__ import annotations
@@ -93,10 +94,11 @@ class Service:
 class Clients:
     """Clients that ask for everything until they are stopped; `refused` are answers of 4xx and 5xx that name a limit."""
 
-    def __init__(self, service: Service, count: int) -> None:
+    def __init__(self, service: Service, count: int, pause: float) -> None:
         self.asked = self.refused = 0
         self.errors: list[str] = []
         self._service = service
+        self._pause = pause
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(count)]
@@ -120,6 +122,7 @@ class Clients:
                 self.errors.append(f"{kind}: {error}")
             with self._lock:
                 self.asked += 1
+            self._stop.wait(chooser.uniform(0, 2 * self._pause))
 
     def stop(self) -> None:
         """End and wait for what has been asked."""
@@ -132,13 +135,31 @@ def percentile_99(times: list[float]) -> float:
     return sorted(times)[int(len(times) * 0.99)]
 
 
-def compare_pages(plain: Service, debugged: Service, requests: int) -> tuple[float, float]:
-    """The 99th percentiles, in ms, of pages asked for in turns."""
-    times: dict[Service, list[float]] = {plain: [], debugged: []}
-    for _ in range(requests):
-        for service in random.sample([plain, debugged], 2):
-            times[service].append(service.ask_page())
-    return percentile_99(times[plain]) * 1000, percentile_99(times[debugged]) * 1000
+class PageTimes:
+    """The times, in ms, of pages that two services are asked for in turns."""
+
+    def __init__(self, plain: Service, debugged: Service) -> None:
+        self._times: dict[Service, list[float]] = {plain: [], debugged: []}
+
+    def ask(self) -> None:
+        """Ask each service once, in random order."""
+        for service in random.sample(list(self._times), 2):
+            self._times[service].append(service.ask_page() * 1000)
+
+    def percentiles(self) -> list[float]:
+        """Return the 99th percentile of each service."""
+        return [round(percentile_99(times), 2) for times in self._times.values()]
+
+
+def times_under_load(plain: Service, debugged: Service, seconds: float) -> tuple[PageTimes, float]:
+    """Return the times of pages asked for during these seconds, and the most memory (MB) that the second service had."""
+    times, highest = PageTimes(plain, debugged), 0.0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        times.ask()
+        highest = max(highest, debugged.memory_mb())
+        time.sleep(0.03)
+    return times, highest
 
 
 def main() -> int:
@@ -146,36 +167,34 @@ def main() -> int:
     parser.add_argument("-seconds", type=float, default=1200)
     parser.add_argument("-rounds", type=int, default=10)
     parser.add_argument("-clients", type=int, default=8)
-    parser.add_argument("-json", action="store_true")
+    parser.add_argument("-pause", type=float, default=0)
     options = parser.parse_args()
     plain, debugged = Service("without"), Service("with")
-    rows = []
     begin = debugged.memory_mb()
     asked = refused = 0
     errors: list[str] = []
     try:
         for _ in range(options.rounds):
-            clients = Clients(debugged, options.clients)
-            time.sleep(options.seconds / options.rounds)
-            highest = debugged.memory_mb()
+            clients = Clients(debugged, options.clients, options.pause)
+            loaded, highest = times_under_load(plain, debugged, options.seconds / options.rounds)
             clients.stop()
             asked, refused = asked + clients.asked, refused + clients.refused
             errors += clients.errors
             time.sleep(1)
-            slow_plain, slow_debugged = compare_pages(plain, debugged, 1000)
-            rows.append(
-                {
-                    "asked": asked,
-                    "refused": refused,
-                    "errors": len(errors),
-                    "under load MB": round(highest, 1),
-                    "at rest MB": round(debugged.memory_mb(), 1),
-                    "plain MB": round(plain.memory_mb(), 1),
-                    "p99 plain ms": round(slow_plain, 2),
-                    "p99 ms": round(slow_debugged, 2),
-                }
-            )
-            print(json.dumps(rows[-1]), flush=True)
+            unloaded = PageTimes(plain, debugged)
+            for _ in range(1000):
+                unloaded.ask()
+            row = {
+                "asked": asked,
+                "refused": refused,
+                "errors": len(errors),
+                "highest MB": round(highest, 1),
+                "at rest MB": round(debugged.memory_mb(), 1),
+                "plain MB": round(plain.memory_mb(), 1),
+                "p99 under load, plain and with, ms": loaded.percentiles(),
+                "p99 at rest, plain and with, ms": unloaded.percentiles(),
+            }
+            print(json.dumps(row), flush=True)
         print(f"at the start {begin:.1f} MB; errors: {errors[:5]}")
         return 1 if errors or debugged.process.poll() is not None else 0
     finally:

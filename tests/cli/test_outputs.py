@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conduit._native import available
+from conduit.cli import main
 from conduit.profile.codec import decode
 
 pytestmark = pytest.mark.skipif(not available(), reason="the C extension is not built here")
@@ -93,6 +94,44 @@ def test_redirected_output_keeps_what_the_shell_writes_before_and_after(
     assert data.endswith(b"after\n")
     if not name.startswith("bench"):  # it also prints there
         check(name, data.removeprefix(b"before\n").removesuffix(b"after\n"))
+
+
+def test_results_of_benchmarks_go_to_standard_error_where_a_profile_takes_standard_output(
+    inputs: Path, tmp_path: Path
+) -> None:
+    bench = command_of("bench -memprofile", "/dev/stdout")
+    shell(inputs, f"set -o pipefail; {bench} 2> {tmp_path}/text | cat > {tmp_path}/out")
+    assert decode((tmp_path / "out").read_bytes()).samples
+    assert "\nBenchmarkOne" in (tmp_path / "text").read_text()
+
+
+def test_results_that_are_also_to_be_written_to_standard_output_are_written_once(
+    inputs: Path, tmp_path: Path
+) -> None:
+    shell(inputs, f"{command_of('bench -o', '/dev/stdout')} | cat > {tmp_path}/out")
+    assert (tmp_path / "out").read_text().count("\nBenchmarkOne") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run -cpuprofile=a.out -memprofile=./a.out program.py",
+        "run -cpuprofile=/dev/stdout -trace=/dev/fd/1 program.py",
+        "bench -cpuprofile=/dev/stdout -o=/dev/stdout .",
+        "bench -cpuprofile=a.out -memprofile=a.out .",
+        "record -pid=1 -wallprofile=a.out -o=a.out",
+        "bench -cpuprofile=/dev/stdout -http=localhost:0 .",
+    ],
+)
+def test_one_file_for_two_outputs_is_refused(
+    words: str, inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(inputs)
+    assert main(words.split()) == 2
+    printed = capsys.readouterr()
+    assert not printed.out
+    assert "name a" in printed.err
+    assert not (inputs / "a.out").exists()
 
 
 def test_a_compressed_profile_on_a_pipe_is_complete(inputs: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from conduit.cli.bench_paths import read_paths
 from conduit.cli.gate import declare_gate, gates_of_project
+from conduit.cli.outputs import is_standard_output
 from conduit.errors import ConduitError, UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def run_against_command(parsed: Parsed) -> int:
     report_problems(result, sys.stderr)
     text = format_comparison(result, rows, parsed["format"])
     sys.stdout.write(text)
-    if parsed["o"] is not None:
+    if parsed["o"] is not None and not is_standard_output(parsed["o"]):  # the text is there already
         from conduit.files import write_file_whole
 
         write_file_whole(parsed["o"], text.encode())

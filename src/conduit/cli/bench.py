@@ -6,6 +6,7 @@ Exit status: 0 success; 1 a benchmark failed, a file could not be loaded or a ta
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from conduit.cli.bench_modes import refuse_idle_flags
 from conduit.cli.bench_paths import read_paths
 from conduit.cli.flags import FlagSet
 from conduit.cli.history_flags import declare_save, save_run
+from conduit.cli.outputs import is_standard_output, refuse_shared_outputs
 from conduit.cli.profiling import add_profile_flags, declare_page, profile_to_show, show_page
 from conduit.errors import ConfigurationError, UsageError
 
@@ -123,8 +125,12 @@ def run(arguments: list[str]) -> int:
     from conduit.cli.results_output import Results, results_alone_on_stdout
 
     recorded = recordings_around(parsed)
+    takes_stdout = profile_on_stdout(parsed)
     try:
         with results_alone_on_stdout() as stream:
+            if takes_stdout:
+                _say(f"-{takes_stdout} goes to standard output, and the results to standard error")
+                stream = sys.stderr
             results = Results(stream, keeps_copy=parsed["o"] is not None or bool(parsed["save"]))
             sink = JsonSink(results.write) if parsed["json"] else TextSink(results.write)
             transcript = Transcript(sink, verbose=parsed["v"])
@@ -143,7 +149,7 @@ def run(arguments: list[str]) -> int:
                 save_run(parsed["save"], results.copy())
     finally:
         recorded.end()  # after standard output is itself again, which a profile may go to
-    if parsed["o"] is not None:
+    if parsed["o"] is not None and not is_standard_output(parsed["o"]):  # the results are there already
         from conduit.files import write_file_whole
 
         write_file_whole(parsed["o"], results.copy())
@@ -197,6 +203,10 @@ def recordings_around(parsed: Parsed) -> Together:
     from conduit.bench.run.loop import is_harness_file
     from conduit.cli.profiling import Together, profile_flags_given, recordings
 
+    if parsed["o"] is not None:
+        refuse_shared_outputs(
+            {"o": parsed["o"], **{flag: parsed[flag] for flag in profile_flags_given(parsed)}}
+        )
     for flag in profile_flags_given(parsed):
         if parsed["isolate"]:
             raise UsageError(
@@ -208,6 +218,13 @@ def recordings_around(parsed: Parsed) -> Together:
         default_memory_type="alloc_space",
     )
     return Together(asked, ends_at_exit=False)
+
+
+def profile_on_stdout(parsed: Parsed) -> str:
+    """Return the profile flag whose file is standard output, or an empty text."""
+    from conduit.cli.profiling import profile_flags_given
+
+    return next((flag for flag in profile_flags_given(parsed) if is_standard_output(parsed[flag])), "")
 
 
 def read_plan(parsed: Parsed) -> Plan:

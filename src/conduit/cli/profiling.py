@@ -85,10 +85,12 @@ def recordings(
     parsed: Parsed, is_harness: Callable[[str], bool], *, default_memory_type: str = ""
 ) -> list[Recording | Trace]:
     """The recordings that a command line asks for, not started. Raises `UsageError`."""
+    from conduit.cli.outputs import refuse_shared_outputs
     from conduit.record.cpu import HIGHEST_RATE_HZ, CpuRecording
     from conduit.record.heap import HeapRecording
     from conduit.record.wall import WallRecording
 
+    refuse_shared_outputs({flag: parsed[flag] for flag in profile_flags_given(parsed)})
     rate_hz = parsed["profilerate"]
     if rate_hz > HIGHEST_RATE_HZ:
         raise UsageError(f"-profilerate must be from 1 to {HIGHEST_RATE_HZ}, got {rate_hz}")
@@ -219,12 +221,18 @@ def declare_page(found: FlagSet) -> None:
 
 def profile_to_show(parsed: Parsed) -> str | None:
     """The file that `-http` shows: the first profile that was asked for. Raises `UsageError` where there is none."""
+    from conduit.files import is_replaceable
+
     if not parsed["http"]:
         if parsed["no_browser"]:
             raise UsageError("-no_browser only makes sense with -http")
         return None
     for flag in _SHOWN_FIRST:
         if parsed[flag]:
+            if not is_replaceable(parsed[flag]):
+                raise UsageError(
+                    f"-http reads the file of -{flag} again, which {parsed[flag]} does not allow: name a regular file"
+                )
             return str(parsed[flag])
     raise UsageError("-http shows a profile: add -cpuprofile=FILE, or another profile flag")
 

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from conduit.cli.flags import FlagSet
+from conduit.cli.outputs import refuse_shared_outputs
 from conduit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -141,6 +142,10 @@ def _files(parsed: Parsed) -> dict[str, str]:
         raise UsageError("-o and -cpuprofile both name the file of the CPU profile: give one of them")
     if "o" in parsed.given or not files:
         files["cpu"] = parsed["o"]
+    flags = {kind: flag for flag, kind in _KINDS.items()}
+    if not parsed["cpuprofile"]:
+        flags["cpu"] = "o"
+    refuse_shared_outputs({flags[kind]: file for kind, file in files.items()})
     return files
 
 
