@@ -6,15 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from conduit.cli.children.journal import Journal
+from conduit.cli.children.journal import OPEN_JOURNAL, Journal, OpenJournal
 from conduit.cli.children.warning_lines import summed
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from conduit.profile.codec import decode
 
 
 def test_warnings_that_differ_in_numbers_are_one_line_for_many_processes() -> None:
@@ -43,8 +42,8 @@ def test_a_forked_worker_that_changes_its_user_still_notes_its_end(tmp_path: Pat
     if child == 0:
         try:
             if closes:
-                assert journal._kept is not None
-                os.dup2(os.open(other, os.O_CREAT | os.O_WRONLY), journal._kept[0])
+                assert journal.kept is not None
+                os.dup2(os.open(other, os.O_CREAT | os.O_WRONLY), journal.kept.descriptor)
             os.setuid(65534)
             journal.note("ended")
         finally:
@@ -54,6 +53,71 @@ def test_a_forked_worker_that_changes_its_user_still_notes_its_end(tmp_path: Pat
     assert [line["event"] for line in lines] == (["began"] if closes else ["began", "ended"])
     assert not closes or other.read_text() == ""
 
+
+def test_a_program_that_inherits_the_open_journal_appends_where_its_user_may_not_open_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Journal(str(tmp_path)).create()
+    file = (tmp_path / "journal").open("ab", buffering=0)
+    status = os.fstat(file.fileno())
+    monkeypatch.setenv(OPEN_JOURNAL, OpenJournal(file.fileno(), status.st_dev, status.st_ino).text())
+    inheriting = Journal(str(tmp_path))
+    monkeypatch.setenv(OPEN_JOURNAL, OpenJournal(file.fileno(), status.st_dev, status.st_ino + 1).text())
+    other = Journal(str(tmp_path))
+
+    def forbid(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "open", forbid)
+    inheriting.note("began")
+    other.note("began")
+    monkeypatch.undo()
+    assert [entry["event"] for entry in inheriting.entries()] == ["began"]
+    file.close()
+    assert (inheriting.is_forbidden, other.is_forbidden) == (False, True)
+
+
+def is_usable_by_another_user() -> bool:
+    """Whether another user can run this interpreter and import conduit with it."""
+    command = [sys.executable, "-c", "import conduit.cli"]
+    try:
+        return subprocess.run(command, user=65534, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "fork") or os.geteuid() != 0, reason="only root can start another user's program"
+)
+@pytest.mark.parametrize("mode", [0o777, 0o755], ids=["writable", "not writable"])
+def test_a_program_of_another_user_is_recorded_or_named_with_the_reason(mode: int) -> None:
+    if not is_usable_by_another_user():
+        pytest.skip("another user cannot run this interpreter")
+    program = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORK!r}], user=65534, check=True)"
+    )
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
+        folder = Path(name)
+        folder.chmod(mode)
+        (folder / "start.py").write_text(program)
+        words = ["run", "-children", "-cpuprofile=cpu.prof", "start.py"]
+        done = subprocess.run(
+            [sys.executable, "-m", "conduit", *words], cwd=folder, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert "not followed" not in done.stderr
+        merged = decode((folder / "cpu.prof").read_bytes())
+    processes = {sample.labels["process"][0] for sample in merged.samples}
+    refusals = [comment for comment in merged.comments if "could not write its part: cannot write" in comment]
+    assert (len(processes), len(refusals)) == ((2, 0) if mode == 0o777 else (1, 1))
+
+
+WORK = """
+import time
+end = time.process_time() + 0.1
+while time.process_time() < end:
+    pass
+"""
 
 DROPPING = """
 import os, sys, time

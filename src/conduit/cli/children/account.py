@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from conduit.cli.children.settings import PACKAGE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -72,6 +74,8 @@ def missed(entries: Sequence[Entry]) -> list[Missed]:
         if entry["event"] != "launched" or entry["child"] in began or _is_ours(entry["words"]):
             continue
         reason = refused.get(entry["child"]) or _reason(entry["words"], entry["inherits"])
+        if not reason and "user" in entry:
+            reason = f"it runs as user {entry['user']}, who may not be able to read {PACKAGE}"
         found.append(Missed(entry["child"], entry["words"], reason))
     known = {one.pid for one in found}
     found += [Missed(pid, ["python"], reason) for pid, reason in refused.items() if pid not in known]

@@ -9,19 +9,57 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
+
+OPEN_JOURNAL = "CONDUIT_RUN_JOURNAL"
+"""The variable that names the descriptor of the journal for a program of another user, as `OpenJournal.text`."""
 
 _NAME = "journal"
 
 Entry = dict[str, Any]
 
 
+class OpenJournal(NamedTuple):
+    """A descriptor that is open for appending, and which file it must be: the program may have reused its number."""
+
+    descriptor: int
+    device: int
+    inode: int
+
+    def is_open(self) -> bool:
+        """Whether the descriptor is still the journal's."""
+        try:
+            status = os.fstat(self.descriptor)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == (self.device, self.inode)
+
+    def text(self) -> str:
+        """Return the value of the variable `OPEN_JOURNAL`."""
+        return ":".join(map(str, self))
+
+
+def inherited_journal() -> OpenJournal | None:
+    """Return the descriptor that the process that started this one has left open for it, or None."""
+    parts = os.environ.get(OPEN_JOURNAL, "").split(":")
+    if len(parts) != len(OpenJournal._fields) or not all(part.isdecimal() for part in parts):
+        return None
+    found = OpenJournal(*map(int, parts))
+    return found if found.is_open() else None
+
+
 class Journal:
-    """The journal in the folder of a run."""
+    """The journal in the folder of a run.
+
+    A process that has been root, or was started by one, appends by a descriptor that root opened: its user may not be
+    allowed to open the file.
+    """
 
     def __init__(self, folder: str) -> None:
         self._path = os.path.join(folder, _NAME)  # noqa: PTH118
-        self._kept: tuple[int, tuple[int, int]] | None = None
+        self.kept = inherited_journal()
+        self.is_forbidden = False
+        """Whether an entry was lost because this process's user may not write to the journal."""
 
     def create(self) -> None:
         """Make the empty file."""
@@ -39,24 +77,18 @@ class Journal:
             return
         with suppress(OSError):  # the disk is full
             os.write(descriptor, line.encode())
-        if self._kept is None and os.geteuid() == 0:
+        if self.kept is None and os.geteuid() == 0:
             status = os.fstat(descriptor)
-            self._kept = descriptor, (status.st_dev, status.st_ino)
+            self.kept = OpenJournal(descriptor, status.st_dev, status.st_ino)
         else:
             os.close(descriptor)
 
     def _append_as_another_user(self, line: bytes) -> None:
-        """Append by the descriptor that this process, or the one that it was forked from, opened as root.
-
-        The program may have closed it and opened another file by its number.
-        """
-        if self._kept is None:
+        if self.kept is None or not self.kept.is_open():
+            self.is_forbidden = True
             return
-        descriptor, file = self._kept
-        with suppress(OSError):
-            status = os.fstat(descriptor)
-            if (status.st_dev, status.st_ino) == file:
-                os.write(descriptor, line)
+        with suppress(OSError):  # the disk is full
+            os.write(self.kept.descriptor, line)
 
     def entries(self) -> list[Entry]:
         """Return all entries in their order; none where the file is gone."""

@@ -13,17 +13,20 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from conduit.cli.children.journal import Journal
+from conduit.cli.children.journal import OPEN_JOURNAL
 from conduit.cli.children.process import WRITE_NOW
 from conduit.cli.children.settings import VARIABLE, with_hook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from conduit.cli.children.journal import Journal
     from conduit.cli.children.process import RunProcess
     from conduit.cli.children.settings import RunSettings
 
 _WRITING_SECONDS = 3.0
+# Positions among the arguments of `_posixsubprocess.fork_exec`.
+_DESCRIPTORS, _ENVIRONMENT, _USER, _PREPARATION = 3, 5, 19, 21
 _PATH = b"PYTHONPATH="
 
 
@@ -39,7 +42,7 @@ class _Watch:
         self._process = process
         self._end = end
         self._settings = settings
-        self._journal = Journal(settings.folder)
+        self._journal = process.journal
 
     def wrap_starts(self) -> None:
         try:
@@ -65,13 +68,29 @@ class _Watch:
     def _fork_exec(self, original: Callable[..., int]) -> Callable[..., int]:
         def fork_exec(*arguments: Any) -> int:
             given = list(arguments)
-            if self._settings.follows and given[5] is not None:
-                given[5] = _with_hook(given[5])
+            if self._settings.follows:
+                if given[_ENVIRONMENT] is not None:
+                    given[_ENVIRONMENT] = _with_hook(given[_ENVIRONMENT])
+                if given[_USER] is not None or given[_PREPARATION] is not None or os.geteuid() != 0:
+                    self._hand_over_journal(given)
             pid = original(*given)
-            self._note(pid, given[0], given[5])
+            self._note(pid, given[0], given[_ENVIRONMENT], user=given[_USER])
             return pid
 
         return fork_exec
+
+    def _hand_over_journal(self, given: list[Any]) -> None:
+        """Leave the journal open for a program whose user may not be allowed to open it."""
+        kept = self._journal.kept
+        if kept is None or not kept.is_open():
+            return
+        given[_DESCRIPTORS] = tuple(sorted({*given[_DESCRIPTORS], kept.descriptor}))
+        environment = given[_ENVIRONMENT]
+        if environment is None:
+            environment = [b"%s=%s" % variable for variable in os.environb.items()]
+        name = f"{OPEN_JOURNAL}=".encode()
+        others = [each for each in environment if not each.startswith(name)]
+        given[_ENVIRONMENT] = [*others, name + kept.text().encode()]
 
     def _spawn(self, original: Callable[..., int]) -> Callable[..., int]:
         def posix_spawn(
@@ -85,12 +104,22 @@ class _Watch:
 
         return posix_spawn
 
-    def _note(self, pid: int, words: Sequence[Any], environment: Sequence[bytes] | None) -> None:
+    def _note(
+        self,
+        pid: int,
+        words: Sequence[Any],
+        environment: Sequence[bytes] | None,
+        user: int | None = None,
+    ) -> None:
         has_variable = environment is None or any(
             each.startswith(VARIABLE.encode() + b"=") for each in environment
         )
         self._journal.note(
-            "launched", child=pid, words=[_text(word) for word in words], inherits=has_variable
+            "launched",
+            child=pid,
+            words=[_text(word) for word in words],
+            inherits=has_variable,
+            **({} if user in (None, os.geteuid()) else {"user": user}),
         )
 
     def _exec(self, original: Callable[..., Any]) -> Callable[..., Any]:

@@ -34,7 +34,7 @@ class RunProcess:
         self._settings = settings
         self._together = together
         self._words = words
-        self._journal = Journal(settings.folder)
+        self.journal = Journal(settings.folder)
         self._outputs = {id(each): _path(each) for each in together.recordings}
         self._pid = os.getpid()
         self._is_forked = False
@@ -63,7 +63,7 @@ class RunProcess:
             return False
         if not self._settings.follows:
             return self._together.end()
-        self._journal.note("ending", process=self.number)
+        self.journal.note("ending", process=self.number)
         if not os.path.isdir(self._settings.folder):  # noqa: PTH112 (the run is over)
             self._drop_outputs_of_the_run()
         failure = ""
@@ -76,11 +76,18 @@ class RunProcess:
             print(f"conduit: {error}", file=sys.stderr)  # the program of a child keeps its status
             return True
         finally:
-            self._journal.note("ended", process=self.number, name=_name(), failure=failure, **self._facts())
+            self.journal.note("ended", process=self.number, name=_name(), failure=failure, **self._facts())
+            if self.journal.is_forbidden:
+                files = ", ".join(str(each.path) for each in self._together.recordings)
+                print(
+                    f"conduit: process {self.number} runs as user {os.geteuid()}, who may not write to the folder of "
+                    f"the run: it is not in the merged files, only in {files}",
+                    file=sys.stderr,
+                )
 
     def give_up(self) -> None:
         """Do not write: this process becomes another program, after a fork that was made for it."""
-        self._journal.note("given up", process=self.number)
+        self.journal.note("given up", process=self.number)
 
     @property
     def is_forked(self) -> bool:
@@ -120,7 +127,7 @@ class RunProcess:
         pid = os.getpid()
         if not self._settings.follows:
             return str(pid)
-        used = sum(entry["event"] == "began" and entry["pid"] == pid for entry in self._journal.entries())
+        used = sum(entry["event"] == "began" and entry["pid"] == pid for entry in self.journal.entries())
         return f"{pid}-{used + 1}" if used else str(pid)
 
     def _after_fork_in_child(self) -> None:
@@ -129,7 +136,7 @@ class RunProcess:
             return  # the parent was writing its profiles
         if not self._settings.follows:
             self._together.is_over = True
-            self._journal.note("forked", by=os.getppid())
+            self.journal.note("forked", by=os.getppid())
             return
         self._note_beginning(["forked", "by", str(os.getppid())])
         util = sys.modules.get("multiprocessing.util")
@@ -137,7 +144,7 @@ class RunProcess:
             util.register_after_fork(self, lambda alive: util.Finalize(None, alive.end, exitpriority=1))
 
     def _note_beginning(self, words: list[str]) -> None:
-        self._journal.note("began", process=self.number, by=os.getppid(), words=words)
+        self.journal.note("began", process=self.number, by=os.getppid(), words=words)
 
     def listen(self, end: Callable[[], object]) -> None:
         """Let another process of the run have `end` called, before it kills this one."""

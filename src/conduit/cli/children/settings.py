@@ -8,8 +8,8 @@ import sys
 from typing import Any, NamedTuple
 
 VARIABLE = "CONDUIT_RUN"
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
-HOOK_FOLDER = os.path.join(_PACKAGE, "cli", "children", "hook")  # noqa: PTH118
+PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+HOOK_FOLDER = os.path.join(PACKAGE, "cli", "children", "hook")  # noqa: PTH118
 
 
 class RunSettings(NamedTuple):
@@ -23,7 +23,7 @@ class RunSettings(NamedTuple):
 
     def dump(self) -> dict[str, Any]:
         """Return the settings as JSON's values."""
-        return {**self._asdict(), "package": _PACKAGE, "python": list(sys.version_info[:2])}
+        return {**self._asdict(), "package": PACKAGE, "python": list(sys.version_info[:2])}
 
     def flags(self) -> list[str]:
         """Return the command line's profile flags."""

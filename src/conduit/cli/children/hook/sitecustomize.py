@@ -16,9 +16,19 @@ _FOLDER = os.path.dirname(os.path.abspath(__file__))
 def _note(settings, **entry):
     import json
 
-    descriptor = os.open(os.path.join(settings["folder"], "journal"), os.O_WRONLY | os.O_APPEND)
+    line = json.dumps(entry).encode("utf-8") + b"\n"
     try:
-        os.write(descriptor, json.dumps(entry).encode("utf-8") + b"\n")
+        descriptor = os.open(os.path.join(settings["folder"], "journal"), os.O_WRONLY | os.O_APPEND)
+    except OSError:
+        # A program of another user has inherited the descriptor; it comes with what the file must be.
+        descriptor, device, inode = map(int, os.environ.get("CONDUIT_RUN_JOURNAL", "-1:0:0").split(":"))
+        status = os.fstat(descriptor)
+        if (status.st_dev, status.st_ino) != (device, inode):
+            raise
+        os.write(descriptor, line)
+        return
+    try:
+        os.write(descriptor, line)
     finally:
         os.close(descriptor)
 
@@ -68,7 +78,7 @@ def _start():
     if reason:
         try:
             _note(settings, event="refused", pid=os.getpid(), reason=reason)
-        except OSError:
+        except (OSError, ValueError):
             return  # the run is over, and its journal is gone
 
 
