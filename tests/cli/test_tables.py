@@ -109,3 +109,44 @@ def test_a_cell_that_is_cut_anywhere_fits_its_width(text: str, width: int) -> No
     stream = io.StringIO()
     Page(stream, width, False).table(["A", "B"], [[text, text]], layout=layout)
     assert all(display_width(line) <= max(width, 4) for line in stream.getvalue().splitlines())
+
+
+def printed_with(layout: Layout, width: int, header: list[str], rows: list[list[str]]) -> list[str]:
+    stream = io.StringIO()
+    Page(stream, width, False).table(header, rows, layout=layout)
+    return stream.getvalue().splitlines()
+
+
+def test_a_column_that_wraps_loses_nothing_and_breaks_between_words() -> None:
+    rows = [["/devices/<pk>/console-ports/", "DeviceTypeSerializer"], ["/", "local_config_context_data"]]
+    assert printed_with(Layout(wrap=("PATH", "NAME")), 34, ["PATH", "NAME"], rows) == [
+        "PATH              NAME",
+        "/devices/<pk>/    DeviceType",
+        "console-ports/    Serializer",
+        "/                 local_config_",
+        "                  context_data",
+    ]
+
+
+def test_most_cells_of_a_column_that_wraps_decide_its_width_and_the_longest_is_broken() -> None:
+    rows = [[f"name_{number}", "x" * 20] for number in range(20)] + [
+        ["a_name_that_is_longer_than_the_others", ""]
+    ]
+    lines = printed_with(Layout(wrap=("NAME",), whole=("B",)), 36, ["NAME", "B"], rows)
+    assert lines[1] == "name_0          xxxxxxxxxxxxxxxxxxxx"
+    assert "".join(line.split()[0] for line in lines[21:]) == "a_name_that_is_longer_than_the_others"
+
+
+def test_an_optional_column_that_would_be_broken_into_many_lines_is_left_out() -> None:
+    rows = [["name", ", ".join(["csrf_exempt"] * 9)]]
+    layout = Layout(wrap=("NAME", "MIDDLEWARE"), optional=("MIDDLEWARE",))
+    assert printed_with(layout, 40, ["NAME", "MIDDLEWARE"], rows) == ["NAME", "name"]
+    assert "csrf_exempt" in printed_with(layout, 90, ["NAME", "MIDDLEWARE"], rows)[1]
+
+
+@given(st.text(min_size=1, max_size=60), st.integers(min_value=2, max_value=20))
+def test_a_cell_that_is_broken_fits_its_column_and_keeps_its_text(text: str, width: int) -> None:
+    cleaned = clean(text)
+    lines = printed_with(Layout(wrap=("A",)), width, ["A"], [[cleaned]])[1:]
+    assert all(display_width(line) <= width for line in lines)
+    assert "".join("".join(lines).split()) == "".join(cleaned.split())

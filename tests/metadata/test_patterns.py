@@ -47,6 +47,13 @@ def test_the_middleware_of_the_whole_application_is_told_once_for_all_routes() -
     assert found["all_routes_pass_the_application_middleware"].frequency == 6
 
 
+def test_an_outlier_shows_its_own_middleware_and_not_that_of_the_whole_application() -> None:
+    routes = [Route("POST", f"/a{i}", middleware=("auth",)) for i in range(9)]
+    routes.append(Route("POST", "/b", middleware=("token",)))
+    found = by_name(Metadata(routes=tuple(routes), middleware=("gzip", "cors")))
+    assert [each.code for each in found["write_routes_carry_auth"].outliers] == ["POST /b: [token]"]
+
+
 def test_conventions_of_routes_are_named_by_the_words_of_the_middleware_itself() -> None:
     chain = ("login_not_required", "log", "limit(3)", "limit(4)")
     found = by_name(Metadata(routes=tuple(Route("POST", f"/{i}", middleware=chain) for i in range(4))))

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import TextIO
 
 GAP = "  "
@@ -19,17 +19,23 @@ SMALLEST = 6
 """No column is cut below this many character cells while another one is wider."""
 READABLE = 14
 """A column that may be left out is, rather than cut any column below this many character cells."""
+_MOST = 0.9
+"""The share of a column's cells that decides how wide it is where the others are broken."""
+_BREAKS = "_.:-,"
+"""A name that is too long for its column is broken after one of these, or before a capital letter;
+a path rather after a slash."""
 
 
 class Layout:
     """How the columns of a table, named by their titles, give way on a narrow terminal.
 
     `keep` keeps its share of the line as long as others can give; `whole` is not cut before the others are at their
-    least; `ends` lose their beginning and `middles` their middle instead of their end; `optional` are left out, the
-    first one first, where too little room is left for the others.
+    least; `ends` lose their beginning and `middles` their middle instead of their end; `wrap` lose nothing, their
+    cells are broken over several lines; `optional` are left out, the first one first, where too little room is left
+    for the others, or for less than half of what most of their own cells need.
     """
 
-    __slots__ = ("ends", "keep", "middles", "optional", "share", "whole")
+    __slots__ = ("ends", "keep", "middles", "optional", "share", "whole", "wrap")
 
     def __init__(
         self,
@@ -40,6 +46,7 @@ class Layout:
         ends: Sequence[str] = (),
         middles: Sequence[str] = (),
         optional: Sequence[str] = (),
+        wrap: Sequence[str] = (),
     ) -> None:
         self.keep = keep
         self.share = share
@@ -47,6 +54,7 @@ class Layout:
         self.ends = ends
         self.middles = middles
         self.optional = optional
+        self.wrap = wrap
 
 
 class Page:
@@ -92,26 +100,26 @@ class Page:
         layout = layout or Layout(keep)
         cells = [[clean(cell) for cell in row] for row in rows]
         shown = [column for column in range(len(header)) if any(row[column] for row in cells)]
-        natural = _natural_widths(
-            [header[column] for column in shown], [[row[column] for column in shown] for row in cells]
-        )
+        columns_of = [_Column(header[column], [row[column] for row in cells], layout) for column in shown]
         room = None if self.width is None else self.width - len(indent)
-        titles, widths = _fit([header[column] for column in shown], natural, room, layout)
+        fitting, widths = _fit(columns_of, room, layout)
+        titles = [column.title for column in fitting]
         columns = [column for column in shown if header[column] in titles]
         right = [all(_is_number(row[column]) for row in cells) for column in columns]
         cuts = [_cut_of(title, layout) for title in titles]
         self.line(indent + self._strong(_row(titles, widths, right, [_cut] * len(titles))))
         for row in cells:
-            self.line(indent + _row([row[column] for column in columns], widths, right, cuts))
+            for line in _lines([row[column] for column in columns], titles, widths, layout):
+                self.line(indent + _row(line, widths, right, cuts))
         return [header[column] for column in shown if header[column] not in titles]
 
     def tell_left_out(self, titles: Sequence[str]) -> None:
         """Print which columns the terminal had no room for."""
         if titles:
+            *most, last = titles
+            listed = f"{', '.join(most)} and {last}" if most else last
             self.line()
-            self.paragraph(
-                f"no room for {' and '.join(titles)}; a wider terminal, --verbose or a file shows all columns"
-            )
+            self.paragraph(f"no room for {listed}; a wider terminal, --verbose or a file shows all columns")
 
     def _strong(self, text: str) -> str:
         return f"\x1b[1m{text}\x1b[0m" if self.emphasis else text
@@ -160,41 +168,53 @@ def display_width(text: str) -> int:
     )
 
 
-def _natural_widths(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
-    return [max(map(display_width, column)) for column in zip(titles, *cells, strict=True)]
+class _Column:
+    """The widths of a column: of its widest cell, and, where cells may be broken, one that most of them fit in."""
+
+    __slots__ = ("natural", "title", "usual")
+
+    def __init__(self, title: str, cells: Sequence[str], layout: Layout) -> None:
+        self.title = title
+        widths = sorted(map(display_width, cells))
+        self.natural = max(display_width(title), widths[-1] if widths else 0)
+        self.usual = self.natural
+        if widths and title in layout.wrap:
+            self.usual = max(display_width(title), widths[int(len(widths) * _MOST)])
 
 
-def _fit(
-    titles: list[str], natural: list[int], room: int | None, layout: Layout
-) -> tuple[list[str], list[int]]:
-    """Return the titles that stay and their widths."""
+def _fit(columns: list[_Column], room: int | None, layout: Layout) -> tuple[list[_Column], list[int]]:
+    """Return the columns that stay and their widths."""
     if room is None:
-        return titles, natural
-    titles, natural = list(titles), list(natural)
-    widths = _widths_within(titles, natural, room, layout)
+        return columns, [column.natural for column in columns]
+    columns = list(columns)
+    widths = _widths_within(columns, room, layout)
     for title in layout.optional:
-        if title in titles and any(
-            width < min(natural[column], READABLE) for column, width in enumerate(widths)
+        if any(
+            width < min(column.natural, READABLE) or (column.title == title and width < column.usual / 2)
+            for column, width in zip(columns, widths, strict=True)
         ):
-            column = titles.index(title)
-            del titles[column], natural[column]
-            widths = _widths_within(titles, natural, room, layout)
-    return titles, widths
+            columns = [column for column in columns if column.title != title]
+            widths = _widths_within(columns, room, layout)
+    return columns, widths
 
 
-def _widths_within(titles: list[str], natural: list[int], room: int, layout: Layout) -> list[int]:
+def _widths_within(columns: Sequence[_Column], room: int, layout: Layout) -> list[int]:
     """Take from the widest columns until the row fits, from those that are kept only what they can spare."""
-    line = room - len(GAP) * (len(natural) - 1)
-    least = [min(width, SMALLEST) for width in natural]
+    line = room - len(GAP) * (len(columns) - 1)
+    widths = [column.natural for column in columns]
+    least = [min(width, SMALLEST) for width in widths]
     floors = list(least)
-    for column, title in enumerate(titles):
-        if title == layout.keep:
-            floors[column] = min(natural[column], max(int(room * layout.share), SMALLEST))
-        elif title in layout.whole:
-            floors[column] = natural[column]
-    for stage in (floors, least, [min(width, 1) for width in natural]):
-        natural = _shrink(natural, stage, line)
-    return natural
+    for index, column in enumerate(columns):
+        if column.title == layout.keep:
+            floors[index] = min(column.natural, max(int(room * layout.share), SMALLEST))
+        elif column.title in layout.whole:
+            floors[index] = column.natural
+        elif column.title in layout.wrap:
+            floors[index] = min(column.natural, READABLE)
+    usual = [column.usual for column in columns]
+    for stage in (usual, floors, least, [min(width, 1) for width in widths]):
+        widths = _shrink(widths, stage, line)
+    return widths
 
 
 def _shrink(widths: list[int], floors: list[int], room: int) -> list[int]:
@@ -207,6 +227,44 @@ def _shrink(widths: list[int], floors: list[int], room: int) -> list[int]:
         widest = max(able, key=lambda column: shrunk[column])
         shrunk[widest] -= 1
     return shrunk
+
+
+def _lines(
+    cells: Sequence[str], titles: Sequence[str], widths: Sequence[int], layout: Layout
+) -> Iterator[list[str]]:
+    """The lines of one row: its cells, those that wrap in as many pieces as they need."""
+    pieces = [
+        _broken(cell, width) if title in layout.wrap else [cell]
+        for cell, title, width in zip(cells, titles, widths, strict=True)
+    ]
+    for line in range(max(map(len, pieces), default=1)):
+        yield [cell[line] if line < len(cell) else "" for cell in pieces]
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """The text in pieces of at most `width` cells: at a blank, else between words, else anywhere."""
+    pieces = []
+    while display_width(text) > width:
+        end = _break_in(text, width)
+        pieces.append(text[:end].rstrip())
+        text = text[end:].lstrip()
+    return [*pieces, text]
+
+
+def _break_in(text: str, width: int) -> int:
+    """Where to break a text that is wider than `width`."""
+    most = max(len(_cut(text, width + 1)) - 1, 1)
+    while most > 1 and display_width(text[:most]) > width:
+        most -= 1
+    blank = text.rfind(" ", 1, most + 1)
+    if blank > 0:
+        return blank
+    slash = text.rfind("/", most // 2, most) + 1
+    return slash or next((at for at in range(most, 1, -1) if _may_break(text, at)), most)
+
+
+def _may_break(text: str, at: int) -> bool:
+    return text[at - 1] in _BREAKS or (text[at - 1].islower() and text[at].isupper())
 
 
 def _row(

@@ -188,7 +188,7 @@ def route_conventions(metadata: Metadata, options: PatternOptions) -> list[Patte
         counts = Counter(name for route in concerned for name in dict.fromkeys(route.middleware))
         for middleware, count in counts.items():
             if middleware not in whole and _may_be_convention(count, len(concerned), options):
-                found.append(_route_convention(label, middleware, concerned, metadata, options))
+                found.append(_route_convention(label, middleware, concerned, options))
     return [pattern for pattern in found if _is_convention(pattern, options)]
 
 
@@ -212,7 +212,7 @@ def _application_convention(
             category=chain_category(middleware),
             description=f"all {len(routes)} routes pass the application's {listed}",
             template=f"<route>: [{listed}]",
-            followers=_route_occurrences(routes, metadata, options),
+            followers=_route_occurrences(routes, options),
             others=[],
             counts=(len(routes), 0),
         )
@@ -220,7 +220,7 @@ def _application_convention(
 
 
 def _route_convention(
-    label: str, middleware: str, concerned: list[Route], metadata: Metadata, options: PatternOptions
+    label: str, middleware: str, concerned: list[Route], options: PatternOptions
 ) -> Pattern:
     followers = [route for route in concerned if middleware in route.middleware]
     others = [route for route in concerned if middleware not in route.middleware]
@@ -234,16 +234,16 @@ def _route_convention(
             followers, others, f"{label} route", f"carry `{middleware}`", f"carries `{middleware}`"
         ),
         template=f"<{label} route>: {middleware}",
-        followers=_route_occurrences(followers, metadata, options),
-        others=_route_occurrences(others, metadata, options),
+        followers=_route_occurrences(followers, options),
+        others=_route_occurrences(others, options),
         counts=(len(followers), len(others)),
     )
 
 
-def _route_occurrences(routes: list[Route], metadata: Metadata, options: PatternOptions) -> list[_Occurrence]:
+def _route_occurrences(routes: list[Route], options: PatternOptions) -> list[_Occurrence]:
     """Return the occurrences that are shown; an application has thousands of routes, and a few are."""
     limit = options.maximum_examples if options.maximum_examples > 0 else len(routes)
-    return [_route_place(route, _route_chain(route, metadata)) for route in routes[:limit]]
+    return [_route_place(route) for route in routes[:limit]]
 
 
 def _snake(middleware: str) -> str:
@@ -251,16 +251,11 @@ def _snake(middleware: str) -> str:
     return re.sub(r"\W+", "_", middleware).strip("_")
 
 
-def _route_chain(route: Route, metadata: Metadata) -> tuple[str, ...]:
-    """Return the middleware of a request: the application's, then the route's."""
-    return metadata.middleware + route.middleware
-
-
-def _route_place(route: Route, chain: tuple[str, ...]) -> _Occurrence:
+def _route_place(route: Route) -> _Occurrence:
+    """Return a route with its own middleware; that of the whole application is a pattern of its own."""
     file_path = route.details.file_path if route.details else ""
-    return _Occurrence(
-        route.resource, file_path, route.line_number, f"{route.method} {route.path}: [{', '.join(chain)}]"
-    )
+    code = f"{route.method} {route.path}: [{', '.join(route.middleware)}]"
+    return _Occurrence(route.resource, file_path, route.line_number, code)
 
 
 def validation_conventions(resources: list[Resource], options: PatternOptions) -> list[Pattern]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.cli.tables import Layout
+
 if TYPE_CHECKING:
     from conduit.cli.flags import FlagSet
     from conduit.cli.introspect.question import Question
@@ -77,7 +79,8 @@ def _print(page: Page, name: str, graph: DependencyGraph, depth: int, reverse: b
             [edge.from_, edge.relationship, edge.to, graph.nodes[edge.to].type, _times(edge.weight)]
             for edge in graph.edges
         ]
-        page.table(["FROM", "RELATIONSHIP", "TO", "TYPE", "TIMES"], rows, "  ")
+        header = ["FROM", "RELATIONSHIP", "TO", "TYPE", "TIMES"]
+        page.table(header, rows, "  ", layout=Layout(wrap=("FROM", "TO")))
 
 
 def _counted(others: int) -> str:

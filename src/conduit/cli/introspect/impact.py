@@ -58,7 +58,7 @@ def _print(page: Page, impact: Impact, effects: Sequence[Effect]) -> None:
         ]
         for effect in effects
     ]
-    layout = Layout("RESOURCE", share=0.3, whole=("EFFECT",), middles=("CHAIN",))
+    layout = Layout("RESOURCE", share=0.3, whole=("EFFECT",), wrap=("RESOURCE", "RELATIONSHIP", "CHAIN"))
     page.table(["RESOURCE", "RELATIONSHIP", "EFFECT", "CHAIN"], rows, "  ", layout=layout)
     hidden = len(impact.effects) - len(effects)
     if hidden:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conduit.cli.introspect.question import require_known
+from conduit.cli.introspect.shown_paths import shown_path
+from conduit.cli.tables import Layout
 
 if TYPE_CHECKING:
     from conduit.cli.flags import FlagSet
@@ -88,9 +90,16 @@ def _print(page: Page, patterns: list[Pattern], verbose: bool) -> None:
         ]
         for one in patterns
     ]
-    page.table(header, rows, keep="PATTERN")
+    layout = Layout(
+        "PATTERN",
+        wrap=("PATTERN", "TEMPLATE"),
+        whole=("CATEGORY", "CONFIDENCE"),
+        optional=() if verbose else ("TEMPLATE",),
+    )
+    left_out = page.table(header, rows, layout=layout)
     for pattern in patterns:
         _print_details(page, pattern, verbose)
+    page.tell_left_out(left_out)
 
 
 def _print_details(page: Page, pattern: Pattern, verbose: bool) -> None:
@@ -110,7 +119,7 @@ def _print_details(page: Page, pattern: Pattern, verbose: bool) -> None:
 
 def _print_examples(page: Page, examples: tuple[PatternExample, ...], count: int) -> None:
     for example in examples[:count]:
-        at = example.file_path + (f":{example.line_number}" if example.line_number else "")
+        at = shown_path(example.file_path, example.line_number)
         page.paragraph("  ".join(part for part in (example.resource, example.code, at) if part), "    ")
     if len(examples) > count:
         page.paragraph(f"and {len(examples) - count} more; --verbose shows them", "    ")

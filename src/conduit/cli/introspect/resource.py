@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conduit.cli.introspect.shown_paths import shown_path
+from conduit.cli.introspect.shown_routes import carried_by_all
+from conduit.cli.tables import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from conduit.cli.introspect.question import Question
     from conduit.cli.tables import Page
     from conduit.metadata.registry import Registry
-    from conduit.metadata.schema import Resource
+    from conduit.metadata.schema import Resource, Route
 
 _INDENT = "  "
 
@@ -34,17 +36,33 @@ def _print(page: Page, registry: Registry, resource: Resource, verbose: bool) ->
     location = shown_path(resource.file_path, resource.line_number)
     page.paragraph("  ".join(part for part in (resource.kind, location) if part), _INDENT)
     _print_fields(page, resource, verbose)
-    _print_relationships(page, registry, resource)
+    left_out = _print_relationships(page, registry, resource, verbose)
     _print_rules(page, resource, verbose)
-    _section(
+    left_out += _print_routes(page, registry.routes(resource=resource.name), verbose)
+    page.tell_left_out(left_out)
+
+
+def _print_routes(page: Page, routes: Sequence[Route], verbose: bool) -> list[str]:
+    common = carried_by_all(routes)
+    left_out = _section(
         page,
         "ROUTES",
         ["METHOD", "PATH", "OPERATION", "MIDDLEWARE"],
         [
-            [route.method, route.path, route.operation, ", ".join(route.middleware)]
-            for route in registry.routes(resource=resource.name)
+            [
+                route.method,
+                route.path,
+                route.operation,
+                ", ".join(name for name in route.middleware if name not in common),
+            ]
+            for route in routes
         ],
+        keep="PATH",
+        optional=() if verbose else ("MIDDLEWARE",),
     )
+    if common:
+        page.paragraph(f"all {len(routes)} routes carry: {', '.join(common)}", _INDENT)
+    return left_out
 
 
 def _print_fields(page: Page, resource: Resource, verbose: bool) -> None:
@@ -64,8 +82,8 @@ def _print_fields(page: Page, resource: Resource, verbose: bool) -> None:
     _section(page, "FIELDS", [*header, "DOCUMENTATION"] if verbose else header, rows)
 
 
-def _print_relationships(page: Page, registry: Registry, resource: Resource) -> None:
-    _section(
+def _print_relationships(page: Page, registry: Registry, resource: Resource, verbose: bool) -> list[str]:
+    left_out = _section(
         page,
         "RELATIONSHIPS",
         ["NAME", "TYPE", "TARGET", "KEY", "THROUGH", "ON DELETE"],
@@ -73,6 +91,8 @@ def _print_relationships(page: Page, registry: Registry, resource: Resource) -> 
             [one.name, one.type, one.target_resource, one.foreign_key, one.through_table, one.on_delete]
             for one in resource.relationships
         ],
+        keep="NAME",
+        optional=() if verbose else ("THROUGH", "KEY"),
     )
     _section(
         page,
@@ -88,6 +108,7 @@ def _print_relationships(page: Page, registry: Registry, resource: Resource) -> 
             for reference in registry.relationships_to(resource.name)
         ],
     )
+    return left_out
 
 
 def _print_rules(page: Page, resource: Resource, verbose: bool) -> None:
@@ -142,11 +163,22 @@ def _print_rules(page: Page, resource: Resource, verbose: bool) -> None:
     )
 
 
-def _section(page: Page, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    if rows:
-        page.line()
-        page.heading(f"{title} ({len(rows)})")
-        page.table(header, rows, _INDENT, keep=header[0] if "PATH" not in header else "PATH")
+def _section(
+    page: Page,
+    title: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    keep: str = "",
+    optional: Sequence[str] = (),
+) -> list[str]:
+    """Print a heading and a table whose cells are never cut; return the columns that the terminal has no room for."""
+    if not rows:
+        return []
+    page.line()
+    page.heading(f"{title} ({len(rows)})")
+    layout = Layout(keep, share=0.35, optional=optional, wrap=header)
+    return page.table(header, rows, _INDENT, layout=layout)
 
 
 def _first_line(text: str) -> str:

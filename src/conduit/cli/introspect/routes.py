@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from conduit.cli.introspect.question import require_known
 from conduit.cli.introspect.shown_paths import shown_path
+from conduit.cli.introspect.shown_routes import carried_by_all
 from conduit.cli.tables import Layout
 from conduit.errors import ConduitError, UsageError
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from conduit.metadata.schema import Mount, Route
 
 _FILTERS = ("resource", "middleware", "match", "without", "path", "handler")
-_SEVERAL = 3
-"""What all routes carry is said once from this number of routes on."""
-
 _WIDE = 120
 """From this many character cells on, the path may have a smaller share of the line."""
 
@@ -178,7 +176,7 @@ def _print(
 
 
 def _print_routes(page: Page, routes: Sequence[Route], passed: Sequence[str], verbose: bool) -> None:
-    common = _carried_by_all(routes)
+    common = carried_by_all(routes)
     header = ["METHOD", "PATH", "HANDLER", "NAME", "RESOURCE", "MIDDLEWARE"]
     rows = [
         [
@@ -199,7 +197,8 @@ def _print_routes(page: Page, routes: Sequence[Route], passed: Sequence[str], ve
         share=0.4 if (page.width or 0) < _WIDE else 0.3,
         whole=("METHOD",),
         ends=("HANDLER", "LOCATION"),
-        middles=("PATH", "NAME"),
+        middles=("NAME",),
+        wrap=("PATH",),
         optional=() if verbose else ("RESOURCE", "MIDDLEWARE"),
     )
     left_out = page.table(header, rows, layout=layout)
@@ -210,18 +209,6 @@ def _print_routes(page: Page, routes: Sequence[Route], passed: Sequence[str], ve
     if passed:
         page.paragraph(f"every request passes: {', '.join(passed)}")
     page.tell_left_out(left_out)
-
-
-def _carried_by_all(routes: Sequence[Route]) -> list[str]:
-    """Return the middleware that every one of several routes has; none for one or two routes."""
-    if len(routes) < _SEVERAL:
-        return []
-    common = list(dict.fromkeys(routes[0].middleware))
-    for route in routes:
-        if not common:
-            break
-        common = [name for name in common if name in route.middleware]
-    return common
 
 
 def _more(route: Route) -> list[str]:

@@ -42,7 +42,12 @@ def _print(page: Page, tasks: Sequence[Task]) -> None:
         return
     header = ["NAME", "KIND", "QUEUE", "SCHEDULE", "RETRIES", "TRIGGER", "LOCATION"]
     layout = Layout(
-        "NAME", share=0.4, ends=("NAME", "LOCATION"), whole=("KIND",), optional=("RETRIES", "QUEUE")
+        "NAME",
+        share=0.4,
+        wrap=("NAME", "SCHEDULE", "TRIGGER"),
+        ends=("LOCATION",),
+        whole=("KIND",),
+        optional=("RETRIES", "QUEUE"),
     )
     page.tell_left_out(page.table(header, [_row(task) for task in tasks], layout=layout))
 
