@@ -48,15 +48,33 @@ def _with_headings(tables: list[Table]) -> Iterator[tuple[list[str], Table]]:
         yield lines, table
 
 
-# Row, column, span, text, margin, align: a plain tuple, since a large table has hundreds of thousands.
+# Row, column, span, text, margin, align.
 _PageCell = tuple[int, int, int, str, str, str]
+
+# How the columns of the page are used, by their number within a column of the comparison: margin, align.
+_LABEL = "", "left"
+_ROLES = (" ", "right"), (" ± ", "right"), (" ", "left"), (" ", "right"), (" ", "left"), (" ", "left")
+
+
+def _role(column: int) -> tuple[str, str]:
+    if not column:
+        return _LABEL
+    if column <= _CENTER_COLUMNS:
+        return _ROLES[column - 1]
+    return _ROLES[(column - 1 - _CENTER_COLUMNS) % len(_ROLES)]
 
 
 class _Page:
-    """Cells by row and column; `render` lays them out."""
+    """Cells by row and column; `render` lays them out.
+
+    The rows of results, of which a large table has many thousands, are kept by the columns that they fill: their
+    widths are found and their lines made for all of them at once.
+    """
 
     def __init__(self) -> None:
         self.cells: list[_PageCell] = []
+        self.results: dict[tuple[int, ...], list[list[str]]] = {}  # columns → texts of each row
+        self.rows_of_results: dict[tuple[int, ...], list[int]] = {}
         self.shrunk: set[int] = set()
         self.row = 0
         self.column = 0
@@ -74,20 +92,28 @@ class _Page:
         self.cells.append((self.row, column, span, text, margin, align))
         self.column = column + span
 
-    def put_texts(self, texts: list[tuple[int, str, str, str]]) -> None:
-        """Place texts that each take one column: column, text, margin, align. The current column stays."""
-        row = self.row
-        self.cells += [(row, column, 1, text, margin, align) for column, text, margin, align in texts]
+    def put_results(self, columns: list[int], texts: list[str]) -> None:
+        """Place texts that each take one column, from left to right, in a new row; no text but the first is blank."""
+        self.row += 1
+        pattern = tuple(columns)
+        rows = self.results.get(pattern)
+        if rows is None:
+            rows = self.results[pattern] = []
+            self.rows_of_results[pattern] = []
+        rows.append(texts)
+        self.rows_of_results[pattern].append(self.row)
 
     def render(self) -> str:
         margins = [0] * max((column + span for _, column, span, _, _, _ in self.cells), default=0)
         for _, column, _, _, margin_text, _ in self.cells:
-            if len(margin_text) > margins[column]:
-                margins[column] = len(margin_text)
+            margins[column] = max(margins[column], len(margin_text))
+        for pattern in self.results:
+            for column in pattern:
+                margins[column] = max(margins[column], len(_role(column)[0]))
         offsets = [0, *accumulate(self._widths(margins))]
-        lines: list[list[str]] = [[] for _ in range(self.row + 1)]
+        lines = [""] * (self.row + 1)
+        self._render_results(lines, margins, offsets)
         ends = [0] * (self.row + 1)
-        last = 0
         for row, column, span, text, margin_text, align in self.cells:
             if (not text or text.isspace()) and (not margin_text or margin_text.isspace()):
                 continue
@@ -95,10 +121,16 @@ class _Page:
             # What was wider than its columns pushes the next cell away by as much as it sticks out: so does benchstat.
             gap = abs(offset - ends[row])
             text = _aligned(text, align, offsets[column + span] - offset - margin)
-            lines[row].append(f"{' ' * gap}{margin_text.rjust(margin)}{text}")
+            lines[row] += f"{' ' * gap}{margin_text.rjust(margin)}{text}"
             ends[row] = offset + margin + len(text)
-            last = row
-        return "".join("".join(pieces) + "\n" for pieces in lines[: last + 1]) if self.cells else ""
+        last = max((row for row, line in enumerate(lines) if line), default=0)
+        return "\n".join(lines[: last + 1]) + "\n" if lines and self.cells else ""
+
+    def _render_results(self, lines: list[str], margins: list[int], offsets: list[int]) -> None:
+        for pattern, rows in self.results.items():
+            template = _template(pattern, margins, offsets)
+            for row, texts in zip(self.rows_of_results[pattern], rows, strict=True):
+                lines[row] = template % tuple(texts)
 
     def _widths(self, margins: list[int]) -> list[int]:
         widths = [0] * len(margins)
@@ -109,6 +141,9 @@ class _Page:
                 spanning.append((span, column, need))
             elif need > widths[column]:
                 widths[column] = need
+        for pattern, rows in self.results.items():
+            for column, texts in zip(pattern, zip(*rows, strict=True), strict=True):
+                widths[column] = max(widths[column], max(map(len, texts)) + margins[column])
         for span, column, need in sorted(spanning, key=lambda entry: entry[0]):
             self._widen(widths, range(column, column + span), need)
         return widths
@@ -124,6 +159,23 @@ class _Page:
             left = len(growing) - index
             widths[column] = max(widths[column], -(-need // left))
             need -= widths[column]
+
+
+def _template(pattern: tuple[int, ...], margins: list[int], offsets: list[int]) -> str:
+    """The %-format of a row of results: each text in its place, and nothing behind the last one."""
+    pieces = []
+    end = 0
+    for column in pattern:
+        margin_text, align = _role(column)
+        start = offsets[column] + margins[column]
+        room = offsets[column + 1] - start
+        pieces.append(" " * (offsets[column] - end) + margin_text.rjust(margins[column]))
+        if align == "right" or column == pattern[-1]:
+            pieces.append(f"%{room}s" if align == "right" else "%s")
+        else:
+            pieces.append(f"%-{room}s")
+        end = offsets[column + 1]
+    return "".join(pieces)
 
 
 def _aligned(text: str, align: str, room: int) -> str:
@@ -163,15 +215,15 @@ def _text_of(table: Table) -> str:
     edge = _first_column(len(table.columns) + 1)
     _put_header(page, table, edge)
     binary = is_binary(table.unit)
+    starts = [_first_column(index) for index in range(len(table.columns))]
     for row, label in zip(table.rows, table.row_labels, strict=True):
-        page.next_row()
-        page.put(label)
         cells = [table.cells.get((row, column)) for column in table.columns]
         scaler = common_scaler([cell.summary.center for cell in cells if cell], binary)
-        for index, cell in enumerate(cells):
+        columns, texts = [0], [label]
+        for first, cell in zip(starts, cells, strict=True):
             if cell:
-                page.column = _first_column(index)
-                _put_cell(page, cell, scaler, notes)
+                _add_cell(columns, texts, first, cell, scaler, notes)
+        page.put_results(columns, texts)
     if len(table.rows) > 1:
         _put_summaries(page, table, notes, binary)
     footer = "".join(f"{_superscript(number)} {text}\n" for text, number in notes.numbers.items())
@@ -210,20 +262,22 @@ def _split_group(table: Table, group: tuple[int, int], level: int) -> Iterator[t
     yield start, end
 
 
-def _put_cell(page: _Page, cell: Cell, scaler: Scaler, notes: _Footnotes) -> None:
-    summary, test, column = cell.summary, cell.test, page.column
-    texts = [
-        (column, scaler.format(summary.center), " ", "right"),
-        (column + 1, summary.range_text, " ± ", "right"),
-    ]
+def _add_cell(
+    columns: list[int], texts: list[str], first: int, cell: Cell, scaler: Scaler, notes: _Footnotes
+) -> None:
+    """Append the columns of the page that a cell fills, from `first` on, and their texts."""
+    summary, test = cell.summary, cell.test
+    columns += first, first + 1
+    texts += scaler.format(summary.center), summary.range_text
     if cell.warnings or summary.warnings:
-        texts.append((column + 2, notes.marks(cell.warnings, summary.warnings), " ", "left"))
+        columns.append(first + 2)
+        texts.append(notes.marks(cell.warnings, summary.warnings))
     if test is not None and cell.baseline is not None:
-        delta = test.delta_text(cell.baseline.summary.center, summary.center)
-        texts += (column + 3, delta, " ", "right"), (column + 4, f"({test.text})", " ", "left")
+        columns += first + 3, first + 4
+        texts += test.delta_text(cell.baseline.summary.center, summary.center), f"({test.text})"
         if test.warnings:
-            texts.append((column + 5, notes.marks(test.warnings), " ", "left"))
-    page.put_texts(texts)
+            columns.append(first + 5)
+            texts.append(notes.marks(test.warnings))
 
 
 def _put_summaries(page: _Page, table: Table, notes: _Footnotes, binary: bool) -> None:
