@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conduit.cli.flags import Flag, parse_bool
@@ -32,6 +31,8 @@ def _parse_gate(text: str) -> str:
 
 def gates_of_project() -> Gates:
     """The levels in the `pyproject.toml` of the project around the current folder, or the guide's."""
+    from pathlib import Path
+
     from conduit.bench.compare.verdicts import read_gates
     from conduit.bench.run.discover import project_root
 

@@ -11,7 +11,6 @@ with minimax coefficients from 7! on.
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from functools import lru_cache
 
 _LOG_2_HIGH = 6.93147180369123816490e-01
@@ -60,8 +59,8 @@ def exp(x: float) -> float:
     if x > 709.782712893384:
         return math.inf
     exponent = round(x * math.log2(math.e))
-    reduced = _fused(-_LOG_2_UPPER_HALF, exponent, x)
-    reduced = _fused(-_LOG_2_LOWER_HALF, exponent, reduced) * 0.0625
+    reduced = _fused(-_LOG_2_UPPER_HALF, float(exponent), x)
+    reduced = _fused(-_LOG_2_LOWER_HALF, float(exponent), reduced) * 0.0625
     series = _TAYLOR[-1]
     for coefficient in _TAYLOR[-2::-1]:
         series = _fused(series, reduced, coefficient)
@@ -89,6 +88,13 @@ def _log_factorial(n: int) -> float:
     )
 
 
+_ratio = float.as_integer_ratio
+
+
 def _fused(a: float, b: float, c: float) -> float:
     """a * b + c, rounded once."""
-    return float(Fraction(a) * Fraction(b) + Fraction(c))
+    (a_top, a_bottom), (b_top, b_bottom), (c_top, c_bottom) = map(_ratio, (a, b, c))
+    bottom = a_bottom * b_bottom
+    return (a_top * b_top * c_bottom + c_top * bottom) / (
+        bottom * c_bottom
+    )  # of whole numbers: rounded right

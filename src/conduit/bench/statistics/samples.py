@@ -228,34 +228,35 @@ def _tails_without_ties(n_old: int, n_new: int) -> list[float]:
 @lru_cache(maxsize=4096)
 def _exact_p_with_ties(n_old: int, ties: tuple[int, ...], twice_u: int) -> float:
     """Count, over all ways to deal the ranks to the samples, those at least as extreme on either side."""
-    twice_rank_sum = twice_u + n_old * (n_old + 1)
-    counts = _rank_sum_counts(n_old, ties)
+    counts = _counts_by_u(n_old, ties)
     total = math.comb(sum(ties), n_old)
     width = total.bit_length() + 1
-    below = counts & ((1 << (twice_rank_sum + 1) * width) - 1)
+    below = counts & ((1 << (twice_u + 1) * width) - 1)
     at_most = _sum_of_digits(below, width)
-    at_least = total - _sum_of_digits(below & ((1 << twice_rank_sum * width) - 1), width)
+    at_least = total - _sum_of_digits(below & ((1 << twice_u * width) - 1), width)
     return min(1.0, 2 * min(at_most, at_least) / total)
 
 
 @lru_cache(maxsize=256)
-def _rank_sum_counts(n_old: int, ties: tuple[int, ...]) -> int:
-    """How many ways give each doubled rank sum: a number whose digit s (of a fixed width) counts the sum s.
+def _counts_by_u(n_old: int, ties: tuple[int, ...]) -> int:
+    """How many ways give each value of 2 U: a number whose digit u (of a fixed width) counts the ways with 2 U = u.
 
     Polynomials packed into whole numbers: one shift and one addition multiply a polynomial by a term.
     """
-    width = math.comb(sum(ties), n_old).bit_length() + 1
+    size = sum(ties)
+    width = math.comb(size, n_old).bit_length() + 1
     ways = [1] + [0] * n_old  # by how many ranks are dealt to the first sample so far
     before = 0
     for tied in ties:
-        shift = (2 * before + tied + 1) * width  # twice the rank that tied values share
         choices = [math.comb(tied, taken) for taken in range(tied + 1)]
-        for dealt in range(n_old, 0, -1):
+        least = max(n_old - (size - before - tied), 1)  # with fewer, the ranks that are left are not enough
+        for dealt in range(min(n_old, before + tied), least - 1, -1):
+            # Each that is taken has those of the second sample so far below it, and half of those it is tied with.
             ways[dealt] += sum(
                 [
-                    ways[dealt - taken] * choices[taken] << taken * shift
-                    for taken in range(1, min(tied, dealt) + 1)
-                    if ways[dealt - taken]
+                    ways[dealt - taken] * choices[taken]
+                    << taken * (2 * (before - dealt) + tied + taken) * width
+                    for taken in range(max(1, dealt - before), min(tied, dealt) + 1)
                 ]
             )
         before += tied
