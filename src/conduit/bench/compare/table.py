@@ -67,8 +67,8 @@ def _role(column: int) -> tuple[str, str]:
 class _Page:
     """Cells by row and column; `render` lays them out.
 
-    The rows of results, of which a large table has many thousands, are kept by the columns that they fill: their
-    widths are found and their lines made for all of them at once.
+    A large table has many thousands of rows of results. They are kept by the columns that they fill, so that widths
+    and lines are made for all of them at once.
     """
 
     def __init__(self) -> None:
