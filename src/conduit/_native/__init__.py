@@ -1,9 +1,10 @@
 """The C extension `conduit._native._core`, and whether it is loaded.
 
-It counts allocations, samples stacks and heap, records waits, and answers the registry's queries. The ordinary
-installation builds it for CPython 3.11 to 3.15 on Linux; without a compiler the installation succeeds without it. The
-modules beside this file give its functions types and documentation. `CONDUIT_NATIVE=off` in the environment leaves it
-unloaded.
+It counts allocations, samples stacks and memory, records waits, and answers the registry's queries. The ordinary
+installation builds it for CPython 3.11 to 3.15 on Linux; without a compiler the installation succeeds without it.
+The other modules of this package give its functions types and documentation. `CONDUIT_NATIVE=off` in the environment
+prevents it from being loaded. Used by `conduit.bench`, `conduit.record`, `conduit.profile`, `conduit.metadata` and
+`conduit.debug`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""HOW FAST: benchmarks are run, written, read and compared as Go's tools do.
+"""Benchmarks: run, written, read and compared as Go's tools do.
 
-Follows Go's `testing` package (the `b` argument, calibration, name matching, output) and the text format of
-golang.org/design/14313-benchmark-format. The command line and the pytest plugin use it. It imports neither profilers
-nor the registry; callers pass context managers that surround a run.
+Follows Go's `testing` package (the argument `b`, calibration, name matching, output) and the text format of
+golang.org/design/14313-benchmark-format. `run` runs benchmarks, `text` reads and writes results, `compare` compares
+them, `against` compares two revisions, and `statistics` has the tests. It imports neither profilers nor the registry;
+callers pass context managers that surround a run. Used by the command line, `conduit.history` and the pytest plugin.
 """
 
 from __future__ import annotations

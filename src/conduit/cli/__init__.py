@@ -1,8 +1,9 @@
-"""The `conduit` command: one file a subcommand, imported only when it is the one that runs.
+"""The `conduit` command: a module for each subcommand, imported only when that subcommand runs.
 
-A subcommand's module has `run(arguments: list[str]) -> int`, which returns the exit status: 0 done,
-1 the work failed or a gate is closed, 2 the call was wrong. Data goes to standard output, all else to
-standard error. `ConduitError` and `UsageError` may be raised freely; `main` turns them into one line.
+A subcommand's module has `run(arguments: list[str]) -> int`, which returns the exit status: 0 for success, 1 if the
+work or a gate failed, 2 for a wrong call. Data goes to standard output, everything else to standard error.
+`ConduitError` and `UsageError` may be raised anywhere; `main` prints them as one line. Used by the script `conduit`
+and by `python -m conduit`.
 """
 
 from __future__ import annotations

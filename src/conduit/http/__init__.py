@@ -1,6 +1,6 @@
-"""HTTP FOR THE PAGES AND THE ENDPOINT: one request, one response, one rule about callers, one server.
+"""HTTP for the pages and the endpoint: a request, a response, the rules about callers, and a server.
 
-`messages` has the two records, `origin` decides whether a request comes from this machine and under which name,
-`server` listens in threads and turns any failure of a handler into an answer with status 500. The profile page, the
-trace viewer (`conduit.web`) and `/debug/pprof` (`conduit.debug`) are functions from `Request` to `Response`.
+`messages` has the records `Request` and `Response`; `access` and `origin` decide which requests are answered;
+`server` listens in threads and answers with status 500 if a handler fails. Used by `conduit.web`, `conduit.debug` and
+`conduit.middleware`, whose pages and endpoints are functions from `Request` to `Response`.
 """

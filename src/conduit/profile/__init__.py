@@ -1,8 +1,8 @@
-"""THE RECORD OF WHERE IT WENT: profiles as data, after google/pprof's `profile.proto`.
+"""Profiles as data, after google/pprof's `profile.proto`.
 
-A profile is a table of samples: a stack of locations, one value for each sample type, labels. This
-room decodes and encodes the format (`codec`, `legacy`), makes new profiles (`builder`), and holds the
-algebra that is a function from profiles to a new one: merge, difference, scale, normalise (`merge`);
-keep, drop, hide, prune (`focus`). It prints nothing, opens nothing and knows no command line: the
-collectors write with it, the reports and the browser read with it.
+A profile is a table of samples; each sample has a stack of locations, one value for each sample type, and labels.
+This package decodes and encodes the format (`codec`; older formats are read by `legacy`), makes new profiles
+(`builder`), and has the functions from profiles to a new profile: merge, difference, scale and normalise (`merge`);
+keep, drop, hide and prune (`focus`, `prune`). It does not print and does not open files. Used by `conduit.record`,
+`conduit.fetch`, `conduit.report`, `conduit.debug`, `conduit.web` and the command line.
 """

@@ -1,11 +1,13 @@
-"""HOW A PROFILE IS MADE: recordings of where a program's time and memory go, written as pprof files.
+"""Recordings of where a program's time and memory go, written as pprof files.
 
-Each kind is a file here and one function of the same name: `cpu` (CPU time of all threads, by the C extension), `wall`
-(where threads are, waiting included), `heap` (who allocates, and whose memory is still there), `block`, `mutex` and
-`gil` (waits and who causes them), and `trace` (a timeline of calls). They give recordings that are context managers
-and have `start` and `stop`; `threads` dumps every stack at once. Recordings are turned into profiles by
-`conduit.profile`; nothing here prints or reads a profile. The command line, the benchmarks' flags and the debug
-endpoint use this room.
+Each kind of profile has a function here: `cpu` (CPU time of all threads, sampled by the C extension), `wall` (where
+threads are, including time spent waiting), `heap` (where memory is allocated, and which of it is still in use),
+`block`, `mutex` and `gil` (waits and what causes them; all three in `waits`), and `trace` (a timeline of calls). These
+functions return recordings, which are context managers with `start` and `stop`. `threads` returns the stacks of all
+threads and tasks at one moment.
+
+Recordings become profiles by `conduit.profile`, in the format of google/pprof's `profile.proto`; nothing here prints
+or reads a profile. Used by the command line, the debug endpoint, `conduit.middleware` and the pages.
 """
 
 from __future__ import annotations

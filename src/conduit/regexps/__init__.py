@@ -1,9 +1,10 @@
 """Regular expressions in Go's syntax, matched in linear time: for names of functions, files, labels and benchmarks.
 
-The engine is RE2, whose syntax is Go's. `re` is no substitute: a pattern such as `(a*)*b`, typed into a shell or a
-page, would hang it. RE2 comes as google-re2 or as pyre2, according to the version of Python (`engine.py`); without
-either, plain text can still be matched and every other pattern is refused. RE2's error texts are translated into
-Go's here.
+The engine is RE2 (github.com/google/re2), whose syntax is Go's. `re` is not an alternative: a pattern such as
+`(a*)*b`, typed into a shell or a page, would make it hang. RE2 comes as google-re2 or as pyre2, depending on the
+version of Python (`engine.py`); without either, plain text can be matched and every other pattern is refused.
+RE2's error messages are translated into Go's here. Used by `conduit.profile`, `conduit.report`, `conduit.fetch`,
+`conduit.bench` and the command line.
 """
 
 from __future__ import annotations

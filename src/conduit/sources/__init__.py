@@ -1,11 +1,11 @@
-"""WHERE METADATA COMES FROM: OpenAPI documents, and applications that can be loaded.
+"""Metadata from OpenAPI documents and from applications that can be loaded.
 
-`openapi` reads documents of the OpenAPI specification. A live application is read by `collector`, which knows Django,
-Django REST framework, SQLAlchemy, SQLModel, FastAPI, Starlette, Flask and Pydantic by their public interfaces and
-imports nothing else: in the application's own interpreter, started by `application`, or in this process, through
-`collect`. `discovery` finds what there is to collect in a folder, `document_cache` keeps what was collected until the
-project's files change. Used by the command line (`conduit collect`, `conduit introspect`) and by applications at
-start-up.
+`openapi` reads documents of the OpenAPI specification (https://spec.openapis.org/oas). `collector` reads a live
+application through the public interfaces of its frameworks; `docs/collecting.md` lists them. It runs in the
+application's own interpreter, started by `application`, or in this process (`conduit.sources.collect`).
+`discovery` finds an application in a folder; `document_cache` keeps collected documents until the project's files
+change. Used by the command line (`conduit collect`, `conduit introspect`), by `conduit.middleware` and by
+applications at start-up.
 """
 
 from __future__ import annotations

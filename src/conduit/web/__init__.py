@@ -1,10 +1,11 @@
-"""REPORTS IN A BROWSER: the page behind `conduit pprof -http`, the single HTML file, and the trace viewer.
+"""Reports in a browser: the page of `conduit pprof -http`, the same page as one HTML file, and the trace viewer.
 
-The page shows the numbers of the text reports (`conduit.report`) in five views whose addresses and parameters are
-those of google/pprof's web interface. `session` selects the numbers, `application` answers requests, `server`
-listens, `page` builds the document; scripts and style are the plain files in `static/`, without a build step, and
-nothing is fetched from elsewhere. The command line uses `serve_profile` and `single_file_report`; applications mount
-the page over stored and live profiles with `asgi_app` and `wsgi_app`.
+The page shows the numbers of the text reports (`conduit.report`) in views whose addresses and parameters are those of
+google/pprof's web interface. `session` makes the data of each view, `application` answers requests, `server` listens,
+and `page` builds the document; scripts and style are the plain files in `static/`, without a build step, and nothing
+is loaded from other hosts. `registry` is the page of a metadata document, `history_page` that of benchmark results.
+Used by the command line (`serve_profile`, `single_file_report`) and by applications, which mount the page over stored
+and live profiles with `asgi_app` and `wsgi_app`.
 """
 
 from __future__ import annotations
