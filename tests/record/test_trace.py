@@ -132,6 +132,18 @@ def test_the_sources_of_traced_functions_travel_with_the_trace(tmp_path: Path) -
     assert sources["files"][file][0].splitlines()[line - 1].startswith("def busy")
 
 
+def test_code_that_was_compiled_under_the_name_of_another_file_takes_no_file_into_the_trace(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "secret.py").write_text("KEY = 1\n")
+    names: dict[str, Any] = {}
+    exec(compile("def fake(): return 1", str(tmp_path / "secret.py"), "exec"), names)
+    with Trace(tmp_path / "trace.out"):
+        names["fake"]()
+    assert any("fake" in event["name"] for event in events(tmp_path / "trace.out"))
+    assert "KEY" not in (tmp_path / "trace.out").read_text()
+
+
 def test_the_sources_in_a_trace_do_not_stay_in_memory(tmp_path: Path) -> None:
     linecache.cache.pop(__file__, None)
     with Trace(tmp_path / "trace.out"):

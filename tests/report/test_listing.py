@@ -28,7 +28,7 @@ def test_a_recursive_function_takes_what_its_samples_take_not_what_its_lines_tak
     Path(file).write_text(SOURCE, encoding="utf-8")
     stack = [("main", file, 19), ("fib", file, 3), ("fib", file, 4), ("fib", file, 2)]
     profile = profile_of([(stack, [1, 10 * MILLISECOND]), (stack[:2], [1, 5 * MILLISECOND])])
-    (listing,) = _listings(profile, "^fib$")
+    (listing,) = _listings(profile, "^fib$", source_path=str(tmp_path))
     assert (listing.flat, listing.cum) == (15 * MILLISECOND, 15 * MILLISECOND)
     # Each line still shows all the samples that went through it.
     cums = {line.number: line.cum // MILLISECOND for line in listing.lines if line.cum}
@@ -57,7 +57,13 @@ def test_a_relative_file_is_found_in_the_directories_given_and_above_them(tmp_pa
     deep.mkdir(parents=True)
     (tmp_path / "pkg").mkdir()
     (tmp_path / "pkg" / "mod.py").write_text("found above\n", encoding="utf-8")
-    assert SourceFiles(f"/nowhere:{deep}").lines("pkg/mod.py") == ["found above"]
+    (tmp_path / "one" / "pkg").mkdir()
+    (tmp_path / "one" / "pkg" / "near.py").write_text("found near\n", encoding="utf-8")
+    search = f"/nowhere:{deep}:{tmp_path / 'one'}"
+    assert SourceFiles(search).lines("pkg/near.py") == ["found near"]
+    assert SourceFiles(search, anywhere=True).lines("pkg/mod.py") == ["found above"]
+    with pytest.raises(SourceUnavailableError, match=rf"-source_path={tmp_path / 'pkg'} or -source_anywhere"):
+        SourceFiles(search).lines("pkg/mod.py")
 
 
 def test_trim_path_makes_an_absolute_path_relative_to_the_search(tmp_path: Path) -> None:
@@ -84,9 +90,12 @@ def test_a_module_in_a_zip_archive_is_read_from_it(tmp_path: Path) -> None:
     archive = tmp_path / "app.pyz"
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr("pkg/mod.py", "# inside\nx = 1\n")
-    assert SourceFiles().lines(f"{archive}/pkg/mod.py") == ["# inside", "x = 1"]
+    files = SourceFiles(str(tmp_path), "/nothing")
+    assert files.lines(f"{archive}/pkg/mod.py") == ["# inside", "x = 1"]
     with pytest.raises(SourceUnavailableError, match="no item named"):
-        SourceFiles().lines(f"{archive}/pkg/other.py")
+        files.lines(f"{archive}/pkg/other.py")
+    with pytest.raises(SourceUnavailableError, match="outside the folders"):
+        SourceFiles().lines(f"{archive}/pkg/mod.py")
 
 
 def test_code_that_was_generated_is_read_from_linecache(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +107,7 @@ def test_code_that_was_generated_is_read_from_linecache(monkeypatch: pytest.Monk
 def test_a_file_is_read_in_the_encoding_that_it_declares(tmp_path: Path) -> None:
     file = tmp_path / "latin.py"
     file.write_bytes("# -*- coding: latin-1 -*-\nname = 'é'\n".encode("latin-1"))
-    assert SourceFiles().lines(str(file))[1] == "name = 'é'"
+    assert SourceFiles(str(tmp_path)).lines(str(file))[1] == "name = 'é'"
 
 
 def test_what_cannot_be_read_is_said_in_the_listing_and_the_others_are_still_listed(tmp_path: Path) -> None:
@@ -108,7 +117,11 @@ def test_what_cannot_be_read_is_said_in_the_listing_and_the_others_are_still_lis
     profile = profile_of(
         [([("f_here", file, 2)], [1, 1]), ([("f_gone", missing, 2)], [1, 1]), ([("f_none", "", 0)], [1, 1])]
     )
-    text = print_report(prepare_report(profile, "list", Options(), pytest.fail, "f_")).decode()
+    text = print_report(
+        prepare_report(
+            profile, "list", Options(source_path=str(tmp_path), trim_path="/nothing"), pytest.fail, "f_"
+        )
+    ).decode()
     assert f" Error: open {missing}: no such file or directory\n" in text
     assert "     2:line 2\n" in text
     assert "No source information for f_none\n" in text
@@ -120,7 +133,9 @@ def test_the_page_of_listings_quotes_what_the_source_says(tmp_path: Path) -> Non
     file = str(tmp_path / "x.py")
     Path(file).write_text("<script>alert('x')</script> & more\n", encoding="utf-8")
     profile = profile_of([([("f<b>", file, 1)], [1, 5 * MILLISECOND])])
-    page = print_weblist(prepare_report(profile, "weblist", Options(), pytest.fail, "f")).decode()
+    page = print_weblist(
+        prepare_report(profile, "weblist", Options(source_path=str(tmp_path)), pytest.fail, "f")
+    ).decode()
     assert "&lt;script&gt;alert" in page
     assert "<script>" not in page
     assert "f&lt;b&gt;" in page

@@ -13,8 +13,12 @@ import functools
 import importlib.util
 import json
 import linecache
+import os
 import re
+import sys
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from conduit.source_rule import SourceRefusedError, SourceRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,7 +147,7 @@ def _sources(functions: dict[str, tuple[str, int]]) -> dict[str, dict[str, list[
     left out."""
     files: dict[str, list[str | int]] = {}
     places: dict[str, list[str | int]] = {}
-    text_of = functools.cache(_text)
+    text_of = functools.cache(functools.partial(_text, SourceRule(), _files_of_modules()))
     for name, (file, line) in functions.items():
         text = text_of(file)
         if text is not None:
@@ -152,13 +156,25 @@ def _sources(functions: dict[str, tuple[str, int]]) -> dict[str, dict[str, list[
     return {"files": files, "functions": places}
 
 
-def _text(file: str) -> str | None:
+def _files_of_modules() -> set[str]:
+    """Return the files of the modules that are loaded, also of those that were loaded by their path."""
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    return {file for file in files if isinstance(file, str)}
+
+
+def _text(rule: SourceRule, modules: set[str], file: str) -> str | None:
     frozen = _FROZEN.fullmatch(file)
     if frozen is not None:
         specification = importlib.util.find_spec(frozen[1])
         if specification is None or not specification.has_location:
             return None
         file = str(specification.origin)
+    # A name that compile() was given can be that of any file.
+    if file not in modules and os.path.exists(file):  # noqa: PTH110
+        try:
+            rule.read(file)
+        except (SourceRefusedError, OSError):
+            return None
     cached = linecache.cache.get(file)
     lines = linecache.getlines(file)
     if cached is None:  # this process has no use for all the files that it ran: some 100 bytes a line

@@ -17,10 +17,10 @@ SORTS = ("cum", "flat")
 
 
 class Option:
-    """One option: the type of its default decides how its text is read."""
+    """One option: the type of its default decides how its text is read. `is_own`: the original does not have it."""
 
     # Written out: importing dataclasses costs a small report more than the options do.
-    __slots__ = ("choices", "default", "help", "name", "url_parameter")
+    __slots__ = ("choices", "default", "help", "is_own", "name", "url_parameter")
 
     def __init__(
         self,
@@ -29,12 +29,15 @@ class Option:
         help: str,
         url_parameter: str = "",
         choices: tuple[str, ...] = (),
+        *,
+        is_own: bool = False,
     ) -> None:
         self.name = name
         self.default = default
         self.help = help
         self.url_parameter = url_parameter
         self.choices = choices
+        self.is_own = is_own
 
 
 def _text(*lines: str) -> str:
@@ -85,6 +88,16 @@ OPTIONS: dict[str, Option] = {
         ),
         Option("compact_labels", False, "Show minimal headers", "compact"),
         Option("source_path", "", "Search path for source files"),
+        Option(
+            "source_anywhere",
+            False,
+            _text(
+                "Read source files from all folders",
+                "Otherwise they are read below the working directory, the folders of sys.path, the",
+                "libraries of installed Pythons and -source_path. Only for profiles that you trust.",
+            ),
+            is_own=True,
+        ),
         Option("trim_path", "", "Path to trim from source paths before search"),
         Option(
             "intel_syntax",
@@ -347,6 +360,7 @@ class Options:
     unit: str
     compact_labels: bool
     source_path: str
+    source_anywhere: bool
     trim_path: str
     intel_syntax: bool
     mean: bool

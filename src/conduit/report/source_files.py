@@ -5,75 +5,25 @@ directory of `source_path` and in all their parents. A path that is no file ther
 archive on the path (`app.zip/pkg/mod.py`), or a file that has left its lines in `linecache`, as doctest,
 IPython and `attrs` do for code that they generate.
 
-A profile may come from anywhere and name any file. Only regular files that are named as source code is (`.py`, `.c`,
-`.go`, …) are read, by their real path and name, and none below `/proc`, `/dev` or `/sys`: a profile that names
-`/etc/shadow` or a process's environment gets an error in its place.
+A profile may come from anywhere and name any file. `conduit.source_rule` says which are read: a profile that names
+`/etc/shadow`, a process's environment, or the code of another project gets an error in its place.
 """
 
 # pathlib would slow the start of a small report.
-# ruff: noqa: PTH109, PTH110, PTH112, PTH113, PTH123
+# ruff: noqa: PTH109, PTH110, PTH112, PTH113
 
 from __future__ import annotations
 
 import os
 import posixpath
+from functools import partial
 from typing import TYPE_CHECKING
 
 from conduit.report.frames import trim_path
+from conduit.source_rule import ARCHIVES, SourceRefusedError, SourceRule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_ARCHIVES = (".zip", ".egg", ".whl", ".pyz", ".pex")
-_SOURCE_SUFFIXES = frozenset(
-    [
-        ".py",
-        ".pyi",
-        ".pyw",
-        ".pyx",
-        ".pxd",
-        ".pxi",
-        ".ipynb",
-        ".c",
-        ".h",
-        ".cc",
-        ".cpp",
-        ".cxx",
-        ".hpp",
-        ".hh",
-        ".go",
-        ".rs",
-        ".s",
-        ".java",
-        ".kt",
-        ".scala",
-        ".js",
-        ".mjs",
-        ".ts",
-        ".tsx",
-        ".jsx",
-        ".rb",
-        ".php",
-        ".cs",
-        ".swift",
-        ".m",
-        ".mm",
-        ".f",
-        ".f90",
-        ".lua",
-        ".pl",
-        ".sh",
-        ".sql",
-        ".html",
-        ".jinja",
-        ".jinja2",
-        ".j2",
-        ".tmpl",
-        ".proto",
-    ]
-)
-_NO_SOURCES = ("/proc/", "/dev/", "/sys/")
-_LIMIT = 64 << 20  # bytes of one file; a larger one is not listed
+    from collections.abc import Callable, Iterable, Iterator
 
 
 class SourceUnavailableError(Exception):
@@ -81,12 +31,22 @@ class SourceUnavailableError(Exception):
 
 
 class SourceFiles:
-    """The source files of one report, each read once. `source_path` empty: the current directory."""
+    """The source files of one report, each read once. `source_path` empty: the current directory.
 
-    def __init__(self, source_path: str = "", trim: str = "") -> None:
+    `pythons` are the executables that the profile was recorded in; with `anywhere` every text file may be read.
+    """
+
+    def __init__(
+        self,
+        source_path: str = "",
+        trim: str = "",
+        *,
+        anywhere: bool = False,
+        pythons: Iterable[str] = (),
+    ) -> None:
         self._search = source_path or os.getcwd()
-        self._source_path = source_path
         self._trim = trim
+        self._rule = SourceRule(filter(None, source_path.split(":")), pythons=pythons, anywhere=anywhere)
         self._files: dict[str, list[str] | SourceUnavailableError] = {}
 
     def lines(self, path: str) -> list[str]:
@@ -105,11 +65,17 @@ class SourceFiles:
     def _read(self, path: str) -> str:
         wanted = trim_path(path, self._trim, self._search)
         if wanted.startswith("/"):
-            return _open_absolute(wanted)
-        for candidate in self._candidates(wanted):
-            if os.path.isfile(candidate) and _is_source(candidate):
-                return _text_of(candidate)
-        return _remembered(path) or _missing(wanted, self._search)
+            return self._read_absolute(wanted)
+        refused = None
+        for candidate in filter(os.path.isfile, self._candidates(wanted)):
+            try:
+                return self._text(candidate, partial(self._rule.read, candidate))
+            except SourceUnavailableError as error:
+                refused = refused or error
+        remembered = _remembered(path)
+        if remembered is not None:
+            return remembered
+        raise refused or SourceUnavailableError(f"could not find file {wanted} on path {self._search}")
 
     def _candidates(self, relative: str) -> Iterator[str]:
         """The file in every directory searched and all its parents.
@@ -127,41 +93,42 @@ class SourceFiles:
                     break
                 place = parent
 
+    def _read_absolute(self, path: str) -> str:
+        if os.path.exists(path) and not os.path.isdir(path):
+            return self._text(path, partial(self._rule.read, path))
+        archive, member = _archive_and_member(path)
+        if archive:
+            return self._text(path, partial(self._rule.read_member, archive, member))
+        text = _remembered(path)
+        if text is not None:
+            return text
+        reason = "is a directory" if os.path.isdir(path) else "no such file or directory"
+        raise SourceUnavailableError(f"open {path}: {reason}")
 
-def _open_absolute(path: str) -> str:
-    if os.path.isfile(path):
-        if not _is_source(path):
-            raise SourceUnavailableError(f"open {path}: not named as source code is, so it is not read")
-        return _text_of(path)
-    text = _from_archive(path) or _remembered(path)
-    if text is not None:
-        return text
-    reason = "is a directory" if os.path.isdir(path) else "no such file or directory"
-    raise SourceUnavailableError(f"open {path}: {reason}")
-
-
-def _is_source(path: str) -> bool:
-    """Whether a regular file is named as source code is, also behind its links."""
-    real = os.path.realpath(path)
-    return (
-        not real.startswith(_NO_SOURCES)
-        and posixpath.splitext(real)[1].lower() in _SOURCE_SUFFIXES
-        and posixpath.splitext(path)[1].lower() in _SOURCE_SUFFIXES
-    )
-
-
-def _missing(path: str, search: str) -> str:
-    raise SourceUnavailableError(f"could not find file {path} on path {search}")
+    def _text(self, path: str, read: Callable[[], bytes]) -> str:
+        try:
+            return _decoded(read())
+        except SourceRefusedError as error:
+            raise SourceUnavailableError(f"open {path}: {error}{_remedy(error)}") from error
+        except OSError as error:
+            raise SourceUnavailableError(
+                f"open {path}: {(error.strerror or 'cannot be read').lower()}"
+            ) from error
 
 
-def _text_of(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            return _decoded(file.read(_LIMIT))
-    except OSError as error:
-        raise SourceUnavailableError(
-            f"open {path}: {(error.strerror or 'cannot be read').lower()}"
-        ) from error
+def _remedy(refused: SourceRefusedError) -> str:
+    if refused.folder:
+        return f"; for a profile that you trust, -source_path={refused.folder} or -source_anywhere reads it"
+    return "; for a profile that you trust, -source_anywhere reads it" if refused.is_by_name else ""
+
+
+def _archive_and_member(path: str) -> tuple[str, str]:
+    """Split a path such as `/srv/app.pyz/pkg/mod.py` behind the zip archive in it; two empty texts without one."""
+    for suffix in ARCHIVES:
+        archive, found, member = path.partition(suffix + "/")
+        if found and os.path.isfile(archive + suffix):
+            return archive + suffix, member
+    return "", ""
 
 
 def _decoded(data: bytes) -> str:
@@ -179,21 +146,6 @@ def _decoded(data: bytes) -> str:
     )._is_text_encoding:  # `hex`, `zip` and the like make bytes, or a bomb, of a file
         encoding = "utf-8"
     return data.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "replace")
-
-
-def _from_archive(path: str) -> str | None:
-    """A member of a zip archive, for a path such as `/srv/app.pyz/pkg/mod.py`."""
-    for suffix in _ARCHIVES:
-        archive, found, member = path.partition(suffix + "/")
-        if found and os.path.isfile(archive + suffix):
-            import zipfile
-
-            try:
-                with zipfile.ZipFile(archive + suffix) as opened, opened.open(member) as file:
-                    return _decoded(file.read(_LIMIT))
-            except (KeyError, zipfile.BadZipFile, OSError) as error:
-                raise SourceUnavailableError(f"open {path}: {error}") from error
-    return None
 
 
 def _remembered(path: str) -> str | None:

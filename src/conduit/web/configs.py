@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_NOT_SAVED = frozenset({"output", "sample_index", "source_path", "trim_path", "divide_by"})
+_NOT_SAVED = frozenset({"output", "sample_index", "source_path", "source_anywhere", "trim_path", "divide_by"})
 _SAVED = tuple(name for name in OPTIONS if name not in _NOT_SAVED)
 _MAX_BYTES = 4 << 20
 _MAX_NAME_LENGTH = 200

@@ -78,8 +78,9 @@ def _list(data: bytes) -> None:
     from conduit.report.options import Options
 
     (_FOLDER / "conduit_fuzz_source.py").write_bytes(data)
+    options = Options(source_path=str(_FOLDER))
     for name in ("list", "weblist"):
-        _data(_profile(), FORMATS[name], "work|main", Options(), lambda _: None, compared=False)
+        _data(_profile(), FORMATS[name], "work|main", options, lambda _: None, compared=False)
 
 
 def _refuse(target: object, certificates: object = None) -> bytes:

@@ -94,6 +94,17 @@ def test_beyond_this_machine_every_path_stands_behind_the_secret(tmp_path: Path)
     assert statuses == {"/secret/": 200, "/secret": 307, "/secrex/": 404, "/": 404, "/source": 404}
 
 
-def test_a_file_that_is_no_source_code_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(ConduitError, match=r"/etc/passwd: not a source file"):
-        read_source(FILES, "1", tmp_path)
+def test_a_document_opens_no_file_outside_its_root_unless_all_folders_are_allowed(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "outside.py").write_text("x = 1\n")
+    for number in ("1", "3"):
+        with pytest.raises(ConduitError, match=r"outside the folders .* --source-anywhere"):
+            read_source(FILES, number, root)
+    assert read_source(FILES, "3", root, anywhere=True) == "x = 1\n"
+
+
+def test_a_file_that_is_no_source_code_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "local.env").write_text("SECRET=1\n")
+    with pytest.raises(ConduitError, match=r"local\.env: not named as source code is"):
+        read_source(["local.env"], "0", tmp_path)

@@ -133,6 +133,10 @@ def _declare_page(flags: FlagSet) -> None:
     flags.option("http", "serve the page at this address, such as :8080", metavar="HOST:PORT")
     flags.option("html", "write the page to one self-contained file", metavar="FILE")
     flags.switch("no_browser", "do not open a browser window")
+    flags.switch(
+        "source-anywhere",
+        "the page shows source files from all folders, not only below --root, the working directory and sys.path",
+    )
     flags.option("base", "an older document: the page also shows what changed since", metavar="FILE")
     flags.option(
         "profile",

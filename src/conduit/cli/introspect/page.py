@@ -106,6 +106,7 @@ class _Source:
         from conduit.web.registry.page_data import page_data
 
         self._root = Path(question.flags["root"]).resolve()
+        self._anywhere = bool(question.flags["source-anywhere"])
         self._data: dict[str, Any] = page_data(
             document, _title(question), is_served=True, **_more(question, document)
         )
@@ -122,4 +123,4 @@ class _Source:
         """Return the text of a file that the document names."""
         from conduit.web.registry.source_files import read_source
 
-        return read_source(self._data["files"], number, self._root)
+        return read_source(self._data["files"], number, self._root, anywhere=self._anywhere)

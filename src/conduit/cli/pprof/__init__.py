@@ -90,6 +90,7 @@ def _flags() -> FlagSet:
     flags.switch("leaks", "")
     flags.switch("without-imports", "")
     flags.switch("without_imports", "")
+    flags.switch("source-anywhere", "")
     _add_options(flags)
     return flags
 
@@ -233,6 +234,7 @@ def _options(parsed: Parsed) -> Options:
             raise UsageError(f"conflicting options set: [{' '.join(chosen)}]")
         if chosen:
             setattr(options, option.name, chosen[0])
+    options.source_anywhere = options.source_anywhere or parsed["source-anywhere"]
     return options
 
 

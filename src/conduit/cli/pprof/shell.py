@@ -172,7 +172,13 @@ class Shell:
 
     def options_table(self) -> str:
         """All options with their values, as `o` prints them."""
-        return "\n".join(sorted(self._option_row(name) for name in OPTIONS if name != "source_path"))
+        return "\n".join(
+            sorted(
+                self._option_row(name)
+                for name, option in OPTIONS.items()
+                if name != "source_path" and not option.is_own
+            )
+        )
 
     def _option_row(self, name: str) -> str:
         value, comment = self.options.text_of(name), ""

@@ -105,6 +105,11 @@ _OWN_FOOTER = """
     -without_imports  Without what imports allocated; the default in tables of heap profiles,
                       -without_imports=false shows it there as well
 
+  Source files:
+    -source_anywhere  Reads those that the profile names in all folders, for a profile that you trust;
+                      otherwise below the working directory, the folders of sys.path, the libraries
+                      of installed Pythons and -source_path; never below /proc, /dev and /sys
+
   A source may also be - for standard input, or a file of another tool: cProfile's .pstats,
   collapsed stacks (py-spy -f raw), speedscope's JSON.
   Binaries are not read: -disasm, -tools and $PPROF_BINARY_PATH have no effect.
@@ -151,7 +156,9 @@ def _tables(prefix: str) -> str:
         formats.append(_row("o/options", "List options and their current values"))
         formats.append(_row("q/quit/exit/^D", "Exit pprof"))
     plain = sorted(
-        _row(prefix + option.name, option.help) for option in OPTIONS.values() if not option.choices
+        _row(prefix + option.name, option.help)
+        for option in OPTIONS.values()
+        if not option.choices and not option.is_own
     )
     groups = sorted(
         "\n".join(

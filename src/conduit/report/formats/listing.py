@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MARGIN = (
     5  # lines shown after the last one with samples, and before the first if the function's start is unknown
 )
+_MAX_PYTHONS = 100  # mappings of a profile that are looked at for recorded Pythons
 
 
 class ListedLine(NamedTuple):
@@ -62,7 +63,12 @@ def compute_listings(report: Report) -> list[Listing]:
     if not by_name:
         raise NoMatchError(f"no matches found for regexp: {report.argument}")
     cums = _cums(report, set(by_name))
-    files = SourceFiles(report.options.source_path, report.options.trim_path)
+    files = SourceFiles(
+        report.options.source_path,
+        report.options.trim_path,
+        anywhere=report.options.source_anywhere,
+        pythons=[mapping.filename for mapping in report.profile.mappings[:_MAX_PYTHONS]],
+    )
     return [listing for name in sorted(by_name) for listing in _of_function(name, by_name[name], cums, files)]
 
 
