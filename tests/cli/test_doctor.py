@@ -108,6 +108,19 @@ def test_without_compiler_and_headers_the_remedy_names_both(
     assert f"{tmp_path}/Python.h does not exist" in finding.remedy
 
 
+@pytest.mark.parametrize("finding", [("CPython", (3, 16), False), ("CPython", (3, 14), True)])
+def test_no_compiler_is_advised_for_an_interpreter_that_the_extension_does_not_know(
+    monkeypatch: pytest.MonkeyPatch, finding: tuple[str, tuple[int, int], bool]
+) -> None:
+    implementation, version, is_free_threaded = finding
+    unknown = examination.python(implementation, version, is_free_threaded=is_free_threaded)
+    monkeypatch.delenv("CONDUIT_NATIVE", raising=False)
+    monkeypatch.setattr(_native, "_REASON", "the C extension does not know this version")
+    monkeypatch.setattr(examination, "_python", lambda: unknown)
+    assert examination.extension().remedy == unknown.remedy
+    assert "pip" not in unknown.remedy
+
+
 def test_a_loaded_machine_is_noted_and_an_idle_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     from conduit.bench.run import machine as measured
 

@@ -113,6 +113,8 @@ def _extension_remedy() -> str:
         return "unset CONDUIT_NATIVE"
     if sys.implementation.name != "cpython" or not sys.platform.startswith("linux"):
         return _USE_CPYTHON
+    if unknown := _python().remedy:
+        return unknown  # no compiler helps
     compiler = next((name for name in ("cc", "gcc", "clang") if shutil.which(name)), None)
     headers = Path(_include_folder(), "Python.h")
     missing = [] if compiler else ["a C compiler (none of cc, gcc, clang is on the PATH)"]
