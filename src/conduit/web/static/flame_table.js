@@ -47,11 +47,10 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
     row.addEventListener("click", () => choose(source));
     row.addEventListener("contextmenu", (event) => menu(event, source, row));
     row.addEventListener("keydown", (event) => {
-      if (event.key === " " || event.key === "Enter") { event.preventDefault(); choose(source); row.isConnected ? row.focus() : elements.get(source)?.focus(); }
-      else if (event.key === "ArrowDown") row.nextElementSibling?.focus();
-      else if (event.key === "ArrowUp") row.previousElementSibling?.focus();
-      else return;
+      if (event.key !== " " && event.key !== "Enter") return;
       event.preventDefault();
+      choose(source);
+      row.isConnected ? row.focus() : elements.get(source)?.focus();
     });
     elements.set(source, row);
     return row;

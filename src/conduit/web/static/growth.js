@@ -2,15 +2,16 @@
 "use strict";
 
 Conduit.page.views.growth = (() => {
-  const { make, data, pick, selected } = Conduit.page;
-  let content, body, pattern;
+  const { make, data } = Conduit.page;
+  const { pickable, searching } = Conduit.rows(Conduit.page);
+  let content, body;
 
   function told() {
     const { profiles, over, total, count } = content;
     return `${total} grown and still held at ${count.toLocaleString("en")} ${count === 1 ? "line" : "lines"}, from the first of ${profiles} profiles to the last${over ? `, ${over} later` : ""}. `;
   }
 
-  function fill() {
+  function fill(pattern = null) {
     const largest = Math.max(1, ...content.rows.map((row) => row.value));
     body.replaceChildren(...content.rows.map((row) => {
       const part = make("span", { className: "part" });
@@ -19,18 +20,12 @@ Conduit.page.views.growth = (() => {
         ...(content.over ? [make("td", { className: "optional" }, row.rate)] : []), make("td", {}, row.held), make("td", { className: "optional" }, row.objects),
         ...(content.profiles > 2 ? [make("td", { className: "optional" }, row.steady ? "every step" : "not every")] : []),
         make("td", {}, make("strong", {}, row.name), " ", row.place, make("small", {}, row.callers.length ? `called by ${row.callers.join(" < ")}` : "")));
-      const show = () => { line.classList.toggle("picked", selected.has(row.name)); line.setAttribute("aria-selected", selected.has(row.name)); };
-      show();
-      const toggle = () => { pick(row.name, !selected.has(row.name)); show(); };
-      line.addEventListener("click", toggle);
-      line.addEventListener("keydown", (event) => { if (event.key === " " || event.key === "Enter") { event.preventDefault(); toggle(); } });
-      line.addEventListener("contextmenu", (event) => Conduit.page.openContext(event, row.name, [], line));
-      return line;
+      return pickable(line, row.name);
     }));
   }
 
   function draw(main, given) {
-    content = given; pattern = null;
+    content = given;
     if (!content) return;
     if (!content.rows.length) { main.append(Conduit.page.empty(`Nothing grew from the first of ${content.profiles} profiles to the last.`, data.file ? "" : "Let the program run for longer between two profiles.")); return; }
     body = make("tbody");
@@ -42,12 +37,5 @@ Conduit.page.views.growth = (() => {
     fill();
   }
 
-  function search(regexp) {
-    pattern = regexp;
-    if (!body?.isConnected) return;
-    fill();
-    Conduit.page.matched(regexp ? `${body.querySelectorAll(".hit").length} rows` : "");
-  }
-
-  return { draw, search };
+  return { draw, search: searching({ body: () => body, fill }) };
 })();

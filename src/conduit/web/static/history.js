@@ -2,33 +2,20 @@
 "use strict";
 
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
+  const { $, make, changed, replaceState } = Conduit.frame;
+  const Data = Conduit.historyData;
+  const data = Conduit.frame.data();
   const state = new URLSearchParams(location.hash.slice(1));
   const decoded = new Map();
-  const $ = (id) => document.getElementById(id);
-
-  function make(tag, properties = {}, ...children) {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(properties)) {
-      if (name in element) element[name] = value;
-      else element.setAttribute(name, value);
-    }
-    element.append(...children.filter((child) => child !== null && child !== undefined));
-    return element;
-  }
-
   const points = (number) => {
-    if (!decoded.has(number)) decoded.set(number, HistoryData.decode(data.series[number], data.commit_sets));
+    if (!decoded.has(number)) decoded.set(number, Data.decode(data.series[number], data.commit_sets));
     return decoded.get(number);
   };
   const commitOf = (number, at) => data.commits[points(number).commits[at]];
   const keyOf = (series) => `${series.benchmark} ${series.unit} ${series.machine} ${series.python}`;
 
   function setState(changes) {
-    for (const [name, value] of Object.entries(changes)) {
-      if (value === null || value === "") state.delete(name);
-      else state.set(name, value);
-    }
+    replaceState(state, changed(state, changes));
     history.pushState(null, "", `#${state}`);
     show();
   }
@@ -56,7 +43,7 @@
   function drawSmall(canvas, number) {
     const { pen, width, height } = prepare(canvas);
     const series = data.series[number], found = points(number);
-    const scale = HistoryData.scale(found, "range");
+    const scale = Data.scale(found, "range");
     const y = (value) => height - 4 - scale.at(value) * (height - 8);
     const count = found.values.length;
     const x = (at) => (count === 1 ? width / 2 : 3 + (at * (width - 6)) / (count - 1));
@@ -69,7 +56,7 @@
     pen.strokeStyle = palette.accent;
     pen.fillStyle = palette.accent;
     if (count > width) {
-      const { lows, highs } = HistoryData.envelope(found.values, Math.floor(width - 6));
+      const { lows, highs } = Data.envelope(found.values, Math.floor(width - 6));
       for (let column = 0; column < lows.length; column++) {
         if (Number.isNaN(lows[column])) continue;
         const top = y(highs[column]);
@@ -132,11 +119,11 @@
     $("overview").hidden = false;
     const numbers = data.series.map((_, number) => number).filter((number) => matches(data.series[number]));
     numbers.sort((a, b) => data.series[b].steps.length - data.series[a].steps.length || a - b); // what moved comes first
-    $("matched").textContent = `${numbers.length} of ${data.series.length}`;
+    Conduit.frame.say(`${numbers.length} of ${data.series.length}`);
     const wanted = numbers.join(" ");
     if (wanted === listed && $("overview").childElementCount) return;
     listed = wanted;
-    $("overview").replaceChildren(...(numbers.length ? numbers.map(tile) : [make("p", { className: "empty" }, data.series.length ? "No series matches the filter." : "No runs yet: conduit bench -save keeps one.")]));
+    $("overview").replaceChildren(...(numbers.length ? numbers.map(tile) : [data.series.length ? Conduit.frame.empty("No series matches the filter.", "Clear the box above, or choose all units.") : Conduit.frame.empty("No runs yet.", "conduit bench -save keeps one.")]));
   }
 
   // ── one series ──
@@ -163,7 +150,7 @@
     const { number } = shown;
     const { pen, width, height } = prepare($("chart"));
     const series = data.series[number], found = points(number);
-    const scale = HistoryData.scale(found, scaleKind());
+    const scale = Data.scale(found, scaleKind());
     const left = 78, right = 12, top = 10, bottom = 26;
     const y = (value) => height - bottom - scale.at(value) * (height - top - bottom);
     const count = found.values.length;
@@ -176,8 +163,8 @@
     pen.textAlign = "right";
     const base = scaleKind() === "relative" && found.values[0] > 0 ? found.values[0] : 0;
     const marks = base
-      ? HistoryData.ticks(scale.least / base - 1, scale.most / base - 1, 6).map((share) => [base * (1 + share), HistoryData.percent(share)])
-      : HistoryData.ticks(scale.least, scale.most, 6).map((value) => [value, HistoryData.format(value, series.format)]);
+      ? Data.ticks(scale.least / base - 1, scale.most / base - 1, 6).map((share) => [base * (1 + share), Data.percent(share)])
+      : Data.ticks(scale.least, scale.most, 6).map((value) => [value, Data.format(value, series.format)]);
     for (const [value, text] of marks) {
       pen.fillStyle = palette.line;
       pen.fillRect(left, Math.round(y(value)), width - left - right, 1);
@@ -196,11 +183,11 @@
     pen.globalAlpha = 0.25;
     pen.fillStyle = palette.accent;
     for (let at = 0; at < count; at++) {
-      const upper = y(HistoryData.high(found, at)), lower = y(HistoryData.low(found, at));
+      const upper = y(Data.high(found, at)), lower = y(Data.low(found, at));
       if (lower - upper > 1) pen.fillRect(x(at) - 1.5, upper, 3, lower - upper);
     }
     pen.globalAlpha = 1;
-    for (const [first, last, level] of HistoryData.levels(found.values, series.steps.map((step) => step.position))) {
+    for (const [first, last, level] of Data.levels(found.values, series.steps.map((step) => step.position))) {
       pen.fillStyle = palette.faint;
       pen.fillRect(x(first), y(level), Math.max(2, x(last) - x(first)), 1.5);
     }
@@ -252,9 +239,9 @@
 
   function describe(number, at) {
     const series = data.series[number], found = points(number), commit = commitOf(number, at);
-    const text = (value) => HistoryData.format(value, series.format);
+    const text = (value) => Data.format(value, series.format);
     const span = found.span[2 * at] || found.span[2 * at + 1]
-      ? `, 95% interval ${text(HistoryData.low(found, at))} to ${text(HistoryData.high(found, at))}` : "";
+      ? `, 95% interval ${text(Data.low(found, at))} to ${text(Data.high(found, at))}` : "";
     return `${commit.id.slice(0, 10)} · ${commit.date.slice(0, 10)} · ${text(found.values[at])}${span}${commit.subject ? ` · ${commit.subject}` : ""}`;
   }
 
@@ -293,10 +280,10 @@
       const at = [older, newer].map((id) => found.commits.findIndex((commit) => data.commits[commit].id === id));
       if (at[0] < 0 || at[1] < 0) return;
       const [a, b] = at.map((place) => found.values[place]);
-      const apart = HistoryData.high(found, at[0]) < HistoryData.low(found, at[1]) || HistoryData.high(found, at[1]) < HistoryData.low(found, at[0]);
+      const apart = Data.high(found, at[0]) < Data.low(found, at[1]) || Data.high(found, at[1]) < Data.low(found, at[0]);
       rows.push(make("tr", { className: number === shown.number ? "picked" : "" }, make("td", {}, series.benchmark), make("td", {}, series.unit),
-        make("td", {}, HistoryData.format(a, series.format)), make("td", {}, HistoryData.format(b, series.format)),
-        make("td", {}, a ? HistoryData.percent(b / a - 1) : "?"), make("td", {}, a === b ? "equal" : apart ? "intervals apart" : "intervals overlap")));
+        make("td", {}, Data.format(a, series.format)), make("td", {}, Data.format(b, series.format)),
+        make("td", {}, a ? Data.percent(b / a - 1) : "?"), make("td", {}, a === b ? "equal" : apart ? "intervals apart" : "intervals overlap")));
     });
     showTable(older, newer);
     $("comparison-title").textContent = `${older.slice(0, 10)} against ${newer.slice(0, 10)}`;
@@ -332,6 +319,16 @@
     else showOverview();
   }
 
+  // What the page holds, in the line below the bar.
+  function tellWhole() {
+    const { counted } = Conduit.frame;
+    const dates = data.commits.map(({ date }) => date.slice(0, 10)).filter(Boolean).sort();
+    const names = (key) => [...new Set(data.series.map((series) => series[key]))].sort().join(", ");
+    $("facts").textContent = [`${data.series.length.toLocaleString("en")} series`, counted(data.commits.length, "commit"), dates.length ? `${dates[0]} to ${dates.at(-1)}` : ""].filter(Boolean).join(" · ");
+    $("legend").textContent = data.series.length ? `Machines: ${names("machine")}\nPython: ${names("python")}` : "No run is kept.";
+  }
+
+  tellWhole();
   $("unit").append(make("option", { value: "" }, "all units"), ...data.units.map((unit) => make("option", { value: unit }, unit)));
   $("filter").addEventListener("input", () => { state.set("filter", $("filter").value); history.replaceState(null, "", `#${state}`); if (state.get("series")) setState({ series: null }); else showOverview(); });
   $("unit").addEventListener("change", () => setState({ unit: $("unit").value, series: null }));
@@ -353,14 +350,17 @@
     const moves = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -count, End: count };
     if (event.key in moves) { event.preventDefault(); point((shown.at === null ? count - 1 - (moves[event.key] > 0 ? count : 0) : shown.at) + moves[event.key]); }
     else if (event.key === "Enter" && shown.at !== null) choose(shown.at);
-    else if (event.key === "Escape") setState({ series: null, points: null });
   });
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "/" && document.activeElement !== $("filter")) { event.preventDefault(); $("filter").focus(); }
+  const keys = [["← →", "the commit before, after"], ["Page Up, Page Down", "ten commits"], ["Home, End", "the first, the last commit"], ["Enter", "choose the commit, to compare two"]];
+  Conduit.frame.fillPageMenu(document.querySelector("#menu-show .items"));
+  Conduit.frame.listen({
+    search: $("filter"),
+    escape: () => { if (state.get("series")) setState({ series: null, points: null }); },
+    keys: () => (state.get("series") ? keys : []),
   });
-  window.addEventListener("popstate", () => { for (const name of [...state.keys()]) state.delete(name); for (const [name, value] of new URLSearchParams(location.hash.slice(1))) state.set(name, value); show(); });
+  window.addEventListener("popstate", () => { replaceState(state, location.hash.slice(1)); show(); });
   const redraw = () => { readPalette(); if (!$("one").hidden) drawLarge(); else for (const canvas of document.querySelectorAll(".spark")) if (drawn.has(canvas)) drawSmall(canvas, Number(canvas.dataset.series)); };
   window.addEventListener("resize", redraw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  Conduit.frame.onColours(redraw);
   show();
 })();

@@ -2,7 +2,9 @@
 // Nothing here touches the page, so that Node's test runner can load it.
 "use strict";
 
-const HistoryData = (() => {
+globalThis.Conduit ??= {};
+
+Conduit.historyData = (() => {
   const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
   // A series as the document has it → arrays. `span` holds the interval's ends as parts of 10,000 below and above.
@@ -81,4 +83,4 @@ const HistoryData = (() => {
   return { decode, low, high, scale, ticks, envelope, levels, format, percent };
 })();
 
-if (typeof module !== "undefined") module.exports = HistoryData;
+if (typeof module !== "undefined") module.exports = Conduit.historyData;

@@ -1,42 +1,24 @@
-// The frame around every view: where we are (the URL), the menus, the search box, the selection.
+// The profile page around its views: where we are (the URL), the menus, the search box, the selection.
 // The server sends one JSON document; every name in it is put on the page as text, never as markup.
 "use strict";
 
 globalThis.Conduit ??= {};
 
 Conduit.page = (() => {
-  const data = JSON.parse(document.getElementById("data").textContent); // replaced in place by `load`
+  const { $, make, changed, replaceState, copy, empty, say: matched } = Conduit.frame;
+  const data = Conduit.frame.data(); // replaced in place by `load`
   const state = new URLSearchParams(data.file ? location.hash.split("?")[1] || "" : location.search);
   const selected = new Set();
   const views = {};
   let pattern = null;
   let opener = null; // had the focus before the context menu opened
 
-  const $ = (id) => document.getElementById(id);
-
-  // make("div", {className: "x", onclick: f}, "text", child): text stays text.
-  function make(tag, properties = {}, ...children) {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(properties)) {
-      if (name in element) element[name] = value;
-      else element.setAttribute(name, value);
-    }
-    element.append(...children.filter((child) => child !== null && child !== undefined));
-    return element;
-  }
-
   // ── where we are ──
 
   const current = () => (data.file ? (location.hash.slice(1).split("?")[0] || "flamegraph") : data.view);
 
   function address(view, changes = {}) {
-    const next = new URLSearchParams(state);
-    next.delete("first"); // the page of a long list belongs to that list
-    for (const [name, value] of Object.entries(changes)) {
-      if (value === null || value === "") next.delete(name);
-      else next.set(name, value);
-    }
-    const query = next.toString();
+    const query = changed(state, { first: null, ...changes }).toString(); // the page of a long list belongs to that list
     return (data.file ? "#" : "./") + view + (query ? `?${query}` : "");
   }
 
@@ -84,9 +66,7 @@ Conduit.page = (() => {
   function refused(text) { $("refused").textContent = text; }
 
   function readState() {
-    const query = data.file ? location.hash.split("?")[1] || "" : location.search;
-    for (const name of [...state.keys()]) state.delete(name);
-    for (const [name, value] of new URLSearchParams(query)) state.set(name, value);
+    replaceState(state, data.file ? location.hash.split("?")[1] || "" : location.search);
   }
 
   // Changes the address without asking the server: for what only this page's drawing depends on (pivot, zoom, sort, picked
@@ -212,35 +192,14 @@ Conduit.page = (() => {
         items.append(make("a", { href: address(current(), { [name]: on ? null : "t" }) }, (on ? "✓ " : "") + label));
       }
     }
-    items.append(make("h2", {}, "Page"));
-    for (const theme of ["system", "light", "dark"]) {
-      items.append(make("button", { type: "button", onclick: () => setTheme(theme) }, `${theme} colours`));
-    }
-    fillCopies(items);
-  }
-
-  function fillCopies(items) {
     const picture = views[current()]?.picture;
-    items.append(make("h2", {}, "Take along"));
-    const add = (text, action) => items.append(make("button", { type: "button", onclick: () => { $("menu-show").open = false; action(); } }, text));
-    add("Copy a link to this view", () => copy(location.href));
-    if (data.command) add("Copy the command line for a terminal", () => copy(data.command));
-    if (picture) {
-      add("Save the picture as SVG", () => Conduit.exporting.saveSvg(picture(), fileName("svg")));
-      add("Save the picture as PNG", () => Conduit.exporting.savePng(picture(), fileName("png")));
-    }
+    Conduit.frame.fillPageMenu(items, [
+      ...(data.command ? [["Copy the command line for a terminal", () => copy(data.command)]] : []),
+      ...(picture ? [["Save the picture as SVG", () => Conduit.exporting.saveSvg(picture(), fileName("svg"))], ["Save the picture as PNG", () => Conduit.exporting.savePng(picture(), fileName("png"))]] : []),
+    ]);
   }
 
   const fileName = (kind) => `${data.title.replace(/[^\w.-]+/g, "-")}-${current()}.${kind}`;
-
-  async function copy(text) {
-    try { await navigator.clipboard.writeText(text); }
-    catch { // without a secure context there is no clipboard for scripts
-      const field = make("textarea", { value: text, readOnly: true });
-      document.body.append(field); field.select(); document.execCommand("copy"); field.remove();
-    }
-    matched("copied");
-  }
 
   // The recordings of a live source: record again, choose one of the last, compare with the one before.
   function drawLive() {
@@ -274,13 +233,6 @@ Conduit.page = (() => {
     for (const name of ["recording", "against"]) state.delete(name);
     const done = await post("refresh", {}, address(current() === "changes" ? "flamegraph" : current(), { recording: null, against: null }));
     if (!done) { button.disabled = false; button.textContent = "Record again"; }
-  }
-
-  function setTheme(theme) {
-    if (theme === "system") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = theme;
-    try { localStorage.setItem("conduit-theme", theme); } catch { /* storage may be off: then it lasts for this page */ }
-    views[current()]?.recolour?.();
   }
 
   function fillConfig(items) {
@@ -339,8 +291,6 @@ Conduit.page = (() => {
     fillRefine($("menu-refine").querySelector(".items"));
   }
 
-  function matched(text) { $("matched").textContent = text; }
-
   function pick(name, on) {
     on ? selected.add(name) : selected.delete(name);
     note({ sel: exactly(selected) || null }, true);
@@ -381,6 +331,13 @@ Conduit.page = (() => {
   }
 
   function closeContext() { $("context").hidden = true; }
+
+  function leaveContext(event) {
+    if (event.key !== "Escape" || $("context").hidden) return false;
+    closeContext();
+    opener?.focus?.({ preventScroll: true });
+    return true;
+  }
 
   function moveInContext(event) {
     const buttons = [...$("context").children];
@@ -457,11 +414,6 @@ Conduit.page = (() => {
     return shown;
   }
 
-  // What a page says when there is nothing to draw, and what to do about it.
-  function empty(message, remedy) {
-    return make("div", { className: "empty" }, make("p", {}, make("strong", {}, message)), make("p", {}, remedy));
-  }
-
   // Links to other numbers and views are followed in place, unless another tab is asked for.
   function follow(event) {
     const link = event.target.closest("a[href^='./']");
@@ -483,19 +435,13 @@ Conduit.page = (() => {
     });
     $("ask-cancel").addEventListener("click", () => $("ask").close());
     $("context").addEventListener("keydown", moveInContext);
-    document.addEventListener("click", (event) => {
-      if (!event.target.closest("#context")) closeContext();
-      for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
-    });
-    document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") {
-        if (!$("context").hidden) { closeContext(); opener?.focus?.({ preventScroll: true }); return; }
-        for (const menu of document.querySelectorAll(".menu[open]")) { menu.open = false; menu.firstElementChild.focus(); return; }
-        views[current()]?.escape?.();
-      } else if (event.key === "/" && !/^(INPUT|TEXTAREA)$/.test(event.target.tagName)) {
-        event.preventDefault();
-        $("search").focus();
-      }
+    document.addEventListener("click", (event) => { if (!event.target.closest("#context")) closeContext(); });
+    Conduit.frame.onColours(() => views[current()]?.recolour?.());
+    Conduit.frame.listen({
+      search: $("search"),
+      key: leaveContext,
+      escape: () => views[current()]?.escape?.(),
+      keys: () => views[current()]?.keys || [["Space", "pick a row"]],
     });
     addEventListener("popstate", () => {
       if (!data.file && question(location.href) !== asked) load(location.href, { enters: false });
@@ -510,17 +456,13 @@ Conduit.page = (() => {
     asked = question(location.href);
     document.documentElement.dataset.view = current();
     refused("");
-    for (const menu of document.querySelectorAll(".menu[open]")) menu.open = false;
+    Conduit.frame.closeMenus();
     fillMenus();
     drawFrame();
     drawView();
   }
 
   function start() {
-    try {
-      const theme = localStorage.getItem("conduit-theme");
-      if (theme && theme !== "system") document.documentElement.dataset.theme = theme;
-    } catch { /* storage may be off: the system's colours it is */ }
     listen();
     show();
     if (data.file) addEventListener("hashchange", () => { readState(); show(); });

@@ -7,34 +7,16 @@
 globalThis.Conduit ??= {};
 
 Conduit.registry = (() => {
-  const $ = (id) => document.getElementById(id);
-  const data = JSON.parse($("data").textContent);
+  const { $, make, changed, counted, empty, table, isTyping } = Conduit.frame;
+  const data = Conduit.frame.data();
   const model = Conduit.registryModel.createModel(data);
   const views = {};
   let state = new URLSearchParams(), index = null;
 
-  function make(tag, properties = {}, ...children) {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(properties)) {
-      if (value === null || value === undefined) continue;
-      if (name in element && !name.startsWith("aria-") && name !== "role") element[name] = value;
-      else element.setAttribute(name, value);
-    }
-    element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
-    return element;
-  }
-
   // ── the address ──
 
   // The address of the present state with some parameters changed; with another view, only the given ones are kept.
-  function address(changes) {
-    const next = new URLSearchParams("view" in changes ? "" : state);
-    for (const [name, value] of Object.entries(changes)) {
-      if (value === null || value === undefined || value === "") next.delete(name);
-      else next.set(name, value);
-    }
-    return `#${next}`;
-  }
+  const address = (changes) => `#${changed("view" in changes ? "" : state, changes)}`;
 
   function setState(changes, { replace = false } = {}) {
     history[replace ? "replaceState" : "pushState"](null, "", address(changes));
@@ -70,17 +52,6 @@ Conduit.registry = (() => {
   }
 
   // ── drawing ──
-
-  const empty = (title, text) => make("div", { className: "empty" }, make("p", {}, make("strong", {}, title)), text && make("p", {}, text));
-
-  const counted = (number, noun) => `${number.toLocaleString("en")} ${number === 1 ? noun : `${noun}s`}`;
-
-  function table(header, rows, { className = "", label = "" } = {}) {
-    return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label || header.filter(Boolean).join(", ") },
-      make("table", { className: `facts ${className}` },
-        make("thead", {}, make("tr", {}, header.map((text) => make("th", { scope: "col" }, text || make("span", { className: "hidden" }, "mark"))))),
-        make("tbody", {}, rows.map((cells) => (cells instanceof Node ? cells : make("tr", {}, cells.map((cell) => make("td", {}, cell))))))));
-  }
 
   // Append `count` parts made by `part(number)`, the next ones when the end of those before comes near.
   function grow(parent, count, part, step = 150) {
@@ -147,31 +118,14 @@ Conduit.registry = (() => {
 
   // ── keyboard ──
 
-  const isTyping = (element) => element && (/^(INPUT|SELECT|TEXTAREA)$/.test(element.tagName) || element.isContentEditable);
-
+  // The registry's own keys; true where one was taken.
   function onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target;
-    if (event.key === "/" && !isTyping(target)) { event.preventDefault(); $("search").focus(); $("search").select(); return; }
-    const view = views[state.get("view") || "find"];
-    if (target === $("search")) { if (views.find.searchKey(event)) event.preventDefault(); return; }
-    if (isTyping(target)) { if (event.key === "Escape") target.blur(); return; }
-    if (view?.keys?.[event.key]) { event.preventDefault(); view.keys[event.key](event); return; }
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") moveInRows(event);
-  }
-
-  // The arrow keys lead from the link of one row to the same link of the next.
-  function moveInRows(event) {
-    const row = event.target.closest?.("tbody tr, li.node");
-    if (!row) return;
-    const rows = [...row.closest("main").querySelectorAll(row.matches("tr") ? "tbody tr" : "li.node")].filter((one) => one.offsetParent !== null);
-    const links = [...row.querySelectorAll("a, summary")];
-    const at = Math.max(0, links.indexOf(event.target));
-    const step = event.key === "ArrowDown" ? 1 : -1;
-    for (let number = rows.indexOf(row) + step; rows[number]; number += step) {
-      const there = [...rows[number].querySelectorAll("a, summary")];
-      if (there.length) { event.preventDefault(); there[Math.min(at, there.length - 1)].focus(); return; }
-    }
+    if (target === $("search")) return views.find.searchKey(event);
+    if (isTyping(target)) { if (event.key === "Escape") target.blur(); return false; }
+    const action = views[state.get("view") || "find"]?.keys?.[event.key];
+    action?.(event);
+    return Boolean(action);
   }
 
   function describe() {
@@ -192,7 +146,8 @@ Conduit.registry = (() => {
     describe();
     $("search").addEventListener("input", onInput);
     $("search-form").addEventListener("submit", (event) => event.preventDefault());
-    document.addEventListener("keydown", onKey);
+    Conduit.frame.fillPageMenu($("menu-show").querySelector(".items"));
+    Conduit.frame.listen({ search: $("search"), key: onKey, keys: () => views[state.get("view") || "find"]?.help || [] });
     window.addEventListener("popstate", show);
     show();
     setTimeout(() => find(""), 0); // the index is made after the first picture, before the first letter

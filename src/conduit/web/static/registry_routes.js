@@ -81,14 +81,14 @@ Conduit.registry.views.routes = (() => {
       guards: (route) => make("td", {}, Conduit.registry.guardsOf(route)),
       resource: (route) => make("td", {}, link("resource", route.resource)),
       handler: (route) => make("td", { className: "mono optional" }, link("handler", route.handler, route.handler.split(":").at(-1))),
-      application: (route) => make("td", { className: "optional" }, route.app),
+      application: (route) => make("td", { className: "optional app" }, route.app),
     };
     const order = (name) => (sort === name ? "ascending" : sort === `-${name}` ? "descending" : null);
     const body = make("tbody");
     const sentinel = grow(body, routes.length, (number) => make("tr", {}, columns.map((name) => cells[name](routes[number])), costs.map((cost) => cost.cell(routes[number]))));
     main.append(make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Routes" },
       make("table", { className: "facts rows routes" }, make("thead", {}, make("tr", {},
-        columns.map((name) => make("th", { scope: "col", className: ["handler", "application"].includes(name) ? "optional" : "", "aria-sort": order(name) }, make("button", { type: "button", onclick: () => setState({ sort: sort === name ? `-${name}` : name }) }, name))),
+        columns.map((name) => make("th", { scope: "col", className: { handler: "optional", application: "optional app" }[name] || "", "aria-sort": order(name) }, make("button", { type: "button", onclick: () => setState({ sort: sort === name ? `-${name}` : name }) }, name))),
         costs.map((cost) => make("th", { scope: "col", className: "number", "aria-sort": sort === cost.key ? "descending" : null }, make("button", { type: "button", title: cost.title, onclick: () => setState({ sort: cost.key }) }, cost.name))))), body)), sentinel);
   }
 

@@ -2,7 +2,8 @@
 "use strict";
 
 Conduit.page.views.top = (() => {
-  const { make, note, pick, state, selected } = Conduit.page;
+  const { make, note, state } = Conduit.page;
+  const { pickable, searching } = Conduit.rows(Conduit.page);
   const { percent } = Conduit.units;
   let rows, total, key, falling, body, pattern, headings;
 
@@ -39,20 +40,7 @@ Conduit.page.views.top = (() => {
       const line = make("tr", { className: pattern && pattern.test(row.name) ? "hit" : "", tabIndex: 0 },
         ...cells.map((text, n) => make("td", { className: n === 2 ? "optional" : "" }, text)),
         make("td", {}, row.name, row.inline ? make("small", {}, ` ${row.inline}`) : null));
-      const mark = () => {
-        line.classList.toggle("picked", selected.has(row.name));
-        line.setAttribute("aria-selected", selected.has(row.name));
-      };
-      const toggle = () => { pick(row.name, !selected.has(row.name)); mark(); };
-      mark();
-      line.addEventListener("click", toggle);
-      line.addEventListener("keydown", (event) => {
-        if (event.key === " " || event.key === "Enter") { event.preventDefault(); toggle(); }
-        else if (event.key === "ArrowDown") line.nextElementSibling?.focus();
-        else if (event.key === "ArrowUp") line.previousElementSibling?.focus();
-      });
-      line.addEventListener("contextmenu", (event) => Conduit.page.openContext(event, row.name, [], line));
-      return line;
+      return pickable(line, row.name);
     }));
   }
 
@@ -76,16 +64,10 @@ Conduit.page.views.top = (() => {
     sort();
   }
 
-  function search(regexp) {
-    pattern = regexp;
-    if (!rows.length) return;
-    fill();
-    if (!regexp) { Conduit.page.matched(""); return; }
-    const found = rows.filter((row) => regexp.test(row.name));
-    const share = percent(found.reduce((sum, row) => sum + row.flat, 0), total);
-    Conduit.page.matched(`${found.length} rows, ${share} flat`);
-    body.querySelector(".hit")?.scrollIntoView({ block: "nearest" });
+  function told(count) {
+    const flat = rows.reduce((sum, row) => sum + (pattern.test(row.name) ? row.flat : 0), 0);
+    return `${count} rows, ${percent(flat, total)} flat`;
   }
 
-  return { draw, search };
+  return { draw, search: searching({ body: () => body, fill: (regexp) => { pattern = regexp; fill(); }, told }) };
 })();

@@ -1,0 +1,181 @@
+// The frame that every page shares: elements, the address, colours, the keyboard, menus, tables. A page calls `listen`
+// once. Nothing here touches the document before it is called, so that Node's test runner can load it.
+"use strict";
+
+globalThis.Conduit ??= {};
+
+Conduit.frame = (() => {
+  const THEMES = ["system", "light", "dark"];
+  const recolourings = [];
+  const $ = (id) => document.getElementById(id);
+
+  // make("div", {className: "x", onclick: f}, "text", [child, null]): text stays text, and null is nothing.
+  function make(tag, properties = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(properties)) {
+      if (value === null || value === undefined) continue;
+      if (name in element && !name.startsWith("aria-") && name !== "role") element[name] = value;
+      else element.setAttribute(name, value);
+    }
+    element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
+    return element;
+  }
+
+  const data = () => JSON.parse($("data").textContent);
+
+  // ── the address ──
+
+  // Parameters with some of them changed; an empty value takes one away.
+  function changed(parameters, changes) {
+    const next = new URLSearchParams(parameters);
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === null || value === undefined || value === "") next.delete(name);
+      else next.set(name, value);
+    }
+    return next;
+  }
+
+  // Fill `state` with what another query says, in place.
+  function replaceState(state, query) {
+    for (const name of [...state.keys()]) state.delete(name);
+    for (const [name, value] of new URLSearchParams(query)) state.set(name, value);
+  }
+
+  // ── texts ──
+
+  const counted = (number, noun) => `${number.toLocaleString("en")} ${number === 1 ? noun : `${noun}s`}`;
+
+  // What a page says when there is nothing to draw, and what to do about it.
+  function empty(message, remedy) {
+    return make("div", { className: "empty" }, make("p", {}, make("strong", {}, message)), remedy === undefined ? null : make("p", {}, remedy));
+  }
+
+  async function copy(text) {
+    try { await navigator.clipboard.writeText(text); }
+    catch { // without a secure context there is no clipboard for scripts
+      const field = make("textarea", { value: text, readOnly: true });
+      document.body.append(field); field.select(); document.execCommand("copy"); field.remove();
+    }
+    say("copied");
+  }
+
+  function say(text) { const output = $("matched"); if (output) output.textContent = text; }
+
+  // ── colours ──
+
+  function kept() {
+    try { return localStorage.getItem("conduit-theme"); } catch { return null; } // storage may be off
+  }
+
+  function wear(theme) {
+    if (theme && theme !== "system") document.documentElement.dataset.theme = theme;
+    else delete document.documentElement.dataset.theme;
+  }
+
+  function setTheme(theme) {
+    wear(theme);
+    try { localStorage.setItem("conduit-theme", theme); } catch { /* storage may be off: then it lasts for this page */ }
+    for (const recolour of recolourings) recolour();
+  }
+
+  function isDark() {
+    const chosen = document.documentElement.dataset.theme;
+    return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  }
+
+  // `recolour` is called when the colours change, for what CSS does not reach (canvas).
+  function onColours(recolour) {
+    recolourings.push(recolour);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  }
+
+  // ── menus ──
+
+  function fillPageMenu(items, more = []) {
+    const button = (text, action) => make("button", { type: "button", onclick: () => { closeMenus(); action(); } }, text);
+    items.append(make("h2", {}, "Page"), ...THEMES.map((theme) => button(`${theme} colours`, () => setTheme(theme))), button("Keyboard", showKeys),
+      make("h2", {}, "Take along"), button("Copy a link to this view", () => copy(location.href)), ...more.map(([text, action]) => button(text, action)));
+  }
+
+  // Close the menus that are open, and return the first of them.
+  function closeMenus(except = null) {
+    const open = [...document.querySelectorAll(".menu[open]")].filter((menu) => menu !== except);
+    for (const menu of open) menu.open = false;
+    return open[0] || null;
+  }
+
+  // ── tables ──
+
+  // A table of facts: rows of cells, or rows that are elements already.
+  function table(header, rows, { className = "", label = "" } = {}) {
+    return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label || header.filter(Boolean).join(", ") },
+      make("table", { className: `facts ${className}`.trim() },
+        make("thead", {}, make("tr", {}, header.map((text) => make("th", { scope: "col" }, text || make("span", { className: "hidden" }, "mark"))))),
+        make("tbody", {}, rows.map((cells) => (Array.isArray(cells) ? make("tr", {}, cells.map((cell) => make("td", {}, cell))) : cells)))));
+  }
+
+  // The arrow keys lead from one row to the next: rows that take the focus, or the same link of the next row.
+  function moveInRows(event) {
+    const row = event.target.closest?.("tbody tr, li.node");
+    if (!row) return;
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (!step) return;
+    const rows = [...row.closest("main").querySelectorAll(row.matches("tr") ? "tbody tr" : "li.node")].filter((one) => one.offsetParent !== null);
+    const links = [...row.querySelectorAll("a, summary")];
+    const at = Math.max(0, links.indexOf(event.target));
+    for (let number = rows.indexOf(row) + step; rows[number]; number += step) {
+      const there = event.target === row ? [rows[number]] : [...rows[number].querySelectorAll("a, summary")];
+      if (there.length) { event.preventDefault(); there[Math.min(at, there.length - 1)].focus(); return; }
+    }
+  }
+
+  // ── the keyboard ──
+
+  const isTyping = (element) => /^(INPUT|SELECT|TEXTAREA)$/.test(element?.tagName || "") || Boolean(element?.isContentEditable);
+
+  const COMMON_KEYS = [["/", "search"], ["↑ ↓", "the row above, the row below"], ["Esc", "close, go back"], ["?", "these keys"]];
+  let pageKeys = () => [];
+
+  // The keys of the page and of the view on show, in a dialog.
+  function showKeys() {
+    $("keys")?.remove();
+    const rows = [...COMMON_KEYS, ...pageKeys()];
+    const close = make("button", { type: "button", onclick: () => dialog.close() }, "Close");
+    const dialog = make("dialog", { id: "keys", "aria-labelledby": "keys-title" }, make("h2", { id: "keys-title" }, "Keyboard"),
+      make("dl", { className: "keys-list" }, rows.map(([key, meaning]) => [make("dt", {}, make("kbd", {}, key)), make("dd", {}, meaning)])),
+      make("p", { className: "buttons" }, close));
+    document.body.append(dialog);
+    dialog.addEventListener("close", () => dialog.remove());
+    dialog.showModal();
+  }
+
+  // `search`: the box that / leads to. `key(event)`: the page's own keys, before the shared ones; true where it took one.
+  // `escape()`: closes the rest when no menu is open. `keys()`: [key, meaning] of the view on show.
+  function listen({ search = null, key = () => false, escape = () => {}, keys = () => [] } = {}) {
+    pageKeys = keys;
+    document.addEventListener("click", (event) => closeMenus(event.target.closest?.(".menu") || null));
+    document.addEventListener("keydown", (event) => onKey(event, { search, key, escape }));
+  }
+
+  function onKey(event, { search, key, escape }) {
+    if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (key(event)) { event.preventDefault(); return; }
+    if (event.key === "Escape") {
+      const menu = closeMenus();
+      if (menu) menu.querySelector("summary").focus();
+      else escape(event);
+      return;
+    }
+    if (isTyping(event.target)) return;
+    if (event.key === "/" && search) { event.preventDefault(); search.focus(); search.select?.(); }
+    else if (event.key === "?") { event.preventDefault(); showKeys(); }
+    else moveInRows(event);
+  }
+
+  if (typeof document !== "undefined") wear(kept());
+
+  return { $, make, data, changed, replaceState, counted, empty, copy, say, setTheme, isDark, onColours, fillPageMenu, closeMenus, table, moveInRows, isTyping, showKeys, listen };
+})();
+
+if (typeof module !== "undefined") module.exports = Conduit.frame;

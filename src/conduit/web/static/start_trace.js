@@ -1,0 +1,4 @@
+// Last of the scripts: open the trace.
+"use strict";
+
+Conduit.traceFrame.start();
