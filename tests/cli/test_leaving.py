@@ -81,10 +81,17 @@ def test_the_time_of_exit_functions_is_in_the_profile_and_each_runs_once(last: s
     assert cpu_seconds(tmp_path) >= 0.48
 
 
-def test_a_profiling_timer_that_the_program_left_running_does_not_kill_it(tmp_path: Path) -> None:
-    end = (
-        "signal.signal(signal.SIGPROF, lambda *_: None)\nsignal.setitimer(signal.ITIMER_PROF, 0.001, 0.001)\n"
-    )
+def test_a_program_that_aborts_leaves_a_whole_profile_and_its_usual_status(tmp_path: Path) -> None:
+    end = "import resource\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0))\nos.abort()\n"
+    assert run(tmp_path, end)[0] == -signal.SIGABRT
+    assert cpu_seconds(tmp_path) >= 0.19
+
+
+@pytest.mark.parametrize(("number", "timer"), [("SIGPROF", "ITIMER_PROF"), ("SIGVTALRM", "ITIMER_VIRTUAL")])
+def test_a_timer_of_cpu_time_that_the_program_left_running_does_not_kill_it(
+    number: str, timer: str, tmp_path: Path
+) -> None:
+    end = f"signal.signal(signal.{number}, lambda *_: None)\nsignal.setitimer(signal.{timer}, 0.001, 0.001)\n"
     assert run(tmp_path, end)[0] == 0
 
 

@@ -71,8 +71,10 @@ def run_exit_functions() -> None:
 
 
 def stop_program_timers() -> None:
-    """Stop a profiling timer that the program left running.
+    """Stop the timers of CPU time that the program left running.
 
-    The interpreter takes its handler away before it is gone itself, and the next signal would kill it.
+    The interpreter takes their handlers away before it is gone itself, and the next signal would kill it: without
+    profiles to write it is gone before. A timer of real time ends a program without this command, too.
     """
-    signal.setitimer(signal.ITIMER_PROF, 0)
+    for timer in (signal.ITIMER_PROF, signal.ITIMER_VIRTUAL):
+        signal.setitimer(timer, 0)

@@ -61,7 +61,8 @@ class _Watch:
     def wrap_ends(self) -> None:
         for name in ("execv", "execve"):
             setattr(os, name, self._exec(getattr(os, name)))
-        os._exit = self._exit(os._exit)  # type: ignore[assignment]
+        os._exit = self._before(os._exit)
+        os.abort = self._before(os.abort)
         if WRITE_NOW is not None:
             os.kill = self._kill(os.kill)
 
@@ -133,12 +134,12 @@ class _Watch:
 
         return execute
 
-    def _exit(self, original: Callable[[int], Any]) -> Callable[[int], Any]:
-        def leave(status: int) -> Any:
+    def _before(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def leave(*arguments: Any, **named: Any) -> Any:
             try:
                 self._end()
             finally:
-                original(status)
+                original(*arguments, **named)
 
         return leave
 
