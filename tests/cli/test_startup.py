@@ -45,6 +45,13 @@ def test_an_answer_about_one_resource_loads_only_what_it_needs() -> None:
     assert not found & {f"conduit.metadata.{name}" for name in unneeded}
 
 
+def test_the_top_of_a_profile_loads_only_what_it_needs() -> None:
+    profile = str(OWN_GOLDEN / "pprof" / "profiles" / "py.cpu.pb.gz")
+    found = imported_by(f"from conduit.cli import main; main(['pprof', '-top', {profile!r}])")
+    heavy = {"argparse", "asyncio", "dataclasses", "http", "inspect", "json", "logging", "pathlib"}
+    assert not found & (heavy | {"subprocess", "threading", "urllib", "yaml"})
+
+
 def test_what_an_answer_did_without_can_be_imported_after_it() -> None:
     pytest.importorskip("typing_extensions")
     found = imported_by(

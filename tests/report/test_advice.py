@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conduit.profile.merge import difference
@@ -15,7 +13,7 @@ from tests.report.making import HEAP, MILLISECOND, profile_of
 
 def _advice(profile: Profile, *, compared: bool = False) -> str:
     report = prepare_report(profile, "advice", Options(), pytest.fail)
-    report = replace(report, compared=compared)
+    report = report._replace(compared=compared)
     return print_report(report).decode()
 
 

@@ -6,10 +6,9 @@ percentages refer to, and the frames; it prints nothing itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.profile.measurement import quotient, scale, scaled_label
 from conduit.report.frames import FrameTable, base_name, detail_of
@@ -34,15 +33,7 @@ _OF_THE_FRAMES = (
 )  # what costs time to compute, and depends on the profile and options only
 
 
-@dataclass(frozen=True, eq=False)
-class Report:
-    """What a format needs to know. `total` is that of the whole profile, unless percentages are relative.
-
-    `output_unit` is the unit of printed amounts, where `minimum` stands for one that `unit_for` chooses. `argument` is
-    the regular expression of formats that take one, and `matches` tells whether it matches a name. `compared` says
-    that a base has been subtracted.
-    """
-
+class _Fields(NamedTuple):  # importing dataclasses would cost a small report more than printing it
     profile: Profile
     format: Format
     options: Options
@@ -54,13 +45,22 @@ class Report:
     matches: Pattern | None = None
     compared: bool = False
 
+
+class Report(_Fields):
+    """What a format needs to know. `total` is that of the whole profile, unless percentages are relative.
+
+    `output_unit` is the unit of printed amounts, where `minimum` stands for one that `unit_for` chooses. `argument` is
+    the regular expression of formats that take one, and `matches` tells whether it matches a name. `compared` says
+    that a base has been subtracted.
+    """
+
     def in_unit(self, unit: str) -> Report:
         """The same report with its amounts printed in a unit."""
-        return self if unit == self.output_unit else self._sharing_frames(replace(self, output_unit=unit))
+        return self if unit == self.output_unit else self._sharing_frames(self._replace(output_unit=unit))
 
     def matching(self, matches: Pattern) -> Report:
         """The same report of the functions whose name matches."""
-        return self._sharing_frames(replace(self, matches=matches))
+        return self._sharing_frames(self._replace(matches=matches))
 
     def _sharing_frames(self, other: Report) -> Report:
         """The other report, with the frames that were found for this one; its profile and options must be the same."""

@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from conduit.profile.focus import Filters, apply_filters
@@ -44,7 +43,7 @@ def without_constant_labels(report: Report) -> tuple[Report, list[str]]:
     if constant:
         keys = "|".join(map(re.escape, sorted(constant)))
         profile = apply_filters(report.profile, Filters(taghide=f"^({keys})$"), lambda _: None, {})
-        report = replace(report, profile=profile)
+        report = report._replace(profile=profile)
     return report, [f"{key}:{value}" for key, value in sorted(constant.items())]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conduit.cli.terminal_text import printable_on_terminal
@@ -71,7 +70,7 @@ def _data(
     from conduit.report.pipeline import prepare_report
 
     report = prepare_report(profile, format.name, options, say, argument)
-    return _render(replace(report, compared=compared))
+    return _render(report._replace(compared=compared))
 
 
 def _render(report: Report) -> bytes:
