@@ -1,12 +1,12 @@
 """A timeline of what a program did: calls, tasks, garbage collections, and the user's own regions.
 
-How it works: viztracer (the extra `conduit-runtime[trace]`) records every call and return of Python and C
-functions in a ring of `max_events` entries, the newest kept; this file adds the collector's pauses and the
-user's regions to it and writes the file whole. System calls and lock waits are seen as the C functions that
-make them (`socket.recv`, `lock.acquire`). It is a tracer and costs like one: some 0.2 µs a call of
-Python and 0.1 µs a call of C (`benchmarks/trace_overhead.py`), so that programs run two to three times slower and those
-that only call functions seven times. On Python 3.11 threads that ran before the start are not seen, since that
-version can set a profile function only for the calling thread and for threads that start later.
+How it works: viztracer (the extra `conduit-runtime[trace]`) records every call and return of Python and C functions in
+a ring that keeps the newest `max_events` events; this module adds garbage collections and the user's regions, and
+writes the file atomically. System calls and lock waits are seen as the C functions that make them (`socket.recv`,
+`lock.acquire`). As a tracer, it adds about 0.2 µs to each call of a Python function and 0.1 µs to each call of a C
+function (`benchmarks/trace_overhead.py`), so most programs take two to three times as long, and those that only call
+functions seven times as long. On Python 3.11, threads that ran before the start are not seen, since that version can
+set a profile function only for the calling thread and for threads that start later.
 """
 
 from __future__ import annotations
