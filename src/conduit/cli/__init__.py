@@ -58,6 +58,9 @@ _ONLY_ANSWERS = (
 # Commands that are done when they have printed, unless a thread of theirs is still running.
 _LEAVE_AT_ONCE = (*_ONLY_ANSWERS, "benchstat", "pprof")
 
+# Commands that run another's code in this process, which may use the terminal as it likes, or draw on it themselves.
+_HAVE_THE_TERMINAL = ("bench", "run", "top")
+
 _HEADER = """conduit: what a running Python application is made of, and where its time and memory go.
 
 usage: conduit COMMAND [ARGUMENTS]
@@ -87,7 +90,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except OSError as error:
         where = error.filename if error.filename is not None else "standard output"
-        print(f"conduit: {os.fsdecode(where)}: {error.strerror or error}", file=sys.stderr)
+        from conduit.cli.terminal_text import complain
+
+        complain(f"conduit: {os.fsdecode(where)}: {error.strerror or error}")
         _abandon_output()
         return 1
     except KeyboardInterrupt:
@@ -106,8 +111,8 @@ def program() -> NoReturn:
     would cost a twentieth of its time, taking the interpreter down module by module a tenth. Code that registered
     something for the exit (coverage, a profiler) gets the ordinary way.
     """
-    _prepare_streams()
     command = sys.argv[1] if sys.argv[1:2] else ""
+    _prepare_streams(command)
     if command in _ONLY_ANSWERS:
         gc.disable()
     status = main()
@@ -124,8 +129,9 @@ def _has_threads() -> bool:
     return threading is not None and threading.active_count() > 1
 
 
-def _prepare_streams() -> None:
-    """Let every name be printed, and let output that is closed fail with a message when something is written to it."""
+def _prepare_streams(command: str) -> None:
+    """Let every name be printed, none be obeyed by a terminal, and let output that is closed fail with a message when
+    something is written to it."""
     if sys.stdout is None or sys.stderr is None:
         from conduit.cli.closed_streams import replace_closed_streams
 
@@ -133,6 +139,10 @@ def _prepare_streams() -> None:
     if sys.stdout.errors == "strict" and isinstance(sys.stdout, io.TextIOWrapper):
         codecs.register_error("conduit.printable", _printable)
         sys.stdout.reconfigure(errors="conduit.printable")
+    if command not in _HAVE_THE_TERMINAL:
+        from conduit.cli.terminal_text import guard_streams
+
+        guard_streams()
 
 
 def _printable(error: UnicodeError) -> tuple[str | bytes, int]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from conduit.cli.bench_paths import read_paths
 from conduit.cli.gate import declare_gate, gates_of_project
 from conduit.cli.outputs import is_standard_output
+from conduit.cli.terminal_text import complain
+from conduit.control_characters import printable
 from conduit.errors import ConduitError, UsageError
 
 if TYPE_CHECKING:
@@ -206,9 +208,9 @@ class Progress:
     def show(self, text: str) -> None:
         """Show the current step."""
         if self._verbose:
-            print(text, file=sys.stderr)
+            complain(text)
         elif sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{text[:78]}")
+            sys.stderr.write(f"\r\x1b[K{printable(text)[:78]}")
             sys.stderr.flush()
 
     def clear(self) -> None:
@@ -218,7 +220,7 @@ class Progress:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    complain(text)
 
 
 def run_self_test(parsed: Parsed) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import math
-import sys
 from typing import TYPE_CHECKING, TextIO
+
+from conduit.cli.terminal_text import complain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,4 +198,4 @@ def report_gate(rows: Sequence[AgainstRow], mode: str) -> int:
 
 
 def _say(text: str) -> None:
-    print(f"gate: {text}", file=sys.stderr)
+    complain(f"gate: {text}")

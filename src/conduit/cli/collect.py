@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conduit.cli.collect_application import collect_live, declare_application, is_named
 from conduit.cli.flags import FlagSet
-from conduit.cli.terminal_text import complain
+from conduit.cli.terminal_text import complain, printable_on_terminal
 from conduit.errors import ConduitError, UsageError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _write(path: str, metadata: Metadata) -> None:
     data = encode(metadata)
     if path == "-":
         sys.stdout.flush()
-        sys.stdout.buffer.write(data + b"\n")
+        sys.stdout.buffer.write(printable_on_terminal(data, sys.stdout) + b"\n")
         sys.stdout.buffer.flush()
         return
     from conduit.files import write_file_whole

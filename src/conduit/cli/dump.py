@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from conduit.cli.flags import FlagSet
+from conduit.control_characters import printable
 from conduit.errors import ConduitError, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def run(arguments: list[str]) -> int:
     target = process_or_service(parsed)
     is_json = parsed["json"] or parsed["format"] == "json"
     text = _of_process(target, is_json) if isinstance(target, int) else _of_service(target, is_json)
-    _write(text, parsed["o"])
+    _write(text, parsed["o"], is_json=is_json)
     return 0
 
 
@@ -160,9 +161,9 @@ def _json(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _write(text: str, path: str | None) -> None:
+def _write(text: str, path: str | None, *, is_json: bool) -> None:
     if path is None:
-        sys.stdout.write(text)
+        sys.stdout.write(text if is_json else printable(text))
         return
     from conduit.files import write_file_whole
 

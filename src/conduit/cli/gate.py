@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from conduit.cli.flags import Flag, parse_bool
+from conduit.cli.terminal_text import complain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,4 +66,4 @@ def report_gate(judged: Sequence[Judged], unpaired: Sequence[tuple[str, str, str
 
 
 def _say(text: str) -> None:
-    print(f"gate: {text}", file=sys.stderr)
+    complain(f"gate: {text}")

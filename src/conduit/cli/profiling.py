@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from conduit.cli.terminal_text import complain
 from conduit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class Together:
         self._stack.close()
         for recording in self.recordings if self._told else ():
             for warning in recording.warnings:
-                print(f"conduit: {recording.name}: {warning}", file=sys.stderr)
+                complain(f"conduit: {recording.name}: {warning}")
         return True
 
 
@@ -246,11 +246,8 @@ def show_page(path: str, parsed: Parsed) -> None:
     with open(path, "rb") as file:  # noqa: PTH123 (pathlib would slow the start)
         profile = decode(file.read())
 
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
     opens_browser = not parsed["no_browser"]
-    serve_profile(profile, Options(), parsed["http"], say, opens_browser=opens_browser, sources=[path])
+    serve_profile(profile, Options(), parsed["http"], complain, opens_browser=opens_browser, sources=[path])
 
 
 def _positive(text: str) -> int:

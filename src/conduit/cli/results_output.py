@@ -8,6 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from conduit.control_characters import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
@@ -52,13 +54,14 @@ class Results:
 
     def __init__(self, stream: TextIO, keeps_copy: bool) -> None:
         self._stream = stream
+        self._is_terminal = stream.isatty()
         self._copy: list[str] | None = [] if keeps_copy else None
         self.progress = Progress(sys.stderr)
 
     def write(self, text: str) -> None:
         """Write a piece of output."""
         self.progress.clear()
-        self._stream.write(text)
+        self._stream.write(printable(text) if self._is_terminal else text)
         self._stream.flush()
         if self._copy is not None:
             self._copy.append(text)
@@ -80,7 +83,7 @@ class Progress:
     def show(self, text: str) -> None:
         """Replace the line."""
         if self._is_shown and time.monotonic() - self._since > QUIET_S:
-            self._stream.write(f"\r\x1b[K{text[:100]}")
+            self._stream.write(f"\r\x1b[K{printable(text)[:100]}")
             self._stream.flush()
             self._has_line = True
 

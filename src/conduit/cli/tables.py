@@ -10,6 +10,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from conduit.control_characters import printable, write_sequence
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import TextIO
@@ -67,20 +69,23 @@ class Page:
         self.width = width
         self.emphasis = emphasis
 
-    def line(self, text: str = "") -> None:
-        """Prints one line."""
-        self.stream.write(f"{text}\n")
+    def line(self, text: str = "", indent: str = "", *, strong: bool = False) -> None:
+        """Prints one line, control characters made visible."""
+        shown = printable(text)
+        if strong and self.emphasis:
+            shown = f"\x1b[1m{shown}\x1b[0m"
+        write_sequence(self.stream, f"{indent}{shown}\n")
 
     def heading(self, text: str) -> None:
         """Prints one line with emphasis, control characters made visible."""
-        self.line(self._strong(_cut(clean(text), self.width)))
+        self.line(_cut(clean(text), self.width), strong=True)
 
     def paragraph(self, text: str, indent: str = "", *, strong: bool = False) -> None:
         """Prints running text, broken at the width; lines of the text stay lines."""
         for part in text.splitlines():
             for line in _wrap(clean(part), None if self.width is None else self.width - len(indent)):
                 shown = (indent + line).rstrip()
-                self.line(self._strong(shown) if strong else shown)
+                self.line(shown, strong=strong)
 
     def table(
         self,
@@ -107,10 +112,10 @@ class Page:
         columns = [column for column in shown if header[column] in titles]
         right = [all(_is_number(row[column]) for row in cells) for column in columns]
         cuts = [_cut_of(title, layout) for title in titles]
-        self.line(indent + self._strong(_row(titles, widths, right, [_cut] * len(titles))))
+        self.line(_row(titles, widths, right, [_cut] * len(titles)), indent, strong=True)
         for row in cells:
             for line in _lines([row[column] for column in columns], titles, widths, layout):
-                self.line(indent + _row(line, widths, right, cuts))
+                self.line(_row(line, widths, right, cuts), indent)
         return [header[column] for column in shown if header[column] not in titles]
 
     def tell_left_out(self, titles: Sequence[str]) -> None:
@@ -120,9 +125,6 @@ class Page:
             listed = f"{', '.join(most)} and {last}" if most else last
             self.line()
             self.paragraph(f"no room for {listed}; a wider terminal, --verbose or a file shows all columns")
-
-    def _strong(self, text: str) -> str:
-        return f"\x1b[1m{text}\x1b[0m" if self.emphasis else text
 
 
 def standard_page(no_color: bool = False) -> Page:

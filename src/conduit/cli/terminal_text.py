@@ -1,32 +1,19 @@
-"""Text that may hold what others wrote, made fit for a terminal.
+"""Output of commands on a terminal: text that others may have written is never obeyed by it.
 
-A server's answer, a document or a profile can hold escape sequences, which move the cursor, rename the window or
-rewrite what was printed before.
+`guard_streams` applies to everything that a command prints. Commands that run another's code in this process (`run`,
+`bench`) keep their streams, since that code may use the terminal as it likes; they print messages with `complain`.
 """
 
 from __future__ import annotations
 
+import io
 import sys
+
+from conduit.control_characters import GuardedStream, printable
 
 TYPE_CHECKING = False  # `typing` would slow the start of every command; type checkers know this name
 if TYPE_CHECKING:
-    from typing import IO
-
-_OBEYED = (
-    *range(0x20),  # all but tab and line break are shown
-    *range(0x7F, 0xA0),
-    0x61C,  # the others reverse the order in which text is displayed
-    0x200E,
-    0x200F,
-    *range(0x202A, 0x202F),
-    *range(0x2066, 0x206A),
-)
-_ESCAPES = {code: ascii(chr(code))[1:-1] for code in _OBEYED if chr(code) not in "\t\n"}
-
-
-def printable(text: str) -> str:
-    """Return the text with each character that a terminal obeys as an escape, `\\x1b`; line breaks and tabs stay."""
-    return text if text.isprintable() else text.replace("\r\n", "\n").translate(_ESCAPES)
+    from typing import IO, TextIO
 
 
 def printable_on_terminal(data: bytes, stream: IO[str]) -> bytes:
@@ -38,4 +25,21 @@ def printable_on_terminal(data: bytes, stream: IO[str]) -> bytes:
 
 def complain(text: str) -> None:
     """Print a line on standard error that may hold what others wrote."""
-    print(printable(text), file=sys.stderr)
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def guard_streams() -> None:
+    """Guard standard error, and standard output where it is a terminal: files and pipes get data as it is."""
+    if sys.stdout.isatty():
+        sys.stdout = _guarded(sys.stdout)
+    sys.stderr = _guarded(sys.stderr)
+
+
+def _guarded(stream: TextIO) -> TextIO:
+    if not isinstance(stream, io.TextIOWrapper):  # a caller's own
+        return stream
+    encoding, errors = stream.encoding, stream.errors
+    line_buffering, write_through = stream.line_buffering, stream.write_through
+    return GuardedStream(
+        stream.detach(), encoding, errors, line_buffering=line_buffering, write_through=write_through
+    )

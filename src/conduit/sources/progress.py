@@ -13,6 +13,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from conduit.control_characters import printable, write_sequence
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -66,7 +68,8 @@ class Progress:
             )
         if now - self._started_s >= _SHOWN_AFTER_S and sys.stderr is not None and sys.stderr.isatty():
             place = self._location()
-            sys.stderr.write(f"\r\033[Kconduit: loading {name}, {now - self._started_s:.0f} s  {place}"[:200])
+            text = printable(f"conduit: loading {name}, {now - self._started_s:.0f} s  {place}")
+            write_sequence(sys.stderr, f"\r\033[K{text[:195]}")
             sys.stderr.flush()
             self._is_shown = True
         return ""
@@ -74,7 +77,7 @@ class Progress:
     def clear(self) -> None:
         """Take back the line on the terminal."""
         if self._is_shown:
-            sys.stderr.write("\r\033[K")
+            write_sequence(sys.stderr, "\r\033[K")
             sys.stderr.flush()
             self._is_shown = False
 

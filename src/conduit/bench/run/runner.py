@@ -25,6 +25,7 @@ from conduit.bench.run.loop import (
 )
 from conduit.bench.run.machine import processors
 from conduit.bench.run.measure import Run, call, measure, spread_warning
+from conduit.control_characters import printable
 from conduit.errors import BenchmarkMisuseError
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def traceback_lines(error: BaseException) -> list[str]:
     while frames is not None and _is_above_the_benchmark(frames.tb_frame.f_code.co_filename):
         frames = frames.tb_next
     text = "".join(traceback.format_exception(type(error), error, frames))
-    return ["    " + line for line in text.rstrip("\n").split("\n")]
+    return ["    " + line for line in printable(text.rstrip("\n")).split("\n")]
 
 
 def _is_above_the_benchmark(filename: str) -> bool:

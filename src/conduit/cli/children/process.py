@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from conduit._native import repeated_signals
 from conduit.cli.children.journal import Journal
 from conduit.cli.children.paths import path_of_process
+from conduit.cli.terminal_text import complain
 from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
@@ -73,16 +74,15 @@ class RunProcess:
             if os.getpid() == self._settings.main:
                 raise
             failure = str(error)
-            print(f"conduit: {error}", file=sys.stderr)  # the program of a child keeps its status
+            complain(f"conduit: {error}")  # the program of a child keeps its status
             return True
         finally:
             self.journal.note("ended", process=self.number, name=_name(), failure=failure, **self._facts())
             if self.journal.is_forbidden:
                 files = ", ".join(str(each.path) for each in self._together.recordings)
-                print(
+                complain(
                     f"conduit: process {self.number} runs as user {os.geteuid()}, who may not write to the folder of "
-                    f"the run: it is not in the merged files, only in {files}",
-                    file=sys.stderr,
+                    f"the run: it is not in the merged files, only in {files}"
                 )
 
     def give_up(self) -> None:

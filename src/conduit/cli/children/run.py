@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from conduit.cli.children.merging import Part, merge_profiles, merge_traces
 from conduit.cli.children.process import RunProcess, process_file
 from conduit.cli.children.settings import RunSettings, of_environment
 from conduit.cli.children.warning_lines import summed
+from conduit.cli.terminal_text import complain
 from conduit.files import is_replaceable
 
 if TYPE_CHECKING:
@@ -247,4 +247,4 @@ def _children_cpu_seconds() -> float:
 
 
 def _say(text: str) -> None:
-    print(f"conduit: {text}", file=sys.stderr, flush=True)
+    complain(f"conduit: {text}")

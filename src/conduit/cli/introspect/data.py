@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from conduit.cli.terminal_text import printable_on_terminal
+
 # Go escapes these inside texts, so that a document can stand in HTML and JavaScript; nowhere else can they occur.
 _GO_ESCAPES = (
     (b"<", rb"\u003c"),
@@ -21,7 +23,7 @@ def print_data(value: Any, form: str) -> None:
     """Prints records, or lists and dicts of them, as `json` or `yaml` on standard output."""
     text = _yaml(value) if form == "yaml" else _json(value)
     sys.stdout.flush()
-    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.write(printable_on_terminal(text, sys.stdout))
     sys.stdout.buffer.flush()
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from conduit.cli.flags import FlagSet, HelpRequested
 from conduit.cli.pprof.usage import own_usage, usage
-from conduit.cli.terminal_text import printable
+from conduit.control_characters import printable
 from conduit.errors import ConduitError, UsageError
 from conduit.report.commands import FORMATS
 from conduit.report.options import OPTIONS, Options, parse_integer, parse_number

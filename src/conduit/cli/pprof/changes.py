@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from conduit.control_characters import printable
 from conduit.report.pipeline import prepare_report
 from conduit.web.comparison import changes_document, normalised
 from conduit.web.repeats import ALPHA, sum_repeats
@@ -34,9 +35,9 @@ def print_changes(
         print(json.dumps(document, indent=2))
         return
     for line in _header(document, report.sample_type, key):
-        print(line)
+        print(printable(line))
     for line in _table(document, key, most):
-        print(line)
+        print(printable(line))
 
 
 def _header(document: dict[str, Any], type: str, key: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.control_characters import printable
 from conduit.profile.module_hint import modules_hint
 from conduit.regexps import compile_pattern
 from conduit.report.budgets import check_profile, read_budgets
@@ -24,7 +25,7 @@ def check_budgets(profile: Profile, texts: list[str], options: Options, say: Say
     verdicts = check_profile(profile, budgets, options, say)
     exceeded = [verdict for verdict in verdicts if verdict.overruns]
     for verdict in exceeded:
-        print("\n".join(_lines(verdict)))
+        print(printable("\n".join(_lines(verdict))))
     for verdict in verdicts:
         if not verdict.matched:
             pattern = verdict.budget.match

@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from conduit.control_characters import printable
 from conduit.fetch.inputs import fetch_profile
 from conduit.profile.imports import without_imports
 from conduit.report.leaks import find_leaks
@@ -33,7 +34,7 @@ def print_leaks(
         print(json.dumps(_document(leaks), indent=2))
         return
     for line in _table(leaks, _SHOWN if most < 0 else most):
-        print(line)
+        print(printable(line))
 
 
 def serve_leaks(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from conduit.cli.dump import process_or_service
 from conduit.cli.flags import FlagSet
+from conduit.cli.terminal_text import complain
 from conduit.errors import ConduitError, UsageError
 
 if TYPE_CHECKING:
@@ -129,5 +130,5 @@ def _watch(parsed: Parsed, target: int | str) -> int:
     with Samples(intervals) as samples:
         status = show(samples, by_cum=parsed["cum"])
     if samples.has_ended:
-        print(f"conduit: {samples.name} has ended", file=sys.stderr)
+        complain(f"conduit: {samples.name} has ended")
     return status

@@ -23,8 +23,8 @@ from prompt_toolkit.layout import (
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
-from conduit.cli.terminal_text import printable
 from conduit.cli.top.table import View, make_table
+from conduit.control_characters import printable
 from conduit.errors import ConduitError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.cli.terminal_text import printable
+from conduit.control_characters import printable
 from conduit.profile.measurement import percentage
 from conduit.report.formats.top import compute_top
 from conduit.report.options import Options
