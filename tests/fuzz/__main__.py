@@ -6,6 +6,7 @@ usage: python -m tests.fuzz [--seconds S | --inputs N] [--seed N] [--kind NAME â
 from __future__ import annotations
 
 import argparse
+import base64
 import os
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.fuzz.frame import Failure, Kind, fuzz, make_input
 from tests.fuzz.kinds import all_kinds
 
 KEPT = Path(__file__).parent / "failures"
+SHOWN = 3_000  # bytes of a failing input that are printed
 
 
 def main() -> int:
@@ -44,19 +46,27 @@ def run(kinds: list[Kind], seed: int, seconds: float, inputs: int) -> int:
         print(f"fuzz: {kind.name}: {outcome.inputs:,} inputs", flush=True)
         if outcome.failure is not None:
             failures.append(outcome.failure)
-            report(outcome.failure)
+            print(f"fuzz: {kind.name}: FAILED, see the end", flush=True)
     print(f"fuzz: {total:,} inputs of {len(kinds)} kinds, {len(failures)} failures, seed {seed}")
+    for failure in failures:  # last, where a log that is cut still has them
+        report(failure)
     return 1 if failures else 0
 
 
 def report(failure: Failure) -> None:
+    """Keep the input in a file, and print all that is needed to read it again where that file is not."""
     KEPT.mkdir(exist_ok=True)
     path = KEPT / f"{failure.kind}-{failure.seed}-{failure.number}.bin"
     path.write_bytes(failure.data)
-    print(f"fuzz: {failure.kind}: {failure.reason}")
+    shown = base64.b64encode(failure.data[:SHOWN]).decode()
+    cut = f" (the first {SHOWN:,})" if len(failure.data) > SHOWN else ""
+    print(f"fuzz: FAILED: {failure.kind}: {failure.reason}")
+    print(f"fuzz:   input: {len(failure.data):,} bytes{cut}, in base64: {shown}")
+    print(f"fuzz:   kept in {os.path.relpath(path)}")
     print(
-        f"fuzz:   kept in {os.path.relpath(path)}; again: python -m tests.fuzz --kind {failure.kind} --seed {failure.seed} --input {failure.number}"
+        f"fuzz:   again: python -m tests.fuzz --kind {failure.kind} --seed {failure.seed} --input {failure.number}"
     )
+    print("fuzz:   inputs are new in every run, so the fault may be older than the change under test")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fuzz.__main__ import run
 from tests.fuzz.frame import Kind, fuzz, make_input
 from tests.fuzz.kinds import all_kinds
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def fails_on_tens(data: bytes) -> None:
@@ -33,6 +40,24 @@ def test_an_error_that_is_not_documented_is_found_and_can_be_had_again() -> None
     assert failure.data == make_input(kind, 7, failure.number)
     with pytest.raises(KeyError):
         kind.read(failure.data)
+
+
+def test_the_last_lines_of_a_run_hold_what_is_needed_to_have_a_failure_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tests.fuzz.__main__.KEPT", tmp_path / "failures")
+    planted = Kind("planted", (b"x" * 50,), fails_on_tens, (ValueError,))
+    harmless = [Kind(f"harmless {number}", (b"abc",), len, ()) for number in range(30)]
+    assert run([planted, *harmless], seed=9, seconds=0, inputs=20) == 1
+    last = capsys.readouterr().out.splitlines()[-5:]
+    assert last[0].startswith("fuzz: FAILED: planted: KeyError: 'planted'")
+    match = re.search(r"in base64: (\S+)", last[1])
+    assert match is not None
+    with pytest.raises(KeyError):
+        fails_on_tens(base64.b64decode(match[1]))
+    number = re.search(r"--kind planted --seed 9 --input (\d+)$", last[3])
+    assert number is not None
+    assert make_input(planted, 9, int(number[1])) == base64.b64decode(match[1])
 
 
 def test_an_input_that_takes_too_long_is_found() -> None:
