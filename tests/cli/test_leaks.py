@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from conduit.cli.pprof.leaks import heap_address
+from conduit.debug import serve
 from conduit.profile.codec import decode, encode
+from conduit.profile.model import ValueType
 from tests.report.making import HEAP, profile_of
 
 SERVICE = """
@@ -52,9 +58,104 @@ def test_the_line_that_keeps_memory_is_found_and_a_cache_that_is_full_is_not(tmp
     assert ":7 " in table[2]
 
 
-def heap_profile(*stacks: tuple[list[tuple[str, str, int]], int], time_nanos: int = 0) -> bytes:
+ROUTE = ("shop.place", "/srv/shop.py", 52)
+HEADERS = ("Headers.__getitem__", "/venv/lib/python3.11/site-packages/starlette/datastructures.py", 564)
+DECODE = ("raw_decode", "/usr/lib/python3.11/json/decoder.py", 353)
+LOOP = [
+    ("<module>", "/venv/bin/uvicorn", 8),
+    ("run_forever", "/usr/lib/python3.11/asyncio/base_events.py", 608),
+]
+
+
+def test_memory_that_libraries_allocate_is_summed_by_the_line_of_the_program_that_led_there(
+    tmp_path: Path,
+) -> None:
+    serve = [("serve", "/srv/serve.py", 3), *LOOP]
+    for name, grown in (("1", 0), ("2", 1)):
+        (tmp_path / f"{name}.prof").write_bytes(
+            heap_profile(
+                ([*serve, ROUTE, HEADERS], 1_000 + 3_000 * grown),
+                ([*serve, ROUTE, HEADERS, DECODE], 1_000 + 4_000 * grown),
+                ([*serve, DECODE], 1_000 + 5_000 * grown),
+            )
+        )
+    document = json.loads(pprof(tmp_path, "-leaks", "-json", "1.prof", "2.prof").stdout)
+    [led] = document["program_lines"]
+    assert (led["file"], led["line"], led["grown_bytes"]) == ("/srv/shop.py", 52, 7_000)
+    assert [(line["function"], line["grown_bytes"]) for line in document["lines"]] == [
+        ("raw_decode", 9_000),
+        ("Headers.__getitem__", 3_000),
+    ]
+    assert document["lines"][1]["origin"] == {"function": "shop.place", "file": "/srv/shop.py", "line": 52}
+    *_, head, row = pprof(tmp_path, "-leaks", "1.prof", "2.prof").stdout.splitlines()
+    assert head.split() == ["grown", "rate", "held", "objects"]
+    assert "/srv/shop.py:52 shop.place" in row
+
+
+def test_growth_that_samples_may_not_show_is_not_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "1.prof").write_bytes(heap_profile(([LEAK], 1_000), period=524_288))
+    ran = pprof(tmp_path, "-leaks", "1.prof", "1.prof")
+    assert (
+        ran.stdout
+        == "No growth seen from the first of 2 profiles to the last: less than 1.5MB of it may go unseen\n"
+    )
+    assert "heap_rate_bytes=16384" in ran.stderr
+    (tmp_path / "2.prof").write_bytes(heap_profile(([LEAK], 1_001_000), period=524_288))
+    assert "one sample stands for about 512kB" in pprof(tmp_path, "-leaks", "1.prof", "2.prof").stderr
+    (tmp_path / "exact.prof").write_bytes(heap_profile(([LEAK], 1_000), period=1))
+    exact = pprof(tmp_path, "-leaks", "exact.prof", "exact.prof")
+    assert exact.stdout == "Nothing grew from the first of 2 profiles to the last.\n"
+    assert exact.stderr == ""
+
+
+def test_a_service_alone_is_asked_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from conduit.cli.pprof import run
+
+    kept: list[bytes] = []
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        kept.append(bytes(5_000_000))
+
+    monkeypatch.setattr("conduit.cli.pprof.leaks.time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setenv("PPROF_TMPDIR", str(tmp_path))
+    shown = StringIO()
+    with serve("localhost:0") as server, redirect_stdout(shown):
+        root = server.url.removesuffix("/debug/pprof/")
+        assert run(["-leaks", "-json", "-seconds=7", root]) == 0
+        assert run(["-leaks", "-json", f"{server.url}heap?seconds=3"]) == 0
+    assert slept == [7, 3]
+    first = json.loads(shown.getvalue().partition("\n}\n")[0] + "}")
+    assert first["lines"][0]["line"] == sleep.__code__.co_firstlineno + 2
+    assert first["lines"][0]["grown_bytes"] >= 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("source", "seconds", "expected"),
+    [
+        ("localhost:6060", -1, ("http://localhost:6060/debug/pprof/heap", 30)),
+        ("http://a/debug/pprof/", 5, ("http://a/debug/pprof/heap", 5)),
+        ("https://a/x/heap?gc=1&seconds=9", -1, ("https://a/x/heap?gc=1", 9)),
+        ("https://a/x/heap?seconds=none", -1, ("https://a/x/heap", 30)),
+        ("missing.prof", -1, ("", 0)),
+    ],
+)
+def test_the_address_of_a_service_leads_to_its_heap(
+    source: str, seconds: int, expected: tuple[str, int]
+) -> None:
+    assert heap_address(source, seconds) == expected
+
+
+def heap_profile(
+    *stacks: tuple[list[tuple[str, str, int]], int], time_nanos: int = 0, period: int = 0
+) -> bytes:
     samples = [(stack, [1, size, 1, size]) for stack, size in stacks]
-    return encode(profile_of(samples, types=HEAP, time_nanos=time_nanos))
+    return encode(
+        profile_of(
+            samples, types=HEAP, time_nanos=time_nanos, period=period, period_type=ValueType("space", "bytes")
+        )
+    )
 
 
 def test_tables_of_heap_profiles_leave_imports_out_and_say_how_much(tmp_path: Path) -> None:
@@ -83,7 +184,11 @@ def test_a_heap_of_imports_alone_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["-leaks", "old.prof"], 2, "expected two or more, the earliest first"),
+        (
+            ["-leaks", "old.prof"],
+            2,
+            "expected two or more, the earliest first, got 1; take them at two times",
+        ),
         (["-leaks", "new.prof", "old.prof"], 2, "their times are in another order"),
         (["-leaks", "-top", "old.prof", "new.prof"], 2, "it cannot be given with -top"),
         (["-leaks", "old.prof", "missing.prof"], 2, "missing.prof"),

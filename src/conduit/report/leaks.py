@@ -1,24 +1,44 @@
-"""What grew and is still held: heap profiles of one process at several times, compared line by line."""
+"""What grew and is still held: heap profiles of one process at several times, compared line by line.
+
+Memory is allocated where a library makes an object, and leaks where the program keeps it. So each growth has the line
+of the program that led there: the innermost frame that is neither a library's nor the standard library's. The search
+ends where an event loop or a server calls: what lies above such a call started it, and did not ask for the memory.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.report.errors import ReportError
+from conduit.report.ownership import PROJECT, owner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from conduit.profile.model import Location, Profile
+    from conduit.profile.model import Location, Profile, Sample
+
+# Of the standard library, what calls a program's code again and again: event loops and servers.
+_DISPATCHERS = re.compile(r"/(?:asyncio/(?:base_)?events|asyncio/runners|socketserver|wsgiref/handlers)\.py$")
+_STARTED_SCRIPTS = re.compile(r"/bin/[^/.]+$")  # what installers make of entry points: `…/bin/uvicorn`
+
+
+class Line(NamedTuple):
+    """A line of source code; `file` is empty and `line` 0 where a profile does not say them."""
+
+    function: str
+    file: str
+    line: int
 
 
 class Growth(NamedTuple):
-    """One allocating line: bytes and objects in use at the end, and how many more than at the start.
+    """One line: bytes and objects in use at the end, and how many more than at the start.
 
     `steady`: it grew from each profile to the next. `callers` are the functions above it on the stack that holds most
-    of the growth, innermost first.
+    of the growth, innermost first, and `origin` is the line of the program on that stack that led there (None: no
+    line of the program did).
     """
 
     function: str
@@ -30,14 +50,31 @@ class Growth(NamedTuple):
     grown_objects: int
     steady: bool
     callers: tuple[str, ...]
+    origin: Line | None
+
+    @property
+    def is_origin(self) -> bool:
+        """Whether the line is the program's own."""
+        return self.origin == (self.function, self.file, self.line)
 
 
 class Leaks(NamedTuple):
-    """The lines that grew, the largest growth first; `seconds` between the first and the last profile, 0 if unknown."""
+    """The allocating lines that grew, the largest growth first, and the lines of the program that led there.
+
+    `seconds` lie between the first and the last profile, 0 if unknown. One sample stands for about `sampled_bytes`
+    (0: every allocation was recorded, or the profiles do not say).
+    """
 
     growths: tuple[Growth, ...]
+    origins: tuple[Growth, ...]
     seconds: float
     profiles: int
+    sampled_bytes: int
+
+    @property
+    def uncertain_bytes(self) -> int:
+        """Growth below this may be chance, or may not have been seen: it rests on fewer than three samples."""
+        return _SURE_SAMPLES * self.sampled_bytes
 
 
 class _Use:
@@ -46,11 +83,12 @@ class _Use:
     def __init__(self) -> None:
         self.bytes = 0
         self.objects = 0
-        self.stacks: dict[tuple[str, ...], int] = defaultdict(int)
+        self.stacks: dict[_Stack, int] = defaultdict(int)
 
 
-_Key = tuple[str, str, int]
+_Stack = tuple[tuple[str, ...], Line | None]
 _CALLERS = 3
+_SURE_SAMPLES = 3  # with so many expected, none is drawn 5 times in 100
 
 
 def find_leaks(profiles: Sequence[Profile]) -> Leaks:
@@ -65,7 +103,19 @@ def find_leaks(profiles: Sequence[Profile]) -> Leaks:
     times = [profile.time_nanos for profile in profiles]
     if all(times) and times != sorted(times):
         raise ReportError("-leaks expects the earliest profile first; their times are in another order")
-    uses = [_use_by_line(profile) for profile in profiles]
+    origin_of = _OriginFinder()
+    uses = [_uses(profile, origin_of) for profile in profiles]
+    seconds = (times[-1] - times[0]) / 1e9 if all(times) else 0.0
+    return Leaks(
+        _growths([each.by_allocation for each in uses]),
+        _growths([each.by_origin for each in uses]),
+        seconds,
+        len(profiles),
+        max(map(_sampled_bytes, profiles)),
+    )
+
+
+def _growths(uses: Sequence[dict[Line, _Use]]) -> tuple[Growth, ...]:
     first, last = uses[0], uses[-1]
     growths = []
     for key, use in last.items():
@@ -82,15 +132,22 @@ def find_leaks(profiles: Sequence[Profile]) -> Leaks:
                 grown,
                 use.objects - (before.objects if before else 0),
                 all(later > earlier for earlier, later in pairwise(series)),
-                _main_callers(use, before),
+                *_main_stack(use, before),
             )
         )
     growths.sort(key=lambda growth: (-growth.steady, -growth.grown_bytes, growth.file, growth.line))
-    seconds = (times[-1] - times[0]) / 1e9 if all(times) else 0.0
-    return Leaks(tuple(growths), seconds, len(profiles))
+    return tuple(growths)
 
 
-def _use_by_line(profile: Profile) -> dict[_Key, _Use]:
+class _Uses:
+    """What each allocating line of one profile holds, and each line of the program that led there."""
+
+    def __init__(self) -> None:
+        self.by_allocation: dict[Line, _Use] = defaultdict(_Use)
+        self.by_origin: dict[Line, _Use] = defaultdict(_Use)
+
+
+def _uses(profile: Profile, origin_of: Callable[[Sample], tuple[int, Line] | None]) -> _Uses:
     names = [kind.type for kind in profile.sample_types]
     if "inuse_space" not in names:
         raise ReportError(
@@ -98,32 +155,81 @@ def _use_by_line(profile: Profile) -> dict[_Key, _Use]:
         )
     space = names.index("inuse_space")
     objects = names.index("inuse_objects") if "inuse_objects" in names else None
-    found: dict[_Key, _Use] = defaultdict(_Use)
+    found = _Uses()
     for sample in profile.samples:
         if not sample.values[space] or not sample.locations:
             continue
-        use = found[_line_of(sample.locations[0])]
-        use.bytes += sample.values[space]
-        if objects is not None:
-            use.objects += sample.values[objects]
-        use.stacks[_callers(sample.locations[1 : _CALLERS + 1])] += sample.values[space]
+        held = sample.values[space]
+        count = sample.values[objects] if objects is not None else 0
+        led = origin_of(sample)
+        origin = led[1] if led else None
+        _add(found.by_allocation[_line_of(sample.locations[0])], held, count, sample, 0, origin)
+        if led:
+            _add(found.by_origin[led[1]], held, count, sample, led[0], origin)
     return found
 
 
-def _line_of(location: Location) -> _Key:
+def _add(use: _Use, held: int, count: int, sample: Sample, index: int, origin: Line | None) -> None:
+    use.bytes += held
+    use.objects += count
+    use.stacks[_callers(sample.locations[index + 1 : index + 1 + _CALLERS]), origin] += held
+
+
+class _OriginFinder:
+    """Finds the frame of a stack that is the program's own: its index, the leaf's being 0, and its line."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, str] = {}
+
+    def __call__(self, sample: Sample) -> tuple[int, Line] | None:
+        for index, location in enumerate(sample.locations):
+            line = _line_of(location)
+            kind = self._kind(line.file)
+            if kind == _DISPATCHER:
+                return None
+            if kind == PROJECT:
+                return index, line
+        return None
+
+    def _kind(self, file: str) -> str:
+        kind = self._kinds.get(file)
+        if kind is None:
+            kind = self._kinds[file] = _kind_of(file)
+        return kind
+
+
+_DISPATCHER = "dispatcher"
+
+
+def _kind_of(file: str) -> str:
+    if _DISPATCHERS.search(file):
+        return _DISPATCHER
+    return "started" if _STARTED_SCRIPTS.search(file) else owner_of("", file)[0]
+
+
+def _sampled_bytes(profile: Profile) -> int:
+    kind = profile.period_type
+    is_space = kind is not None and kind.unit == "bytes"
+    return profile.period if is_space and profile.period > 1 else 0
+
+
+def _line_of(location: Location) -> Line:
     if not location.lines or location.lines[0].function is None:
-        return f"0x{location.address:x}", "", 0
+        return Line(f"0x{location.address:x}", "", 0)
     line = location.lines[0]
     function = line.function
     assert function is not None
-    return function.name, function.filename, line.line
+    return Line(function.name, function.filename, line.line)
 
 
 def _callers(locations: Sequence[Location]) -> tuple[str, ...]:
-    names = (_line_of(location)[0] for location in locations)
+    names = (_line_of(location).function for location in locations)
     return tuple(name for name in names if "<module" not in name)  # the file says as much
 
 
-def _main_callers(use: _Use, before: _Use | None) -> tuple[str, ...]:
+def _main_stack(use: _Use, before: _Use | None) -> _Stack:
     old = before.stacks if before else {}
-    return max(use.stacks, key=lambda stack: (use.stacks[stack] - old.get(stack, 0), stack))
+    return max(
+        use.stacks,
+        key=lambda stack: (use.stacks[stack] - old.get(stack, 0), stack[0], stack[1] or ("", "", 0)),
+    )

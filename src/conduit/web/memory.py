@@ -86,6 +86,9 @@ def _row(growth: Growth, leaks: Leaks) -> dict[str, Any]:
         "name": growth.function,
         "place": f"{growth.file}:{growth.line}" if growth.file else "",
         "callers": growth.callers,
+        "origin": f"{growth.origin.function} {growth.origin.file}:{growth.origin.line}"
+        if growth.origin and not growth.is_origin
+        else "",
         "grown": f"+{format_size(growth.grown_bytes)}",
         "rate": f"{format_size(growth.grown_bytes / leaks.seconds)}/s" if leaks.seconds else "",
         "held": format_size(growth.held_bytes),

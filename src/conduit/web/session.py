@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from conduit.errors import ConduitError
 from conduit.report.errors import ReportError
 from conduit.report.options import OPTIONS, Options
+from conduit.report.ownership import module_of, owner_of
 from conduit.report.pipeline import prepare_report, sample_index
 from conduit.web.amounts import amounts_document
 from conduit.web.application import VIEWS, ViewError
@@ -24,7 +25,6 @@ from conduit.web.comparison import has_base, normalised
 from conduit.web.facts import facts
 from conduit.web.function_table import function_rows
 from conduit.web.memory import HELD, ImportSwitch, growth_document, series_of
-from conduit.web.ownership import module_of, owner_of
 from conduit.web.recordings import Recordings, UnknownRecordingError
 from conduit.web.time_order import has_times, time_tree
 from conduit.web.time_strip import RangeError, in_range, parse_range, strip_document

@@ -4,37 +4,89 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from conduit.control_characters import printable
-from conduit.fetch.inputs import fetch_profile
+from conduit.errors import UsageError
+from conduit.fetch.download import DEFAULT_PATH, profile_url
+from conduit.fetch.inputs import fetch_profile, is_local
 from conduit.profile.imports import without_imports
 from conduit.report.leaks import find_leaks
 from conduit.units import format_duration, format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from conduit.fetch.inputs import Request
+    from conduit.profile.model import Profile
     from conduit.report.leaks import Growth, Leaks
     from conduit.report.options import Options
 
 _SHOWN = 20
+_SHOWN_ABOVE_ORIGINS = 10
+_SECONDS = 30
+_ROOT = "/debug/pprof"
+_HEAP_PATH = f"{_ROOT}/heap"
+_LIBRARY_FOLDER = re.compile(r"^.*?/(?=(?:site|dist)-packages/|python\d[\d.]*t?/)")
 
 
 def print_leaks(
     requests: list[Request], say: Callable[[str], None], *, leaves_imports_out: bool, as_json: bool, most: int
 ) -> None:
     """Print the lines as a table, the largest growth first, at most `most` of them (0: all; -1: 20)."""
-    profiles = [fetch_profile(request, say) for request in requests]
+    profiles = _fetch_series(requests, say)
     if leaves_imports_out:
         profiles = [without_imports(profile, 0)[0] for profile in profiles]
     leaks = find_leaks(profiles)
     if as_json:
         print(json.dumps(_document(leaks), indent=2))
         return
-    for line in _table(leaks, _SHOWN if most < 0 else most):
+    for line in _report(leaks, most):
         print(printable(line))
+    remark = _sampling_remark(leaks)
+    if remark:
+        say(remark)
+
+
+def _fetch_series(requests: list[Request], say: Callable[[str], None]) -> list[Profile]:
+    """Fetch the profiles; of one service alone two, so many seconds apart as the request says."""
+    if len(requests) > 1:
+        return [fetch_profile(request, say) for request in requests]
+    [request] = requests
+    [source] = request.sources
+    address, seconds = ("", 0) if is_local(source) else heap_address(source, request.seconds)
+    if not address:
+        raise UsageError(
+            "-leaks compares heap profiles of one process: expected two or more, the earliest first, got 1; take them "
+            "at two times (curl -o heap1.prof http://HOST:PORT/debug/pprof/heap), or name a service alone, which is "
+            "asked twice: conduit pprof -leaks -seconds=30 http://localhost:6060/"
+        )
+    request.sources, request.seconds, seconds = [address], -1, max(1, seconds)
+    first = fetch_profile(request, say)
+    say(f"Please wait... ({seconds}s until the second profile)")
+    time.sleep(seconds)
+    return [first, fetch_profile(request, say)]
+
+
+def heap_address(source: str, seconds: int) -> tuple[str, int]:
+    """Return the address of a service's heap profile as it is now, and how many seconds lie between two of them.
+
+    `seconds` of the command line counts first, then the one in the address; 30 is the default. The address is empty
+    where `source` is none.
+    """
+    target = profile_url(source, -1, -1)
+    if target is None:
+        return "", 0
+    parts = urlsplit(target.url)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    given = query.pop("seconds", "")
+    if seconds <= 0:
+        seconds = int(given) if given.isdecimal() and int(given) > 0 else _SECONDS
+    path = _HEAP_PATH if parts.path in (DEFAULT_PATH, _ROOT, f"{_ROOT}/") else parts.path
+    return urlunsplit(parts._replace(path=path, query=urlencode(query))), seconds
 
 
 def serve_leaks(
@@ -49,7 +101,7 @@ def serve_leaks(
     from conduit.profile.merge import difference
     from conduit.web import serve_profile
 
-    profiles = [fetch_profile(request, say) for request in requests]
+    profiles = _fetch_series(requests, say)
     find_leaks(profiles)  # raises for profiles that make no series, before a page is opened
     changed = difference(profiles[-1], profiles[0], mark_base=True)
     changed.time_nanos = profiles[-1].time_nanos
@@ -73,48 +125,89 @@ def _document(leaks: Leaks) -> dict[str, object]:
     return {
         "profiles": leaks.profiles,
         "seconds": leaks.seconds or None,
-        "lines": [
-            {
-                **growth._asdict(),
-                "bytes_per_second": growth.grown_bytes / leaks.seconds if leaks.seconds else None,
-            }
-            for growth in leaks.growths
-        ],
+        "sampled_bytes": leaks.sampled_bytes or None,
+        "lines": [_object(growth, leaks) for growth in leaks.growths],
+        "program_lines": [_object(growth, leaks) for growth in leaks.origins],
     }
 
 
-def _table(leaks: Leaks, most: int) -> list[str]:
+def _object(growth: Growth, leaks: Leaks) -> dict[str, object]:
+    return {
+        **growth._asdict(),
+        "origin": growth.origin._asdict() if growth.origin else None,
+        "bytes_per_second": growth.grown_bytes / leaks.seconds if leaks.seconds else None,
+    }
+
+
+def _report(leaks: Leaks, most: int) -> list[str]:
     over = f" over {format_duration(leaks.seconds * 1e9)}" if leaks.seconds else ""
     if not leaks.growths:
+        if leaks.uncertain_bytes:
+            unseen = f"less than {format_size(leaks.uncertain_bytes)} of it may go unseen"
+            return [f"No growth seen from the first of {leaks.profiles} profiles to the last{over}: {unseen}"]
         return [f"Nothing grew from the first of {leaks.profiles} profiles to the last{over}."]
-    shown = leaks.growths[:most] if most else leaks.growths
     total = sum(growth.grown_bytes for growth in leaks.growths)
-    rows = [("grown", "rate", "held", "objects", ""), *(_row(growth, leaks.seconds) for growth in shown)]
+    heading = f"Grown and still held{over}, {leaks.profiles} profiles: {format_size(total)}"
+    if all(growth.is_origin for growth in leaks.growths) or not leaks.origins:
+        return [heading, *_table(leaks.growths, leaks.seconds, _SHOWN if most < 0 else most)]
+    shown = _SHOWN_ABOVE_ORIGINS if most < 0 else most
+    return [
+        heading,
+        *_table(leaks.growths, leaks.seconds, shown, callers=0),
+        "",
+        "By the line of the program that led there, libraries left out:",
+        *_table(leaks.origins, leaks.seconds, shown, callers=1),
+    ]
+
+
+def _sampling_remark(leaks: Leaks) -> str:
+    """What to do where some of the growth rests on too few samples, or none was seen."""
+    largest = max((growth.grown_bytes for growth in (*leaks.growths, *leaks.origins)), default=0)
+    if largest >= leaks.uncertain_bytes:
+        return ""
+    return (
+        f"one sample stands for about {format_size(leaks.sampled_bytes)}, and growth below "
+        f"{format_size(leaks.uncertain_bytes)} may be chance: let more time pass between the profiles, or sample "
+        "finer: conduit.debug.serve(..., heap_rate_bytes=16384), conduit run -memprofilerate=16384"
+    )
+
+
+def _table(growths: Sequence[Growth], seconds: float, most: int, *, callers: int = 3) -> list[str]:
+    shown = growths[:most] if most else growths
+    head = ("grown", "rate", "held", "objects", "")
+    rows = [head, *(_row(growth, seconds, callers) for growth in shown)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = [f"Grown and still held{over}, {leaks.profiles} profiles: {format_size(total)}"]
-    lines += [
+    lines = [
         "  ".join([*(cell.rjust(width) for cell, width in zip(row, widths, strict=False)), row[4]]).rstrip()
         for row in rows
     ]
-    if len(shown) < len(leaks.growths):
-        lines.append(f"{len(leaks.growths) - len(shown):,} more lines grew; -nodecount=0 shows all")
+    if len(shown) < len(growths):
+        lines.append(f"{len(growths) - len(shown):,} more lines grew; -nodecount=0 shows all")
     return lines
 
 
 def _shortened(path: str) -> str:
-    """Return a path below the current folder as a relative one."""
+    """Return a path below the current folder as a relative one, and a library's without its folder."""
     here = os.getcwd() + os.sep  # noqa: PTH109 (pathlib would slow the start)
-    return path.removeprefix(here)
+    return _LIBRARY_FOLDER.sub("", path.removeprefix(here))
 
 
-def _row(growth: Growth, seconds: float) -> tuple[str, str, str, str, str]:
+def _row(growth: Growth, seconds: float, callers: int) -> tuple[str, str, str, str, str]:
     rate = f"{format_size(growth.grown_bytes / seconds)}/s" if seconds else "unknown"
     place = f"{_shortened(growth.file)}:{growth.line} " if growth.file else ""
-    callers = f" ({' < '.join(growth.callers)})" if growth.callers else ""
     return (
         f"+{format_size(growth.grown_bytes)}",
         rate,
         format_size(growth.held_bytes),
         f"{growth.grown_objects:+,}",
-        f"{place}{growth.function}{callers}" + ("" if growth.steady else " [not in every step]"),
+        f"{place}{growth.function}{_led_by(growth, callers)}"
+        + ("" if growth.steady else " [not in every step]"),
     )
+
+
+def _led_by(growth: Growth, callers: int) -> str:
+    """The callers of a line, or of a library's line the line of the program that led there."""
+    if growth.origin is not None and not growth.is_origin:
+        return f" (from {_shortened(growth.origin.file)}:{growth.origin.line})"
+    names = growth.callers[:callers]
+    return f" ({' < '.join(names)})" if names else ""

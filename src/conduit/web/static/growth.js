@@ -19,7 +19,7 @@ Conduit.page.views.growth = (() => {
       const line = make("tr", { tabIndex: 0, className: pattern?.test(row.name) ? "hit" : "" }, make("td", { className: "value" }, part, make("span", {}, row.grown)),
         ...(content.over ? [make("td", { className: "optional" }, row.rate)] : []), make("td", {}, row.held), make("td", { className: "optional" }, row.objects),
         ...(content.profiles > 2 ? [make("td", { className: "optional" }, row.steady ? "every step" : "not every")] : []),
-        make("td", {}, make("strong", {}, row.name), " ", row.place, make("small", {}, row.callers.length ? `called by ${row.callers.join(" < ")}` : "")));
+        make("td", {}, make("strong", {}, row.name), " ", row.place, ...(row.origin ? [make("small", {}, `from ${row.origin}`)] : []), make("small", {}, row.callers.length ? `called by ${row.callers.join(" < ")}` : "")));
       return pickable(line, row.name);
     }));
   }

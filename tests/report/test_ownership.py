@@ -5,7 +5,7 @@ import sysconfig
 
 import pytest
 
-from conduit.web.ownership import owner_of
+from conduit.report.ownership import owner_of
 
 
 @pytest.mark.parametrize(
