@@ -6,6 +6,7 @@ folder. At the end the registry's own benchmarks run, and are held to their targ
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -44,8 +45,13 @@ NEXT = """To go on by yourself:
   . .venv/bin/activate    # now `conduit` is a command of this terminal
   conduit --help
 Then docs/tutorials/first-benchmark.md: from a slow function to its flame graph, in ten minutes."""
+WARNING = "--- WARN: "
 SHOWN_LINES = 24
 """Longer answers are cut here, and it is said: the document has 191 resources."""
+
+
+warnings: dict[str, str] = {}
+"""What the commands warned of, by its text without figures: shown once, after everything else."""
 
 
 def main() -> int:
@@ -64,6 +70,8 @@ def main() -> int:
         for command in PROFILES if has_profilers() else ():
             print(f"\n$ {command.format(folder='.')}", flush=True)
             status = run(command.format(folder=folder), str(PROJECT)) or status
+    if warnings:
+        print("\nAbout the measurements:", *warnings.values(), sep="\n", flush=True)
     print(f"\n{NEXT}", flush=True)
     return status
 
@@ -86,7 +94,13 @@ def run(command: str, folder: str, shown_lines: int = SHOWN_LINES) -> int:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    lines = done.stdout.splitlines()
+    lines = []
+    for line in done.stdout.splitlines():
+        if line.startswith(WARNING):
+            text = line.removeprefix(WARNING).partition(": ")[2]
+            warnings.setdefault(re.sub(r"\d+", "", text), text)
+        else:
+            lines.append(line)
     print("\n".join(lines[:shown_lines]))
     if len(lines) > shown_lines:
         print(f"… and {len(lines) - shown_lines} more lines")

@@ -20,7 +20,7 @@ from tests.bench.gotest import RESULT, VALUE, case
 
 def without_numbers(text: str) -> str:
     """A transcript with what differs on every run taken out."""
-    text = re.sub(r"(?m)^--- WARN: .*\n(    .*\n)+", "", text)
+    text = re.sub(r"(?m)^--- WARN: .*\n(    .*\n)*", "", text)
     text = re.sub(r"(?m)^(cpu|python|goos|goarch): .*\n", "", text)
     text = re.sub(r"\t.*(ns|allocs)/op.*", "\tRESULT", text)
     return re.sub(r"\d+\.\d{3}s", "TIMEs", text)
@@ -177,7 +177,7 @@ def test_events_are_those_of_go_test_with_results_and_warnings_as_data(run_bench
 def test_a_result_too_quick_to_be_true_is_warned_about_below_its_line(run_bench: Command) -> None:
     answer = run_bench("-benchtime=2000x", bench_a="def bench_empty(b):\n    pass\n")
     assert re.search(
-        r"ns/op\n--- WARN: BenchmarkEmpty\S*\n(    .*\n)*    .*less than an empty loop.*; write `for _ in b:`",
+        r"ns/op\n(--- WARN: .*\n)*--- WARN: BenchmarkEmpty\S*: .*less than an empty loop.*; write `for _ in b:`",
         answer.stdout,
     )
 
@@ -190,9 +190,19 @@ def test_a_warning_of_several_results_is_printed_once_after_all_of_them(run_benc
     assert len(results) == 6
     assert results[-1] < warned < lines.index("PASS")
     assert "write `for _ in b:`" in lines[warned]
-    # On a busy machine another warning about the same results may stand between the heading and this one.
-    headings = [line for line in lines[results[-1] + 1 : warned] if line.startswith("--- WARN: ")]
-    assert re.fullmatch(r"--- WARN: BenchmarkA\S* \(and 2 more\)", headings[-1])
+    assert re.match(r"--- WARN: BenchmarkA\S* \(and 2 more\): ", lines[warned])
+
+
+def test_a_warning_of_several_files_is_printed_once_after_the_results_of_all(run_bench: Command) -> None:
+    text = "def bench_quick(b):\n    pass\n"
+    lines = run_bench("-benchtime=2000x", bench_a=text, bench_b=text).stdout.splitlines()
+    results = [number for number, line in enumerate(lines) if line.startswith("Benchmark")]
+    (warned,) = [number for number, line in enumerate(lines) if "less than an empty loop" in line]
+    assert len(results) == 2
+    assert results[-1] < warned
+    assert re.match(r"--- WARN: benchmarks/bench_a BenchmarkQuick\S* \(and 1 more\): ", lines[warned])
+    kinds = [line.partition(": ")[2].partition(": ")[2] for line in lines if line.startswith("--- WARN: ")]
+    assert len(kinds) == len(set(kinds))
 
 
 @pytest.mark.skipif(not available(), reason="the native extension is not built")
@@ -220,7 +230,7 @@ def test_where_allocations_cannot_be_counted_the_reason_stands_instead_of_a_numb
     )
     answer = run_bench("-benchmem", "-benchtime=1x", bench_a=text)
     assert answer.returncode == 0
-    assert "    B/op and allocs/op: n/a, no compiler was found; `conduit doctor` says why" in answer.stdout
+    assert ": B/op and allocs/op: n/a, no compiler was found; `conduit doctor` says why" in answer.stdout
     assert not re.search(r"\d (B|allocs)/op", answer.stdout)
 
 

@@ -156,14 +156,19 @@ class Session:
             self._transcript.list_names(names, time.perf_counter() - begin)
 
     def _run_files(self, loaded: list[tuple[BenchmarkFile, dict[str, BenchmarkFunction]]]) -> None:
-        for file, functions in loaded:
+        for number, (file, functions) in enumerate(loaded, 1):
             if not self._passed and self._plan.options.fail_fast:
-                return
-            self._run_file(file, functions)
+                break
+            self._run_file(file, functions, is_last=number == len(loaded))
+        self._transcript.print_held_warnings()
 
-    def _run_file(self, file: BenchmarkFile, functions: dict[str, BenchmarkFunction]) -> None:
+    def _run_file(
+        self, file: BenchmarkFile, functions: dict[str, BenchmarkFunction], *, is_last: bool
+    ) -> None:
         selected = self._select(functions)
-        self._transcript.begin_package(file.package, list(selected), self._plan.options.processor_list())
+        self._transcript.begin_package(
+            file.package, list(selected), self._plan.options.processor_list(), is_last=is_last
+        )
         begin = time.perf_counter()
 
         def emit(event: Event) -> None:

@@ -1,9 +1,9 @@
 """What a run of benchmarks prints, as Go's `go test -bench` prints it: text, or the JSON events of `test2json`.
 
 A `Transcript` turns events into lines; a sink writes each line, either as it is or as a JSON object. Warnings are
-printed after a file's results, each kind once, as `--- WARN: name` blocks, which readers of the format pass over.
-With -v and in the event stream they are below the result that they are about, and ride as data on the JSON event of
-the line (`Result` and `Warnings`, keys that Go's readers ignore).
+printed after all results of the run, each kind once and in one line (`--- WARN: name: text`), which readers of the
+format pass over. With -v and in the event stream they are blocks below the result that they are about, and ride as
+data on the JSON event of the line (`Result` and `Warnings`, keys that Go's readers ignore).
 """
 
 from __future__ import annotations
@@ -103,14 +103,21 @@ class Transcript:
         self._sink = sink
         self._is_verbose = verbose or isinstance(sink, JsonSink)
         self._package = ""
+        self._is_last = False
         self._labels_are_printed = False
         self._column = NameColumn([], [])
-        # Code of a warning → its first text, and the names of the results that have it.
-        self._held: dict[str, tuple[str, list[str]]] = {}
+        # Code of a warning → its first text, and the results that have it (package, name).
+        self._held: dict[str, tuple[str, list[tuple[str, str]]]] = {}
 
-    def begin_package(self, package: str, top_level: Sequence[str], processor_list: Sequence[int]) -> None:
-        """A file's benchmarks begin; `top_level` are the names of those that the filter means."""
+    def begin_package(
+        self, package: str, top_level: Sequence[str], processor_list: Sequence[int], *, is_last: bool = True
+    ) -> None:
+        """A file's benchmarks begin; `top_level` are the names of those that the filter means.
+
+        Before the end of the last file's, the warnings of all are printed.
+        """
         self._package = package
+        self._is_last = is_last
         self._labels_are_printed = False
         self._column = NameColumn(top_level, processor_list)
         self._sink.package(package)
@@ -118,7 +125,8 @@ class Transcript:
 
     def end_package(self, passed: bool, elapsed_s: float) -> None:
         """A file's benchmarks are done."""
-        self._print_held_warnings()
+        if self._is_last:
+            self.print_held_warnings()
         if passed:
             self._sink.output("PASS\n", is_frame=True)
             self._sink.output(f"ok  \t{self._package}\t{elapsed_s:.3f}s\n")
@@ -130,7 +138,7 @@ class Transcript:
 
     def interrupt_package(self, why: str, elapsed_s: float) -> None:
         """The run was ended from outside; `why` is a line that says so."""
-        self._print_held_warnings()
+        self.print_held_warnings()
         self._sink.output(f"{why}\n")
         self._sink.output(f"FAIL\t{self._package}\t{elapsed_s:.3f}s\n", is_frame=True)
         self._sink.action("fail", data={"Elapsed": round(elapsed_s, 3)})
@@ -201,24 +209,23 @@ class Transcript:
     def _warn_about(self, test: str, name: str, warnings: Sequence[MeasurementWarning]) -> None:
         if not self._is_verbose:
             for warning in warnings:
-                names = self._held.setdefault(warning.code, (str(warning), []))[1]
-                if name not in names:
-                    names.append(name)
+                results = self._held.setdefault(warning.code, (str(warning), []))[1]
+                if (self._package, name) not in results:
+                    results.append((self._package, name))
             return
         data = {"Warnings": [asdict(warning) for warning in warnings]}
         self._sink.output(format_warnings(name, warnings), test, data=data)
 
-    def _print_held_warnings(self) -> None:
-        """Print each kind of warning in one line, below the names of the results that have it.
+    def print_held_warnings(self) -> None:
+        """Print each kind of warning in one line: the first result that has it, how many others have it, the text.
 
-        The text is that of the first of them; how many others have it is said.
+        A result of an earlier file is named with that file.
         """
-        blocks: dict[tuple[str, ...], list[str]] = {}
-        for text, names in self._held.values():
-            blocks.setdefault(tuple(names), []).append(f"    {text}")
-        for (first, *others), lines in blocks.items():
-            more = f" (and {len(others)} more)" if others else ""
-            self._sink.output(format_block("WARN", f"{first}{more}", lines), first)
+        for text, results in self._held.values():
+            package, name = results[0]
+            where = "" if package == self._package else f"{package} "
+            more = f" (and {len(results) - 1} more)" if len(results) > 1 else ""
+            self._sink.output(f"--- WARN: {where}{name}{more}: {text}\n", name)
         self._held.clear()
 
     def _end(self, event: Ended) -> None:
