@@ -43,7 +43,7 @@ def test_looks_of_a_wall_recording_leave_no_frames(frames_left: Callable[[], lis
 
     def look() -> None:
         for _ in range(20):
-            recording._look(threading.get_ident(), 10_000_000)
+            recording._sample(threading.get_ident(), 10_000_000)
 
     other = threading.Thread(target=look)
     other.start()

@@ -43,13 +43,13 @@ def test_a_thread_that_waits_has_all_of_its_time_where_it_waits(tmp_path: Path) 
     ]
 
 
-def test_the_looker_itself_is_not_in_the_profile_and_is_gone_afterwards() -> None:
+def test_the_sampler_thread_is_not_in_the_profile_and_is_gone_afterwards() -> None:
     before = threading.active_count()
     with record.wall() as recording:
         time.sleep(0.1)
     assert recording.profile is not None
     assert threading.active_count() == before
-    assert not any("WallRecording._look" in function.name for function in recording.profile.functions)
+    assert not any("WallRecording._sample" in function.name for function in recording.profile.functions)
 
 
 def test_a_second_start_is_refused() -> None:

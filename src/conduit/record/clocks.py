@@ -1,17 +1,18 @@
 """Makes the samples of a CPU profile agree with the clocks of its threads.
 
-A thread is signalled at the kernel's ticks, so what it does after its last sample is not seen, and a thread that ends
-before a tick is not seen at all. Each thread's own CPU clock tells how much that is:
+A thread is signalled at the kernel's ticks, so its time after its last sample is not seen, and a thread that ends
+before a tick is not seen at all. The CPU clock of each thread tells how much time that is:
 
 - A thread with samples: its samples are scaled to its clock.
-- Short threads (less than 0.1 s of CPU time) of one name and one function are taken together. While a thread is
-  young, each of its samples is as likely as any other moment of the thread, so their samples, taken with equal weight
-  and scaled to the sum of their clocks, are an unbiased estimate for all of them, whether a single one was sampled or
-  not. Without a sample, the time is that of their function.
-- A thread that blocks SIGPROF has time that no signal could find: `[signals blocked]`.
-- Anything else that samples and clock do not agree on by more than a tenth is `[not sampled]`.
-- What the process's clock says beyond the clocks of the threads is `[thread start and end]`: the kernel's and the
-  interpreter's work before a thread is known and after it is gone, and threads that were gone before they were known.
+- Short threads (less than 0.1 s of CPU time) that have the same name and function are pooled. While a thread is young,
+  every moment of it is equally likely to be sampled. So the samples of the pool, taken with equal weight and scaled to
+  the sum of the threads' clocks, are an unbiased estimate for all of these threads, including those that were not
+  sampled. If the pool has no sample, its time is that of the threads' function.
+- The time of a thread that blocks SIGPROF cannot be sampled: it is `[signals blocked]`.
+- Any other difference of more than a tenth between samples and clock is `[not sampled]`.
+- The difference between the CPU time of the process and the sum over its threads is `[thread start and end]`: work of
+  the kernel and the interpreter before a thread is known and after it has ended, and threads that ended before they
+  were known.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _DIGITS = re.compile(r"\d+")
 
 
 class TimedSample(NamedTuple):
-    """A sample with its share of its thread's CPU time, under the name of the thread or of a group of threads."""
+    """A sample with its part of its thread's CPU time, and the name of the thread or of the pool of threads."""
 
     sample: RawSample
     cpu_ns: float
@@ -44,7 +45,7 @@ class TimedSample(NamedTuple):
 
 
 class Unsampled(NamedTuple):
-    """CPU time of a thread without a sample: why there is none, and the code that the thread was started to run."""
+    """CPU time of a thread without samples: the reason, and the code that the thread was started to run."""
 
     reason: str
     cpu_ns: int
@@ -53,13 +54,13 @@ class Unsampled(NamedTuple):
 
 
 class Reconciled(NamedTuple):
-    """CPU time of a recording, divided among samples and what has none; together that of the process."""
+    """The CPU time of a recording, divided among samples and unsampled time; the sum is that of the process."""
 
     timed: list[TimedSample]
     unsampled: list[Unsampled]
 
     def unsampled_ns(self, reason: str) -> int:
-        """The CPU time that has no sample for one reason."""
+        """Return the CPU time, in nanoseconds, that has no sample for this reason."""
         return sum(one.cpu_ns for one in self.unsampled if one.reason == reason)
 
 
@@ -86,9 +87,9 @@ def reconcile(
 ) -> Reconciled:
     """Divide the CPU time of a process among its samples.
 
-    `process_ns` is the process's CPU clock over the recording, without what the recording itself used;
-    `name_of(number, native id)` names a thread; `functions` has the code that each thread that began during the
-    recording was started to run.
+    `process_ns` is the process's CPU clock over the recording, minus what the recording itself used, in nanoseconds;
+    `name_of(number, native id)` returns the name of a thread; `functions` has the code that each thread started during
+    the recording was to run.
     """
     threads, others = _by_thread(samples, clocks, name_of, functions)
     result = Reconciled([TimedSample(one, one.cpu_ns, name_of(one.thread, one.tid)) for one in others], [])
@@ -113,7 +114,7 @@ def _by_thread(
     name_of: Callable[[int, int], str],
     functions: Mapping[int, CodeType | None],
 ) -> tuple[list[_Thread], list[RawSample]]:
-    """Every thread with a clock and its samples; then the samples of threads whose clock went unread."""
+    """Return every thread with a clock and its samples, and the samples of threads whose clock was not read."""
     of_number: dict[int, list[RawSample]] = {}
     for sample in samples:
         of_number.setdefault(sample.thread, []).append(sample)

@@ -1,14 +1,13 @@
 """CPU profiles: where a program's CPU time goes, in all of its threads.
 
-How it works: each thread has a timer on its own CPU clock, which interrupts it after every 10 ms that it really ran;
-the C extension's signal handler records the interrupted thread's Python stack (`conduit/_native/cpu.c`). A thread
-that sleeps or waits uses no CPU time and is not seen. The time of a C function belongs to the Python line that called
-it. The samples of each thread are then made to agree with its CPU clock (`clocks.py`), and all of them with the
-process's.
+How it works: each thread has a timer on its own CPU clock, which interrupts it after every 10 ms of CPU time; the C
+extension's signal handler records the interrupted thread's Python stack (`conduit/_native/cpu.c`). A thread that sleeps
+or waits uses no CPU time and is not seen. The time of a C function belongs to the Python line that called it. The
+samples of each thread are then scaled to its CPU clock, and all samples to that of the process (`clocks.py`).
 
-There is no pure-Python way to do this: code that needs the interpreter's lock to take a sample sees only threads that
-have just released it, and is wrong by 20 to 50 percentage points. Without the extension this kind refuses; `wall`
-profiles can be taken everywhere.
+This cannot be done in pure Python: code that needs the interpreter lock to take a sample sees only threads that have
+just released it, which misattributes 20 to 50 percentage points of the time (`docs/explanation/sampler.md`). Without
+the extension, CPU profiles are refused; `wall` profiles are always available.
 """
 
 from __future__ import annotations
@@ -46,10 +45,11 @@ _NOTICEABLE_SHARE = 0.02
 class CpuRecording(Recording):
     """A CPU profile, as a context manager or between `start()` and `stop()`.
 
-    `rate_hz` is in samples for each second of CPU time (1 to 1000). The kernel's tick, often 250 Hz, bounds it: a
-    sample then stands for several periods. With `native`, the C library or function that was running is the innermost
-    frame wherever it is not the interpreter itself. Frames at or below the innermost frame for which
-    `is_harness(filename)` is true are dropped. After `stop`, `profile` holds the profile and `warnings` its warnings.
+    `rate_hz` is the number of samples for each second of CPU time (1 to 1000). It is limited by the kernel's tick,
+    often 250 Hz: a sample then stands for several periods. With `native`, the innermost frame is the C library or
+    function that was running, unless that is the interpreter itself. Frames at or below the innermost frame for which
+    `is_harness(filename)` is true are dropped. After `stop`, `profile` is the profile (values: number of samples, CPU
+    nanoseconds) and `warnings` has its warnings.
     """
 
     kind: ClassVar[str] = "CPU"
@@ -173,7 +173,7 @@ class Stacks:
         self._is_harness = is_harness
 
     def frames(self, sample: RawSample) -> list[Frame]:
-        """The frames of one sample."""
+        """Return the frames of one sample, leaf first."""
         recorded = sample.stack
         if recorded is None:
             return [UNREADABLE]
@@ -190,7 +190,7 @@ class Stacks:
         return kept or [NO_FRAMES]
 
     def whole(self, code: CodeType) -> Frame:
-        """The frame of a function at its first line."""
+        """Return the frame of a function at its first line."""
         return self._names.frame(code, 0)
 
     def _native_frame(self, counter: int) -> Frame | None:
@@ -202,7 +202,7 @@ class Stacks:
 
 
 def few_samples_warning(signals: int, used_ns: int, rate_hz: int) -> str:
-    """Return the warning about a profile of so many samples, where they are too few; otherwise an empty text."""
+    """Return the warning about a profile with too few signals; an empty text if there are enough."""
     if used_ns < 1e9 / rate_hz:
         return f"no samples: less than {1 / rate_hz:.3g}s of CPU time was used while the profile was taken"
     if signals == 0:
@@ -221,7 +221,7 @@ def _few_samples_warning(facts: CpuFacts, samples: list[RawSample], rate_hz: int
 
 
 def _warnings(facts: CpuFacts, reconciled: Reconciled) -> Iterable[str]:
-    """Warnings about CPU time without a stack, lost samples and unreadable stacks."""
+    """Yield warnings about CPU time without a stack, lost samples and unreadable stacks."""
     used = facts["process_ns"] - facts["collector_ns"]
     yield from _unsampled_warnings(reconciled, used)
     if facts["lost"]:
@@ -268,5 +268,5 @@ def cpu(
     native: bool = False,
     is_harness: Callable[[str], bool] | None = None,
 ) -> CpuRecording:
-    """A CPU profile into `path`: `with conduit.record.cpu("cpu.prof"): …`. See `CpuRecording`."""
+    """Return a recording of a CPU profile into `path`: `with conduit.record.cpu("cpu.prof"): …`. See `CpuRecording`."""
     return CpuRecording(path, rate_hz=rate_hz, native=native, is_harness=is_harness)

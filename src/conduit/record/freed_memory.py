@@ -1,7 +1,7 @@
 """Gives freed memory back to the system.
 
-glibc keeps what threads free in up to eight arenas for each core, and returns only the ends of them by itself. Profiles
-are built in threads of their own, so that each arena would keep what the largest answer in it took.
+glibc keeps freed memory in up to eight arenas for each core, and returns only the top of each arena to the system.
+Profiles are built in threads of their own, so each arena would keep as much memory as the largest profile built in it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def give_back_at_times() -> bool:
 
 
 def give_back() -> bool:
-    """Return freed pages to the system without holding the interpreter's lock; False where the C library cannot."""
+    """Return freed pages to the system, without the interpreter lock; return False if the C library cannot."""
     import ctypes
 
     try:

@@ -1,16 +1,16 @@
-"""Heap profiles: who allocates (`alloc_objects`, `alloc_space`), and whose memory is still there (`inuse_*`).
+"""Heap profiles: where memory is allocated (`alloc_objects`, `alloc_space`), and which of it is in use (`inuse_*`).
 
-How it works: the C extension sits before the interpreter's allocators. *Sampled* (the default), a sample falls on
-average every 512 KiB, and the values are scaled back by the probability that a block of that size is sampled, as
-Go's runtime does; that is cheap enough to leave on. *Exact* (`rate=1`), every block is counted: for benchmarks and
-short programs.
+How it works: the C extension hooks the interpreter's allocators. In *sampled* mode (the default), one sample is taken
+for every 512 KiB allocated on average, and values are scaled up by the probability that a block of that size is
+sampled, as in Go's runtime; its cost is low enough for production. In *exact* mode (`rate=1`), every block is counted,
+for benchmarks and short programs.
 
-Seen is what Python objects and the interpreter itself ask for, from the start of the recording on, and what
-extensions report to tracemalloc: the contents of numpy's arrays. Not seen: memory that C libraries and other
-extensions take from the system.
+The profile covers memory that Python objects and the interpreter request after the start of the recording, and memory
+that extensions report to tracemalloc, such as the contents of numpy's arrays. It does not cover memory that C libraries
+and other extensions take from the system.
 
-Where the extension is missing, tracemalloc answers instead: memory in use only, many times slower, and the profile
-says so.
+If the extension is missing, tracemalloc is used instead. The profile then has only memory in use, recording is many
+times slower, and a warning in the profile says so.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _TRACEMALLOC_FRAMES = 64
 
 
 class HeapRecording(Recording):
-    """A heap profile, as a context manager or between `start()` and `stop()`; `snapshot()` reads it between the two.
+    """A heap profile, as a context manager or between `start()` and `stop()`; `snapshot()` reads it in between.
 
-    `rate` is the mean distance between samples in bytes; 1 is exact. With `gc_first`, garbage is collected before
-    memory in use is read. `default_sample_type` is what a reader shows unless told otherwise (Go: `inuse_space` for
-    a heap profile, `alloc_space` for a benchmark's). Of each stack only what lies above the innermost frame whose
-    file `is_harness` accepts is kept.
+    `rate` is the mean number of bytes between samples; 1 is exact. With `gc_first`, garbage is collected before memory
+    in use is read. `default_sample_type` is what a reader shows by default (as in Go, `inuse_space` for a heap profile,
+    `alloc_space` for that of a benchmark). Frames at or below the innermost frame for which `is_harness(filename)` is
+    true are dropped. The four values of a sample are objects and bytes allocated, objects and bytes in use.
     """
 
     kind: ClassVar[str] = "heap"
@@ -71,14 +71,14 @@ class HeapRecording(Recording):
         self._engine: _Engine = _Hooks(rate) if available() else _Tracemalloc()
 
     def snapshot(self) -> Profile:
-        """The profile so far; the recording goes on. Raises `RuntimeError` where it is not running."""
+        """Return the profile so far; the recording continues. Raise `RuntimeError` if it is not running."""
         if not self.is_running:
             raise RuntimeError("this heap profile is not being taken: start() comes first")
-        self._look()
+        self._read()
         return self._build()
 
     def count_sites(self) -> int:
-        """How many entries the profile is made of, without making it. Raises `RuntimeError` where it is not running."""
+        """Return the number of entries of the profile, without building it. Raise `RuntimeError` if not running."""
         if not self.is_running:
             raise RuntimeError("this heap profile is not being taken: start() comes first")
         return self._engine.count_sites()
@@ -87,7 +87,7 @@ class HeapRecording(Recording):
         self._engine.start()
 
     def _continue_in_child(self) -> None:
-        """Begin from nothing where the child has a file of its own; otherwise inherited memory stays in use there."""
+        """Start again without samples if the child has a file of its own; otherwise inherited memory stays in use."""
         if self.path is not None:
             self._engine.stop()
             self._engine.start()
@@ -97,16 +97,16 @@ class HeapRecording(Recording):
 
     def _halt(self) -> None:
         try:
-            self._look()
+            self._read()
         finally:
             self._engine.stop()
 
-    def _look(self) -> None:
+    def _read(self) -> None:
         if self.gc_first:
             import gc
 
             gc.collect()
-        self._engine.look()
+        self._engine.read()
 
     def _build(self) -> Profile:
         from conduit.profile.builder import ProfileBuilder
@@ -126,7 +126,7 @@ class HeapRecording(Recording):
 
 
 class _Engine:
-    """What a recording needs of whatever records."""
+    """The interface of a recorder of allocations."""
 
     sample_types: tuple[tuple[str, str], ...]
     rate: int
@@ -134,19 +134,19 @@ class _Engine:
     def start(self) -> None:
         raise NotImplementedError
 
-    def look(self) -> None:
-        """Notes what has been recorded so far."""
+    def read(self) -> None:
+        """Read what has been recorded so far."""
         raise NotImplementedError
 
     def count_sites(self) -> int:
-        """How many entries there are now."""
+        """Return the present number of entries."""
         raise NotImplementedError
 
     def stop(self) -> None:
         raise NotImplementedError
 
     def add_to(self, builder: ProfileBuilder, is_harness: Callable[[str], bool] | None) -> list[str]:
-        """Adds what was noted and returns what should be known before believing it."""
+        """Add what was read to the builder and return warnings about it."""
         raise NotImplementedError
 
 
@@ -174,7 +174,7 @@ class _Hooks(_Engine):
         except RuntimeError as error:
             raise ProfilerUnavailableError(f"no heap profile can be taken: {error}") from None
 
-    def look(self) -> None:
+    def read(self) -> None:
         from conduit._native import heap
 
         entries, self._dropped, self._reports_heard = heap.read()
@@ -223,11 +223,11 @@ class _Hooks(_Engine):
 
 
 def scaled(entry: HeapEntry, rate: int) -> list[int]:
-    """The four values with the unsampled blocks estimated: divided by the chance of being sampled, truncated.
+    """Return the four values with the unsampled blocks estimated: divided by the probability of being sampled, truncated.
 
-    A block of n bytes is sampled with probability 1 - exp(-n / rate), as sample points are a Poisson process; at
-    rate 1 every block was counted (Go's `scaleHeapSample`). Blocks of one entry are nearly of one size: their mean
-    serves.
+    A block of n bytes is sampled with probability 1 - exp(-n / rate), since sample points are a Poisson process; at
+    rate 1 every block is counted (Go's `scaleHeapSample`). The blocks of one entry have nearly the same size, so their
+    mean is used.
     """
     values = list(entry[1:5])
     if rate <= EXACT or not entry.alloc_objects or not entry.alloc_space:
@@ -253,7 +253,7 @@ class _Tracemalloc(_Engine):
         if not self._was_tracing:
             tracemalloc.start(_TRACEMALLOC_FRAMES)
 
-    def look(self) -> None:
+    def read(self) -> None:
         import tracemalloc
 
         self._traces = tracemalloc.take_snapshot().traces
@@ -285,9 +285,9 @@ class _Tracemalloc(_Engine):
 
 @contextmanager
 def unsampled() -> Iterator[None]:
-    """What this thread allocates inside is in no heap profile: for work that is not the program's own.
+    """Omit what this thread allocates inside the block from heap profiles: for work that is not the program's own.
 
-    Without it a service that is asked for its profiles often would mostly see how those are made.
+    Otherwise the heap profile of a service that is often asked for profiles would mostly show how profiles are made.
     """
     if not available():
         yield
@@ -309,7 +309,7 @@ def heap(
     default_sample_type: str = "",
     is_harness: Callable[[str], bool] | None = None,
 ) -> HeapRecording:
-    """A heap profile into `path`: `with conduit.record.heap("heap.prof"): …`. See `HeapRecording`."""
+    """Return a heap recording into `path`: `with conduit.record.heap("heap.prof"): …`. See `HeapRecording`."""
     return HeapRecording(
         path, rate=rate, gc_first=gc_first, default_sample_type=default_sample_type, is_harness=is_harness
     )

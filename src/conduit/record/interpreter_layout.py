@@ -148,8 +148,8 @@ _CODE_END = (
 def read_layout(memory: ProcessMemory, runtime: int, version: tuple[int, int]) -> Layout:
     """Return the layout of a process of this version whose `_PyRuntime` is at address `runtime`.
 
-    Raises `ProfilerUnavailableError` for a version or a build whose layout is not known, naming it, and where the
-    published table contradicts itself.
+    Raise `ProfilerUnavailableError`, naming the version, if the layout of the version or build is not known, or if the
+    published table is inconsistent.
     """
     name = f"process {memory.pid} runs Python {version[0]}.{version[1]}"
     if version in _TABLES:
@@ -200,7 +200,7 @@ def _read_table(memory: ProcessMemory, address: int, structures: dict[str, str])
 
 
 def _is_consistent(table: Layout) -> bool:
-    """Whether the offsets lie within their structures and the three that end with an array do so."""
+    """Return whether the offsets are within their structures, including the three structures that end with an array."""
     within = all(
         offset < table[f"{name.partition('.')[0]}.size"]
         for name, offset in table.items()

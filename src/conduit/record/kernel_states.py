@@ -1,7 +1,7 @@
-"""What the threads of a process are doing by the kernel's account: running, or sleeping in which system call.
+"""States of the threads of a process as reported by the kernel: running, or sleeping in which system call.
 
-Linux names the system call in which a thread sleeps (`/proc/PID/task/TID/syscall`, for those who may read the
-process's memory) and the first argument, which for most is a file: what that file is, is said too.
+Linux reports the system call in which a thread sleeps (`/proc/PID/task/TID/syscall`, for users who may read the
+process's memory) and its first argument. If that is a file descriptor, the name of the file is included.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ _STATES = {"R": "running", "S": "sleeping", "D": "waiting for a device", "T": "s
 
 
 def thread_state(pid: int, tid: int) -> str:
-    """Return `running`, `sleeping in epoll_wait`, `sleeping in read (socket:[81])` and the like; else `unknown`."""
+    """Return `running`, `sleeping in epoll_wait`, `sleeping in read (socket:[81])` and the like, or `unknown`."""
     folder = Path(f"/proc/{pid}/task/{tid}")
     try:
         letter = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]

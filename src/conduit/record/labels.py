@@ -1,11 +1,10 @@
-"""Labels for what runs in a block or a function, as Go's `pprof.Do` sets them.
+"""Labels for samples taken while a block or a function runs, as Go's `pprof.Do` sets them.
 
 Every CPU, wall, heap, block, mutex and gil sample taken inside carries the labels, and a trace has a span for the
-block.
-Labels live in a context variable: they follow awaits, tasks that are started inside, `asyncio.to_thread` and
-`contextvars.copy_context().run`. Another thread begins without them; `carry_labels` hands them over. How a sample finds
-them is told in `conduit/_native/labels.c`. Without the C extension, or on an interpreter whose context variables it
-does not know, labels do nothing and recordings say why.
+block. Labels live in a context variable: they follow awaits, tasks that are started inside, `asyncio.to_thread` and
+`contextvars.copy_context().run`. Other threads start without labels; `carry_labels` passes them to another thread.
+`conduit/_native/labels.c` describes how a sample reads them. Without the C extension, or on an interpreter whose
+context variables it does not know, labels have no effect, and recordings have a warning with the reason.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ _used_without_effect = False
 
 
 def check_labels(labels: Mapping[str, object]) -> Pairs:
-    """Return the labels as pairs of key and text, sorted by key; those with an empty text are left out.
+    """Return the labels as pairs of key and text, sorted by key, without those whose text is empty.
 
-    Raises `ValueError` for an empty key or one of `OWN_LABELS`, and for no labels at all.
+    Raise `ValueError` for an empty key, for a key of `OWN_LABELS`, and if there are no labels.
     """
     if not labels:
         raise ValueError('there is no label: expected keywords, such as conduit.label(tenant="a")')
@@ -141,7 +140,7 @@ else:
 
 
 def late_label(pairs: Pairs) -> label:
-    """Return a label for one block that learns more of its labels inside, by `assign(pairs)`.
+    """Return a label for one block that gets more labels inside the block, by `assign(pairs)`.
 
     Pairs are sorted by key, and their texts are not empty.
     """
@@ -159,7 +158,7 @@ def current_labels() -> dict[str, str]:
 
 
 def current_pairs() -> Pairs:
-    """Return the labels of this moment as pairs of key and text, sorted by key."""
+    """Return the current labels as pairs of key and text, sorted by key."""
     if not available():
         return ()
     from conduit._native import _core
@@ -168,10 +167,10 @@ def current_pairs() -> Pairs:
 
 
 def carry_labels(function: Callable[P, R]) -> Callable[P, R]:
-    """Return `function` bound to the labels of this moment, to be called in another thread.
+    """Return `function` with the current labels attached, to be called in another thread.
 
-    `executor.submit(conduit.carry_labels(work), item)` labels the work in the executor's thread as the caller is
-    labelled now. No other context variable is handed over (`contextvars.copy_context().run` hands over all of them).
+    `executor.submit(conduit.carry_labels(work), item)` gives the work in the executor's thread the caller's labels.
+    Other context variables are not passed on (`contextvars.copy_context().run` passes all of them).
     """
     pairs = current_pairs()
     if not pairs:
@@ -182,7 +181,7 @@ def carry_labels(function: Callable[P, R]) -> Callable[P, R]:
 def labels_beside(
     frames: Callable[[], dict[int, FrameType]],
 ) -> tuple[dict[int, FrameType], dict[int, Pairs]]:
-    """Return `frames()`, and the labels of the threads that have some, by thread ident, both of the same moment."""
+    """Return `frames()`, and the labels of threads that have some, by thread ident, from the same moment."""
     if not available():
         return frames(), {}
     from conduit._native import _core
@@ -191,7 +190,7 @@ def labels_beside(
 
 
 def labels_of_context(context: Context | None) -> Pairs:
-    """Return the labels of a context that is not entered: that of a suspended task."""
+    """Return the labels of a context that is not entered, such as that of a suspended task."""
     if context is None or not available():
         return ()
     from conduit._native import _core
@@ -200,7 +199,7 @@ def labels_of_context(context: Context | None) -> Pairs:
 
 
 def watch_labels(note: Callable[[object, Pairs, bool], None] | None) -> None:
-    """Have `note(label, pairs, begins)` called as labels are entered and left; None ends it."""
+    """Have `note(label, pairs, begins)` called when labels are entered and left; None stops it."""
     if available():
         from conduit._native import _core
 
@@ -208,7 +207,7 @@ def watch_labels(note: Callable[[object, Pairs, bool], None] | None) -> None:
 
 
 def labels_warning() -> str:
-    """Return why labels that this program has set are in no sample; empty if they are, or if it has set none."""
+    """Return why labels that this program has set are in no sample; an empty text if they are, or none were set."""
     if not available():
         return f"samples have no labels of conduit.label: {reason()}" if _used_without_effect else ""
     from conduit._native import _core

@@ -1,13 +1,13 @@
 """Names of functions with their modules, as in Go's profiles: `json.decoder.JSONDecoder.raw_decode`, `__main__.work`.
 
-How it works: a code object knows its file and its qualified name, and not its module. The module is the loaded one of
-that file; for a file that no loaded module has, the name under which `sys.path` would import it; else the name that its
-folders with an `__init__.py` give it. Only `sys.modules` and `sys.path` are read: of a module no more than its
-dictionary, and of that only plain text and the import system's own specifications, so that no code of the program runs.
+How it works: a code object has a file and a qualified name, but no module. The module is the loaded module of that
+file. If there is none, it is the name under which `sys.path` would import the file, or else the name given by the
+folders around it that have an `__init__.py`. Only `sys.modules` and `sys.path` are read; of a module only its
+dictionary, and of that only strings and the import system's specifications, so no code of the program runs.
 
-Code that comes from no file of Python's keeps the text that tracebacks show: `<string>.work`, `In [3].work` for a cell
-of a notebook, `<templates/index.html>.root`. A file loaded as the program goes by `__main__`, in children of
-multiprocessing too.
+Code that does not come from a Python file keeps the text that tracebacks show: `<string>.work`, `In [3].work` for a
+cell of a notebook, `<templates/index.html>.root`. Functions of the file that was run as the program are in `__main__`,
+also in children of multiprocessing.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _namespace_of: Callable[[object], dict[str, Any]] = vars(ModuleType)["__dict__"]
 
 
 class ModuleNames:
-    """Finds the module of a file. `modules` are (file, module) pairs, the first one for a file counting.
+    """Finds the module of a file; `modules` are (file, module) pairs; the first one for a file counts.
 
-    `path` are folders of imports as in `sys.path`, absolute; `cells` maps a notebook's files to their cells' numbers.
-    `has_file(path)` tells whether a file exists, and is asked for files of no module and no folder of `path` only.
+    `path` are the folders of `sys.path`, absolute; `cells` maps a notebook's files to the numbers of their cells.
+    `has_file(path)` returns whether a file exists; it is called only for files of no module and of no folder in `path`.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class ModuleNames:
 
     @classmethod
     def of_this_process(cls) -> ModuleNames:
-        """The modules that are loaded now, and `sys.path` as it is now."""
+        """Return the names for the modules that are loaded now and the present `sys.path`."""
         loaded = dict(sys.modules)
         return cls(_files(loaded), _import_path(sys.path), _notebook_cells(loaded))
 
     def __call__(self, frame: Frame) -> tuple[str, str]:
-        """Return (qualified name, bare name) of a frame's function; the second is empty if it is no Python function."""
+        """Return (qualified name, bare name) of a frame's function; the second is empty for other than Python code."""
         qualname, file, line, _ = frame
         if (
             not file or line <= 0 or qualname.startswith("[")
@@ -77,7 +77,7 @@ class ModuleNames:
         return f"{self.module(file)}.{qualname}", qualname.rpartition(".")[2]
 
     def module(self, file: str) -> str:
-        """Return the name of the module that a file is, or what stands for it."""
+        """Return the name of the module of a file, or the text that stands for it."""
         known = self._known.get(file)
         if known is None:
             known = self._known[file] = self._find(file)
@@ -101,7 +101,7 @@ class ModuleNames:
         )
 
     def _find_compiled(self, place: str) -> str:
-        """A module loaded from its .pyc alone: its code has the path under which it was compiled, perhaps elsewhere."""
+        """Find a module loaded from its .pyc only, whose code has the path under which it was compiled."""
         parts = place.split("/")
         for start in range(len(parts) if self._compiled else 0):
             found = self._compiled.get("/".join(parts[start:]))
@@ -129,7 +129,7 @@ class ModuleNames:
 
 
 def _dotted(relative: str) -> str:
-    """`shop.models` for `shop/models.py`; empty for what cannot be imported by that path."""
+    """Return `shop.models` for `shop/models.py`; an empty text if the file cannot be imported by that path."""
     without_ending = _SOURCE.sub("", relative)
     parts = without_ending.split("/")
     if without_ending == relative or not all(part.isidentifier() for part in parts):
@@ -138,7 +138,7 @@ def _dotted(relative: str) -> str:
 
 
 def _mark(place: str) -> str:
-    """The last two parts of a path, in the brackets that say that this is no module."""
+    """Return the last two parts of a path, in brackets, which show that it is not a module."""
     return f"<{'/'.join(place.split('/')[-2:]).lstrip('/')}>"
 
 
@@ -147,7 +147,7 @@ def _as_folder(entry: str) -> str:
 
 
 def _source_tail(file: str, module: str) -> str:
-    """The end of the path that the source of a compiled module had: `shop/models.py`, `shop/__init__.py`."""
+    """Return the end of the path of a compiled module's source: `shop/models.py`, `shop/__init__.py`."""
     stem = _COMPILED.sub("", file.replace(os.sep, "/")).rpartition("/")[2]
     parts = [] if module in _MAIN_NAMES else module.split(".")
     if parts and parts[-1] == stem:
@@ -156,7 +156,7 @@ def _source_tail(file: str, module: str) -> str:
 
 
 def _files(loaded: dict[str, ModuleType]) -> Iterable[tuple[str, str]]:
-    """(file, module) of all loaded modules, the program itself first."""
+    """Yield (file, module) for all loaded modules, the program itself first."""
     for key in _MAIN_NAMES:
         namespace = _namespace(loaded.get(key))
         file = namespace.get("__file__")
@@ -170,12 +170,12 @@ def _files(loaded: dict[str, ModuleType]) -> Iterable[tuple[str, str]]:
 
 
 def _namespace(module: object) -> dict[str, Any]:
-    """A module's dictionary, past whatever its class makes of attributes; empty for other objects in `sys.modules`."""
+    """Return a module's dictionary, without calling its class; empty for other objects in `sys.modules`."""
     return _namespace_of(module) if issubclass(type(module), ModuleType) else {}
 
 
 def _own_name(namespace: dict[str, Any], loaded: dict[str, ModuleType], module: ModuleType) -> str:
-    """The name under which a module was imported, if `sys.modules` has it by that: it may have others (`os.path`)."""
+    """Return the name under which a module was imported, if `sys.modules` has it; others may be aliases (`os.path`)."""
     specification = namespace.get("__spec__")
     for name in (
         specification.name if type(specification) is ModuleSpec else None,
@@ -187,7 +187,7 @@ def _own_name(namespace: dict[str, Any], loaded: dict[str, ModuleType], module: 
 
 
 def _import_path(entries: Iterable[object]) -> list[str]:
-    """The entries of `sys.path`, absolute, and where they are links, what they lead to."""
+    """Return the entries of `sys.path`, absolute, and the targets of those that are links."""
     found: dict[str, None] = {}
     for entry in entries:
         if type(entry) is not str:
@@ -201,7 +201,7 @@ def _import_path(entries: Iterable[object]) -> list[str]:
 
 
 def _notebook_cells(loaded: dict[str, ModuleType]) -> dict[str, int]:
-    """The files that IPython's compiler made up for cells, with the cells' numbers; read from dictionaries only."""
+    """Return the file names that IPython gave to cells, with the cells' numbers; read from dictionaries only."""
     shell_class = _namespace(loaded.get("IPython.core.interactiveshell")).get("InteractiveShell")
     is_class = issubclass(type(shell_class), type)
     shell = type.__dict__["__dict__"].__get__(shell_class).get("_instance") if is_class else None

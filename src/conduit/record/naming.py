@@ -1,6 +1,6 @@
-"""The frames of a running program: function, file, line, first line of the function.
+"""Frames of a running program: function, file, line, first line of the function.
 
-Functions go by `co_qualname` here; `module_names` adds the modules when a profile is made.
+Functions are named by `co_qualname` here; `module_names` adds the modules when a profile is made.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UNREADABLE: Frame = ("[stack could not be read]", "", 0, 0)
 
 
 class FrameNames:
-    """Names places, each code object and each instruction once."""
+    """A cache of (code, instruction) to (function, file, line, first line)."""
 
     def __init__(self, line_of: Callable[[CodeType, int], int]) -> None:
         self._line_of = line_of
@@ -34,7 +34,7 @@ class FrameNames:
         ] = []  # equal code objects are one key of a dict, so identity is the key here
 
     def frame(self, code: CodeType, instruction: int) -> Frame:
-        """The place of one instruction (byte offset) of a code object."""
+        """Return the frame of one instruction (offset in bytes) of a code object."""
         key = (id(code), instruction)
         known = self._frames.get(key)
         if known is None:
@@ -47,10 +47,10 @@ class FrameNames:
 
 
 def drop_harness_frames(stack: list[Frame], is_harness: Callable[[str], bool] | None) -> list[Frame]:
-    """The stack (leaf first) down to the innermost frame that is not the program's but its runner's, that one left out.
+    """Return the frames above the innermost harness frame, leaf first, without that frame.
 
-    Empty where the runner itself was at work, or a recording of this room (its beginning and end, its own thread).
-    What stands between a runner's own frames (a context manager of the standard library, say) goes with them.
+    Empty if the harness itself, or one of Conduit's recordings (its start and stop, its own thread), was running.
+    Frames between those of the harness, such as a context manager of the standard library, are dropped as well.
     """
     if any(frame[1].startswith(_OWN_FOLDER) for frame in stack):
         stack = [frame for frame in stack if frame[1] not in _WRAPPERS]

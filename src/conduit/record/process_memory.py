@@ -24,11 +24,11 @@ _ELF_OF_64_BITS = b"\x7fELF\x02\x01"  # little-endian
 
 
 class UnreadableMemoryError(ConduitError):
-    """An address that is not mapped in the other process, or not any longer."""
+    """An address that is not, or no longer, mapped in the other process."""
 
 
 class Mapped(NamedTuple):
-    """A file mapped into the process: the address of its first byte, its path there, and a path that works here."""
+    """A file mapped into the process: the address of its first byte, its path there, and a path valid here."""
 
     start: int
     path: str
@@ -36,7 +36,7 @@ class Mapped(NamedTuple):
 
 
 class ProcessMemory:
-    """The memory of process `pid`, as a context manager. Raises `ProfilerUnavailableError` if it cannot be opened."""
+    """The memory of process `pid`, as a context manager. Raise `ProfilerUnavailableError` if it cannot be opened."""
 
     def __init__(self, pid: int, *, writable: bool = False) -> None:
         self.pid = pid
@@ -63,11 +63,11 @@ class ProcessMemory:
 
     @property
     def descriptor(self) -> int:
-        """The open file of the memory, for reading in C; it stays this object's."""
+        """The open file descriptor of the memory, for reading in C; it is closed by this object."""
         return self._file
 
     def read(self, address: int, size: int) -> bytes:
-        """Return `size` bytes at an address. Raises `UnreadableMemoryError`."""
+        """Return `size` bytes at an address. Raise `UnreadableMemoryError`."""
         try:
             data = os.pread(self._file, size, address)
         except (OSError, OverflowError):
@@ -77,7 +77,7 @@ class ProcessMemory:
         return data
 
     def write(self, address: int, data: bytes) -> None:
-        """Write to an address of a process that was opened to be written to. Raises `UnreadableMemoryError`."""
+        """Write to an address; the process must have been opened for writing. Raise `UnreadableMemoryError`."""
         try:
             written = os.pwrite(self._file, data, address)
         except (OSError, OverflowError):
@@ -86,7 +86,7 @@ class ProcessMemory:
             raise UnreadableMemoryError(f"nothing is mapped at {address:#x} in process {self.pid}")
 
     def pointer(self, address: int) -> int:
-        """Return the pointer at an address. Raises `UnreadableMemoryError`."""
+        """Return the pointer at an address. Raise `UnreadableMemoryError`."""
         value: int = struct.unpack("<Q", self.read(address, 8))[0]
         return value
 
@@ -105,8 +105,7 @@ class ProcessMemory:
                 yield Mapped(start, fields[5], self._readable(fields[5]))
 
     def _readable(self, path: str) -> Path:
-        """The file's path from here; the program itself can be read even where its file has been replaced or is not
-        visible."""
+        """Return the file's path in this process; for the program itself, one that works if the file was replaced."""
         try:
             if str((self.folder / "exe").readlink()) == path:
                 return self.folder / "exe"
@@ -132,7 +131,7 @@ def find_symbols(file: Mapped, names: set[str]) -> dict[str, int]:
 
 
 def find_section(file: Mapped, name: str) -> int | None:
-    """Return the address in the process of the section with this name of a mapped ELF file; None if it has none."""
+    """Return the address in the process of the section with this name in a mapped ELF file, or None."""
     try:
         data = file.readable_path.read_bytes()
     except OSError:
@@ -154,7 +153,7 @@ def find_section(file: Mapped, name: str) -> int | None:
 
 
 def _first_address(data: bytes) -> int:
-    """Return the address for which the beginning of the file was linked: 0 unless the program is not relocatable."""
+    """Return the address for which the beginning of the file was linked: 0 if the program is relocatable."""
     (offset,) = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
     for at in range(offset, offset + size * count, size):

@@ -1,4 +1,4 @@
-"""The processes that descend from a process, as the kernel tells it now. Linux."""
+"""The descendants of a process, as reported by the kernel at the time of the call. Linux only."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def descendants(pid: int, *, without: int = 0) -> list[int]:
-    """Return the children of a process, their children and so on, parents first, oldest number first.
+    """Return the process ids of a process's children, their children and so on, parents first, lowest id first.
 
-    `without` is left out, with what descends from it. A process whose parent has ended is no longer a descendant.
+    `without` and its descendants are omitted. A process whose parent has ended is no longer a descendant.
     """
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
@@ -33,7 +33,7 @@ def command_of(pid: int) -> str:
 
 
 def _parent(folder: Path) -> int:
-    """The number of a process's parent; 0 for one that has ended, or is ending."""
+    """Return the id of a process's parent; 0 for a process that has ended or is ending."""
     try:
         state, parent = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
     except (OSError, ValueError):

@@ -1,9 +1,9 @@
-"""What all recordings have in common: start and stop, a context manager, and a file that is whole or not there.
+"""The base class of all recordings: start and stop, a context manager, and a file written completely or not at all.
 
-A recording whose program ends between `start` and `stop` by an exception, `sys.exit` or Ctrl-C is stopped on the way
-out and its file written. A program that is killed leaves no file, and no part of one. Only one recording
-of a kind runs at a time. After `fork` a recording goes on in the child, from nothing, and into a file of the
-child's own: PATH.PID.
+If the program ends between `start` and `stop` by an exception, `sys.exit` or Ctrl-C, the recording is stopped and its
+file is written. If the program is killed, no file is written, not even a part of one. Only one recording of each kind
+can run at a time. After `fork`, the recording starts again in the child, without the parent's samples, and writes to a
+file of the child's own: PATH.PID.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _watches_forks = False
 
 
 class Recording:
-    """A recording into `path` (a pprof file), or to nowhere but its own `profile` where no path is given."""
+    """A recording into `path` (a pprof file); without a path, only its `profile` is made."""
 
     kind: ClassVar[str]
 
@@ -69,8 +69,11 @@ class Recording:
         return _running.get(self.kind) is self
 
     def start(self) -> None:
-        """Begins. Raises `ProfilerBusyError` while another of its kind runs, `ProfilerUnavailableError` where it
-        cannot."""
+        """Start the recording.
+
+        Raise `ProfilerBusyError` if another recording of this kind is running, and `ProfilerUnavailableError` if this
+        kind cannot be recorded.
+        """
         with _lock:
             present = _running.get(self.kind)
             if present is not None and present.gives_way:
@@ -86,15 +89,17 @@ class Recording:
             atexit.register(self._stop_at_exit)
 
     def halt(self) -> None:
-        """Stops looking, and leaves the profile for `stop` to make: several recordings do not record each other's
-        making."""
+        """Stop sampling; `stop()` builds the profile later.
+
+        So several recordings can end without sampling one another's post-processing.
+        """
         with _lock:
             if self.is_running and not self._is_halted:
                 self._is_halted = True
                 self._halt()
 
     def stop(self) -> Profile:
-        """Ends, writes the file, and returns the profile. Raises `RuntimeError` where it was not running."""
+        """End the recording, write the file, and return the profile. Raise `RuntimeError` if it was not running."""
         with _lock:
             if not self.is_running:
                 raise RuntimeError(f"this {self.kind} profile is not being taken: start() comes first")
@@ -107,17 +112,17 @@ class Recording:
         return profile
 
     def discard(self) -> None:
-        """End and write nothing."""
+        """End the recording without writing a file."""
         if self.is_running:
             self.path = None
             self.stop()
 
     def leave_to_context(self) -> None:
-        """Do not stop at the interpreter's exit: a context around the program ends this recording."""
+        """Do not stop at the interpreter's exit, because a context around the program stops this recording."""
         atexit.unregister(self._stop_at_exit)
 
     def follow_forks(self, path_of_child: Callable[[str], str] | None) -> None:
-        """Set where a forked child writes (path of this process -> path there), or that it records nothing (None)."""
+        """Set the file of a forked child (path of this process -> path there); with None a child does not record."""
         self._path_of_child = path_of_child
 
     def _stop_at_exit(self) -> None:
@@ -136,7 +141,7 @@ class Recording:
 
 
 def running(kind: str) -> Recording | None:
-    """The recording of a kind that runs in this process now."""
+    """Return the recording of a kind that is running in this process, or None."""
     return _running.get(kind)
 
 
@@ -176,7 +181,7 @@ def _path_with_pid(path: str) -> str:
 
 
 def _stop_with_multiprocessing(recording: Recording) -> None:
-    """Children of multiprocessing leave by `os._exit`, past atexit, but after finalizers of their own."""
+    """Stop a recording in children of multiprocessing, which skip atexit but run finalizers of their own."""
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         util.register_after_fork(

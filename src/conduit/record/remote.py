@@ -1,19 +1,19 @@
-"""CPU profiles of another process, from outside, without anything of ours in it.
+"""CPU profiles of another process, taken from outside, without any code of Conduit in that process.
 
-How it works: `rate_hz` times a second, at random distances, the stacks of the threads that run at that moment are read
-from the process's memory (`_native/remote_reader.c`). By the kernel's account each thread was running, or had been
-preempted, all the while that its stack was read; other samples are dropped. The CPU time that each thread has used, by
-the kernel's account, is divided among its stacks of the same second (`remote_charges`). The time of a thread that was
-never found running goes to `[ran between two samples]`.
+How it works: at random intervals, `rate_hz` times a second on average, the stacks of the threads that are running are
+read from the process's memory (`_native/remote_reader.c`). A sample counts only if, according to the kernel, its thread
+was running or preempted during the whole time in which its stack was read. The CPU time that the kernel reports for
+each thread is divided among the thread's stacks of the same second (`remote_charges`). The time of a thread that was
+never found running is `[ran between two samples]`.
 
-The process goes on while it is read, so that a stack may be read half before a call and half after it; a generator
-that has just yielded is cut off from its callers altogether. So a stack counts only if it reaches the thread's
-outermost frame and its callers are all unchanged when they are read again; else it is read anew. With `stops`, the
-thread is stopped instead while it is read.
+The process keeps running while it is read, so a stack may be inconsistent: one part from before a call and another from
+after it. A generator that has just yielded is separated from its callers. So a stack counts only if it reaches the
+thread's outermost frame and its callers are unchanged when they are read a second time; otherwise it is read again.
+With `stops`, the thread is stopped while it is read.
 
-Limits: processes of CPython 3.13 to 3.15 are read from any version, those of 3.11 and 3.12 from their own only (see
-`interpreter_layout`); threads have no names. `docs/performance.md` has the measured errors. A profile from inside
-(`cpu`) is more exact.
+Limits: processes of CPython 3.13 to 3.15 can be read from any version, those of 3.11 and 3.12 only by the same minor
+version (see `interpreter_layout`). This module does not read the names of threads; `remote_intervals` does.
+`docs/performance.md` has the measured errors. A profile taken inside the process (`cpu`) is more accurate.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ BLOCKING_RATE_HZ = 200
 UNREAD: Frame = ("[stack could not be read]", "", 0, 0)
 _STRETCH_NS = 1_000_000_000
 _CHECK_NS = 50_000_000  # between two checks that the process has not ended
-_MIN_IDLE_RATIO = 10  # a look of a process with many threads takes long: at most a tenth of a processor
+_MIN_IDLE_RATIO = 10  # sampling many threads takes long: it uses at most a tenth of a processor
 _MAX_THREADS = 10_000
 _MAX_ATTEMPTS = 5
 _MAX_STACKS = 5_000  # of the named ones that are kept
@@ -78,7 +78,7 @@ class _RawFrame(NamedTuple):
 
 
 class RemoteThread(NamedTuple):
-    """A Python thread of the other process: the address of its state, `threading`'s number and the kernel's."""
+    """A Python thread of the other process: the address of its state, its ident, and its native id."""
 
     address: int
     ident: int
@@ -86,7 +86,7 @@ class RemoteThread(NamedTuple):
 
 
 class Interpreter:
-    """The Python threads of another process and their stacks. Raises `ProfilerUnavailableError` if none can be read.
+    """The Python threads of another process and their stacks. Raise `ProfilerUnavailableError` if none can be read.
 
     `version` is the process's (major, minor), `layout` the offsets in its structures, `true` the address of its `True`.
     """
@@ -122,14 +122,14 @@ class Interpreter:
         )
 
     def interpreters(self) -> Iterator[int]:
-        """Yield the address of each interpreter's state, the newest first; the main one is the last."""
+        """Yield the address of each interpreter's state, newest first; the main interpreter is last."""
         interpreter = self._memory.pointer(self._symbols["_PyRuntime"] + self._at["runtime.interpreters"])
         while interpreter:
             yield interpreter
             interpreter = self._memory.pointer(interpreter + self._at["interpreter.next"])
 
     def threads(self, interpreter: int) -> Iterator[RemoteThread]:
-        """Yield the threads of an interpreter, the newest first."""
+        """Yield the threads of an interpreter, newest first."""
         read, at = self._memory.pointer, self._at
         thread = read(interpreter + at["interpreter.threads"])
         for _ in range(_MAX_THREADS):
@@ -140,18 +140,18 @@ class Interpreter:
             thread = read(thread + at["thread.next"])
 
     def stacks(self) -> Iterator[tuple[int, list[Frame] | None]]:
-        """Yield (the kernel's number, frames leaf first) of each Python thread; None for a stack that kept changing."""
+        """Yield (native id, frames leaf first) of each Python thread; None for frames that kept changing."""
         for interpreter in self.interpreters():
             for thread in self.threads(interpreter):
                 yield thread.native_id, self.stack(thread)
 
     def stack(self, thread: RemoteThread) -> list[Frame] | None:
-        """Return the frames of a thread, leaf first; None for a stack that kept changing."""
+        """Return the frames of a thread, leaf first, or None if the stack kept changing."""
         frames = self.addressed_stack(thread)
         return None if frames is None else [frame for _, frame in frames]
 
     def addressed_stack(self, thread: RemoteThread) -> list[tuple[int, Frame]] | None:
-        """Return the frames of a thread, leaf first, each behind its address; None for a stack that kept changing."""
+        """Return (address, frame) for the frames of a thread, leaf first, or None if the stack kept changing."""
         for _ in range(_MAX_ATTEMPTS):
             raw = self._reader.stack(thread.address)
             located = None if raw is None else self._located(raw)
@@ -160,7 +160,7 @@ class Interpreter:
         return None
 
     def frames_of(self, raw: bytes) -> list[Frame] | None:
-        """Return the frames of a stack that `look` or `stack` of the reader has read; None if they cannot be named."""
+        """Return the frames of a stack that the reader returned; None if they cannot be named."""
         located = self._located(raw)
         return None if located is None else [frame for _, frame in located]
 
@@ -174,7 +174,7 @@ class Interpreter:
         return self._core.RemoteReader(self._memory.pid, self._memory.descriptor, layout, stops)
 
     def _located(self, raw: bytes) -> tuple[tuple[int, Frame], ...] | None:
-        """Return each frame that has a location, behind its address; None where the code has changed since."""
+        """Return (address, frame) for each frame that has a location; None if the code has changed since."""
         known = self._stacks.get(raw)
         if known is not None:
             return known
@@ -198,7 +198,7 @@ class Interpreter:
     def frame_at(self, address: int) -> Frame | None:
         """Return the location of one frame, such as a suspended coroutine's; None if it has none.
 
-        Raises `ConduitError` for memory that is not a frame.
+        Raise `ConduitError` if the memory is not a frame.
         """
         try:
             return self._location(self._frame(address))
@@ -206,7 +206,7 @@ class Interpreter:
             raise UnreadableMemoryError(f"no frame at {address:#x}: {error}") from None
 
     def text_at(self, address: int) -> str:
-        """Return the `str` at an address. Raises `ConduitError` for memory that is none."""
+        """Return the `str` at an address. Raise `ConduitError` if the memory is not a `str`."""
         try:
             return self._text(address)
         except (_ChangedStackError, ValueError) as error:
@@ -224,7 +224,7 @@ class Interpreter:
         )
 
     def _location(self, frame: _RawFrame) -> Frame | None:
-        """Return the location of a frame; None for one that is not Python's (the entry from C) or has not begun."""
+        """Return the location of a frame; None if it is not Python's (the entry from C) or has not started."""
         if frame.owner >= self._at.get("owner.of_entry", _ANY_OWNER):
             return None
         if self._memory.pointer(frame.code + self._at["object.type"]) != self._symbols["PyCode_Type"]:
@@ -241,14 +241,14 @@ class Interpreter:
         return self._names.frame(code, instruction)
 
     def _code(self, address: int, identity: int) -> tuple[CodeType, int]:
-        """Return the code object at an address, known by its contents: the process may free it and make another."""
+        """Return the code object at an address, identified by its contents, since the process may replace it."""
         known = self._codes.get((address, identity))
         if known is None:
             known = self._codes[address, identity] = self._read_code(address)
         return known
 
     def _read_code(self, address: int) -> tuple[CodeType, int]:
-        """Return a code object of ours with the names and lines of theirs."""
+        """Return a code object of this process with the names and lines of the other process's."""
         at = self._at
         filename = self._text(self._memory.pointer(address + at["code.filename"]))
         qualname = self._text(self._memory.pointer(address + at["code.qualname"]))
@@ -294,7 +294,7 @@ class Interpreter:
 
 
 def _template() -> None:
-    """Its code object is the template for those of the other process."""
+    """Has the code object that is the template for those of the other process."""
 
 
 def _word(data: bytes, offset: int) -> int:
@@ -303,7 +303,7 @@ def _word(data: bytes, offset: int) -> int:
 
 
 def has_ended(pid: int) -> bool:
-    """Return whether the process has ended, also if its parent has not waited for it yet."""
+    """Return whether the process has ended, including a process that its parent has not waited for."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
@@ -319,10 +319,10 @@ def record(
     until: Callable[[], bool] = lambda: False,
     stops: bool = False,
 ) -> Profile:
-    """Return a CPU profile of process `pid` over the next `seconds`, until it ends, Ctrl-C, or `until` is true.
+    """Return a CPU profile of process `pid` over the next `seconds`, until it ends, Ctrl-C, or `until()` is true.
 
-    Values are samples and CPU nanoseconds. With `stops`, each running thread is stopped while its stack is read.
-    Raises `ProfilerUnavailableError` if the process may not or cannot be read, or stopped.
+    Values are the number of samples and CPU nanoseconds. With `stops`, each running thread is stopped while its stack
+    is read. Raise `ProfilerUnavailableError` if the process cannot be read or stopped, or that is not permitted.
     """
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import ValueType
@@ -349,7 +349,7 @@ def record(
 
 
 def _check_clocks() -> None:
-    """Raise `ProfilerUnavailableError` where the kernel counts neither threads' time nor how often they run."""
+    """Raise `ProfilerUnavailableError` if the kernel counts neither the time of threads nor how often they run."""
     try:
         if any(int(n) for n in Path("/proc/self/schedstat").read_bytes().split()):
             return
@@ -362,7 +362,7 @@ def _check_clocks() -> None:
 
 
 def main_stack(interpreter: Interpreter, pid: int) -> list[Frame]:
-    """Return the frames of the main thread, leaf first; none where they cannot be read now."""
+    """Return the frames of the main thread, leaf first; empty if they cannot be read now."""
     try:
         return next((frames or [] for tid, frames in interpreter.stacks() if tid == pid), [])
     except UnreadableMemoryError:
@@ -380,9 +380,9 @@ def sample_until(
     is_last: bool = True,
     stops: bool = False,
 ) -> Iterator[Charge]:
-    """Yield the CPU time of the threads, a second at a time, until `end_ns` on the monotonic clock.
+    """Yield the CPU time of the threads, one second at a time, until `end_ns` on the monotonic clock.
 
-    With `is_last` false, time without a stack stays in `charges` for the next call. With `stops`, each running thread
+    If `is_last` is false, time without a stack stays in `charges` for the next call. With `stops`, each running thread
     is stopped while its stack is read.
     """
     from conduit._native import _core
@@ -391,7 +391,7 @@ def sample_until(
     rng = random.Random()
     next_ns = now_ns = time.monotonic_ns()
     settles_ns, checks_ns = now_ns + _STRETCH_NS, now_ns
-    # Without it, the look often begins when the thread that it preempts has come to its end.
+    # Without it, sampling often starts when the thread that it preempts has come to its end.
     _core.raise_priority()
     try:
         while next_ns < end_ns and not until():
@@ -400,7 +400,7 @@ def sample_until(
                     break
                 checks_ns = now_ns + _CHECK_NS
             began_ns = time.monotonic_ns()
-            for tid, cpu_ns, was_running, raw in _look(reader, pid):
+            for tid, cpu_ns, was_running, raw in _sample(reader, pid):
                 frames = interpreter.frames_of(raw) if raw is not None else None
                 charges.add(tid, cpu_ns, (frames or [UNREAD]) if was_running else None)
             now_ns = time.monotonic_ns()
@@ -418,7 +418,7 @@ def sample_until(
     yield from charges.settle(is_last=is_last)
 
 
-def _look(reader: RemoteReader, pid: int) -> list[tuple[int, int, bool, bytes | None]]:
+def _sample(reader: RemoteReader, pid: int) -> list[tuple[int, int, bool, bytes | None]]:
     try:
         return reader.look()
     except PermissionError:

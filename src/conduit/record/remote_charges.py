@@ -1,9 +1,9 @@
 """The CPU time of another process's threads, divided among the stacks on which they were found running.
 
-A look from outside finds a thread running with a probability that is its share of the processor, and on a stack with
-a probability that is the stack's share of the thread's time. So the time that a thread used in a stretch of several
-looks, by its own clock, belongs in equal parts to the stacks on which it was found running in that stretch. A stretch
-without any is joined to the next one.
+A sample taken from outside finds a thread running with a probability equal to the thread's share of the processor, and
+finds it on a certain stack with a probability equal to that stack's share of the thread's time. So the CPU time that a
+thread used in a period of several samples, by its own clock, is divided equally among the stacks on which it was found
+running in that period. A period in which the thread was never found running is merged into the next one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Charge(NamedTuple):
 
 
 class Charges:
-    """Collects what the looks find, and divides the time."""
+    """Collects samples and thread clocks, and divides the CPU time among the stacks."""
 
     def __init__(self) -> None:
         self._clocks: dict[int, int] = {}
@@ -35,7 +35,7 @@ class Charges:
         self._stacks: dict[int, list[list[Frame]]] = {}
 
     def add(self, tid: int, cpu_ns: int, frames: list[Frame] | None) -> None:
-        """Note a thread's clock and, if it was found running, its stack."""
+        """Note the clock of a thread and, if it was found running, its stack."""
         used_ns = cpu_ns - self._clocks.get(tid, cpu_ns)
         if used_ns < 0:  # a new thread has the number of one that has ended
             used_ns = cpu_ns
@@ -45,7 +45,7 @@ class Charges:
             self._stacks.setdefault(tid, []).append(frames)
 
     def settle(self, *, is_last: bool = False) -> Iterator[Charge]:
-        """Yield the time since the last call; with `is_last` also that of threads that were never found running."""
+        """Yield the time since the last call; with `is_last`, also that of threads that were never found running."""
         for tid, used_ns in list(self._used_ns.items()):
             stacks = self._stacks.pop(tid, [])
             if used_ns <= 0 or not (stacks or is_last):

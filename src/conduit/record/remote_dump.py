@@ -1,7 +1,7 @@
 """The stacks of all threads and tasks of another process, read from outside without stopping it.
 
-Each stack is whole in itself; they are read one after another, not at one moment. Tasks are readable from Python 3.14
-on.
+Each stack is consistent, but the stacks are read one after another, not at one moment. Tasks can be read on Python 3.14
+and later.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class RemoteDump(NamedTuple):
 
 
 def dump_process(pid: int) -> RemoteDump:
-    """Return every stack of process `pid`. Raises `ProfilerUnavailableError` if it may not or cannot be read."""
+    """Return every stack of process `pid`. Raise `ProfilerUnavailableError` if it cannot be read."""
     with ProcessMemory(pid) as memory:
         interpreter = Interpreter(memory)
         for _ in range(_ATTEMPTS):
@@ -86,7 +86,7 @@ def _frames(stack: list[tuple[int, NamedFrame]] | None) -> tuple[Frame, ...]:
 
 
 def _lock_holder(memory: ProcessMemory, interpreter: Interpreter, address: int) -> int:
-    """The address of the thread that holds the interpreter's lock; 0 if none, or before 3.13, which does not say."""
+    """Return the address of the thread that holds the interpreter lock; 0 if none, and always before 3.13."""
     layout = interpreter.layout
     if "gil.locked" not in layout:
         return 0

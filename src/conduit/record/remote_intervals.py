@@ -1,7 +1,7 @@
-"""CPU profiles of another process from outside, one interval after the other without a gap, for views that go on.
+"""CPU profiles of another process from outside, for consecutive intervals without gaps, for views that are updated.
 
-Time that a thread used in one interval without being found running is charged in a later one, to the stacks on which
-it is found then, so that a short interval loses nothing. Threads have their names.
+If a thread used CPU time in an interval without being found running, that time is charged to the stacks of a later
+interval, so no time is lost in short intervals. Samples have the names of their threads.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 
 class IntervalRecorder:
-    """A process that is sampled from outside, `rate_hz` times a second.
+    """Samples a process from outside, `rate_hz` times a second.
 
-    Raises `ProfilerUnavailableError` if the process may not or cannot be read. Close it, or use it in `with`.
+    Raise `ProfilerUnavailableError` if the process cannot be read, or that is not permitted. Close it, or use it in
+    `with`.
     """
 
     def __init__(self, pid: int, rate_hz: int = OUTSIDE_RATE_HZ) -> None:
@@ -49,13 +50,13 @@ class IntervalRecorder:
         self.close()
 
     def close(self) -> None:
-        """Let go of the process's memory."""
+        """Close the process's memory."""
         self._memory.__exit__(None, None, None)
 
     def record(self, seconds: float, until: Callable[[], bool] = lambda: False) -> Profile | None:
-        """Return a profile of the next `seconds`, or less if `until` is true; None if the process has ended.
+        """Return a profile of the next `seconds`, or less if `until()` is true; None if the process has ended.
 
-        Values are samples and CPU nanoseconds; the label `thread` is a thread's name with the kernel's number.
+        Values are the number of samples and CPU nanoseconds; the label `thread` is a thread's name with its native id.
         """
         if has_ended(self._pid):
             return None
@@ -81,7 +82,7 @@ class IntervalRecorder:
         return self._names.get(tid, f"thread {tid}")
 
     def _read_names(self) -> None:
-        """Read the names of all threads; those of threads that have ended stay known."""
+        """Read the names of all threads; those of threads that have ended are kept."""
         try:
             for address in self._interpreter.interpreters():
                 for thread in self._interpreter.threads(address):

@@ -1,8 +1,9 @@
-"""The modules of another process, as far as they are known from outside: by its stack, command line and environment.
+"""The modules of another process, as far as its stack, command line and environment reveal them from outside.
 
-Its `sys.modules` is not read. The program is the file whose `<module>` is outermost on the main thread's stack, or the
-script of the command line; other files go by `PYTHONPATH`, the program's folder, the current folder, the libraries'
-folders, and where none of these holds them, by their packages' `__init__.py`.
+The process's `sys.modules` is not read. The program is the file whose `<module>` is outermost on the main thread's
+stack, or the script on the command line. The module of any other file is derived from `PYTHONPATH`, the program's
+folder, the current folder and the folders of libraries; if none of these contains the file, from the folders around it
+that have an `__init__.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _RUNNER = "<frozen runpy>"
 
 
 def names_of_process(pid: int, main_stack: Sequence[Frame]) -> ModuleNames:
-    """Return the names of a process's modules; `main_stack` are the frames of its main thread, leaf first."""
+    """Return the names of a process's modules; `main_stack` has the frames of its main thread, leaf first."""
     process = Path(f"/proc/{pid}")
     current = _link(process / "cwd")
     script = _script_of_command_line(process, current)
@@ -38,7 +39,7 @@ def names_of_process(pid: int, main_stack: Sequence[Frame]) -> ModuleNames:
 
 
 def _outermost_module(stack: Sequence[Frame]) -> str:
-    """The file at the root of a stack, below the frames of `python -m`; empty where that is no module's code."""
+    """Return the file at the root of a stack, above the frames of `python -m`; empty if it is not a module's code."""
     for function, file, _, _ in reversed(stack):
         if file != _RUNNER:
             return file if function == "<module>" and not file.startswith("<") else ""
@@ -46,7 +47,7 @@ def _outermost_module(stack: Sequence[Frame]) -> str:
 
 
 def _script_of_command_line(process: Path, current: str) -> str:
-    """The file that `python [options] FILE` runs; empty for `-m`, `-c`, and for what cannot be read."""
+    """Return the file that `python [options] FILE` runs; empty for `-m` and `-c`, or if it cannot be read."""
     try:
         words = (process / "cmdline").read_bytes().decode("utf-8", "surrogateescape").split("\0")[1:-1]
     except OSError:

@@ -1,9 +1,9 @@
-"""The asyncio tasks of another process, from outside: from Python 3.14 on, which publishes where they are.
+"""The asyncio tasks of another process, read from outside; Python 3.14 and later publish where they are.
 
-`_asyncio` has a table of its own (section `.AsyncioDebug` of its file, or of the program where it is built in). Each
-thread keeps a list of its tasks, and the interpreter one of those whose thread has ended. A suspended task's stack is
-the chain of coroutines that await one another: each keeps what it awaits on top of its own stack of values. A task that
-is running has its coroutines on its thread's stack.
+`_asyncio` publishes a table of offsets (section `.AsyncioDebug` of its file, or of the program if it is built in). Each
+thread has a list of its tasks, and the interpreter has a list of the tasks whose thread has ended. The stack of a
+suspended task is the chain of coroutines that await one another: each coroutine keeps the object that it awaits on top
+of its value stack. A running task has its coroutines on its thread's stack.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _WORD = 8
 
 
 class RemoteTask(NamedTuple):
-    """A task of the other process; `running_on` is the thread that runs it now, if any."""
+    """A task of the other process; `running_on` is the thread that runs it now, or None."""
 
     address: int
     name: str
@@ -55,7 +55,7 @@ def are_readable(interpreter: Interpreter) -> bool:
 
 
 class RemoteTasks:
-    """Reads the tasks of an interpreter, whose threads' stacks have been read: (address, frame), leaf first."""
+    """Reads the tasks of an interpreter whose threads' stacks have been read: (address, frame), leaf first."""
 
     def __init__(self, memory: ProcessMemory, interpreter: Interpreter) -> None:
         self._memory = memory
@@ -69,7 +69,7 @@ class RemoteTasks:
     def stacks(
         self, address: int, threads: list[tuple[RemoteThread, list[tuple[int, NamedFrame]] | None]]
     ) -> list[TaskStack]:
-        """Return the unfinished tasks of the interpreter at `address`; none where asyncio is not loaded."""
+        """Return the unfinished tasks of the interpreter at `address`; empty if asyncio is not loaded."""
         if not self._at:
             return []
         stacks = {thread.address: frames or [] for thread, frames in threads}
@@ -115,7 +115,7 @@ class RemoteTasks:
         return TaskStack(task.name, state, tuple(Frame(*frame) for frame in frames), tuple(awaiters))
 
     def _running_frames(self, task: RemoteTask, stack: list[tuple[int, NamedFrame]]) -> list[NamedFrame]:
-        """The thread's frames from the leaf to the task's own coroutine."""
+        """Return the thread's frames from the leaf to the task's own coroutine."""
         root = task.coroutine + self._interpreter.layout["generator.frame"]
         addresses = [address for address, _ in stack]
         end = addresses.index(root) + 1 if root in addresses else 0
@@ -151,7 +151,7 @@ class RemoteTasks:
         return state
 
     def _awaiters(self, task: int) -> list[int]:
-        """The addresses of the tasks that await one: it has none, one, or a set."""
+        """Return the addresses of the tasks that await a task, which has none, one, or a set of them."""
         awaiter = self._pointer(task + self._at["task.awaited_by"])
         if not awaiter:
             return []
@@ -165,7 +165,7 @@ class RemoteTasks:
         return [key for key, _ in struct.iter_unpack("<QQ", data) if key]
 
     def _name(self, address: int) -> str:
-        """A task's name: a text, or the number of a task whose name nothing has asked for yet."""
+        """Return a task's name: a text, or the number of a task whose name has not been asked for yet."""
         layout = self._interpreter.layout
         kind = self._pointer(address + layout["object.type"])
         if self._c_text(self._pointer(kind + layout["type.name"])) != b"int":

@@ -1,11 +1,11 @@
-"""The names that `threading` gives the threads of another process, read from the `Thread` that each one runs.
+"""The names that `threading` gives the threads of another process, read from the `Thread` object of each.
 
-A thread of `threading` has `Thread._bootstrap` at the root of its stack, whose first variable is the `Thread`. Its
-attributes lie in an array: in the order in which `Thread.__init__` sets them, from 3.14 on in the order of their
-names. That order, and where the array is, are not published: they are believed only if the attribute that should be
-the thread's number is that number. Otherwise (a subclass that sets attributes of its own first, an interpreter whose
-layout is not known) the kernel's name is taken: from Python 3.14 on the first 15 bytes of the thread's, before that
-the program's.
+The stack of such a thread has `Thread._bootstrap` at its root, whose first variable is the `Thread`. The attributes of
+the `Thread` are in an array: in the order in which `Thread.__init__` sets them or, from Python 3.14 on, in the order of
+their names. Neither the order nor the place of the array is published, so the name is used only if the attribute that
+should be the thread's id has the expected value. Otherwise (a subclass that sets attributes of its own first, an
+interpreter whose layout is not known) the kernel's name is used: from Python 3.14 on the first 15 bytes of the thread's
+name, before that the name of the program.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def name_of(
     thread: RemoteThread,
     stack: list[tuple[int, Frame]] | None,
 ) -> tuple[str, bool | None]:
-    """Return the name of a thread whose stack is (address, frame), leaf first, and whether it is a daemon, if known."""
+    """Return a thread's name, and whether it is a daemon, if known; the stack is (address, frame), leaf first."""
     if thread.native_id == memory.pid:
         return "MainThread", False
     address, root = stack[-1] if stack else (0, ("", "", 0, 0))
@@ -64,7 +64,7 @@ def _name_in_python(
 
 
 def _values(memory: ProcessMemory, version: tuple[int, int], instance: int) -> int:
-    """The address of an instance's attributes, which are before it on 3.11 and 3.12, and behind it since."""
+    """Return the address of an instance's attributes: before it on 3.11 and 3.12, after it on later versions."""
     if version == (3, 11):
         return memory.pointer(instance - 4 * _WORD)
     if version == (3, 12):

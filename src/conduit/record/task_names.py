@@ -1,9 +1,9 @@
 """Tells the CPU sampler where asyncio's tasks keep their coroutine and their name.
 
-The two offsets are not public and differ between versions, so they are found in a task made for this purpose, on an
-object that only has the methods of a loop that making a task calls. The same task is then run for one step, in a
-thread of its own, to check that the sampler names it. Where the offsets are not found (a task written in Python),
-samples have no task label.
+The two offsets are not public and differ between versions. They are determined from a task created for this purpose,
+with a stub event loop that has only the methods that creating a task uses. The same task is then run for one step, in a
+thread of its own, to check that the sampler reads its name. If the offsets are not found (a task class written in
+Python), samples have no task label.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _warning: str | None = None
 
 
 class _NoLoop:
-    """The part of a loop's interface that a task uses; the first step is kept, and run by the check."""
+    """The part of an event loop's interface that a task uses; the first step is kept, and run by the check."""
 
     def __init__(self) -> None:
         self.step: Callable[[], object] | None = None
@@ -47,7 +47,7 @@ async def _probe(names: list[str]) -> None:
 
 
 def list_c_tasks() -> list[Any]:
-    """Return all tasks written in C of all threads, finished ones included. From 3.14 on; empty before."""
+    """Return all tasks implemented in C of all threads, including finished ones; empty before Python 3.14."""
     from conduit._native import available
 
     kind = getattr(sys.modules.get("asyncio.tasks"), "_CTask", None)
@@ -62,14 +62,15 @@ def list_c_tasks() -> list[Any]:
 
 
 def _is_probe(task: Any) -> bool:
-    """Whether a task was made here to learn the layout: it never ends, and may not be freed yet."""
+    """Return whether a task is one of this module's, which never ends and may not be freed yet."""
     return getattr(task.get_coro(), "cr_code", None) is _probe.__code__
 
 
 def watch_tasks() -> str:
-    """Label the samples of the next CPU recording with the names of tasks, if the program uses asyncio at all.
+    """Label the samples of the next CPU recording with the names of tasks, if the program uses asyncio.
 
-    Returns a warning if this version's tasks are not as the extension knows them, and there will be no labels; else "".
+    Return a warning if this version's tasks are not as the extension expects, so there will be no labels; otherwise an
+    empty text.
     """
     global _warning
     tasks = sys.modules.get("asyncio.tasks")
@@ -114,7 +115,7 @@ def _find_offsets(kind: Any) -> tuple[int, int] | None:
 
 
 def _check(kind: Any) -> str | None:
-    """Run a known task in a thread without a loop, and compare its name with the sampler's answer; None: no thread."""
+    """Run a known task in a thread without a loop and return the sampler's name for it; None without a thread."""
     names: list[str] = []
     _, coroutine, loop = _make_task(kind, names)
     done = _thread.allocate_lock()

@@ -1,8 +1,8 @@
-"""The names of threads in a recording, also of those that end before it does.
+"""The names of threads in a recording, including threads that end before it does.
 
-The first thing that a thread of `threading` does is to store its native id (`Thread._set_native_id`). While a
-recording runs, that method is wrapped, so that the thread's name and function are known, and its timer is armed,
-before its own code runs.
+The first thing that a thread of `threading` does is to store its native id (`Thread._set_native_id`). While a recording
+runs, that method is wrapped, so the thread's name and function are known, and its timer is started, before its own code
+runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _original: Callable[[Any], None] | None = None
 
 
 def _announce(thread: threading.Thread) -> None:
-    """Replaces the method while a recording watches; recordings may end in another order than they began."""
+    """Replaces the method while recordings watch; recordings may end in another order than they began."""
     assert _original is not None
     _original(thread)
     for names in tuple(_watching):
@@ -43,7 +43,7 @@ class ThreadNames:
         self.functions: dict[int, CodeType | None] = {}
 
     def watch(self) -> None:
-        """Start to take names down."""
+        """Start to note names."""
         global _original
         with _lock:
             present = getattr(threading.Thread, _METHOD, None)
@@ -55,7 +55,7 @@ class ThreadNames:
             _watching.append(self)
 
     def unwatch(self) -> None:
-        """Stop. The last recording puts the method back; where other code has wrapped it since, it stays, idle."""
+        """Stop. The last recording restores the method, unless other code has wrapped it since; then it stays, idle."""
         with _lock:
             if self in _watching:
                 _watching.remove(self)
@@ -63,19 +63,19 @@ class ThreadNames:
                 setattr(threading.Thread, _METHOD, _original)
 
     def learn(self, thread: threading.Thread) -> None:
-        """Take down the name and the function of the calling thread, which has just begun."""
+        """Note the name and the function of the calling thread, which has just started."""
         number = self._began()
         if number is not None:
             self._by_number[number] = thread.name
             self.functions[number] = _function_of(thread)
 
     def forget(self) -> None:
-        """Forget all threads: in a child after fork there are none of them."""
+        """Forget all threads, which do not exist in a child after fork."""
         self._by_number.clear()
         self.functions.clear()
 
     def resolve(self) -> Callable[[int, int], str]:
-        """Return a function (number, native id) -> name. A thread that began before the watch has its present name."""
+        """Return a function (number, native id) -> name; threads older than the watch have their present name."""
         living = {thread.native_id: thread.name for thread in threading.enumerate()}
         living.setdefault(
             os.getpid(), threading.main_thread().name
@@ -89,7 +89,7 @@ class ThreadNames:
 
 
 def _function_of(thread: threading.Thread) -> CodeType | None:
-    """The code that a thread was started to run (target, or its class's own `run`); None where it is not Python's."""
+    """Return the code that a thread was started to run (target, or its class's `run`); None if it is not Python's."""
     target = vars(thread).get("_target")
     run = type(thread).run
     if target is None and run is not threading.Thread.run:

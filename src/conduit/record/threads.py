@@ -1,11 +1,10 @@
 """The stacks of all threads and all asyncio tasks at this moment: Go's goroutine profile for Python.
 
-How it works: `sys._current_frames()` gives each thread's innermost frame under the interpreter lock, so each
-stack is consistent in itself. A task that waits has no thread; its stack is the chain of coroutines that
-await one another, from the task's own coroutine down to what it waits for. Who awaits whom is read from each
-waiting task's future. Nothing is installed and nothing is patched: a dump costs only what it reads
-(0.8 ms for 100 threads, 4 ms for 1,000 tasks), and a large set of tasks is read in slices that give the
-interpreter lock back in between.
+How it works: `sys._current_frames()` gives each thread's innermost frame under the interpreter lock, so each stack is
+consistent in itself. A task that waits has no thread; its stack is the chain of coroutines that await one another, from
+the task's own coroutine down to what it waits for. Which task awaits which is read from each waiting task's future.
+Nothing is installed or patched: a dump costs only what it reads (0.8 ms for 100 threads, 4 ms for 1,000 tasks), and a
+large set of tasks is read in slices, between which the interpreter lock is released.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _TASKS_PER_SLICE = 500  # about 4 ms of interpreter lock
 
 
 class Frame(NamedTuple):
-    """One call on a stack; `line` is the line being executed, `first_line` the one of its `def`."""
+    """One call on a stack; `line` is the line being executed, `first_line` is that of its `def`."""
 
     function: str
     filename: str
@@ -43,7 +42,7 @@ class Frame(NamedTuple):
 
 
 class ThreadStack(NamedTuple):
-    """A thread and its frames, innermost first; `state` is the kernel's, or `unknown`; `daemon` None if not known."""
+    """A thread and its frames, innermost first; `state` is the kernel's, or `unknown`; `daemon` may be None."""
 
     ident: int
     native_id: int | None
@@ -137,7 +136,7 @@ _KERNEL_STATES = {"R": "running", "S": "sleeping", "D": "waiting for a device", 
 
 
 def _kernel_state(native_id: int | None) -> str:
-    """Return a thread's state as Linux has it and, if it sleeps, the kernel function in which it sleeps."""
+    """Return a thread's state as reported by Linux and, if it sleeps, the kernel function in which it sleeps."""
     folder = Path(f"/proc/self/task/{native_id}")
     try:
         letter = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
@@ -189,7 +188,7 @@ def _unfinished_tasks() -> Iterator[asyncio.Task[Any]]:
 
 
 def _tasks_of_running_loops(module: Any) -> Iterator[asyncio.Task[Any]]:
-    """The tasks of the loops that are on a stack: from 3.14 on all that is known without the C extension."""
+    """Return the tasks of loops that are on a stack: all that is known on 3.14 without the C extension."""
     loops: dict[int, Any] = {}
     frames = sys._current_frames()
     while frames:
@@ -206,7 +205,7 @@ def _tasks_of_running_loops(module: Any) -> Iterator[asyncio.Task[Any]]:
 
 
 def _loop_of(frame: FrameType) -> Any:
-    """The loop that this frame runs, or None."""
+    """Return the loop that this frame runs, or None."""
     name, path = frame.f_code.co_name, frame.f_code.co_filename
     if name == "run_forever" and path.endswith("base_events.py"):
         return frame.f_locals.get("self")
@@ -216,7 +215,7 @@ def _loop_of(frame: FrameType) -> Any:
 
 
 def _stable_list(members: Iterable[Any]) -> list[Any]:
-    """Return a list of a weak set that other threads may change; tried again if it changes, as asyncio does."""
+    """Return a list of a weak set that other threads may change; try again if it changes, as asyncio does."""
     for _ in range(1000):
         try:
             return list(members)
@@ -226,7 +225,7 @@ def _stable_list(members: Iterable[Any]) -> list[Any]:
 
 
 def _awaited_tasks(task: asyncio.Task[Any], chain: _Chain) -> list[asyncio.Task[Any]]:
-    """The tasks for which one waits: directly, through `gather`, or in a function of asyncio that waits for several."""
+    """Return the tasks that a task waits for: directly, in `gather`, or in asyncio functions that wait for several."""
     future: Any = getattr(task, "_fut_waiter", None)
     if future is None:
         return []
@@ -258,7 +257,7 @@ def _watched_futures(chain: _Chain) -> list[Any]:
 
 
 def coroutine_frames(task: asyncio.Task[Any]) -> tuple[tuple[Frame, ...], bool]:
-    """The chain of coroutines that a task is suspended in, innermost first, and whether it is running instead."""
+    """Return the coroutines in which a task is suspended, innermost first, and whether it is running instead."""
     return _chain_frames(awaited_coroutines(task))
 
 
@@ -290,7 +289,7 @@ def _task_stack(task: asyncio.Task[Any], chain: _Chain) -> TaskStack:
 
 
 def _attribute(coroutine: Any, name: str) -> Any:
-    """`cr_frame`, `gi_frame` or `ag_frame`: coroutines, generators and asynchronous generators name alike."""
+    """Return `cr_frame`, `gi_frame` or `ag_frame`; coroutines and (asynchronous) generators have different prefixes."""
     for kind in ("cr_", "gi_", "ag_"):
         value = getattr(coroutine, kind + name, None)
         if value is not None:
@@ -310,7 +309,7 @@ def _numbers_last(name: str) -> tuple[str, int]:
 def profile() -> Profile:
     """Return the dump as Go's goroutine profile: one sample for each distinct stack, with its count.
 
-    Sample type `goroutine/count`, as scrapers know it; labels `thread` or `task` (the name), `state` and,
+    The sample type is `goroutine/count`, which scrapers expect; labels are `thread` or `task` (the name), `state` and,
     for a daemon thread, `daemon`.
     """
     builder = _counting("goroutine")
@@ -352,7 +351,7 @@ def _counting(kind: str) -> ProfileBuilder:
 def text(taken: Dump | None = None, names: ModuleNames | None = None) -> str:
     """Return the dump as text: a paragraph for each thread and each task, innermost call first.
 
-    `names` are the modules of the process that the dump is of, by default this one.
+    `names` are the modules of the process of the dump; the default is this process.
     """
     from conduit.record.module_names import ModuleNames
 

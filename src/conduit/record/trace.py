@@ -41,17 +41,17 @@ _watches_forks = False
 
 
 def available() -> bool:
-    """Whether viztracer is installed."""
+    """Return whether viztracer is installed."""
     from importlib.util import find_spec
 
     return find_spec("viztracer") is not None
 
 
 class Trace:
-    """A recording, as a context manager or between `start()` and `stop()`; the file appears at the end, whole.
+    """A recording of a trace, as a context manager or between `start()` and `stop()`, which writes the file atomically.
 
     `path` gets Chrome's trace event JSON, which `conduit trace`, Perfetto and `vizviewer` open. Calls shorter than
-    `min_duration_us` microseconds are left out. The newest `max_events` events are kept, in about 100 bytes each; the
+    `min_duration_us` microseconds are omitted. The newest `max_events` events are kept, at about 100 bytes each; the
     memory stays for the next recording of that size, unless `releases_memory`. One recording at a time: a second one
     raises `ProfilerBusyError` until the first has been written.
     """
@@ -84,7 +84,7 @@ class Trace:
         self._path_of_child: Callable[[str], str] | None = _path_with_pid
 
     def start(self) -> None:
-        """Begins to record. Raises `ProfilerUnavailableError` without viztracer or where a profiler is set already."""
+        """Start. Raise `ProfilerUnavailableError` if viztracer is missing or a profile function is already set."""
         global _active, _running
         if _running is not None and _running.gives_way:
             _running.stop()
@@ -111,7 +111,7 @@ class Trace:
             tracer.start()
 
     def halt(self) -> None:
-        """Stops looking, and leaves the file for `stop` to write."""
+        """Stop recording events; `stop()` writes the file later."""
         global _active
         with _lock:
             tracer = self._tracer
@@ -135,11 +135,11 @@ class Trace:
         self._end(self._write)
 
     def follow_forks(self, path_of_child: Callable[[str], str] | None) -> None:
-        """Set where a forked child writes (path of this process -> path there), or that it records nothing (None)."""
+        """Set the file of a forked child (path of this process -> path there); with None a child does not record."""
         self._path_of_child = path_of_child
 
     def _after_fork_in_child(self) -> None:
-        """Go on from nothing, in a file of the child's own, or not at all; the parent writes its own events."""
+        """Start again without events in a file of the child's own, or not at all; the parent writes its own events."""
         tracer = self._tracer
         assert tracer is not None
         if self._path_of_child is None:
@@ -153,11 +153,11 @@ class Trace:
         self.path = Path(self.name)
 
     def discard(self) -> None:
-        """End the recording and write nothing."""
+        """End the recording without writing a file."""
         self._end(lambda _: None)
 
     def _end(self, write: Callable[[VizTracer], None]) -> None:
-        """No other trace may start before this one's events are written and cleared: they lie in the tracer."""
+        """End the trace; no other may start before its events are written and cleared, since the tracer holds them."""
         global _running
         self.halt()
         with _lock:
@@ -245,14 +245,15 @@ def _after_fork_in_child() -> None:
 def trace(
     path: str | os.PathLike[str], *, max_events: int = DEFAULT_EVENTS, min_duration_us: float = 0
 ) -> Trace:
-    """A recording into `path`: `with conduit.record.trace("trace.out"): …`. See `Trace`."""
+    """Return a recording of a trace into `path`: `with conduit.record.trace("trace.out"): …`. See `Trace`."""
     return Trace(path, max_events=max_events, min_duration_us=min_duration_us)
 
 
 class region:  # noqa: N801 (reads as a verb's object: `with region("index"):`)
-    """Names a stretch of the program's work in the trace; without a running trace it does next to nothing.
+    """A context manager that names a part of the program's work in the trace; almost free without a running trace.
 
-    It stands among the calls of its thread. In an asyncio task, which others interrupt, it has a track of its own name.
+    It is shown among the calls of its thread. In an asyncio task, which others interrupt, it has a track of its own
+    name.
     """
 
     __slots__ = ("_start", "_task", "_tracer", "name")
@@ -284,7 +285,7 @@ class region:  # noqa: N801 (reads as a verb's object: `with region("index"):`)
 
 
 class _Collections:
-    """Turns the collector's start and stop into spans, with the generation and what was collected."""
+    """Turns the start and stop of garbage collections into spans, with the generation and what was collected."""
 
     def __init__(self) -> None:
         self._tracer: VizTracer | None = None
@@ -310,7 +311,7 @@ class _Collections:
 
 
 class _LabelSpans:
-    """Turns the blocks of `conduit.label` into spans with the labels as arguments; a task's are on its own track."""
+    """Turns blocks of `conduit.label` into spans with the labels as arguments; those of a task are on its own track."""
 
     def __init__(self) -> None:
         self._tracer: VizTracer | None = None
@@ -365,15 +366,14 @@ def _add_span_of_task(
     arguments: dict[str, Any] | None = None,
     category: str = "region",
 ) -> None:
-    """An asynchronous span: begin and end are told apart by its number, so it need not nest in the calls of a
-    thread."""
+    """Add an asynchronous span: begin and end have a common number, so it need not nest in the calls of a thread."""
     span = {"name": name, "cat": category, "id2": {"local": str(next(_task_spans))}}
     tracer.add_raw({**span, "ph": "b", "ts": start, "args": {"task": task, **(arguments or {})}})
     tracer.add_raw({**span, "ph": "e", "ts": tracer.getts()})
 
 
 def _current_task_name() -> str | None:
-    """The task that runs in this thread; none of asyncio is loaded to find out."""
+    """Return the name of the task that runs in this thread, without importing asyncio."""
     asyncio = sys.modules.get("asyncio")
     if asyncio is None or asyncio._get_running_loop() is None:
         return None
@@ -382,10 +382,10 @@ def _current_task_name() -> str | None:
 
 
 def _tracer(max_events: int, min_duration_us: float) -> VizTracer:
-    """The process's tracer with a ring of this size.
+    """Return the process's tracer with a ring of this size.
 
-    It is made once and never freed: threads that it has seen write into it when they end (viztracer 1.1), which may
-    be long after the recording, and each one made takes one of the process's 1,024 places for thread-local values.
+    It is made once and never freed: threads that it has seen write into it when they end (viztracer 1.1), which may be
+    long after the recording, and each tracer takes one of the process's 1,024 places for thread-local values.
     """
     tracer = _tracers.get(max_events)
     if tracer is None:

@@ -1,10 +1,10 @@
-"""A tracer's dump made into the file that a viewer wants: threads by name, sources beside the events.
+"""Turns a tracer's dump into the file that a viewer needs: threads by name, source lines next to the events.
 
-How it works: the events of a trace as Python objects would take half a gigabyte of the traced program's own memory,
-and leave that memory in pieces afterwards. So the tracer writes them out itself, and its text is copied here block
-by block: functions are noted, and control characters, which the tracer leaves in names of files though JSON forbids
-them, become spaces. The tracer names every thread that it has seen in any recording; those names come last here, for
-threads with events alone, with placeholders replaced and with the quotes that it leaves in names of tasks.
+How it works: as Python objects, the events of a trace would take half a gigabyte of the traced program's own memory,
+and would leave the heap fragmented. So the tracer writes its events to a file itself, and that text is copied here
+block by block. Functions are noted on the way, and control characters, which the tracer writes in file names although
+JSON forbids them, become spaces. The tracer names every thread that it has ever seen. These names are written last,
+only for threads that have events; placeholders are replaced, and quotes in task names are escaped.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ _FROZEN = re.compile(r"<frozen ([\w.]+)>")
 
 
 def finish(dumped: Path, finished: Path, name_of: Callable[[int], str], names: ModuleNames) -> None:
-    """Copies the tracer's dump, with the functions' modules and sources.
+    """Copy the tracer's dump, adding the modules and sources of functions.
 
-    `name_of(native thread id)` names threads that the tracer had no name for.
+    `name_of(native thread id)` returns a name for threads that the tracer did not name.
     """
     functions = _FunctionNames(names)
     tracks: set[bytes] = set()
@@ -75,7 +75,7 @@ class _FunctionNames:
         self.places: dict[str, tuple[str, int]] = {}
 
     def qualified(self, match: re.Match[bytes]) -> bytes:
-        """What stands in the place of a matched name."""
+        """Return the text that replaces a matched name."""
         known = self._known.get(match[1])
         if known is None:
             known = self._known[match[1]] = self._qualify(match)
@@ -116,7 +116,7 @@ class _NameRow(NamedTuple):
 
 
 def _name_rows(block: bytes, after_events: bool) -> Iterator[_NameRow]:
-    """Threads' rows come before all events, tasks' after them."""
+    """Yield the naming events; those of threads come before all events, those of tasks after them."""
     first = None if after_events else _TIMED.search(block)
     tasks_from = first.start() if first else 0 if after_events else len(block)
     for found in _NAME_ROW.finditer(block):
@@ -124,14 +124,14 @@ def _name_rows(block: bytes, after_events: bool) -> Iterator[_NameRow]:
 
 
 def _parted(last: bytes) -> tuple[bytes, bytes]:
-    """The last events, ready for more to follow them, and what comes after the events."""
+    """Return the last events, ready to be followed by more, and the text after the events."""
     end = last.rindex(_END_OF_EVENTS)
     events = last[:end]
     return events + b"," if events.endswith(b"}") else events, last[end:]
 
 
 def _blocks(source: BinaryIO) -> Iterator[bytes]:
-    """The text in blocks that end before an event, the last one with all that follows the events."""
+    """Yield the text in blocks that end before an event; the last block has the text after the events."""
     rest = b""
     while more := source.read(_BLOCK_BYTES):
         text = rest + more.translate(_SPACES)
@@ -143,8 +143,7 @@ def _blocks(source: BinaryIO) -> Iterator[bytes]:
 
 
 def _sources(functions: dict[str, tuple[str, int]]) -> dict[str, dict[str, list[str | int]]]:
-    """`files`: path → text and number of lines; `functions`: name → path and line. Files that cannot be read are
-    left out."""
+    """Return `files` (path -> text and number of lines) and `functions` (name -> path and line) of readable files."""
     files: dict[str, list[str | int]] = {}
     places: dict[str, list[str | int]] = {}
     text_of = functools.cache(functools.partial(_text, SourceRule(), _files_of_modules()))
@@ -157,7 +156,7 @@ def _sources(functions: dict[str, tuple[str, int]]) -> dict[str, dict[str, list[
 
 
 def _files_of_modules() -> set[str]:
-    """Return the files of the modules that are loaded, also of those that were loaded by their path."""
+    """Return the files of loaded modules, including those loaded by path."""
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     return {file for file in files if isinstance(file, str)}
 

@@ -1,9 +1,9 @@
 """Gives the memory of an idle tracer's ring back to the system.
 
-viztracer's ring is made once for a process and never freed (`trace._tracer` says why): 36 MB for 400,000 events,
-which stay resident after the last trace. A ring that has been cleared holds nothing, and pages that are given back
-read as zero, as those of a new ring do. The ring is found through the tracer's own structure; it is left alone
-unless the C library's note beside it says that it is a mapping of its own, of about the size that it must have.
+viztracer's ring buffer is made once for a process and never freed (see `trace._tracer`): 36 MB for 400,000 events,
+which stay resident after the last trace. A ring that has been cleared holds no data, and pages that are given back read
+as zero, as those of a new ring do. The ring is found through the tracer's own structure. It is left alone unless the
+header of the allocation shows that it is a separate mapping of about the expected size.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ _DONTNEED = 4
 
 
 def release(tracer: VizTracer, max_events: int) -> bool:
-    """Give the pages of the cleared ring of `tracer` back, and return whether the ring was found. Needs glibc on
-    Linux."""
+    """Give the pages of the cleared ring of `tracer` back; return whether it was found. Needs glibc on Linux."""
     ring = _find_ring(tracer, max_events)
     if ring is None:
         return False
@@ -44,7 +43,7 @@ def release(tracer: VizTracer, max_events: int) -> bool:
 
 
 def _find_ring(tracer: VizTracer, max_events: int) -> tuple[int, int] | None:
-    """Start and size of the mapping that is the ring."""
+    """Return start and size of the mapping that is the ring, or None."""
     if not sys.platform.startswith("linux") or _WORD != 8:
         return None
     words = (ctypes.c_size_t * (type(tracer).__basicsize__ // _WORD)).from_address(id(tracer))
@@ -64,7 +63,7 @@ def _find_ring(tracer: VizTracer, max_events: int) -> tuple[int, int] | None:
 
 
 def _writable_mappings() -> list[tuple[int, int]]:
-    """The process's private anonymous mappings that can be written to."""
+    """Return the process's private anonymous mappings that are writable."""
     found = []
     with open("/proc/self/maps") as file:  # noqa: PTH123
         for line in file:

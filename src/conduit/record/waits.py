@@ -1,17 +1,16 @@
-"""Block, mutex and gil profiles: what threads and tasks wait for, who makes them wait, and the interpreter's lock.
+"""Block, mutex and gil profiles: what threads and tasks wait for, what makes them wait, and the interpreter lock.
 
-*block* charges the time to the place that waits: lock acquires, conditions, events, queues, joins, sleeps, selects,
-sockets and awaits. *mutex* charges it to the place that releases a lock while others wait for it, as Go does.
-*gil* is the time that threads wait for the interpreter's lock. Values are `contentions/count` and
-`delay/nanoseconds`.
+*block* charges the time to the code that waits: lock acquires, conditions, events, queues, joins, sleeps, selects,
+sockets and awaits. *mutex* charges it to the code that releases a lock while others wait for it, as Go does. *gil* is
+the time that threads wait for the interpreter lock. Values are `contentions/count` and `delay/nanoseconds`.
 
-The waits of threads are seen by the C extension at the semaphores under every CPython lock (`_native/waits.c`): locks
-made before the recording, SimpleQueue, RLock and join included; an uncontended acquire does not come there. Awaits are
-seen by `awaits`. Waking a waiter through a Condition is no contention and is left out of *mutex*; a
-SimpleQueue's put that wakes a reader cannot be told from a release and is in it.
+The C extension sees the waits of threads at the semaphores under every CPython lock (`_native/waits.c`), including
+locks made before the recording, SimpleQueue, RLock and join; an uncontended acquire does not reach a semaphore. Awaits
+are seen by `awaits`. Waking a waiter through a Condition is not contention and is not in *mutex*. A put of a
+SimpleQueue that wakes a reader cannot be distinguished from a release, so it is.
 
-Without the extension these kinds refuse: a wrapper of `threading.Lock` would miss every lock that exists already, and
-cost most what it measures.
+Without the extension, these kinds are refused: a wrapper around `threading.Lock` would miss locks that exist already,
+and would slow down most the code that is measured.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _MACHINERY = ("threading.py", "queue.py", "asyncio/", "concurrent/futures/")
 
 
 class _Rates:
-    """The rates of all three kinds together: the extension and asyncio are patched once for all of them."""
+    """The rates of the three kinds; the extension and asyncio are patched once for all of them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -86,52 +85,52 @@ _rates = _Rates()
 
 
 def leave_asyncio_alone() -> None:
-    """Record no awaits from now on, and so import no asyncio."""
+    """Record no awaits from now on, so asyncio is not imported."""
     _rates.watches_awaits = False
 
 
 def set_block_profile_rate(rate_ns: int) -> None:
-    """Go's `runtime.SetBlockProfileRate`: on average one event for each `rate_ns` blocked; 1 takes all, 0 stops."""
+    """Go's `runtime.SetBlockProfileRate`: on average one event per `rate_ns` ns blocked; 1 records all, 0 stops."""
     _rates.change(block_rate_ns=_not_negative("rate_ns", rate_ns))
 
 
 def set_mutex_profile_fraction(fraction: int) -> None:
-    """Go's `runtime.SetMutexProfileFraction`: one contention in `fraction` is counted, for all; 0 stops."""
+    """Go's `runtime.SetMutexProfileFraction`: one of `fraction` contentions is recorded, scaled up; 0 stops."""
     _rates.change(mutex_fraction=_not_negative("fraction", fraction))
 
 
 def set_gil_profile(on: bool) -> None:
-    """Turns the recording of waits for the interpreter's lock on or off."""
+    """Turn the recording of waits for the interpreter lock on or off."""
     _rates.change(gil=on)
 
 
 def block_profile() -> Profile:
-    """All waits counted since the rate was set, also after it was set back to 0."""
+    """Return all waits recorded so far; they are kept after the rate returns to 0."""
     return _profile(_block_entries(), _rates.block_rate_ns or 1)
 
 
 def mutex_profile() -> Profile:
-    """All contention counted since the fraction was set, by the places that released the locks."""
+    """Return all contention recorded so far, by the code that released the locks."""
     return _profile(_mutex_entries(), _rates.mutex_fraction or 1)
 
 
 def gil_profile() -> Profile:
-    """All waits for the interpreter's lock since it was turned on."""
+    """Return all waits for the interpreter lock recorded so far."""
     return _profile(_gil_entries(), 1)
 
 
 def count_blocks() -> int:
-    """How many distinct stacks have waited."""
+    """Return the number of distinct stacks that have waited."""
     return len(_block_entries())
 
 
 def count_mutexes() -> int:
-    """How many distinct stacks have released a contended lock."""
+    """Return the number of distinct stacks that have released a contended lock."""
     return len(_mutex_entries())
 
 
 def count_gil_waits() -> int:
-    """How many distinct stacks have waited for the interpreter's lock."""
+    """Return the number of distinct stacks that have waited for the interpreter lock."""
     return len(_gil_entries())
 
 
@@ -202,7 +201,7 @@ def _is_notification(stack: tuple[NamedFrame, ...]) -> bool:
 
 
 def _place(made: tuple[NamedFrame, ...]) -> str:
-    """Where a lock was made, in the program rather than in threading's or queue's own code; empty if not known."""
+    """Return where a lock was made, in the program and not in threading or queue; empty if not known."""
     for _, file, line, _ in made:
         if not any(part in file for part in _MACHINERY):
             return f"{file}:{line}"
@@ -250,7 +249,8 @@ def _not_negative(name: str, value: int) -> int:
 class WaitRecording(Recording):
     """A block, mutex or gil profile, as a context manager or between `start()` and `stop()`.
 
-    Frames at the root whose file `is_harness` accepts are left out, and so are waits that have no others.
+    Frames at or below the innermost frame for which `is_harness(filename)` is true are dropped, and so are waits that
+    have no other frames. Values are the number of waits and nanoseconds.
     """
 
     _entries: ClassVar[Callable[[], _Entries]]
@@ -312,7 +312,7 @@ class BlockRecording(WaitRecording):
 
 
 class MutexRecording(WaitRecording):
-    """Who held locks that others waited for; see `set_mutex_profile_fraction` for `fraction`."""
+    """Which code held locks that others waited for; see `set_mutex_profile_fraction` for `fraction`."""
 
     kind: ClassVar[str] = "mutex"
     _entries = staticmethod(_mutex_entries)
@@ -332,7 +332,7 @@ class MutexRecording(WaitRecording):
 
 
 class GilRecording(WaitRecording):
-    """Who waited for the interpreter's lock."""
+    """Where threads waited for the interpreter lock."""
 
     kind: ClassVar[str] = "gil"
     _entries = staticmethod(_gil_entries)
@@ -342,15 +342,15 @@ class GilRecording(WaitRecording):
 
 
 def block(path: str | os.PathLike[str] | None = None, *, rate_ns: int = 1) -> BlockRecording:
-    """A block profile into `path`: `with conduit.record.block("block.prof"): …`."""
+    """Return a recording of a block profile into `path`: `with conduit.record.block("block.prof"): …`."""
     return BlockRecording(path, rate_ns=rate_ns)
 
 
 def mutex(path: str | os.PathLike[str] | None = None, *, fraction: int = 1) -> MutexRecording:
-    """A mutex profile into `path`: `with conduit.record.mutex("mutex.prof"): …`."""
+    """Return a recording of a mutex profile into `path`: `with conduit.record.mutex("mutex.prof"): …`."""
     return MutexRecording(path, fraction=fraction)
 
 
 def gil(path: str | os.PathLike[str] | None = None) -> GilRecording:
-    """A profile of waits for the interpreter's lock into `path`."""
+    """Return a recording of waits for the interpreter lock into `path`."""
     return GilRecording(path)

@@ -1,9 +1,10 @@
-"""Wall-clock profiles: where a program's threads are, waiting included, whether they run or not.
+"""Wall-clock profiles: where a program's threads are, including time spent waiting.
 
-How it works: a thread of pure Python wakes `rate_hz` times a second and notes where every other thread is
-(`sys._current_frames`); each look stands for the time since the last one. It can only look when the interpreter's
-lock is free for it, that is, when the running thread gives it up: right for programs that wait (for sockets, locks,
-databases), and biased for those that compute, for which there is the CPU profile. It needs no extension.
+How it works: a thread in pure Python wakes `rate_hz` times a second and notes where every other thread is
+(`sys._current_frames`); each sample stands for the time since the previous one. It can take a sample only when it gets
+the interpreter lock, that is, when the running thread releases it. So the profile is accurate for programs that wait
+(for sockets, locks, databases) and biased for programs that compute; use a CPU profile for those. It does not need the
+C extension.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ _THREAD_NAME = "conduit wall profile"
 
 
 class WallRecording(Recording):
-    """A profile of the wall clock, as a context manager or between `start()` and `stop()`.
+    """A wall-clock profile, as a context manager or between `start()` and `stop()`.
 
-    `rate_hz` is how often a second the threads are looked at (1 to 1000). Values are looks and nanoseconds, so
-    that one thread's total is the time it lived. Of each stack only what lies above the
-    innermost frame whose file `is_harness` accepts is kept.
+    `rate_hz` is how often threads are sampled, in samples a second (1 to 1000). Values are the number of samples and
+    nanoseconds; the total of a thread is the time it lived. Frames at or below the innermost frame for which
+    `is_harness(filename)` is true are dropped.
 
-    With `times`, each sample stands alone and says when it was taken (the label `end_timestamp_ns`, nanoseconds since
-    the epoch), for the page's strip over time: some 100 bytes a sample and thread. After `MAX_TIMES` samples no more
-    say so.
+    With `times`, samples are not summed, and each has the time at which it was taken (the label `end_timestamp_ns`,
+    nanoseconds since the epoch), for the page's strip over time: about 100 bytes for each sample and thread. After
+    `MAX_TIMES` samples, further samples have no times.
     """
 
     kind: ClassVar[str] = "wall"
@@ -56,14 +57,14 @@ class WallRecording(Recording):
     ) -> None:
         super().__init__(path)
         if not 1 <= rate_hz <= HIGHEST_RATE_HZ:
-            raise ValueError(f"the rate must be from 1 to {HIGHEST_RATE_HZ} looks a second, got {rate_hz}")
+            raise ValueError(f"the rate must be from 1 to {HIGHEST_RATE_HZ} samples a second, got {rate_hz}")
         self.rate_hz = rate_hz
         self._is_harness = is_harness
         self._times_left = self._most_times = MAX_TIMES if times else 0
         self._period_ns = round(1e9 / rate_hz)
         self._began_ns = self._ended_ns = 0
         self._done = threading.Event()
-        self._looker: threading.Thread | None = None
+        self._sampler_thread: threading.Thread | None = None
         self._seen: dict[tuple[str, tuple[tuple[str, str], ...], tuple[int, ...]], _Seen] = {}
 
     def _begin(self) -> None:
@@ -71,32 +72,34 @@ class WallRecording(Recording):
         self._seen = {}
         self._times_left = self._most_times
         self._done = threading.Event()
-        self._looker = threading.Thread(target=self._look_until_done, name=_THREAD_NAME, daemon=True)
-        self._looker.start()
+        self._sampler_thread = threading.Thread(
+            target=self._sample_until_done, name=_THREAD_NAME, daemon=True
+        )
+        self._sampler_thread.start()
 
     def _continue_in_child(self) -> None:
         self._begin()
 
     def _halt(self) -> None:
-        assert self._looker is not None
+        assert self._sampler_thread is not None
         self._done.set()
-        self._looker.join()
-        self._looker = None
+        self._sampler_thread.join()
+        self._sampler_thread = None
         self._ended_ns = time.time_ns()
 
-    def _look_until_done(self) -> None:
+    def _sample_until_done(self) -> None:
         own = threading.get_ident()
         last_ns = time.perf_counter_ns()
         next_ns = last_ns + self._period_ns
         while not self._done.wait(max(next_ns - time.perf_counter_ns(), 0) / 1e9):
             now_ns = time.perf_counter_ns()
-            self._look(own, now_ns - last_ns)
+            self._sample(own, now_ns - last_ns)
             last_ns = now_ns
-            # A look that came late is not made up for by a hurried one: it already stands for the longer time.
+            # A late sample already stands for the longer time, so the next one is not taken early.
             next_ns = max(next_ns + self._period_ns, now_ns)
-        self._look(own, time.perf_counter_ns() - last_ns)
+        self._sample(own, time.perf_counter_ns() - last_ns)
 
-    def _look(self, own: int, elapsed_ns: int) -> None:
+    def _sample(self, own: int, elapsed_ns: int) -> None:
         names = {thread.ident: thread.name for thread in threading.enumerate()}
         now_ns = time.time_ns() if self._times_left else 0
         frames_of, labels_of = labels_beside(sys._current_frames)
@@ -114,7 +117,7 @@ class WallRecording(Recording):
                 self._times_left -= 1
                 seen.times.append((now_ns, elapsed_ns))
             else:
-                seen.looks += 1
+                seen.samples += 1
                 seen.elapsed_ns += elapsed_ns
 
     def _build(self) -> Profile:
@@ -136,8 +139,8 @@ class WallRecording(Recording):
             if not kept:
                 continue
             texts = {**dict(labels), "thread": thread}
-            if seen.looks:
-                builder.add(kept, [seen.looks, seen.elapsed_ns], texts)
+            if seen.samples:
+                builder.add(kept, [seen.samples, seen.elapsed_ns], texts)
             for when_ns, elapsed_ns in seen.times:
                 builder.add(kept, [1, elapsed_ns], texts, {TIME_LABEL: when_ns}, {TIME_LABEL: "nanoseconds"})
         self._seen = {}
@@ -151,17 +154,17 @@ class WallRecording(Recording):
 class _Seen:
     """One thread's stack, how often it was seen, and the time that this stands for."""
 
-    __slots__ = ("elapsed_ns", "looks", "places", "times")
+    __slots__ = ("elapsed_ns", "places", "samples", "times")
 
     def __init__(self, places: list[tuple[CodeType, int]]) -> None:
         self.places = places
-        self.looks = 0
+        self.samples = 0
         self.elapsed_ns = 0
         self.times: list[tuple[int, int]] = []  # of samples that say so: when they were taken, and their time
 
 
 def _places(frame: FrameType | None) -> tuple[tuple[int, ...], list[tuple[CodeType, int]]]:
-    """Code and line of every frame, leaf first; and before them a key by identity, as hashing code is slow."""
+    """Return a key by identity (hashing code is slow), and code and line of every frame, leaf first."""
     key: list[int] = []
     places = []
     while frame is not None:
@@ -179,5 +182,5 @@ def wall(
     is_harness: Callable[[str], bool] | None = None,
     times: bool = False,
 ) -> WallRecording:
-    """A wall-clock profile into `path`: `with conduit.record.wall("wall.prof"): …`. See `WallRecording`."""
+    """Return a wall-clock recording into `path`: `with conduit.record.wall("wall.prof"): …`. See `WallRecording`."""
     return WallRecording(path, rate_hz=rate_hz, is_harness=is_harness, times=times)

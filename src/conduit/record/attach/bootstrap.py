@@ -1,9 +1,9 @@
-"""The script that a process runs when it is asked to: it starts a thread, which imports conduit and records.
+"""The script that runs in the process on request: it starts a thread, which imports Conduit and records.
 
-It runs wherever the interpreter looks for such requests: between any two instructions of a program, which may hold
-any lock. So it does nothing there but start a thread, below `threading`, whose locks may be held. It is sent as text
-and imports nothing of conduit's before it has made it importable: by a finder of its own, which writes no cache, and
-without touching `sys.path`. `PLAN` is set in front of it.
+It runs at the points where the interpreter checks for such requests, which can be between any two instructions, so the
+thread may hold any lock. Therefore the script only starts a thread, with `_thread` instead of `threading`, whose locks
+may be held. It is sent as text and imports no Conduit module until it has installed a finder for Conduit, which writes
+no cache and does not change `sys.path`. `PLAN` is prepended to the script.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NO_SIGNAL = 0x4000  # MSG_NOSIGNAL: a program may have SIGPIPE end it
 
 
 def begin(plan: Plan) -> None:
-    """Start the thread, once: several threads of a process are asked, and the first that comes by does it."""
+    """Start the thread, once: several threads of a process are asked, and the first one that gets here starts it."""
     try:
         descriptor = posix.open(plan["claim"], posix.O_CREAT | posix.O_EXCL | posix.O_WRONLY, 0o600)
     except OSError:
@@ -34,7 +34,7 @@ def begin(plan: Plan) -> None:
 
 
 def run(plan: Plan) -> None:
-    """Record, and leave nothing behind; what goes wrong is sent to the recording process."""
+    """Record, and clean up; send errors to the asking process."""
     import _socket
 
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
@@ -61,7 +61,7 @@ def run(plan: Plan) -> None:
 
 
 def record(plan: Plan, connection: Any) -> None:
-    """Make conduit importable, record, and make it as unknown as it was."""
+    """Make Conduit importable, record, and restore the state of imports from before."""
     before = set(sys.modules)
     finder = None
     if "conduit" not in before and has_extension(plan["root"]):
@@ -106,7 +106,7 @@ def has_extension(root: str) -> bool:
 
 
 class Finder:
-    """Finds packages in folders that are not on the path: {name: folder}."""
+    """Finds packages in folders that are not on `sys.path`: {package name: folder}."""
 
     def __init__(self, roots: dict[str, str]) -> None:
         external: Any = sys.modules["_frozen_importlib_external"]
@@ -141,7 +141,7 @@ def send(connection: Any, kind: str, data: str | bytes) -> None:
 
 
 def remove(folder: str) -> None:
-    """Remove the folder of the recording process, which has died."""
+    """Remove the folder of the asking process, which has died."""
     try:
         names = posix.listdir(folder)
     except OSError:

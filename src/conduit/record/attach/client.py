@@ -1,9 +1,9 @@
-"""Recordings inside another process, from the side that asks for them.
+"""Recordings inside another process: the side that asks for them.
 
-A folder that both processes see (`/tmp`, through `/proc/PID/root`) holds the script, a socket on which the process
-answers, and, where the process does not see this installation, a copy of it. The folder is removed when the recording
-is over; if this process dies before, the recorded process notices at its socket, stops, and removes the folder
-itself.
+A folder that both processes see (`/tmp`, through `/proc/PID/root`) contains the script, a socket on which the process
+answers and, if the process cannot see this installation, a copy of it. The folder is removed when the recording is
+over. If this process dies before that, the recorded process detects that the connection was closed, stops, and removes
+the folder.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ _END_SECONDS = 60.0
 
 
 class InsideResult(NamedTuple):
-    """What came back: the file of each kind (pprof; for a trace, JSON) and warnings as `kind: text`."""
+    """The results: the bytes of the file of each kind (pprof; JSON for a trace), and warnings as `kind: text`."""
 
     files: dict[str, bytes]
     warnings: list[str]
 
 
 class InsideRecording:
-    """Recordings inside process `pid`, as a context manager: `recordings` are kinds with their parameters.
+    """Recordings inside process `pid`, as a context manager; `recordings` are kinds with their parameters.
 
-    Raises `ProfilerUnavailableError`, which says why the process cannot be asked, or why it refused.
+    Raise `ProfilerUnavailableError`, with the reason, if the process cannot be asked or refuses.
     """
 
     def __init__(
@@ -113,10 +113,10 @@ class InsideRecording:
     # ── the steps, in order ──
 
     def start(self, seconds: float) -> bool:
-        """Ask, and wait so long for the recordings to start; return whether they have.
+        """Ask the process to record; return whether the recordings have started within so many seconds.
 
-        Raises `ProfilerUnavailableError` if the process refuses, with its reason. Where no thread of the process runs
-        Python in that time, the request stays: `poll` tells when it is followed.
+        Raise `ProfilerUnavailableError`, with the reason, if the process refuses. If no thread of the process runs
+        Python in that time, the request remains, and `poll` tells when the recordings have started.
         """
         self._request.ask_main_thread()
         end = time.monotonic() + seconds
@@ -128,12 +128,12 @@ class InsideRecording:
         return self._wait_for_start(end - time.monotonic())
 
     def poll(self) -> bool:
-        """Return whether the recordings have started by now. Raises `ProfilerUnavailableError` if they were refused."""
+        """Return whether the recordings have started by now. Raise `ProfilerUnavailableError` if they were refused."""
         self._receive(0)
         return self.is_started
 
     def finish(self) -> InsideResult:
-        """End the recordings and return their profiles. Raises `ProfilerUnavailableError` if they did not come."""
+        """End the recordings and return their profiles. Raise `ProfilerUnavailableError` if none arrive."""
         if self._connection is None or not self.is_started:
             raise ProfilerUnavailableError(self._idle_reason())
         with suppress(OSError):  # it has sent them already, at its exit
@@ -151,7 +151,7 @@ class InsideRecording:
         return InsideResult(self._files, self._warnings)
 
     def has_ended(self) -> bool:
-        """Return whether the process has ended, or ended its recordings."""
+        """Return whether the process or its recordings have ended."""
         self._receive(0)
         return self._is_gone or has_ended(self.pid)
 
@@ -234,7 +234,7 @@ class InsideRecording:
     # ── its answers ──
 
     def _wait_for_start(self, seconds: float) -> bool:
-        """Wait so long for the answer, and once it is there as long as it takes to import what records."""
+        """Wait so many seconds for the answer, and after it for as long as importing the recorders takes."""
         end = time.monotonic() + seconds
         while not self.is_started and time.monotonic() < end + (_IMPORT_SECONDS if self._thread else 0):
             self._receive(_POLL_SECONDS)
@@ -243,7 +243,7 @@ class InsideRecording:
         return self.is_started
 
     def _receive(self, seconds: float) -> None:
-        """Take in the messages that arrive within so many seconds."""
+        """Read the messages that arrive within so many seconds."""
         try:
             if self._connection is None:
                 self._listener.settimeout(seconds)

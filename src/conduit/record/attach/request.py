@@ -1,10 +1,10 @@
 """The request to run a script, written into the memory of a process of Python 3.14 or later (PEP 768).
 
-Each thread has a field for a script's path, a flag, and a bit that makes it look at the flag before it goes on with
-its program. All three are where the interpreter's table of offsets says, so the asking process may run any version.
-The main thread, which lives as long as the process, is asked as it runs. The others may end at any moment, so that
-they are asked only while the process is stopped for a moment, as a debugger stops it; that also wakes threads that
-wait in `epoll`, which is where servers wait.
+Each thread has a field for the path of a script, a flag, and a bit that makes it check the flag before it continues.
+The interpreter's table of offsets says where these are, so the asking process may run any version. The main thread,
+which exists as long as the process, can be asked while it runs. Other threads may end at any moment, so they are asked
+only while the process is stopped briefly, as a debugger stops it; this also wakes threads that wait in `epoll`, as
+servers do.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ _CALL = struct.pack("<i", 1)
 
 
 class ScriptRequest:
-    """A request to a process to run the script at `path`, as the process sees it. Raises `ProfilerUnavailableError`."""
+    """A request to a process to run the script at `path` (the path as the process sees it).
+
+    Raise `ProfilerUnavailableError` if the process cannot be asked.
+    """
 
     def __init__(self, memory: ProcessMemory, interpreter: Interpreter, path: str) -> None:
         self._memory = memory
@@ -44,20 +47,20 @@ class ScriptRequest:
             raise ProfilerUnavailableError(f"the path {path} is too long for a process to run it")
 
     def ask_main_thread(self) -> None:
-        """Ask the main thread, which runs the script before its next instruction, or when it has waited."""
+        """Ask the main thread, which runs the script before its next instruction, or after the wait it is in."""
         for thread in self._threads():
             if thread.native_id == self._memory.pid:
                 self._ask(thread.address)
                 return
 
     def ask_all_threads(self) -> None:
-        """Ask every thread while the process is stopped, a few milliseconds. Raises `ProfilerUnavailableError`."""
+        """Ask every thread, while the process is stopped for a few ms. Raise `ProfilerUnavailableError`."""
         with Stopped(self._memory.pid):
             for thread in self._interpreter.threads(self._main):
                 self._ask(thread.address)
 
     def withdraw(self) -> None:
-        """Take the request back from the threads that have not seen it."""
+        """Withdraw the request from the threads that have not seen it yet."""
         present = {thread.address: thread.native_id for thread in self._threads()}
         waiting = {address for address in self._asked & present.keys() if self._is_waiting(address)}
         self._asked.clear()
@@ -69,7 +72,7 @@ class ScriptRequest:
             self._forget(address for address in waiting & living if self._is_waiting(address))
 
     def _threads(self) -> list[RemoteThread]:
-        """The threads of the process, which goes on: a list that changes while it is read is read again."""
+        """Return the threads of the running process; a list that changes while it is read is read again."""
         for _ in range(_MAX_ATTEMPTS):
             try:
                 return list(self._interpreter.threads(self._main))

@@ -1,8 +1,8 @@
-"""The recordings inside a process that was asked for them, from their start until nothing of them is left.
+"""The recordings inside a process that was asked for them, from their start until everything has been removed.
 
-It runs in a thread of its own, in the recorded process. The connection to the recording process is what keeps it
-alive: it ends after `seconds`, when it is told to, or when the connection breaks, whichever comes first; in the last
-case the profiles are dropped. A process that leaves by its own will sends them before it does.
+They run in a thread of their own in the recorded process, for as long as the connection to the asking process is open.
+They end after `seconds`, on request, or when the connection breaks, whichever comes first; in the last case the
+profiles are discarded. If the process exits normally, it sends the profiles first.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _session: _Session | None = None
 
 
 def record_session(plan: Mapping[str, Any], connection: Any, send: Send) -> None:
-    """Record what the plan asks for: kinds with their parameters, for so many seconds at most."""
+    """Make the recordings of the plan (kinds with their parameters), for so many seconds at most."""
     global _session
     session = _Session(plan, connection, send)
     _session = session
@@ -47,7 +47,7 @@ def record_session(plan: Mapping[str, Any], connection: Any, send: Send) -> None
 
 
 def end_in_child() -> None:
-    """In a child of a fork: end what the parent records; the child has no thread that would."""
+    """End the parent's recordings in a forked child, which does not have the thread that would end them."""
     if _session is not None:
         _session.abandon()
 
@@ -153,7 +153,7 @@ class _Session:
 
 
 def _hold_tracer() -> None:
-    """Keep what viztracer 1.1 must not lose when its modules are removed.
+    """Keep the parts of viztracer 1.1 that must not be lost when its modules are removed.
 
     Its extension frees its globals with its module, and is not initialized a second time; threads that its tracer has
     seen write into the tracer when they end.
@@ -193,7 +193,7 @@ def _is_own(filename: str) -> bool:
 
 
 def _watch_forks() -> None:
-    """Have forks end the recording in the child. A hook for forks cannot be taken back, so a process gets one only."""
+    """Have forks end the recording in the child; one hook for each process, since it cannot be removed."""
     from conduit._native import _core
 
     recording_module._watches_forks = True  # the child of a prepared process would go on recording
@@ -206,7 +206,7 @@ def _watch_forks() -> None:
 
 
 def _restore_signal(quiet_seconds: float) -> None:
-    """Give SIGPROF its action from before, once no signal can be on its way any more."""
+    """Restore the earlier action of SIGPROF, once no signal can be pending."""
     from conduit._native import _core
 
     if _core.cpu_left_signal():
@@ -215,7 +215,7 @@ def _restore_signal(quiet_seconds: float) -> None:
 
 
 def _log(notice: str) -> None:
-    """Tell the recorded program's operator, by its own log if it has one."""
+    """Write to the recorded program's log, if it has one, otherwise to standard error."""
     logging = sys.modules.get("logging")
     if logging is not None:
         logging.getLogger("conduit").warning(notice)

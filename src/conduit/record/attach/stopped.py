@@ -1,6 +1,6 @@
-"""A process stopped for a moment, as a debugger stops it: all of its threads, and without a signal that it could see.
+"""A process stopped briefly, as a debugger stops it: all of its threads, without a signal that it can see.
 
-The kernel lets the threads go on if this process dies. Python has no `ptrace`; it is called in the C library.
+The kernel resumes the threads if this process dies. Python has no `ptrace`, so the function of the C library is called.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ROUNDS = 100
 
 
 class Stopped:
-    """A context in which no thread of process `pid` runs. Raises `ProfilerUnavailableError` where it is forbidden."""
+    """A context in which no thread of process `pid` runs. Raise `ProfilerUnavailableError` if that is not permitted."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -66,7 +66,7 @@ class Stopped:
         self._stopped.clear()
 
     def _trace(self, request: int, tid: int, data: int = 0) -> bool:
-        """Make a request about a thread; return False if it has ended. Raises `ProfilerUnavailableError`."""
+        """Make a ptrace request for a thread; return False if it has ended. Raise `ProfilerUnavailableError`."""
         if self._libc.ptrace(request, tid, None, data) == 0:
             return True
         number = ctypes.get_errno()
