@@ -268,5 +268,5 @@ def cpu(
     native: bool = False,
     is_harness: Callable[[str], bool] | None = None,
 ) -> CpuRecording:
-    """Return a recording of a CPU profile into `path`: `with conduit.record.cpu("cpu.prof"): …`. See `CpuRecording`."""
+    """Return a CPU recording into `path`: `with conduit.record.cpu("cpu.prof"): …`. See `CpuRecording`."""
     return CpuRecording(path, rate_hz=rate_hz, native=native, is_harness=is_harness)

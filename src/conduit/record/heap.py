@@ -223,11 +223,11 @@ class _Hooks(_Engine):
 
 
 def scaled(entry: HeapEntry, rate: int) -> list[int]:
-    """Return the four values with the unsampled blocks estimated: divided by the probability of being sampled, truncated.
+    """Return the four values with the unsampled blocks estimated, truncated to integers.
 
-    A block of n bytes is sampled with probability 1 - exp(-n / rate), since sample points are a Poisson process; at
-    rate 1 every block is counted (Go's `scaleHeapSample`). The blocks of one entry have nearly the same size, so their
-    mean is used.
+    A block of n bytes is sampled with probability 1 - exp(-n / rate), since sample points are a Poisson process, and
+    the values are divided by it; at rate 1 every block is counted (Go's `scaleHeapSample`). The blocks of one entry
+    have nearly the same size, so their mean is used.
     """
     values = list(entry[1:5])
     if rate <= EXACT or not entry.alloc_objects or not entry.alloc_space:

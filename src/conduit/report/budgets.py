@@ -1,9 +1,9 @@
-"""Budgets: how much a function, or the whole program, may take, checked against a profile.
+"""Budgets: limits on the share or amount of a function or of the whole program, checked against a profile.
 
-A rule is a table: `match` (a regular expression on function names), `max_flat` and `max_cum` (what each function that
-matches may take at most), `max_total` (what the whole profile may), and `sample_type` (default: the one reported). A
-limit is a share of the total (`"20%"`) or an amount (`"300ms"`, `"10MB"`, `1000`). A document keeps its rules in
-`[tool.conduit.budgets]`, one a name, or as an array of tables.
+A rule is a table: `match` (a regular expression on function names), `max_flat` and `max_cum` (limits for each function
+that matches), `max_total` (the limit for the whole profile), and `sample_type` (default: the one reported). A limit is
+a share of the total (`"20%"`) or an amount (`"300ms"`, `"10MB"`, `1000`). `pyproject.toml` keeps rules in
+`[tool.conduit.budgets]`, as one table for each rule name or as an array of tables.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([^\s0-9.]*)")
 
 
 class Budget(NamedTuple):
-    """One limit of a rule. `share` (0 to 1) or `amount` in `unit` (empty: the sample type's own) is set."""
+    """One limit of a rule: `share` (0 to 1) or `amount` in `unit` (empty: the unit of the sample type)."""
 
     name: str
     match: str
@@ -51,7 +51,7 @@ class Overrun(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What became of a budget. `matched` tells whether any function of the profile matches at all."""
+    """The result of checking a budget; `matched` is whether any function of the profile matches."""
 
     budget: Budget
     sample_type: str
@@ -60,7 +60,10 @@ class Verdict(NamedTuple):
 
 
 def read_budgets(text: str) -> list[Budget]:
-    """The budgets of a rule in TOML's inline notation, or of the file that the text names. Raises `ReportError`."""
+    """Return the budgets of a rule in TOML's inline notation, or of the file that the text names.
+
+    Raise `ReportError` for an invalid rule or file.
+    """
     import tomllib
 
     if text.lstrip().startswith("{"):
@@ -121,7 +124,10 @@ def _budget(name: str, match: str, key: str, limit: Any, sample_type: str) -> Bu
 def check_profile(
     profile: Profile, budgets: list[Budget], options: Options, warn: Callable[[str], None]
 ) -> list[Verdict]:
-    """Every budget with what exceeds it. Raises `ReportError` for a bad rule, and for a profile without samples."""
+    """Return every budget with the functions that exceed it.
+
+    Raise `ReportError` for an invalid rule, and for a profile without samples.
+    """
     return [_check(profile, budget, options, warn) for budget in budgets]
 
 
@@ -160,7 +166,7 @@ def _overruns(report: Report, rows: list[tuple[str, int]], limit: float) -> Iter
 
 
 def _limit(report: Report, budget: Budget) -> float:
-    """The most that is allowed, in the profile's own unit."""
+    """Return the limit in the profile's own unit."""
     if budget.share is not None:
         return budget.share * abs(report.divided(report.total))
     if not budget.unit:

@@ -1,6 +1,6 @@
-"""The report formats: their names, what they are for, and how each wants its graph.
+"""The report formats: names, descriptions and graph settings.
 
-`pprof`'s own formats are named and described in its words; those after `OWN_FORMATS` are Conduit's.
+The names and descriptions of `pprof`'s own formats are those of pprof; the formats after `OWN_FORMATS` are Conduit's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can go wrong between a profile and its report."""
+"""The errors of fetching a profile and making a report from it."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ class NoMatchError(ReportError):
 
 
 class FetchError(ConduitError):
-    """No profile could be had from any of the sources; what each lacked has been said already."""
+    """None of the sources gave a profile; the reason for each has been reported already."""

@@ -1,8 +1,8 @@
-"""Frames: what a report counts as one place in the program.
+"""Frames: the units by which a report sums samples.
 
-Which parts of a location make two places different depends on the granularity: the function's name, its
-file, the line, the address. A `FrameTable` maps every location of a profile to its frames once, so that
-walking a sample afterwards is a look-up for each location.
+The granularity determines which parts of a location make two frames different: the function's name, its file, the line,
+the address. A `FrameTable` maps every location of a profile to its frames once, so walking a sample is one look-up for
+each location.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Detail(NamedTuple):
-    """Which parts of a location tell two frames apart, and whether inlined frames count."""
+    """The parts of a location that distinguish frames, and whether inlined frames count."""
 
     function: bool = False
     filename: bool = False
@@ -38,14 +38,14 @@ _OF_GRANULARITY = {
 
 
 def detail_of(granularity: str, *, inlined: bool, columns: bool, object_files: bool) -> Detail:
-    """The detail that a granularity asks for. Addresses show their columns, unless inlined frames are left out."""
+    """Return the detail of a granularity. Addresses show their columns, unless inlined frames are omitted."""
     detail = _OF_GRANULARITY[granularity]
     with_columns = detail.line and (columns or (detail.column and inlined))
     return detail._replace(inlined=inlined, column=with_columns, object_file=object_files)
 
 
 class Frame(NamedTuple):
-    """One place in the program. What the granularity leaves out is empty or 0."""
+    """A location at the report's granularity; parts that the granularity omits are empty or 0."""
 
     name: str = ""
     address: int = 0
@@ -56,7 +56,7 @@ class Frame(NamedTuple):
     object_file: str = ""
 
     def components(self) -> list[str]:
-        """The parts of the printed name: address, function, file and line; never none at all."""
+        """Return the parts of the printed name: address, function, file and line; never empty."""
         parts = []
         if self.address:
             parts.append(f"{self.address:016x}")
@@ -77,22 +77,22 @@ class Frame(NamedTuple):
 
     @property
     def printable_name(self) -> str:
-        """The name that reports show and sort by."""
+        """Return the name that reports show and sort by."""
         return " ".join(self.components())
 
     @property
     def of_function(self) -> Frame:
-        """The frame of the whole function that this place lies in; one without address and line is that already."""
+        """Return the frame of the whole function, without address and line."""
         return self._replace(address=0, line=0, column=0) if self.address or self.line else self
 
     @property
     def tie_break(self) -> str:
-        """A text that puts frames of the same printed name in a fixed order."""
+        """Return a text that gives frames with the same printed name a fixed order."""
         return f"{self.name}  {self.address} {self.file} {self.start_line} {self.line} {self.column} {self.object_file}"
 
 
 def clean_path(path: str) -> str:
-    """A path without `.`, `..` and doubled slashes; an empty one stays empty."""
+    """Return a path without `.`, `..` and doubled slashes; an empty one stays empty."""
     if not path:
         return ""
     cleaned = posixpath.normpath(path)
@@ -100,17 +100,17 @@ def clean_path(path: str) -> str:
 
 
 def base_name(path: str) -> str:
-    """The last part of a path; `.` for an empty one, `/` for the root."""
+    """Return the last part of a path; `.` for an empty one, `/` for the root."""
     if not path:
         return "."
     return path.rstrip("/").rpartition("/")[2] or "/"
 
 
 def trim_path(path: str, trim: str, source_path: str) -> str:
-    """A source file's path without the prefixes that say only where it was built.
+    """Return a source file's path without prefixes that only show where it was built.
 
-    Removed are the `:`-separated prefixes of `trim`, and `/proc/self/cwd/`. Where `trim` is empty, the base name
-    of a directory in `source_path` is looked for inside the path, and all up to it goes.
+    The `:`-separated prefixes of `trim`, and `/proc/self/cwd/`, are removed. If `trim` is empty and the path contains
+    the base name of a directory of `source_path`, everything up to it is removed.
     """
     if not trim:
         for directory in source_path.split(":") if source_path else ():
@@ -129,9 +129,9 @@ def trim_path(path: str, trim: str, source_path: str) -> str:
 class FrameTable:
     """The frames of a profile at one level of detail: `frames[i]`, and the indices of each location's frames.
 
-    `of_location[location]` is innermost first, like the location's lines; its last index is the function that
-    really was on the stack, those before it were inlined. `has_inlined` tells whether any location has more than one.
-    Paths are trimmed as by `trim_path`, unless `trim` is None.
+    `of_location[location]` is innermost first, like the location's lines; its last index is the function that was on
+    the stack, the others were inlined into it. `has_inlined` is whether any location has more than one. Paths are
+    trimmed by `trim_path`, unless `trim` is None.
     """
 
     __slots__ = ("_detail", "_index", "_source_path", "_trim", "frames", "has_inlined", "of_location")
@@ -162,7 +162,7 @@ class FrameTable:
         return number
 
     def _bare_frame(self, location: Location) -> Frame:
-        """The frame of a location without symbols: its address, if shown, and its binary."""
+        """Return the frame of a location without symbols: its address, if shown, and its binary."""
         address = location.address if self._detail.address else 0
         return Frame(address=address, object_file=location.mapping.filename if location.mapping else "")
 

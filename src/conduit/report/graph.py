@@ -1,11 +1,11 @@
-"""The call graph of a profile: how much time (or memory, or whatever it counts) each frame and each call took.
+"""The call graph of a profile: the time (or memory, or other value) of each frame and each call.
 
-A sample is walked from its root to its leaf. Every frame on it gets the sample's value once in `cum`, however
-often it recurs; every call from one frame to another gets it once; the leaf gets it in `flat`. A call from a
-frame to itself is no edge. Where frames are left out (`kept`), their callers and callees are joined by a
-*residual* edge, and a leaf that is left out gives its flat value to no other node.
+A sample is walked from its root to its leaf. Its value is added once to `cum` of every frame on it, even if the frame
+recurs; once to every call from one frame to another; and to `flat` of the leaf. A call from a frame to itself is not an
+edge. If frames are left out (`kept`), their callers and callees are joined by a *residual* edge. The flat value of an
+omitted leaf is not assigned to any other node.
 
-Sums are made by the loops over the profile's columns, on frame numbers; the objects that reports read are made at the
+The loops over the profile's columns compute the sums by frame number; the objects that reports read are made at the
 end, for the frames that have a value.
 """
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Edge:
-    """Calls from one node to another: `weight` is the values of the samples in which it happens."""
+    """Calls from one node to another: `weight` is the value of the samples in which they occur."""
 
     __slots__ = ("callee", "caller", "divisor", "inline", "residual", "weight")
 
@@ -49,12 +49,12 @@ class Edge:
 
     @property
     def value(self) -> int:
-        """The weight, divided where the report shows means."""
+        """The weight, divided if the report shows means."""
         return quotient(self.weight, self.divisor)
 
 
 class Node:
-    """A frame with its values. `flat` is its own, `cum` includes what it called; edges by the other node."""
+    """A frame with its values: `flat` is its own, `cum` includes what it called; edges are keyed by the other node."""
 
     __slots__ = (
         "cum", "cum_divisor", "flat", "flat_divisor", "frame", "function", "incoming", "name", "outgoing", "tags",
@@ -72,16 +72,16 @@ class Node:
 
     @property
     def flat_value(self) -> int:
-        """`flat`, divided where the report shows means."""
+        """`flat`, divided if the report shows means."""
         return quotient(self.flat, self.flat_divisor)
 
     @property
     def cum_value(self) -> int:
-        """`cum`, divided where the report shows means."""
+        """`cum`, divided if the report shows means."""
         return quotient(self.cum, self.cum_divisor)
 
     def edge_to(self, callee: Node) -> Edge:
-        """The edge to another node, made if there is none."""
+        """Return the edge to another node, creating it if necessary."""
         edge = self.outgoing.get(callee)
         if edge is None:
             edge = self.outgoing[callee] = callee.incoming[self] = Edge(self, callee)
@@ -89,7 +89,7 @@ class Node:
 
 
 class Values:
-    """Which column of a sample's values a report shows, and whether it divides by the first (means)."""
+    """The column of a sample's values that a report shows, and whether it is divided by the first (means)."""
 
     __slots__ = ("index", "mean")
 
@@ -98,13 +98,13 @@ class Values:
         self.mean = mean
 
     def columns_of(self, columns: Columns) -> tuple[memoryview[int], memoryview[int]]:
-        """Return the column of values, and that of divisors, zeros where nothing is divided."""
+        """Return the column of values, and that of divisors (zeros if nothing is divided)."""
         divisors = columns.values[0] if self.mean else memoryview(bytes(8 * len(columns))).cast("q")
         return columns.values[self.index], divisors
 
 
 def sum_frames(profile: Profile, table: FrameTable, values: Values) -> list[Node]:
-    """Return the nodes of all frames that occur, without edges: all that a flat report needs, at the least cost."""
+    """Return the nodes of all frames that occur, without edges; a flat report needs no more."""
     columns = profile.columns
     value, divisor = values.columns_of(columns)
     stacks, count = (columns.starts, columns.frames), len(table.frames)
@@ -130,7 +130,7 @@ def build_graph(
     kept: Collection[Frame] | None = None,
     tags_of: TagsOf | None = None,
 ) -> list[Node]:
-    """The nodes with their edges; with `kept`, of those frames only. `tags_of` collects labels for drawings."""
+    """Return the nodes with their edges; with `kept`, only of those frames. `tags_of` collects labels for drawings."""
     builder = _Builder(profile, table, values, kept)
     if tags_of is not None:
         builder.add_tags(tags_of)
@@ -138,7 +138,7 @@ def build_graph(
 
 
 class _Builder:
-    """Sums samples into calls keyed by caller·n + callee, and nodes by frame number."""
+    """Sums samples into calls, keyed by caller·n + callee, and into nodes, by frame number."""
 
     def __init__(
         self, profile: Profile, table: FrameTable, values: Values, kept: Collection[Frame] | None
@@ -202,7 +202,7 @@ class _Builder:
         return listed
 
     def calls(self) -> Iterator[tuple[int, int, int, int, int]]:
-        """Caller, callee, weight, divisor and flags of each call, in order of first use."""
+        """Yield caller, callee, weight, divisor and flags of each call, in order of first use."""
         size = len(self._table.frames)
         keys, weights, flags = self.sums
         divisors = self.call_divisors or repeat(0)
@@ -211,9 +211,9 @@ class _Builder:
 
 
 class CallLists:
-    """All calls of a profile, heaviest first, by caller and by callee, as columns: edges would be millions of objects.
+    """All calls of a profile, heaviest first, by caller and by callee, as columns, since there may be millions.
 
-    Calls have numbers; `values[call]` is divided where the report shows means.
+    Calls have numbers; `values[call]` is divided if the report shows means.
     """
 
     def __init__(self, profile: Profile, table: FrameTable, values: Values) -> None:
@@ -229,25 +229,25 @@ class CallLists:
         self.values: Sequence[int] = list(map(quotient, weights, divisors)) if divisors else weights
 
     def to(self, callee: int) -> Sequence[int]:
-        """The calls to a frame."""
+        """Return the calls to a frame."""
         runs, calls = self._incoming
         return calls[runs[callee] : runs[callee + 1]]
 
     def of(self, caller: int) -> Sequence[int]:
-        """The calls that a frame makes."""
+        """Return the calls that a frame makes."""
         runs, calls = self._outgoing
         return calls[runs[caller] : runs[caller + 1]]
 
     def caller(self, call: int) -> int:
-        """The frame that calls."""
+        """Return the frame that calls."""
         return self._keys[call] // self._size
 
     def callee(self, call: int) -> int:
-        """The frame that is called."""
+        """Return the frame that is called."""
         return self._keys[call] % self._size
 
     def is_inlined(self, call: int) -> bool:
-        """Whether the callee was compiled into the caller wherever this call occurs."""
+        """Return whether the callee was inlined into the caller in every occurrence of this call."""
         return not self._flags[call] & loops.REAL_CALL
 
 
@@ -259,7 +259,7 @@ def _join(caller: Node, callee: Node, weight: int, divisor: int, flags: int) -> 
 
 
 def add_calls(profile: Profile, table: FrameTable, values: Values, shown: Collection[Node]) -> None:
-    """Give some nodes of a graph without edges those to all their callers and callees."""
+    """Add the edges to all callers and callees to some nodes of a graph without edges."""
     nodes = {node.frame: node for node in shown}
     flags = bytes(
         any(table.frames[number] in nodes for number in table.of_location[location])
@@ -277,7 +277,7 @@ def add_calls(profile: Profile, table: FrameTable, values: Values, shown: Collec
 
 
 def _steps(table: FrameTable, kept: Collection[Frame] | None) -> dict[Location, list[int]]:
-    """For each location its frames from the caller inwards, as `loops.sum_calls` takes them."""
+    """Return for each location its frames from the caller inwards, as `loops.sum_calls` takes them."""
     wanted = [kept is None or frame in kept for frame in table.frames]
     return {
         location: [
@@ -291,9 +291,9 @@ def _steps(table: FrameTable, kept: Collection[Frame] | None) -> dict[Location, 
 def build_tree(
     profile: Profile, table: FrameTable, values: Values, tags_of: TagsOf | None = None
 ) -> list[Node]:
-    """A node for each frame *in each calling context*, so that no node has two callers; callers come first.
+    """Return a node for each frame *in each calling context*, so no node has two callers; callers come first.
 
-    Here a recurring frame is a new node each time, and nothing is counted twice.
+    A recurring frame is a new node each time, and no value is counted twice.
     """
     columns = profile.columns
     all_steps = _steps(table, None)

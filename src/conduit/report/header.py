@@ -1,4 +1,4 @@
-"""The lines above a report: what the profile is, which filters are on, how much of it is shown."""
+"""The lines above a report: which profile it is, the active filters, and how much of the profile is shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FILTER_LIMIT = 80  # bytes of a filter that are shown
 
 
 def profile_labels(report: Report) -> list[str]:
-    """What the profile is: file, comments (but those with `#`), sample type, documentation, time, duration."""
+    """Return lines about the profile: file, comments (except those with `#`), type, documentation, time, duration."""
     profile = report.profile
     lines = []
     if profile.mappings:
@@ -48,7 +48,7 @@ def _duration(report: Report) -> str:
 
 
 def report_labels(report: Report, graph: TrimmedGraph, *, full: bool = False) -> list[str]:
-    """The header of a report that shows nodes; `full` for drawings, which explain themselves."""
+    """Return the header of a report that shows nodes; `full` is for drawings, which stand alone."""
     shown = sum(node.flat_value for node in graph.nodes)
     return [
         *(profile_labels(report) if full or not report.options.compact_labels else ()),
@@ -60,7 +60,7 @@ def report_labels(report: Report, graph: TrimmedGraph, *, full: bool = False) ->
 
 
 def whole_labels(report: Report) -> list[str]:
-    """The header of a report that leaves nothing out, such as a flame graph."""
+    """Return the header of a report that omits nothing, such as a flame graph."""
     return [
         *(() if report.options.compact_labels else profile_labels(report)),
         *active_filters(report),
@@ -69,7 +69,7 @@ def whole_labels(report: Report) -> list[str]:
 
 
 def active_filters(report: Report) -> list[str]:
-    """The filters that are on, one a line below a title; nothing where none is."""
+    """Return a title and a line for each active filter; empty if there are none."""
     lines = []
     for name in _FILTERS:
         value = getattr(report.options, name)

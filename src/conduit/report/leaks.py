@@ -1,8 +1,9 @@
-"""What grew and is still held: heap profiles of one process at several times, compared line by line.
+"""Memory growth: compares heap profiles of one process taken at different times, line by line.
 
 Memory is allocated where a library makes an object, and leaks where the program keeps it. So each growth has the line
-of the program that led there: the innermost frame that is neither a library's nor the standard library's. The search
-ends where an event loop or a server calls: what lies above such a call started it, and did not ask for the memory.
+of the program that led to the allocation: the innermost frame that is neither a library's nor the standard library's.
+The search ends at a call from an event loop or a server: the frames outside of it started the program's code, but did
+not request the memory.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ class Line(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """One line: bytes and objects in use at the end, and how many more than at the start.
+    """One line: bytes and objects in use at the end, and the increase since the start.
 
-    `steady`: it grew from each profile to the next. `callers` are the functions above it on the stack that holds most
-    of the growth, innermost first, and `origin` is the line of the program on that stack that led there (None: no
-    line of the program did).
+    `steady` is whether it grew from each profile to the next. `callers` are the functions above it on the stack with
+    most of the growth, innermost first, and `origin` is the line of the program on that stack that led to the
+    allocation (None if there is none).
     """
 
     function: str
@@ -59,10 +60,10 @@ class Growth(NamedTuple):
 
 
 class Leaks(NamedTuple):
-    """The allocating lines that grew, the largest growth first, and the lines of the program that led there.
+    """The allocating lines that grew, largest growth first, and the lines of the program that led to them.
 
-    `seconds` lie between the first and the last profile, 0 if unknown. One sample stands for about `sampled_bytes`
-    (0: every allocation was recorded, or the profiles do not say).
+    `seconds` is the time between the first and the last profile, 0 if unknown. One sample stands for about
+    `sampled_bytes` (0: every allocation was recorded, or the profiles do not say).
     """
 
     growths: tuple[Growth, ...]

@@ -1,7 +1,7 @@
-"""Labels gathered on the nodes of a drawing: how much of a node's value carries which labels.
+r"""Labels collected on the nodes of a drawing: how much of a node's value has which labels.
 
-A sample's text labels together make one tag (`task:ingest\\nthread:worker-1`), its `bytes` label a numeric
-tag below it. A drawing shows at most four of each as boxes hanging off the node.
+The text labels of a sample together make one tag (`task:ingest\nthread:worker-1`); its `bytes` label makes a numeric
+tag below it. Each node is drawn with at most four tags of each kind, as boxes attached to it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BASE_LABEL = "pprof::base"
 
 
 class Tag:
-    """One label or combination of labels, with the values that carry it; numeric ones have a value and a unit."""
+    """A label or combination of labels, with the values of its samples; numeric tags have a number and a unit."""
 
     __slots__ = ("cum", "cum_divisor", "flat", "flat_divisor", "name", "unit", "value")
 
@@ -34,16 +34,16 @@ class Tag:
 
     @property
     def flat_value(self) -> int:
-        """`flat`, divided where the report shows means."""
+        """`flat`, divided if the report shows means."""
         return quotient(self.flat, self.flat_divisor)
 
     @property
     def cum_value(self) -> int:
-        """`cum`, divided where the report shows means."""
+        """`cum`, divided if the report shows means."""
         return quotient(self.cum, self.cum_divisor)
 
     def add(self, flat: int, flat_divisor: int, cum: int, cum_divisor: int) -> None:
-        """Adds samples that carry this tag once."""
+        """Add samples that have this tag once."""
         self.flat += flat
         self.flat_divisor += flat_divisor
         self.cum += cum
@@ -51,7 +51,7 @@ class Tag:
 
 
 class NumericTag(NamedTuple):
-    """A number that a sample carries: as text, and with its unit."""
+    """A number of a sample: as text, and with its unit."""
 
     name: str
     value: int
@@ -59,7 +59,7 @@ class NumericTag(NamedTuple):
 
 
 class SampleTags(NamedTuple):
-    """What one sample carries: its text labels as one name (empty for none), and its numbers, repeated ones too."""
+    """The tags of a sample: its text labels as one name (empty for none), and its numbers, including repeated ones."""
 
     text: str
     numbers: list[NumericTag]
@@ -75,7 +75,7 @@ class NodeTags:
         self.numeric: dict[str, dict[str, Tag]] = {}
 
     def add(self, tags: SampleTags, flat: int, flat_divisor: int, cum: int, cum_divisor: int) -> None:
-        """Counts samples' values under each of their tags; under a number that they carry twice, twice."""
+        """Add the values of samples to each of their tags; to a number that they have twice, twice."""
         text = tags.text
         if text:
             self.text.setdefault(text, Tag(text)).add(flat, flat_divisor, cum, cum_divisor)
@@ -85,12 +85,12 @@ class NodeTags:
                 held.setdefault(name, Tag(name, unit, number)).add(flat, flat_divisor, cum, cum_divisor)
 
     def trim(self, cutoff: int) -> None:
-        """Forgets tags that weigh less than the cutoff."""
+        """Remove tags that weigh less than the cutoff."""
         self.text = _heavy(self.text, cutoff)
         self.numeric = {name: _heavy(tags, cutoff) for name, tags in self.numeric.items()}
 
     def count_flat(self) -> int:
-        """How many tags the node itself (not what it calls) carries."""
+        """Return the number of tags of the node itself, without those of what it calls."""
         everything = [self.text, *self.numeric.values()]
         return sum(1 for tags in everything for tag in tags.values() if tag.flat)
 
@@ -100,7 +100,7 @@ def _heavy(tags: dict[str, Tag], cutoff: int) -> dict[str, Tag]:
 
 
 def tags_of_labels(unit: str, format_tag: Callable[[int, str], str]) -> Callable[[LabelSet], SampleTags]:
-    """Returns the function that reads a sample's tags; `unit` is that of the `bytes` label."""
+    """Return the function that reads a sample's tags; `unit` is that of the `bytes` label."""
 
     def tags_of(labels: LabelSet) -> SampleTags:
         texts = [
@@ -114,14 +114,14 @@ def tags_of_labels(unit: str, format_tag: Callable[[int, str], str]) -> Callable
 
 
 def sort_tags(tags: Iterable[Tag], flat: bool) -> list[Tag]:
-    """Tags by falling weight, flat or cum first, equal ones by name."""
+    """Return tags by decreasing weight, flat or cum first, equal ones by name."""
     if flat:
         return sorted(tags, key=lambda tag: (-abs(tag.flat), tag.name))
     return sorted(tags, key=lambda tag: (-abs(tag.cum), -abs(tag.flat), tag.name))
 
 
 def collapse_tags(tags: Iterable[Tag], count: int, flat: bool) -> list[Tag]:
-    """At most `count` numeric tags: the heaviest, each with the lighter ones that lie nearest to it, as ranges."""
+    """Return at most `count` numeric tags: the heaviest, with the lighter ones nearest to each as ranges."""
     ordered = sort_tags(tags, flat)
     if len(ordered) <= count:
         return ordered

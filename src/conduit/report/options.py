@@ -1,4 +1,4 @@
-"""What a report can be asked for: every option with its default, its help, and its name in a URL.
+"""The options of reports: each with its default, its help, and its name in a URL.
 
 One table serves the command line's flags, the shell's assignments and the page's parameters.
 """
@@ -17,7 +17,7 @@ SORTS = ("cum", "flat")
 
 
 class Option:
-    """One option: the type of its default decides how its text is read. `is_own`: the original does not have it."""
+    """An option: the type of its default decides how its text is parsed. `is_own`: pprof does not have it."""
 
     # Written out: importing dataclasses costs a small report more than the options do.
     __slots__ = ("choices", "default", "help", "is_own", "name", "url_parameter")
@@ -300,7 +300,7 @@ OPTION_OF_CHOICE = {choice: option.name for option in OPTIONS.values() for choic
 
 
 def parse_integer(text: str) -> int:
-    """Reads a whole number as Go's flags do (`12`, `-1`, `0x10`); `ValueError` in Go's words."""
+    """Parse an integer as Go's flags do (`12`, `-1`, `0x10`). Raise `ValueError` with Go's message."""
     try:
         if text != text.strip():
             raise ValueError
@@ -313,7 +313,7 @@ def parse_integer(text: str) -> int:
 
 
 def parse_number(text: str) -> float:
-    """Reads a number with decimals; `ValueError` in Go's words."""
+    """Parse a number with decimals. Raise `ValueError` with Go's message."""
     try:
         if text != text.strip() or "_" in text:
             raise ValueError
@@ -323,7 +323,7 @@ def parse_number(text: str) -> float:
 
 
 def parse_switch(text: str) -> bool:
-    """Reads a switch in the shell or a URL: true t yes y 1 or nothing, false f no n 0, in any case."""
+    """Parse a switch of the shell or a URL: true t yes y 1 or empty, false f no n 0, in any case."""
     lower = text.lower()
     if lower in ("true", "t", "yes", "y", "1", ""):
         return True
@@ -333,7 +333,7 @@ def parse_switch(text: str) -> bool:
 
 
 def show_value(value: str | int | float | bool) -> str:
-    """An option's value as the shell prints it."""
+    """Return an option's value as the shell prints it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -342,7 +342,7 @@ def show_value(value: str | int | float | bool) -> str:
 
 
 def show_number(value: float) -> str:
-    """A number in as few digits as give it back, as Go prints it: `1`, `0.005`, `1e-06`, `1e+21`."""
+    """Return a number with the fewest digits that identify it, as Go prints it: `1`, `0.005`, `1e-06`, `1e+21`."""
     magnitude = abs(value)
     if 1e15 <= magnitude < 1e21:
         return f"{value:.0f}"
@@ -350,7 +350,7 @@ def show_number(value: float) -> str:
 
 
 class Options:
-    """The values of all options, as attributes; whatever is not given has its default."""
+    """The values of all options, as attributes; those not given have their default."""
 
     __slots__ = tuple(OPTIONS)
 
@@ -397,11 +397,14 @@ class Options:
             setattr(self, name, values.get(name, option.default))
 
     def copy(self, **changes: Any) -> Options:
-        """The same options with some of them changed."""
+        """Return the same options with some of them changed."""
         return Options(**{**{name: getattr(self, name) for name in OPTIONS}, **changes})
 
     def assign(self, name: str, text: str) -> None:
-        """Sets one option, or a choice of one (`lines`, `cum`), from text; `ValueError` says why it is refused."""
+        """Set an option, or a choice of one (`lines`, `cum`), from text.
+
+        Raise `ValueError` with the reason if it is not accepted.
+        """
         if name not in OPTIONS:
             self._choose(name, text)
             return
@@ -415,7 +418,7 @@ class Options:
         setattr(self, option, name)
 
     def text_of(self, name: str) -> str:
-        """One option's value as text."""
+        """Return an option's value as text."""
         return show_value(getattr(self, name))
 
 

@@ -1,8 +1,8 @@
-"""From a profile to a report: which steps are taken, in which order, and which format prints.
+"""From a profile to a report: the order in which options are applied, and the format that prints.
 
-The order matters to the numbers: label frames are made first, so that filters can see them; the total is taken
-before the filters, unless percentages are to be relative to what they leave; and only then are frames joined to
-functions, lines or files.
+The order affects the numbers. Label frames are made first, so filters can match them. The total is computed before the
+filters are applied, unless percentages should be relative to the filtered total (`relative_percentages`). After that,
+frames are joined to functions, lines or files.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ _PRINTERS = {
 def prepare_report(
     profile: Profile, format_name: str, options: Options, warn: Warn, argument: str = ""
 ) -> Report:
-    """The report of a profile in a format, ready for the format's module to compute.
+    """Return the report of a profile in a format, ready for the format's module.
 
-    `argument` is the regular expression of formats that take one. `warn` gets a line for each filter that matched
-    nothing. The profile is not changed. Raises `ReportError` for options that make no report.
+    `argument` is the regular expression of formats that take one. `warn` is called with a line for each filter that
+    matched nothing. The profile is not changed. Raise `ReportError` for options with which no report can be made.
     """
     format = FORMATS[format_name]
     options = options_for(format, options)
@@ -76,7 +76,7 @@ def prepare_report(
 
 
 def choose_values(profile: Profile, options: Options) -> tuple[Values, int]:
-    """The column of values that the options ask for, and its total."""
+    """Return the column of values that the options select, and its total."""
     values = Values(sample_index(profile, options.sample_index), options.mean)
     if options.divide_by == 0:
         raise ReportError("zero divisor specified")
@@ -84,7 +84,7 @@ def choose_values(profile: Profile, options: Options) -> tuple[Values, int]:
 
 
 def options_for(format: Format, options: Options) -> Options:
-    """The options after what a format insists on: its granularity, and how many nodes it shows if not told."""
+    """Return the options with the format's requirements: its granularity, and its default number of nodes."""
     changes: dict[str, object] = {}
     if format.granularity:
         changes["granularity"] = format.granularity
@@ -101,9 +101,9 @@ def options_for(format: Format, options: Options) -> Options:
 
 
 def sample_index(profile: Profile, wanted: str) -> int:
-    """The number of a sample type, given by number or by name; by default the profile's own choice, or the last.
+    """Return the index of a sample type given by number or name; by default the profile's own choice, or the last.
 
-    Raises `ReportError` for one that the profile does not have.
+    Raise `ReportError` if the profile does not have it.
     """
     names = [kind.type for kind in profile.sample_types]
     if not names:
@@ -174,7 +174,7 @@ def _compile_argument(argument: str) -> Callable[[str], bool] | None:
 
 
 def print_report(report: Report) -> bytes:
-    """The report in its format, complete: nothing is printed of a report that fails."""
+    """Return the complete report in its format; if it fails, nothing is printed."""
     from importlib import import_module
 
     module, function = _PRINTERS[report.format.kind]

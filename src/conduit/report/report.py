@@ -1,7 +1,7 @@
-"""A profile with its filters applied, the options, and what follows from both: what every format reads.
+"""The state of a report: the filtered profile, the options, and values derived from both.
 
-A report never changes. It knows which column of values is shown, how amounts are printed, the total that
-percentages refer to, and the frames; it prints nothing itself.
+All formats read it; it never changes and prints nothing. It has the column of values to show, the format of amounts,
+the total that percentages refer to, and the frames.
 """
 
 from __future__ import annotations
@@ -47,29 +47,29 @@ class _Fields(NamedTuple):  # importing dataclasses would cost a small report mo
 
 
 class Report(_Fields):
-    """What a format needs to know. `total` is that of the whole profile, unless percentages are relative.
+    """The data that formats read; `total` is that of the whole profile, unless percentages are relative.
 
-    `output_unit` is the unit of printed amounts, where `minimum` stands for one that `unit_for` chooses. `argument` is
-    the regular expression of formats that take one, and `matches` tells whether it matches a name. `compared` says
-    that a base has been subtracted.
+    `output_unit` is the unit of printed amounts; with `minimum`, `unit_for` chooses it. `argument` is the regular
+    expression of formats that take one, and `matches` returns whether it matches a name. `compared` is whether a base
+    has been subtracted.
     """
 
     def in_unit(self, unit: str) -> Report:
-        """The same report with its amounts printed in a unit."""
+        """Return the same report with its amounts printed in a unit."""
         return self if unit == self.output_unit else self._sharing_frames(self._replace(output_unit=unit))
 
     def matching(self, matches: Pattern) -> Report:
-        """The same report of the functions whose name matches."""
+        """Return the same report, limited to functions whose name matches."""
         return self._sharing_frames(self._replace(matches=matches))
 
     def _sharing_frames(self, other: Report) -> Report:
-        """The other report, with the frames that were found for this one; its profile and options must be the same."""
+        """Return the other report with this one's frames; its profile and options must be the same."""
         other.__dict__.update((name, self.__dict__[name]) for name in _OF_THE_FRAMES if name in self.__dict__)
         return other
 
     @cached_property
     def sample_type(self) -> str:
-        """The name of the values, with `mean_` where they are means."""
+        """The name of the values, with `mean_` if they are means."""
         kind = self.profile.sample_types[self.values.index]
         return f"mean_{kind.type}" if self.values.mean else kind.type
 
@@ -80,7 +80,7 @@ class Report(_Fields):
 
     @cached_property
     def ratio(self) -> float:
-        """What values are multiplied by: 1 over `divide_by`."""
+        """The factor for values: 1 over `divide_by`."""
         return 1 / self.options.divide_by
 
     @cached_property
@@ -104,28 +104,28 @@ class Report(_Fields):
 
     @property
     def title(self) -> str:
-        """The program's file name, or nothing."""
+        """The program's file name, or an empty text."""
         mappings = self.profile.mappings
         return base_name(mappings[0].filename) if mappings and mappings[0].filename else ""
 
     def divided(self, value: int) -> int:
-        """The value after `divide_by`."""
+        """Return the value after `divide_by`."""
         return int(value * self.ratio) if self.ratio > 0 and self.ratio != 1 else value
 
     def amount(self, value: int) -> str:
-        """The value as printed: divided, scaled to the report's unit, with it."""
+        """Return the value as printed: divided, scaled to the report's unit, with the unit."""
         return scaled_label(self.divided(value), self.sample_unit, self.output_unit)
 
     def amount_or_dot(self, value: int) -> str:
-        """The value as printed, or `.` for nothing."""
+        """Return the value as printed, or `.` for 0."""
         return self.amount(value) if value else "."
 
     def scaled(self, value: int) -> int:
-        """The value in whole units of the report, undivided, for formats that hold numbers only."""
+        """Return the value in whole units of the report, undivided, for formats that contain numbers only."""
         return int(scale(value, self.sample_unit, self.output_unit)[0])
 
     def unit_for(self, nodes: Iterable[Node]) -> str:
-        """One unit for the amounts of all nodes; where the option says `minimum`, what suits the smallest."""
+        """Return one unit for the amounts of all nodes; if the option is `minimum`, the one that suits the smallest."""
         amounts = [abs(node.flat_value) or abs(node.cum_value) for node in nodes]
         if self.options.unit != "minimum" or not amounts:
             return self.output_unit
@@ -140,14 +140,14 @@ class Report(_Fields):
 
     @cached_property
     def tags_of(self) -> Callable[[LabelSet], SampleTags]:
-        """Reads a sample's labels for a drawing."""
+        """The function that reads a sample's labels for a drawing."""
         return tags_of_labels(
             self.label_units.get("bytes", ""), lambda value, unit: scaled_label(value, unit, self.output_unit)
         )
 
 
 def total_of(profile: Profile, values: Values) -> int:
-    """The sum of the samples' absolute values; of the base's samples only, in a comparison that marks them."""
+    """Return the sum of the samples' absolute values; if a comparison marks its base, only of the base's samples."""
     columns = profile.columns
     is_base = columns.mask_with_text(BASE_LABEL, "true")
     value, divisor = values.columns_of(columns)
@@ -159,5 +159,5 @@ def total_of(profile: Profile, values: Values) -> int:
 
 
 def encoded_lines(lines: Iterable[str]) -> bytes:
-    """Lines as a report's bytes, each with its end."""
+    """Return lines as bytes, each with its line end."""
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")

@@ -1,8 +1,8 @@
-"""Short names for pictures: `JSONDecoder.raw_decode` for `json.decoder.JSONDecoder.raw_decode`, if no other ends so.
+"""Short names for drawings: `JSONDecoder.raw_decode` for `json.decoder.JSONDecoder.raw_decode`.
 
-Functions that Conduit recorded have their modules before their names, and the bare name as their system name. Where
-space is small, the modules go, unless another function of the profile would then have the same name. Names that other
-tools recorded are left as they are.
+Functions recorded by Conduit have their module in the name, and the bare name as system name. In drawings the module is
+omitted, unless another function in the profile would then have the same name. Names recorded by other tools are not
+changed.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _DOT = re.compile(r"\.(?![^<\[]*[>\]])")  # none inside `<templates/index.html>`
 
 
 class ShortName(NamedTuple):
-    """Two shorter forms of a function's name, both meant for it alone: a readable one, and the shortest one."""
+    """Two unique shorter forms of a function's name: a readable one, and the shortest one."""
 
     readable: str
     shortest: str
 
 
 def short_names(functions: Iterable[Function]) -> dict[str, ShortName]:
-    """Return the short forms of the names that Conduit recorded.
+    """Return {name: short forms} for the names that Conduit recorded.
 
-    The readable one keeps a method's class, and before `<lambda>` and `<module>` the function or module around it.
+    The readable form keeps a method's class, and the function or module before `<lambda>` and `<module>`.
     """
     system_names = {function.name: function.system_name for function in functions}
     counts = Counter(".".join(end) for name in system_names for end in _ends(name))
@@ -41,7 +41,7 @@ def short_names(functions: Iterable[Function]) -> dict[str, ShortName]:
 
 
 def _first_alone(name: str, counts: Counter[str], accepts: Callable[[list[str], str], bool]) -> str:
-    """The shortest end of a name that `accepts(parts, part before)` and no other name has; else the name."""
+    """Return the shortest end of a name that `accepts(parts, part before)` and no other name has; else the name."""
     parts = _DOT.split(name)
     for start in range(len(parts) - 1, 0, -1):
         end = ".".join(parts[start:])

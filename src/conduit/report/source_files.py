@@ -1,12 +1,12 @@
-"""Source files: finds the text of the files that a profile names, and reads no others.
+"""Source files: finds the text of the files that a profile names, and reads no other files.
 
-A file is looked for under its own absolute path, or, when it is relative (or made so by `trim_path`), in each
-directory of `source_path` and in all their parents. A path that is no file there may still be a module inside a zip
-archive on the path (`app.zip/pkg/mod.py`), or a file that has left its lines in `linecache`, as doctest,
-IPython and `attrs` do for code that they generate.
+A file is searched by its absolute path or, if the path is relative (or made relative by `trim_path`), in each directory
+of `source_path` and in all their parents. If there is no such file, it may still be a module inside a zip archive on
+the path (`app.zip/pkg/mod.py`), or a file whose text is in `linecache`, where doctest, IPython and `attrs` put the code
+that they generate.
 
-A profile may come from anywhere and name any file. `conduit.source_rule` says which are read: a profile that names
-`/etc/shadow`, a process's environment, or the code of another project gets an error in its place.
+A profile may come from any source and name any file. `conduit.source_rule` says which files are read: for
+`/etc/shadow`, a process's environment, or the code of another project, a message is shown instead.
 """
 
 # pathlib would slow the start of a small report.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class SourceUnavailableError(Exception):
-    """A source file could not be had; the text says where it was looked for."""
+    """A source file is not available; the message says where it was searched."""
 
 
 class SourceFiles:
@@ -50,7 +50,7 @@ class SourceFiles:
         self._files: dict[str, list[str] | SourceUnavailableError] = {}
 
     def lines(self, path: str) -> list[str]:
-        """The file's lines without their ends; index 0 is line 1. Raises `SourceUnavailableError`."""
+        """Return the file's lines without their ends; index 0 is line 1. Raise `SourceUnavailableError`."""
         known = self._files.get(path)
         if known is None:
             try:
@@ -78,9 +78,9 @@ class SourceFiles:
         raise refused or SourceUnavailableError(f"could not find file {wanted} on path {self._search}")
 
     def _candidates(self, relative: str) -> Iterator[str]:
-        """The file in every directory searched and all its parents.
+        """Yield the file in every directory searched and in all their parents.
 
-        A profile must not lead out of the directories it was pointed at: `..` in its names is followed nowhere.
+        A profile must not refer to files outside of these directories, so `..` in its names is not followed.
         """
         if ".." in relative.split("/"):
             return
@@ -123,7 +123,7 @@ def _remedy(refused: SourceRefusedError) -> str:
 
 
 def _archive_and_member(path: str) -> tuple[str, str]:
-    """Split a path such as `/srv/app.pyz/pkg/mod.py` behind the zip archive in it; two empty texts without one."""
+    """Split a path such as `/srv/app.pyz/pkg/mod.py` after the zip archive; return two empty texts without one."""
     for suffix in ARCHIVES:
         archive, found, member = path.partition(suffix + "/")
         if found and os.path.isfile(archive + suffix):
@@ -132,7 +132,7 @@ def _archive_and_member(path: str) -> tuple[str, str]:
 
 
 def _decoded(data: bytes) -> str:
-    """The text, in the encoding that a Python source declares in its first lines."""
+    """Return the text, in the encoding that a Python source declares in its first lines."""
     import codecs
     import tokenize
 
@@ -149,7 +149,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _remembered(path: str) -> str | None:
-    """Lines that a program keeps for code which is in no file."""
+    """Return the lines that `linecache` has for code which is not in a file, or None."""
     import sys
 
     linecache = sys.modules.get("linecache")
@@ -161,7 +161,7 @@ def _remembered(path: str) -> str | None:
 
 
 def _split(text: str) -> list[str]:
-    """The lines; only line feeds end one, as in the line numbers of a profile."""
+    """Return the lines; only line feeds end a line, as in the line numbers of a profile."""
     lines = text.split("\n")
     if lines and not lines[-1]:
         lines.pop()

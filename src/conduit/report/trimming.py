@@ -1,9 +1,8 @@
 """Trimming: which nodes and edges of the call graph a report shows, and in what order.
 
-Nodes whose cum is below a fraction of the whole are dropped first; then, of the sorted rest, the first
-`nodecount` are taken; each time the graph is summed again from the samples with the kept frames only, so that
-no weight is lost on the way. Drawings sort by an *entropy score*, which favours nodes where paths meet or
-part over those that are merely passed through, and shed edges that only repeat what another path shows.
+Nodes whose cum is below a fraction of the total are dropped first; of the rest, sorted, the first `nodecount` are kept.
+After each step the graph is summed again from the samples with only the kept frames, so no weight is lost. Drawings are
+sorted by an *entropy score*, which prefers nodes where call paths join or split, and omit redundant edges.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _TWO_63 = 1 << 63
 
 
 class TrimmedGraph(NamedTuple):
-    """The nodes to show, in order, and what was left out on the way to them."""
+    """The nodes to show, in order, and what was omitted."""
 
     nodes: list[Node]
     original_count: int
@@ -33,12 +32,12 @@ class TrimmedGraph(NamedTuple):
 
 
 def is_negative(node: Node) -> bool:
-    """Whether `drop_negative` hides a node: it shrank, or is 0 itself and what it called shrank."""
+    """Return whether `drop_negative` hides a node: it shrank, or it is 0 and what it called shrank."""
     return node.flat < 0 or (node.flat == 0 and node.cum < 0)
 
 
 def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
-    """The graph of a report with its options' cuts applied; `visual` for drawings."""
+    """Return the graph of a report after trimming by its options; `visual` is for drawings."""
     options = report.options
     call_tree = options.call_tree and report.format.draws
     nodes = _tree(report, visual=visual) if call_tree else whole_graph(report)
@@ -73,13 +72,13 @@ def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
 
 
 def shows_everything(report: Report) -> bool:
-    """Whether the options cut nothing off, so that the nodes alone tell what a report shows."""
+    """Return whether the options trim nothing, so that nodes without edges suffice."""
     options = report.options
     return not options.nodecount and not options.nodefraction and not options.edgefraction
 
 
 def whole_graph(report: Report) -> list[Node]:
-    """Every node of a report, untrimmed and in no order, without edges."""
+    """Return every node of a report, untrimmed, unordered, without edges."""
     return _without_negative(report, sum_frames(report.profile, report.table, report.values))
 
 
@@ -90,12 +89,12 @@ def _tree(report: Report, *, visual: bool) -> list[Node]:
 
 
 def _needs_edges(report: Report) -> bool:
-    """Whether a report shows edges, or says of nodes whether they are inlined, which their edges tell."""
+    """Return whether a report shows edges, or whether nodes are inlined, which depends on edges."""
     return report.format.needs_edges or report.table.has_inlined
 
 
 def _with_edges(report: Report, kept: list[Node] | None, *, visual: bool) -> list[Node]:
-    """The graph with its edges, of the kept nodes alone or (None) of all."""
+    """Return the graph with its edges, of the kept nodes or (None) of all."""
     frames = None if kept is None else {node.frame for node in kept}
     tags_of = report.tags_of if visual else None
     nodes = build_graph(report.profile, report.table, report.values, frames, tags_of)
@@ -111,7 +110,7 @@ def _without_negative(report: Report, nodes: list[Node]) -> list[Node]:
 def _keep(
     report: Report, nodes: list[Node], kept: list[Node], *, visual: bool, call_tree: bool
 ) -> list[Node]:
-    """The graph of the kept nodes alone."""
+    """Return the graph of the kept nodes only."""
     if len(kept) == len(nodes):
         return nodes
     if call_tree:
@@ -121,7 +120,7 @@ def _keep(
 
 
 def trim_tree(nodes: list[Node], kept: set[Node]) -> list[Node]:
-    """The kept nodes of a tree, each hung from its nearest kept ancestor by residual edges."""
+    """Return the kept nodes of a tree, each joined to its nearest kept ancestor by a residual edge."""
     for node in nodes:
         if node not in kept:
             _cut_out(node)
@@ -154,7 +153,7 @@ def _trim_tags(nodes: Iterable[Node], cutoff: int) -> None:
 
 
 def trim_edges(nodes: Iterable[Node], cutoff: int) -> int:
-    """Removes edges into the nodes that weigh less than the cutoff; returns how many."""
+    """Remove edges into the nodes that weigh less than the cutoff; return their number."""
     if cutoff <= 0:
         return 0
     dropped = 0
@@ -168,7 +167,7 @@ def trim_edges(nodes: Iterable[Node], cutoff: int) -> int:
 
 
 def _visual_count(nodes: list[Node], limit: int) -> int:
-    """How many nodes a drawing of `limit` boxes has room for, boxes for tags included."""
+    """Return how many nodes fit into a drawing of `limit` boxes, including boxes for tags."""
     boxes = 0
     for count, node in enumerate(nodes, 1):
         boxes += 1 + (min(node.tags.count_flat(), MAX_NODELETS) if node.tags is not None else 0)
@@ -178,7 +177,7 @@ def _visual_count(nodes: list[Node], limit: int) -> int:
 
 
 def remove_redundant_edges(nodes: list[Node]) -> None:
-    """Removes residual edges whose ends are joined by another path, the lightest first."""
+    """Remove residual edges whose ends are also joined by another path, lightest first."""
     for node in reversed(nodes):
         for edge in reversed(sort_edges(node.incoming.values())):
             if not edge.residual:
@@ -204,17 +203,17 @@ def _is_redundant(edge: Edge) -> bool:
 
 
 def flat_order(nodes: Iterable[Node]) -> list[Node]:
-    """Nodes by falling flat value, then by name, then by falling cum value."""
+    """Return nodes by decreasing flat value, then by name, then by decreasing cum value."""
     return sorted(nodes, key=lambda node: (-abs(node.flat), node.name, -abs(node.cum), node.frame.tie_break))
 
 
 def cum_order(nodes: Iterable[Node]) -> list[Node]:
-    """Nodes by falling cum value, then by name, then by falling flat value."""
+    """Return nodes by decreasing cum value, then by name, then by decreasing flat value."""
     return _by_score(nodes, lambda node: node.cum)
 
 
 def entropy_order(nodes: Iterable[Node]) -> list[Node]:
-    """Nodes by falling entropy score, then by name, then by falling flat value."""
+    """Return nodes by decreasing entropy score, then by name, then by decreasing flat value."""
     return _by_score(nodes, entropy_score)
 
 
@@ -227,7 +226,7 @@ def _by_score(nodes: Iterable[Node], score: Callable[[Node], int]) -> list[Node]
 
 
 def entropy_score(node: Node) -> int:
-    """How much a drawing would lose without the node: its cum times the entropy of its edges, plus its flat.
+    """Return a node's importance in a drawing: its cum times the entropy of its edges, plus its flat.
 
     Entry and leaf nodes count as one bit on the side where they have no edges.
     """
@@ -237,7 +236,7 @@ def entropy_score(node: Node) -> int:
 
 
 def _truncate(score: float) -> int:
-    """The score as a 64-bit number; what does not fit, or is no number, becomes the lowest, as on x86-64."""
+    """Return the score as a 64-bit integer; the lowest one if it does not fit or is not a number, as on x86-64."""
     return int(score) if -_TWO_63 <= score < _TWO_63 else -_TWO_63
 
 
@@ -259,5 +258,5 @@ def _edge_entropy(edges: Iterable[Edge], own: int) -> float:
 
 
 def sort_edges(edges: Iterable[Edge]) -> list[Edge]:
-    """Edges by falling weight, then by the names of their ends."""
+    """Return edges by decreasing weight, then by the names of their ends."""
     return sorted(edges, key=lambda edge: (-abs(edge.weight), edge.caller.name, edge.callee.name))

@@ -1,7 +1,7 @@
-"""`-advice`: says in words what an experienced reader of profiles would notice first.
+"""`-advice`: remarks that an experienced reader of profiles would make first.
 
-Each remark has a reason in numbers and something to do about it. The thresholds are those that the project's own
-profiling guide gives for a healthy program.
+Each remark has a reason with numbers and a suggestion. The thresholds are those that the project's profiling guide
+gives for a healthy program.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _GROWTH = 0.10  # share of the base's bytes above which a heap has grown
 
 
 class Remark(NamedTuple):
-    """Something that stands out, and what may be done about it."""
+    """A finding about a profile, and a suggestion."""
 
     finding: str
     suggestion: str
 
 
 class _Kind(NamedTuple):
-    """Functions that do one kind of work, and the share from which there is too much of it."""
+    """Functions that do one kind of work, and the share above which it is remarkable."""
 
     pattern: re.Pattern[str]
     share: float
@@ -76,7 +76,7 @@ _KINDS = (
 
 
 def compute_advice(report: Report) -> list[Remark]:
-    """The remarks about a profile, the most fundamental first; none where nothing stands out."""
+    """Return the remarks about a profile, the most fundamental first; empty if there are none."""
     # Time that no sample stands for, below one period, is no more than a rounding of nothing.
     if not report.total or (_sample_count(report) == 0 and report.total < report.profile.period):
         return [
@@ -108,7 +108,7 @@ def _too_short(report: Report) -> Iterator[Remark]:
 
 
 def _sample_count(report: Report) -> int | None:
-    """How often the program was sampled; None for profiles that count events."""
+    """Return the number of samples; None for profiles that count events."""
     for index, kind in enumerate(report.profile.sample_types):
         if kind.type == "samples":
             return column_sums(report.profile)[index]
@@ -162,7 +162,7 @@ def _quoted(node: Node) -> str:
 
 
 def _retained(report: Report) -> Iterator[Remark]:
-    """How much of what was allocated is still there, in a heap profile."""
+    """Yield a remark on how much of the allocated memory is still in use, for a heap profile."""
     sums = {
         kind.type: total
         for kind, total in zip(report.profile.sample_types, column_sums(report.profile), strict=True)
@@ -200,7 +200,7 @@ def _share(report: Report, value: int) -> str:
 
 
 def print_advice(report: Report) -> Iterator[str]:
-    """The remarks, each with its suggestion below it."""
+    """Yield the remarks, each followed by its suggestion."""
     if report.output_unit == "minimum":
         report = report.in_unit("auto")
     for remark in compute_advice(report):

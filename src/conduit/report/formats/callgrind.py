@@ -31,7 +31,7 @@ class _Names:
 
 
 def print_callgrind(report: Report) -> Iterator[str]:
-    """The report's lines."""
+    """Yield the lines of the report."""
     graph = trimmed_graph(report)
     report = report.in_unit(report.unit_for(graph.nodes))
     callee_names = _distinct_names(graph.nodes)
@@ -63,7 +63,7 @@ def _place(frame: Frame) -> tuple[str, str, str]:
 
 
 def _distinct_names(nodes: list[Node]) -> dict[Node, str]:
-    """Names that tell functions apart which share file and name, with ` [1/2]`; callgrind would merge them."""
+    """Return names that distinguish functions of the same file and name by ` [1/2]`; callgrind would merge them."""
     namesakes: dict[tuple[str, str], dict[object, int]] = {}
     for node in nodes:
         known = namesakes.setdefault((node.frame.file, node.frame.name), {})
@@ -77,7 +77,7 @@ def _distinct_names(nodes: list[Node]) -> dict[Node, str]:
 
 
 def _position(previous: Frame | None, address: int) -> str:
-    """An address, or its distance from the previous one where that is shorter."""
+    """Return an address, or its distance from the previous one if that is shorter."""
     absolute = f"{address:#x}" if address else "0x0"
     if previous is None:
         return absolute

@@ -1,4 +1,4 @@
-"""`-collapsed`: one line a stack, `root;caller;leaf value`, as flame graph scripts and most viewers read it."""
+"""`-collapsed`: a line for each stack, `root;caller;leaf value`, which flame graph scripts and most viewers read."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ NO_STACK = (
 
 
 def compute_collapsed(report: Report) -> dict[str, int]:
-    """The value of every distinct stack of frame names (`root;leaf`), in the order of first appearance.
+    """Return {stack: value} for every distinct stack of frame names (`root;leaf`), in the order of first appearance.
 
-    Values are in the profile's own unit, divided by `divide_by`; stacks that cancel out are left out.
+    Values are in the profile's own unit, divided by `divide_by`; stacks whose values cancel out are omitted.
     """
     columns, table = report.profile.columns, report.table
     names = [_plain(frame.printable_name) for frame in table.frames]
@@ -39,10 +39,10 @@ def compute_collapsed(report: Report) -> dict[str, int]:
 
 
 def _plain(name: str) -> str:
-    """A name without what the format gives a meaning to."""
+    """Return a name without the characters that have a meaning in the format."""
     return name.replace(";", ":").replace("\n", " ")
 
 
 def print_collapsed(report: Report) -> Iterator[str]:
-    """The report's lines, in alphabetical order so that two of them can be compared by `diff`."""
+    """Yield the lines of the report, in alphabetical order so that `diff` can compare two reports."""
     yield from sorted(f"{path} {value}" for path, value in compute_collapsed(report).items())

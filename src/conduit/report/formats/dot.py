@@ -1,4 +1,7 @@
-"""`-dot`: the call graph in Graphviz's language. Big boxes are hot, thick red arrows carry much."""
+"""`-dot`: the call graph in Graphviz's language.
+
+Larger boxes have a larger flat value; thicker, redder edges have a larger weight.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ _BASE_FONT, _FONT_GROWTH = 8, 16.0
 
 
 def shorten_name(name: str) -> str:
-    """A function's name without its package path or namespaces, where the language gives them away."""
+    """Return a function's name without its package path or namespaces, if the language shows them."""
     name = _ANONYMOUS_NAMESPACE.sub("", name)
     name = _GO_MODULE_VERSION.sub(r"\1\2", name)
     for pattern in (_GO_NAME, _JAVA_NAME, _CPP_NAME):
@@ -42,7 +45,7 @@ def shorten_name(name: str) -> str:
 
 
 class Drawing(NamedTuple):
-    """The unit of all amounts, the header lines and the nodes of a picture, in order."""
+    """The unit of all amounts, the header lines and the nodes of a drawing, in order."""
 
     unit: str
     labels: list[str]
@@ -50,19 +53,19 @@ class Drawing(NamedTuple):
 
 
 def compute_drawing(report: Report) -> Drawing:
-    """The nodes (with their edges) to draw."""
+    """Return the nodes to draw, with their edges."""
     graph = trimmed_graph(report, visual=True)
     report = report.in_unit(report.unit_for(graph.nodes))
     return Drawing(report.output_unit, report_labels(report, graph, full=True), graph.nodes)
 
 
 def print_dot(report: Report) -> Iterator[str]:
-    """The report's lines."""
+    """Yield the lines of the report."""
     return write_dot(report, compute_drawing(report))
 
 
 def write_dot(report: Report, drawing: Drawing) -> Iterator[str]:
-    """The picture in Graphviz's language."""
+    """Yield the drawing in Graphviz's language."""
     report = report.in_unit(drawing.unit)
     yield f'digraph "{report.title or "unnamed"}" {{'
     yield 'node [style=filled fillcolor="#f8f8f8"]'
@@ -92,7 +95,7 @@ def _legend(report: Report, labels: list[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text inside Graphviz's quotes; line breaks align to the left."""
+    """Return text for use inside Graphviz's quotes; its lines are aligned to the left."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\l")
 
 
@@ -125,7 +128,7 @@ def _node_label(report: Report, frame: Frame, flat: int, cum: int) -> str:
 
 
 def shown_name(report: Report, name: str) -> str:
-    """A function's name as pictures show it."""
+    """Return a function's name as drawings show it."""
     short = report.short_names.get(name)
     return short.readable if short else shorten_name(name)
 
@@ -145,7 +148,7 @@ def _font_size(flat: int, largest: int) -> int:
 
 
 def _nodelet_lines(report: Report, node: Node, number: int) -> Iterator[str]:
-    """The boxes for a node's labels: its own only, or for a node drawn as a leaf those of what it calls too."""
+    """Yield the boxes for a node's labels; those of a leaf include the labels of what it calls."""
     if node.tags is None:
         return
     flat = bool(node.outgoing)
@@ -210,7 +213,7 @@ def _edge_line(report: Report, edge: Edge, numbers: dict[Node, int], after_nodel
 
 
 def _color(score: float, *, background: bool) -> str:
-    """Red for 1, grey for 0, green for -1; light and pale as a background."""
+    """Return red for 1, grey for 0, green for -1; light and pale colours for a background."""
     saturation, value = (0.1, 0.93) if background else (1.0, 0.7)
     if isnan(score):
         # Nothing out of nothing: what the original's arithmetic makes of it.

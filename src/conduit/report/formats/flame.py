@@ -1,7 +1,7 @@
-"""The sources of a flame graph: what its boxes stand for.
+"""The frames of a flame graph, which its boxes stand for.
 
-A source is a function (or a line, or a file, as the granularity has it) that may be inlined. Sources are numbered in
-the order in which the stacks of pprof's flame graph meet them, each read from the root; number 0 is the root itself.
+A `Source` is a function (or a line or file, depending on the granularity), possibly inlined. Sources are numbered in
+the order in which pprof's flame graph meets them, reading each stack from the root; number 0 is the root itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Source(NamedTuple):
-    """One kind of box."""
+    """A frame that boxes stand for."""
 
     full_name: str
     file_name: str = ""
@@ -28,9 +28,10 @@ class Source(NamedTuple):
 
 
 class Flame:
-    """The sources of a report. A value times `scale` is in `unit` (empty where the unit is a count).
+    """The sources of a report. A value times `scale` is in `unit` (empty if the unit is a count).
 
-    `sources_of[location]` are the numbers of a location's lines, the caller first; empty where it is on no stack.
+    `sources_of[location]` are the numbers of a location's lines, the caller first; empty if the location is on no
+    stack.
     """
 
     __slots__ = ("scale", "sources", "sources_of", "total", "type", "unit")
@@ -51,7 +52,7 @@ class Flame:
 
 
 class _Sources:
-    """Numbers the sources as they are met."""
+    """Numbers sources in the order in which they are met."""
 
     def __init__(self, report: Report, sources: list[Source]) -> None:
         options = report.options
@@ -67,7 +68,7 @@ class _Sources:
         self._unknown = 0
 
     def of(self, lines: list[Line]) -> Iterator[int]:
-        """The source numbers of a location's lines, the caller first."""
+        """Yield the source numbers of a location's lines, the caller first."""
         if not self._detail.inlined:
             lines = lines[-1:]
         for place in range(len(lines) - 1, -1, -1):

@@ -1,7 +1,7 @@
-"""`-flame`: the flame graph as one SVG picture, for a document or a pull request: no script, no network.
+"""`-flame`: the flame graph as one SVG image, for a document or a pull request, without scripts or network access.
 
-Widths, order and colours are those of the page. Each box has its full name and share as a title, which browsers
-show on hover. Boxes too narrow to see are not drawn.
+Widths, order and colours are those of the page. Each box has its full name and share as a title, which browsers show on
+hover. Boxes too narrow to see are not drawn.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _XML_FORBIDDEN = {code: "\ufffd" for code in range(32) if code not in (9, 10, 13
 
 
 def print_flame_svg(report: Report) -> bytes:
-    """The picture. Raises nothing for an empty profile: the picture says so."""
+    """Return the SVG image; for an empty profile, an image that says so."""
     flame, tree = build_flame_tree(report)
     document = flame_document(flame, tree)
     modules = [_module(source.full_name, source.file_name) for source in flame.sources]
@@ -53,7 +53,7 @@ def print_flame_svg(report: Report) -> bytes:
 
 
 def _module(name: str, file: str) -> str:
-    """What boxes of one colour have in common: the folder and file of Python code, the package of other names."""
+    """Return what boxes of one colour have in common: folder and file of Python code, the package of other names."""
     if file.endswith(".py") or file.startswith("<"):
         parts = file.replace("\\", "/").rsplit("/", 2)
         return "/".join(parts[-2:])
@@ -62,7 +62,7 @@ def _module(name: str, file: str) -> str:
 
 
 class _Painter:
-    """Places the nodes of a tree; children stand below their parent, the heaviest to the left."""
+    """Places the nodes of a tree; children are below their parent, the heaviest on the left."""
 
     def __init__(self, report: Report, names: list[str], modules: list[str], tree: FlameTree) -> None:
         self.depth = 0
@@ -113,7 +113,7 @@ class _Painter:
         )
 
     def _label(self, name: str, room: int) -> str:
-        """The longest form of a name that fits, or the beginning of the shortest one."""
+        """Return the longest form of a name that fits, or the beginning of the shortest one."""
         forms = [name, *self._report.short_names.get(name, ())]
         return next(
             (form for form in forms if len(form) <= room), f"{forms[-1][: room - 1]}…" if room > 3 else ""

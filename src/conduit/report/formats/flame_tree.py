@@ -1,8 +1,9 @@
-"""The call tree of a flame graph: stacks with a common beginning joined, as columns that a page can draw.
+"""The call tree of a flame graph: stacks with a common beginning are joined, as columns that a page can draw.
 
-A node is a source in one context. Nodes are numbered so that every parent stands before its children, children in
-the order of the stacks. A large profile can have millions of nodes, and a screen shows some thousands: what
-holds less than `smallest_share` of the total is left out and counted, its value added to its parent's own.
+A node is a frame (`Source`) together with its callers. Nodes are numbered so that every parent comes before its
+children, and children have the order of the stacks. A large profile can have millions of nodes, and a screen can show
+some thousands: nodes with less than `smallest_share` of the total are omitted and counted, and their value is added to
+their parent's own.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ KEEP_ALL_BELOW = 300_000
 
 
 class FlameTree(NamedTuple):
-    """Columns, one entry a node; node 0 is the root and its own parent.
+    """Columns with one entry for each node; node 0 is the root and its own parent.
 
-    `positive` and `negative` are what the samples that end there add and take away (a comparison has both; both
-    are at least 0). `omitted` nodes, and all below them, held less than `omitted_below` each.
+    `positive` and `negative` are the amounts that samples ending at the node add and subtract (a comparison has both;
+    both are at least 0). `omitted` nodes, and all nodes below them, had less than `omitted_below` each.
     """
 
     parents: list[int]
@@ -48,12 +49,12 @@ def build_flame_tree(
     keep_all_below: int = KEEP_ALL_BELOW,
     below: Sequence[int] = (),
 ) -> tuple[Flame, FlameTree]:
-    """Join the stacks of a report and leave out what cannot be seen.
+    """Join the stacks of a report, omitting nodes that are too small to see.
 
-    With `below`, the sources on the way from the root to a node, return that node's subtree, with it as node 0.
+    With `below`, the sources on the path from the root to a node, return the subtree of that node, as node 0.
 
-    Works level by level from the root, and goes below a node only if it is large enough: the stacks of a profile
-    are mostly distinct near their leaves, where nothing is wide enough to draw.
+    The tree is built level by level from the root, and a node is only extended if it is large enough: most stacks of a
+    profile are distinct near their leaves, where no node is wide enough to draw.
     """
     flame = Flame(report)
     columns = report.profile.columns
@@ -68,7 +69,7 @@ def build_flame_tree(
 
 
 def _starts_with(columns: Columns, sources_of: list[list[int]], start: list[int]) -> Iterator[bool]:
-    """Say of each stack whether its sources, from the root on, begin with these."""
+    """Yield for each stack whether its sources, from the root on, begin with these."""
     depth = len(start)
     for stack in columns.stacks():
         path: list[int] = []
@@ -80,7 +81,7 @@ def _starts_with(columns: Columns, sources_of: list[list[int]], start: list[int]
 
 
 def _frame_count(columns: Columns, sources_of: list[list[int]], depth: int) -> int:
-    """How many boxes the stacks have below the depth, if none is joined to another."""
+    """Return the number of boxes that the stacks have below the depth, if none are joined."""
     sizes = list(map(len, sources_of))
     count = (
         len(columns.frames)
@@ -91,7 +92,7 @@ def _frame_count(columns: Columns, sources_of: list[list[int]], depth: int) -> i
 
 
 def _subtree(tree: StackTree, depth: int, cutoff: int) -> FlameTree:
-    """The tree below the node at this depth, to which all stacks lead."""
+    """Return the tree below the node at this depth, which all stacks contain."""
     parents, sources, positive, negative = (list(column[depth:]) for column in tree[:4])
     if not parents:  # the samples come to nothing, and so do their boxes
         return FlameTree([0], [0], [0], [0], 0, cutoff, [])
@@ -105,9 +106,10 @@ def _subtree(tree: StackTree, depth: int, cutoff: int) -> FlameTree:
 
 
 def flame_document(flame: Flame, tree: FlameTree, *, has_base: bool = False) -> dict[str, Any]:
-    """The tree as the page takes it: JSON's types only.
+    """Return the tree for the page, in JSON's types.
 
-    `has_base` says that negative samples are a base's, kept apart; otherwise values are net, and before is unknown.
+    With `has_base`, negative samples are those of a base and are kept apart; otherwise values are net, and the value
+    before is unknown.
     """
     difference = any(tree.negative)
     return {

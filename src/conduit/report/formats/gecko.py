@@ -29,7 +29,7 @@ _WEIGHTS = {
 
 
 def compute_gecko(report: Report) -> dict[str, Any]:
-    """Return the document: one thread that holds the report's sample type, in milliseconds, bytes or samples."""
+    """Return the document: one thread with the report's sample type, in milliseconds, bytes or samples."""
     document = compute_speedscope(report)
     profile = document["profiles"][0]
     weight_type, factor = _WEIGHTS.get(profile["unit"], ("samples", 1))

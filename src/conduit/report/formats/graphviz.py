@@ -1,4 +1,4 @@
-"""Pictures of the call graph: Graphviz's `dot` lays out what `-dot` writes."""
+"""Images of the call graph: Graphviz's `dot` draws the output of `-dot`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _INSTALL = {
 
 
 class GraphvizMissingError(ReportError):
-    """There is no `dot` program; the text names the command that installs it."""
+    """The program `dot` is missing; the message names the command that installs it."""
 
 
 def draw(source: bytes, image: str) -> bytes:
-    """The picture of a graph in an image format (`svg`, `png`, `pdf`, `ps`, `gif`).
+    """Return the image of a graph in an image format (`svg`, `png`, `pdf`, `ps`, `gif`).
 
-    Raises `GraphvizMissingError` without Graphviz, and `ReportError` with its words when it fails. An SVG is made to
-    fill the window that it is looked at in.
+    Raise `GraphvizMissingError` if Graphviz is missing, and `ReportError` with Graphviz's message if it fails. SVG
+    images fill the window in which they are shown.
     """
     import shutil
     import subprocess
@@ -49,7 +49,7 @@ def draw(source: bytes, image: str) -> bytes:
 
 
 def missing_message(image: str) -> str:
-    """The message that names the missing program, how to get it, and what works without it."""
+    """Return the message that names the missing program, how to install it, and what works without it."""
     return (
         f"-{image} needs Graphviz's program dot, which is not on the PATH. Install it with `{install_command()}`, "
         "or use -dot, which needs nothing."
@@ -57,7 +57,7 @@ def missing_message(image: str) -> str:
 
 
 def install_command() -> str:
-    """The command that installs Graphviz with this machine's package manager; apt-get's where none is known."""
+    """Return the command that installs Graphviz with this machine's package manager (apt-get if it is not known)."""
     import shutil
 
     return next((words for tool, words in _INSTALL.items() if shutil.which(tool)), _INSTALL["apt-get"])

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def compute_rows(report: Report) -> dict[str, Any]:
-    """The document: what the values are, the total, the header's lines, and a row for each function.
+    """Return the document: the sample type and unit, the total, the header's lines, and a row for each function.
 
-    `flat_share` and `cum_share` are of the total, signed, 0 to 1; they are null where the total is 0.
+    `flat_share` and `cum_share` are shares of the total, signed, 0 to 1; they are null if the total is 0.
     """
     top = compute_top(report)
     total = report.total
@@ -41,7 +41,7 @@ def compute_rows(report: Report) -> dict[str, Any]:
 
 
 def print_rows(report: Report) -> Iterator[str]:
-    """The document as JSON."""
+    """Yield the document as JSON."""
     import json
 
     yield json.dumps(compute_rows(report), ensure_ascii=False, indent=2)

@@ -1,6 +1,6 @@
-"""`-list`: the source of the functions that match, each line with what it took.
+"""`-list`: the source of the matching functions, each line with its values; `-disasm` reports an error.
 
-`-disasm` is refused in pprof's words for a profile whose binary says nothing: Python code has no addresses to list.
+`-disasm` prints pprof's error message for a profile without a binary, because Python code has no machine code to list.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAX_PYTHONS = 100  # mappings of a profile that are looked at for recorded Pyth
 
 
 class ListedLine(NamedTuple):
-    """A source line with its values, 0 where no sample fell."""
+    """A source line with its values; 0 if it has no samples."""
 
     number: int
     text: str
@@ -36,9 +36,9 @@ class ListedLine(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """One function in one file. `cum` counts a sample once, however often the function recurs in it.
+    """One function in one file. `cum` counts a sample once, even if the function recurs in it.
 
-    `lines` is empty where the source cannot be had; `error` then says why.
+    `lines` is empty if the source is not available; `error` then has the reason.
     """
 
     function: str
@@ -50,9 +50,9 @@ class Listing(NamedTuple):
 
 
 def compute_listings(report: Report) -> list[Listing]:
-    """The listings of all functions whose name matches, by name and then by file. Raises `NoMatchError` for none.
+    """Return the listings of all functions whose name matches, by name and then by file.
 
-    A function without any source file has one listing with an empty `file`.
+    A function without a source file has one listing with an empty `file`. Raise `NoMatchError` if no function matches.
     """
     matches = report.matches
     assert matches is not None, "a listing needs a regular expression"
@@ -73,7 +73,7 @@ def compute_listings(report: Report) -> list[Listing]:
 
 
 def _cums(report: Report, names: set[str]) -> dict[tuple[str, str], int]:
-    """The values of the samples that contain each function (name, file), each sample once."""
+    """Return the value of the samples that contain each function (name, file), each sample once."""
     table, profile = report.table, report.profile
     keys: dict[tuple[str, str], int] = {}
     key_of = [
@@ -129,7 +129,7 @@ def _annotated(files: SourceFiles, file: str, nodes: list[Node]) -> tuple[list[L
 
 
 def print_listing(report: Report) -> Iterator[str]:
-    """The report's lines."""
+    """Yield the lines of the report."""
     listings = compute_listings(report)
     yield f"Total: {report.amount(report.total)}"
     for listing in listings:
@@ -149,5 +149,5 @@ def print_listing(report: Report) -> Iterator[str]:
 
 
 def print_disassembly(report: Report) -> bytes:
-    """Always raises `NoMatchError`: machine code is not read here."""
+    """Always raise `NoMatchError`: Conduit does not read machine code."""
     raise NoMatchError(f"no matches found for regexp {report.argument}")

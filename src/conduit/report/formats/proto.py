@@ -1,4 +1,4 @@
-"""`-proto` and `-topproto`: the report as a profile again, in pprof's own format."""
+"""`-proto` and `-topproto`: the report as a profile in pprof's own format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def reported_profile(report: Report) -> Profile:
-    """The filtered profile; without the inlined frames where the options leave them out."""
+    """Return the filtered profile, without the inlined frames if the options omit them."""
     return (
         _outermost_lines(report.profile, report.options.showcolumns)
         if report.options.noinlines
@@ -47,7 +47,7 @@ def _outermost_line(location: Location, mappings: dict[Mapping, Mapping], column
 
 
 def compute_proto(report: Report) -> Profile:
-    """The profile to write: filtered, and divided by `divide_by`."""
+    """Return the profile to write: filtered, and divided by `divide_by`."""
     profile = reported_profile(report)
     if report.ratio <= 0 or report.ratio == 1:
         return profile
@@ -60,7 +60,7 @@ def compute_proto(report: Report) -> Profile:
 
 
 def compute_topproto(report: Report) -> Profile:
-    """The rows of `-top` as samples of one frame each, with the values `cum` and `flat` in the report's unit."""
+    """Return the rows of `-top` as samples of one frame each, with the values `cum` and `flat` in the report's unit."""
     graph = trimmed_graph(report)
     report = report.in_unit(report.unit_for(graph.nodes))
     profile, functions = report.profile, dict[tuple[str, str, int], Function]()
@@ -91,14 +91,14 @@ def _function(functions: dict[tuple[str, str, int], Function], frame: Frame) -> 
 
 
 def print_proto(report: Report) -> bytes:
-    """The report as gzipped protobuf."""
+    """Return the report as gzipped protobuf."""
     from conduit.profile.codec import encode
 
     return encode(compute_proto(report))
 
 
 def print_topproto(report: Report) -> bytes:
-    """The report as gzipped protobuf."""
+    """Return the report as gzipped protobuf."""
     from conduit.profile.codec import encode
 
     return encode(compute_topproto(report))

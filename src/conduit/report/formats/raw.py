@@ -1,4 +1,4 @@
-"""`-raw`: the whole profile as text, table by table; `-comments`: its comments only."""
+"""`-raw`: the whole profile as text, table by table; `-comments`: its comments, with those that start with `#`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _LINE_INDENT = " " * 13
 
 
 def print_comments(report: Report) -> Iterator[str]:
-    """The profile's comments, those with `#` too."""
+    """Yield the profile's comments, including those that start with `#`."""
     yield from report.profile.comments
 
 
 def print_raw(report: Report) -> bytes:
-    """The report's text."""
+    """Return the text of the report."""
     from conduit.report.formats.proto import reported_profile
 
     profile = reported_profile(report)
@@ -41,7 +41,7 @@ def print_raw(report: Report) -> bytes:
 
 
 def _samples(profile: Profile) -> bytes:
-    """The samples: of each its values and the ids of its stack, then its labels."""
+    """Return the samples as text: values and ids of the stack, then labels."""
     columns = profile.columns
     ids = [b"%d " % location.id for location in profile.locations]
     table = LabelTable.of(columns.label_sets)
@@ -81,7 +81,7 @@ def _moment(nanos: int) -> str:
 
 
 def go_duration(nanos: int) -> str:
-    """A duration in Go's notation: `2.345678912s`, `1h0m0s`, `450ms`."""
+    """Return a duration in Go's notation: `2.345678912s`, `1h0m0s`, `450ms`."""
     if nanos < 0:
         return "-" + go_duration(-nanos)
     for unit, factor in (("ns", 1), ("µs", 10**3), ("ms", 10**6)):

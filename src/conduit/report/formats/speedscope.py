@@ -18,7 +18,7 @@ _UNITS = {"ns": "nanoseconds", "us": "microseconds", "ms": "milliseconds", "s": 
 
 
 def compute_speedscope(report: Report) -> dict[str, Any]:
-    """The document: the frames once, and one sampled profile of the report's sample type. Negative weights become 0."""
+    """Return the document: all frames, and one sampled profile of the report's type. Negative weights become 0."""
     frames = [_frame(frame) for frame in report.table.frames]
     samples, weights = [], []
     unit, factor = _unit(report.sample_unit)
@@ -49,7 +49,7 @@ def compute_speedscope(report: Report) -> dict[str, Any]:
 
 
 def _unit(unit: str) -> tuple[str, int]:
-    """The unit in the schema's words, and what a value is multiplied by to be in it."""
+    """Return the unit as named by the schema, and the factor that converts a value to it."""
     known = find_unit(unit)
     if known is None:
         return "none", 1
@@ -72,7 +72,7 @@ def _frame(frame: Frame) -> dict[str, Any]:
 
 
 def print_speedscope(report: Report) -> Iterator[str]:
-    """The document as JSON."""
+    """Yield the document as JSON."""
     import json
 
     yield json.dumps(compute_speedscope(report), ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""`-tags`: for every label, how much of the profile carries each of its values."""
+"""`-tags`: for every label, how much of the profile has each of its values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TagTable(NamedTuple):
-    """A label's key, the sum over its values, and the values with theirs, heaviest first."""
+    """A label's key, the sum over its values, and its values with theirs, heaviest first."""
 
     key: str
     total: int
@@ -21,7 +21,7 @@ class TagTable(NamedTuple):
 
 
 def compute_tags(report: Report) -> list[TagTable]:
-    """A table for each label key, in alphabetical order; numbers are written with their units."""
+    """Return a table for each label key, in alphabetical order; numbers have their units."""
     sums: dict[str, dict[str, int]] = {}
     columns = report.profile.columns
     weights: dict[int, int] = {}
@@ -48,7 +48,7 @@ def _add(sums: dict[str, dict[str, int]], key: str, text: str, weight: int) -> N
 
 
 def print_tags(report: Report) -> Iterator[str]:
-    """The report's lines, a right-aligned table for each key and a blank line after it."""
+    """Yield the lines of the report: a right-aligned table for each key, followed by a blank line."""
     for table in compute_tags(report):
         share = f" ({percentage(table.total, report.total)})" if report.total > 0 else ""
         rows = [
@@ -62,9 +62,9 @@ def print_tags(report: Report) -> Iterator[str]:
 
 
 def _aligned(lines: list[str]) -> Iterator[str]:
-    """Pads tab-ended cells on the left to the width of their column, plus one.
+    """Yield lines with tab-ended cells padded on the left to the width of their column, plus one.
 
-    A column is a run of lines that have such a cell in that place; what follows the last tab is not padded.
+    A column is a sequence of lines that have such a cell in the same place; text after the last tab is not padded.
     """
     cells = [line.split("\t") for line in lines]
     widths = [[0] * (len(row) - 1) for row in cells]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TopRow(NamedTuple):
-    """One function: raw values in the profile's unit, and as printed; `inline` is a remark or empty."""
+    """One function: values in the profile's unit and as printed; `inline` is a remark or empty."""
 
     name: str
     inline: str
@@ -34,7 +34,7 @@ class Top(NamedTuple):
 
 
 def compute_top(report: Report) -> Top:
-    """The rows of a flat report."""
+    """Return the rows of a flat report."""
     graph = trimmed_graph(report)
     report = report.in_unit(report.unit_for(graph.nodes))
     return Top(report_labels(report, graph), [_row(report, node) for node in graph.nodes])
@@ -46,7 +46,7 @@ def _row(report: Report, node: Node) -> TopRow:
 
 
 def _inline(node: Node) -> str:
-    """Whether the calls to a node were compiled into their callers: all, some, or none."""
+    """Return whether the calls to a node were inlined: all, some, or none."""
     kinds = {edge.inline for edge in node.incoming.values()}
     if True not in kinds:
         return ""
@@ -54,7 +54,7 @@ def _inline(node: Node) -> str:
 
 
 def print_top(report: Report) -> Iterator[str]:
-    """The report's lines."""
+    """Yield the lines of the report."""
     top = compute_top(report)
     total = report.total
     yield from top.labels

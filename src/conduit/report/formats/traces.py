@@ -1,4 +1,4 @@
-"""`-traces`: every sample with its labels and its whole stack, in the profile's order."""
+"""`-traces`: every sample with its labels and its complete stack, in the profile's order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SEPARATOR = "-----------+------------------------------------------------------
 
 
 def print_traces(report: Report) -> bytes:
-    """The report's text; recursion is shown in full, paths as the profile has them."""
+    """Return the text of the report; recursion is shown in full, paths are those of the profile."""
     columns = report.profile.columns
     heads = _texts_of_locations(report)
     # A stack's first frame stands behind its value, every other one behind an indent.
@@ -46,7 +46,7 @@ def print_traces(report: Report) -> bytes:
 
 
 def _texts_of_locations(report: Report) -> list[bytes]:
-    """The lines of each location's frames, all but the first behind an indent."""
+    """Return the lines of each location's frames, all but the first indented."""
     options = report.options
     detail = detail_of(
         options.granularity, inlined=not options.noinlines, columns=options.showcolumns, object_files=False
@@ -62,7 +62,7 @@ def _texts_of_locations(report: Report) -> list[bytes]:
 
 
 def _label_lines(report: Report, table: LabelTable) -> list[bytes]:
-    """The separator and a line for each label, of each set."""
+    """Return for each set of labels the separator and a line for each label."""
     units = report.label_units
 
     def number_text(key: str, number: int, _: str | None) -> bytes:

@@ -37,7 +37,7 @@ class TreeEntry(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """The unit of all amounts, the header lines, the entries, and whether the graph has any node (matching or not)."""
+    """The unit of amounts, the header lines, the entries, and whether the graph has any node (matching or not)."""
 
     unit: str
     labels: list[str]
@@ -46,7 +46,7 @@ class Tree(NamedTuple):
 
 
 def compute_tree(report: Report) -> Tree:
-    """The entries; for `-peek`, of the nodes whose printed name matches. Raises `NoMatchError` where none does."""
+    """Return the entries; for `-peek`, those of matching nodes. Raise `NoMatchError` if there are none."""
     graph = trimmed_graph(report)
     report = report.in_unit(report.unit_for(graph.nodes))
     labels = report_labels(report, graph)
@@ -61,12 +61,12 @@ def compute_tree(report: Report) -> Tree:
 
 
 def print_tree(report: Report) -> Iterator[str]:
-    """The report's lines."""
+    """Yield the lines of the report."""
     return _print_everything(report) if shows_everything(report) else _print_trimmed(report)
 
 
 def _print_everything(report: Report) -> Iterator[str]:
-    """The lines of a tree from which nothing is cut: its calls may be millions, so none of them becomes an object."""
+    """Yield the lines of an untrimmed tree, without making objects of its calls, which may be millions."""
     order = cum_order if report.options.sort == "cum" else flat_order
     nodes = order(whole_graph(report))
     report = report.in_unit(report.unit_for(nodes))
@@ -127,7 +127,7 @@ def _print_trimmed(report: Report) -> Iterator[str]:
 
 
 def entry_lines(report: Report, entry: TreeEntry, running: int) -> Iterator[tuple[str, Node]]:
-    """The lines of one entry, callers first, each with the node it names; `running` sums flat values up to it."""
+    """Yield the lines of one entry, callers first, each with its node; `running` sums flat values up to it."""
     node = entry.node
     cum = node.cum_value
     for edge in entry.callers:

@@ -1,4 +1,4 @@
-"""`-weblist`: the listings of `-list` as a page by itself, lines that took something standing out."""
+"""`-weblist`: the listings of `-list` as a standalone page, with the lines that have a cost highlighted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pre { line-height: 1.3; overflow-x: auto }
 
 
 def print_weblist(report: Report) -> bytes:
-    """The page, complete in itself."""
+    """Return the page, with everything it needs."""
     listings = compute_listings(report)
     lines = [
         "<!DOCTYPE html>",
