@@ -166,7 +166,58 @@ def test_benchers_queries_have_commits_and_its_metric_format_needs_one() -> None
     metrics = json.dumps(BENCHER_METRICS)
     with pytest.raises(BenchmarkFileError, match="-commit=ID gives it"):
         read_runs("bmf.json", metrics)
-    assert set(points(metrics, FIRST)) == {("Parse", "sec/op", "")}
+    assert points(metrics, FIRST) == {
+        ("Parse", "sec/op", ""): {"1": pytest.approx(88e-9)},
+        ("Parse", "ops/s", ""): {"1": 1000},
+    }
+
+
+def test_a_bencher_point_without_a_commit_is_left_out_and_a_query_of_such_points_alone_is_refused() -> None:
+    query: dict[str, Any] = json.loads(json.dumps(BENCHER))
+    metrics = query["results"][0]["metrics"]
+    metrics[0]["version"]["hash"] = None
+    assert points(json.dumps(query)) == {("Parse", "sec/op", "ubuntu-latest"): {"2": pytest.approx(99e-9)}}
+    metrics[1]["version"]["hash"] = None
+    with pytest.raises(BenchmarkFileError, match="found 2 versions without a hash; `bencher run --hash`"):
+        read_runs("perf.json", json.dumps(query))
+    with pytest.raises(BenchmarkFileError, match="-commit is for one version, found 2"):
+        read_runs("perf.json", json.dumps(query), FIRST)
+    del metrics[0]
+    assert set(points(json.dumps(query), FIRST)) == {("Parse", "sec/op", "ubuntu-latest")}
+
+
+@pytest.mark.parametrize(
+    ("measure", "unit", "value"),
+    [
+        ({"slug": "throughput", "units": "operations / second (ops/s)"}, "ops/s", 50),
+        ({"slug": "throughput", "units": "operations / second (op/s)"}, "ops/s", 50),
+        ({"slug": "build-time", "units": "seconds (s)"}, "sec/op", 50),
+        ({"slug": "compile", "units": "milliseconds (ms)"}, "sec/op", 0.05),
+        ({"slug": "file-size", "units": "bytes (B)"}, "B", 50),
+        ({"slug": "instructions", "units": "instructions"}, "instructions", 50),
+    ],
+)
+def test_a_bencher_measure_keeps_its_unit(measure: dict[str, str], unit: str, value: float) -> None:
+    query: dict[str, Any] = json.loads(json.dumps(BENCHER))
+    query["results"][0]["measure"] = measure
+    query["results"][0]["metrics"] = [
+        {"start_time": "2026-01-01T00:00:00Z", "version": {"hash": FIRST}, "metric": {"value": 50}}
+    ]
+    assert points(json.dumps(query)) == {("Parse", unit, "ubuntu-latest"): {"1": pytest.approx(value)}}
+
+
+def test_metrics_of_go_are_one_benchmark_in_the_older_and_the_newer_form_of_the_action() -> None:
+    document: dict[str, Any] = json.loads(json.dumps(GITHUB_ACTION))
+    older, newer = document["entries"]["Python benchmarks"]
+    older["benches"] = [{"name": "BenchmarkFib", "value": 41, "unit": "ns/op\t         4.000 widgets"}]
+    newer["benches"] = [
+        {"name": "BenchmarkFib - ns/op", "value": 43, "unit": "ns/op"},
+        {"name": "BenchmarkFib - widgets", "value": 5, "unit": "widgets"},
+    ]
+    assert points(json.dumps(document)) == {
+        ("Python_benchmarks:Fib", "sec/op", ""): {"1": pytest.approx(41e-9), "2": pytest.approx(43e-9)},
+        ("Python_benchmarks:Fib", "widgets", ""): {"1": 4, "2": 5},
+    }
 
 
 @pytest.mark.parametrize(

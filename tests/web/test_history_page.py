@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conduit.history.findings import find_all
-from conduit.history.series import Point, Series, SeriesKey
+from conduit.history.series import Point, Series, SeriesKey, read_history
+from conduit.history.store import StoredRun
 from conduit.web.history_page import history_file, page_data
 from tests.web.conftest import wait_until
 
@@ -200,3 +201,61 @@ def test_nothing_is_wider_than_the_window_and_axe_finds_nothing(page: Page, widt
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         violations = Axe().run(page).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []
+
+
+def family_of(tmp_path: Path) -> Path:
+    """A page of two commits of a benchmark with three sizes, from real benchmark text."""
+    runs = []
+    for commit, date, factor in ((COMMITS[0], "2026-01-01", 1.0), (COMMITS[1], "2026-01-02", 1.5)):
+        lines = [
+            f"commit: {commit}",
+            f"commit-date: {date}T00:00:00Z",
+            "goos: linux",
+            "python: 3.13.1",
+            "pkg: shop",
+        ]
+        for size in (10, 100, 1000):
+            rng = random.Random(size)
+            lines += [
+                f"BenchmarkSort/n={size}-2\t100\t{size * factor * (1 + rng.random() / 50):.3f} ns/op"
+                for _ in range(6)
+            ]
+        runs.append(StoredRun(commit, "\n".join(lines) + "\n"))
+    history = read_history(runs)
+    assert history.warnings == ()
+    file = tmp_path / "family.html"
+    file.write_bytes(history_file("shop", history.series, [], {}))
+    return file
+
+
+def test_two_commits_in_the_one_file_have_benchstats_test(browser: Browser, tmp_path: Path) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 850})
+    address = family_of(tmp_path).as_uri()
+    picked = f"points={COMMITS[0][:12]},{COMMITS[1][:12]}"
+    page.goto(f"{address}#series=shop:Sort/n=100-2 sec/op linux 3.13&{picked}")
+    rows = page.locator("#comparison-tests-body tr").all_inner_texts()
+    assert len(rows) == 4
+    assert all("+50.00%" in row and "(p=0.002 n=6)" in row and "± 1%" in row for row in rows[:3])
+    assert "geomean" in rows[3]
+    assert page.locator("#comparison-facts").is_hidden()
+    page.close()
+
+
+def test_a_benchmark_of_several_sizes_is_drawn_by_size_and_leads_to_the_history_of_each(
+    browser: Browser, tmp_path: Path
+) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 850})
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(f"{family_of(tmp_path).as_uri()}#series=shop:Sort/n=100-2 sec/op linux 3.13")
+    page.get_by_role("button", name="by n").click()
+    chart = page.locator("#chart")
+    chart.focus()
+    page.keyboard.press("End")
+    said = page.locator("#under").inner_text()
+    assert said.startswith(f"shop:Sort/n=1000-2 · n 1000 · {COMMITS[1][:10]}: 15")
+    page.keyboard.press("Enter")
+    assert page.locator("#one-name").inner_text() == "shop:Sort/n=1000-2"
+    assert page.get_by_role("button", name="by commit").get_attribute("aria-pressed") == "true"
+    page.close()
+    assert not problems

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from conduit.bench.statistics.samples import compare, quantile, sort_values, u_test
 from conduit.profile.measurement import label, percentage
 from conduit.web.amounts import amounts_document
 
@@ -48,6 +49,36 @@ def test_amounts_and_shares_have_the_text_that_reports_print(tmp_path: Path) -> 
     pairs += [(5, 0), (32402, 10000), (12345, 100_000), (1, 800), (3, 800), (9995, 10_000), (1, 10**9)]
     shares = [{"value": v, "total": total, "text": percentage(v, total).strip()} for v, total in pairs]
     run_node("units.test.js", {"amounts": amounts, "shares": shares}, tmp_path)
+
+
+def test_two_commits_of_a_history_are_tested_as_benchstat_tests_them(tmp_path: Path) -> None:
+    generator = random.Random(24)
+    pairs: list[dict[str, Any]] = []
+    for number in range(300):
+        sizes = (generator.randint(1, 12), generator.randint(1, 12))
+        if number % 60 == 0:
+            sizes = (60, 55)  # beyond the exact test
+        levels = generator.choice([3, 30, 10**9])  # with many ties, some, none
+        shift = generator.choice([0, 0, levels // 3])
+        samples = [
+            sort_values([float(generator.randrange(1, levels) + by) for _ in range(size)])
+            for size, by in zip(sizes, (0, shift), strict=True)
+        ]
+        before, after = (quantile(sample, 0.5) for sample in samples)
+        told = compare(samples[0], samples[1], 0.05)
+        pairs.append(
+            {
+                "old": samples[0],
+                "fresh": samples[1],
+                "p": u_test(samples[0], samples[1]),
+                "before": before,
+                "after": after,
+                "delta": told.delta_text(before, after),
+                "text": f"({told.text})",
+            }
+        )
+    assert {pair["delta"] == "~" for pair in pairs} == {True, False}
+    run_node("history_data.test.js", {"pairs": pairs}, tmp_path)
 
 
 def test_the_flame_graphs_tree_is_laid_out_pivoted_and_grafted_exactly(tmp_path: Path) -> None:

@@ -157,36 +157,71 @@ def _github_action(path: str, text: str, document: dict[str, Any], commit: str) 
     for suite, runs in document["entries"].items():
         for run in runs:
             labels = {"pkg": re.sub(r"\s+", "_", str(suite))}
-            lines = [
-                _value_line(str(bench["name"]), bench["value"], str(bench.get("unit", "")), labels)
-                for bench in run["benches"]
-            ]
+            lines = [line for bench in run["benches"] for line in _bench_lines(bench, labels)]
             noted = run["commit"]
             found = _run(
                 path,
                 commit or str(noted["id"]),
                 str(noted.get("timestamp") or ""),
-                [line for line in lines if line],
+                lines,
                 "github-action-benchmark",
             )
             if found:
                 yield found
 
 
-_BENCHER_UNITS = {"latency": "ns", "throughput": "ops/sec", "memory": "B", "file-size": "B"}
+def _bench_lines(bench: Mapping[str, Any], labels: Mapping[str, str]) -> Iterator[Line]:
+    """The values of one benchmark.
+
+    Results of Go with several metrics were once kept as one whose unit has the others behind it
+    (`ns/op<tab>4.000 auxMetricUnits`), and are now one for each, named `BenchmarkFib - ns/op`.
+    """
+    name, unit = str(bench["name"]), str(bench.get("unit", ""))
+    unit, *others = unit.split("\t")
+    pairs = [(bench["value"], unit)]
+    for text in others:
+        value, _, other = text.strip().partition(" ")
+        pairs.append((float(value), other))
+    for value, each in pairs:
+        line = _value_line(name.removesuffix(f" - {unit}"), value, each, labels)
+        if line:
+            yield line
+
+
+_BENCHER_UNITS = {
+    "latency": "ns",
+    "throughput": "ops/s",
+    "build-time": "s",
+    "memory": "B",
+    "file-size": "B",
+}
 
 
 def _bencher_query(path: str, text: str, document: dict[str, Any], commit: str) -> Iterator[ForeignRun]:
-    """A perf query: a list of series, each a branch, a testbed, a benchmark and a measure."""
+    """A perf query: a list of series, each a branch, a testbed, a benchmark and a measure.
+
+    A point whose version has no hash (`bencher run` without `--hash`) is left out where others have one.
+    """
     runs: dict[tuple[str, str], list[Line]] = {}
+    versions = {_version(point) for series in document["results"] for point in series["metrics"]}
+    if commit and len(versions) > 1:
+        raise BenchmarkFileError(
+            path, f"{path}: -commit is for one version, found {len(versions)} in the query; leave it out"
+        )
+    if not commit and versions and not any(name for _, name in versions):
+        raise BenchmarkFileError(
+            path,
+            f"{path}: expected points that name their commits, found {len(versions)} versions without a hash; "
+            "`bencher run --hash` notes it",
+        )
     for series in document["results"]:
         measure = series["measure"]
         unit = _bencher_unit(str(measure.get("slug", "")), str(measure.get("units", "")))
         labels = {"cpu": str(series.get("testbed", {}).get("name", ""))}
         for point in series["metrics"]:
-            name = commit or str((point.get("version") or {}).get("hash") or "")
-            line = _value_line(str(series["benchmark"]["name"]), point["metric"]["value"], unit, labels)
-            if line:
+            name = commit or _version(point)[1]
+            line = _measure_line(str(series["benchmark"]["name"]), point["metric"]["value"], unit, labels)
+            if line and name:
                 runs.setdefault((name, str(point.get("start_time") or "")), []).append(line)
     for (name, moment), lines in runs.items():
         found = _run(path, name, moment, lines, "bencher")
@@ -194,16 +229,32 @@ def _bencher_query(path: str, text: str, document: dict[str, Any], commit: str) 
             yield found
 
 
+def _version(point: Mapping[str, Any]) -> tuple[object, str]:
+    """Return the number of a point's version and its commit, empty where it has none."""
+    version = point.get("version") or {}
+    return version.get("number"), str(version.get("hash") or "")
+
+
+def _measure_line(name: str, value: float, unit: str, labels: Mapping[str, str]) -> Line | None:
+    """A value of one of a benchmark's measures; a rate stays a rate, since the time may be another measure."""
+    if _PER_SECOND.match(unit.strip()):
+        return Line(name, 1, {"ops/s": value}, labels) if _is_number(value) else None
+    return _value_line(name, value, unit, labels)
+
+
 def _bencher_unit(slug: str, units: str) -> str:
     if units.startswith("nanoseconds"):
         return "ns"
-    return _BENCHER_UNITS.get(slug, units or slug)
+    if slug in _BENCHER_UNITS:
+        return _BENCHER_UNITS[slug]
+    short = re.search(r"\(([^()\s]+)\)\s*$", units)  # `seconds (s)`
+    return short[1] if short else units or slug
 
 
 def _bencher_metrics(path: str, text: str, document: dict[str, Any], commit: str) -> Iterator[ForeignRun]:
     """Bencher Metric Format: benchmarks, each with its measures."""
     lines = [
-        _value_line(name, metric["value"], _bencher_unit(slug, ""), {})
+        _measure_line(name, metric["value"], _bencher_unit(slug, ""), {})
         for name, measures in document.items()
         for slug, metric in measures.items()
     ]

@@ -65,6 +65,7 @@ class Point(NamedTuple):
     python: str  # the whole version
     dependencies: str
     runs: tuple[str, ...]
+    samples: tuple[float, ...] = ()  # the values, in order of size
 
 
 class Series(NamedTuple):
@@ -216,4 +217,5 @@ def _point(commit: str, found: Sequence[tuple[float, Run]]) -> Point:
         newest.get("python", ""),
         newest.get("dependencies", ""),
         tuple(dict.fromkeys(run.name for _, run in found)),
+        tuple(values),
     )

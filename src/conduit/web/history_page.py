@@ -1,4 +1,8 @@
-"""The history of benchmarks as one HTML file: every series as a small picture, one large, two commits compared."""
+"""The history of benchmarks as one HTML file: every series as a small picture, one large, two commits compared.
+
+A file that has no server to ask holds all that was measured, so that its scripts can test two commits as benchstat
+does; only where that is more than `MAX_SAMPLES` values it has medians and intervals alone.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = (*FRAME_SCRIPTS, "history_data.js", "history.js")
 STYLES = (*FRAME_STYLES, "history.css")
+MAX_SAMPLES = 200_000  # at 11 bytes each
 _SPAN_PARTS = 10_000
 _MAX_SPAN = 65_535  # an interval's end is kept as parts of 10,000 of the value, in 16 bits
 
@@ -34,12 +39,23 @@ def history_file(
 
     `is_served`: the page asks its server for benchstat's tables, at `compare` beside it.
     """
-    data = {**page_data(title, series, findings, subjects), "served": is_served}
+    holds_samples = not is_served and _sample_count(series) <= MAX_SAMPLES
+    data = page_data(title, series, findings, subjects, holds_samples=holds_samples)
+    data["served"] = is_served
     return document("history.html", data, STYLES, SCRIPTS, asks_server=is_served)
 
 
+def _sample_count(series: Iterable[Series]) -> int:
+    return sum(len(point.samples) for one in series for point in one.points)
+
+
 def page_data(
-    title: str, series: Sequence[Series], findings: Iterable[Finding], subjects: Mapping[str, str]
+    title: str,
+    series: Sequence[Series],
+    findings: Iterable[Finding],
+    subjects: Mapping[str, str],
+    *,
+    holds_samples: bool = False,
 ) -> dict[str, Any]:
     """Return what the page's scripts read: numbers as base64 of little-endian arrays, texts as they are shown."""
     commits: dict[str, int] = {}
@@ -55,7 +71,8 @@ def page_data(
                 commits[point.commit] = len(commits)
                 dates.append(point.date)
         used = _packed("I", [commits[point.commit] for point in one.points])
-        rows.append(_series_object(one, sets.setdefault(used, len(sets)), by_series.get(one.key, [])))
+        row = _series_object(one, sets.setdefault(used, len(sets)), by_series.get(one.key, []))
+        rows.append({**row, **(_samples_object(one) if holds_samples else {})})
     return {
         "title": title,
         "commits": [
@@ -79,6 +96,14 @@ def _series_object(series: Series, commit_set: int, findings: list[Finding]) -> 
         "last": scaler.format(values[-1]),
         "format": {"divisor": scaler.factor, "suffix": scaler.prefix, "decimals": scaler.decimals},
         "steps": [_step_object(finding) for finding in findings],
+    }
+
+
+def _samples_object(series: Series) -> dict[str, str]:
+    """All values of a series, point by point, and how many each point has."""
+    return {
+        "counts": _packed("I", [len(point.samples) for point in series.points]),
+        "samples": _packed("d", [value for point in series.points for value in point.samples]),
     }
 
 

@@ -10,6 +10,7 @@ from conduit.bench.text.units import tidy_unit
 _BETTER = {
     "sec/op": -1,
     "B/s": 1,
+    "ops/s": 1,
     "B/op": -1,
     "allocs/op": -1,
     "bytecodes/op": -1,

@@ -137,9 +137,32 @@
     $("one-name").textContent = series.benchmark;
     $("one-facts").textContent = `${series.unit} · ${series.machine} · Python ${series.python} · ${points(number).values.length} commits`;
     shown = { number, at: null };
-    drawLarge();
+    showAxes(series);
+    draw();
     showSteps(series);
     showComparison();
+  }
+
+  // By commit, or by a parameter that other benchmarks of this name vary.
+  function showAxes() {
+    const families = Data.families(data.series, shown.number);
+    shown.family = families.find(({ label }) => label === state.get("by")) ?? null;
+    $("axes").hidden = !families.length;
+    $("axes").replaceChildren(...["", ...families.map(({ label }) => label)].map((label) => {
+      const button = make("button", { type: "button", className: "key switch" }, label ? `by ${label}` : "by commit");
+      button.setAttribute("aria-pressed", String(label === (shown.family?.label ?? "")));
+      button.addEventListener("click", () => setState({ by: label || null }));
+      return button;
+    }));
+  }
+
+  function draw() {
+    const hint = shown.family ? `Point at a value of ${shown.family.label}; click it for its history.` : "Point at a commit; click two to compare them.";
+    $("under").dataset.hint = hint;
+    $("under").textContent = hint;
+    $("chart").setAttribute("aria-label", shown.family ? `Values by ${shown.family.label}; arrow keys move, Enter opens the history of a value` : "Values by commit; arrow keys move, Enter chooses a commit");
+    if (shown.family) drawFamily();
+    else drawLarge();
   }
 
   function scaleKind() {
@@ -164,7 +187,7 @@
     const base = scaleKind() === "relative" && found.values[0] > 0 ? found.values[0] : 0;
     const marks = base
       ? Data.ticks(scale.least / base - 1, scale.most / base - 1, 6).map((share) => [base * (1 + share), Data.percent(share)])
-      : Data.ticks(scale.least, scale.most, 6).map((value) => [value, Data.format(value, series.format)]);
+      : Data[scaleKind() === "log" ? "logTicks" : "ticks"](scale.least, scale.most, 6).map((value) => [value, Data.format(value, series.format)]);
     for (const [value, text] of marks) {
       pen.fillStyle = palette.line;
       pen.fillRect(left, Math.round(y(value)), width - left - right, 1);
@@ -207,12 +230,16 @@
       pen.arc(x(at), y(found.values[at]), 6, 0, 2 * Math.PI);
       pen.stroke();
     }
-    // What the pointer adds is drawn over a copy of this: a line a frame, whatever the number of points.
+    shown.room = { top, height: height - top - bottom };
+    keepPicture();
+  }
+
+  // What the pointer adds is drawn over a copy of the picture: a line a frame, whatever the number of points.
+  function keepPicture() {
     shown.picture = document.createElement("canvas");
     shown.picture.width = $("chart").width;
     shown.picture.height = $("chart").height;
     shown.picture.getContext("2d").drawImage($("chart"), 0, 0);
-    shown.room = { top, height: height - top - bottom };
     drawPointer();
   }
 
@@ -228,6 +255,80 @@
     pen.globalAlpha = 0.5;
     pen.fillRect(Math.round(shown.x(shown.at)), shown.room.top, 1, shown.room.height);
     pen.globalAlpha = 1;
+  }
+
+  // The benchmarks of a family at the newest commit of the series, or at those that were chosen: a line for each commit.
+  function linesOfFamily() {
+    const own = points(shown.number), picked = chosen(shown.number);
+    const commits = (picked.length ? picked : [own.values.length - 1]).map((at) => own.commits[at]);
+    return commits.map((commit) => ({
+      commit: data.commits[commit],
+      values: shown.family.members.map(({ number }) => {
+        const found = points(number), at = found.commits.indexOf(commit);
+        return at < 0 ? null : { value: found.values[at], low: Data.low(found, at), high: Data.high(found, at) };
+      }),
+    }));
+  }
+
+  function drawFamily() {
+    const { pen, width, height } = prepare($("chart"));
+    const series = data.series[shown.number], { family } = shown, lines = linesOfFamily();
+    const all = lines.flatMap(({ values }) => values.filter(Boolean));
+    const scale = Data.scale({ values: all.map(({ value }) => value), span: all.flatMap(({ value, low, high }) => (value ? [(1 - low / value) * 10000, (high / value - 1) * 10000] : [0, 0])) }, scaleKind());
+    const left = 78, right = 30, top = 10, bottom = 26;
+    const y = (value) => height - bottom - scale.at(value) * (height - top - bottom);
+    const places = Data.spread(family).map((share) => left + 12 + share * (width - left - right - 24));
+    Object.assign(shown, { x: (at) => places[at], places, left, right: width - right, lines, room: { top, height: height - top - bottom } });
+    pen.font = "12px system-ui, sans-serif";
+    pen.textBaseline = "middle";
+    pen.textAlign = "right";
+    const base = scaleKind() === "relative" && lines[0].values[0]?.value > 0 ? lines[0].values[0].value : 0;
+    const marks = base
+      ? Data.ticks(scale.least / base - 1, scale.most / base - 1, 6).map((share) => [base * (1 + share), Data.percent(share)])
+      : Data[scaleKind() === "log" ? "logTicks" : "ticks"](scale.least, scale.most, 6).map((value) => [value, Data.format(value, series.format)]);
+    for (const [value, text] of marks) {
+      pen.fillStyle = palette.line;
+      pen.fillRect(left, Math.round(y(value)), width - left - right, 1);
+      pen.fillStyle = palette.faint;
+      pen.fillText(text, left - 8, y(value));
+    }
+    pen.textAlign = "center";
+    let end = -Infinity;
+    family.members.forEach(({ text }, at) => {
+      const room = pen.measureText(text).width / 2 + 6;
+      if (places[at] - room < end) return; // no room for all names
+      end = places[at] + room;
+      pen.fillStyle = palette.faint;
+      pen.fillText(text, places[at], height - 10);
+    });
+    const colours = [palette.accent, palette.ink];
+    lines.forEach(({ commit, values }, number) => {
+      pen.strokeStyle = pen.fillStyle = colours[number];
+      pen.lineWidth = 1.5;
+      pen.beginPath();
+      let joined = false;
+      values.forEach((one, at) => {
+        if (one && family.numeric) joined ? pen.lineTo(places[at], y(one.value)) : pen.moveTo(places[at], y(one.value));
+        joined = Boolean(one);
+      });
+      pen.stroke();
+      values.forEach((one, at) => {
+        if (!one) return;
+        pen.globalAlpha = 0.25;
+        pen.fillRect(places[at] - 1.5, y(one.high), 3, Math.max(0, y(one.low) - y(one.high)));
+        pen.globalAlpha = 1;
+        pen.fillRect(places[at] - 3, y(one.value) - 3, 6, 6);
+      });
+      pen.textAlign = "left";
+      pen.fillText(`${commit.id.slice(0, 10)} ${commit.date.slice(0, 10)}`, left + 8, top + 8 + 16 * number);
+    });
+    keepPicture();
+  }
+
+  function describeMember(at) {
+    const { number, text } = shown.family.members[at], { format } = data.series[shown.number];
+    const told = shown.lines.map(({ commit, values }) => `${commit.id.slice(0, 10)}: ${values[at] ? Data.format(values[at].value, format) : "not measured"}`);
+    return `${data.series[number].benchmark} · ${shown.family.label} ${text} · ${told.join(" · ")}`;
   }
 
   // Positions of the commits in the address that this series has, in the order in which they were chosen.
@@ -246,13 +347,15 @@
   }
 
   function point(at) {
-    const count = points(shown.number).values.length;
-    shown.at = at === null ? null : Math.max(0, Math.min(count - 1, at));
-    $("under").textContent = shown.at === null ? $("under").dataset.hint : describe(shown.number, shown.at);
+    shown.at = at === null ? null : Math.max(0, Math.min(countOfPlaces() - 1, at));
+    $("under").textContent = shown.at === null ? $("under").dataset.hint : shown.family ? describeMember(shown.at) : describe(shown.number, shown.at);
     drawPointer();
   }
 
+  const countOfPlaces = () => (shown.family ? shown.family.members.length : points(shown.number).values.length);
+
   function choose(at) {
+    if (shown.family) { setState({ series: keyOf(data.series[shown.family.members[at].number]), by: null }); return; }
     const id = commitOf(shown.number, at).id.slice(0, 12);
     const before = (state.get("points") || "").split(",").filter(Boolean);
     const next = before.includes(id) ? before.filter((other) => other !== id) : [...before, id].slice(-2);
@@ -286,9 +389,34 @@
         make("td", {}, a ? Data.percent(b / a - 1) : "?"), make("td", {}, a === b ? "equal" : apart ? "intervals apart" : "intervals overlap")));
     });
     showTable(older, newer);
+    showTests(older, newer);
     $("comparison-title").textContent = `${older.slice(0, 10)} against ${newer.slice(0, 10)}`;
     $("comparison-command").textContent = `conduit history compare ${older.slice(0, 10)} ${newer.slice(0, 10)}`;
     $("comparison-body").replaceChildren(...rows);
+  }
+
+  // A file without a server has all that was measured, and tests the two commits itself.
+  function showTests(older, newer) {
+    const rows = [];
+    for (const unit of data.units) {
+      const found = [];
+      data.series.forEach((series, number) => {
+        if (series.unit !== unit || !series.counts) return;
+        const all = points(number), [a, b] = [older, newer].map((id) => all.commits.findIndex((commit) => data.commits[commit].id === id));
+        if (a < 0 || b < 0 || !all.samples[a].length || !all.samples[b].length) return;
+        const cell = (at) => `${Data.format(all.values[at], series.format)} ± ${Data.range(all, at)}`;
+        const { delta, test } = Data.compare(all.samples[a], all.samples[b], all.values[a], all.values[b]);
+        const better = { "B/s": true, "ops/s": true }[unit] === delta.startsWith("+");
+        found.push([all.values[a], all.values[b]]);
+        rows.push(make("tr", { className: number === shown.number ? "picked" : "" }, make("td", {}, series.benchmark), make("td", {}, unit), make("td", {}, cell(a)), make("td", {}, cell(b)),
+          make("td", { className: delta === "~" || !/[1-9]/.test(delta) ? "" : better ? "better" : "worse" }, delta), make("td", {}, test)));
+      });
+      const means = [0, 1].map((side) => Data.geomean(found.map((pair) => pair[side])));
+      if (found.length > 1 && means[0] && means[1]) rows.push(make("tr", {}, make("td", {}, "geomean"), make("td", {}, unit), make("td", {}, ""), make("td", {}, ""), make("td", {}, Data.percent(means[1] / means[0] - 1)), make("td", {}, "")));
+    }
+    $("comparison-tests").hidden = !rows.length;
+    $("comparison-tests-body").replaceChildren(...rows);
+    if (!data.served) $("comparison-facts").hidden = $("comparison-hint").hidden = Boolean(rows.length);
   }
 
   // Where the page is served, benchstat's table with p-values takes the place of medians and intervals.
@@ -338,15 +466,16 @@
 
   const chart = $("chart");
   const positionAt = (event) => {
+    if (shown.family) return shown.places.reduce((best, place, at) => (Math.abs(place - event.offsetX) < Math.abs(shown.places[best] - event.offsetX) ? at : best), 0);
     const count = points(shown.number).values.length;
     const share = (event.offsetX - shown.left) / (shown.right - shown.left || 1);
     return Math.round(share * (count - 1));
   };
   chart.addEventListener("pointermove", (event) => point(positionAt(event)));
   chart.addEventListener("pointerleave", () => point(null));
-  chart.addEventListener("click", (event) => choose(Math.max(0, Math.min(points(shown.number).values.length - 1, positionAt(event)))));
+  chart.addEventListener("click", (event) => choose(Math.max(0, Math.min(countOfPlaces() - 1, positionAt(event)))));
   chart.addEventListener("keydown", (event) => {
-    const count = points(shown.number).values.length;
+    const count = countOfPlaces();
     const moves = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -count, End: count };
     if (event.key in moves) { event.preventDefault(); point((shown.at === null ? count - 1 - (moves[event.key] > 0 ? count : 0) : shown.at) + moves[event.key]); }
     else if (event.key === "Enter" && shown.at !== null) choose(shown.at);
@@ -359,7 +488,7 @@
     keys: () => (state.get("series") ? keys : []),
   });
   window.addEventListener("popstate", () => { replaceState(state, location.hash.slice(1)); show(); });
-  const redraw = () => { readPalette(); if (!$("one").hidden) drawLarge(); else for (const canvas of document.querySelectorAll(".spark")) if (drawn.has(canvas)) drawSmall(canvas, Number(canvas.dataset.series)); };
+  const redraw = () => { readPalette(); if (!$("one").hidden) draw(); else for (const canvas of document.querySelectorAll(".spark")) if (drawn.has(canvas)) drawSmall(canvas, Number(canvas.dataset.series)); };
   window.addEventListener("resize", redraw);
   Conduit.frame.onColours(redraw);
   show();
