@@ -1,8 +1,8 @@
-"""Collecting in the application's own interpreter: a process is started, asked, read from and ended.
+"""Collecting in the application's own interpreter: starts a process, sends the request and reads the document.
 
-The collector is loaded by path under a name of its own, so that nothing of Conduit has to be installed there and a
-project called `conduit` keeps its name. The answer comes over a pipe of its own; what the application prints goes to
-this process's standard error. The process is the leader of a session and is ended with all its children.
+The collector is loaded by path under a name of its own, so Conduit does not have to be installed there, and a project
+that is itself named `conduit` is not shadowed. The document comes through a separate pipe; what the application prints
+goes to this process's standard error. The process is the leader of a session and is ended with all its children.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ main(sys.argv[2])
 
 
 class CollectingError(ConduitError):
-    """The application could not be collected at all: no interpreter, no answer, no time."""
+    """The application could not be collected: no interpreter, no answer, or the time limit was reached."""
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Collected(msgspec.Struct, frozen=True, kw_only=True):
-    """A document with the project's files that it was made from."""
+    """A document with the project files that it was made from."""
 
     metadata: Metadata
     files: dict[str, tuple[int, int]]
@@ -67,7 +67,7 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MissingOperation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One operation that the migration tool would write now."""
+    """An operation that the migration tool would write now."""
 
     tool: str
     """django or alembic."""
@@ -81,14 +81,14 @@ class MissingOperation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
 
 def collect(app: Any = None, *, models: Any = None, root: str | os.PathLike[str] | None = None) -> Metadata:
-    """What the running application is made of.
+    """Return the metadata of the running application.
 
-    `app` is a FastAPI, Starlette or Flask application, something that wraps one, or a Pydantic model class; without
-    one, the models (and Django's routes) that the process has loaded are collected. Django is read whenever it was
-    set up. `models` limits SQLAlchemy to one base class, registry or MetaData; otherwise every mapped class is
-    taken. Files are shown relative to `root` (default: the working directory). A part that fails becomes an entry of
-    the document's `errors`. Nothing is called that the application defines: no default, no query, no view. Costs
-    milliseconds for each thing there is; raises nothing of its own.
+    `app` is a FastAPI, Starlette or Flask application, a wrapper of one, or a Pydantic model class; without it, the
+    models (and Django's routes) that the process has loaded are collected. Django is read if it was set up. `models`
+    limits SQLAlchemy to one base class, registry or MetaData; otherwise every mapped class is read. Paths are relative
+    to `root` (default: the working directory). A part that fails becomes an entry of the document's `errors`. Nothing
+    that the application defines is called: no default, no query, no view. Takes milliseconds for each item; raises no
+    errors of its own.
     """
     import json
     from pathlib import Path
@@ -102,10 +102,10 @@ def collect(app: Any = None, *, models: Any = None, root: str | os.PathLike[str]
 
 
 def collect_application(application: Application, time_limit_s: float = TIME_LIMIT_S) -> Collected:
-    """Loads the application in a process of its own and returns what it is made of.
+    """Load the application in a process of its own and return its document.
 
-    Executes the application's code, as importing it does. Raises `CollectingError` when there is no document at all;
-    a part that failed is an entry of the document's `errors`.
+    This executes the application's code, as importing it does. Raise `CollectingError` if there is no document; a part
+    that failed is an entry of the document's `errors`.
     """
     import json
 
@@ -121,10 +121,10 @@ def collect_application(application: Application, time_limit_s: float = TIME_LIM
 def compare_migrations(
     application: Application, time_limit_s: float = TIME_LIMIT_S
 ) -> tuple[list[MissingOperation], list[SourceError]]:
-    """Return what the application's migrations lack to lead to its models, and what could not be compared.
+    """Return the operations that the application's migrations lack, and the parts that could not be compared.
 
-    Executes the application's code and, for Alembic, its migrations on a SQLite database in memory. Raises
-    `CollectingError` where there is no answer at all.
+    This executes the application's code and, for Alembic, its migrations on a SQLite database in memory. Raise
+    `CollectingError` if there is no answer.
     """
     import json
 
@@ -159,7 +159,7 @@ def _ask(application: Application, time_limit_s: float, more: dict[str, Any] | N
 def _start(
     application: Application, writer: int, more: dict[str, Any]
 ) -> tuple[subprocess.Popen[bytes], int]:
-    """Start the collecting process; returns it and the descriptor on which it reports its stack."""
+    """Start the collecting process; return it and the descriptor on which it reports its stack."""
     import json
     import subprocess
     from pathlib import Path
@@ -229,7 +229,7 @@ def _named(application: Application) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends the process and every child that it has left in its session."""
+    """End the process and every child that is still in its session."""
     import signal
     import subprocess
     from contextlib import suppress

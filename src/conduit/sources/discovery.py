@@ -1,10 +1,9 @@
-"""What there is to collect in a folder, found without running anything: settings are parsed, sources are read as
-syntax.
+"""Finds the application of a folder without running anything: settings are parsed, sources are read as syntax trees.
 
-Places are asked in this order, and the first that says something decides: `[tool.conduit]` in pyproject.toml, the
-entry point of FastAPI's own command there, Django's settings module there (for pytest or for django-stubs), the
-environment (DJANGO_SETTINGS_MODULE, FLASK_APP), `manage.py`, and the files where an application usually is. Two
-answers of one named_by are put to the caller; nothing is guessed.
+The following places are searched in this order, and the first that names an application decides: `[tool.conduit]` in
+pyproject.toml, the entry point of FastAPI's own command there, Django's settings module there (for pytest or for
+django-stubs), the environment (DJANGO_SETTINGS_MODULE, FLASK_APP), `manage.py`, and the files where an application
+usually is. If one place names two applications, both are reported to the caller; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -50,18 +49,18 @@ _OPTIONS: dict[str, type] = {
 
 
 class DiscoveryError(ConduitError):
-    """Nothing was found to collect, more than one thing was, or what was found cannot be read."""
+    """No application was found, or more than one, or a file could not be read."""
 
 
 class Found(msgspec.Struct, frozen=True):
-    """An application and the named_by that named it."""
+    """An application, and the place that named it."""
 
     application: Application
     named_by: str
 
 
 def discover(root: Path, environment: Mapping[str, str] | None = None) -> Found:
-    """The application of the folder; raises `DiscoveryError` where there is none, or more than one of equal right."""
+    """Return the application of the folder. Raise `DiscoveryError` if there is none, or several of equal rank."""
     environment = os.environ if environment is None else environment
     project = _read_pyproject(root)
     steps: list[Callable[[], dict[str, dict[str, Any]]]] = [
@@ -99,8 +98,10 @@ def _flags(wanted: dict[str, Any]) -> str:
 
 
 def find_interpreter(root: Path, given: str = "") -> str:
-    """The interpreter that has the application's packages: the one given, the folder's `.venv`, the active one,
-    ours."""
+    """Return the interpreter that has the application's packages.
+
+    That is the given one, the folder's `.venv`, the active environment, or Conduit's own.
+    """
     if given:
         return given if os.sep not in given else str((root / given).absolute())
     active = os.environ.get("VIRTUAL_ENV", "")
@@ -178,10 +179,10 @@ def _from_manage(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def settings_of_manage(path: Path) -> str:
-    """The settings module that a `manage.py` names by `os.environ.setdefault("DJANGO_SETTINGS_MODULE", …)`, or an
-    empty text.
+    """Return the settings module that a `manage.py` sets as default, or an empty text.
 
-    Raises `DiscoveryError` where the file cannot be read or is not Python.
+    That is the one in `os.environ.setdefault("DJANGO_SETTINGS_MODULE", …)`. Raise `DiscoveryError` if the file cannot
+    be read or is not Python.
     """
     import ast
 
@@ -218,7 +219,7 @@ def _from_usual_files(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def _applications(module: ast.Module) -> list[str]:
-    """Names that a module binds to an application; where there are none, those of its application factories."""
+    """Return the names that a module binds to an application, or else those of its application factories."""
     import ast
 
     made = [name for node in module.body for name in _bound_to_application(node)]

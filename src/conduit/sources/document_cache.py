@@ -1,11 +1,11 @@
-"""Cached documents of applications, valid until something changes that they were made from.
+"""Cached application documents, valid until one of their inputs changes.
 
-Loading an application takes seconds, answering from its document milliseconds. A cached document carries stamps:
-the modification time and size of each of the project's loaded files, of the files that pin its dependencies, and of
-the interpreter; and the names that could be imported from the folders of those files, since a framework finds files
-by name (`models.py`, `admin.py`) that no loaded file mentions. A document whose stamps all hold is used; otherwise
-the application is collected again. A file in a folder from which nothing was loaded is not noticed. The request
-(application, interpreter, version of Conduit) determines the file name. A document with errors is not cached.
+Loading an application takes seconds, answering from its document milliseconds. A cached document has stamps: the
+modification time and size of each loaded project file, of the files that pin the project's dependencies, and of the
+interpreter; and the names that can be imported from the folders of these files, since a framework finds files by name
+(`models.py`, `admin.py`) that no loaded file mentions. A document is used if all its stamps still hold; otherwise the
+application is collected again. A file in a folder from which nothing was loaded is not noticed. The file name is
+determined by the request (application, interpreter, version of Conduit). A document with errors is not cached.
 
 The files are in `$XDG_CACHE_HOME/conduit` (`~/.cache/conduit`), never in the project.
 """
@@ -40,7 +40,7 @@ Stamp = tuple[int, int]
 
 
 class _Listing(msgspec.Struct, frozen=True):
-    """What could be imported from a folder."""
+    """The names that can be imported from a folder."""
 
     modified_ns: int
     """The folder's own modification time, before it was listed: while it is the same, so are the names."""
@@ -49,7 +49,7 @@ class _Listing(msgspec.Struct, frozen=True):
 
 
 class CachedDocument(msgspec.Struct, frozen=True):
-    """A document with the file that caches it."""
+    """A document and the file that caches it."""
 
     path: Path
     data: bytes
@@ -60,7 +60,7 @@ class CachedDocument(msgspec.Struct, frozen=True):
 
 
 class _Stamps(msgspec.Struct, frozen=True):
-    """What a kept document was made for, and from."""
+    """The request that a cached document answers, and the state of its inputs."""
 
     asked: str
     files: dict[str, Stamp]
@@ -68,7 +68,7 @@ class _Stamps(msgspec.Struct, frozen=True):
 
 
 class CollectedWithErrorsError(Exception):
-    """The document has errors, so it is not kept; `data` is it."""
+    """The document has errors, so it is not cached; it is in `data`."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__("the document has errors")
@@ -76,12 +76,12 @@ class CollectedWithErrorsError(Exception):
 
 
 def folder() -> Path:
-    """Return where cached documents are kept."""
+    """Return the folder of cached documents."""
     return user_folder("XDG_CACHE_HOME") / "conduit" / "documents"
 
 
 def find_cached(application: Application) -> tuple[CachedDocument | None, str]:
-    """Return the cached document if nothing has changed since; else `None` and the file or folder that has changed."""
+    """Return the cached document if no input has changed; otherwise `None` and the path that has changed."""
     path = _path(application)
     try:
         stamps, data = _split(path.read_bytes())
@@ -99,7 +99,7 @@ def collect_and_cache(
 ) -> CachedDocument:
     """Collect the application and cache its document.
 
-    Raises `CollectingError` as `collect_application` does, and `CollectedWithErrorsError` if parts failed.
+    Raise `CollectingError` as `collect_application` does, and `CollectedWithErrorsError` if parts failed.
     """
     from conduit.files import write_file_whole
     from conduit.metadata.codec import encode
@@ -170,9 +170,10 @@ def _is_importable(entry: os.DirEntry[str]) -> bool:
 
 
 def _came_or_went(folder: str, listed: _Listing) -> str:
-    """What can be imported from a folder now and could not then, or the reverse; `""` if it is all the same.
+    """Return a name that was added to or removed from a folder's importable names; `""` if they are unchanged.
 
-    A folder's own time is not enough: databases and editors keep making files beside the modules.
+    The folder's own modification time is not enough, since databases and editors create other files next to the
+    modules.
     """
     modified_ns, _ = _stamp(folder)
     if modified_ns == listed.modified_ns:

@@ -1,8 +1,8 @@
 """The time limit of collecting: by progress, so that a slow start is waited for and a stuck one is not.
 
-Progress is CPU time of the collecting process. A process that has used less than a tenth of the time limit of CPU
-during the last time limit is given up, and in any case one that takes ten time limits. It reports its stack on a
-signal; the message names the innermost line of the project in it.
+Progress is measured as CPU time. Collecting is aborted if the process used less than a tenth of the time limit of CPU
+time within one time limit, or after ten time limits in total. The process reports its stack on a signal; the message
+names the innermost line of project code in it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST_LIMITS = 10
 
 
 class Progress:
-    """Watches one process; `clock` gives seconds, `cpu_time` the seconds of CPU that the process has used."""
+    """Watches one process; `clock` returns seconds, `cpu_time` the CPU seconds that the process has used."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Progress:
         """How often to check."""
 
     def check(self, name: str) -> str:
-        """Return why the process is given up, or an empty text; shows on a terminal what it is doing."""
+        """Return why the process is aborted, or an empty text; show on a terminal what it is doing."""
         now = self._clock()
         used = self._cpu_time(self._pid)
         if used - self._cpu_s >= _LEAST_SHARE * self._limit_s:
@@ -75,14 +75,14 @@ class Progress:
         return ""
 
     def clear(self) -> None:
-        """Take back the line on the terminal."""
+        """Clear the line on the terminal."""
         if self._is_shown:
             write_sequence(sys.stderr, "\r\033[K")
             sys.stderr.flush()
             self._is_shown = False
 
     def _location(self) -> str:
-        """Return where the process is: the project's innermost line, else the innermost of all."""
+        """Return where the process is: the innermost line of project code, else the innermost of all."""
         text = _stack_of(self._pid, self._stacks)
         frames = [
             frame for frame in _FRAME.finditer(text) if "conduit/sources/collector" not in frame["path"]
@@ -108,7 +108,7 @@ def _cpu_time_of(pid: int) -> float:
 
 
 def _stack_of(pid: int, stacks: int) -> str:
-    """Ask the process for its stack and return it; empty where it cannot report yet."""
+    """Ask the process for its stack and return it; empty if it cannot report yet."""
     import signal
     from select import POLLIN, poll
 

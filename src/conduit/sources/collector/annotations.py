@@ -30,7 +30,7 @@ _LONGEST = 300
 
 
 def type_text(annotation: Any) -> str:
-    """The annotation as a person would write it, without modules: `str | None`, `list[Item]`, `Literal['a', 'b']`."""
+    """Return the annotation as written by a person, without modules: `str | None`, `list[Item]`, `Literal['a']`."""
     text = _text(annotation, 0)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
@@ -69,7 +69,7 @@ def _literal(value: Any) -> str:
 
 
 def bare(annotation: Any) -> Any:
-    """The annotation without `Annotated[…]` and without a `type X = …` or NewType around it."""
+    """Return the annotation without `Annotated[…]` and without a `type X = …` or NewType around it."""
     while True:
         if hasattr(annotation, "__metadata__") and hasattr(annotation, "__origin__"):
             annotation = annotation.__origin__
@@ -82,7 +82,7 @@ def bare(annotation: Any) -> Any:
 
 
 def allows_none(annotation: Any) -> bool:
-    """True when `None` is among the types of the annotation."""
+    """Return whether `None` is among the types of the annotation."""
     annotation = bare(annotation)
     if annotation is None or annotation is type(None):
         return True
@@ -92,7 +92,7 @@ def allows_none(annotation: Any) -> bool:
 
 
 def classes_in(annotation: Any) -> list[type]:
-    """Every class named anywhere in the annotation, in the order written, each once."""
+    """Return every class named in the annotation, in the order written, each once."""
     found: dict[type, None] = {}
     _gather(annotation, found, 0)
     return list(found)
@@ -110,14 +110,14 @@ def _gather(annotation: Any, found: dict[type, None], depth: int) -> None:
 
 
 def is_many(annotation: Any) -> bool:
-    """True when the annotation (its `None` aside) is a list, set, tuple, iterator or mapping of something."""
+    """Return whether the annotation, without `None`, is a list, set, tuple, iterator or mapping of something."""
     members = union_members(annotation)
     origins = [typing.get_origin(member) or member for member in members]
     return bool(origins) and all(origin in _LISTS or origin is dict for origin in origins)
 
 
 def union_members(annotation: Any) -> list[Any]:
-    """The alternatives of a union without `None`; the annotation itself when it is no union."""
+    """Return the alternatives of a union without `None`; the annotation itself if it is not a union."""
     annotation = bare(annotation)
     if typing.get_origin(annotation) in _UNIONS:
         return [m for a in typing.get_args(annotation) for m in union_members(a)]
@@ -125,7 +125,7 @@ def union_members(annotation: Any) -> list[Any]:
 
 
 def body_text(annotation: Any, document: Document) -> str:
-    """What a body is, by resource id: `X`, `[]X` for several, `X | Y`; the type's text where it is no resource."""
+    """Return a body's type by resource id: `X`, `[]X` for several, `X | Y`; the type's text if it is no resource."""
     if annotation is None:
         return ""
     return " | ".join(dict.fromkeys(_body(member, document) for member in union_members(annotation)))

@@ -1,8 +1,8 @@
-"""Applications inside one another: middleware objects around an application, and applications mounted in another one.
+"""Nested applications: middleware objects around an application, and applications mounted in another one.
 
-A wrapper keeps the application it wraps in an attribute (`app`, `wsgi_app`, `application`, …), as the object of a
-bound method, or in the closure of a function. Wrappers are followed to an application that can be read, of any
-framework; a mount whose application cannot be read is recorded as foreign.
+A wrapper keeps the application it wraps in an attribute (`app`, `wsgi_app`, `application`, …), as the object of a bound
+method, or in the closure of a function. Wrappers are followed to an application that can be read, of any framework; a
+mount whose application cannot be read is recorded as foreign.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Applications:
         self._entered: set[tuple[int, str]] = set()
 
     def kind(self, app: Any) -> str:
-        """Return the framework of an application that can be read, else an empty text."""
+        """Return the framework of an application that can be read, otherwise an empty text."""
         if self.starlette is not None and is_a(app, (self.starlette.Starlette, self.starlette.Router)):
             fastapi = self.fastapi is not None and is_a(app, self.fastapi.FastAPI)
             return "fastapi" if fastapi else "starlette"
@@ -63,7 +63,7 @@ class Applications:
         return str({"fastapi": self.fastapi, "starlette": self.starlette, "flask": self.flask}[kind].version)
 
     def unwrap(self, app: Any) -> tuple[Any, list[Any]]:
-        """Return the application below its wrappers, and the wrappers, outermost first; else itself and none."""
+        """Return the application inside its wrappers, and the wrappers, outermost first (none: itself)."""
         wrappers: list[Any] = []
         found = app
         while found is not None and len(wrappers) < _DEEPEST:
@@ -84,9 +84,9 @@ class Applications:
         return next((value for value in held if self.kind(value)), None)
 
     def enter(self, app: Any, path: str, host: str, above: list[dict[str, Any]], depth: int = 0) -> bool:
-        """Add the routes of an application mounted below `path`; `above` is what a request passes before it.
+        """Add the routes of an application mounted below `path`; `above` is the middleware in front of it.
 
-        Returns whether the application could be read.
+        Return whether the application could be read.
         """
         found, wrappers = self.unwrap(app)
         kind = self.kind(found)
@@ -112,7 +112,7 @@ class Applications:
     def enter_dispatcher(
         self, dispatcher: Any, path: str, host: str, above: list[dict[str, Any]], depth: int
     ) -> None:
-        """Add the routes of an application that hands requests to others by their path, as Werkzeug's does."""
+        """Add the routes of an application that dispatches requests to others by path, as Werkzeug's does."""
         for prefix, inner in [("", static(dispatcher, "app")), *static(dispatcher, "mounts").items()]:
             if prefix or not self.enter(inner, path, host, above, depth + 1):
                 self.mount(inner, path + str(prefix), host, above, depth)

@@ -19,7 +19,7 @@ _DEEPEST = 100
 
 
 def qualified_name(thing: Any) -> str:
-    """`module:qualname` of a function, method or class; of an instance, that of its class."""
+    """Return `module:qualname` of a function, method or class; for an instance, that of its class."""
     while is_a(thing, functools.partial):
         thing = thing.func
     if not _qualname(thing):
@@ -43,8 +43,10 @@ def _code(thing: Any) -> Any:
 
 
 def short_name(thing: Any) -> str:
-    """The name that a reader knows it by: a function's or class's own, of an instance its class's, `factory(…)` of a
-    closure."""
+    """Return the name that a reader knows.
+
+    That is a function's or class's own name, the class of an instance, or `factory(…)` for a closure.
+    """
     while is_a(thing, functools.partial):
         thing = thing.func
     name = _qualname(thing)
@@ -57,20 +59,20 @@ def short_name(thing: Any) -> str:
 
 
 def own_name(function: Any) -> str:
-    """The last part of the name: of a function inside an application factory, what a person calls it."""
+    """Return the last part of the name, also for a function inside an application factory."""
     return (function.__name__ if is_class(function) else text(function, "__name__")) or type(
         function
     ).__qualname__
 
 
 def maker_name(qualified: str) -> str:
-    """`factory(…)` for what a factory made (`factory.<locals>.inner`), the name itself for everything else."""
+    """Return `factory(…)` for a product of a factory (`factory.<locals>.inner`), otherwise the name itself."""
     maker, inside, _ = qualified.partition(".<locals>")
     return f"{maker}(…)" if inside else qualified
 
 
 def layers(function: Any) -> list[Any]:
-    """The callable and everything it wraps, outermost first, the innermost last."""
+    """Return the callable and everything it wraps, outermost first."""
     found = [function]
     seen = {id(function)}
     while len(found) < _DEEPEST:
@@ -92,18 +94,18 @@ def _next(layer: Any) -> Any:
 
 
 def innermost(function: Any) -> Any:
-    """What the person wrote, below every decorator that says what it wraps."""
+    """Return the function that a person wrote, below every decorator that declares what it wraps."""
     return layers(function)[-1]
 
 
 def decorators(function: Any, locations: Locations) -> list[Any]:
-    """The wrapping layers around the function, outermost first (the function itself is not among them)."""
+    """Return the wrapping layers around the function, outermost first, without the function itself."""
     found = [layer for layer in layers(function)[:-1] if not is_a(layer, functools.partial)]
     return [layer for layer in found if code_name(layer, locations)]
 
 
 def code_name(layer: Any, locations: Locations) -> str:
-    """The qualified name that the layer's own code has, which `functools.wraps` does not touch."""
+    """Return the qualified name in the layer's own code, which `functools.wraps` does not change."""
     code = _code(layer)
     if code is None:
         return type(layer).__qualname__
@@ -114,10 +116,10 @@ def code_name(layer: Any, locations: Locations) -> str:
 
 
 def decorator_name(layer: Any, locations: Locations) -> str:
-    """The decorator as written above the function: the function whose call made the layer.
+    """Return the decorator as written above the function: the function whose call made the layer.
 
-    Where the layer belongs to a general decorator (`user_passes_test`) that was given its test by a named one
-    (`login_required`), the named one is meant: it made the test in its own body.
+    If the layer belongs to a general decorator (`user_passes_test`) that got its test from a named one
+    (`login_required`), the named one is returned, since it made the test in its own body.
     """
     name = code_name(layer, locations).partition(".<locals>")[0]
     for _, value in closure(layer):
@@ -133,7 +135,7 @@ def _module_of_code(layer: Any) -> Any:
 
 
 def closure(layer: Any) -> list[tuple[str, Any]]:
-    """The free variables of a layer with their values, by name; an unset one is left out."""
+    """Return the free variables of a layer as (name, value); unset ones are omitted."""
     code = static(layer, "__code__")
     cells = static(layer, "__closure__") or ()
     found = []

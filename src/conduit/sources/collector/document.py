@@ -1,8 +1,8 @@
 """The document under construction: plain dictionaries with the keys of the metadata format.
 
-Empty values are left out by `put`, so that the document has a key only where there is something to say. Resources
-refer to each other by id while the document grows; `finish` gives every resource its name (the class's own where
-only one resource has it, else the id) and every reference the name of what it points to.
+Empty values are omitted by `put`, so the document has a key only if it has a value. While the document is being built,
+resources refer to each other by id. `finish` gives every resource its name (the name of its class if no other resource
+has that name, otherwise the id) and replaces references by names.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def with_details(record: dict[str, Any], **values: Any) -> dict[str, Any]:
 
 
 def mark(record: dict[str, Any], certainty: str, *keys: str) -> None:
-    """Says that these keys of the record are `observed`, `inferred` or `unknown` rather than declared."""
+    """Mark these keys of the record as `observed`, `inferred` or `unknown`; unmarked ones are declared."""
     details = record.setdefault("details", {})
     details[certainty] = sorted({*details.get(certainty, ()), *keys})
 
 
 def constraint_record(name: str, kind: str, condition: str, fields: list[str]) -> dict[str, Any]:
-    """A rule that the database holds for every row, whichever operation writes it."""
+    """Return a rule that the database enforces for every row, whichever operation writes it."""
     record = {
         "name": name,
         "operations": ["create", "update"],
@@ -63,7 +63,7 @@ def constraint_record(name: str, kind: str, condition: str, fields: list[str]) -
 
 
 class Document:
-    """What has been found so far, and what could not be."""
+    """The items found so far, and the parts that could not be collected."""
 
     def __init__(self, locations: Locations, redactor: Redactor) -> None:
         self.locations = locations
@@ -79,18 +79,18 @@ class Document:
         self._id_of_class: dict[int, tuple[type, str]] = {}  # by identity: a metaclass may define `__eq__`
 
     def add_resource(self, record: dict[str, Any], cls: type | None = None) -> None:
-        """Adds a resource under its id; a class that it stands for can then be found by `id_of`."""
+        """Add a resource under its id; `id_of` then finds it by the class that it stands for."""
         self.resources[record["id"]] = record
         if cls is not None:
             self._id_of_class[id(cls)] = cls, record["id"]
 
     def id_of(self, cls: Any) -> str:
-        """The id of the resource that stands for the class, or an empty text."""
+        """Return the id of the resource that stands for the class, or an empty text."""
         return self._id_of_class.get(id(cls), (None, ""))[1]
 
     @contextmanager
     def attempt(self, source: str) -> Iterator[None]:
-        """Runs a part of the collecting; what it raises becomes an entry of `errors`, and the rest goes on."""
+        """Run a part of the collecting; an exception becomes an entry of `errors`, and the rest continues."""
         try:
             yield
         except BaseException as error:
@@ -99,7 +99,7 @@ class Document:
             self.add_error(source, error)
 
     def add_error(self, source: str, error: BaseException | str) -> None:
-        """Notes a part that could not be collected, with the last line of the project's own code in its traceback."""
+        """Note a part that could not be collected, with the last line of project code in its traceback."""
         if isinstance(error, str):
             self.errors.append({"source": source, "message": self.redactor.text(error)})
             return
@@ -119,7 +119,7 @@ class Document:
         return f"{path}:{line}" if path else ""
 
     def finish(self, source_hash: str = "") -> dict[str, Any]:
-        """The whole document, in an order that does not depend on the run."""
+        """Return the whole document, in an order that does not depend on the run."""
         names = _names(self.resources)
         ordered = [self.resources[identity] for identity in sorted(self.resources)]
         for record in ordered:
@@ -155,7 +155,7 @@ class Document:
         )
 
     def _redact(self, record: dict[str, Any]) -> None:
-        """Redact every text of the record that a person wrote, however it came into it."""
+        """Redact every text of the record that a person wrote."""
         waiting: list[Any] = [record]
         while waiting:
             node = waiting.pop()
@@ -193,7 +193,7 @@ def _renamed(text: str, names: dict[str, str]) -> str:
 
 
 def resource(identity: str, name: str, kind: str) -> dict[str, Any]:
-    """An empty resource record with the keys that are always there."""
+    """Return an empty resource record with the keys that are always present."""
     return {
         "id": identity,
         "name": name,
@@ -208,7 +208,7 @@ def resource(identity: str, name: str, kind: str) -> dict[str, Any]:
 
 
 def drop_implied_head(routes: list[dict[str, Any]]) -> None:
-    """Drops HEAD where the same path answers GET: it is that answer without its body."""
+    """Remove HEAD from paths that answer GET, since it is the same response without its body."""
 
     def location(route: dict[str, Any]) -> tuple[str, str]:
         return route.get("details", {}).get("host", ""), route["path"]
@@ -218,7 +218,7 @@ def drop_implied_head(routes: list[dict[str, Any]]) -> None:
 
 
 def unique_route_ids(routes: list[dict[str, Any]]) -> None:
-    """Gives every route the id `METHOD path`; a repeated one is numbered, since the framework serves the first only."""
+    """Give every route the id `METHOD path`; repeated ones are numbered, since the framework serves only the first."""
     counts: dict[str, int] = {}
     for route in routes:
         host = route.get("details", {}).get("host", "")

@@ -1,4 +1,4 @@
-"""What a handler's code says beyond its declaration: its decorators as steps, and the resources that it names."""
+"""What a handler's code tells beyond its declaration: its decorators as steps, and the resources that it names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def step(document: Document, thing: Any, name: str, kind: str, **more: Any) -> dict[str, Any]:
-    """One link of a route's chain: what runs, under which name, and where it is written."""
+    """Return one step of a route's chain: what runs, under which name, and where it is defined."""
     path, line = document.locations.of_function(thing)
     record = {"name": name, "kind": kind}
     module = qualified_name(thing).partition(":")[0]
@@ -22,12 +22,12 @@ def step(document: Document, thing: Any, name: str, kind: str, **more: Any) -> d
 
 
 def decorator_steps(document: Document, function: Any) -> list[dict[str, Any]]:
-    """The decorators around the function, outermost first; they were seen in it, so they are `observed`."""
+    """Return the decorators around the function, outermost first, marked as `observed`."""
     return [decorator_step(document, layer) for layer in decorators(function, document.locations)]
 
 
 def decorator_step(document: Document, layer: Any) -> dict[str, Any]:
-    """The step of one wrapping layer; whose it is, its own module says, not the one that `functools.wraps` copied."""
+    """Return the step of one wrapping layer; its origin is that of its own module, which `functools.wraps` hides."""
     found = step(
         document, layer, decorator_name(layer, document.locations), "decorator", certainty="observed"
     )
@@ -36,16 +36,16 @@ def decorator_step(document: Document, layer: Any) -> dict[str, Any]:
 
 
 def step_text(found: dict[str, Any]) -> str:
-    """The step as the `middleware` list has it: its name, with the parameters or scopes behind it."""
+    """Return the step as in the `middleware` list: its name, followed by its parameters or scopes."""
     inside = found.get("parameters") or ", ".join(found.get("scopes", ()))
     return f"{found['name']}({inside})" if inside else str(found["name"])
 
 
 def named_resources(document: Document, handler: Any) -> list[str]:
-    """Ids of the stored resources (not the schemas) that the handler's own code names, in the order of first mention.
+    """Return the ids of the stored resources (not schemas) that the handler's own code names, in that order.
 
-    Read from the names in its compiled code, looked up in its module: nothing is run. A class-based handler's own
-    methods are read one after the other.
+    They are found from the names in its compiled code, looked up in its module; nothing is run. The methods of a
+    class-based handler are read one after another.
     """
     found: dict[str, None] = {}
     for function in _functions(innermost(handler)):
@@ -57,8 +57,10 @@ def named_resources(document: Document, handler: Any) -> list[str]:
 
 
 def tie_to_resource(document: Document, record: dict[str, Any], declared: str, subject: Any) -> None:
-    """Ties a route to the resource (its id) that its handler declares, else to the one that the handler's code
-    names."""
+    """Relate a route to a resource.
+
+    That is the resource (its id) that its handler declares, otherwise the one that the handler's code names.
+    """
     touched = named_resources(document, subject)
     if declared:
         record["resource"] = declared

@@ -1,4 +1,4 @@
-"""Getting hold of the application: `module:attr`, `module:factory()`, and what may go wrong on the way."""
+"""Loading the application: `module:attr`, `module:factory()`, and the errors of doing so."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import Any
 
 
 class LoadingError(Exception):
-    """The application named on the command line could not be had; the text says what was found and what to do."""
+    """The application could not be loaded; the text says what was found and what to do."""
 
 
 def prepare_path(root: str) -> None:
-    """Puts the project (its `src` folder too, where it has that layout) at the front of this process's module path.
+    """Put the project (and its `src` folder, if it has one) at the front of this process's module path.
 
-    Only of this process: in PYTHONPATH a `sitecustomize.py` of the project would run in every Python below it.
+    Only this process's path is changed: with PYTHONPATH, a `sitecustomize.py` of the project would run in every Python
+    process started from here.
     """
     source = os.path.join(root, "src")
     folders = [root, source] if _is_source_folder(source) else [root]
@@ -32,9 +33,9 @@ def _is_source_folder(path: str) -> bool:
 def load(spec: str, factory: bool = False) -> Any:
     """Return the object that `module:attr` names; `attr` may be dotted.
 
-    A factory is called when `attr` ends in `(…)`, whose arguments are literals (`create_app('prod', debug=True)`),
-    or when `factory` is given; a coroutine function is awaited. Without an attribute, the module's only obvious
-    application is taken: `app`, `application`, `asgi`, `wsgi`, or the factories `create_app` and `make_app`.
+    If `attr` ends in `(…)`, whose arguments are literals (`create_app('prod', debug=True)`), or if `factory` is true,
+    the factory is called; a coroutine function is awaited. Without an attribute, the module's only usual application is
+    returned: `app`, `application`, `asgi`, `wsgi`, or the result of `create_app` or `make_app`.
     """
     module_name, _, attribute = spec.partition(":")
     module = _import(module_name, spec)
@@ -67,7 +68,7 @@ def _import(name: str, spec: str) -> Any:
 
 
 class NoObviousApplicationError(LoadingError):
-    """The module has no application by a usual name, or several; `module` may have models or tasks all the same."""
+    """The module has no application with a usual name, or several; its `module` may still have models or tasks."""
 
     def __init__(self, message: str, module: Any) -> None:
         super().__init__(message)

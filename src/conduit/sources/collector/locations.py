@@ -1,7 +1,8 @@
-"""Where a thing is written (file and line) and whose it is (the project's, a third party's, the framework's).
+"""Where an item is defined (file and line), and who defines it (the project, a third party, the framework).
 
-Lines of classes and of the names in their bodies come from the source's syntax tree, since no framework records where
-a field was declared; each file is parsed once. Files of the project are given relative to its root, others absolute.
+Lines of classes and of the names in their bodies come from the source's syntax tree, since frameworks do not record
+where a field was declared; each file is parsed once. Paths of project files are relative to the project's root, other
+paths are absolute.
 """
 
 from __future__ import annotations
@@ -59,8 +60,10 @@ class ClassBody:
 
 
 class SourceFile:
-    """What a file's syntax tree says: classes by qualified name (every statement of that name, in order) and
-    functions."""
+    """The contents of a file's syntax tree.
+
+    These are its classes by qualified name (every statement of that name, in order) and its functions.
+    """
 
     __slots__ = ("classes", "functions")
 
@@ -97,7 +100,7 @@ class SourceFile:
             body.attributes[name] = line
 
     def function_at(self, line: int) -> str:
-        """The qualified name of the innermost function whose statement starts at `line`, or an empty text."""
+        """Return the qualified name of the innermost function that starts at `line`, or an empty text."""
         named = [name for first, _, name in self.functions if first == line]
         return named[-1] if named else ""
 
@@ -117,11 +120,10 @@ def _targets(statement: Any) -> list[ast.Name]:
 
 
 class Locations:
-    """Answers where things are. `root` is the project's folder; `entry_modules` name modules that are the project's
-    own.
+    """Finds where items are defined.
 
-    A project installed as a package (its entry module lies in site-packages) owns every top-level package of its
-    distribution.
+    `root` is the project's folder; `entry_modules` are modules of the project. A project installed as a package (its
+    entry module is in site-packages) owns every top-level package of its distribution.
     """
 
     def __init__(self, root: str, entry_modules: Any = ()) -> None:
@@ -135,8 +137,7 @@ class Locations:
         self.adopt(*entry_modules)
 
     def adopt(self, *modules: str) -> None:
-        """Takes the modules' top-level packages, and those that their distributions installed, for the project's
-        own."""
+        """Count the modules' top-level packages, and those of their distributions, as the project's own."""
         fresh = {name.partition(".")[0] for name in modules if name} - self._own - _FRAMEWORKS
         self._own |= fresh | self._distribution_of(fresh)
         self._origins.clear()
@@ -151,7 +152,7 @@ class Locations:
         return bool(path) and os.path.realpath(path).startswith(self._installed)
 
     def origin(self, module: str) -> str:
-        """`project`, `framework` or `third_party`: whose code the module is."""
+        """Return who defines the module: `project`, `framework` or `third_party`."""
         found = self._origins.get(module)
         if found is None:
             found = self._origins[module] = self._find_origin(module)
@@ -171,7 +172,7 @@ class Locations:
         return "project" if os.path.realpath(path).startswith(self.root + os.sep) else "third_party"
 
     def shown(self, path: str) -> str:
-        """The path as the document gives it: relative to the project's root inside it, else absolute."""
+        """Return the path as in the document: relative to the project's root if inside it, otherwise absolute."""
         found = self._relative.get(path)
         if found is None:
             real = os.path.realpath(path)
@@ -181,7 +182,7 @@ class Locations:
         return found
 
     def of_function(self, function: Any) -> tuple[str, int]:
-        """File and first line (its decorators included) of a function, method or class; `("", 0)` where it has none."""
+        """Return file and first line (with decorators) of a function, method or class; `("", 0)` if there is none."""
         if is_class(function):
             return self.of_class(function)
         code = static(function.__func__ if is_a(function, types.MethodType) else function, "__code__")
@@ -192,7 +193,7 @@ class Locations:
         return self.of_class(type(function))
 
     def of_class(self, cls: type) -> tuple[str, int]:
-        """File and line of a class statement; the line is 0 where the source is not there to be read."""
+        """Return file and line of a class statement; the line is 0 if the source cannot be read."""
         path = self._file_of(cls.__module__)
         if not path:
             return "", 0
@@ -200,7 +201,7 @@ class Locations:
         return self.shown(path), body.line if body else int(cls.__dict__.get("__firstlineno__", 0))
 
     def of_nearest_class(self, cls: type) -> tuple[str, int]:
-        """File and line of the class, or of the nearest base that a person wrote (for a class made by `type(…)`)."""
+        """Return file and line of the class or, if it was made by `type(…)`, of its nearest written base."""
         for base in cls.__mro__:
             found = self.of_class(base)
             if found[1]:
@@ -208,7 +209,7 @@ class Locations:
         return self.of_class(cls)
 
     def of_attribute(self, cls: type, name: str) -> tuple[str, int]:
-        """File and line where `name` is bound in the body of the class or the nearest base; `("", 0)` if in none."""
+        """Return where the class or its nearest base binds `name`; `("", 0)` if none does."""
         for base in cls.__mro__:
             body = self._body(base) if base.__module__ != "builtins" else None
             if body is not None and name in body.attributes:
@@ -222,7 +223,7 @@ class Locations:
         return bodies[-1].line if bodies else 0
 
     def function_at(self, path: str, line: int) -> str:
-        """The qualified name of the function that starts there (for interpreters without `co_qualname`)."""
+        """Return the qualified name of the function that starts there (for interpreters without `co_qualname`)."""
         source = self._source(path)
         return source.function_at(line) if source else ""
 
@@ -239,7 +240,7 @@ class Locations:
         return statements[-1]
 
     def _file_of(self, module: str) -> str:
-        """The file of a loaded module, or an empty text."""
+        """Return the file of a loaded module, or an empty text."""
         found = self._modules.get(module)
         if not found:
             found = self._modules[module] = _file_of_module(module)
@@ -266,7 +267,7 @@ def _file_of_module(name: str) -> str:
 
 
 def _file_of_package(name: str) -> str:
-    """Where a top-level package that is not loaded yet would come from."""
+    """Return the file from which a top-level package that is not loaded would be imported."""
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):
@@ -284,7 +285,7 @@ def _installed_folders() -> set[str]:
 
 
 def _packages_beside(wanted: set[str]) -> set[str]:
-    """Every top-level package of the distributions that installed the wanted ones."""
+    """Return every top-level package of the distributions that installed the given ones."""
     from importlib import metadata
 
     found: set[str] = set()

@@ -1,11 +1,11 @@
 """The collecting process: loads the application, collects, and sends the document to the process that started it.
 
 The request is a JSON object: `root`, `app`, `factory`, `django`, `urlconf`, `sqlalchemy`, `lifespan`, `result_fd`; with
-`migrations` the answer has what models and migrations differ in, and no document.
-The answer is one JSON object behind its length (8 bytes, big-endian) on the descriptor `result_fd`: `document`,
-`files` (the project's own files that were loaded, with modification time in nanoseconds and size) and `notes`.
-Whatever the application prints goes to standard error. The process ends at once after its answer, so that threads
-and exit handlers of the application cannot hold it back.
+`migrations`, the answer has the differences between models and migrations, and no document. The answer is one JSON
+object after its length (8 bytes, big-endian) on the descriptor `result_fd`: `document`, `files` (the project's own
+files that were loaded, with modification time in nanoseconds and size in bytes) and `notes`. What the application
+prints goes to standard error. The process exits immediately after its answer, so threads and exit handlers of the
+application cannot delay it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 
 def main(text: str) -> None:
-    """Answers the request and ends the process: status 0 when there is an answer, 1 when there is none."""
+    """Answer the request and exit: status 0 if there is an answer, 1 if there is none."""
     request = json.loads(text)
     result = request["result_fd"]
     os.set_inheritable(result, False)
@@ -55,7 +55,7 @@ def _send(descriptor: int, body: bytes) -> None:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Collects what the request names, in this process; see the module's text for the shape."""
+    """Collect what the request names, in this process; the module's docstring describes the answer."""
     from .loading import prepare_path
     from .session import Session
 

@@ -1,4 +1,4 @@
-"""Values as text: simple values as written, callables by name, secrets redacted by name and by shape."""
+"""Values as text: simple values as written, callables by name, secrets redacted by their name and by their form."""
 
 from __future__ import annotations
 
@@ -87,30 +87,30 @@ _LEAST_CHANGES = (
 
 
 def looks_secret(name: str) -> bool:
-    """Return whether a setting, field or argument of this name usually holds something that must not be shown."""
+    """Return whether a setting, field or argument with this name usually holds a secret."""
     plain = _CAMEL.sub("_", name[:200])
     return _SECRET_PART.search(plain) is not None and _ABOUT.search(plain) is None
 
 
 def _entropy_bits(word: str) -> float:
-    """Return the entropy of the word's characters, in bits a character."""
+    """Return the entropy of the word's characters, in bits per character."""
     return -sum(n / len(word) * math.log2(n / len(word)) for n in Counter(word).values())
 
 
 def _is_random(word: str) -> bool:
-    """Return whether a word without separators has the variety of a random one."""
+    """Return whether a word without separators has as many different characters as a random one."""
     digits = len(re.findall(r"\d", word))
     least = _LEAST_ENTROPY_BITS_OF_HEX if _HEX.fullmatch(word) else _LEAST_ENTROPY_BITS
     return 3 <= digits < len(word) and _entropy_bits(word) >= least and not _is_alphabet(word)
 
 
 def _is_alphabet(word: str) -> bool:
-    """Return whether most characters follow on the one before them, as in `ABCDEFGHIJKLMNOPQRSTUVWXYZ234567`."""
+    """Return whether most characters are successors of the previous one, as in `ABCDEFGHIJKLMNOPQRSTUVWXYZ234567`."""
     return sum(ord(second) - ord(first) == 1 for first, second in pairwise(word)) > len(word) / 2
 
 
 def _is_token(word: str) -> bool:
-    """Return whether a long word is random: in one piece or, as base64 is, with signs at random places."""
+    """Return whether a long word is random, possibly with symbols in it, as in base64."""
     sample = word[:200]
     if _UUID.fullmatch(sample):
         return False
@@ -126,11 +126,11 @@ def _is_token(word: str) -> bool:
 
 
 class Redactor:
-    """Turns values into text without secrets, by name and by shape, in time linear in their length.
+    """Turns values into text without secrets, by name and by form, in time linear in their length.
 
-    `secrets` are texts that must not appear in any value shown; those below 6 characters are ignored, since they would
-    match ordinary words. `allowed` are values that are shown although they look secret.
-    `count`: how many were redacted.
+    `secrets` are texts that must not appear in any value shown; those shorter than 6 characters are ignored, since they
+    would match ordinary words. `allowed` are values that are shown although they look secret. `count` is the number of
+    redacted values.
     """
 
     def __init__(self, secrets: Any = (), allowed: Any = ()) -> None:
@@ -140,12 +140,12 @@ class Redactor:
         self.add(secrets)
 
     def add(self, secrets: Any) -> None:
-        """Learn more texts that must not be shown."""
+        """Add texts that must not be shown."""
         known = {text for text in secrets if type(text) is str and len(text) >= 6} - self._allowed
         self._secrets = sorted(known.union(self._secrets), key=lambda text: (-len(text), text))
 
     def text(self, text: str) -> str:
-        """Return the text without the secrets in it; for everything that a person wrote."""
+        """Return the text without the secrets in it; for texts that a person wrote."""
         if text in self._allowed:
             return text
         for secret in self._secrets:
@@ -162,7 +162,7 @@ class Redactor:
         return _LONG_WORD.sub(self._random, text) if len(text) >= 32 else text
 
     def named(self, text: str, name: str) -> str:
-        """Return the text without secrets; none of it if the name of what holds it is that of a secret."""
+        """Return the text without secrets; if the name of its holder is that of a secret, redact it completely."""
         if text and looks_secret(name) and text not in self._allowed:
             self.count += 1
             return REDACTED
@@ -177,7 +177,7 @@ class Redactor:
         return found[0][:start] + REDACTED + found[0][end:]
 
     def _user(self, found: re.Match[str]) -> str:
-        """Hide a password, and a token in the place of a user; a plain user name, and a regular expression, stay."""
+        """Hide a password, and a token in place of a user; keep a plain user name, and a regular expression."""
         secret = found["secret"]
         is_pattern = secret.startswith("(?") or "[^" in secret
         return found[0] if is_pattern or _PLAIN_USER.fullmatch(secret) else self._hidden(found)
@@ -186,7 +186,7 @@ class Redactor:
         return self._hidden(found) if re.search(r"\d", found["secret"]) else found[0]
 
     def _assigned(self, text: str) -> str:
-        """Hide what follows a secret name and `=` or `:`."""
+        """Hide the text after a secret name and `=` or `:`."""
         written: list[str] = []
         copied = position = 0
         while name := _NAMED.search(text, position):
@@ -209,10 +209,10 @@ class Redactor:
         return self._hidden(found) if _is_token(found["secret"]) else found[0]
 
     def value(self, value: Any, name: str = "") -> str:
-        """Return the value as it would be written, at most 200 characters; `name` is the name of what holds it.
+        """Return the value as written in code, at most 200 characters; `name` is the name of its holder.
 
-        Callables are named and never called; an object that is neither simple nor callable is named by its class,
-        since its repr is the application's code and may hold addresses, which differ from run to run.
+        Callables are named and never called. An object that is neither simple nor callable is named by its class, since
+        its repr is the application's code and may contain addresses, which differ from run to run.
         """
         if type(value) is str and value in self._allowed:
             return repr(value)[:_LONGEST]

@@ -1,4 +1,4 @@
-"""Routes and hooks as records, for frameworks that say no more than what answers which request."""
+"""Routes and hooks as records, for frameworks that declare only which function answers which request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def route_record(
 ) -> dict[str, Any]:
     """Return a route with its handler's location, its chain, and the resource that the handler's code names.
 
-    Further keywords are keys of the route's details. `ANY` as the method is marked as unknown.
+    Other keyword arguments are keys of the route's details. The method `ANY` is marked as unknown.
     """
     subject = handler if is_class(handler) else innermost(handler)
     locations = document.locations
@@ -61,7 +61,7 @@ def route_record(
 
 
 def add_hook(document: Document, function: Any, kind: str, sender: str = "") -> None:
-    """Add a function that the framework calls around requests or around the application's life."""
+    """Add a function that the framework calls around requests, or at start-up and shutdown."""
     inner = innermost(function)
     path, line = document.locations.of_function(inner)
     waits = inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)

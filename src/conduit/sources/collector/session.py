@@ -1,6 +1,6 @@
-"""One collection: which parts are wanted, in which order; a part that fails leaves the others.
+"""One collection: which parts are collected, and in which order; if a part fails, the others are kept.
 
-Models come before routes, since a route is tied to the models that it names.
+Models come before routes, since routes refer to models.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _DECISIVE = ("app", "factory", "django", "urlconf", "sqlalchemy", "lifespan")
 
 
 class Session:
-    """The document of one application, with what its collecting needs."""
+    """The document of one application, and the state of collecting it."""
 
     def __init__(self, root: str, entry_modules: list[str], allowed: Iterable[str] = ()) -> None:
         own = {
@@ -58,7 +58,7 @@ class Session:
         self._no_application: NoObviousApplicationError | None = None
 
     def collect(self, request: dict[str, Any]) -> None:
-        """Collects everything that the request names; a part that fails is an error in the document."""
+        """Collect everything that the request names; a part that fails is an error in the document."""
         app, base = self._load_all(request)
         if app is not None and request.get("lifespan"):
             with self._part("running the lifespan of " + request["app"]):
@@ -66,7 +66,7 @@ class Session:
         self.collect_objects(app, base, name=request.get("app") or "", urlconf=request.get("urlconf"))
 
     def _load(self, spec: str, factory: bool) -> Any:
-        """Return the application; where a module has none, the module: its models and tasks are wanted."""
+        """Return the application; if a module has none, the module, for its models and tasks."""
         try:
             return load(spec, factory)
         except NoObviousApplicationError as error:
@@ -74,7 +74,7 @@ class Session:
             return error.module
 
     def _load_all(self, request: dict[str, Any]) -> tuple[Any, Any]:
-        """Load what the request names and return the application and the declarative base, where there are such."""
+        """Load what the request names; return the application and the declarative base, or None for either."""
         app = base = None
         if request.get("django"):
             self._django(request)
@@ -87,7 +87,7 @@ class Session:
         return app, base
 
     def compare_migrations(self, request: dict[str, Any]) -> list[dict[str, str]]:
-        """Return the operations that the migrations lack, of Django and of Alembic, whichever the project has."""
+        """Return the operations that the migrations lack, of Django or Alembic, depending on the project."""
         from .django.api import open_django
         from .migrations.alembic import script_folder
 
@@ -125,7 +125,7 @@ class Session:
             set_up(request["django"])
 
     def collect_objects(self, app: Any, base: Any, name: str = "", urlconf: str | None = None) -> None:
-        """Collects the models that are loaded, then the application's routes."""
+        """Collect the models that are loaded, then the application's routes."""
         self.locations.adopt(_module_of(app), _module_of(base))
         models = PydanticModels(open_pydantic(), self.document)
         with self._part("django"):
@@ -265,7 +265,7 @@ class Session:
         self.document.sources.append({key: value for key, value in record.items() if value})
 
     def project_files(self) -> dict[str, list[int]]:
-        """The project's own loaded files: path → [modification time in ns, size in bytes]."""
+        """Return the project's own loaded files: path -> [modification time in ns, size in bytes]."""
         found = {}
         for name, members in modules():
             path = members.get("__file__")
@@ -275,7 +275,7 @@ class Session:
         return found
 
     def source_hash(self, files: dict[str, list[int]], request: dict[str, Any]) -> str:
-        """SHA-256 of what was asked for and of the contents of the project's own files, by their shown paths."""
+        """Return the SHA-256 of the request and of the contents of the project's own files, by their shown paths."""
         asked = {key: request[key] for key in _DECISIVE if request.get(key)}
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode())
         for path in sorted(files, key=self.locations.shown):
@@ -294,7 +294,7 @@ def _module_of(thing: Any) -> str:
 
 
 async def _start(app: Any) -> None:
-    """Runs the start-up of an ASGI application and leaves it running: what it registered is wanted, not its end."""
+    """Run the start-up of an ASGI application and leave it running, since only its registrations are needed."""
     router = getattr(app, "router", None)
     context = getattr(router, "lifespan_context", None)
     if context is None:

@@ -1,8 +1,8 @@
-"""Looking at objects of the application without running any of their code.
+"""Access to objects of the application without running any of their code.
 
-`isinstance` and `getattr` run the `__class__`, `__getattr__` and descriptors of the object they are given. On a
-lazy proxy (Django's settings, `SimpleLazyObject`, a client that connects on first use) that evaluates it. What a
-module happens to hold is therefore examined by its type alone.
+`isinstance` and `getattr` run the `__class__`, `__getattr__` and descriptors of their argument. On a lazy proxy
+(Django's settings, `SimpleLazyObject`, a client that connects on first use) that evaluates it. Therefore objects in
+modules are examined only by their type.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def is_class(thing: Any) -> bool:
 
 
 def class_dict(cls: type) -> Any:
-    """Return the attributes of the class itself, whatever its metaclass says."""
+    """Return the attributes of the class itself, ignoring its metaclass."""
     return _class_dict(cls)
 
 
 def static(thing: Any, name: str, default: Any = None) -> Any:
-    """Return the attribute as it is stored: no `__getattr__`, property or other Python descriptor runs."""
+    """Return the attribute as stored; no `__getattr__`, property or other Python descriptor runs."""
     if type(thing) in _PLAIN:
         return getattr(thing, name, default)
     found = inspect.getattr_static(thing, name, _MISSING)
@@ -56,13 +56,13 @@ def static(thing: Any, name: str, default: Any = None) -> Any:
 
 
 def text(thing: Any, name: str) -> str:
-    """Return the attribute if it is text, else an empty one."""
+    """Return the attribute if it is text, otherwise an empty text."""
     found = static(thing, name)
     return found if type(found) is str else ""
 
 
 def modules() -> list[tuple[str, dict[str, Any]]]:
-    """Return the loaded modules' names and globals, sorted by name; entries that are no modules are left out."""
+    """Return the loaded modules' names and globals, sorted by name; entries that are not modules are omitted."""
     found = []
     for name, module in sorted(sys.modules.items(), key=lambda item: str(item[0])):
         members = members_of(module)
@@ -72,7 +72,7 @@ def modules() -> list[tuple[str, dict[str, Any]]]:
 
 
 def members_of(module: Any) -> dict[str, Any] | None:
-    """Return a module's globals without loading a lazy module; `None` for an object that is no module."""
+    """Return a module's globals without loading a lazy module; `None` for an object that is not a module."""
     if not is_a(module, types.ModuleType):
         return None
     found = object.__getattribute__(module, "__dict__")

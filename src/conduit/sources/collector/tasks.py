@@ -1,7 +1,7 @@
-"""Work outside requests: Celery's tasks with their schedules, Django's management commands, and what `work` reads.
+"""Work outside of requests: Celery's tasks with their schedules, Django's management commands, and that of `work`.
 
-These two are read from the frameworks' own enumeration: each Celery application's registry (`app.tasks`, `app.conf`),
-and `django.core.management.get_commands()`. No task is run and no command is imported.
+Celery's tasks and Django's commands are read from the frameworks' own enumeration: each Celery application's registry
+(`app.tasks`, `app.conf`), and `django.core.management.get_commands()`. No task is run and no command is imported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Regular expressions of URL patterns in a form that people read: `^orders/(?P<pk>[^/.]+)/$` becomes `orders/<pk>/`."""
+"""Regular expressions of URL patterns in readable form: `^orders/(?P<pk>[^/.]+)/$` becomes `orders/<pk>/`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _QUANTIFIER = re.compile(r"[?*+]\??|\{\d*,?\d*\}\??")
 
 
 def readable(pattern: str) -> str:
-    """The pattern without anchors, escapes and quantifiers; a group is `<name>`, one without a name is `<var>`.
+    """Return the pattern without anchors, escapes and quantifiers; a group is `<name>`, or `<var>` without a name.
 
-    An optional part stays, as if it were there; of what cannot be put simply, the regular expression itself stays.
+    An optional part is kept as if it were present; a part that cannot be simplified is kept as a regular expression.
     """
     written: list[str] = []
     position = 0

@@ -1,9 +1,9 @@
 """OpenAPI 3.0 to 3.2 documents (https://spec.openapis.org/oas) as metadata.
 
-Every named schema becomes a resource, its properties fields, its references relationships; every operation
-of a path or a webhook becomes a route with the security in force as its middleware. Nothing is fetched:
-references out of the document are warnings, kept in the document's `errors`. The same bytes give the same
-metadata, to the byte. `conduit collect --openapi` is its user.
+Every named schema becomes a resource, its properties fields, its references relationships; every operation of a path or
+a webhook becomes a route with the effective security as its middleware. Nothing is downloaded: references to other
+documents are warnings in the document's `errors`. The same bytes give the same metadata, to the byte. Used by
+`conduit collect --openapi`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ READ_LIMIT_S = 60.0
 
 
 def read_openapi(path: str | os.PathLike[str], allowed: Iterable[str] = ()) -> Metadata:
-    """Return the metadata of an OpenAPI file or pipe. Raises `OpenAPIError` if it is none or too large, `OSError`."""
+    """Return the metadata of an OpenAPI file or pipe.
+
+    Raise `OpenAPIError` if it is not an OpenAPI document or too large, and `OSError` if it cannot be read.
+    """
     return parse_openapi(_read(str(path)), str(path), allowed)
 
 
@@ -60,11 +63,11 @@ def _read(path: str) -> bytes:
 
 
 def parse_openapi(data: bytes, source: str, allowed: Iterable[str] = ()) -> Metadata:
-    """Return the metadata of the bytes of an OpenAPI document; `source` is the file name that it and its errors carry.
+    """Return the metadata of the bytes of an OpenAPI document; `source` is the file name for it and its errors.
 
-    Secrets in defaults, descriptions and enumerations are redacted; `allowed` are values that look secret and are none.
+    Secrets in defaults, descriptions and enumerations are redacted; `allowed` are values that look secret but are not.
 
-    `generated` stays unset, so that the same bytes give the same metadata; `source_hash` is their SHA-256.
+    `generated` stays unset, so the same bytes give the same metadata; `source_hash` is their SHA-256.
     """
     from hashlib import sha256
 

@@ -1,8 +1,7 @@
 """One OpenAPI document in memory: read from JSON or YAML, its version checked, its references followed.
 
-References are followed one step at a time and never copied into place, so a document whose schemas
-contain themselves is as easy as any other. What cannot be followed is `None` and a warning, which is kept
-with its location (a JSON pointer), never printed from here.
+References are followed one step at a time and never copied into place, so schemas may contain themselves. A reference
+that cannot be followed gives `None` and a warning with its location (a JSON pointer); nothing is printed here.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ _READ_VERSIONS = ("3.0", "3.1", "3.2")
 
 
 class OpenAPIWarning(NamedTuple):
-    """A part of the document that could not be read as it stands; `pointer` is a JSON pointer."""
+    """A part of the document that could not be read as it is; `pointer` is a JSON pointer."""
 
     pointer: str
     message: str
 
 
 class OpenAPIDocument:
-    """The parsed document: `root` is its JSON object; `warnings` grows while it is read.
+    """The parsed document: `root` is its JSON object; `warnings` are added while it is read.
 
-    `types` and `nullable` remember the answers for references, so that each is worked out once.
+    `types` and `nullable` cache the results for references.
     """
 
     __slots__ = ("_kept", "nullable", "root", "source", "types", "warnings")
@@ -46,14 +45,14 @@ class OpenAPIDocument:
         self.nullable: dict[str, bool] = {}
 
     def warn(self, pointer: str, message: str) -> None:
-        """Add a warning, unless the same one is there already; `pointer` is a JSON pointer into the document."""
+        """Add a warning, unless it is there already; `pointer` is a JSON pointer into the document."""
         warning = OpenAPIWarning(pointer, message)
         if warning not in self._kept:
             self._kept.add(warning)
             self.warnings.append(warning)
 
     def section(self, *keys: str) -> dict[str, Any]:
-        """The object under a chain of keys; empty where it is missing, and where it is no object, with a warning."""
+        """Return the object at a chain of keys; empty, with a warning unless it is missing, if it is not an object."""
         node: Any = self.root
         for depth, key in enumerate(keys):
             node = node.get(key)
@@ -68,7 +67,7 @@ class OpenAPIDocument:
         return node  # type: ignore[no-any-return]
 
     def schema_name(self, reference: str) -> str | None:
-        """The name behind `#/components/schemas/NAME`; None for a reference to anything else."""
+        """Return NAME of `#/components/schemas/NAME`; None for any other reference."""
         pointer = self._local(reference)
         if pointer is None or not pointer.startswith(SCHEMAS[1:]):
             return None
@@ -86,11 +85,11 @@ class OpenAPIDocument:
         return reference
 
     def has_schema(self, name: str) -> bool:
-        """Whether there is a named schema of this name, and it is one: an object, or a boolean (3.1)."""
+        """Return whether there is a valid schema of this name: an object, or a boolean (3.1)."""
         return bool(name) and isinstance(self.section("components", "schemas").get(name), (dict, bool))
 
     def resolve(self, reference: str, pointer: str) -> Any | None:
-        """What a reference points at, one step; None with a warning when it leads nowhere or out of the document."""
+        """Return the target of one reference; None, with a warning, if there is none or it is in another document."""
         target = self._local(reference)
         if target is None:
             self.warn(
@@ -110,7 +109,7 @@ class OpenAPIDocument:
         return node
 
     def follow(self, node: Any, pointer: str) -> Any | None:
-        """The object itself: references are followed to their end; None (warned) for a circle or a dead end."""
+        """Return the object at the end of all references; None, with a warning, for a cycle or a missing target."""
         seen: set[str] = set()
         while isinstance(node, dict) and isinstance(reference := node.get("$ref"), str):
             if reference in seen:
@@ -121,7 +120,7 @@ class OpenAPIDocument:
         return node
 
     def _local(self, reference: str) -> str | None:
-        """The JSON pointer of a reference into this document, percent-decoded; None for another document."""
+        """Return the JSON pointer of a reference into this document, percent-decoded; None for another document."""
         file, _, fragment = reference.partition("#")
         if file and file.removeprefix("./") != PurePath(self.source).name:
             return None
@@ -129,12 +128,12 @@ class OpenAPIDocument:
 
 
 def unescape(part: str) -> str:
-    """One part of a JSON pointer as the key that it stands for (RFC 6901)."""
+    """Return the key for one part of a JSON pointer (RFC 6901)."""
     return part.replace("~1", "/").replace("~0", "~")
 
 
 def escape(key: str) -> str:
-    """A key as one part of a JSON pointer (RFC 6901)."""
+    """Return a key as one part of a JSON pointer (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")
 
 
@@ -147,7 +146,7 @@ def _step(node: Any, key: str) -> Any | None:
 
 
 def json_type(value: Any) -> str:
-    """JSON's own word for the type of a value: `object`, `array`, `string`, `number`, `boolean`, `null`."""
+    """Return JSON's name for the type of a value: `object`, `array`, `string`, `number`, `boolean`, `null`."""
     if value is None:
         return "null"
     names: tuple[tuple[type, str], ...] = (
@@ -162,10 +161,10 @@ def json_type(value: Any) -> str:
 
 
 def parse_document(data: bytes, source: str) -> OpenAPIDocument:
-    """Read the bytes of an OpenAPI 3.0, 3.1 or 3.2 document, JSON or YAML; a byte order mark is allowed.
+    """Parse the bytes of an OpenAPI 3.0, 3.1 or 3.2 document, JSON or YAML; a byte order mark is allowed.
 
-    Raises `OpenAPIError` for anything else: another version, Swagger 2.0, no document, no UTF-8, YAML
-    where PyYAML is not installed.
+    Raise `OpenAPIError` for anything else: another version, Swagger 2.0, text that is not a document or not UTF-8, or
+    YAML if PyYAML is not installed.
     """
     text = _decode(data, source)
     repeated: list[str] = []

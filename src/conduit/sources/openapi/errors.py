@@ -6,7 +6,7 @@ from conduit.errors import ConduitError
 
 
 class OpenAPIError(ConduitError):
-    """A document that is not OpenAPI 3.0 to 3.2, or not readable at all. `source` is its file name."""
+    """The document is not OpenAPI 3.0 to 3.2, or cannot be read. `source` is its file name."""
 
     def __init__(self, source: str, message: str) -> None:
         super().__init__(f"{source}: {message}")

@@ -1,7 +1,7 @@
-"""What a single JSON Schema says about a value: its type, whether null is allowed, its default and its constraints.
+"""Facts of a single JSON Schema about a value: its type, whether null is allowed, its default and its constraints.
 
-Everything is the document's own statement, put into the words of the metadata format: types as
-`string`, `[]Planet`, `map[string]integer`, `string | integer`; constraints as `@min(5)`.
+All of them are stated by the document and written in the terms of the metadata format: types as `string`, `[]Planet`,
+`map[string]integer`, `string | integer`; constraints as `@min(5)`.
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ _FLAGS = {
 
 
 def members(schema: Any, keyword: str) -> list[Any]:
-    """The list under a keyword; empty where it is missing or no list."""
+    """Return the list under a keyword; empty if it is missing or not a list."""
     found = schema.get(keyword) if isinstance(schema, dict) else None
     return found if isinstance(found, list) else []
 
 
 def alternatives(schema: dict[str, Any]) -> list[Any]:
-    """The members of `oneOf` and `anyOf` that are more than null."""
+    """Return the members of `oneOf` and `anyOf` that are not null only."""
     return [one for keyword in _ALTERNATIVES for one in members(schema, keyword) if not is_null(one)]
 
 
 def is_null(schema: Any) -> bool:
-    """Whether a schema allows null and nothing else."""
+    """Return whether a schema allows null and nothing else."""
     if not isinstance(schema, dict):
         return False
     return schema.get("type") in ("null", ["null"]) or schema.get("enum") == [None]
 
 
 def type_text(document: OpenAPIDocument, schema: Any, pointer: str, depth: int = 0) -> str:
-    """The type of a value in the words of the metadata format; `any` where the schema does not say."""
+    """Return the type of a value in the metadata format's terms; `any` if the schema does not state it."""
     if schema is False:
         return "never"
     if not isinstance(schema, dict) or depth > MAX_TYPE_DEPTH:
@@ -84,7 +84,7 @@ def type_text(document: OpenAPIDocument, schema: Any, pointer: str, depth: int =
 
 
 def _type_behind(document: OpenAPIDocument, reference: str, pointer: str, depth: int) -> str:
-    """The type behind a reference to anything but a named schema; the reference itself where it cannot be followed."""
+    """Return the type that a reference to other than a named schema leads to, or else the reference itself."""
     known = document.types.get(reference)
     if known is None:
         document.types[reference] = reference  # the answer inside a circle
@@ -95,7 +95,7 @@ def _type_behind(document: OpenAPIDocument, reference: str, pointer: str, depth:
 
 
 def _type_names(schema: dict[str, Any]) -> list[str]:
-    """The names under `type` without null; where there is none, what the other keywords leave open."""
+    """Return the names under `type` without null; if there is none, those that the other keywords permit."""
     declared = schema.get("type")
     names = [declared] if isinstance(declared, str) else members(schema, "type")
     names = list(dict.fromkeys(name for name in names if isinstance(name, str) and name != "null"))
@@ -124,8 +124,10 @@ def _plain_type(
 
 
 def is_nullable(document: OpenAPIDocument, schema: Any, pointer: str) -> bool:
-    """Whether null is allowed: `nullable` (3.0), `null` among the types or alternatives (3.1), also behind a
-    reference."""
+    """Return whether null is allowed, also through a reference.
+
+    That is `nullable` (3.0), or `null` among the types or alternatives (3.1).
+    """
     if not isinstance(schema, dict):
         return False
     declared = schema.get("type")
@@ -152,7 +154,7 @@ def _is_nullable_behind(document: OpenAPIDocument, reference: str, pointer: str)
 
 
 def constraints(schema: Any) -> list[str]:
-    """What the schema itself demands of a value, as `@name(value)`, in a fixed order; `allOf` members included."""
+    """Return the schema's requirements as `@name(value)`, in a fixed order, including those of `allOf` members."""
     if not isinstance(schema, dict):
         return []
     found = [f"@{name}({bare_text(schema[key])})" for key, name in _VALUED.items() if _has_value(schema, key)]
@@ -177,32 +179,34 @@ def _has_value(schema: dict[str, Any], key: str) -> bool:
 
 
 def default_text(schema: Any) -> str | None:
-    """The default as JSON text (`"draft"`, `0.5`, `null`); None where there is none."""
+    """Return the default as JSON text (`"draft"`, `0.5`, `null`); None if there is none."""
     if isinstance(schema, dict) and "default" in schema:
         return json_text(schema["default"])
     return None
 
 
 def documentation(schema: Any) -> str:
-    """The description, else the title, else nothing."""
+    """Return the description, else the title, else an empty text."""
     if not isinstance(schema, dict):
         return ""
     return next((text for key in ("description", "title") if isinstance(text := schema.get(key), str)), "")
 
 
 def json_text(value: Any) -> str:
-    """A value as one line of JSON, keys in their own order."""
+    """Return a value as one line of JSON, with keys in their own order."""
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def bare_text(value: Any) -> str:
-    """A value as people write it in a list: a text as it is, anything else as JSON."""
+    """Return a value as written in a list: a text without quotes, anything else as JSON."""
     return value if isinstance(value, str) else json_text(value)
 
 
 def own_parts(document: OpenAPIDocument, schema: Any, pointer: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """The schema and the inline members of its `allOf`, at any depth, each with its pointer; references are not
-    followed."""
+    """Yield the schema and the inline members of its `allOf`, at any depth, each with its pointer.
+
+    References are not followed.
+    """
     if not isinstance(schema, dict):
         return
     yield schema, pointer

@@ -1,12 +1,12 @@
 """Operations as routes: every method of every path, webhook and callback, with its effective security as middleware.
 
-An operation's own `security` replaces the document's, and an empty list makes it public. Schemes
-that are needed together are separate middleware, in their order; where one of several is enough they are one
-entry, `Auth or KeyAuth`; where none is enough too, it ends in `or none`.
+An operation's own `security` replaces the document's, and an empty list makes the operation public. Schemes that are
+required together are separate middleware, in their order; alternatives are one entry, `Auth or KeyAuth`, which ends in
+`or none` if no scheme is required.
 
-The format asks for one resource of a route. A document does not say it, so it is concluded, and marked as
-inferred: the one schema that the successful answer holds, else the one in the request; where there is neither, as
-for most deletions, the resource of GET on the same path. Where there are several, it stays empty.
+The metadata format requires one resource for each route. OpenAPI does not state it, so it is inferred and marked as
+such: the one schema in the successful response, otherwise the one in the request; if there is neither, as for most
+deletions, the resource of GET on the same path. If there are several, it stays empty.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MAX_WRAPPERS = 3
 
 
 class _Operation(NamedTuple):
-    """One operation with what surrounds it."""
+    """One operation with its path item and method."""
 
     method: str
     path: str
@@ -41,13 +41,13 @@ class _Operation(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """The operationId, else method and path, which are as unique."""
+        """Return the operationId, or else method and path, which are also unique."""
         declared = self.node.get("operationId")
         return declared if isinstance(declared, str) and declared else f"{self.method} {self.path}"
 
 
 def read_routes(document: OpenAPIDocument) -> tuple[Route, ...]:
-    """Every operation in document order, paths before webhooks."""
+    """Return every operation in document order, paths before webhooks."""
     inherited = document.root.get("security")
     operations = list(_operations(document))
     _warn_of_repeated_ids(document, operations)
@@ -57,7 +57,7 @@ def read_routes(document: OpenAPIDocument) -> tuple[Route, ...]:
 
 
 def _with_resource(route: Route, resource: str) -> Route:
-    """The route, about `resource` where its own bodies name none."""
+    """Return the route with `resource`, if its own bodies do not name one."""
     has_body = route.request_body or route.response_body
     if route.resource or not resource or has_body or route.details is None:
         return route
@@ -65,7 +65,7 @@ def _with_resource(route: Route, resource: str) -> Route:
 
 
 def middleware_of_resources(routes: Iterable[Route]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Resource → operation → the chain that its route carries; routes without one are left out."""
+    """Return resource -> operation -> chain of its route; routes without a chain are omitted."""
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for route in routes:
         if route.resource and route.middleware:
@@ -104,7 +104,7 @@ def _operations_of(
 
 
 def _methods_of(item: dict[str, Any], pointer: str) -> Iterator[tuple[str, Any, str]]:
-    """Yield (method, operation, pointer); from 3.2 on a path item may have operations of methods of its own."""
+    """Yield (method, operation, pointer); from 3.2 on a path item may have custom methods."""
     for key, node in item.items():
         if key in METHODS:
             yield key.upper(), node, f"{pointer}/{key}"
@@ -114,7 +114,7 @@ def _methods_of(item: dict[str, Any], pointer: str) -> Iterator[tuple[str, Any, 
 
 
 def _callbacks_of(document: OpenAPIDocument, node: dict[str, Any], pointer: str) -> Iterator[_Operation]:
-    """Yield the operations that the application calls back, with the expression of their address as the path."""
+    """Yield the operations that the application calls back; the path is the expression of their address."""
     callbacks = node.get("callbacks")
     for name, declared in callbacks.items() if isinstance(callbacks, dict) else ():
         where = f"{pointer}/callbacks/{escape(name)}"
@@ -180,7 +180,7 @@ def _text(node: dict[str, Any], key: str) -> str:
 
 
 def _security(document: OpenAPIDocument, declared: Any, pointer: str) -> tuple[Step, ...]:
-    """The chain that a list of alternatives amounts to; empty for a public operation."""
+    """Return the chain for a list of alternatives; empty for a public operation."""
     if declared is None or declared == []:
         return ()
     if not isinstance(declared, list) or not all(isinstance(one, dict) for one in declared):
@@ -217,7 +217,7 @@ class _Response(NamedTuple):
 
 
 def _responses(document: OpenAPIDocument, operation: _Operation) -> Iterator[_Response]:
-    """Every answer, successes first and each kind in document order, so that the first success is the typical one."""
+    """Yield every response, successes first and in document order, so the first is the typical success."""
     declared = operation.node.get("responses")
     if not isinstance(declared, dict):
         return
@@ -244,7 +244,7 @@ def _request_body(document: OpenAPIDocument, operation: _Operation) -> Any:
 
 
 def _content_schema(document: OpenAPIDocument, node: dict[str, Any], pointer: str) -> Any:
-    """The schema of a body: that of the JSON form where there is one, else of the first form that has one."""
+    """Return the schema of a body: of its JSON form if there is one, else of the first form that has one."""
     content = node.get("content")
     if not isinstance(content, dict):
         return None
@@ -254,7 +254,7 @@ def _content_schema(document: OpenAPIDocument, node: dict[str, Any], pointer: st
 
 
 def _form_schema(form: Any) -> Any:
-    """The schema of one form of a body; of a stream of items (`itemSchema`, from 3.2 on), a list of them."""
+    """Return the schema of one form of a body; for a stream of items (`itemSchema`, from 3.2 on), a list of them."""
     if not isinstance(form, dict):
         return None
     if "schema" not in form and "itemSchema" in form:
@@ -267,7 +267,7 @@ def _body_text(document: OpenAPIDocument, schema: Any, pointer: str) -> str:
 
 
 def _sole_resource(document: OpenAPIDocument, schema: Any, pointer: str, depth: int = 0) -> str:
-    """The one named schema that a body is, lists, or wraps (`{data: […]}`); empty for none and for several."""
+    """Return the one named schema that a body is, lists, or wraps (`{data: […]}`); empty if none or several."""
     if not isinstance(schema, dict) or depth > _MAX_WRAPPERS:
         return ""
     if isinstance(reference := schema.get("$ref"), str):
@@ -303,7 +303,7 @@ def _property_schemas(schema: dict[str, Any]) -> list[Any]:
 
 
 def _parameters(document: OpenAPIDocument, operation: _Operation) -> Iterator[Parameter]:
-    """The path's parameters, then the operation's, which take the pointer of those with the same name and location."""
+    """Yield the path's parameters, then the operation's, which replace those with the same name and location."""
     found: dict[tuple[str, str], Parameter] = {}
     for owner in (operation.item, operation.node):
         for index, declared in enumerate(facts.members(owner, "parameters")):

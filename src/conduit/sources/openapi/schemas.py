@@ -1,9 +1,9 @@
 """Named schemas as resources: their properties as fields, their references as relationships.
 
-A schema's own properties are its fields, those of its inline `allOf` members included; what it takes over
-from a referenced member is said by an `inherits` relationship and not repeated. References are found at
-any depth: a property that refers gives `belongs_to`, one that holds a list or a map of them `has_many`,
-one of several alternatives `union`. A reference inside nested objects is named by its path (`address.country`).
+A schema's fields are its own properties and those of its inline `allOf` members. Properties inherited from a referenced
+member are represented by an `inherits` relationship and are not repeated. References are found at any depth: a
+reference becomes `belongs_to`, a list or map of references becomes `has_many`, and one of several alternatives becomes
+`union`. A reference inside nested objects is named by its path (`address.country`).
 """
 
 from __future__ import annotations
@@ -38,8 +38,10 @@ _CONDITIONAL = ("if", "then", "else")
 def read_resources(
     document: OpenAPIDocument, middleware: dict[str, dict[str, tuple[str, ...]]]
 ) -> tuple[Resource, ...]:
-    """One resource a named schema, in document order; `middleware` is what its routes carry, by resource and
-    operation."""
+    """Return one resource for each named schema, in document order.
+
+    `middleware` is the chain of its routes, by resource and operation.
+    """
     found = []
     for name, schema in document.section("components", "schemas").items():
         pointer = f"#/components/schemas/{escape(name)}"
@@ -86,7 +88,7 @@ def _text(schema: Any, keyword: str) -> str:
 
 
 def _properties(document: OpenAPIDocument, schema: Any, pointer: str) -> dict[str, tuple[Any, str]]:
-    """Property name → (its schema, its pointer), the first statement of a name winning."""
+    """Return property name -> (schema, pointer); the first statement of a name counts."""
     found: dict[str, tuple[Any, str]] = {}
     for part, where in facts.own_parts(document, schema, pointer):
         declared = part.get("properties", {})
@@ -99,7 +101,7 @@ def _properties(document: OpenAPIDocument, schema: Any, pointer: str) -> dict[st
 
 
 def _required(document: OpenAPIDocument, schema: Any, pointer: str) -> dict[str, None]:
-    """The names that are required, in order, as the keys of a dict."""
+    """Return the required names, in order, as the keys of a dict."""
     return {
         name: None
         for part, _ in facts.own_parts(document, schema, pointer)
@@ -142,7 +144,7 @@ def _value_constraints(schema: Any) -> tuple[Constraint, ...]:
 def _relationships(
     document: OpenAPIDocument, schema: Any, properties: dict[str, tuple[Any, str]], pointer: str
 ) -> list[Relationship]:
-    """Every reference of a named schema to another, or to itself, once for each name and kind."""
+    """Return every reference of a named schema to another, or to itself, once for each name and kind."""
     found: dict[tuple[str, str, str], Relationship] = {}
 
     def keep(name: str, kind: str, target: str, where: str) -> None:
@@ -170,7 +172,7 @@ def _relationships(
 
 
 def _bases(document: OpenAPIDocument, schema: Any, pointer: str) -> Iterator[tuple[str, str, str]]:
-    """(kind, target, pointer) of what the schema itself is made of: `inherits` and `union`."""
+    """Yield (kind, target, pointer) for the schema's own parts: `inherits` and `union`."""
     for part, where in facts.own_parts(document, schema, pointer):
         if isinstance(part.get("$ref"), str):
             yield from _named(document, part, "inherits", where)
@@ -184,7 +186,7 @@ def _bases(document: OpenAPIDocument, schema: Any, pointer: str) -> Iterator[tup
 
 
 def _conditions(schema: dict[str, Any]) -> Iterator[tuple[Any, str]]:
-    """Yield (schema, pointer from here) of what holds for some values only."""
+    """Yield (schema, pointer from here) for parts that apply to some values only."""
     for keyword in _CONDITIONAL:
         yield schema.get(keyword), keyword
     dependent = schema.get("dependentSchemas")
@@ -208,7 +210,7 @@ def _named(document: OpenAPIDocument, schema: Any, kind: str, pointer: str) -> I
 
 
 def _elements(document: OpenAPIDocument, schema: Any, pointer: str) -> Iterator[tuple[str, str, str, str]]:
-    """References of the elements of a named list or map, and of the inline alternatives of a named union."""
+    """Yield references of the elements of a named list or map, and of the inline alternatives of a named union."""
     walk = ReferenceWalk(document)
     for part, where in facts.own_parts(document, schema, pointer):
         rest = {
@@ -233,10 +235,10 @@ def _elements(document: OpenAPIDocument, schema: Any, pointer: str) -> Iterator[
 
 
 class ReferenceWalk:
-    """Finds the named schemas that a value's schema refers to, however deeply it is nested.
+    """Finds the named schemas that a value's schema refers to, at any depth of nesting.
 
-    What an unnamed reference leads to is looked through once for each kind of relationship, so that references
-    which lead to each other in many ways cost no more than one look at each.
+    The target of an unnamed reference is visited once for each kind of relationship, so many paths to the same target
+    cost no more than one.
     """
 
     __slots__ = ("document", "seen")
@@ -248,7 +250,7 @@ class ReferenceWalk:
     def references(
         self, schema: Any, name: str, pointer: str, kind: str = "belongs_to"
     ) -> Iterator[tuple[str, str, str, str]]:
-        """Yields (name, kind, target, pointer), in document order."""
+        """Yield (name, kind, target, pointer), in document order."""
         if not isinstance(schema, dict):
             return
         if isinstance(reference := schema.get("$ref"), str):
@@ -302,5 +304,5 @@ def _element_schemas(schema: dict[str, Any]) -> Iterator[tuple[Any, str]]:
 
 
 def _wider(outer: str, inner: str) -> str:
-    """What a reference is inside another: many of one is many; one of several alternatives stays that."""
+    """Return the kind of a reference inside another: many of one are many; an alternative stays an alternative."""
     return max(outer, inner, key=("belongs_to", "union", "has_many").index)

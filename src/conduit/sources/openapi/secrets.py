@@ -1,4 +1,4 @@
-"""Redacts the texts of an OpenAPI document that are taken over into metadata: descriptions, defaults, enumerations."""
+"""Redacts the texts of an OpenAPI document that become metadata: descriptions, defaults, enumerations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAMED_CHILDREN = frozenset(("properties", "patternProperties"))
 
 
 def redact(root: dict[str, Any], redactor: Redactor) -> None:
-    """Redact in place, each object once, however often YAML aliases share it."""
+    """Redact in place, each object once, even if YAML aliases share it."""
     seen: set[int] = set()
     waiting: list[tuple[Any, str]] = [(root, "")]
     while waiting:

@@ -1,7 +1,7 @@
-"""YAML as OpenAPI uses it: JSON's types only, so that `no` stays text and a date stays text (YAML 1.2, JSON schema).
+"""YAML as used by OpenAPI: JSON's types only, so that `no` and dates stay text (YAML 1.2, JSON schema).
 
-Aliases are shared, not copied, by the parser; a document that would grow out of all proportion when they
-are written out, or that contains itself, is refused.
+The parser shares aliases and does not copy them. Documents that would become excessively large if aliases were
+expanded, or that contain themselves, are rejected.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ MAX_NODES = 5_000_000
 
 
 class MissingExtraError(ConduitError):
-    """YAML was given or asked for, and PyYAML is not installed."""
+    """YAML was given or requested, and PyYAML is not installed."""
 
 
 def import_yaml(purpose: str) -> Any:
-    """The `yaml` module; `MissingExtraError` names the extra that brings it."""
+    """Return the `yaml` module. Raise `MissingExtraError`, which names the extra, if it is missing."""
     try:
         import yaml
     except ImportError:
@@ -32,7 +32,7 @@ def import_yaml(purpose: str) -> Any:
 
 
 def parse_yaml(text: str, source: str, repeated: Callable[[str], None]) -> Any:
-    """The values of a YAML document, with text keys. Raises `OpenAPIError` with line and column."""
+    """Return the values of a YAML document, with text keys. Raise `OpenAPIError` with line and column."""
     yaml = import_yaml(f"{source}: reading YAML")
     try:
         root = yaml.load(text, Loader=_loader(yaml, repeated))
@@ -53,7 +53,7 @@ def parse_yaml(text: str, source: str, repeated: Callable[[str], None]) -> Any:
 
 
 def _loader(yaml: Any, repeated: Callable[[str], None]) -> Any:
-    """A safe loader that knows null, booleans and numbers as JSON does, and makes every key a text."""
+    """Return a safe loader that reads null, booleans and numbers as JSON does, and makes every key a text."""
     import re
 
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -91,8 +91,10 @@ def _loader(yaml: Any, repeated: Callable[[str], None]) -> Any:
 
 
 def _count(node: Any, sizes: dict[int, int], source: str) -> int:
-    """How many values a node has, aliases written out; 0 marks one that is being counted, which then contains
-    itself."""
+    """Return the number of values of a node with aliases expanded.
+
+    0 marks a node that is being counted; if it is met again, it contains itself.
+    """
     if not isinstance(node, (dict, list)):
         return 1
     known = sizes.get(id(node))

@@ -1,4 +1,4 @@
-"""The one file that imports FastAPI and Starlette: what the collector needs of them, whichever release is there."""
+"""The one module that imports FastAPI and Starlette: the parts that the collector needs, for all supported releases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def open_starlette() -> Any:
-    """Starlette's classes, or `None` where the application has not imported Starlette."""
+    """Return Starlette's classes, or `None` if the application has not imported Starlette."""
     if "starlette" not in sys.modules:
         return None
     try:
@@ -32,9 +32,9 @@ def open_starlette() -> Any:
 
 
 def open_fastapi() -> Any:
-    """FastAPI's classes, or `None` where the application has not imported FastAPI.
+    """Return FastAPI's classes, or `None` if the application has not imported FastAPI.
 
-    `iter_route_contexts` is `None` before 0.137.2, where an application lists its routes flat.
+    `iter_route_contexts` is `None` before 0.137.2, in which an application's list of routes is flat.
     """
     if "fastapi" not in sys.modules:
         return None

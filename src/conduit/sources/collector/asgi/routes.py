@@ -1,8 +1,7 @@
 """FastAPI's and Starlette's routes in the order in which they are matched, with their dependencies as they will run.
 
-A route's chain is: the middleware of the mounts above it, the dependencies (each after those that it needs itself,
-each once), then the decorators around the handler. What surrounds the whole application is the document's
-`middleware`.
+A route's chain is: the middleware of the mounts above it, the dependencies (each once, after those that it needs
+itself), then the decorators around the handler. Middleware of the whole application is in the document's `middleware`.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class AsgiRoutes:
         """Identity of a route's record → its handler."""
 
     def collect(self, app: Any) -> None:
-        """Adds the application's routes, mounts and middleware to the document."""
+        """Add the application's routes, mounts and middleware to the document."""
         self.document.middleware += [step_text(found) for found in self._application_middleware(app)]
         self._add_lifecycle(app)
         first = len(self.document.routes)
@@ -55,7 +54,7 @@ class AsgiRoutes:
     def collect_mounted(
         self, app: Any, path: str, host: str, above: list[dict[str, Any]], depth: int
     ) -> None:
-        """Add the routes of an application mounted below `path`; `above` is what a request passes before it."""
+        """Add the routes of an application mounted below `path`; `above` is the middleware in front of it."""
         self._walk(app, path, host, [*above, *self._application_middleware(app)], depth)
 
     def _application_middleware(self, app: Any) -> list[dict[str, Any]]:
@@ -80,7 +79,7 @@ class AsgiRoutes:
             self._add_hook(handler, f"on_error({name})")
 
     def _add_work(self, app: Any, first: int) -> None:
-        """Add the hooks of the application's life and the background functions of its handlers as tasks."""
+        """Add the application's lifespan hooks and the background functions of its handlers as tasks."""
         add_life(self.document, app)
         named = [
             (f"{record['method']} {record['path']}", self._endpoints[id(record)])
@@ -290,7 +289,7 @@ class AsgiRoutes:
 
 
 def _parameters(dependant: Any, group: str) -> list[Any]:
-    """The parameters of the handler and of all that it depends on."""
+    """Return the parameters of the handler and of all its dependencies."""
     found = list(getattr(dependant, group, None) or ())
     for needed in getattr(dependant, "dependencies", None) or ():
         found += _parameters(needed, group)

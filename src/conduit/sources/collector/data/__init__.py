@@ -1,1 +1,1 @@
-"""Object mappers beside Django's and SQLAlchemy's, one file each."""
+"""Object mappers other than Django's and SQLAlchemy's, one module each."""

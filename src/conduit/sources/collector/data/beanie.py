@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def collect_beanie(document: Document, models: PydanticModels) -> None:
-    """Add every document class of the application; nothing where Beanie is not loaded."""
+    """Add every document class of the application, if Beanie is loaded."""
     beanie = sys.modules.get("beanie")
     if beanie is None:
         return

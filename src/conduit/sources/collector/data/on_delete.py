@@ -1,4 +1,4 @@
-"""What a database does with rows that refer to a deleted one, in the words of the document."""
+"""The database's action on rows that refer to a deleted row, in the terms of the document."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ _ACTIONS = {
 
 
 def normal_action(action: Any) -> str:
-    """Return `cascade`, `restrict`, …; empty where nothing is declared, the text itself where it is none of SQL's."""
+    """Return `cascade`, `restrict`, …; empty if nothing is declared, and unknown actions unchanged."""
     text = str(getattr(action, "value", action) or "")
     return _ACTIONS.get(text.upper().replace("_", " "), text)

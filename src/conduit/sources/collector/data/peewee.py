@@ -1,7 +1,7 @@
-"""Peewee: every model class that is loaded, with its fields, keys and tables between.
+"""Peewee: every model class that is loaded, with its fields, keys and association tables.
 
-Peewee keeps no list of models; they are the subclasses of `peewee.Model`. A base class that only carries settings (no
-field of its own but the automatic key, and subclasses) is no model of the application.
+Peewee has no list of models; they are the subclasses of `peewee.Model`. A base class that only holds settings (it has
+subclasses, and no field of its own except the automatic key) is not a model of the application.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def collect_peewee(document: Document) -> None:
-    """Add every model; nothing where Peewee is not loaded."""
+    """Add every model, if Peewee is loaded."""
     peewee = sys.modules.get("peewee")
     if peewee is None:
         return

@@ -1,7 +1,8 @@
 """Tortoise: every model class that is loaded, whether or not `Tortoise.init` has run.
 
-Before it has, a key names its target as text (`models.Tournament`); the class of that name is then the target. Fields
-that initialisation adds (`tournament_id`, relations backwards) are left out: they follow from those declared.
+Before `Tortoise.init`, a key has the name of its target as text (`models.Tournament`); the class of that name is then
+the target. Fields that initialisation adds (`tournament_id`, reverse relations) are omitted, since they follow from the
+declared ones.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _MANY = "ManyToManyFieldInstance"
 
 
 def collect_tortoise(document: Document) -> None:
-    """Add every model that is not abstract; nothing where Tortoise is not loaded."""
+    """Add every model that is not abstract, if Tortoise is loaded."""
     module = sys.modules.get("tortoise.models")
     if module is None:
         return

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def collect_django(api: Any, document: Document, urlconf: str | None) -> None:
-    """Adds what the set-up Django of this process knows; `urlconf` replaces the settings' ROOT_URLCONF."""
+    """Add the models, signals and routes of the set-up Django; `urlconf` replaces the settings' ROOT_URLCONF."""
     from .hooks import Hooks
     from .models import Models
     from .routes import Routes

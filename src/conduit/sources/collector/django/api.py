@@ -1,4 +1,4 @@
-"""The one file that imports Django and Django REST framework: what the collector needs of them, 4.2 to 6."""
+"""The one module that imports Django and Django REST framework: the parts that the collector needs, Django 4.2 to 6."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..static_access import is_a
 
 
 def set_up(settings_module: str) -> None:
-    """Names the settings and loads every installed application; raises what they raise."""
+    """Set the settings module and load every installed application. Errors of either are raised."""
     os.environ["DJANGO_SETTINGS_MODULE"] = settings_module
     import django
 
@@ -20,7 +20,7 @@ def set_up(settings_module: str) -> None:
 
 
 def open_django() -> Any:
-    """What the collector needs of Django; `None` where the process has no Django that was set up."""
+    """Return the parts of Django that the collector needs; `None` if the process has not set up Django."""
     if "django" not in sys.modules:
         return None
     try:
@@ -45,7 +45,7 @@ def open_django() -> Any:
 
 
 def open_migrations() -> Any:
-    """What comparing models with migrations needs; Django has been set up."""
+    """Return the parts that comparing models with migrations needs; Django must be set up."""
     from django.apps import apps
     from django.db.migrations.autodetector import MigrationAutodetector
     from django.db.migrations.loader import MigrationLoader
@@ -118,7 +118,7 @@ def _simplify_regex() -> Any:
 
 
 def open_rest() -> Any:
-    """Return what the collector needs of REST framework; `None` where the application has not imported it."""
+    """Return the parts of REST framework that the collector needs; `None` if it was not imported."""
     if "rest_framework" not in sys.modules:
         return None
     try:
@@ -139,7 +139,7 @@ def open_rest() -> Any:
 
 
 def _secrets(value: Any, name: str = "") -> Any:
-    """The texts below settings whose names say that they are secret, at any depth."""
+    """Return the texts below settings whose names indicate secrets, at any depth."""
     if is_a(value, dict):
         for key, item in value.items():
             yield from _secrets(

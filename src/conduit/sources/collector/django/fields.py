@@ -1,4 +1,4 @@
-"""A Django field as a record: its class, null, default, choices, limits and validators; nothing of it is called."""
+"""A Django field as a record: class, null, default, choices, limits and validators; nothing of it is called."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Fields:
         self.document = document
 
     def field(self, model: Any, field: Any) -> dict[str, Any]:
-        """The record of a forward field, inherited ones included."""
+        """Return the record of a forward field; inherited fields are included."""
         generated = bool(getattr(field, "generated", False))
         auto = (
             bool(field.auto_created)
@@ -70,7 +70,7 @@ class Fields:
             with_details(record, references=references, on_delete=on_delete(action) if action else "")
 
     def add_location(self, record: dict[str, Any], model: Any, field: Any) -> None:
-        """Adds the line where the field is written; of a field that Django added, the line of the class it is for."""
+        """Add the line where the field is written; for a field that Django added, the line of the class."""
         path, line = self.document.locations.of_attribute(model, field.name)
         if not line:
             path, line = self.document.locations.of_class(field.model)
@@ -126,7 +126,7 @@ class Fields:
         with_details(record, choices=[value if isinstance(value, str) else str(value) for value in values])
 
     def validations(self, model: Any, field: Any) -> list[dict[str, Any]]:
-        """The field's validators in the order in which they run, without the one that Django adds for `max_length`."""
+        """Return the field's validators in running order, without Django's own for `max_length`."""
         found = []
         given = [*getattr(field, "default_validators", ()), *getattr(field, "_validators", ())]
         for validator in given:

@@ -1,7 +1,7 @@
-"""Receivers of the models' signals, and of the project's own.
+"""Receivers of the models' signals, and of the project's own signals.
 
-Django has no public list of receivers: `Signal.receivers` holds tuples whose length has changed (2 items before
-5.0, 3 since, 4 in 6.0), so only what has stayed is used: the first item is a key that ends in the sender's id, the
+Django has no public list of receivers. `Signal.receivers` holds tuples whose length differs by version (2 items before
+5.0, 3 since, 4 in 6.0), so only the unchanged parts are used: the first item is a key that ends in the sender's id, the
 second is the receiver or a weak reference to it. These hooks are `observed`.
 """
 
@@ -22,7 +22,7 @@ _EVERYONE = "*"
 
 
 class Hooks:
-    """Ties receivers to the models that send."""
+    """Adds receivers to the models that send the signals."""
 
     def __init__(self, api: Any, document: Document, models: list[Any]) -> None:
         self.api = api
@@ -36,8 +36,7 @@ class Hooks:
                     self._senders.setdefault(id(through), model)
 
     def add(self) -> None:
-        """Adds every receiver of the model signals to its models, and those of the project's own signals to the
-        document."""
+        """Add receivers of model signals to their models, and those of the project's signals to the document."""
         for name, signal in self.api.signals.items():
             self._add_signal(name, signal)
         for name, signal in self._own_signals():
@@ -91,7 +90,7 @@ class Hooks:
 
 
 def receivers_of(signal: Any) -> list[tuple[int, Any]]:
-    """Return (sender's id, receiver) of each receiver that is still alive; the id of None stands for all senders."""
+    """Return (sender's id, receiver) of each living receiver; the id of None stands for all senders."""
     found = []
     for entry in signal.receivers:
         sender = entry[0][1]

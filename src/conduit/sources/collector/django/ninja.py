@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def path_view(callback: Any) -> Any:
-    """Return Ninja's path view behind the callback of a URL pattern; `None` where it is another view."""
+    """Return Ninja's path view behind the callback of a URL pattern; `None` if it is another view."""
     operation = sys.modules.get("ninja.operation")
     if operation is None:
         return None

@@ -1,4 +1,7 @@
-"""Relations between Django models; both ends name one edge, which is the side's that holds the key."""
+"""Relations between Django models.
+
+Both ends of a relation refer to the same edge, which belongs to the model that holds the foreign key.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _ACTIONS = {
 
 
 def on_delete(action: Any) -> str:
-    """What happens to the row when its target goes: one of Django's seven, or `custom:NAME`."""
+    """Return the action on the row when its target is deleted: one of Django's seven, or `custom:NAME`."""
     name = getattr(action, "__name__", type(action).__name__)
     module = getattr(action, "__module__", "") or ""
     known = _ACTIONS.get(name) if module.startswith("django.db.models") else None
@@ -38,7 +41,7 @@ class Relationships:
         self.document = document
 
     def forward(self, model: Any, field: Any) -> dict[str, Any]:
-        """The relation from the side that declares it."""
+        """Return the relation from the side that declares it."""
         remote = getattr(field, "remote_field", None)
         record = {
             "name": field.name,
@@ -109,7 +112,7 @@ class Relationships:
         with_details(record, file_path=path if path != self.document.locations.of_class(model)[0] else "")
 
     def reverse(self, model: Any, relation: Any) -> dict[str, Any]:
-        """The relation seen from the other side: the same edge, marked `inverse`."""
+        """Return the relation from the other side: the same edge, marked `inverse`."""
         field = relation.field
         kind = (
             "has_one" if relation.one_to_one else "has_many_through" if relation.many_to_many else "has_many"
@@ -137,7 +140,7 @@ class Relationships:
         )
 
     def add_proxy(self, record: dict[str, Any], model: Any) -> None:
-        """Adds the edge of a proxy to the model whose rows it shows."""
+        """Add the edge of a proxy to the model whose rows it shows."""
         if model._meta.proxy:
             target = _label(model._meta.proxy_for_model)
             record["relationships"].append({"name": "proxy", "type": "proxies", "target_resource": target})

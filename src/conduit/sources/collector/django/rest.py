@@ -20,7 +20,7 @@ _CHECKS = (
 
 
 class RestView:
-    """Reads views of the REST framework; `rest` is what `django_api` opened."""
+    """Reads views of the REST framework; `rest` is the result of `api.open_rest`."""
 
     def __init__(self, rest: Any, document: Document) -> None:
         self.rest = rest
@@ -54,7 +54,7 @@ class RestView:
         return put({"name": name, "kind": kind, "certainty": "unknown"}, file_path=path, line_number=line)
 
     def add_bodies(self, record: dict[str, Any], cls: Any, callback: Any, method: str, action: str) -> None:
-        """Adds what the view's serializer says about request and response."""
+        """Add the request and response types that the view's serializer declares."""
         options = getattr(callback, "initkwargs", None) or {}
         serializer = options.get("serializer_class") or _plain(cls, "serializer_class")
         if _is_computed(cls, self.rest):
@@ -69,7 +69,7 @@ class RestView:
             put(record, response_body=("[]" if action == "list" else "") + identity)
 
     def add_serializer(self, serializer: Any) -> str:
-        """Adds the serializer class, and those nested in it, as resources; returns its id, or an empty text."""
+        """Add the serializer class, and those nested in it, as resources; return its id, or an empty text."""
         if not isinstance(serializer, type) or not issubclass(serializer, self.rest.BaseSerializer):
             return ""
         known = self.document.id_of(serializer)
@@ -151,7 +151,7 @@ def _class_of(check: Any) -> Any:
 
 
 def _check_text(check: Any) -> str:
-    """The class's name; of a composition (`A & B`, `~A`), that."""
+    """Return the class's name; for a composition, the composition (`A & B`, `~A`)."""
     operator = getattr(check, "operator_class", None)
     if operator is None:
         return check.__name__ if isinstance(check, type) else type(check).__name__
@@ -170,7 +170,7 @@ def _plain(cls: Any, name: str) -> Any:
 
 
 def _is_computed(cls: Any, rest: Any) -> bool:
-    """True when the view (or a base that is not the framework's) chooses its serializer in code."""
+    """Return whether the view, or a base that is not the framework's, chooses its serializer in code."""
     for base in cls.__mro__:
         if "get_serializer_class" in base.__dict__:
             return not base.__module__.startswith("rest_framework.")

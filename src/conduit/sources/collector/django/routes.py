@@ -26,7 +26,7 @@ class Routes:
         self._ninja: set[tuple[int, str]] = set()
 
     def collect(self, urlconf: str) -> None:
-        """Adds every pattern of the URLconf; one that cannot be imported is an error, the others stay."""
+        """Add every pattern of the URLconf; one that cannot be imported is an error, the others are kept."""
         with self.document.attempt(f"django urlconf {urlconf}"):
             resolver = self.api.get_resolver(urlconf)
             resolver.url_patterns  # noqa: B018 (imports the views; one of them may be the first to import REST framework)
@@ -49,7 +49,7 @@ class Routes:
                     self._add(entry, pattern + written, path + shown, namespaces)
 
     def _add_ninja(self, view: Any, entry: Any, path: str, namespaces: list[str]) -> None:
-        """Add the operations of one path once: Ninja has a URL pattern of the same view for each of their names."""
+        """Add the operations of one path once: Ninja has a URL pattern with the same view for each operation name."""
         if (id(view), path) in self._ninja:
             return
         self._ninja.add((id(view), path))

@@ -1,4 +1,4 @@
-"""What answers a URL pattern: a function, a class, or an action of a REST framework view set, below its decorators."""
+"""The view of a URL pattern: a function, a class, or an action of a REST framework view set, below its decorators."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Views:
         self.rest = RestView(rest, document) if rest is not None else None
 
     def view(self, callback: Any) -> View:
-        """What the callback of a URL pattern is, below everything that wraps it."""
+        """Return the view of a URL pattern's callback, below everything that wraps it."""
         return View(callback, self)
 
 
@@ -55,13 +55,13 @@ class View:
         return self.function if self.is_function else self.cls
 
     def handler(self, action: str) -> str:
-        """`module:qualname` of what a person would open; of a view set, its action."""
+        """Return `module:qualname` of the code to open; for a view set, its action."""
         if self.is_function:
             return qualified_name(self.function)
         return f"{qualified_name(self.cls)}.{action}" if action else qualified_name(self.cls)
 
     def location(self, action: str) -> tuple[str, int]:
-        """File and line of the handler: of the action where the class or a base writes it, else of the class."""
+        """Return file and line of the handler: of the action if the class or a base defines it, else of the class."""
         if self.is_function:
             return self.document.locations.of_function(self.function)
         method = getattr(self.cls, action, None) if action else None
@@ -104,7 +104,7 @@ class View:
         return []
 
     def chain(self) -> list[dict[str, Any]]:
-        """What runs before the handler, in order: decorators, mixins, then what the REST framework asks."""
+        """Return the steps before the handler, in order: decorators, mixins, then REST framework's checks."""
         steps = self._decorators()
         if getattr(self.callback, "login_required", True) is False:
             steps.append(
@@ -122,7 +122,7 @@ class View:
         return steps
 
     def _decorators(self) -> list[dict[str, Any]]:
-        """The layers around the callback, down to where a class's `as_view` takes over."""
+        """Return the layers around the callback, down to a class's `as_view`."""
         steps = []
         for layer in decorators(self.callback, self.document.locations):
             if code_name(layer, self.document.locations).endswith("as_view.<locals>.view"):
@@ -137,7 +137,7 @@ class View:
         )
 
     def _method_decorators(self, layer: Any) -> list[dict[str, Any]]:
-        """What `method_decorator(…)` put around a method: it keeps the decorators in its closure."""
+        """Return the decorators that `method_decorator(…)` put around a method; they are in its closure."""
         given = dict(closure(layer)).get("decorators")
         if given is None or not code_name(layer, self.document.locations).startswith("_multi_decorate."):
             return []
@@ -149,7 +149,7 @@ class View:
         ]
 
     def _mixins(self) -> list[dict[str, Any]]:
-        """Classes beside the view's own that take part in dispatching, in the order in which they are called."""
+        """Return the view's other classes that take part in dispatching, in the order in which they are called."""
         base = self.views.api.View
         steps = []
         for cls in self.cls.__mro__:  # type: ignore[union-attr]
@@ -164,8 +164,11 @@ class View:
         return steps
 
     def add_resources(self, record: dict[str, Any], method: str, action: str) -> None:
-        """Ties the route to what its view declares (`model`, `queryset`, serializer, form), else to what its code
-        names."""
+        """Relate the route to a resource.
+
+        That is the one that its view declares (`model`, `queryset`, serializer, form), otherwise the one that its code
+        names.
+        """
         model = self._declared_model()
         if self.is_rest and self.views.rest is not None:
             self.views.rest.add_bodies(record, self.cls, self.callback, method, action)
@@ -187,7 +190,7 @@ class View:
         return None
 
     def _owners(self) -> list[Any]:
-        """Instances whose bound methods are the view: a ModelAdmin and its like."""
+        """Return instances whose bound methods are the view, such as a ModelAdmin."""
         return [layer.__self__ for layer in layers(self.callback) if isinstance(layer, types.MethodType)]
 
 
@@ -199,7 +202,7 @@ def _follow(options: dict[str, Any], owner: Any, names: list[str]) -> Any:
 
 
 def _static(owner: Any, name: str) -> Any:
-    """The attribute as it is stored, without running a property that computes it."""
+    """Return the attribute as it is stored, without running a property."""
     if owner is None:
         return None
     stored = getattr(owner, "__dict__", {}).get(name)
@@ -213,7 +216,7 @@ def _static(owner: Any, name: str) -> Any:
 
 
 def _function_of_api_view(cls: Any) -> Any:
-    """The function below REST framework's `@api_view`, which hides it in the closure of a class's methods."""
+    """Return the function below REST framework's `@api_view`, which is in the closure of a class's methods."""
     if cls.__qualname__ != "WrappedAPIView":
         return None
     for name in cls.http_method_names:
@@ -225,7 +228,7 @@ def _function_of_api_view(cls: Any) -> Any:
 
 
 def _named_admin(found: dict[str, Any]) -> dict[str, Any]:
-    """The admin wraps its views in a function local to `get_urls`; what that calls is `AdminSite.admin_view`."""
+    """Return the step of an admin view, wrapped in a function of `get_urls`, with the name `AdminSite.admin_view`."""
     if found["name"].endswith(".get_urls") and found.get("origin") == "framework":
         return {**found, "name": "admin_view"}
     return found

@@ -1,5 +1,7 @@
-"""Flask's rules in the order of its map, with what runs before each view: the application's functions, the blueprint's,
-then the decorators around the view."""
+"""Flask's rules in the order of its map, with the functions that run before each view.
+
+These are the application's functions, then the blueprint's, then the decorators around the view.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ _AROUND = (
 
 
 def open_flask() -> Any:
-    """Flask's application class; `None` where the application has not imported Flask."""
+    """Return Flask's application class; `None` if the application has not imported Flask."""
     if "flask" not in sys.modules:
         return None
     try:
@@ -50,7 +52,7 @@ class FlaskRoutes:
         self.document = document
 
     def collect(self, app: Any) -> None:
-        """Adds the application's rules, and what surrounds every request."""
+        """Add the application's rules, and the middleware that applies to all requests."""
         self.document.redactor.add(_secret_settings(app.config))
         self.document.middleware += [own_name(f) for f in self._functions(app, "before_request_funcs", None)]
         self._add_wrappers(app)
@@ -58,7 +60,7 @@ class FlaskRoutes:
         self._add_rules(app)
 
     def collect_mounted(self, app: Any, path: str, host: str, above: list[dict[str, Any]]) -> None:
-        """Add the rules of an application mounted below `path`; `above` is what a request passes before it."""
+        """Add the rules of an application mounted below `path`; `above` is the middleware in front of it."""
         self.document.redactor.add(_secret_settings(app.config))
         functions = self._functions(app, "before_request_funcs", None)
         own = [step(self.document, function, own_name(function), "middleware") for function in functions]
@@ -79,7 +81,7 @@ class FlaskRoutes:
         return list(getattr(app, group, {}).get(blueprint, ()))
 
     def _add_wrappers(self, app: Any) -> None:
-        """What was put around `app.wsgi_app`, outermost first, as far as each says what it wraps."""
+        """Add the wrappers of `app.wsgi_app`, outermost first, as far as each declares what it wraps."""
         outer: Any = app.__dict__.get("wsgi_app")
         names: list[str] = []
         while outer is not None and not isinstance(outer, types.MethodType) and len(names) < 50:
@@ -149,7 +151,7 @@ class FlaskRoutes:
             self.document.routes.append(record)
 
     def _add_without_view(self, rule: Any, position: int) -> None:
-        """Add a rule that redirects, or one that no view is bound to, which answers with an error."""
+        """Add a rule that redirects, or one without a view, which answers with an error."""
         target = rule.redirect_to
         kind = "unbound" if target is None else "redirect"
         shown = "" if target is None else target if is_a(target, str) else qualified_name(target)
@@ -187,7 +189,7 @@ class FlaskRoutes:
 
 
 def _subject(view: Any) -> Any:
-    """What a person would open: the class of a class-based view, else the function below the decorators."""
+    """Return the code to open: the class of a class-based view, else the function below the decorators."""
     cls = getattr(view, "view_class", None)
     return cls if isinstance(cls, type) else innermost(view)
 
@@ -210,7 +212,7 @@ def _methods(rule: Any) -> list[str]:
 
 
 def _blueprints(endpoint: str) -> list[str]:
-    """The endpoint's blueprints, the outermost first: `a.b.view` is in `a` and in `a.b`."""
+    """Return the endpoint's blueprints, outermost first: `a.b.view` is in `a` and in `a.b`."""
     names = endpoint.split(".")[:-1]
     return [".".join(names[: length + 1]) for length in range(len(names))]
 

@@ -1,1 +1,1 @@
-"""Interfaces beside HTTP routes, one file each: GraphQL schemas, gRPC services, MCP servers."""
+"""Interfaces other than HTTP routes, one module each: GraphQL schemas, gRPC services, MCP servers."""

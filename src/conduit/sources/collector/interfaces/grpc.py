@@ -1,8 +1,8 @@
 """gRPC: the services and messages of the loaded protocol descriptors.
 
-The descriptors that `protoc` generates are the enumeration: a service's methods are routes with the path that gRPC
-gives them (`/package.Service/Method`) and the method GRPC; messages are resources. A route's handler is the method of
-the class that implements the service, where one is loaded.
+They are enumerated from the descriptors that `protoc` generates. A service's methods are routes with the method GRPC
+and gRPC's path (`/package.Service/Method`); messages are resources. A route's handler is the method of the class that
+implements the service, if one is loaded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TYPES = {
 
 
 def collect_services(document: Document) -> None:
-    """Add the services and messages of every generated module that is loaded, where one of them has a service."""
+    """Add the services and messages of every loaded generated module, if one of them has a service."""
     if "google.protobuf.descriptor" not in sys.modules or "grpc" not in sys.modules:
         return
     files = {
@@ -164,7 +164,7 @@ def _add_service(document: Document, service: Any, path: str, servicers: dict[st
 
 
 def _method_of(cls: type | None, name: str) -> Any:
-    """Return the method as the project's classes define it, not the generated one that refuses every call."""
+    """Return the method that the project's classes define, not the generated one that refuses every call."""
     for base in cls.__mro__ if cls is not None else ():
         if name in class_dict(base):
             return None if base.__module__.endswith("_pb2_grpc") else class_dict(base)[name]

@@ -1,7 +1,7 @@
 """Servers of the Model Context Protocol (the official SDK, and FastMCP): tools, resources and prompts as routes.
 
-The method is TOOL, RESOURCE or PROMPT, the path the tool's name or the resource's URI. What the server itself has is
-listed; servers mounted into it or reached through a proxy are not asked.
+The method is TOOL, RESOURCE or PROMPT, the path is the tool's name or the resource's URI. The server's own tools,
+resources and prompts are listed. Mounted and proxied servers are not queried.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _classes() -> list[tuple[str, type]]:
 
 
 def collect_servers(document: Document) -> None:
-    """Add what every server has that a loaded module holds."""
+    """Add the tools, resources and prompts of every server in a loaded module."""
     classes = _classes()
     if not classes:
         return
@@ -114,7 +114,7 @@ def _route(document: Document, method: str, path: str, component: Any) -> dict[s
 
 
 def _own_decorators(document: Document, function: Any) -> list[dict[str, Any]]:
-    """Return the decorators that the project has put around a function; both packages wrap it in their own."""
+    """Return the decorators that the project put around a function, without those of the two packages."""
     return [found for found in decorator_steps(document, function) if found.get("origin") != "framework"]
 
 

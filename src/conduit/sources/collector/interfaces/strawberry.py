@@ -1,7 +1,7 @@
 """Strawberry: the types of a GraphQL schema as resources, its queries, mutations and subscriptions as routes.
 
-The enumeration is GraphQL's own: the type map of the schema that Strawberry has built. A route's path is the field's
-name below the operation (`query/books`), its method the operation in capitals.
+They are enumerated from the type map of the GraphQL schema that Strawberry has built. A route's path is the field's
+name below the operation (`query/books`), its method is the operation in capitals.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def is_schema(thing: Any) -> bool:
 
 
 def collect_schemas(document: Document, app: Any) -> None:
-    """Add the schema that `app` is, else those that loaded modules hold; two of the same root types are one."""
+    """Add the schema `app`, or else those in loaded modules; two with the same root types count as one."""
     if "strawberry" not in sys.modules:
         return
     held = [app] if is_schema(app) else [value for _, members in modules() for value in members.values()]
@@ -55,7 +55,7 @@ def _roots_of(schema: Any) -> tuple[int, ...]:
 
 
 class _Schema:
-    """One schema; the ids of the second and later ones have their number."""
+    """One schema; the ids of the second and further ones have a number."""
 
     def __init__(self, document: Document, schema: Any, number: str) -> None:
         self.document = document

@@ -1,1 +1,1 @@
-"""Models against migrations: what a migration tool would write next, without a database of the application."""
+"""Comparison of models with migrations, without the application's database: what a migration tool would write next."""

@@ -1,7 +1,7 @@
-"""Alembic: its migrations are run on an empty SQLite database in memory, and its own comparison looks at the result.
+"""Alembic: runs the migrations on an empty SQLite database in memory, and compares the result with the models.
 
-`env.py` is not run, since it connects to the application's database; the migrations themselves are, as `alembic
-upgrade` does. A migration that SQLite cannot run is an error that names it.
+Alembic itself makes the comparison. `env.py` is not run, since it connects to the application's database; the
+migrations are run as by `alembic upgrade`. A migration that SQLite cannot run is an error that names the migration.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _FOLDERS = ("alembic", "migrations", "src/alembic")
 
 
 def script_folder(root: str) -> str:
-    """Return the folder of the migrations: `script_location` of alembic.ini, else a usual folder; empty for none."""
+    """Return the folder of migrations: `script_location` of alembic.ini, a usual folder, or an empty text."""
     path = os.path.join(root, "alembic.ini")
     if os.path.exists(path):
         parser = configparser.ConfigParser({"here": root}, interpolation=configparser.BasicInterpolation())

@@ -1,4 +1,4 @@
-"""Django: the answer of its own autodetector, the one behind `makemigrations --check`; no database is opened."""
+"""Django: the result of its own autodetector, as in `makemigrations --check`; no database is opened."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 def missing_operations() -> list[dict[str, str]]:
     """Return the operations that `makemigrations` would write now, by application and in its order.
 
-    Raises `RuntimeError` where migrations conflict, since they then lead to no one state.
+    Raise `RuntimeError` if migrations conflict, since they then do not lead to one state.
     """
     from ..django.api import open_migrations
 

@@ -35,7 +35,7 @@ _LIMITS = {
 
 
 def open_pydantic() -> Any:
-    """Pydantic's base class and major version; `None` where the application has not imported it."""
+    """Return Pydantic's base class and major version; `None` if the application has not imported it."""
     if "pydantic" not in sys.modules:
         return None
     try:
@@ -56,7 +56,7 @@ class PydanticModels:
         self.document = document
 
     def is_model(self, thing: Any) -> bool:
-        """True for a Pydantic model class other than the base class itself."""
+        """Return whether it is a Pydantic model class other than the base class itself."""
         return (
             self.api is not None
             and isinstance(thing, type)
@@ -65,7 +65,7 @@ class PydanticModels:
         )
 
     def add_from(self, annotation: Any) -> None:
-        """Collects every model named in the annotation, and every model that those hold."""
+        """Collect every model named in the annotation, and the models in their fields."""
         waiting = [cls for cls in classes_in(annotation) if self.is_model(cls)]
         while waiting:
             cls = waiting.pop()
@@ -106,7 +106,7 @@ class PydanticModels:
         )
 
     def fields(self, cls: Any) -> dict[str, Any]:
-        """The model's fields by name, in the order of definition, whichever release of Pydantic it is."""
+        """Return the model's fields by name, in the order of definition, for any release of Pydantic."""
         if not hasattr(cls, "model_fields"):
             return dict(cls.__fields__)
         if not getattr(cls, "__pydantic_complete__", True):
@@ -114,7 +114,7 @@ class PydanticModels:
         return dict(cls.model_fields)
 
     def field(self, cls: type, name: str, info: Any) -> dict[str, Any]:
-        """One field as a record."""
+        """Return one field as a record."""
         annotation = _annotation(info)
         required = bool(info.is_required()) if hasattr(info, "is_required") else bool(info.required)
         record: dict[str, Any] = {
@@ -158,7 +158,7 @@ class PydanticModels:
         return "" if undefined else self.document.redactor.value(default, name)
 
     def constraints(self, info: Any) -> list[str]:
-        """The field's limits as `@min(5)`, `@pattern(…)`, in the order declared."""
+        """Return the field's limits as `@min(5)`, `@pattern(…)`, in the order declared."""
         sources = [*getattr(info, "metadata", ())]
         sources.append(getattr(info, "field_info", None))
         found = []
@@ -180,7 +180,7 @@ class PydanticModels:
         return with_details(record, nullable=allows_none(annotation))
 
     def add_checks(self, record: dict[str, Any], cls: Any) -> None:
-        """Adds the model's validators, serializers and computed fields to the record."""
+        """Add the model's validators, serializers and computed fields to the record."""
         decorators = getattr(cls, "__pydantic_decorators__", None)
         if decorators is None:
             self._add_old_validators(record, cls)
@@ -232,7 +232,7 @@ class PydanticModels:
 
 
 def own_doc(cls: type) -> str:
-    """The first paragraph of the class's own documentation text, on one line."""
+    """Return the first paragraph of the class's own docstring, on one line."""
     text = cls.__dict__.get("__doc__")
     if not isinstance(text, str):
         return ""

@@ -15,7 +15,7 @@ def connect_to_memory() -> Any:
 
 
 def open_sqlalchemy() -> Any:
-    """What the collector needs of SQLAlchemy; `None` where the application has not imported it."""
+    """Return the parts of SQLAlchemy that the collector needs; `None` if the application has not imported it."""
     if "sqlalchemy" not in sys.modules:
         return None
     try:

@@ -20,7 +20,7 @@ class Columns:
         self.models = models
 
     def field(self, mapper: Any, attribute: Any) -> dict[str, Any]:
-        """The field of a mapped attribute; its line is where the class, a mixin or a parent binds the name."""
+        """Return the field of a mapped attribute; its line is where the class, a mixin or a parent binds the name."""
         column = attribute.columns[0]
         record = self._column(attribute.key, column)
         cls = mapper.class_
@@ -49,7 +49,7 @@ class Columns:
         return ""
 
     def plain_field(self, column: Any) -> dict[str, Any]:
-        """The field of a column that no class maps."""
+        """Return the field of a column that no class maps."""
         return self._column(column.key, column)
 
     def _column(self, name: str, column: Any) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class Columns:
         return ""
 
     def constraints(self, table: Any) -> list[dict[str, Any]]:
-        """The table's checks, uniques and named keys; a foreign key is a relationship's or a field's."""
+        """Return the table's checks, unique constraints and named keys; foreign keys are elsewhere."""
         found = []
         for constraint in getattr(table, "constraints", ()):
             fields = [column.key for column in getattr(constraint, "columns", ())]
@@ -135,7 +135,7 @@ class Columns:
         )
 
     def add_model_side(self, record: dict[str, Any], cls: Any) -> None:
-        """Joins what a SQLModel class also says as a Pydantic model: limits, descriptions and validators."""
+        """Add the limits, descriptions and validators of a SQLModel class as a Pydantic model."""
         if not self.models.is_model(cls):
             return
         infos = self.models.fields(cls)
@@ -151,7 +151,7 @@ class Columns:
 
 
 def sql_text(expression: Any) -> str:
-    """The expression as SQL; one that compiles for certain databases only, by the name of its class."""
+    """Return the expression as SQL, or the name of its class if it compiles for certain databases only."""
     try:
         return str(expression)
     except Exception:  # a construct of the application's own: its compiler may raise anything
@@ -164,7 +164,7 @@ def _name(constraint: Any) -> str:
 
 
 def index_record(index: Any) -> dict[str, Any]:
-    """An index as a record; an indexed expression stands among the fields as its SQL."""
+    """Return an index as a record; an indexed expression is among the fields, as SQL."""
     fields = [getattr(expression, "key", None) or sql_text(expression) for expression in index.expressions]
     return put({}, name=str(index.name or ""), fields=fields, unique=bool(index.unique))
 
@@ -202,5 +202,5 @@ def _documentation(column: Any) -> str:
 
 
 def _unwrapped(function: Any) -> Any:
-    """The function that was given: SQLAlchemy wraps one without arguments in a lambda that takes a context."""
+    """Return the given function: SQLAlchemy wraps one without arguments in a lambda that takes a context."""
     return getattr(function, "__wrapped__", function)

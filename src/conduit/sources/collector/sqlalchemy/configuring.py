@@ -1,9 +1,9 @@
-"""Configuring the mappers, so that one that cannot be configured does not take the others with it.
+"""Configures the mappers individually, so that a mapper that cannot be configured does not affect the others.
 
-SQLAlchemy refuses every mapper of a registry after one relationship has failed to resolve. Here the mapper that
-failed is skipped by the `before_mapper_configured` event and its other relationships are resolved one by one; what
-cannot be resolved is an error of the document. The listener is removed and the failure restored afterwards, so that
-the application fails exactly as it would have.
+SQLAlchemy refuses every mapper of a registry after one relationship has failed to resolve. Here the mapper that failed
+is skipped by the `before_mapper_configured` event, and its other relationships are resolved one by one; those that
+cannot be resolved are errors of the document. The listener is removed and the failure restored afterwards, so the
+application fails exactly as it would have failed without Conduit.
 """
 
 from __future__ import annotations

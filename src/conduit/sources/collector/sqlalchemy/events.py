@@ -1,7 +1,7 @@
 """Validators and event listeners of mapped classes.
 
-SQLAlchemy has no public list of listeners. Its dispatcher can be iterated (seen the same from 1.4 to 2.1), and what
-that gives is marked `observed`; where a release changes it, the events are reported as unknown rather than as none.
+SQLAlchemy has no public list of listeners. Its dispatcher can be iterated (in the same way from 1.4 to 2.1), and the
+listeners found are marked `observed`; if a release changes it, the events are reported as unknown, not as absent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _EVENTS = (
 
 
 def add_validators(record: dict[str, Any], mapper: Any, document: Document) -> None:
-    """Adds the functions declared with `@validates`."""
+    """Add the functions declared with `@validates`."""
     for name, (function, options) in sorted(mapper.validators.items()):
         path, line = document.locations.of_function(function)
         check = {"field": name, "type": "validates", "line_number": line}
@@ -36,13 +36,13 @@ def add_validators(record: dict[str, Any], mapper: Any, document: Document) -> N
 
 
 def _given(listener: Any) -> Any:
-    """The function that was given: SQLAlchemy wraps one that wants instances rather than states."""
+    """Return the given function: SQLAlchemy wraps one that takes instances instead of states."""
     inner = dict(closure(listener)).get("fn")
     return inner if callable(inner) and qualified_name(listener).startswith("sqlalchemy.") else listener
 
 
 def add_events(record: dict[str, Any], mapper: Any, document: Document) -> None:
-    """Adds the listeners to the mapper's row events, in the order in which they are called."""
+    """Add the listeners to the mapper's row events, in the order in which they are called."""
     for event in _EVENTS:
         try:
             listeners = list(getattr(mapper.dispatch, event))

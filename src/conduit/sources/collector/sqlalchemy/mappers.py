@@ -1,7 +1,7 @@
-"""SQLAlchemy's mapped classes, in every registry of the process, and the tables that no class stands for.
+"""SQLAlchemy's mapped classes, in every registry of the process, and the tables without a class.
 
-Registries are found through the loaded classes: a mapped class leads to its registry, and that to all of its mappers.
-Nothing is imported to find more; a class that is not imported is not found.
+Registries are found through the loaded classes: each mapped class refers to its registry, which refers to all of its
+mappers. Nothing is imported to find more, so a class that is not imported is not found.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ _CLASS_MARKS = frozenset(("__mapper__", *_REGISTRY_NAMES))
 
 
 def collect_sqlalchemy(api: Any, document: Document, models: PydanticModels, given: Any = None) -> None:
-    """Adds every mapped class and table to the document. `given` is a base class, registry, mapped class or
-    MetaData."""
+    """Add every mapped class and table to the document.
+
+    `given` limits them to a base class, registry, mapped class or MetaData.
+    """
     registries = _registries(api, given)
     mappers, unmapped = mapped_and_unmapped(registries)
     for cls in unmapped:

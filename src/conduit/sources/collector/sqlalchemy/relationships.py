@@ -1,7 +1,8 @@
 """Relationships of mapped classes, with the foreign keys below them.
 
-Both ends of a relation describe one edge, held by the side with the foreign key: the other is marked `inverse` and
-names it in `inverse_name`. A foreign key that no relationship uses is an edge too, of the type `references`.
+Both ends of a relation describe one edge, which belongs to the side with the foreign key: the other end is marked
+`inverse` and has the edge's name in `inverse_name`. A foreign key that no relationship uses is also an edge, of type
+`references`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Relationships:
                 self._of_table.setdefault(mapper.local_table, identity)
 
     def add(self, record: dict[str, Any], mapper: Any) -> None:
-        """Adds the mapper's relationships in the order of its attributes, then the bare foreign keys and its parent."""
+        """Add the mapper's relationships in the order of its attributes, then other foreign keys, and the parent."""
         names = {column: attribute.key for attribute in mapper.column_attrs for column in attribute.columns}
         covered: set[Any] = set()
         usable = [relationship for relationship in mapper.relationships if is_resolved(relationship)]
@@ -88,7 +89,7 @@ class Relationships:
         return self.identities.get(parent, "") if parent is not mapper else ""
 
     def _line(self, mapper: Any, relationship: Any) -> tuple[int, str, bool]:
-        """Line and file of the declaration; a backref has none, so that of the side that declares it."""
+        """Return line and file of the declaration; for a backref, those of the side that declares it."""
         path, line = self.document.locations.of_attribute(mapper.class_, relationship.key)
         if line:
             return line, path, True
@@ -122,8 +123,10 @@ class Relationships:
         return record
 
     def add_keys(self, record: dict[str, Any], table: Any, names: dict[Any, str], covered: Any = ()) -> None:
-        """Notes what each foreign key refers to on its field, and adds those that no relationship covers as
-        `references`."""
+        """Note the target of each foreign key on its field.
+
+        Those that no relationship covers are added as edges of type `references`.
+        """
         fields = {field["name"]: field for field in record["fields"]}
         for key in _table_keys(table):
             name = names.get(key.parent, key.parent.key)
@@ -145,7 +148,7 @@ class Relationships:
 
 
 def on_delete(written: Any) -> str:
-    """The database's action in our words; empty where the key declares none (the database then refuses)."""
+    """Return the database's action in the document's terms; empty if none is declared (the database then refuses)."""
     return str(written).strip().lower().replace(" ", "_") if written else ""
 
 
@@ -180,7 +183,7 @@ def _target_table(key: Any) -> Any:
 
 
 def _other_side(relationship: Any) -> Any:
-    """The relationship at the other end of the same edge (`back_populates` or a backref), or `None`."""
+    """Return the relationship at the other end of the edge (`back_populates` or a backref), or `None`."""
     others = getattr(relationship, "_reverse_property", None) or ()
     named = getattr(relationship, "back_populates", None)
     if isinstance(named, str) and named in relationship.mapper.relationships:
@@ -190,7 +193,7 @@ def _other_side(relationship: Any) -> Any:
 
 
 def _is_second(relationship: Any, other: Any, identities: dict[Any, str]) -> bool:
-    """Of the two ends of a many-to-many the one that sorts later is the view; neither holds the key."""
+    """Return whether this end of a many-to-many relation sorts after the other; neither holds the key."""
     if relationship.direction.name != "MANYTOMANY" or other is None or other is relationship:
         return False
     mine = (identities.get(relationship.parent, ""), relationship.key)

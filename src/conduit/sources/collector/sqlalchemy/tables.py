@@ -9,9 +9,9 @@ from .api import open_sqlalchemy
 
 
 def loaded_metadata() -> list[Any]:
-    """Return each `MetaData` with tables that a loaded module, or a declarative base in one, holds.
+    """Return each `MetaData` with tables in a loaded module, or in a declarative base in one.
 
-    Raises `LookupError` where there is none: then no models are loaded that migrations could be compared with.
+    Raise `LookupError` if there is none: then no models are loaded that migrations could be compared with.
     """
     api = open_sqlalchemy()
     found: dict[int, Any] = {}

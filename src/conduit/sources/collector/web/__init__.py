@@ -1,1 +1,1 @@
-"""Web frameworks with an enumeration of their own, one file each; `readers` says which application belongs to which."""
+"""Web frameworks that list their own routes, one module each; `readers` finds the framework of an application."""

@@ -1,7 +1,7 @@
-"""aiohttp: the resources of an application's router, in the order in which it looks for a match.
+"""aiohttp: the resources of an application's router, in the order in which they are matched.
 
-A resource of a sub-application stands for that application, which is read in its place with its middleware behind the
-outer one's. Its paths have the prefix already.
+A resource of a sub-application stands for that application, which is read in its place; its middleware comes after that
+of the outer application. Its paths have the prefix already.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Litestar: the routes of an application, each with its guards, dependencies and middleware as Litestar resolves them.
 
-OPTIONS handlers that Litestar makes itself are left out; the pages of its own OpenAPI document are the framework's.
+OPTIONS handlers that Litestar adds itself are omitted; the pages of its OpenAPI document have the origin `framework`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Quart: Flask's rules, read as Flask's are, with what runs around websockets and around serving."""
+"""Quart: Flask's rules, read as Flask's are, with the functions around websockets and around serving."""
 
 from __future__ import annotations
 

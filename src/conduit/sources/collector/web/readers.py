@@ -1,7 +1,7 @@
-"""Which of the frameworks in this folder an application belongs to.
+"""Which framework of this folder an application belongs to.
 
-A framework counts only where the process has loaded it. Each file has `Routes(document, models)` with `collect(app)`,
-for the application itself, and `collect_mounted(app, path, host, above)` for one inside another.
+Only frameworks that are loaded in the process are considered. Each module has `Routes(document, models)` with
+`collect(app)`, for the application itself, and `collect_mounted(app, path, host, above)` for one inside another.
 """
 
 from __future__ import annotations

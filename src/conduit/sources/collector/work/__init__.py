@@ -1,1 +1,1 @@
-"""Work outside requests, one file each: actors and jobs of queues, receivers of signals, hooks of an application."""
+"""Work outside of requests, a module each: actors and jobs of queues, receivers of signals, application hooks."""

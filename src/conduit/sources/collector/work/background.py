@@ -1,8 +1,8 @@
-"""Hooks of an ASGI application's life, and functions that its handlers run after the response.
+"""Start-up and shutdown hooks of ASGI applications, and functions that handlers run after the response.
 
-Start-up and shutdown are what the router keeps. Background functions are read from the handlers' source (calls of
-`add_task` and of `BackgroundTask` with a function that the handler's module names), so they are inferred; one that
-is passed in a variable is not found.
+The hooks come from the router. Background functions are found in the handlers' source (calls of `add_task` and of
+`BackgroundTask` with a function that the handler's module names), so they are inferred; a function that is passed in a
+variable is not found.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def collect_actors(document: Document) -> None:
-    """Add every actor; nothing where Dramatiq is not loaded."""
+    """Add every actor, if Dramatiq is loaded."""
     dramatiq = sys.modules.get("dramatiq.actor")
     if dramatiq is None:
         return

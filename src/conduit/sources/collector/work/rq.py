@@ -1,7 +1,7 @@
-"""RQ: the functions that its decorator has made jobs, and the jobs of its cron.
+"""RQ: functions that its decorator has made jobs, and the jobs of its cron.
 
-RQ keeps no list of functions: any function can be enqueued by name. Listed is what says so itself: functions with
-`@job`, found in the loaded modules, and what was registered with `rq.cron`.
+RQ has no list of functions: any function can be enqueued by name. The list has the functions with `@job` in the loaded
+modules, and those registered with `rq.cron`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def collect_jobs(document: Document) -> None:
-    """Add every job; nothing where RQ is not loaded."""
+    """Add every job, if RQ is loaded."""
     decorators = sys.modules.get("rq.decorators")
     cron = sys.modules.get("rq.cron")
     if decorators is None and cron is None:

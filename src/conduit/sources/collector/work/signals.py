@@ -1,6 +1,7 @@
 """Receivers of Django's signals: those of models, of requests, of other packages, and of the project itself.
 
-The signals are the `Signal` objects that loaded modules hold; how their receivers are read, `django.hooks` says.
+The signals are the `Signal` objects in loaded modules; `sources.collector.django.hooks` describes how receivers are
+read.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def collect_receivers(document: Document) -> None:
-    """Add one task for each receiver that is not Django's own; nothing where Django is not set up."""
+    """Add one task for each receiver that is not Django's own, if Django is set up."""
     apps = sys.modules.get("django.apps")
     dispatch = sys.modules.get("django.dispatch.dispatcher")
     if apps is None or dispatch is None or not apps.apps.ready:
