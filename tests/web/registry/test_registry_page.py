@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
@@ -179,11 +179,26 @@ def test_the_matrix_of_guards_marks_the_route_that_is_not_like_its_group(visit: 
     assert sentence.inner_text() == "1 of 6 routes of shop has no IsAuthenticated"
     row = page.locator("table.matrix tbody tr", has_text="shop").first
     assert re.sub(r"\s+", " ", row.inner_text()).startswith("shop 6 5 −1 5 −1 1")
-    row.get_by_role("link").click()
+    row.get_by_role("link", name="shop").click()
     assert page.locator("td.outlier").count() == 2
     assert "POST /api/reviews/" in page.locator("tr", has=page.locator("td.outlier")).inner_text()
     page.go_back()
     wait_until(page, "document.querySelectorAll('table.matrix tbody tr').length === 2")
+
+
+@pytest.mark.parametrize("by", ["app", "resource", "path"])
+def test_every_number_of_the_matrix_leads_to_so_many_routes(visit: Visit, by: str) -> None:
+    page = visit(view="guards", by=by)
+    row = page.locator("table.matrix tbody tr", has=page.locator("td.outlier")).first
+    if not row.count():
+        row = page.locator("table.matrix tbody tr").first
+    total = int(row.locator("td.number a").inner_text())
+    links = [(link.get_attribute("href") or "", link.inner_text()) for link in row.locator("td a").all()]
+    assert len(links) >= 3
+    for href, number in links:
+        shown = visit(**dict(parse_qsl(href.removeprefix("#"))))
+        counted = shown.locator("#route-count").inner_text().split(" ")[0].replace(",", "")
+        assert int(counted) == (total if number == "all" else int(number.lstrip("−"))), href
 
 
 def test_arrows_lead_from_row_to_row(visit: Visit) -> None:

@@ -131,12 +131,15 @@ def _declare_common(flags: FlagSet) -> None:
 def _declare_page(flags: FlagSet) -> None:
     """Declare where the page goes, for its verb and for the command without one."""
     flags.option("http", "serve the page at this address, such as :8080", metavar="HOST:PORT")
-    flags.option("html", "write the page to one self-contained file", metavar="FILE")
+    flags.option(
+        "html", "write the page to one self-contained file, with excerpts of the sources", metavar="FILE"
+    )
     flags.switch("no_browser", "do not open a browser window")
     flags.switch(
         "source-anywhere",
         "the page shows source files from all folders, not only below --root, the working directory and sys.path",
     )
+    flags.switch("no-source", "leave excerpts of the source files out of the file")
     flags.option("base", "an older document: the page also shows what changed since", metavar="FILE")
     flags.option(
         "profile",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,20 @@ def run(question: Question) -> int:
     if flags["html"] is not None:
         from conduit.files import write_file_whole
         from conduit.web.registry import registry_file
+        from conduit.web.registry.source_files import read_source
 
-        write_file_whole(
-            flags["html"], registry_file(document, _title(question), **_more(question, document))
+        read = partial(
+            read_source,
+            root=Path(flags["root"]).resolve(),
+            anywhere=bool(flags["source-anywhere"]),
         )
+        page = registry_file(
+            document,
+            _title(question),
+            read=None if flags["no-source"] else read,
+            **_more(question, document),
+        )
+        write_file_whole(flags["html"], page)
         print(f"conduit introspect: wrote {flags['html']}", file=sys.stderr)
         return 0
     return _serve(question, document)

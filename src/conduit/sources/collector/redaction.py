@@ -223,6 +223,58 @@ class Redactor:
         return written if len(written) <= _LONGEST else written[: _LONGEST - 1] + "…"
 
 
+# A string or comment of Python source with the name that it is assigned to, if any. A string that a cut leaves open
+# ends where the text does, so that the ones behind it are not taken for code.
+_LITERAL = re.compile(
+    r"""(?:(?<!\w)(?P<name>\w{1,60})(?P<sign>['"]?\s{0,3}(?:=(?!=)|:)\s{0,3}))?(?P<prefix>\b[rbuf]{1,2}(?=['"]))?"""
+    r"""(?:(?P<quote>\"{3}|'{3})(?P<long>(?:[^\\]|\\.)*?)(?:(?P=quote)|\Z)"""
+    r"""|"(?P<double>(?:[^"\\\n]|\\.)*)"|'(?P<single>(?:[^'\\\n]|\\.)*)'|(?P<comment>\#[^\n]*))""",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+_LITERAL_GROUPS = ("long", "double", "single", "comment")
+_NAMES_NEXT = re.compile(r"['\"]\s{0,3}[:,]\s{0,3}[rbufRBUF]{0,2}")
+_LOOKS_UP = re.compile(r"\b(?:get|getenv|pop|setdefault|env|config|str)\(\s*$")
+
+
+class CodeRedactor(Redactor):
+    """Redacts source code: strings and comments by name and shape, the code around them by shape only.
+
+    `password = forms.CharField()` stays; of `password = "hunter2"` and of `"password=hunter2"` the value goes.
+    """
+
+    def _assigned(self, text: str) -> str:
+        written: list[str] = []
+        copied, name = 0, ""
+        for found in _LITERAL.finditer(text):
+            group = next(each for each in _LITERAL_GROUPS if found[each] is not None)
+            key = name if _NAMES_NEXT.fullmatch(text, copied, found.start()) else ""
+            named = looks_secret(found["name"] or key) and group != "comment"
+            content = found[group]
+            shown = self._whole(content) if named else super()._assigned(content)
+            written += (text[copied : found.start(group)], shown)
+            copied = found.end(group)
+            # `"api_key": "…"` and `environ.get("API_KEY", "…")`: this string names the next one.
+            is_default = _LOOKS_UP.search(text, max(0, found.start() - 40), found.start())
+            name = content if text[copied + 1 : copied + 4].lstrip()[:1] == ":" or is_default else ""
+        return "".join((*written, text[copied:]))
+
+    def _whole(self, content: str) -> str:
+        plain = content.strip()
+        # The value is a text for people or a placeholder: it has spaces, or stands for another one.
+        if (
+            not plain
+            or plain.lower() in _PLACEHOLDERS
+            or plain[0] in "<{$[*%"
+            or plain in self._allowed
+            or " " in plain
+        ):
+            return super()._assigned(content)
+        self.count += 1
+        return REDACTED
+
+
 def _written(value: Any) -> str:
     if is_a(value, enum.Enum):
         return f"{type(value).__qualname__}.{value.name}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from conduit.web.registry.mounted import asgi_app, wsgi_app
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from conduit.http.messages import Answer
@@ -31,15 +31,22 @@ def registry_file(
     *,
     difference: dict[str, Any] | None = None,
     costs: dict[str, Any] | None = None,
+    read: Callable[[Sequence[str], str], str] | None = None,
 ) -> bytes:
     """Return the page of a document as one HTML file that opens from disk and needs no server or network.
 
-    `difference` and `costs` are as in `page_data`.
+    `difference` and `costs` are as in `page_data`. `read(files, number)`, such as `read_source` with a folder, returns
+    the text of a file that the document names; with it, the file holds excerpts of the sources, without secrets.
     """
     from conduit.web.registry.page import registry_document
     from conduit.web.registry.page_data import page_data
 
-    return registry_document(page_data(document, title, difference=difference, costs=costs))
+    data = page_data(document, title, difference=difference, costs=costs)
+    if read is not None:
+        from conduit.web.registry.excerpts import source_excerpts
+
+        data.update(source_excerpts(data, lambda number: read(data["files"], str(number))))
+    return registry_document(data)
 
 
 def serve_registry(source: RegistrySource, address: str, profiles: Sequence[Profile] = ()) -> LocalServer:

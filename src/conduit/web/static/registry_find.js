@@ -7,10 +7,23 @@ Conduit.registryFind = (() => {
   const WEIGHT = { resource: 30, task: 8, guard: 14, route: 6, handler: 2, field: 4 };
   const KINDS = ["resource", "field", "route", "handler", "guard", "task"];
 
+  // The letters of a text as bits: a name that lacks one of a word's cannot have the word.
+  function lettersOf(text) {
+    let bits = 0;
+    for (let at = 0; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      bits |= 1 << (code >= 97 && code <= 122 ? code - 97 : code >= 48 && code <= 57 ? 26 : code === 95 ? 27 : code === 46 ? 28 : code === 47 ? 29 : code < 128 ? 30 : 31);
+    }
+    return bits;
+  }
+
   // One entry for each thing: {kind, name, lower, context, key}; `key` is what the entry's address needs.
   function createIndex(model) {
     const entries = [];
-    const add = (kind, name, context, key) => entries.push({ kind, name, lower: name.toLowerCase(), context, key, number: entries.length });
+    const add = (kind, name, context, key) => {
+      const lower = name.toLowerCase();
+      entries.push({ kind, name, lower, letters: lettersOf(lower), context, key, number: entries.length });
+    };
     for (const resource of model.resources) {
       add("resource", resource.name, [resource.app, resource.kind].filter(Boolean).join(" · "), { name: resource.name });
       for (const field of resource.fields) add("field", `${resource.name}.${field.name}`, field.type, { name: resource.name, member: field.name });
@@ -29,14 +42,22 @@ Conduit.registryFind = (() => {
     return entries;
   }
 
-  const isBoundary = (text, at) => at === 0 || !/[\p{L}\p{N}]/u.test(text[at - 1]) || (/\p{Lu}/u.test(text[at]) && !/\p{Lu}/u.test(text[at - 1]));
+  const isWordCode = (code) => (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57);
 
-  // The score of one word in one entry, or null; `marks` gets the positions of its letters.
+  // Whether a part of the name starts there: at its beginning, behind a sign, at a capital behind a small letter.
+  function isBoundary(text, at) {
+    if (at === 0) return true;
+    const before = text.charCodeAt(at - 1), here = text.charCodeAt(at);
+    if (before > 127 || here > 127) return !/[\p{L}\p{N}]/u.test(text[at - 1]) || (/\p{Lu}/u.test(text[at]) && !/\p{Lu}/u.test(text[at - 1]));
+    return !isWordCode(before) || (here >= 65 && here <= 90 && !(before >= 65 && before <= 90));
+  }
+
+  // The score of one word in one entry, or null; `marks`, where given, gets the positions of its letters.
   function scoreWord(entry, word, marks) {
     const { lower, name } = entry;
     const whole = bestPlace(lower, name, word);
     if (whole >= 0) {
-      for (let at = 0; at < word.length; at++) marks.push(whole + at);
+      if (marks) for (let at = 0; at < word.length; at++) marks.push(whole + at);
       const starts = isBoundary(name, whole), ends = whole + word.length === lower.length;
       return 100 + (starts ? 40 : 0) + (ends ? 15 : 0) + (whole === 0 ? 20 : 0) + (lower.length === word.length ? 60 : 0);
     }
@@ -75,7 +96,7 @@ Conduit.registryFind = (() => {
       at = chosen + 1;
     }
     if (score < 60) return null; // letters strewn over a long name are no match
-    marks.push(...found);
+    marks?.push(...found);
     return score;
   }
 
@@ -90,22 +111,48 @@ Conduit.registryFind = (() => {
   // The best `limit` entries, each with `marks`, and how many of each kind match. Every word must match.
   function find(index, text, { kind = "", limit = 100 } = {}) {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+    const letters = words.map(lettersOf);
     const counts = Object.fromEntries(KINDS.map((name) => [name, 0]));
     const hits = [];
     for (const entry of words.length ? index : []) {
-      let score = WEIGHT[entry.kind] - entry.name.length * 0.35;
-      const marks = [];
-      const fits = words.every((word) => {
-        const one = scoreWord(entry, word, marks);
-        score += one ?? 0;
-        return one !== null;
-      });
-      if (!fits) continue;
+      const score = scoreWords(entry, words, letters);
+      if (score === null) continue;
       counts[entry.kind] += 1;
-      if (!kind || entry.kind === kind) hits.push({ entry, score, marks });
+      if (!kind || entry.kind === kind) hits.push({ entry, score });
     }
-    hits.sort((a, b) => b.score - a.score || a.entry.number - b.entry.number);
-    return { hits: hits.slice(0, limit), total: hits.length, counts };
+    const best = smallest(hits, limit, (a, b) => b.score - a.score || a.entry.number - b.entry.number);
+    return { hits: best.map(({ entry, score }) => ({ entry, score, marks: marksOf(entry, words) })), total: hits.length, counts };
+  }
+
+  function scoreWords(entry, words, letters) {
+    let score = WEIGHT[entry.kind] - entry.name.length * 0.35;
+    for (let at = 0; at < words.length; at++) {
+      if (letters[at] & ~entry.letters) return null;
+      const one = scoreWord(entry, words[at], null);
+      if (one === null) return null;
+      score += one;
+    }
+    return score;
+  }
+
+  // The positions of the words' letters in the name.
+  function marksOf(entry, words) {
+    const marks = [];
+    for (const word of words) scoreWord(entry, word, marks);
+    return marks;
+  }
+
+  // The first `count` of a list in an order; one letter matches nearly all names, and to sort them all takes longest.
+  function smallest(list, count, order) {
+    if (list.length <= 4 * count) return list.sort(order).slice(0, count);
+    let kept = [];
+    for (const one of list) {
+      if (kept.length >= count && order(one, kept[count - 1]) >= 0) continue;
+      kept.push(one);
+      if (kept.length >= 2 * count) kept = kept.sort(order).slice(0, count);
+      else if (kept.length === count) kept.sort(order);
+    }
+    return kept.sort(order).slice(0, count);
   }
 
   return { createIndex, find, KINDS };

@@ -4,7 +4,7 @@
 Conduit.registry.views.find = (() => {
   const { make, address, addressOf, setState, find, model, $ } = Conduit.registry;
   const NAMES = { resource: "resources", field: "fields", route: "routes", handler: "handlers", guard: "guards", task: "tasks" };
-  const LIMIT = 100;
+  const LIMIT = 100, AT_ONCE = 30; // the rows below the window's edge are made after the picture
   let active = 0, count = 0;
 
   function marked(name, marks) {
@@ -33,7 +33,8 @@ Conduit.registry.views.find = (() => {
         const number = name ? found.counts[name] : Object.values(found.counts).reduce((a, b) => a + b, 0);
         return make("button", { type: "button", className: "key switch", "aria-pressed": String(kind === name), onclick: () => setState({ kind: name }, { replace: true }) }, `${name ? NAMES[name] : "all"} ${number.toLocaleString("en")}`);
       }));
-    const list = make("div", { id: "hits", className: "hits", role: "listbox", "aria-label": "Results" }, found.hits.map(hit));
+    const list = make("div", { id: "hits", className: "hits", role: "listbox", "aria-label": "Results" }, found.hits.slice(0, AT_ONCE).map(hit));
+    if (found.hits.length > AT_ONCE) setTimeout(() => { if (list.isConnected) { list.append(...found.hits.slice(AT_ONCE).map((one, at) => hit(one, AT_ONCE + at))); mark(); } }, 0);
     main.append(chips, found.hits.length ? list : Conduit.registry.empty(`Nothing is named like “${text}”.`, "Fewer letters find more: each word must be in the name, its letters in this order."));
     if (found.total > LIMIT) main.append(make("p", { className: "explain" }, `The best ${LIMIT} of ${found.total.toLocaleString("en")} are shown.`));
     active = 0; count = found.hits.length;

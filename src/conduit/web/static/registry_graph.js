@@ -124,9 +124,9 @@ Conduit.registry.views.graph = (() => {
 
   // The drawing is twice as large as its frame. While it is moved or zoomed, the browser moves what it has painted, and
   // paints again when the hand rests: painting takes several frames' time.
-  const SETTLE_MS = 140;
+  const SETTLE_MS = 140, PAINT_MS = 110; // until it is painted after the last move; the least time between two paintings
   const svg = () => document.getElementById("graph-drawing");
-  let size = { width: 50, height: 50 }, painted = null, resting = 0;
+  let size = { width: 50, height: 50 }, painted = null, paintedAt = 0, resting = 0;
 
   function measure() {
     const { clientWidth, clientHeight } = svg().parentElement;
@@ -140,6 +140,7 @@ Conduit.registry.views.graph = (() => {
     if (!svg()) return;
     const { width, height } = size, { x, y, scale } = look;
     painted = { ...look };
+    paintedAt = performance.now();
     svg().setAttribute("viewBox", `${x - width / scale / 2} ${y - height / scale / 2} ${(2 * width) / scale} ${(2 * height) / scale}`);
     svg().style.transform = "";
   }
@@ -147,12 +148,14 @@ Conduit.registry.views.graph = (() => {
   function apply() {
     const { width, height } = size, ratio = look.scale / painted.scale;
     const dx = look.scale * (painted.x - look.x), dy = look.scale * (painted.y - look.y);
-    // Past the painted edge, or too coarse: paint at once.
+    // Past the painted edge, or too coarse: paint, but not in every frame, since a bare edge for a moment is better than
+    // a picture that stands still.
     const inside = dx - (ratio * width) / 2 < 1 && dx + 1.5 * ratio * width > width - 1 && dy - (ratio * height) / 2 < 1 && dy + 1.5 * ratio * height > height - 1;
-    if (!inside || ratio > 2.5) { paint(); return; }
+    const isDue = !inside || ratio > 2.5;
+    if (isDue && performance.now() - paintedAt > PAINT_MS) { paint(); return; }
     svg().style.transform = `translate(${((1 - ratio) * width) / 2 + dx}px, ${((1 - ratio) * height) / 2 + dy}px) scale(${ratio})`;
     window.clearTimeout(resting);
-    resting = window.setTimeout(paint, SETTLE_MS);
+    resting = window.setTimeout(paint, isDue ? PAINT_MS : SETTLE_MS);
   }
 
   function fit(smallest = SMALLEST) {

@@ -49,17 +49,23 @@ Conduit.registry.views.guards = (() => {
 
   function ofGroups(main, matrix, state) {
     const kind = state.get("kind") ?? "write";
-    const cell = (one, total, title) => {
-      const box = make("td", { className: `cell ${one.outliers.length ? "outlier" : ""}`, title }, one.count === total ? "all" : one.count ? `${one.count}` : "–", one.outliers.length ? make("strong", {}, ` −${one.outliers.length}`) : "");
+    const { ANY, CSRF } = Conduit.registryModel;
+    const all = state.get("all"), by = state.get("by") || "app";
+    // A number leads to the routes that it counts, a number of outliers to those.
+    const cell = (row, one, column, title) => {
+      const leading = (name, className, text) => make("a", { className, href: address({ view: "routes", in: `${by}:${row.group}`, [name]: column, kind: kind === "all" ? null : kind, all }) }, text);
+      const box = make("td", { className: `cell ${one.outliers.length ? "outlier" : ""}`, title },
+        one.count ? leading("with", "count", one.count === row.routes.length ? "all" : `${one.count}`) : "–",
+        one.outliers.length ? [" ", leading("without", "lacking", `−${one.outliers.length}`)] : "");
       box.style.setProperty("--share", String(Math.round(one.share * 26)));
       return box;
     };
     const body = make("tbody", {}, matrix.rows.map((row) => make("tr", {},
       make("th", { scope: "row" }, make("a", { href: address({ view: "guards", by: state.get("by"), kind: kind === "write" ? null : kind, group: row.group }) }, row.group)),
-      make("td", { className: "number" }, String(row.routes.length)),
-      cell(row.guarded, row.routes.length, `${row.guarded.count} of ${row.routes.length} require something of the user`),
-      row.cells.slice(0, COLUMNS).map((one, at) => cell(one, row.routes.length, `${one.count} of ${row.routes.length} carry ${matrix.guards[at].name}`)),
-      cell(row.csrf, row.routes.length, `${row.csrf.count} of ${row.routes.length} check for forged requests`))));
+      make("td", { className: "number" }, make("a", { className: "count", href: address({ view: "routes", in: `${by}:${row.group}`, kind: kind === "all" ? null : kind, all }) }, String(row.routes.length))),
+      cell(row, row.guarded, ANY, `${row.guarded.count} of ${row.routes.length} require something of the user`),
+      row.cells.slice(0, COLUMNS).map((one, at) => cell(row, one, matrix.guards[at].name, `${one.count} of ${row.routes.length} carry ${matrix.guards[at].name}`)),
+      cell(row, row.csrf, CSRF, `${row.csrf.count} of ${row.routes.length} check for forged requests`))));
     frame(main, matrix, "group", body);
   }
 

@@ -60,6 +60,11 @@ Conduit.registryModel = (() => {
       pointingAt: (name) => references.get(name) || [],
       routesOf: (name) => touching.get(name) || [],
       deletion: (name) => deletion(data.deletion, name),
+      // Excerpts of a file, if one of them holds the line: [{first, lines}], in order.
+      excerptsOf: (file, line) => {
+        const found = (data.excerpts?.[file] || []).map(([first, text]) => ({ first, lines: text.split("\n") }));
+        return found.some(({ first, lines }) => !line || (line >= first && line < first + lines.length)) ? found : [];
+      },
       location: (record) => (record.file === undefined ? null : { file: record.file, line: record.line || 0, text: shownPath(data.files[record.file], record.line) }),
     };
   }
@@ -159,7 +164,8 @@ Conduit.registryModel = (() => {
     return Object.hasOwn(MISSING, word) ? MISSING[word] : (route) => !carries(route, name);
   }
 
-  // `wanted`: {q, method, path, guard, missing, app, handler, resource, all}, each a text or absent.
+  // `wanted`: {q, method, path, guard, missing, app, handler, resource, all}, each a text or absent; `in` is a group of the
+  // guard matrix, as "app:shop", `with` and `without` one of its columns.
   function filterRoutes(model, wanted) {
     const tests = [];
     if (!wanted.all) tests.push((route) => route.origin !== "framework");
@@ -170,6 +176,9 @@ Conduit.registryModel = (() => {
     if (wanted.missing) tests.push(missing(wanted.missing));
     if (wanted.app) tests.push((route) => route.app === wanted.app);
     if (wanted.resource) { const touching = new Set(model.routesOf(wanted.resource)); tests.push((route) => touching.has(route)); }
+    if (wanted.in) { const [by, ...group] = wanted.in.split(":"); tests.push((route) => GROUPS[by]?.(route) === group.join(":")); }
+    if (wanted.with) tests.push(columnOf(wanted.with));
+    if (wanted.without) tests.push(not(columnOf(wanted.without)));
     if (wanted.kind === "write") tests.push(writes);
     if (wanted.kind === "read") tests.push(not(writes));
     if (wanted.q) tests.push(parseFilter(wanted.q));
@@ -207,6 +216,10 @@ Conduit.registryModel = (() => {
 
   const GROUPS = { app: (route) => route.app || "(none)", resource: (route) => route.resource || "(none)", path: (route) => `/${route.path.split("/").filter(Boolean).slice(0, 2).join("/")}` };
   const SHARE = 0.75, LEAST = 4;
+  const ANY = "*", CSRF = "*csrf"; // columns beside those of the guards
+
+  // Whether a route is counted in a column of the matrix.
+  const columnOf = (name) => (name === ANY ? (route) => !route.open : name === CSRF ? (route) => route.csrf : (route) => route.guards.includes(name));
 
   // Routes × guards by group. A guard that at least three quarters of at least four routes of a group carry is the
   // group's custom; the routes without it are its outliers, and so are those that only one of a large group carries.
@@ -215,8 +228,8 @@ Conduit.registryModel = (() => {
     for (const route of routes) for (const name of route.guards) names.set(name, (names.get(name) || 0) + 1);
     const guards = [...names].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([name, count]) => ({ name, count }));
     const rows = [...listed(routes.map((route) => [GROUPS[groupBy](route), route]))].map(([group, members]) => {
-      const cells = guards.map(({ name }) => cell(members, (route) => route.guards.includes(name)));
-      return { group, routes: members, cells, csrf: cell(members, (route) => route.csrf), guarded: cell(members, (route) => !route.open) };
+      const cells = guards.map(({ name }) => cell(members, columnOf(name)));
+      return { group, routes: members, cells, csrf: cell(members, columnOf(CSRF)), guarded: cell(members, columnOf(ANY)) };
     });
     rows.sort((a, b) => (a.group < b.group ? -1 : 1));
     const outliers = rows.flatMap((row) => [
@@ -233,7 +246,7 @@ Conduit.registryModel = (() => {
     return { count, share, outliers: isCustom ? members.filter((route) => !has(route)) : [] };
   }
 
-  return { createModel, deletion, summary, shownPath, filterRoutes, parseFilter, pathTree, guardMatrix, writes, MISSING, matcher };
+  return { createModel, deletion, summary, shownPath, filterRoutes, parseFilter, pathTree, guardMatrix, ANY, CSRF, writes, MISSING, matcher };
 })();
 
 if (typeof module !== "undefined") module.exports = Conduit.registryModel;

@@ -47,7 +47,7 @@ Conduit.registry = (() => {
     if (!found) return null;
     const text = brief ? found.text.split("/").at(-1) : found.text;
     const title = brief ? found.text : null;
-    if (!data.served) return make("span", { className: "location", title }, text);
+    if (!data.served && !model.excerptsOf(found.file, found.line).length) return make("span", { className: "location", title }, text);
     return make("a", { className: "location", title, href: address({ view: "source", file: found.file, line: found.line || "" }) }, text);
   }
 
@@ -137,6 +137,7 @@ Conduit.registry = (() => {
       ...data.sources.map((one) => `Collected from ${[one.kind, one.name, one.version].filter(Boolean).join(" ")}`),
       data.generated && !data.generated.startsWith("0001") ? `Generated ${data.generated}` : "",
       data.middleware.length ? `Every request passes ${data.middleware.join(", ")}` : "",
+      data.left_out ? `${counted(data.left_out, "location")} without source: the file holds as much of it as it has room for. conduit introspect -http=:8080 shows all.` : "",
       ...data.errors.map((one) => `Not collected: ${one.source}: ${one.message}`),
     ].filter(Boolean);
     $("legend").textContent = lines.join("\n") || "The document does not say where it was collected from.";

@@ -13,7 +13,7 @@ Conduit.registry.views.routes = (() => {
   const { model, data, make, address, setState, link, counted, grow, empty } = Conduit.registry;
   const { select } = Conduit.registry.views.resource;
   const MISSING = [["", "nothing"], ["auth", "auth"], ["csrf", "CSRF check"], ["resource", "resource"], ["handler", "handler"], ["documentation", "documentation"], ["request", "request body"], ["response", "response"]];
-  const NAMES = ["q", "method", "kind", "path", "guard", "missing", "app", "handler", "resource", "all"];
+  const NAMES = ["q", "method", "kind", "path", "guard", "missing", "app", "handler", "resource", "all", "in", "with", "without"];
 
   const wantedOf = (state) => Object.fromEntries(NAMES.map((name) => [name, state.get(name) || ""]));
   const distinct = (values) => [...new Set(values)].filter(Boolean).sort();
@@ -23,8 +23,8 @@ Conduit.registry.views.routes = (() => {
     const found = Conduit.registryModel.filterRoutes(model, wanted);
     const sort = state.get("sort") || "";
     main.append(controls(state, wanted, found));
-    const chips = ["path", "handler", "resource"].filter((name) => wanted[name]);
-    if (chips.length) main.append(make("div", { className: "filters" }, chips.map((name) => make("span", { className: "chip" }, make("span", {}, `${name}: ${wanted[name]}`), make("button", { type: "button", "aria-label": `Remove the filter ${name}`, onclick: () => setState({ [name]: null }) }, "×")))));
+    const chips = ["path", "handler", "resource", "in", "with", "without"].filter((name) => wanted[name]);
+    if (chips.length) main.append(make("div", { className: "filters" }, chips.map((name) => make("span", { className: "chip" }, make("span", {}, `${name}: ${columnName(wanted[name])}`), make("button", { type: "button", "aria-label": `Remove the filter ${name}`, onclick: () => setState({ [name]: null }) }, "×")))));
     const notes = notesOn(wanted, found);
     if (notes.length) main.append(make("p", { className: "explain" }, notes.map((note) => make("span", {}, note))));
     if (!found.length) { main.append(empty("No route fits.", make("a", { href: address({ view: "routes" }) }, "All routes"))); return; }
@@ -32,11 +32,14 @@ Conduit.registry.views.routes = (() => {
     else rows(main, sorted(found, sort), sort);
   }
 
+  // A column of the guard matrix in words.
+  const columnName = (name) => ({ [Conduit.registryModel.ANY]: "any auth", [Conduit.registryModel.CSRF]: "CSRF check" })[name] || name;
+
   function notesOn(wanted, found) {
     const notes = [];
     const hidden = wanted.all ? 0 : Conduit.registryModel.filterRoutes(model, { ...wanted, all: "1" }).length - found.length;
     if (hidden) notes.push(make("a", { href: address({ all: "1" }) }, `+${hidden} of the framework`));
-    const aboutAuth = wanted.missing === "auth" || /\b(?:without|no|missing)\s+(?:auth|guard|login)/i.test(wanted.q);
+    const aboutAuth = wanted.missing === "auth" || wanted.without === Conduit.registryModel.ANY || /\b(?:without|no|missing)\s+(?:auth|guard|login)/i.test(wanted.q);
     if (aboutAuth) notes.push("No auth found: no step of the route's own chain refuses a user. A check inside a handler is not seen.");
     if (aboutAuth && data.possible_guards.length) notes.push(`Every request also passes ${data.possible_guards.join(", ")}, which may refuse some: their names alone do not tell.`);
     return notes;
