@@ -13,14 +13,13 @@ import sys
 from pathlib import Path
 from time import perf_counter_ns
 
+from conduit.bench.names import GOARCH
 from conduit.bench.result import MeasurementWarning
 
 WAITING_SHARE = 0.05  # of wall time, ready but without a CPU
 THROTTLED_SHARE = 0.01  # of wall time, held back by a control group
 
 MEASURABLE_NS = 1_000_000
-
-GOARCH = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
 
 
 def config_lines(package: str) -> list[str]:

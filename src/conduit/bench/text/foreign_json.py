@@ -23,8 +23,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conduit.bench.names import PREFIX, numbered, rewrite
-from conduit.bench.run.machine import GOARCH
+from conduit.bench.names import GOARCH, PREFIX, numbered, rewrite
 from conduit.errors import BenchmarkFileError
 
 if TYPE_CHECKING:
