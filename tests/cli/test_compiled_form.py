@@ -49,6 +49,10 @@ QUESTIONS = [
     ["routes", "--middleware", "auth"],
     ["routes", "--resource", "Nobody"],
     ["routes", "--format", "json"],
+    ["routes", "--format", "json", "--method", "post", "--sort", "path"],
+    ["routes", "--format", "json", "--path", "/none"],
+    ["routes", "--format", "yaml", "--resource", "NAME"],
+    ["routes", "--open", "--method", "get"],
     ["deps", "NAME", "--depth", "0"],
     ["deps", "NAME", "--format", "json"],
     ["impact", "NAME", "--all"],
@@ -56,11 +60,13 @@ QUESTIONS = [
     ["cycles"],
     ["patterns"],
     ["patterns", "--min-frequency", "1"],
+    ["patterns", "--min-frequency", "40"],
     ["patterns", "--format", "json"],
     ["stats"],
     ["stats", "--format", "json"],
     ["tasks"],
     ["diagram", "NAME"],
+    ["diagram", "--around", "NAME", "--keys-only", "--format", "dot"],
 ]
 
 
@@ -108,6 +114,17 @@ def test_a_damaged_or_foreign_form_is_ignored_and_replaced(large: Path, conduit_
         form_of(large).write_bytes(data)
         assert asked(conduit_command, large, "routes") == expected, what
         assert asked(conduit_command, large, "stats") == asked(conduit_command, large, "stats", env=OFF), what
+
+
+def test_data_from_a_form_whose_records_are_damaged_is_read_from_the_document(
+    large: Path, conduit_command: Run
+) -> None:
+    words = ("routes", "--format", "json", "--method", "post")
+    expected = asked(conduit_command, large, *words)
+    data = form_of(large).read_bytes()
+    at = data.rindex(b'[{"method":')
+    form_of(large).write_bytes(data[: at + 20] + b"?" + data[at + 21 :])
+    assert asked(conduit_command, large, *words) == expected
 
 
 def test_the_form_of_another_document_is_ignored(large: Path, conduit_command: Run, tmp_path: Path) -> None:

@@ -105,6 +105,8 @@ class Page:
         layout = layout or Layout(keep)
         cells = [[clean(cell) for cell in row] for row in rows]
         shown = [column for column in range(len(header)) if any(row[column] for row in cells)]
+        if self.width is None:
+            layout = Layout()
         columns_of = [_Column(header[column], [row[column] for row in cells], layout) for column in shown]
         room = None if self.width is None else self.width - len(indent)
         fitting, widths = _fit(columns_of, room, layout)
@@ -113,7 +115,11 @@ class Page:
         right = [all(_is_number(row[column]) for row in cells) for column in columns]
         cuts = [_cut_of(title, layout) for title in titles]
         self.line(_row(titles, widths, right, [_cut] * len(titles)), indent, strong=True)
+        wraps = any(title in layout.wrap for title in titles)
         for row in cells:
+            if not wraps:
+                self.line(_row([row[column] for column in columns], widths, right, cuts), indent)
+                continue
             for line in _lines([row[column] for column in columns], titles, widths, layout):
                 self.line(_row(line, widths, right, cuts), indent)
         return [header[column] for column in shown if header[column] not in titles]
@@ -275,10 +281,14 @@ def _row(
     right: Sequence[bool],
     cuts: Sequence[Callable[[str, int], str]],
 ) -> str:
-    padded = [
-        _pad(cut(cell, width), width, on_right)
-        for cell, width, on_right, cut in zip(cells, widths, right, cuts, strict=True)
-    ]
+    padded = []
+    for cell, width, on_right, cut in zip(cells, widths, right, cuts, strict=True):
+        taken = len(cell) if cell.isascii() else display_width(cell)
+        if taken > width:
+            cell = cut(cell, width)
+            taken = display_width(cell)
+        blanks = " " * (width - taken)
+        padded.append(blanks + cell if on_right else cell + blanks)
     return GAP.join(padded).rstrip()
 
 
@@ -286,11 +296,6 @@ def _cut_of(title: str, layout: Layout) -> Callable[[str, int], str]:
     if title in layout.ends:
         return _cut_beginning
     return _cut_middle if title in layout.middles else _cut
-
-
-def _pad(text: str, width: int, on_right: bool) -> str:
-    blanks = " " * (width - display_width(text))
-    return blanks + text if on_right else text + blanks
 
 
 def _cut(text: str, width: int | None) -> str:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SMALLEST_BYTES = 1 << 20
 """Documents below this size are read whole: compiling them would gain nothing."""
 
-_MAGIC = b"CONDUIT-COMPILED-1\n"
+_MAGIC = b"CONDUIT-COMPILED-2\n"
 _LARGEST_HEADER_BYTES = 1 << 26
 _encode = msgspec.msgpack.Encoder().encode
 _decode_metadata = msgspec.msgpack.Decoder(Metadata).decode
@@ -123,17 +123,22 @@ def _read_header(descriptor: int, stamp: tuple[int, ...]) -> CompiledForm | None
 
 
 def write_compiled(
-    document: str, stamp: tuple[int, ...], metadata: Metadata, answers: dict[str, Callable[[], Any]]
+    document: str,
+    stamp: tuple[int, ...],
+    metadata: Metadata,
+    answers: dict[str, Callable[[], Any]],
+    texts: dict[str, bytes] | None = None,
 ) -> bool:
     """Write the compiled form of a document that had `stamp` when it was read; return whether it could be written.
 
-    `answers` are computed here and kept as they are, encoded. The file is written whole and renamed, so a reader sees
-    the old one or the new one.
+    `answers` are computed here and kept encoded, `texts` are kept as they are. The file is written whole and renamed,
+    so a reader sees the old one or the new one.
     """
     path = compiled_path(document)
     if not os.access(os.path.dirname(path) or ".", os.W_OK):  # noqa: PTH120
         return False
     parts = {**_parts(metadata), **{f"answer:{name}": _encode(answer()) for name, answer in answers.items()}}
+    parts.update({f"text:{name}": text for name, text in (texts or {}).items()})
     places: dict[str, tuple[int, int, int]] = {}
     offset = 0
     for name, data in parts.items():
@@ -162,6 +167,7 @@ def _parts(metadata: Metadata) -> dict[str, bytes]:
         "relations": _encode(_relations(metadata)),
         "routes": _encode(_routes(metadata)),
         "resources": _encode(_resources(metadata)),
+        "diagram": _encode(_drawn(metadata)),
         "tasks": _encode(Metadata(tasks=metadata.tasks)),
         "names": _encode(
             Metadata(resources=tuple(Resource(name=one.name, id=one.id) for one in metadata.resources))
@@ -247,10 +253,35 @@ def _resources(metadata: Metadata) -> Metadata:
             )
             for one in metadata.resources
         ),
-        routes=tuple(
-            Route("", "", handler=route.handler.partition(":")[0] + ":", resource=route.resource)
-            for route in metadata.routes
+        routes=_modules(metadata),
+    )
+
+
+def _drawn(metadata: Metadata) -> Metadata:
+    """Return what a picture shows: resources with their fields, relationships and constraints."""
+    return Metadata(
+        resources=tuple(
+            replace(
+                one,
+                documentation="",
+                fields=tuple(replace(field, documentation="") for field in one.fields),
+                hooks=(),
+                validations=(),
+                middleware=EMPTY,
+                scopes=(),
+                computed_fields=(),
+            )
+            for one in metadata.resources
         ),
+        routes=_modules(metadata),
+    )
+
+
+def _modules(metadata: Metadata) -> tuple[Route, ...]:
+    """Return the routes with nothing but the module of their handler and their resource."""
+    return tuple(
+        Route("", "", handler=route.handler.partition(":")[0] + ":", resource=route.resource)
+        for route in metadata.routes
     )
 
 

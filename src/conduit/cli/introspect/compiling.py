@@ -5,19 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conduit.cli.introspect.patterns import all_patterns
+from conduit.cli.introspect.records import stored_records
+from conduit.cli.introspect.routes import open_routes
 from conduit.cli.introspect.stats import stored_stats
 from conduit.metadata.compiled import write_compiled
 from conduit.metadata.registry import Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conduit.cli.introspect.question import Question
 
 
 def compile_document(question: Question) -> None:
-    """Write the compiled form, with the answers of `patterns` and `stats`; `question.to_compile` names the document."""
+    """Write the compiled form of the document that `question.to_compile` names.
+
+    It has the answers of `patterns` and `stats`, which routes are open, and resources and routes as they are printed.
+    """
     if question.to_compile is None:
         return
     whole = question.registry
     fresh = Registry(whole.schema())
-    answers = {"patterns": lambda: all_patterns(fresh), "stats": lambda: stored_stats(whole)}
-    write_compiled(*question.to_compile, whole.schema(), answers)
+    texts: dict[str, bytes] = {}
+    ends: dict[str, list[int]] = {}
+    for kind, records in (("resources", whole.resources()), ("routes", whole.routes())):
+        texts[kind], ends[kind] = stored_records(records)
+    answers: dict[str, Callable[[], object]] = {
+        "patterns": lambda: all_patterns(fresh),
+        "rare patterns": lambda: all_patterns(fresh, 1),
+        "stats": lambda: stored_stats(whole),
+        "open routes": lambda: open_routes(whole),
+        "ends": lambda: ends,
+    }
+    write_compiled(*question.to_compile, whole.schema(), answers, texts)

@@ -21,24 +21,31 @@ _GO_ESCAPES = (
 
 def print_data(value: Any, form: str) -> None:
     """Prints records, or lists and dicts of them, as `json` or `yaml` on standard output."""
-    text = _yaml(value) if form == "yaml" else _json(value)
+    print_json_text(escaped_json(value), form)
+
+
+def print_json_text(text: bytes, form: str) -> None:
+    """Print what `escaped_json` returned as `json` or `yaml` on standard output."""
+    text = _yaml(text) if form == "yaml" else msgspec.json.format(text, indent=2)
     sys.stdout.flush()
     sys.stdout.buffer.write(printable_on_terminal(text, sys.stdout))
+    if form != "yaml":
+        sys.stdout.buffer.write(b"\n")
     sys.stdout.buffer.flush()
 
 
-def _json(value: Any) -> bytes:
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
+def escaped_json(value: Any) -> bytes:
+    """Return a value as compact JSON with Go's escapes."""
+    text = msgspec.json.encode(value)
     for raw, escaped in _GO_ESCAPES:
         text = text.replace(raw, escaped)
-    return text + b"\n"
+    return text
 
 
-def _yaml(value: Any) -> bytes:
+def _yaml(text: bytes) -> bytes:
     from conduit.sources.openapi.yaml import import_yaml
 
     yaml = import_yaml("--format yaml")
-    # Through JSON, so that both forms have the same keys and values.
-    plain = msgspec.json.decode(msgspec.json.encode(value))
-    text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
-    return text.encode()
+    # From JSON, so that both forms have the same keys and values.
+    written: str = yaml.safe_dump(msgspec.json.decode(text), sort_keys=False, allow_unicode=True, width=100)
+    return written.encode()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FORMATS = ("mermaid", "dot", "svg")
 CLUSTERED_MERMAID = "flowchart"
 
+PART = "diagram*"
+
 
 def declare(flags: FlagSet) -> None:
     """Declare the forms, and how much is drawn."""

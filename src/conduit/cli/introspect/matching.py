@@ -52,7 +52,13 @@ def matches(template: str, path: str) -> bool:
     """Whether a path is an instance of a template; a variable part is one segment or part of one, and never empty."""
     if not template.startswith("/"):
         template = "/" + template
-    return re.fullmatch(_pattern(template), path) is not None
+    variable = _VARIABLE.search(template)
+    if variable is None:
+        return path == template
+    # Most routes differ in their fixed beginning, and a pattern for each would have to be compiled.
+    return (
+        path.startswith(template[: variable.start()]) and re.fullmatch(_pattern(template), path) is not None
+    )
 
 
 def literal_length(template: str) -> int:

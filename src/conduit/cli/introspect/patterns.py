@@ -38,14 +38,16 @@ def run(question: Question) -> int:
 
 
 def _patterns(question: Question) -> list[Pattern]:
-    stored = question.stored_answer("patterns") if question.flags["min-frequency"] is None else None
+    minimum: int | None = question.flags["min-frequency"]
+    stored = question.stored_answer("patterns" if minimum is None else "rare patterns")
     if stored is None:
-        return all_patterns(question.registry, question.flags["min-frequency"])
+        return all_patterns(question.registry, minimum)
     import msgspec
 
     from conduit.metadata.schema import Pattern
 
-    return msgspec.msgpack.decode(stored, type=list[Pattern])
+    found = msgspec.msgpack.decode(stored, type=list[Pattern])
+    return [pattern for pattern in found if pattern.frequency >= (minimum or 0)]
 
 
 def all_patterns(registry: Registry, minimum_frequency: int | None = None) -> list[Pattern]:

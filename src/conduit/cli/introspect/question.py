@@ -37,7 +37,10 @@ class Question:
     """The parsed command line of a verb, and the registry that answers it, loaded when it is first needed."""
 
     def __init__(self, parsed: Parsed, part: str = "") -> None:
-        """`part` names the part of a compiled form that the verb's tables need; with `*`, that all its output needs."""
+        """`part` names the part of a compiled form that the verb's tables need; with `*`, that all its output needs.
+
+        With `+`, other output comes from the records that the form keeps: the verb answers with `answer_records`.
+        """
         self.flags = parsed
         self.arguments: list[str] = parsed.positionals
         self._part = part
@@ -79,7 +82,7 @@ class Question:
         if any(self.flags[name] for name in ("app", "django", "sqlalchemy")):
             return live_registry(self.flags)
         path = metadata_path(self.flags["metadata"])
-        name = self._part.rstrip("*")
+        name = self._part.rstrip("*+")
         if name == "resource":
             name = f"resource:{self.arguments[0]}"
         return self._compiled_part(name) or self._load_document(path)
@@ -100,7 +103,7 @@ class Question:
         live = (not self.part and self.flags["app"]) or self.flags["django"] or self.flags["sqlalchemy"]
         if live or self.verbose or not self._part:
             return None
-        if self.flags["format"] != "table" and not self._part.endswith("*"):
+        if self.flags["format"] != "table" and not self._part.endswith(("*", "+")):
             return None
         path = find_document(self.flags["metadata"])
         if path is None or _stamp_to_compile(path) is None:
@@ -161,6 +164,15 @@ class Question:
         live = self.flags["app"] or self.flags["django"] or self.flags["sqlalchemy"]
         print_warnings(live or metadata_path(self.flags["metadata"]), registry.warnings, self.verbose)
 
+    def stored_positions(self, name: str) -> list[int] | None:
+        """Return positions in the document that the compiled form keeps; `None` where they have to be computed."""
+        stored = self.stored_answer(name)
+        if stored is None:
+            return None
+        import msgspec
+
+        return msgspec.msgpack.decode(stored, type=list[int])
+
     def answer(self, value: Any, print_table: Callable[[Page], None]) -> int:
         """Prints the answer: `value` (records, lists and dicts of them) as JSON or YAML, or the table. Returns 0."""
         if self.flags["format"] == "table":
@@ -172,6 +184,28 @@ class Question:
 
             print_data(value, self.flags["format"])
         return 0
+
+    def answer_records(
+        self, kind: str, chosen: Sequence[Any], everything: Sequence[Any], print_table: Callable[[Page], None]
+    ) -> int:
+        """Answer with some of the document's `resources` or `routes`, named by `kind`.
+
+        From a compiled form the records have only what tables show; data is then printed as the form keeps it.
+        """
+        if self.flags["format"] == "table" or self._form is None:
+            return self.answer(chosen, print_table)
+        from conduit.cli.introspect.data import print_json_text
+        from conduit.cli.introspect.records import selected_records
+
+        at = {id(record): position for position, record in enumerate(everything)}
+        positions = [at[id(record)] for record in chosen]
+        text = selected_records(self._form, kind, positions)
+        if text is not None:
+            print_json_text(text, self.flags["format"])
+            return 0
+        whole = self._load_document(metadata_path(self.flags["metadata"]))
+        records = whole.resources() if kind == "resources" else whole.routes()
+        return self.answer([records[position] for position in positions], print_table)
 
 
 def _stamp_to_compile(path: str) -> tuple[int, ...] | None:

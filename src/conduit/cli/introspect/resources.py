@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from conduit.metadata.registry import Registry
     from conduit.metadata.schema import Resource
 
-PART = "resources"
+PART = "resources+"
 
 
 def declare(flags: FlagSet) -> None:
@@ -68,7 +68,7 @@ def run(question: Question) -> int:
         else:
             page.tell_left_out(left_out)
 
-    return question.answer(resources, table)
+    return question.answer_records("resources", resources, registry.resources(), table)
 
 
 def _sort_key(text: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from conduit.cli.flags import FlagSet
     from conduit.cli.introspect.question import Question
     from conduit.cli.tables import Page
+    from conduit.metadata.registry import Registry
     from conduit.metadata.schema import Mount, Route
 
 _FILTERS = ("resource", "middleware", "match", "without", "path", "handler")
@@ -31,7 +32,7 @@ _SORTS: dict[str, Callable[[Route], Any]] = {
     "method": lambda route: (route.method, route.path),
 }
 
-PART = "routes"
+PART = "routes+"
 
 
 def _either(words: Iterable[str]) -> str:
@@ -67,8 +68,8 @@ def declare(flags: FlagSet) -> None:
 def run(question: Question) -> int:
     """Print the routes in document order; with --match those with the fewest variable parts first."""
     flags = question.flags
-    if flags["open"]:
-        question.read_whole()  # a compiled form leaves out the chains
+    if flags["profile"] and flags["format"] != "table":
+        question.read_whole()
     registry = question.registry
     everything = registry.routes()
     if flags["resource"] is not None:
@@ -84,9 +85,10 @@ def run(question: Question) -> int:
         _require_middleware(flags["without"], everything)
         routes = [route for route in routes if not _carries(route, flags["without"])]
     if flags["open"]:
-        from conduit.metadata.guards import route_guards
-
-        routes = [route for route in routes if route_guards(route, registry.schema()).is_open]
+        stored = question.stored_positions("open routes")
+        found = open_routes(registry) if stored is None else stored
+        are_open = {id(everything[position]) for position in found}
+        routes = [route for route in routes if id(route) in are_open]
     for name in ("path", "handler"):
         if flags[name] is not None:
             from conduit.metadata.loaded_document import matcher
@@ -112,7 +114,17 @@ def run(question: Question) -> int:
     mounts, passed = (
         ((), ()) if is_filtered or flags["method"] or flags["open"] else (schema.mounts, schema.middleware)
     )
-    return question.answer(routes, lambda page: _print(page, routes, mounts, passed, question.verbose))
+    return question.answer_records(
+        "routes", routes, everything, lambda page: _print(page, routes, mounts, passed, question.verbose)
+    )
+
+
+def open_routes(registry: Registry) -> list[int]:
+    """Return the positions of the routes that declare no login, permission or role."""
+    from conduit.metadata.guards import route_guards
+
+    schema = registry.schema()
+    return [at for at, route in enumerate(registry.routes()) if route_guards(route, schema).is_open]
 
 
 def _with_middleware(routes: Sequence[Route], everything: Sequence[Route], name: str) -> list[Route]:

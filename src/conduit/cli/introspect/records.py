@@ -1,0 +1,41 @@
+"""Resources and routes as a compiled form keeps them: the JSON that is printed, and where each record ends in it.
+
+Printing a few of thousands of records then needs neither the records themselves nor an encoder.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from conduit.cli.introspect.data import escaped_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from conduit.metadata.compiled import CompiledForm
+
+
+def stored_records(records: Sequence[Any]) -> tuple[bytes, list[int]]:
+    """Return the records as a JSON array, and the offset at which each one ends."""
+    texts = [escaped_json(record) for record in records]
+    ends, offset = [], 1
+    for text in texts:
+        ends.append(offset + len(text))
+        offset += len(text) + 1
+    return b"[" + b",".join(texts) + b"]", ends
+
+
+def selected_records(form: CompiledForm, kind: str, positions: Sequence[int]) -> bytes | None:
+    """Return the records at these positions as a JSON array; `None` where the form does not have them."""
+    text, stored = form.bytes_of(f"text:{kind}"), form.bytes_of("answer:ends")
+    if text is None or stored is None:
+        return None
+    ends = msgspec.msgpack.decode(stored, type=dict[str, list[int]])[kind]
+    if len(positions) == len(ends) and list(positions) == list(range(len(ends))):
+        return text
+    view = memoryview(text)
+    chosen = [view[ends[at - 1] + 1 if at else 1 : ends[at]] for at in positions]
+    return b"[" + b",".join(chosen) + b"]"
