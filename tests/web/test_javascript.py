@@ -91,3 +91,10 @@ def test_groups_of_functions_have_colours_of_their_own(tmp_path: Path) -> None:
 
 def test_a_saved_picture_holds_its_boxes(tmp_path: Path) -> None:
     run_node("exporting.test.js", {}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "test", ["time_strip.test.js", "time_range.test.js"], ids=lambda name: name.partition(".")[0]
+)
+def test_a_module_does_as_its_own_tests_say(test: str, tmp_path: Path) -> None:
+    run_node(test, {}, tmp_path)

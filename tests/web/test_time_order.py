@@ -11,6 +11,7 @@ from conduit.fetch.inputs import Request, fetch_profile
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
 from conduit.report.options import Options
+from conduit.web import single_file_report
 from conduit.web.application import ViewError
 from conduit.web.configs import SavedConfigs
 from conduit.web.session import ProfileSession
@@ -169,3 +170,34 @@ def test_a_drag_over_the_strip_shows_that_time_alone(serve: Serve, visitor: Visi
     page.get_by_role("cell", name="load").wait_for()
     page.get_by_role("button", name="All of the time").click()
     page.get_by_role("cell", name="untimed").wait_for()
+
+
+@pytest.mark.parametrize("order", ["", "&time=t"])
+def test_a_single_file_draws_a_range_as_the_server_does(
+    serve: Serve, visitor: Visitor, tmp_path: Path, order: str
+) -> None:
+    path = tmp_path / "timed.html"
+    path.write_bytes(single_file_report(timed(), Options(), lambda _: None))
+    wanted = f"flamegraph?frames=all&table=t&range=9.5,25{order}"
+
+    def seen(address: str) -> tuple[list[str], list[str], str]:
+        page = visitor.open(address, width=1400)
+        page.locator('.box[aria-label^="parse:"]').wait_for()
+        boxes = sorted(str(box.get_attribute("aria-label")) for box in page.locator(".box").all())
+        return (
+            boxes,
+            page.locator("table.functions tbody tr").all_inner_texts(),
+            page.locator(".detail").inner_text(),
+        )
+
+    served = seen(f"{serve(timed())}/ui/{wanted}")
+    assert "load" not in "".join(served[1]).partition("parse")[0]
+    assert seen(f"{path.as_uri()}#{wanted}") == served
+    page = visitor.open(path.as_uri(), width=1400)
+    page.locator(".strip-field").wait_for()
+    page.get_by_label("To, in seconds").fill("6")
+    page.get_by_label("To, in seconds").press("Enter")
+    page.locator('.box[aria-label^="parse:"]').wait_for(state="detached")
+    page.get_by_role("button", name="All of the time").click()
+    page.locator('.box[aria-label^="parse:"]').wait_for()
+    assert axe_findings(page) == []

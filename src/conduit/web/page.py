@@ -35,6 +35,7 @@ SCRIPTS = (
         "layout.js",
         "exporting.js",
         "time_strip.js",
+        "time_range.js",
         "page.js",
         "rows.js",
         "flame_table.js",

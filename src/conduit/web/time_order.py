@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conduit.profile.label_sets import LabelSet
     from conduit.profile.model import Profile
     from conduit.report.formats.flame import Flame
@@ -25,13 +27,15 @@ def has_times(profile: Profile) -> bool:
     return any(TIME_LABEL in labels.numeric_labels for labels in profile.columns.used_sets())
 
 
-def time_tree(report: Report, flame: Flame) -> dict[str, Any]:
+def time_tree(
+    report: Report, flame: Flame, visit: Callable[[int, int, int], None] | None = None
+) -> dict[str, Any]:
     """The columns of the tree: below the root a node for each thread, below it the stacks one after the other.
 
     Its sources are those of `flame` and, after them, the threads'.
 
     A call goes on from one sample to the next as long as the stacks begin alike. Samples without a time are left out
-    and counted in `untimed`.
+    and counted in `untimed`. `visit(time, node, value)` is called for each sample, with the node at its leaf.
     """
     columns = report.profile.columns
     values = columns.values[report.values.index]
@@ -52,7 +56,7 @@ def time_tree(report: Report, flame: Flame) -> dict[str, Any]:
         sources.append(-len(names))  # no source of the flame's own
         sums.append(0)
         open_nodes, open_path = [len(parents) - 1], list[int]()
-        for _, sample in sorted(samples):
+        for time, sample in sorted(samples):
             path = [
                 source
                 for location in reversed(columns.stack(sample))
@@ -69,6 +73,8 @@ def time_tree(report: Report, flame: Flame) -> dict[str, Any]:
                 open_nodes.append(len(parents) - 1)
             open_path = path[: len(open_nodes) - 1]
             sums[open_nodes[-1]] += abs(values[sample])
+            if visit is not None:
+                visit(time, open_nodes[-1], abs(values[sample]))
     first = len(flame.sources)
     return {
         "parents": parents,
@@ -82,6 +88,23 @@ def time_tree(report: Report, flame: Flame) -> dict[str, Any]:
         "untimed": untimed,
         "threads": names,
     }
+
+
+def tree_by_parts(report: Report, flame: Flame, span: tuple[int, int], parts: int) -> dict[str, Any]:
+    """Return `time_tree` with `samples`, by which a page without a server draws a part of the time.
+
+    `span`, two times, has `parts` equal parts; `samples` holds part, node and value, one after the other.
+    """
+    start, end = span
+    found: list[tuple[int, int, int]] = []
+    tree = time_tree(report, flame, lambda *sample: found.append(sample))
+    sums: dict[tuple[int, int], int] = {}
+    for time, node, value in found:
+        key = min(parts - 1, (time - start) * parts // (end - start)), node
+        sums[key] = sums.get(key, 0) + value
+    samples = [number for (part, node), value in sums.items() for number in (part, node, value)]
+    kept = ("parents", "sources", "values", "untimed", "threads")
+    return {**{name: tree[name] for name in kept}, "samples": samples, "parts": parts}
 
 
 def thread_of(labels: LabelSet) -> str:

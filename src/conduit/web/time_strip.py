@@ -31,22 +31,10 @@ def strip_document(profile: Profile, index: int) -> dict[str, Any] | None:
     A sample of a time ends when it says, and took as long as its value; others count where they were taken. None where
     no sample has a time, or all have the same.
     """
-    if not has_times(profile):
+    timed = _timed(profile, index)
+    if not timed or timed[0][0] == timed[-1][0]:
         return None
-    columns = profile.columns
-    values = columns.values[index]
-    timed = []
-    for sample, number in enumerate(columns.label_of):
-        labels = columns.label_sets[number]
-        time = time_of(labels)
-        if time is not None and values[sample]:
-            timed.append((time, thread_of(labels), abs(values[sample])))
-    if not timed:
-        return None
-    timed.sort()
     start, end = timed[0][0], timed[-1][0]
-    if start == end:
-        return None
     rows: dict[str, list[float]] = {}
     is_time = profile.sample_types[index].unit == "nanoseconds"
     for time, thread, value in timed:
@@ -60,6 +48,28 @@ def strip_document(profile: Profile, index: int) -> dict[str, Any] | None:
             {"name": name, "amounts": [round(amount) for amount in amounts]} for name, amounts in rows.items()
         ],
     }
+
+
+def time_span(profile: Profile, index: int) -> tuple[int, int] | None:
+    """Return the first and the last time of the strip, in nanoseconds; None where there is no strip."""
+    timed = _timed(profile, index)
+    return (timed[0][0], timed[-1][0]) if timed and timed[0][0] < timed[-1][0] else None
+
+
+def _timed(profile: Profile, index: int) -> list[tuple[int, str, int]]:
+    """Return time, thread and amount of each sample that has a time and an amount, in order."""
+    if not has_times(profile):
+        return []
+    columns = profile.columns
+    values = columns.values[index]
+    timed = []
+    for sample, number in enumerate(columns.label_of):
+        labels = columns.label_sets[number]
+        time = time_of(labels)
+        if time is not None and values[sample]:
+            timed.append((time, thread_of(labels), abs(values[sample])))
+    timed.sort()
+    return timed
 
 
 def _spread(row: list[float], first: float, last: float, value: int) -> None:

@@ -281,7 +281,7 @@ def _request(parsed: Parsed, sources: list[str], executable: str, options: Optio
         build_id=parsed["buildid"],
         comment=parsed["add_comment"],
         all_frames=parsed["all_frames"],
-        times=bool(parsed["http"]),
+        times=bool(parsed["http"] or parsed["html"]),
         tls=(parsed["tls_cert"], parsed["tls_key"], parsed["tls_ca"]),
     )
 

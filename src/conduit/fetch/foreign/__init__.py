@@ -13,6 +13,7 @@ from conduit.fetch.foreign import (
     sampling_binary,
     sampling_flamegraph,
     speedscope,
+    trace_events,
 )
 from conduit.profile.codec import decompress
 from conduit.profile.limits import DEFAULT_LIMITS
@@ -35,7 +36,8 @@ def decode_foreign(data: bytes, *, times: bool = False) -> ForeignProfile | None
         sampling_binary.decode,
         pstats.decode,
         partial(speedscope.decode, times=times),
-        gecko.decode,
+        partial(gecko.decode, times=times),
+        partial(trace_events.decode, times=times),
         memray.decode,
         sampling_flamegraph.decode,
         collapsed.decode,

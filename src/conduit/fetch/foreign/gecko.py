@@ -6,6 +6,7 @@ Tables are in each thread, or in `shared` in newer versions; both are read. http
 from __future__ import annotations
 
 import json
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from conduit.fetch.foreign.result import MAX_VALUE, ForeignProfile, malformed
@@ -13,7 +14,7 @@ from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     _Frame = tuple[str, str, int, int]
 
@@ -25,12 +26,16 @@ _TYPES = {
     "tracing-ms": (ValueType("time", "nanoseconds"), 10**6),
     "bytes": (ValueType("space", "bytes"), 1),
 }
+_TIME_LABEL = "end_timestamp_ns"
+_TIME_UNIT = {_TIME_LABEL: "nanoseconds"}
 _NO_STACK: tuple[_Frame, ...] = (("[no stack]", "", 0, 0),)
 _CAVEAT = "samples are counted: the format has no time of each, only when it was taken"
 
 
-def decode(data: bytes) -> ForeignProfile | None:
+def decode(data: bytes, *, times: bool = False) -> ForeignProfile | None:
     """Return the sum of a file's threads, each labelled with its name; None if the bytes are not in this format.
+
+    With `times`, samples say when they were taken, except those of `-gecko` here, which follow each other in any order.
 
     Raise `MalformedProfileError` for a damaged file, and for threads whose weights cannot be added.
     """
@@ -40,14 +45,14 @@ def decode(data: bytes) -> ForeignProfile | None:
         document = json.loads(data)
         if "preprocessedProfileVersion" not in document["meta"]:
             raise malformed(_FORMAT, "a raw profile; open it in profiler.firefox.com and save it from there")
-        return _read(document)
+        return _read(document, times=times and document["meta"].get("importedFrom") != "conduit")
     except (ValueError, RecursionError) as error:
         raise malformed(_FORMAT, str(error)) from None
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise malformed(_FORMAT, f"a field is missing or of another type: {error}") from None
 
 
-def _read(document: dict[str, Any]) -> ForeignProfile:
+def _read(document: dict[str, Any], *, times: bool) -> ForeignProfile:
     threads, shared = document["threads"], document.get("shared") or {}
     kinds = {thread["samples"].get("weightType") or "samples" for thread in threads}
     if len(kinds) != 1 or not kinds <= set(_TYPES):
@@ -59,9 +64,19 @@ def _read(document: dict[str, Any]) -> ForeignProfile:
     for thread in threads:
         labels = {"thread": _thread_name(thread)} if len(threads) > 1 else {}
         tables = _Tables(thread, shared)
-        for stack, weight in _weigh(thread["samples"], factor).items():
+        samples = list(_samples(thread["samples"], factor))
+        taken = _times(thread["samples"], len(samples)) if times else None
+        if taken is not None:
+            for (stack, weight), time in zip(samples, taken, strict=True):
+                if weight:
+                    builder.add(tables.frames(stack), [weight], labels, {_TIME_LABEL: time}, _TIME_UNIT)
+            continue
+        sums: dict[int | None, int] = {}
+        for stack, weight in samples:
+            sums[stack] = sums.get(stack, 0) + weight
+        for stack, weight in sums.items():
             if weight:
-                builder.add(_NO_STACK if stack is None else tables.frames(stack), [weight], labels)
+                builder.add(tables.frames(stack), [weight], labels)
     return ForeignProfile(builder.build(), _CAVEAT if sample_type.unit == "count" else "")
 
 
@@ -70,18 +85,34 @@ def _thread_name(thread: dict[str, Any]) -> str:
     return name if not id or id in name else f"{name} ({id})"
 
 
-def _weigh(samples: dict[str, Any], factor: int) -> dict[int | None, int]:
-    """Return the weight of each stack's number, None being samples without a stack."""
+def _samples(samples: dict[str, Any], factor: int) -> Iterator[tuple[int | None, int]]:
+    """Yield the stack's number, None being a sample without a stack, and the weight of each sample."""
     stacks = samples["stack"]
     weights: Sequence[Any] = samples.get("weight") or [1] * len(stacks)
     if len(weights) != len(stacks):
         raise malformed(_FORMAT, f"{len(stacks)} samples, {len(weights)} weights")
-    found: dict[int | None, int] = {}
     for stack, weight in zip(stacks, weights, strict=True):
         if not isinstance(weight, (int, float)) or not abs(weight) <= MAX_VALUE // factor:
             raise malformed(_FORMAT, f"{str(weight)[:40]} is not a weight")
-        found[stack] = found.get(stack, 0) + round(weight * factor)
-    return found
+        yield stack, round(weight * factor)
+
+
+def _times(samples: dict[str, Any], count: int) -> list[int] | None:
+    """Return when each sample was taken, in nanoseconds; None where the file does not say."""
+    times = samples.get("time")
+    if times is None and samples.get("timeDeltas") is not None:
+        times = list(accumulate(map(_milliseconds, samples["timeDeltas"])))
+    if times is None:
+        return None
+    if len(times) != count:
+        raise malformed(_FORMAT, f"{count} samples, {len(times)} times")
+    return [round(_milliseconds(time) * 1_000_000) for time in times]
+
+
+def _milliseconds(time: Any) -> float:
+    if not isinstance(time, (int, float)) or not abs(time) <= MAX_VALUE // 1_000_000:
+        raise malformed(_FORMAT, f"{str(time)[:40]} is not a time")
+    return time
 
 
 class _Tables:
@@ -99,8 +130,10 @@ class _Tables:
         self._strings = table("stringArray")
         self._sources = (shared.get("sources") or {}).get("filename") or []
 
-    def frames(self, stack: int) -> list[_Frame]:
+    def frames(self, stack: int | None) -> list[_Frame]:
         """Return a stack's frames, leaf first."""
+        if stack is None:
+            return list(_NO_STACK)
         found: list[_Frame] = []
         at: int | None = stack
         while at is not None:

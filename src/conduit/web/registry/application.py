@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import threading
 from typing import TYPE_CHECKING, Protocol
 
 from conduit.errors import ConduitError
@@ -16,9 +15,9 @@ from conduit.http.messages import (
     plain_response,
     redirect_response,
 )
-from conduit.web.turns import take_turn
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Sequence
 
     from conduit.http.access import Access
@@ -55,8 +54,6 @@ class RegistryApplication:
         self._profiles = profiles
         self._source = source
         self._rules = rules
-        self._lock = threading.Lock()
-        self._packed: tuple[bytes, bytes] = (b"", b"")
         self._access = access
 
     def answer(self, request: Request, cancelled: threading.Event | None = None) -> Response:
@@ -78,18 +75,15 @@ class RegistryApplication:
         if request.method not in ("GET", "HEAD"):
             return plain_response(405, "Method Not Allowed", ("Allow", "GET, HEAD"))
         try:
-            return self._show(path, request, cancelled)
+            return self._show(path, request)
         except ConduitError as error:
             return plain_response(500, str(error))
 
-    def _show(self, path: str, request: Request, cancelled: threading.Event | None) -> Response:
+    def _show(self, path: str, request: Request) -> Response:
         if path == "/":
             if not request.path.endswith("/"):  # the page's own addresses stand behind a slash
                 return redirect_response(307, f"{request.path}/")
-            with take_turn(self._lock, cancelled):
-                page = self._source.page()
-                packed = self._pack(page) if _is_packed(request, page) else None
-            return _response(HTML, page, packed)
+            return _compressed(request, HTML, self._source.page())
         if path == "/source":
             try:
                 number = parse_query(request.query).get("file", "")
@@ -99,22 +93,11 @@ class RegistryApplication:
                 text = self._source.source(number)
             except ConduitError as error:
                 return plain_response(404, str(error))
-            body = text.encode()
-            return _response(PLAIN, body, gzip.compress(body, 1) if _is_packed(request, body) else None)
+            return _compressed(request, PLAIN, text.encode())
         return plain_response(404, "404 page not found")
 
-    def _pack(self, page: bytes) -> bytes:
-        """Return the page compressed, once for each page."""
-        if self._packed[0] is not page:
-            self._packed = (page, gzip.compress(page, 1))
-        return self._packed[1]
 
-
-def _is_packed(request: Request, body: bytes) -> bool:
-    return len(body) >= _COMPRESS_FROM and "gzip" in request.headers.get("accept-encoding", "")
-
-
-def _response(kind: str, body: bytes, packed: bytes | None) -> Response:
+def _compressed(request: Request, kind: str, body: bytes) -> Response:
     headers = (
         ("Content-Type", kind),
         ("Content-Security-Policy", "frame-ancestors 'none'"),
@@ -122,6 +105,6 @@ def _response(kind: str, body: bytes, packed: bytes | None) -> Response:
         ("Cache-Control", "no-store"),
         ("X-Content-Type-Options", "nosniff"),
     )
-    if packed is not None:
-        return Response(200, (*headers, ("Content-Encoding", "gzip")), packed)
+    if len(body) >= _COMPRESS_FROM and "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(200, (*headers, ("Content-Encoding", "gzip")), gzip.compress(body, 1))
     return Response(200, headers, body)

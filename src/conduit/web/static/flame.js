@@ -662,8 +662,15 @@ Conduit.page.views.flamegraph = (() => {
 
   let resize = null;
 
+  // A single file draws itself what a server would send for a range of the time, or in order of time.
+  function inFile(given) {
+    const range = (state.get("range") || "").split(",").map(Number);
+    const chosen = range.length === 2 && range[0] < range[1] && data.strip ? range : null;
+    return Conduit.timeRange.applied(given, { range: chosen, inOrder: state.get("time") === "t", seconds: data.strip?.seconds });
+  }
+
   function draw(main, given) {
-    content = given;
+    content = data.file ? inFile(given) : given;
     if (!content.values.length || !content.total) {
       main.append(Conduit.page.empty("No samples to draw.", data.remedy));
       return;
@@ -752,7 +759,7 @@ Conduit.page.views.flamegraph = (() => {
         make("kbd", {}, "/"), " searches, ", make("kbd", {}, "+"), make("kbd", {}, "−"), " zoom, arrows walk, ", make("kbd", {}, "Esc"), " goes back."));
     const line = make("div", { className: "explain" }, help, legend(), switches(),
       content.inOrder ? null : make("a", { href: Conduit.page.address("flamegraph", { order: other[0] === "heavy" ? null : other[0] }) }, other[1]));
-    if (content.hasTimes && !data.file) line.append(make("a", { href: Conduit.page.address("flamegraph", { time: content.inOrder ? null : "t", z: null, p: null }) }, content.inOrder ? "Sort: heaviest first" : "Sort: by time"));
+    if (content.hasTimes && (!data.file || content.byTime)) line.append(make("a", { href: Conduit.page.address("flamegraph", { time: content.inOrder ? null : "t", z: null, p: null }) }, content.inOrder ? "Sort: heaviest first" : "Sort: by time"));
     if (content.untimed) line.append(make("span", {}, content.untimed === 1 ? "1 sample without a time is left out" : `${content.untimed.toLocaleString("en")} samples without a time are left out`));
     if (content.pruned) {
       line.append(make("span", { className: "pruned" }, `${content.pruned.nodes.toLocaleString("en")} boxes under ${percent(content.pruned.below, content.total)} are hidden (hatched). ${data.file ? "" : "Zoom in or focus a function to see them."}`));

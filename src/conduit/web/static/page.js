@@ -218,7 +218,8 @@ Conduit.page = (() => {
 
   // Samples over time, where they have one; the range on show is in the address.
   function drawStrip() {
-    $("strip").hidden = !data.strip || data.file;
+    // In a single file only the flame graph follows the range.
+    $("strip").hidden = !data.strip || (data.file && !(current() === "flamegraph" && data.views.flamegraph?.byTime));
     if ($("strip").hidden) return;
     const range = (state.get("range") || "").split(",").map(Number);
     const focused = $("strip").contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;

@@ -32,7 +32,7 @@ Conduit.timeStrip = (() => {
     const select = () => { if (Number(from.value) < Number(to.value)) choose([Number(from.value), Number(to.value)]); };
     for (const input of [from, to]) input.addEventListener("change", select);
     const all = make("button", { type: "button", className: "key", onclick: () => choose(null) }, "All of the time");
-    const head = make("div", { className: "strip-head" }, make("span", {}, chosen ? "Samples from" : "Drag over a part of the time to see it alone; seconds from"), from, "to", to, chosen ? all : "");
+    const head = make("div", { className: "strip-head" }, make("span", {}, chosen ? "Samples from" : "Drag over a part of the time to see it alone; seconds from"), from, "to", to, chosen ? make("span", {}, "seconds") : "", chosen ? all : "");
     holder.replaceChildren(head, make("div", { className: "strip-body" }, names, field));
 
     const wide = Math.max(100, field.clientWidth), tall = threads.length * ROW, ratio = devicePixelRatio || 1;
