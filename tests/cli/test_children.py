@@ -438,3 +438,39 @@ def test_the_served_process_of_a_reloader_keeps_its_profile(
     else:
         [(path, _)] = served
         assert f"has recordings of its own: {path.name}" in said
+
+
+EXEC = "short()\nos.execvp('python3', ['python3', 'child.py'])\n"
+
+
+def test_a_program_that_replaces_itself_by_another_has_both_in_the_one_file(tmp_path: Path) -> None:
+    path = os.pathsep.join(
+        [str(tmp_path / "no such folder"), str(Path(sys.executable).parent), os.environ["PATH"]]
+    )
+    _, said = run(tmp_path, f"os.environ['PATH'] = {path!r}\n" + EXEC)
+    shown = seconds(tmp_path / "cpu.prof", "short")
+    assert list(shown.values()) == pytest.approx([0.2, 0.2], rel=0.3)
+    first, second = sorted(shown)
+    assert second == f"{first}-2"
+    assert f"cpu.prof: 2 processes, merged from cpu.{first}.prof, cpu.{second}.prof" in said
+
+
+def test_a_program_that_replaces_itself_is_named_where_processes_are_not_followed(tmp_path: Path) -> None:
+    _, said = run(tmp_path, EXEC, "-cpuprofile=cpu.prof")
+    assert (
+        "the program replaced itself by python3 child.py, which is not recorded; -children records it, too"
+        in said
+    )
+    assert sum(
+        sample.values[1] for sample in decode((tmp_path / "cpu.prof").read_bytes()).samples
+    ) == pytest.approx(0.2e9, rel=0.5)
+
+
+def test_a_program_that_finds_nothing_to_replace_itself_by_is_recorded_on(tmp_path: Path) -> None:
+    program = "try:\n    os.execvp('no-such-program', ['x'])\nexcept FileNotFoundError:\n    short()\n"
+    run(tmp_path, program, "-cpuprofile=cpu.prof")
+    assert sum(
+        sample.values[1]
+        for sample in decode((tmp_path / "cpu.prof").read_bytes()).samples
+        if is_in(sample, "short")
+    ) == pytest.approx(0.2e9, rel=0.3)

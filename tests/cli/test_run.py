@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -220,3 +221,30 @@ def test_a_profile_on_standard_output_comes_behind_what_the_program_printed(fold
     said, data = (folder / "out").read_bytes().split(b"\n", 1)
     assert said == b"said"
     assert decode(data).sample_types
+
+
+def test_a_run_that_records_nothing_says_so(folder: Path) -> None:
+    done = run(folder, "run", "program.py")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "conduit run: nothing is recorded: no profile was asked for, as by -cpuprofile=cpu.prof or "
+        "-memprofile=mem.prof\n"
+    )
+
+
+def test_a_person_at_a_terminal_is_told_what_was_written_and_how_to_read_it(folder: Path) -> None:
+    (folder / "ends.py").write_text("raise SystemExit(3)")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "conduit", "run", "-memprofile=mem.prof", "ends.py"]
+    status = subprocess.run(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=theirs, timeout=120
+    ).returncode
+    said = os.read(ours, 4096).decode()
+    os.close(theirs)
+    os.close(ours)
+    assert status == 3
+    assert (
+        "conduit: wrote mem.prof; to read it: conduit pprof -top mem.prof, or -http=:8080 for the browser"
+        in said
+    )
+    assert run(folder, "run", "-memprofile=mem.prof", "ends.py").stderr == ""

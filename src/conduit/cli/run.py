@@ -61,6 +61,12 @@ def run(arguments: list[str]) -> int:
         asked.update(own)
     together = Together(recordings(parsed, is_own_file), told=not parsed["children"])
     if not asked:
+        print(
+            "conduit run: nothing is recorded: no profile was asked for, as by -cpuprofile=cpu.prof or "
+            "-memprofile=mem.prof",
+            file=sys.stderr,
+            flush=True,
+        )
         return _execute(program)
     called = ["python", *(["-m", module] if module is not None else []), *words]
     run = Run(together, asked, rates(parsed), called, follows=parsed["children"], outer=outer)

@@ -30,17 +30,33 @@ _DESCRIPTORS, _ENVIRONMENT, _USER, _PREPARATION = 3, 5, 19, 21
 _PATH = b"PYTHONPATH="
 
 
-def watch_launches(process: RunProcess, settings: RunSettings, end: Callable[[], object]) -> None:
-    """Wrap the functions, for good; `end` is called before this process leaves or becomes another program."""
-    watch = _Watch(process, settings, end)
+def watch_launches(
+    process: RunProcess,
+    settings: RunSettings,
+    end: Callable[[], object],
+    end_before_exec: Callable[[str, Sequence[Any]], object] | None = None,
+) -> None:
+    """Wrap the functions, for good.
+
+    `end` is called before this process leaves, and `end_before_exec` (else `end`) with the program's path and arguments
+    before it becomes another program.
+    """
+    watch = _Watch(process, settings, end, end_before_exec or (lambda path, argv: end()))
     watch.wrap_starts()
     watch.wrap_ends()
 
 
 class _Watch:
-    def __init__(self, process: RunProcess, settings: RunSettings, end: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        process: RunProcess,
+        settings: RunSettings,
+        end: Callable[[], object],
+        end_before_exec: Callable[[str, Sequence[Any]], object],
+    ) -> None:
         self._process = process
         self._end = end
+        self._end_before_exec = end_before_exec
         self._settings = settings
         self._journal = process.journal
 
@@ -125,10 +141,12 @@ class _Watch:
 
     def _exec(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def execute(path: Any, argv: Sequence[Any], *others: Any) -> Any:
+            if not os.access(path, os.X_OK):  # it fails; execvp asks for each folder of PATH
+                return original(path, argv, *others)
             if self._process.is_forked:
                 self._process.give_up()
             else:
-                self._end()
+                self._end_before_exec(os.fsdecode(path), argv)
             self._note(os.getpid(), argv, None)
             return original(path, argv, *others)
 
@@ -187,6 +205,18 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_python_program(path: str) -> bool:
+    """Whether a file is a Python interpreter, by its name, or a script for one, by its first line."""
+    if os.path.basename(path).startswith(("python", "pypy")):  # noqa: PTH119
+        return True
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            first = file.read(256).split(b"\n")[0]
+    except OSError:
+        return False
+    return first.startswith(b"#!") and b"python" in first
 
 
 def _with_hook(environment: Sequence[bytes]) -> list[bytes]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from conduit.cli.children.account import Recorded, listed, listed_files, missed, recorded, title
 from conduit.cli.children.journal import Journal
-from conduit.cli.children.launches import ask_to_write, is_alive, watch_launches
+from conduit.cli.children.launches import ask_to_write, is_alive, is_python_program, watch_launches
 from conduit.cli.children.merging import Part, merge_profiles, merge_traces
 from conduit.cli.children.process import RunProcess, process_file
 from conduit.cli.children.settings import RunSettings, of_environment
@@ -18,6 +18,7 @@ from conduit.cli.terminal_text import complain
 from conduit.files import is_replaceable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from conduit.cli.profiling import Together
@@ -52,9 +53,30 @@ class Run:
         self._words = words
         self._children_cpu = _children_cpu_seconds()
 
+    @classmethod
+    def continued(cls, settings: RunSettings, process: RunProcess, words: list[str]) -> Run:
+        """The run of a program that replaced itself by another one (exec), in that one."""
+        run = cls.__new__(cls)
+        run._settings, run._process, run._words = settings, process, words
+        run._journal = Journal(settings.folder)
+        run._outer = None
+        run._children_cpu = _children_cpu_seconds()
+        return run
+
+    def end_before_exec(self, path: str, argv: Sequence[Any]) -> None:
+        """End the recordings, since this process becomes another program, and leave the rest to that if it can."""
+        if self._settings.follows and os.getpid() == self._settings.main and is_python_program(path):
+            if self._process.end():
+                self._merge(self._wait_for_writers(), is_last=False)
+        elif self.end() and not self._settings.follows:
+            words = [os.fsdecode(word) for word in argv]
+            _say(
+                f"the program replaced itself by {title(words)}, which is not recorded; -children records it, too"
+            )
+
     def __enter__(self) -> None:
         self._settings.put_into_environment()
-        watch_launches(self._process, self._settings, self.end)
+        watch_launches(self._process, self._settings, self.end, self.end_before_exec)
         try:
             self._process.begin()
         except BaseException:
@@ -80,7 +102,21 @@ class Run:
             finally:
                 self._journal.remove()
                 self._note_outside("ended")
+            self._tell_how_to_read()
         return True
+
+    def _tell_how_to_read(self) -> None:
+        """Name what was written and the command that reads it, to a person: only on a terminal."""
+        if not os.isatty(2):
+            return
+        for flag, path in self._settings.outputs.items():
+            if not os.path.isfile(path):  # noqa: PTH113
+                continue
+            name = listed_files([path])
+            if flag == "trace":
+                _say(f"wrote {name}; to look at it: conduit trace {name}")
+            else:
+                _say(f"wrote {name}; to read it: conduit pprof -top {name}, or -http=:8080 for the browser")
 
     def _note_outside(self, event: str, **facts: object) -> None:
         if self._outer is not None:
@@ -105,8 +141,11 @@ class Run:
                 return found
             time.sleep(0.01)
 
-    def _merge(self, found: list[Recorded]) -> None:
-        """Write the merged files, and name the processes that are not in them, there and on standard error."""
+    def _merge(self, found: list[Recorded], *, is_last: bool = True) -> None:
+        """Write the merged files, and name the processes that are not in them, there and on standard error.
+
+        Before the last time, what there is so far is written, and nothing is said.
+        """
         unfinished = [self._unfinished(one) for one in found if one.state != "ended"]
         missing = self._missing()
         ended = [one for one in found if one.state == "ended"]
@@ -123,20 +162,29 @@ class Run:
                 for one in ended
                 if os.path.exists(self._file(output, one.number))  # noqa: PTH110
             ]
-            if parts:
-                self._write(flag, output, parts, ended, absent)
-        for text in absent:
+            if parts and (is_last or is_replaceable(output)):
+                self._write(flag, output, parts, ended, absent, is_last=is_last)
+        for text in absent if is_last else ():
             _say(text)
 
     def _write(
-        self, flag: str, output: str, parts: list[Part], ended: list[Recorded], absent: list[str]
+        self,
+        flag: str,
+        output: str,
+        parts: list[Part],
+        ended: list[Recorded],
+        absent: list[str],
+        *,
+        is_last: bool,
     ) -> None:
         from conduit.files import write_file_whole
 
         if flag == "trace":
             write_file_whole(output, merge_traces(parts))
         else:
-            self._write_profile(flag, output, parts, ended, absent)
+            self._write_profile(flag, output, parts, ended, absent, is_last=is_last)
+        if not is_last:
+            return
         name = listed_files([output])
         if is_replaceable(output) and len(parts) == 1:
             os.unlink(parts[0].path)  # noqa: PTH108 (the merged file is the same)
@@ -147,14 +195,21 @@ class Run:
             _say(f"{name}: {text}")
 
     def _write_profile(
-        self, flag: str, output: str, parts: list[Part], ended: list[Recorded], absent: list[str]
+        self,
+        flag: str,
+        output: str,
+        parts: list[Part],
+        ended: list[Recorded],
+        absent: list[str],
+        *,
+        is_last: bool,
     ) -> None:
         from conduit.files import write_file_whole
         from conduit.profile.codec import encode
 
         merged = merge_profiles(parts, [text for one in ended for text in one.entry["few"]])
         merged.comments += absent
-        if flag == "cpuprofile":
+        if flag == "cpuprofile" and is_last:
             warning = self._few_samples(merged)
             if warning:
                 merged.comments = [warning, *merged.comments]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _TRACKER = "multiprocessing.resource_tracker"
 
@@ -32,13 +35,21 @@ def start(dumped: dict[str, Any]) -> None:
         each.gives_way = True
     process = RunProcess(settings, Together(asked, told=False), sys.orig_argv)
     process.begin()
-    watch_launches(process, settings, process.end)
+    end: Callable[[], bool] = process.end
+    if os.getpid() == settings.main:  # the run's program has replaced itself by this one
+        from conduit.cli.children.run import Run
+
+        run = Run.continued(settings, process, sys.orig_argv)
+        end = run.end
+        watch_launches(process, settings, end, run.end_before_exec)
+    else:
+        watch_launches(process, settings, end)
     children.here = process
 
     import atexit
 
-    atexit.register(process.end)
-    EndedBySignals(process.end).__enter__()
+    atexit.register(end)
+    EndedBySignals(end).__enter__()
 
 
 def _is_run_itself(filename: str) -> bool:
