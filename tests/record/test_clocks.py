@@ -31,7 +31,7 @@ def work() -> None:
 
 
 def sample(thread: int, cpu_ms: float, signals: int = 1) -> RawSample:
-    return RawSample(thread, 100 + thread, 0, None, round(cpu_ms * MS), signals, (work.__code__, 0))
+    return RawSample(thread, 100 + thread, 0, None, round(cpu_ms * MS), signals, signals, (work.__code__, 0))
 
 
 def clock(number: int | None, cpu_ms: float, blocks: bool = False, tid: int = 0) -> ThreadClock:
@@ -53,8 +53,9 @@ def run(
     return reconcile(samples, clocks, process_ns, lambda number, _: f"Thread-{number}", functions or {})
 
 
-def test_the_samples_of_a_thread_are_scaled_to_its_clock() -> None:
-    result = run([sample(0, 40), sample(0, 50)], [clock(0, 99)])
+def test_the_samples_of_a_thread_are_scaled_to_its_clock_by_the_ticks_they_stand_for() -> None:
+    # More CPU time lies before a tick in a long call than in a short one, so that time says nothing of their shares.
+    result = run([sample(0, 50, 4), sample(0, 40, 5)], [clock(0, 99)])
     assert [round(one.cpu_ns / MS) for one in result.timed] == [44, 55]
     assert result.unsampled == []
 

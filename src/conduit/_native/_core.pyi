@@ -31,7 +31,7 @@ _Labels = tuple[tuple[str, str], ...]
 _HeapEntry = tuple[int, int, int, int, int, tuple[CodeType | int, ...], _Labels]
 _NamedFrame = tuple[str, str, int, int]
 _Wait = tuple[float, float, str, tuple[_NamedFrame, ...], tuple[_NamedFrame, ...], _Labels]
-_RawSample = tuple[int, int, int, str | None, int, int, tuple[CodeType | int, ...] | None, _Labels]
+_RawSample = tuple[int, int, int, str | None, int, int, float, tuple[CodeType | int, ...] | None, _Labels]
 
 class label:  # noqa: N801
     def __init__(self, **labels: object) -> None: ...

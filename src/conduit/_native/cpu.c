@@ -8,6 +8,13 @@
  *                    looks for threads without a timer; those of `threading` are armed as they begin.
  *   start and stop   with the GIL, on any thread.
  *
+ * Which signals become samples: every tick of the kernel that finds a thread running signals it. The ticks of a thread
+ * are counted off in groups, as large as the rate asks for, and in each group one is taken at random. A timer with the
+ * rate's period would choose otherwise: it is silent until the period is used up, so a tick is the more likely to
+ * signal the more the thread has run before it, which prefers long calls to short ones. (In a thread that runs for
+ * tenths of a millisecond between sleeps a function ten times as long was up to 5 points too large.) For the same
+ * reason a sample is weighted by the size of its group, and not by the time before it.
+ *
  * Ownership: a slot of the ring belongs to its handler until the sample is published, and then to the holder of
  * `table_lock`. Code objects are known by address only; while sampling goes on, dying ones are parked
  * (code_parking.c), so an address in the table cannot come to mean another object. `handlers` counts the handlers
@@ -17,6 +24,7 @@
 #include "code_parking.h"
 #include "label_reader.h"
 #include "native.h"
+#include "random.h"
 #include "registers.h"
 #include "sample_ring.h"
 #include "stack_table.h"
@@ -43,8 +51,16 @@
 enum { MARK_THREAD = -1000, MARK_COUNTER = -1001, MARK_TASK = -1002, MARK_UNREADABLE = -1003, MARK_LABELS = -1004 };
 enum { MARKS = 5 };
 
-/* The sums of a stack: CPU time, and signals. */
-enum { CPU_NS, SIGNALS };
+/* The sums of a stack: CPU time up to its samples, samples, and their weight: how many ticks each stands for. */
+enum { CPU_NS, SIGNALS, WEIGHT };
+#define WEIGHT_OF_ONE 1024
+
+/* CPU time for which every tick in a new thread is a sample: it may be short, and is then sampled often enough. */
+#define NEW_THREAD_NS INT64_C(100000000)
+/* How many ticks the guess of their length counts for, until a thread has had more. */
+#define GUESSED_TICKS 10
+#define MIN_TICK_NS 1000000
+#define MAX_TICK_NS 10000000
 
 static atomic_bool sampling;
 static atomic_int handlers;
@@ -58,6 +74,7 @@ static PyInterpreterState *interpreter;
 static struct sigaction action_before;
 static int64_t sampling_period_ns;
 static TimerClock sampling_clock;
+static int64_t tick_guess_ns;
 static struct timespec started, process_started;
 static pthread_key_t end_key; /* its destructor runs in each thread that ends */
 
@@ -77,7 +94,13 @@ static THREAD_LOCAL pid_t own_tid;
 static THREAD_LOCAL unsigned own_clock_session; /* in which `own_last_ns` holds */
 static THREAD_LOCAL unsigned own_ended_session;
 static THREAD_LOCAL int64_t own_last_ns;      /* the thread's clock at its last sample */
-static THREAD_LOCAL int64_t own_new_until_ns; /* until then its signals come at every tick; 0: no longer */
+static THREAD_LOCAL int64_t own_new_until_ns; /* until then every signal is a sample */
+static THREAD_LOCAL int64_t own_ticks;        /* signals in this session */
+static THREAD_LOCAL int64_t own_group_end;    /* in ticks, of WEIGHT_OF_ONE each, like the next two */
+static THREAD_LOCAL int64_t own_group_size;
+static THREAD_LOCAL int64_t own_choice; /* the place in the group that is to be a sample */
+static THREAD_LOCAL int64_t own_first_ns;     /* the thread's clock when it got its timer */
+static THREAD_LOCAL uint64_t own_random;
 
 static int64_t since(const struct timespec *begin, clockid_t clock) {
     struct timespec now;
@@ -113,12 +136,34 @@ static void note_end(void *Py_UNUSED(value)) {
     thread_timers_retire(own_tid, (uint32_t)known);
 }
 
-/* CPU time since the last sample of this thread; of the first one only the periods are known. */
-static int64_t time_since_sample(unsigned current, int64_t now_ns, int64_t periods) {
-    int64_t expected = periods * sampling_period_ns;
-    if (sampling_clock == CLOCK_OF_WALL) return expected;
-    if (own_clock_session == current) return now_ns - own_last_ns;
-    return expected < now_ns ? expected : now_ns;
+/* How many ticks of this thread there are to one sample, by those that it has had. Between one and one and a quarter,
+ * all are taken: two places would often fall on the same tick. */
+static int64_t group_size(int64_t now_ns) {
+    if (sampling_clock == CLOCK_OF_WALL || now_ns < own_new_until_ns) return WEIGHT_OF_ONE;
+    int64_t tick_ns = (GUESSED_TICKS * tick_guess_ns + now_ns - own_first_ns) / (GUESSED_TICKS + own_ticks);
+    return tick_ns < sampling_period_ns / 5 * 4 ? sampling_period_ns * WEIGHT_OF_ONE / tick_ns : WEIGHT_OF_ONE;
+}
+
+static void begin_group(int64_t now_ns) {
+    if (own_random == 0) own_random = random_seed(&own_random);
+    own_group_size = group_size(now_ns);
+    own_choice = own_group_end + 1 + (int64_t)(random_next(&own_random) % (uint64_t)own_group_size);
+    own_group_end += own_group_size;
+}
+
+static void begin_own_clock(unsigned current, int64_t first_ns, int64_t new_until_ns) {
+    own_first_ns = own_last_ns = first_ns;
+    own_ticks = own_group_end = 0;
+    own_new_until_ns = new_until_ns;
+    own_clock_session = current;
+    begin_group(first_ns);
+}
+
+/* How many ticks the one at `now_ns` stands for, in units of 1/WEIGHT_OF_ONE; 0: it is not to be a sample. */
+static int64_t weight_of_tick(int64_t now_ns) {
+    int64_t weight = 0, position = ++own_ticks * WEIGHT_OF_ONE;
+    for (; own_choice <= position; begin_group(now_ns)) weight += own_group_size;
+    return weight;
 }
 
 static void take_sample(const siginfo_t *information, const ucontext_t *context, int64_t now_ns) {
@@ -130,11 +175,13 @@ static void take_sample(const siginfo_t *information, const ucontext_t *context,
     unsigned current = atomic_load(&session);
     if (own_ended_session == current) return;
     uint32_t thread_number = number_own_thread();
-    if (own_clock_session != current) watch_own_end(true);
-    if (own_clock_session == current && own_new_until_ns != 0 && now_ns >= own_new_until_ns) {
-        thread_timers_mature(information->si_timerid);
-        own_new_until_ns = 0;
+    if (own_clock_session != current) {
+        int64_t used_ns = periods * TICK_PERIOD_NS;
+        watch_own_end(true);
+        begin_own_clock(current, used_ns < now_ns ? now_ns - used_ns : 0, 0);
     }
+    int64_t weight = weight_of_tick(now_ns);
+    if (weight == 0) return;
     Sample *sample = sample_ring_claim(thread_number);
     if (sample == NULL) {
         atomic_fetch_add(&lost, 1); /* the next sample gets its time */
@@ -142,10 +189,9 @@ static void take_sample(const siginfo_t *information, const ucontext_t *context,
     }
     sample->thread = thread_number;
     sample->tid = own_tid;
-    sample->cpu_ns = time_since_sample(current, now_ns, periods);
-    if (own_clock_session != current) own_new_until_ns = 0;
+    sample->cpu_ns = sampling_clock == CLOCK_OF_WALL ? periods * sampling_period_ns : now_ns - own_last_ns;
+    sample->weight = weight;
     own_last_ns = now_ns;
-    own_clock_session = current;
     sample->counter = counter_of(context);
     sample->task[0] = 0;
     PyThreadState *thread = PyGILState_GetThisThreadState();
@@ -209,6 +255,7 @@ static void add_to_table(const Sample *sample) {
     } else {
         table.stacks[stack].values[CPU_NS] += sample->cpu_ns;
         table.stacks[stack].values[SIGNALS] += 1;
+        table.stacks[stack].values[WEIGHT] += sample->weight;
     }
 }
 
@@ -393,9 +440,17 @@ static bool wait_until_quiet(void) {
     return true;
 }
 
+/* The kernel's tick is the step of its coarse clocks, where these are coarse. */
+static int64_t guess_tick(void) {
+    struct timespec step;
+    if (clock_getres(CLOCK_MONOTONIC_COARSE, &step) != 0 || step.tv_sec != 0) return MAX_TICK_NS;
+    return step.tv_nsec < MIN_TICK_NS ? MIN_TICK_NS : step.tv_nsec > MAX_TICK_NS ? MAX_TICK_NS : step.tv_nsec;
+}
+
 static bool begin_signals(TimerClock clock, int64_t period_ns) {
     sampling_clock = clock;
     sampling_period_ns = period_ns;
+    tick_guess_ns = guess_tick();
     install_handler();
     atomic_store(&sampling, true);
     thread_timers_begin(clock, period_ns, SIGPROF);
@@ -474,8 +529,8 @@ static PyObject *cpu_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
 
 /* ---- stop ---- */
 
-/* One stack as (thread, tid, counter, task, CPU ns, signals, stack, labels); the stack is (code, instruction, code, …),
- * or None where it could not be read. */
+/* One stack as (thread, tid, counter, task, CPU ns, signals, weight, stack, labels); the stack is (code, instruction,
+ * code, …), or None where it could not be read. */
 static PyObject *build_sample(const Stack *stack) {
     unsigned long long thread = 0, counter = 0;
     const char *task = NULL;
@@ -491,8 +546,9 @@ static PyObject *build_sample(const Stack *stack) {
     }
     PyObject *frames = is_readable ? frames_as_tuple(&table.frames[stack->first], depth) : Py_NewRef(Py_None);
     if (frames == NULL) return NULL;
-    return Py_BuildValue("(IIKzLLNN)", (unsigned)(thread >> 32), (unsigned)(thread & UINT32_MAX), counter, task,
-                         (long long)stack->values[CPU_NS], (long long)stack->values[SIGNALS], frames,
+    return Py_BuildValue("(IIKzLLdNN)", (unsigned)(thread >> 32), (unsigned)(thread & UINT32_MAX), counter, task,
+                         (long long)stack->values[CPU_NS], (long long)stack->values[SIGNALS],
+                         (double)stack->values[WEIGHT] / WEIGHT_OF_ONE, frames,
                          label_set_pairs(labels));
 }
 
@@ -592,9 +648,8 @@ static PyObject *cpu_thread_began(PyObject *Py_UNUSED(module), PyObject *Py_UNUS
     struct timespec now;
     watch_own_end(false);
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    own_last_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    own_new_until_ns = own_last_ns + NEW_THREAD_NS;
-    own_clock_session = atomic_load(&session);
+    int64_t now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    begin_own_clock(atomic_load(&session), now_ns, now_ns + NEW_THREAD_NS);
     thread_timers_arm_new(own_tid, number);
     return PyLong_FromUnsignedLong(number);
 }

@@ -38,11 +38,12 @@ if available():
 class RawSample(NamedTuple):
     """A stack of one thread and its time.
 
-    `cpu_ns` is the CPU time of the thread from the sample before to this one, summed over the `signals` that found the
-    stack. `thread` numbers the threads of one recording from 0; `tid` is the kernel's number. `counter` is the address
-    of the machine instruction, or 0 if those are not recorded. `task` is the name of the asyncio task or None. `stack`
-    is code, instruction, code, instruction, …, leaf first, or None if it could not be read.
-    `labels` are those of `conduit.label`, sorted by key.
+    `cpu_ns` is the CPU time of the thread from the sample before to this one, in nanoseconds, summed over the `signals`
+    that found the stack; its sum over a thread is how long that was sampled. `weight` is the number of the kernel's
+    ticks that these samples stand for; a stack's share of its thread is its share of the weights. `thread` numbers the
+    threads of one recording from 0; `tid` is the kernel's number. `counter` is the address of the machine instruction,
+    or 0 if those are not recorded. `task` is the name of the asyncio task or None. `stack` is code, instruction, code,
+    instruction, …, leaf first, or None if it could not be read. `labels` are those of `conduit.label`, sorted by key.
     """
 
     thread: int
@@ -51,6 +52,7 @@ class RawSample(NamedTuple):
     task: str | None
     cpu_ns: int
     signals: int
+    weight: float
     stack: tuple[CodeType | int, ...] | None
     labels: tuple[tuple[str, str], ...] = ()
 

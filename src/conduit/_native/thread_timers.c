@@ -1,13 +1,13 @@
 /* POSIX timers on the CPU clock of each thread (or on the wall clock), with SIGEV_THREAD_ID.
  *
  * One timer for the process would serve the thread that happens to run when it expires, at the scheduler's tick, and
- * older kernels prefer the main thread; a thread's own timer counts exactly (`si_overrun` says how many periods one
- * signal stands for). Timers do not survive fork and end with exec; the timer of a thread that has ended stays
- * allocated until it is deleted here.
+ * older kernels prefer the main thread. Timers do not survive fork and end with exec; the timer of a thread that has
+ * ended stays allocated until it is deleted here.
  *
- * The kernel looks at a timer at its ticks only (every 1 to 10 ms), so a thread that ends before a tick is never
+ * The kernel looks at a CPU timer at its ticks only (every 1 to 10 ms), so a thread that ends before a tick is never
  * signalled, however short the period. What the signals miss, the thread's clock tells: it is read as the thread
- * ends. */
+ * ends. The period of CPU timers is so short that every tick which finds the thread running signals it; the receiver
+ * chooses among these signals (cpu.c says why). */
 #define _GNU_SOURCE
 #include "thread_timers.h"
 
@@ -77,7 +77,6 @@ static void drop(int index) {
     timers[index] = timers[--timer_count];
 }
 
-#define NEW_THREAD_PERIOD_NS 1000000 /* no longer than the shortest tick */
 
 static int64_t clock_ns(pid_t tid) {
     struct timespec now;
@@ -85,7 +84,7 @@ static int64_t clock_ns(pid_t tid) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static bool create(pid_t tid, bool is_new, timer_t *timer) {
+static bool create(pid_t tid, timer_t *timer) {
     struct sigevent event;
     memset(&event, 0, sizeof event);
     event.sigev_notify = SIGEV_THREAD_ID;
@@ -94,8 +93,7 @@ static bool create(pid_t tid, bool is_new, timer_t *timer) {
     event.sigev_notify_thread_id = tid;
     if (timer_create(clock_of(tid), &event, timer) != 0) return false;
     struct itimerspec when = {as_timespec(period_ns), as_timespec(first_period())};
-    if (is_new && period_ns > NEW_THREAD_PERIOD_NS)
-        when = (struct itimerspec){as_timespec(NEW_THREAD_PERIOD_NS), as_timespec(1)};
+    if (timer_clock == CLOCK_OF_CPU) when = (struct itimerspec){as_timespec(TICK_PERIOD_NS), as_timespec(1)};
     if (timer_settime(*timer, 0, &when, NULL) == 0) return true;
     timer_delete(*timer);
     return false;
@@ -129,13 +127,12 @@ static bool arm(pid_t tid, uint32_t number) {
         if (number != NO_THREAD_NUMBER) timers[index].number = number;
         return true;
     }
-    bool is_new = number != NO_THREAD_NUMBER && timer_clock == CLOCK_OF_CPU;
     timer_t timer;
     if (!make_room()) {
         counts.refused++;
         return false;
     }
-    if (!create(tid, is_new, &timer)) {
+    if (!create(tid, &timer)) {
         /* A thread that ended since it was listed was not refused. */
         if (errno == EAGAIN || errno == ENOMEM) counts.refused++;
         return false;
@@ -168,12 +165,6 @@ bool thread_timers_arm_new(pid_t tid, uint32_t number) {
     bool armed = arm(tid, number);
     pthread_mutex_unlock(&lock);
     return armed;
-}
-
-/* Without the C library's timer_settime: its timer_t is not the kernel's number everywhere. */
-void thread_timers_mature(int timer) {
-    struct itimerspec when = {as_timespec(period_ns), as_timespec(period_ns)};
-    syscall(SYS_timer_settime, timer, 0, &when, NULL);
 }
 
 static bool own_mask_has_signal(void) {

@@ -27,22 +27,18 @@ typedef struct {
     bool blocks_signal; /* at its end, or now: the timers' signal does not reach it */
 } ThreadClock;
 
-/* Set clock, period and signal for the timers that are made from now on. */
+/* The period of timers on the CPU clock: much shorter than a tick of the kernel, so that each tick which finds the
+ * thread running signals it. */
+#define TICK_PERIOD_NS INT64_C(100000)
+
+/* Set clock and signal of the timers that are made from now on, and the period of those on the wall clock. */
 void thread_timers_begin(TimerClock clock, int64_t period_ns, int signal_number);
 
 /* Give one thread its timer, if it has none. False: the kernel refused (RLIMIT_SIGPENDING, most likely). */
 bool thread_timers_arm(pid_t tid);
 
-/* The same for the calling thread, which has just begun and is known by a number: its signals come at every tick of the
- * kernel, until thread_timers_mature. */
+/* The same for the calling thread, which has just begun and is known by a number. */
 bool thread_timers_arm_new(pid_t tid, uint32_t number);
-
-/* CPU time for which a new thread gets a signal at every tick: it may be short, and is then sampled often enough. */
-#define NEW_THREAD_NS INT64_C(100000000)
-
-/* Set a new thread's timer to the period of all others. `timer` is the kernel's number, from siginfo. Safe in a signal
- * handler, takes no lock. */
-void thread_timers_mature(int timer);
 
 /* In a thread that ends: delete its timer and keep its clock. */
 void thread_timers_retire(pid_t tid, uint32_t number);

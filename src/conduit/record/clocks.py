@@ -3,11 +3,11 @@
 A thread is signalled at the kernel's ticks, so its time after its last sample is not seen, and a thread that ends
 before a tick is not seen at all. The CPU clock of each thread tells how much time that is:
 
-- A thread with samples: its samples are scaled to its clock.
-- Short threads (less than 0.1 s of CPU time) that have the same name and function are pooled. While a thread is young,
-  every moment of it is equally likely to be sampled. So the samples of the pool, taken with equal weight and scaled to
-  the sum of the threads' clocks, are an unbiased estimate for all of these threads, including those that were not
-  sampled. If the pool has no sample, its time is that of the threads' function.
+- A thread with samples: each tick of the kernel is as likely to find one moment of its CPU time as any other, so the
+  samples, weighted by how many ticks they stand for and scaled to the thread's clock, are an unbiased estimate.
+- Short threads (less than 0.1 s of CPU time) that have the same name and function are pooled: their samples, scaled to
+  the sum of the threads' clocks, stand for all of these threads, including those that were not sampled. If the pool has
+  no sample, its time is that of the threads' function.
 - The time of a thread that blocks SIGPROF cannot be sampled: it is `[signals blocked]`.
 - Any other difference of more than a tenth between samples and clock is `[not sampled]`.
 - The difference between the CPU time of the process and the sum over its threads is `[thread start and end]`: work of
@@ -33,6 +33,7 @@ START_AND_END = "[thread start and end]"
 SHORT_THREAD_NS = 100_000_000
 _TOLERATED_NS = 100_000_000
 _TOLERATED_SHARE = 10
+_TOLERATED_PERIODS = 2  # two samples that follow one another may be that far apart
 _DIGITS = re.compile(r"\d+")
 
 
@@ -84,12 +85,14 @@ def reconcile(
     process_ns: int,
     name_of: Callable[[int, int], str],
     functions: Mapping[int, CodeType | None],
+    period_ns: int = 0,
 ) -> Reconciled:
     """Divide the CPU time of a process among its samples.
 
-    `process_ns` is the process's CPU clock over the recording, minus what the recording itself used, in nanoseconds;
-    `name_of(number, native id)` returns the name of a thread; `functions` has the code that each thread started during
-    the recording was to run.
+    `period_ns` is the CPU time for which there is one sample; `process_ns` is the process's CPU
+    clock over the recording, minus what the recording itself used; both are in nanoseconds. `name_of(number, native
+    id)` returns the name of a thread; `functions` has the code that each thread started during the recording was to
+    run.
     """
     threads, others = _by_thread(samples, clocks, name_of, functions)
     result = Reconciled([TimedSample(one, one.cpu_ns, name_of(one.thread, one.tid)) for one in others], [])
@@ -98,7 +101,7 @@ def reconcile(
         if thread.is_new and thread.cpu_ns < SHORT_THREAD_NS and not thread.blocks_signal:
             groups.setdefault((_DIGITS.sub("*", thread.name), thread.function), []).append(thread)
         else:
-            _reconcile_thread(thread, result)
+            _reconcile_thread(thread, period_ns, result)
     for (name, function), members in groups.items():
         _reconcile_group(name if len(members) > 1 else members[0].name, function, members, result)
     known_ns = sum(thread.cpu_ns for thread in threads) + sum(one.cpu_ns for one in others)
@@ -139,30 +142,30 @@ def _by_thread(
     return threads, [sample for group in of_number.values() for sample in group]
 
 
-def _reconcile_thread(thread: _Thread, result: Reconciled) -> None:
+def _reconcile_thread(thread: _Thread, period_ns: int, result: Reconciled) -> None:
     missing = thread.cpu_ns - thread.sampled_ns
-    tolerated = max(_TOLERATED_NS, thread.cpu_ns // _TOLERATED_SHARE)
+    tolerated = max(_TOLERATED_NS, thread.cpu_ns // _TOLERATED_SHARE, _TOLERATED_PERIODS * period_ns)
     if thread.samples and abs(missing) <= tolerated and not thread.blocks_signal:
         result.timed.extend(_scaled(thread.samples, thread.cpu_ns, thread.name))
         return
-    result.timed.extend(TimedSample(sample, sample.cpu_ns, thread.name) for sample in thread.samples)
+    result.timed.extend(_scaled(thread.samples, thread.sampled_ns, thread.name))
     if missing > 0:
         reason = SIGNALS_BLOCKED if thread.blocks_signal else NOT_SAMPLED
         result.unsampled.append(Unsampled(reason, missing, thread.name, thread.function))
 
 
 def _scaled(samples: list[RawSample], cpu_ns: int, name: str) -> Iterator[TimedSample]:
-    factor = cpu_ns / (sum(sample.cpu_ns for sample in samples) or 1)
-    return (TimedSample(sample, sample.cpu_ns * factor, name) for sample in samples)
+    factor = cpu_ns / (sum(sample.weight for sample in samples) or 1)
+    return (TimedSample(sample, sample.weight * factor, name) for sample in samples)
 
 
 def _reconcile_group(
     name: str, function: CodeType | None, members: list[_Thread], result: Reconciled
 ) -> None:
     used = sum(member.cpu_ns for member in members)
-    signals = sum(sample.signals for member in members for sample in member.samples)
-    if not signals:
+    weight = sum(sample.weight for member in members for sample in member.samples)
+    if not weight:
         result.unsampled.append(Unsampled(NOT_SAMPLED, used, name, function))
     for member in members:
         for sample in member.samples:
-            result.timed.append(TimedSample(sample, used * sample.signals / signals, name))
+            result.timed.append(TimedSample(sample, used * sample.weight / weight, name))

@@ -1,9 +1,10 @@
 """CPU profiles: where a program's CPU time goes, in all of its threads.
 
-How it works: each thread has a timer on its own CPU clock, which interrupts it after every 10 ms of CPU time; the C
-extension's signal handler records the interrupted thread's Python stack (`conduit/_native/cpu.c`). A thread that sleeps
-or waits uses no CPU time and is not seen. The time of a C function belongs to the Python line that called it. The
-samples of each thread are then scaled to its CPU clock, and all samples to that of the process (`clocks.py`).
+How it works: each thread has a timer on its own CPU clock, which interrupts it at each tick of the kernel that finds it
+running. One tick in every 10 ms of CPU time, chosen at random, becomes a sample: the C extension's signal handler
+records the interrupted thread's Python stack (`conduit/_native/cpu.c`). A thread that sleeps or waits uses no CPU time
+and is not seen. The time of a C function belongs to the Python line that called it. The samples of each thread are then
+scaled to its CPU clock, and all samples to that of the process (`clocks.py`).
 
 This cannot be done in pure Python: code that needs the interpreter lock to take a sample sees only threads that have
 just released it, which misattributes 20 to 50 percentage points of the time (`docs/explanation/sampler.md`). Without
@@ -117,6 +118,7 @@ class CpuRecording(Recording):
             self.facts["process_ns"] - self.facts["collector_ns"],
             name_of,
             self._names.functions,
+            self._period_ns,
         )
 
     def _build(self) -> Profile:
