@@ -267,6 +267,68 @@ def test_the_forms_of_pytest_benchmark_work_under_the_option(run_pytest: Pytest)
     assert "BenchmarkParameters/n=2" in answer.stdout
 
 
+# The parts of pytest-benchmark's plugin that are in the way: its options, its fixture and its refusal of any other fixture.
+PYTEST_BENCHMARK_PLUGIN = """
+import pytest
+def pytest_addoption(parser):
+    parser.addoption("--benchmark-only", action="store_true")
+    parser.addoption("--benchmark-skip", action="store_true")
+    parser.addoption("--benchmark-disable", action="store_true")
+    parser.addoption("--benchmark-enable", action="store_true")
+    parser.addoption("--benchmark-json")
+@pytest.fixture
+def benchmark():
+    return "its own"
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    yield
+    if item.funcargs.get("benchmark", "its own") != "its own":
+        raise TypeError("unexpected type for `benchmark` in funcargs")
+"""
+
+
+def test_the_switch_works_while_pytest_benchmark_is_still_installed(
+    run_pytest: Pytest, tmp_path: Path
+) -> None:
+    (tmp_path / "pytest_benchmark").mkdir()
+    (tmp_path / "pytest_benchmark" / "plugin.py").write_text(PYTEST_BENCHMARK_PLUGIN)
+    arguments = ["-p", "pytest_benchmark.plugin", "-rs", "--conduit-benchmark", "--benchtime=3x"]
+    test = (
+        "def test_x(benchmark): benchmark(sum, [1])\n"
+        "def test_w(benchmark_weave): pass\n"
+        "def test_other(): pass\n"
+    )
+    answer = run_pytest(*arguments, "--benchmark-json=x.json", test_a=test)
+    assert "3 passed" in answer.stdout, answer.stdout
+    assert "BenchmarkX" in answer.stdout
+    assert (
+        "warning: --benchmark-json has no effect with conduit_benchmark; use --bench-out=FILE"
+        in answer.stdout
+    )
+    assert "1 passed, 2 skipped" in run_pytest(*arguments, "--benchmark-skip").stdout
+    assert "2 passed, 1 skipped" in run_pytest(*arguments, "--benchmark-only").stdout
+    disabled = run_pytest(*arguments, "--benchmark-disable").stdout
+    assert "3 passed" in disabled
+    assert "BenchmarkX" not in disabled
+
+
+def test_many_rounds_are_one_line_on_the_terminal_and_all_in_the_file(
+    run_pytest: Pytest, tmp_path: Path
+) -> None:
+    test = "def test_x(benchmark): benchmark.pedantic(sum, args=([1],), rounds=31)\n"
+    answer = run_pytest("--conduit-benchmark", "--bench-out=out.txt", test_a=test)
+    lines = [line for line in answer.stdout.splitlines() if line.startswith("BenchmarkX")]
+    assert len(lines) == 1
+    assert "(median of 31: " in lines[0]
+    assert (tmp_path / "out.txt").read_text().count("BenchmarkX") == 31
+
+
+def test_warnings_of_measurements_are_printed_each_kind_once(run_pytest: Pytest) -> None:
+    test = "def test_x(bench): bench(lambda: None, benchtime='1x')\ndef test_y(bench): bench(list, benchtime='1x')\n"
+    answer = run_pytest(test_a=test)
+    assert re.search(r"--- WARN: BenchmarkX\S* \(and 1 more\): ns/op is of the first call", answer.stdout)
+
+
 def test_without_the_option_there_is_no_fixture_of_that_name(run_pytest: Pytest) -> None:
     answer = run_pytest(test_a="def test_x(benchmark): pass\n")
     assert "fixture 'benchmark' not found" in answer.stdout

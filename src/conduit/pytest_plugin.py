@@ -10,8 +10,8 @@ benchmarks is a smoke test of one iteration, with `b.short` set. With `--bench` 
 
 With `--conduit-benchmark`, or `conduit_benchmark = true`, the plugin provides pytest-benchmark's fixture `benchmark`.
 
-Measurements are printed at the end of the run, written by `--bench-out=FILE`, and are properties named `benchmark` of
-each test's report (and so of a JUnit file), whose values are lines of Go's format.
+Measurements are printed at the end of the run, with their warnings, written by `--bench-out=FILE`, and are properties
+named `benchmark` of each test's report (and so of a JUnit file), whose values are lines of Go's format.
 """
 
 from __future__ import annotations
@@ -29,7 +29,23 @@ if TYPE_CHECKING:
     from conduit.bench.run.loop import Benchmark, BenchmarkFunction
 
 PROPERTY = "benchmark"
+WARNING_PROPERTY = "benchmark-warning"
 TEST_BENCHTIME = "100ms"
+MAX_LINES_SHOWN = 20
+"""More repetitions of one benchmark (rounds of `benchmark.pedantic`) are one line on the terminal."""
+
+_PYTEST_BENCHMARK = ("benchmark", "pytest_benchmark.plugin")  # by its entry point, and by -p
+# Options of pytest-benchmark that the fixture in its place does not follow, and what to use.
+_OPTIONS_WITHOUT_EFFECT = {
+    "benchmark_json": "--bench-out=FILE",
+    "benchmark_save": "--bench-out=FILE",
+    "benchmark_autosave": "--bench-out=FILE",
+    "benchmark_compare": "`conduit benchstat old.txt new.txt`",
+    "benchmark_compare_fail": "`conduit benchstat -gate old.txt new.txt`",
+    "benchmark_histogram": "`conduit history -html=history.html`",
+    "benchmark_csv": "`conduit benchstat -format=csv FILE`",
+    "benchmark_cprofile": "`conduit run -cpuprofile=cpu.prof -m pytest`",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -61,6 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("conduit_benchmark", "provide pytest-benchmark's fixture", type="bool", default=False)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse a wrong `--benchtime` before anything is collected; provide the fixture `benchmark` if asked for."""
     text = config.getoption("--benchtime")
@@ -75,7 +92,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line(
             "markers", "benchmark: options of one measurement, as pytest-benchmark has them"
         )
-        config.pluginmanager.register(_BenchmarkFixturePlugin(), "conduit-benchmark")
+        # pytest-benchmark refuses a fixture of that name which is not its own; its options stay known.
+        for name in _PYTEST_BENCHMARK:
+            if config.pluginmanager.has_plugin(name):
+                config.pluginmanager.unregister(name=name)
+        config.pluginmanager.register(_BenchmarkFixturePlugin(config), "conduit-benchmark")
 
 
 def _collects_files(config: pytest.Config) -> bool:
@@ -93,7 +114,38 @@ def bench(request: pytest.FixtureRequest) -> BenchFixture:
 
 
 class _BenchmarkFixturePlugin:
-    """Registered after all other plugins, so that its fixture replaces pytest-benchmark's."""
+    """pytest-benchmark's fixtures, in place of that plugin's, whose options it follows where they choose tests."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._skips = bool(config.getoption("benchmark_skip", False))
+        self._only = bool(config.getoption("benchmark_only", False))
+        disabled = config.getoption("benchmark_disable", False)
+        self._is_enabled = not disabled or bool(config.getoption("benchmark_enable", False))
+
+    @pytest.hookimpl
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Skip tests as `--benchmark-only` and `--benchmark-skip` say."""
+        for item in items:
+            measures = "benchmark" in getattr(item, "fixturenames", ())
+            if self._only and not measures:
+                item.add_marker(pytest.mark.skip(reason="no benchmark (--benchmark-only)"))
+            elif self._skips and measures and not self._only:
+                item.add_marker(pytest.mark.skip(reason="a benchmark (--benchmark-skip)"))
+
+    @pytest.hookimpl
+    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+        """Name the options of pytest-benchmark that have no effect here."""
+        for option, instead in _OPTIONS_WITHOUT_EFFECT.items():
+            if config.getoption(option, None):
+                name = "--" + option.replace("_", "-")
+                terminalreporter.write_line(
+                    f"warning: {name} has no effect with conduit_benchmark; use {instead}", yellow=True
+                )
+
+    @pytest.fixture
+    def benchmark_weave(self, benchmark: PytestBenchmarkFixture) -> Any:
+        """pytest-benchmark's fixture for `benchmark.weave`."""
+        return benchmark.weave
 
     @pytest.fixture
     def benchmark(self, request: pytest.FixtureRequest) -> Iterator[PytestBenchmarkFixture]:
@@ -108,6 +160,7 @@ class _BenchmarkFixturePlugin:
             marker.kwargs if marker else {},
             _parameters(request.node),
         )
+        fixture.enabled = self._is_enabled
         yield fixture
         fixture.close()
         if fixture.extra_info:
@@ -158,6 +211,8 @@ def _record(item: pytest.Item, measurement: Measurement) -> None:
     item.user_properties.append((PROPERTY, line))
     log.info("%s", line.replace("\t", " "))
     for warning in measurement.warnings:
+        name = line.partition("\t")[0].rstrip()
+        item.user_properties.append((WARNING_PROPERTY, f"{name} {warning.code}: {warning}"))
         log.warning("%s: %s", measurement.name, warning)
 
 
@@ -281,20 +336,26 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Print the measurements, by file and in the order of the tests; write them to `--bench-out`."""
     reports = [report for group in ("passed", "failed") for report in terminalreporter.stats.get(group, ())]
     by_file: dict[str, list[str]] = {}
+    warnings: list[str] = []
     for report in reports:
         for name, value in report.user_properties:
             if name == PROPERTY:
                 by_file.setdefault(report.nodeid.partition("::")[0].removesuffix(".py"), []).append(value)
+            elif name == WARNING_PROPERTY:
+                warnings.append(value)
     if not by_file:
         return
     from conduit.bench.text.writer import align_lines
 
-    aligned = iter(align_lines([line for lines in by_file.values() for line in lines]))
+    shown = {package: _lines_to_show(lines) for package, lines in by_file.items()}
+    aligned = iter(align_lines([line for lines in shown.values() for line, _ in lines]))
     terminalreporter.write_sep("=", "benchmarks")
-    for package, lines in by_file.items():
+    for package, lines in shown.items():
         terminalreporter.write_line(f"pkg: {package}")
-        for _ in lines:
-            terminalreporter.write_line(next(aligned))
+        for _, remark in lines:
+            terminalreporter.write_line(next(aligned) + remark)
+    for text in _grouped(warnings):
+        terminalreporter.write_line(text, yellow=True)
     if getattr(config.option, "numprocesses", None):
         terminalreporter.write_line(
             "warning: measured in several processes at once (pytest-xdist), which disturb one another; use -n0",
@@ -302,6 +363,45 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         )
     if config.getoption("--bench-out"):
         _write_text(config.getoption("--bench-out"), by_file)
+
+
+def _lines_to_show(lines: list[str]) -> list[tuple[str, str]]:
+    """Return each line with a remark; of more than `MAX_LINES_SHOWN` repetitions the middle one by time."""
+    from itertools import groupby
+
+    shown: list[tuple[str, str]] = []
+    for _, group in groupby(lines, key=lambda line: line.partition("\t")[0].rstrip()):
+        repetitions = list(group)
+        if len(repetitions) <= MAX_LINES_SHOWN:
+            shown += [(line, "") for line in repetitions]
+            continue
+        ordered = sorted(repetitions, key=_ns_per_op)
+        least, most = _ns_per_op(ordered[0]), _ns_per_op(ordered[-1])
+        remark = f"  (median of {len(ordered)}: {least:.4g} to {most:.4g} ns/op; --bench-out has all)"
+        shown.append((ordered[(len(ordered) - 1) // 2], remark))
+    return shown
+
+
+def _ns_per_op(line: str) -> float:
+    for column in line.split("\t"):
+        value, _, unit = column.strip().partition(" ")
+        if unit == "ns/op":
+            return float(value)
+    return 0.0
+
+
+def _grouped(warnings: list[str]) -> list[str]:
+    """Return one line for each kind of warning: the first benchmark that has it, and how many others have it."""
+    kinds: dict[str, tuple[str, list[str]]] = {}
+    for value in warnings:
+        name, code, text = value.split(" ", 2)
+        names = kinds.setdefault(code, (text, []))[1]
+        if name not in names:
+            names.append(name)
+    return [
+        f"--- WARN: {names[0]}{f' (and {len(names) - 1} more)' if len(names) > 1 else ''}: {text}"
+        for text, names in kinds.values()
+    ]
 
 
 def _write_text(path: str, by_file: dict[str, list[str]]) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import inspect
 import math
 import sys
+from dataclasses import replace
 from itertools import repeat
 from statistics import mean, median, stdev
 from time import perf_counter_ns
@@ -20,6 +21,8 @@ from conduit.errors import BenchmarkMisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from conduit.bench.result import MeasurementWarning
 
     Record = Callable[[Measurement], None]
 
@@ -50,7 +53,7 @@ class BenchFixture:
         from conduit.bench.api import benchmark
 
         result = benchmark(function, name=name, **options)
-        for sample in result.samples:
+        for sample in _with_warnings(result.samples, result.common_warnings):
             self._record(sample)
         return result
 
@@ -161,7 +164,7 @@ class PytestBenchmarkFixture:
         measured = benchmark(
             operation, name=self.fullname, benchtime=self._round_time(rounds), count=rounds, gc="on"
         )
-        self._finish(measured.samples)
+        self._finish(_with_warnings(measured.samples, measured.common_warnings))
         return result
 
     def _round_time(self, rounds: int) -> str:
@@ -191,20 +194,28 @@ class PytestBenchmarkFixture:
             raise ValueError("pedantic: give the arguments either directly or by setup")
         if min(rounds, iterations) < 1:
             raise ValueError(f"pedantic: rounds={rounds}, iterations={iterations}: expected at least 1")
+        from conduit.bench.run.machine import Watch
+
         self._use()
         result, samples = None, []
+        watch = Watch()
         for index in range(-max(warmup_rounds, 0), rounds):
             given, named = (setup() if setup else None) or (args, kwargs or {})
-            begin = perf_counter_ns()
-            for _ in repeat(None, iterations):
+            if iterations == 1:  # a loop around one call would add to its time
+                begin = perf_counter_ns()
                 result = target(*given, **named)
-            elapsed = perf_counter_ns() - begin
+                elapsed = perf_counter_ns() - begin
+            else:
+                begin = perf_counter_ns()
+                for _ in repeat(None, iterations):
+                    result = target(*given, **named)
+                elapsed = perf_counter_ns() - begin
             if teardown:
                 teardown(*given, **named)
             if index >= 0:
                 samples.append(Measurement(self.fullname, _processors(), iterations, elapsed))
         if self.enabled:
-            self._finish(samples)
+            self._finish(_with_warnings(samples, watch.warnings()))
         return result
 
     def weave(self, target: Callable[..., Any] | str, **options: Any) -> None:
@@ -244,6 +255,14 @@ class PytestBenchmarkFixture:
         """Undo `weave`."""
         while self._undo:
             self._undo.pop()()
+
+
+def _with_warnings(
+    samples: Sequence[Measurement], warnings: Sequence[MeasurementWarning]
+) -> list[Measurement]:
+    """Return the repetitions, the last with the warnings about all of them."""
+    *others, last = samples
+    return [*others, replace(last, warnings=(*last.warnings, *warnings))]
 
 
 def _without_parameters(function: Callable[..., Any]) -> Callable[..., Any]:
