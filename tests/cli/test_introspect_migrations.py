@@ -161,3 +161,40 @@ def test_a_wrong_call_says_what_is_expected(conduit_command: Run) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "takes no documents" in done.stderr
     assert conduit_command("introspect", "diff", "a.json").returncode == 2
+
+
+TRANSLATED = """
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+class Order(models.Model):
+    total = models.TextField(verbose_name=_("January"), help_text="not compared")
+"""
+OWN_COMMAND = """
+from django.core.management.commands.makemigrations import Command
+from django.db import models
+own = models.Field.deconstruct
+def without_help(field):
+    name, path, args, kwargs = own(field)
+    kwargs.pop("help_text", None)
+    return name, path, args, kwargs
+models.Field.deconstruct = without_help
+"""
+
+
+def test_translated_texts_and_the_projects_own_makemigrations_are_compared_as_that_command_does(
+    project: Path, conduit_command: Run
+) -> None:
+    (project / "settings.py").write_text(SETTINGS + "\nLANGUAGE_CODE = 'de'\n")
+    (project / "shop" / "models.py").write_text(TRANSLATED)
+    initial = INITIAL.replace("models.TextField()", "models.TextField(verbose_name='January')")
+    (project / "shop/migrations/0001_initial.py").write_text(initial)
+    words = ("introspect", "diff", "--migrations", "--django", "settings", "--format", "json")
+    told = json.loads(conduit_command(*words, cwd=project).stdout)
+    assert [(one["operation"], one["name"]) for one in told] == [("AlterField", "order.total")]
+    commands = project / "shop" / "management" / "commands"
+    commands.mkdir(parents=True)
+    (commands / "makemigrations.py").write_text(OWN_COMMAND)
+    assert json.loads(conduit_command(*words, cwd=project).stdout) == []
+    (commands / "makemigrations.py").unlink()
+    (project / "shop" / "models.py").write_text(TRANSLATED.replace(', help_text="not compared"', ""))
+    assert json.loads(conduit_command(*words, cwd=project).stdout) == []

@@ -167,6 +167,43 @@ def test_grpc_services_are_those_of_the_descriptors_with_the_methods_that_implem
     ]
 
 
+MOUNTED = """
+from fastmcp import FastMCP
+inner = FastMCP("inner")
+@inner.tool
+def find(text: str) -> str: return text
+@inner.resource("notes://{name}")
+def note(name: str) -> str: return name
+middle = FastMCP("middle")
+middle.mount(inner, namespace="deep")
+server = FastMCP("outer")
+@server.tool
+def add(a: int) -> int: return a
+@server.tool(tags={"hidden"})
+def secret(a: int) -> int: return a
+server.mount(middle, namespace="shop")
+server.disable(tags={"hidden"})
+"""
+
+
+def test_an_mcp_server_lists_mounted_servers_under_the_names_that_clients_see_and_nothing_disabled(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("fastmcp")
+    registry = collected(tmp_path, "shop:server", shop=MOUNTED)
+    truth = answer(
+        tmp_path,
+        "import asyncio, json, shop\n"
+        "async def main():\n"
+        "    s = shop.server\n"
+        "    return [[t.name for t in await s.list_tools()], [t.uri_template for t in await"
+        " s.list_resource_templates()]]\n"
+        "print(json.dumps(asyncio.run(main())))",
+    )
+    assert [[route.path for route in registry.routes(kind)] for kind in ("TOOL", "RESOURCE")] == truth
+    assert [route.handler for route in registry.routes()] == ["shop:add", "shop:find", "shop:note"]
+
+
 @pytest.mark.parametrize("package", SERVERS)
 def test_tools_resources_and_prompts_of_an_mcp_server_are_routes(package: str, tmp_path: Path) -> None:
     pytest.importorskip(package)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conduit.sources.application import Application, CollectingError, collect_application
-from conduit.sources.progress import Progress
+from conduit.sources.progress import Progress, _cpu_time_of
 
 
 class Machine:
@@ -68,3 +68,20 @@ def test_the_refusal_names_the_line_of_the_project_that_is_waited_for(tmp_path: 
     with pytest.raises(CollectingError, match=r"it is at app\.py:4 in connect") as caught:
         collect_application(Application(root=str(tmp_path), app="app:app"), time_limit_s=1.5)
     assert os.sep + "collector" not in str(caught.value)
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/schedstat").exists(), reason="the kernel does not count waiting for a CPU"
+)
+def test_time_that_a_process_waited_for_a_cpu_counts_as_progress() -> None:
+    def waited_s() -> float:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+
+    def own_s() -> float:
+        times = os.times()
+        return times.user + times.system + times.children_user + times.children_system
+
+    tick = 2 / os.sysconf("SC_CLK_TCK")
+    before = waited_s() + own_s()
+    told = _cpu_time_of(os.getpid())
+    assert before - tick <= told <= waited_s() + own_s() + tick

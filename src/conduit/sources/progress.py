@@ -1,6 +1,7 @@
 """The time limit of collecting: by progress, so that a slow start is waited for and a stuck one is not.
 
-Progress is measured as CPU time. Collecting is aborted if the process used less than a tenth of the time limit of CPU
+Progress is measured as CPU time, with the time that the process was ready and others had the CPU: a busy machine is not
+a stuck application. Collecting is aborted if the process used less than a tenth of the time limit of CPU
 time within one time limit, or after ten time limits in total. The process reports its stack on a signal; the message
 names the innermost line of project code in it.
 """
@@ -104,7 +105,16 @@ def _cpu_time_of(pid: int) -> float:
             fields = file.read().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") + _ready_time_of(pid)
+
+
+def _ready_time_of(pid: int) -> float:
+    """Return the seconds that the main thread waited for a CPU; 0 where the kernel does not count them."""
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:  # noqa: PTH123
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _stack_of(pid: int, stacks: int) -> str:

@@ -45,19 +45,28 @@ def open_django() -> Any:
 
 
 def open_migrations() -> Any:
-    """Return the parts that comparing models with migrations needs; Django must be set up."""
+    """Return the parts that comparing models with migrations needs; Django must be set up.
+
+    The project's own `makemigrations` is loaded as `manage.py` does: it may bring a detector, or change on import how
+    fields are compared.
+    """
     from django.apps import apps
+    from django.core.management import get_commands, load_command_class
     from django.db.migrations.autodetector import MigrationAutodetector
     from django.db.migrations.loader import MigrationLoader
     from django.db.migrations.questioner import NonInteractiveMigrationQuestioner
     from django.db.migrations.state import ProjectState
+    from django.utils import translation
 
+    home = get_commands()["makemigrations"]
+    command = load_command_class(home, "makemigrations") if isinstance(home, str) else home
     return SimpleNamespace(
         apps=apps,
-        MigrationAutodetector=MigrationAutodetector,
+        MigrationAutodetector=getattr(command, "autodetector", MigrationAutodetector),
         MigrationLoader=MigrationLoader,
         NonInteractiveMigrationQuestioner=NonInteractiveMigrationQuestioner,
         ProjectState=ProjectState,
+        without_translations=lambda: translation.override(None),
     )
 
 

@@ -49,12 +49,15 @@ def collect_servers(document: Document) -> None:
         return
     kinds = tuple(cls for _, cls in classes)
     found = {id(value): value for _, members in modules() for value in members.values() if is_a(value, kinds)}
+    mounted = {id(inner) for server in found.values() for inner in _mounted(server)}
     packages: dict[str, None] = {}
     for server in found.values():
+        if id(server) in mounted:
+            continue  # listed by the server that it is mounted in, under other names
         with document.attempt(f"mcp server {getattr(server, 'name', '')}"):
             packages[next(package for package, cls in classes if is_a(server, cls))] = None
             for method, path, component in _components(server):
-                document.routes.append(_route(document, method, path, component))
+                document.routes.append(_route(document, method, path, component, _function(component)))
     for package in packages:
         from importlib import metadata
 
@@ -72,7 +75,7 @@ def _components(server: Any) -> Iterator[tuple[str, str, Any]]:
             prompts.list_prompts(),
         )
     else:
-        listed = asyncio.run(_list_all(static(server, "_local_provider") or server))
+        listed = asyncio.run(_list_all(server))
     for tool in listed[0]:
         yield "TOOL", tool.name, tool
     for one in listed[1]:
@@ -84,16 +87,67 @@ def _components(server: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 async def _list_all(server: Any) -> tuple[Any, Any, Any, Any]:
+    """Return the server's own list where nothing but loaded servers is asked for it, else what it holds itself."""
+    if hasattr(server, "providers") and all(_is_local(one) for one in server.providers):
+        asked, options = server, {"run_middleware": False}
+    else:
+        asked, options = static(server, "_local_provider") or server, {}
     return (
-        await server.list_tools(),
-        await server.list_resources(),
-        await server.list_resource_templates(),
-        await server.list_prompts(),
+        await asked.list_tools(**options),
+        await asked.list_resources(**options),
+        await asked.list_resource_templates(**options),
+        await asked.list_prompts(**options),
     )
 
 
-def _route(document: Document, method: str, path: str, component: Any) -> dict[str, Any]:
-    function = getattr(component, "fn", None) or type(component)
+def _is_local(provider: Any) -> bool:
+    """Return whether a provider lists loaded components, without running code of the application."""
+    provider = _unwrapped(provider)
+    server = static(provider, "server")
+    if type(provider).__name__ == "FastMCPProvider" and server is not None:
+        return all(_is_local(one) for one in server.providers) and not any(
+            type(one).__module__.partition(".")[0] != "fastmcp" for one in server.middleware
+        )
+    return any(
+        base.__name__ == "LocalProvider" and base.__module__.startswith("fastmcp.")
+        for base in type(provider).__mro__
+    )
+
+
+def _unwrapped(provider: Any) -> Any:
+    while type(provider).__name__ == "_WrappedProvider":
+        provider = static(provider, "_inner")
+    return provider
+
+
+def _mounted(server: Any) -> Iterator[Any]:
+    """Yield the servers that are mounted in one that is asked for them, and those mounted in these."""
+    providers = server.providers if hasattr(server, "providers") else ()
+    if not all(_is_local(one) for one in providers):
+        return
+    for provider in map(_unwrapped, providers):
+        inner = static(provider, "server")
+        if inner is not None:
+            yield inner
+            yield from _mounted(inner)
+
+
+def _function(component: Any) -> Any:
+    """Return the function of a component; of one that a mounted server gives, that of the component there."""
+    server = getattr(component, "_server", None)
+    if server is None:
+        return getattr(component, "fn", None) or type(component)
+    wanted = {
+        getattr(component, name, None)
+        for name in ("_original_name", "_original_uri", "_original_uri_template")
+    } - {None}
+    for _, path, inner in _components(server):
+        if path in set(map(str, wanted)):
+            return _function(inner)
+    return type(component)
+
+
+def _route(document: Document, method: str, path: str, component: Any, function: Any) -> dict[str, Any]:
     record = route_record(
         document,
         method,

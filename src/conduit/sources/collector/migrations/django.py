@@ -13,6 +13,11 @@ def missing_operations() -> list[dict[str, str]]:
     from ..django.api import open_migrations
 
     api = open_migrations()
+    with api.without_translations():  # migrations hold texts as they are written in the models
+        return _missing(api)
+
+
+def _missing(api: Any) -> list[dict[str, str]]:
     loader = api.MigrationLoader(None, ignore_no_migrations=True)
     conflicts = loader.detect_conflicts()
     if conflicts:
