@@ -31,6 +31,8 @@ def test_warnings_of_two_processes_and_of_other_kinds_stay_by_themselves() -> No
 
 
 @pytest.mark.skipif(not hasattr(os, "fork") or os.geteuid() != 0, reason="only root can change its user")
+# pytest's worker has threads of its own; the child runs what follows and nothing else.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("closes", [False, True], ids=["kept", "closed and taken by another file"])
 def test_a_forked_worker_that_changes_its_user_still_notes_its_end(tmp_path: Path, closes: bool) -> None:
     tmp_path.chmod(0o700)

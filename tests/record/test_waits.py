@@ -241,18 +241,19 @@ def test_threads_that_spin_wait_for_the_interpreters_lock() -> None:
 
 
 def test_awaits_are_charged_to_task_and_awaited_line() -> None:
-    async def slow() -> None:
+    async def slow() -> int:
+        started = time.monotonic_ns()
         await asyncio.sleep(0.1)
+        return time.monotonic_ns() - started
 
     async def main() -> int:
-        started = time.monotonic_ns()
-        await asyncio.gather(asyncio.create_task(slow(), name="napper"))
-        return time.monotonic_ns() - started
+        return await asyncio.create_task(slow(), name="napper")
 
     with record.block() as recording:
         truth = asyncio.run(main())
     assert recording.profile is not None
-    assert total(recording.profile, "slow", wait="await", task="napper") == pytest.approx(truth, rel=0.05)
+    # The task reads its clock before and after it is suspended; on a busy machine, some time before and after.
+    assert 0.09e9 <= total(recording.profile, "slow", wait="await", task="napper") <= truth
 
 
 def test_a_contended_asyncio_lock_is_charged_to_its_holder_with_where_it_was_made() -> None:
