@@ -24,7 +24,7 @@ _GUIDES = {
     "pprof": "[Profiling guide](../../profiling-guide.md)",
     "run": "[Profiling guide](../../profiling-guide.md)",
     "record": "[Profiling a live service](../../tutorials/live-service.md)",
-    "top": "[A process that was not prepared](../../how-to/unprepared-process.md)",
+    "top": "[A process that was started without Conduit](../../how-to/unprepared-process.md)",
     "trace": "[Profiling guide](../../profiling-guide.md)",
 }
 

@@ -23,22 +23,28 @@ if TYPE_CHECKING:
 # Name → (module, what it does). The one list of commands: help and completion are made from it.
 COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("conduit.cli.bench", "run benchmarks, as go test -bench does; compare with another version"),
-    "benchstat": ("conduit.cli.benchstat", "benchmark results summarised, and old compared with new"),
-    "history": ("conduit.cli.history", "what benchmarks measured at earlier commits, and where they moved"),
-    "import": ("conduit.cli.import_results", "results of pytest-benchmark, pyperf or asv as benchmark text"),
-    "export": ("conduit.cli.export_results", "benchmark text as pyperf's JSON"),
-    "hook": ("conduit.cli.hook", "the performance regression tests before every commit"),
+    "benchstat": ("conduit.cli.benchstat", "summarise benchmark results, and compare old with new"),
+    "history": (
+        "conduit.cli.history",
+        "show benchmark results over time, and find the commit that changed them",
+    ),
+    "import": (
+        "conduit.cli.import_results",
+        "print results of pytest-benchmark, pyperf or asv as benchmark text",
+    ),
+    "export": ("conduit.cli.export_results", "print benchmark text as pyperf's JSON"),
+    "hook": ("conduit.cli.hook", "run the performance regression tests before every commit"),
     "run": ("conduit.cli.run", "run a program and write its CPU and memory profiles"),
-    "record": ("conduit.cli.record", "take profiles of a running process that was not prepared for it"),
+    "record": ("conduit.cli.record", "take profiles of a running process, started with or without Conduit"),
     "top": ("conduit.cli.top", "watch a running process: its functions and threads, by CPU time"),
     "dump": ("conduit.cli.dump", "print the stacks of all threads and tasks of a running process"),
     "pprof": ("conduit.cli.pprof", "read profiles: top, call graph, annotated source, shell, web page"),
     "trace": ("conduit.cli.trace", "open a timeline in an offline viewer"),
     "collect": ("conduit.cli.collect", "make the metadata document of an application"),
-    "introspect": ("conduit.cli.introspect", "ask what an application is made of"),
-    "mcp": ("conduit.cli.mcp", "serve all of this as tools for coding agents (Model Context Protocol)"),
+    "introspect": ("conduit.cli.introspect", "query the metadata of an application"),
+    "mcp": ("conduit.cli.mcp", "serve these commands as tools for coding agents (Model Context Protocol)"),
     "skill": ("conduit.cli.skill", "print a page that teaches a coding agent these commands"),
-    "doctor": ("conduit.cli.doctor", "say what this installation can and cannot measure"),
+    "doctor": ("conduit.cli.doctor", "report what this installation can and cannot measure"),
     "completion": ("conduit.cli.completion", "print a completion script for bash, zsh or fish"),
 }
 

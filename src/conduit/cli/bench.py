@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _USAGE = """usage: conduit bench [flags] [PATH…]
 
 Runs the benchmarks (functions bench_*(b)) of the bench_*.py files under each PATH and prints their results as Go's
-benchmark text. Without PATH: the folder benchmarks, or else all bench_*.py files here and below. ./... is this
-folder and all below it. Output of the benchmarks themselves goes to standard error."""
+benchmark text. Without PATH: the folder benchmarks, or else all bench_*.py files in this folder and its subfolders.
+./... means this folder and its subfolders. Output of the benchmarks themselves goes to standard error."""
 
 ONE_SECOND = (1_000_000_000, None)
 
@@ -46,16 +46,18 @@ def flags() -> FlagSet:
     found.option("bench", "run only benchmarks that match, level by level", default=".", metavar="REGEX")
     found.option("skip", "exclude benchmarks that match", default="", metavar="REGEX")
     found.option(
-        "run", "accepted for Go's habit -run='^$'; selects tests, so it has no effect", metavar="REGEX"
+        "run",
+        "accepted for compatibility with go test (-run='^$'); has no effect, since there are no tests",
+        metavar="REGEX",
     )
     found.option("list", "print the names that match, and run nothing", metavar="REGEX")
     found.option(
         "benchtime",
-        "run each for this time, or this often (default 1s)",
+        "run each benchmark for this time, or this many times (default 1s)",
         parse=_benchtime,
         metavar="1s|100x",
     )
-    found.option("count", "run each this often, in a row", default=1, parse=_count, metavar="N")
+    found.option("count", "run each benchmark this many times", default=1, parse=_count, metavar="N")
     found.option(
         "cpu", "run with each of these numbers of processors", default=(), parse=_cpu_list, metavar="1,2"
     )
@@ -67,7 +69,7 @@ def flags() -> FlagSet:
     found.switch(
         "instructions", "print instructions/op, by perf events or valgrind (seconds for each benchmark)"
     )
-    found.switch("short", "tell benchmarks to be short (b.short)")
+    found.switch("short", "set b.short, so that benchmarks can do less")
     found.switch("v", "print each name when it starts, and every log line")
     found.switch("json", "print events as JSON, as go test -json does")
     found.switch("failfast", "start nothing after the first failure")
@@ -86,7 +88,7 @@ def flags() -> FlagSet:
     found.option("threads", "threads of b.run_parallel (default: processors)", parse=_positive, metavar="N")
     found.option(
         "warmup",
-        "run each for this time, or this often, before measuring",
+        "run each benchmark for this time, or this many times, before measuring",
         parse=_benchtime,
         metavar="100ms|10x",
     )
@@ -97,7 +99,7 @@ def flags() -> FlagSet:
         parse=_gc_mode,
         metavar="off|on|collect",
     )
-    found.switch("subtract-loop", "subtract what an empty loop costs here from ns/op")
+    found.switch("subtract-loop", "subtract the cost of an empty loop on this machine from ns/op")
     add_profile_flags(found)
     declare_page(found)
     found.switch(

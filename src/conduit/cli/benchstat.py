@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _USAGE = """usage: conduit benchstat [flags] OLD [NEW ...]
 
-Reads benchmark text and prints the median of each benchmark with its interval, one column a file; where there
+Reads benchmark text and prints the median of each benchmark with its interval, in one column for each file. If there
 are several files, each is compared with the first. A file is PATH or LABEL=PATH; - is standard input.
 """
 _FORMATS = ("text", "csv", "json", "markdown", "html", "classic")

@@ -24,7 +24,7 @@ def declare() -> FlagSet:
         "usage: conduit collect [--app APP] [--django SETTINGS] [--sqlalchemy BASE] [-o metadata.json]\n"
         "       conduit collect --openapi FILE [-o metadata.json]\n\n"
         "Writes the metadata document of an application: its resources, routes, patterns and dependencies.\n"
-        "Without a source, the application of the folder is looked for, and named before it is loaded.\n"
+        "Without a source, the application is searched in the folder, and reported before it is loaded.\n"
         "Loading an application executes its code, as importing it does."
     )
     flags.option("openapi", "an OpenAPI 3.0, 3.1 or 3.2 document, JSON or YAML", metavar="FILE")

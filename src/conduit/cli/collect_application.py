@@ -43,7 +43,7 @@ def declare_application(flags: FlagSet, app_help: str = _APP) -> None:
     flags.option("root", "the project's folder", default=".", metavar="DIR")
     flags.option(
         "time-limit",
-        "give up after this time without progress",
+        "abort after this time without progress",
         default="60s",
         parse=_duration,
         metavar="TIME",

@@ -22,13 +22,13 @@ _USAGE = """usage: conduit dump [flags] PID
        conduit dump [flags] URL
 
 Prints the stacks of all threads and asyncio tasks of a running process, innermost call first: where each is, whether it
-runs, the system call in which it sleeps, and which tasks await which. As text it is what the endpoint
-/debug/pprof/goroutine?debug=2 answers.
+runs, the system call in which it sleeps, and which tasks await which. The text is the same as that of
+the endpoint /debug/pprof/goroutine?debug=2.
 
-A PID is read from outside: the process is not stopped and nothing of conduit is in it. It takes the right to read its
-memory (its user under kernel.yama.ptrace_scope = 0, root, or SYS_PTRACE in a container). Processes of Python 3.13 to
-3.15 can be read from any version, those of 3.11 and 3.12 from their own; tasks are readable from 3.14 on. A URL is a
-service that serves conduit's endpoint (or a Go program): http://localhost:6060/debug/pprof/."""
+A PID is read from outside: the process is not stopped, and no code of Conduit runs in it. This needs permission to read
+its memory (the same user if kernel.yama.ptrace_scope is 0, root, or SYS_PTRACE in a container). Processes of Python
+3.13 to 3.15 can be read from any version, those of 3.11 and 3.12 only by the same minor version; tasks can be read on
+3.14 and later. A URL is a service with Conduit's endpoint, or a Go program: http://localhost:6060/debug/pprof/."""
 
 
 def flags() -> FlagSet:

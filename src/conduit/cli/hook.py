@@ -29,7 +29,7 @@ _NO_TESTS = 5  # pytest's status where no test was selected
 def run(arguments: list[str]) -> int:
     """Run the command."""
     flags = FlagSet(_USAGE)
-    flags.option("timeout", "run: give up after this time", default="30s", metavar="TIME")
+    flags.option("timeout", "run: abort after this time", default="30s", metavar="TIME")
     flags.option("k", "run: the tests to select", default="TestPerformance", metavar="EXPRESSION")
     parsed = flags.parse(arguments, positionals="mixed")
     actions = {"install": _install, "uninstall": _uninstall, "run": _run}

@@ -57,7 +57,7 @@ def run_export(arguments: list[str]) -> int:
 
 def _parse(usage: str, arguments: list[str]) -> Parsed:
     flags = FlagSet(usage)
-    flags.option("o", "write to this file and not to standard output", metavar="FILE")
+    flags.option("o", "write to this file instead of standard output", metavar="FILE")
     parsed = flags.parse(arguments, positionals="mixed")
     if not parsed.positionals:
         raise UsageError(f"expected a FILE\n\n{flags.help()}")

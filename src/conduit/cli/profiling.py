@@ -36,13 +36,13 @@ def add_profile_flags(found: FlagSet) -> None:
     found.option("memprofile", "write a memory profile to this file", metavar="FILE")
     found.option(
         "memprofilerate",
-        "sample memory every so many bytes, on average (1: every allocation)",
+        "sample memory every BYTES bytes on average (1: every allocation)",
         default=DEFAULT_MEMORY_RATE,
         parse=_positive,
         metavar="BYTES",
     )
     found.option(
-        "wallprofile", "write a profile of the wall clock, waiting included, to this file", metavar="FILE"
+        "wallprofile", "write a wall-clock profile, which includes waiting, to this file", metavar="FILE"
     )
     found.switch("walltimes", "in the profile of the wall clock, keep when each sample was taken")
     found.option(
@@ -52,26 +52,30 @@ def add_profile_flags(found: FlagSet) -> None:
         parse=_positive,
         metavar="HZ",
     )
-    found.option("blockprofile", "write a profile of waits, by who waits, to this file", metavar="FILE")
+    found.option(
+        "blockprofile", "write a profile of waits, by the code that waits, to this file", metavar="FILE"
+    )
     found.option(
         "blockprofilerate",
-        "count on average one wait for each so many nanoseconds waited (1: every wait)",
+        "count on average one wait for each NS nanoseconds waited (1: every wait)",
         default=1,
         parse=_positive,
         metavar="NS",
     )
     found.option(
-        "mutexprofile", "write a profile of contended locks, by who held them, to this file", metavar="FILE"
+        "mutexprofile",
+        "write a profile of contended locks, by the code that held them, to this file",
+        metavar="FILE",
     )
     found.option(
         "mutexprofilefraction",
-        "count one contention in so many (1: all)",
+        "count one of N contentions (1: all)",
         default=1,
         parse=_positive,
         metavar="N",
     )
     found.option(
-        "gilprofile", "write a profile of waits for the interpreter's lock to this file", metavar="FILE"
+        "gilprofile", "write a profile of waits for the interpreter lock to this file", metavar="FILE"
     )
     found.option(
         "trace",

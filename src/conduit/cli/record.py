@@ -17,22 +17,23 @@ MODES = ("auto", "always", "never")
 
 _USAGE = """usage: conduit record -pid PID [flags]
 
-Writes profiles of a running Python process that was not prepared for it; without a profile flag, a CPU profile into -o.
+Writes profiles of a running Python process, which may have been started without Conduit. Without a profile flag, it
+writes a CPU profile to the file of -o.
 
-A process of Python 3.14 or later is asked to record itself (PEP 768): conduit's own samplers run inside it, as exact as
-under conduit run, and leave nothing behind. It says so in its log. It needs conduit's extension for that version: in
-this installation, or in the process's own.
+A process of Python 3.14 or later records itself on request (PEP 768): Conduit's samplers run inside it, with the same
+accuracy as under conduit run, and are removed afterwards. The process writes a line to its log. This needs Conduit's
+extension for the process's version of Python, in this installation or in that of the process.
 
 Any other process, and one that cannot be asked or does not answer, is sampled from outside, without stopping it and
-without anything of conduit in it: CPU profiles only, less exact. With -blocking, each running thread is stopped for a
-quarter of a millisecond while its stack is read. Python 3.13 to 3.15 can be read from any version,
-3.11 and 3.12 from their own.
+without running code in it. Only CPU profiles can be taken that way, and they are less accurate. With -blocking, each
+running thread is stopped for 0.25 ms while its stack is read. Processes of Python 3.13 to 3.15 can be read from any
+version, those of 3.11 and 3.12 only by the same minor version.
 
-With -children, the processes that descend from it are recorded too, also those that start later; a program that is not
-Python is named and left out. Each sample has a label process: conduit pprof -tagroot=process.
+With -children, its descendants are recorded too, including those that start later; programs that are not Python are
+reported and omitted. Each sample has a label process: conduit pprof -tagroot=process.
 
-Both take the right to read the process's memory: its user under kernel.yama.ptrace_scope = 0, root, or SYS_PTRACE in a
-container."""
+Both methods need permission to read the process's memory: the same user if kernel.yama.ptrace_scope is 0, root, or
+SYS_PTRACE in a container."""
 
 # Flag → the kind of recording.
 _KINDS = {
@@ -55,7 +56,11 @@ def flags() -> FlagSet:
     found.option("pid", "the process", parse=parse_positive, metavar="PID")
     found.option("o", "write the CPU profile to this file", default="cpu.prof", metavar="FILE")
     found.option(
-        "seconds", "for so long, or until Ctrl-C", default=10.0, parse=parse_seconds, metavar="SECONDS"
+        "seconds",
+        "record for this time, or until Ctrl-C",
+        default=10.0,
+        parse=parse_seconds,
+        metavar="SECONDS",
     )
     found.option("rate", "samples a second", default=100, parse=parse_positive, metavar="HZ")
     found.option(
@@ -66,7 +71,7 @@ def flags() -> FlagSet:
         metavar="MODE",
     )
     found.switch("blocking", "sample from outside, and stop a running thread while its stack is read")
-    found.switch("children", "record also the processes that descend from it, each with its label `process`")
+    found.switch("children", "also record its descendants, with a label `process` on each sample")
     found.switch("other-user", "run code also in a process of another user")
     add_profile_flags(found)
     found.option(

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 _USAGE = """usage: conduit run [flags] script.py [arguments…]
        conduit run [flags] -m module [arguments…]
 
-Runs a program as python would and writes the profiles that the flags ask for when it ends, also when it ends by an
-exception, sys.exit, os._exit, os.abort, Ctrl-C, SIGTERM or SIGHUP. Processes that it starts are not recorded, and
-named when it ends, unless -children is given: then each forked process and each Python program that it starts writes
-a file of its own (cpu.prof: cpu.1234.prof), and FILE is the sum of all; the label `process` tells them apart."""
+Runs a program as python would and writes the requested profiles when it ends, also when it ends by an exception,
+sys.exit, os._exit, os.abort, Ctrl-C, SIGTERM or SIGHUP. Processes that it starts are not recorded; their process ids
+are reported at the end. With -children, each forked process and each Python program that it starts writes a file of
+its own (cpu.prof: cpu.1234.prof), and FILE is the sum of all, with the label `process` on each sample."""
 
 
 def flags() -> FlagSet:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 _USAGE = """usage: conduit doctor [-self-test] [-budget TIME]
 
-Says what this installation can measure, what you lose without each missing thing and how to get it; then the one
-thing worth doing next. With -self-test, measures identical code against itself to say how small a difference can be
-told apart on this machine as it is now. Exit status 1 where something cannot be measured at all."""
+Reports what this installation can measure, which features are unavailable because a component is missing, and how to
+install it; then the most useful next step. With -self-test, it measures identical code against itself and reports the
+smallest difference that can be detected on this machine now. The exit status is 1 if something cannot be measured."""
 
 _LEAST_BUDGET_NS = 1_000_000_000
 

@@ -15,17 +15,17 @@ _USAGE = """usage: conduit history list|show|compare|bisect|run|import|last|prun
        conduit history -http=:8080
        conduit history -html FILE
 
-  list                        the runs that are kept
-  show [REGEX]                each benchmark's series with its steps: where it moved and stayed
+  list                        the stored runs
+  show [REGEX]                the series of each benchmark with its steps (lasting changes)
   compare OLD NEW             two commits, as benchstat compares two files
-  bisect BENCHMARK [GOOD..BAD] find the commit that moved a benchmark; without a range: its last step
-  run GOOD..BAD [PATH…]       measure today's benchmarks at yesterday's commits, and keep the results
-  import FILE|DIR…            keep results of asv, pytest-benchmark, Bencher or github-action-benchmark
+  bisect BENCHMARK [GOOD..BAD] find the commit that changed a benchmark; default range: its last step
+  run GOOD..BAD [PATH…]       measure the present benchmarks at earlier commits, and store the results
+  import FILE|DIR…            store results of asv, pytest-benchmark, Bencher or github-action-benchmark
   last [REV]                  the newest commit up to REV (HEAD) with a run from this class of machine
   prune                       remove runs
   -http, -html                the page: in the browser, or as one file
 
-`conduit bench -save` keeps a run. Results of different machines and minor versions of Python are separate series."""
+`conduit bench -save` stores a run. Results of different machines and minor versions of Python are separate series."""
 
 
 _HALF_AN_HOUR = 30 * 60 * 1_000_000_000
@@ -67,7 +67,7 @@ def flags() -> FlagSet:
     found.switch("steps", "show: only series with a step")
     found.option("http", "serve the page at this address", metavar="[HOST]:PORT")
     found.switch("no_browser", "with -http, print the address and open nothing")
-    found.option("html", "write the page to this file, complete in itself", metavar="FILE")
+    found.option("html", "write the page to one self-contained file", metavar="FILE")
     found.option(
         "error",
         "bisect: the probability of naming the wrong commit",

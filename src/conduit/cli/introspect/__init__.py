@@ -31,20 +31,20 @@ VERBS: dict[str, tuple[str, str, str, int, int]] = {
     "patterns": (
         "patterns",
         "[CATEGORY]",
-        "what the application does again and again, and where it does not",
+        "recurring conventions, and the items that deviate from them",
         0,
         1,
     ),
-    "cycles": ("cycles", "", "resources that depend on each other in a circle", 0, 0),
+    "cycles": ("cycles", "", "resources that depend on each other in a cycle", 0, 0),
     "path": ("path", "A B", "the ways from one resource to another along their relationships", 2, 2),
-    "impact": ("impact", "NAME", "what breaks when a resource is deleted", 1, 1),
-    "diagram": ("diagram", "[NAME]", "a picture of the resources and how they depend on each other", 0, 1),
+    "impact": ("impact", "NAME", "the effects of deleting a row of a resource", 1, 1),
+    "diagram": ("diagram", "[NAME]", "a diagram of the resources and their relationships", 0, 1),
     "diff": ("diff", "[OLD NEW]", "what changed between two documents, or models against migrations", 0, 2),
-    "stats": ("stats", "", "how much there is of everything", 0, 0),
-    "page": ("page", "", "all of it in the browser: -http=:8080 serves it, -html=FILE writes it", 0, 0),
+    "stats": ("stats", "", "counts of resources, routes and everything else", 0, 0),
+    "page": ("page", "", "the web page: -http=:8080 serves it, -html=FILE writes it", 0, 0),
 }
 _APP = (
-    "an ASGI or WSGI application to load, module:attribute or module:factory(); without a colon, beside a document: "
+    "an ASGI or WSGI application to load, module:attribute or module:factory(); without a colon, if a document is given: "
     "only routes and resources of this Django app or package"
 )
 FORMATS = ("table", "json", "yaml")

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 _USAGE = """usage: conduit mcp [flags]
 
-Serves tools for coding agents on standard input and output (Model Context Protocol). Nothing is written and no code is
-run, but for -app, which loads the application, and the two benchmark tools, which -benchmarks=false takes away."""
+Serves tools for coding agents on standard input and output (Model Context Protocol). No file is written and no code
+is run, except by -app, which loads the application, and by the two tools that run benchmarks, which -benchmarks=false
+removes."""
 
 DEFAULT_BUDGET_BYTES = 20_000
 
@@ -41,7 +42,11 @@ def flags() -> FlagSet:
     )  # fmt: skip
     found.switch("benchmarks", "offer the tools that run benchmarks", default=True)
     found.option(
-        "budget", "the most bytes of one answer", default=DEFAULT_BUDGET_BYTES, parse=_budget, metavar="N"
+        "budget",
+        "the maximum size of one answer, in bytes",
+        default=DEFAULT_BUDGET_BYTES,
+        parse=_budget,
+        metavar="N",
     )
     return found
 

@@ -24,15 +24,15 @@ _USAGE = """usage: conduit top [flags] PID
 
 Shows which functions and threads of a running Python process use the CPU, live: the sums of conduit pprof -top over
 the last ten intervals. Keys: f and c sort by flat or cum, t shows threads, / filters by a regular expression, space
-holds the view, s writes the profile that is shown to cpu-PID.pb.gz, q or Ctrl-C quits.
+pauses and resumes, s writes the profile that is shown to cpu-PID.pb.gz, q or Ctrl-C quits.
 
-A PID is sampled from outside, as by conduit record -inside=never: the process is not stopped and nothing of conduit is
-in it. It takes the right to read its memory (its user under kernel.yama.ptrace_scope = 0, root, or SYS_PTRACE in a
-container). Processes of Python 3.13 to 3.15 can be read from any version, those of 3.11 and 3.12 from their own. A URL
-is a service that serves conduit's endpoint (or a Go program), which is asked for one profile after the other:
-http://localhost:6060/debug/pprof/.
+A PID is sampled from outside, as by conduit record -inside=never: the process is not stopped, and no code of Conduit
+runs in it. This needs permission to read its memory (the same user if kernel.yama.ptrace_scope is 0, root, or
+SYS_PTRACE in a container). Processes of Python 3.13 to 3.15 can be read from any version, those of 3.11 and 3.12 only
+by the same minor version. A URL is a service with Conduit's endpoint, or a Go program, from which one profile after
+another is requested: http://localhost:6060/debug/pprof/.
 
-The live view needs a terminal and the extra: pip install 'conduit-runtime[top]'. -once needs neither."""
+The live view needs a terminal and the extra `top`: pip install 'conduit-runtime[top]'. -once needs neither."""
 
 _INTERVAL = 1.0
 _SECONDS = 2.0
@@ -58,7 +58,11 @@ def flags() -> FlagSet:
     found.switch("cum", "sort by cum first")
     found.switch("once", "print one table as plain text, and exit")
     found.option(
-        "seconds", "with -once: sample for so long", default=_SECONDS, parse=parse_seconds, metavar="SECONDS"
+        "seconds",
+        "with -once: sample for this time",
+        default=_SECONDS,
+        parse=parse_seconds,
+        metavar="SECONDS",
     )
     return found
 
