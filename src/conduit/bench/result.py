@@ -1,6 +1,6 @@
-"""What a benchmark gave: one `Measurement` a repetition, its warnings with it; `BenchmarkResult` for all repetitions.
+"""The results of a benchmark: a `Measurement` for each repetition, with its warnings; `BenchmarkResult` for all.
 
-The numbers are kept as they were counted (iterations, nanoseconds, requests, bytes); quotients are derived.
+Numbers are stored as counted (iterations, nanoseconds, requests, bytes); quotients are derived.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`conduit bench --against REV` and `--self-test`: two checkouts measured in turn."""
+"""`conduit bench --against REV` and `--self-test`: two checkouts measured alternately."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`conduit benchstat`: benchmark results summarised, and old compared with new."""
+"""`conduit benchstat`: summarises benchmark results, and compares old with new."""
 
 from __future__ import annotations
 

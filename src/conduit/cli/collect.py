@@ -1,4 +1,4 @@
-"""`conduit collect`: makes the metadata document that `conduit introspect` reads."""
+"""`conduit collect`: writes the metadata document that `conduit introspect` reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flags of `conduit collect` (and of `conduit introspect`) that name a live application, and what they lead to."""
+"""The flags of `conduit collect` and `conduit introspect` that name a live application, and how they are resolved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`conduit dump`: the stacks of all threads and tasks of a running process, now."""
+"""`conduit dump`: the present stacks of all threads and tasks of a running process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate of the comparing commands: what `-gate` means, where its levels come from, and what it says."""
+"""The gate of the comparing commands: the values of `-gate`, the levels, and the messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`-save` of `conduit bench`: the run is kept for `conduit history`."""
+"""`-save` of `conduit bench`: stores the run for `conduit history`."""
 
 from __future__ import annotations
 

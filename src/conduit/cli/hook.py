@@ -1,4 +1,4 @@
-"""`conduit hook`: the project's performance regression tests before every commit."""
+"""`conduit hook`: runs the project's performance regression tests before every commit."""
 
 from __future__ import annotations
 

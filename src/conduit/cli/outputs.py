@@ -1,4 +1,4 @@
-"""The files that the flags of one command line name: each output needs one of its own."""
+"""The output files that the flags of a command line name: no two flags may name the same file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The profile flags that `conduit bench` and `conduit run` share, and the recordings that they ask for."""
+"""The profile flags that `conduit bench` and `conduit run` share, and the recordings for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records one running process: inside it where it can be asked, else from outside, and both where it answers late."""
+"""Records one running process: inside it if possible, otherwise from outside, and both if it answers late."""
 
 from __future__ import annotations
 

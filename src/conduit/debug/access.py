@@ -1,4 +1,4 @@
-"""Which requests an endpoint answers: the rules of `conduit.http.access`, under the name that applications use."""
+"""The rules of `conduit.http.access`, under the name that applications import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/debug/pprof` inside an ASGI application: FastAPI, Starlette, Django, or none."""
+"""`/debug/pprof` inside an ASGI application (FastAPI, Starlette, Django), or on its own."""
 
 from __future__ import annotations
 

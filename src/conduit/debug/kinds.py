@@ -1,7 +1,7 @@
 """The available profiles: the description of each, how it is taken, and how it is written as text.
 
-There are two sorts. A *cumulative profile* holds everything counted so far (heap, goroutine, mutex …); two of them
-give a difference. A *recording* covers the next seconds (CPU, wall, trace); only one of a kind runs at a time.
+There are two sorts. A *cumulative profile* has everything counted so far (heap, goroutine, mutex …); two of them give a
+difference. A *recording* covers the next seconds (CPU, wall, trace); only one of each kind runs at a time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`/debug/pprof` inside a WSGI application: Django, Flask, or none."""
+"""`/debug/pprof` inside a WSGI application (Django, Flask), or on its own."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Which requests an endpoint answers: by default those from this machine, by a local name, and never a proxy's.
+"""Which requests an endpoint answers: by default those from this machine, to a local name, and not through a proxy.
 
-Stacks and command lines hold secrets and a profile costs CPU, so an endpoint that strangers can reach is a
-vulnerability. The rules on addresses and headers are those of `conduit.http.origin`. Inside an application they are
-not enough: behind a proxy with nginx's defaults every visitor looks local. There a token is required as well.
+Stacks and command lines may contain secrets and a profile uses CPU time, so an endpoint that strangers can reach is a
+vulnerability. `conduit.http.origin` has the rules on addresses and headers. Inside an application they are not enough:
+behind a proxy with nginx's defaults, every client appears to be local. Therefore a token is required as well.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The tables that hold a document's cached answers, and the loops that build its indexes.
+"""The tables of a document's cached answers, and the loops that build its indexes.
 
-The C extension has faster versions of everything here under the same names; these are used where it is not loaded.
+The C extension has faster versions of everything here under the same names; these are used if it is not loaded.
 """
 
 from __future__ import annotations

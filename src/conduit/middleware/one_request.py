@@ -1,13 +1,13 @@
-"""The profile of one request, taken because the request asks for it: CPU and wall clock, of its own work alone.
+"""The profile of a single request, taken if the request asks for it: CPU and wall clock, of its own work only.
 
-A request asks with the header `X-Conduit-Profile` (the token, or anything where the token comes otherwise) or the
-query parameter `conduit-profile`, and must pass the rules of an `Access`, as a request to `/debug/pprof` does. It is
-answered as always; the response's header `X-Conduit-Profile` has the addresses of both profiles, which are there when
-the response has ended. One request is profiled at a time, and only the last ones are kept.
+A request asks with the header `X-Conduit-Profile` (its value is the token, or any text if the token is sent in another
+way) or the query parameter `conduit-profile`, and must satisfy the rules of an `Access`, like a request to
+`/debug/pprof`. It is answered normally; the response's header `X-Conduit-Profile` has the addresses of both profiles,
+which are available when the response has ended. One request is profiled at a time, and only the last ones are kept.
 
-The CPU profile is the samples of the whole process, at 1,000 for each second of CPU time, that are under the request's
-label. The wall profile has the threads that are under the label, 1,000 times a second; while there is none, the
-request's task is suspended, and its chain of coroutines stands for it.
+The CPU profile has the samples of the process, 1,000 for each second of CPU time, that have the request's label. The
+wall profile has the threads with the label, sampled 1,000 times a second; while there are none, the request's task is
+suspended, and its chain of coroutines is recorded instead.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Sets of labels; those of a decoded profile are rows of numbers until they are asked for.
+"""Sets of labels; those of a decoded profile are rows of numbers until they are used.
 
 A profile may have as many sets of labels as samples. Most reports need a few of them or none, and writing a profile
-needs none: the rows are enough.
+needs only the rows.
 """
 
 from __future__ import annotations

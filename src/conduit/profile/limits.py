@@ -1,4 +1,4 @@
-"""How much a profile may hold before it is refused."""
+"""The largest profile that is accepted."""
 
 from __future__ import annotations
 

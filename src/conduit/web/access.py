@@ -1,4 +1,4 @@
-"""Which requests a page's server answers: this machine's, or with the secret in their path; never another page's."""
+"""Which requests a page's server answers: those from this machine or with the secret path, not those of other pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that prints in a terminal what a view shows."""
+"""The command that prints the content of a view in a terminal."""
 
 from __future__ import annotations
 

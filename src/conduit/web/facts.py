@@ -1,4 +1,4 @@
-"""When a profile was taken, for how long, and what it holds in all: the page's first line."""
+"""The first line of the page: when a profile was taken, for how long, and its total."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The functions beside the flame graph: what each took itself and with its callees, each sample counted once."""
+"""The table of functions next to the flame graph: flat and cum of each, each sample counted once."""
 
 from __future__ import annotations
 

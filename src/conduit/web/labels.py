@@ -1,4 +1,4 @@
-"""Labels of a profile as facets: each label's values with what they took, to filter by, and functions by one label."""
+"""Labels of a profile as facets: the total of each value, to filter by, and functions by one label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heap profiles on the page: what grew and is still held, and profiles without what imports allocated."""
+"""Heap profiles on the page: memory growth, and profiles without the memory of imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recordings of a live source: the last ones are kept, one is on show, alone or compared with another."""
+"""The recordings of a live source: the last ones are kept; one is shown, alone or compared with another."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Which functions really moved, where several profiles of each side are given: a test of each one's amounts.
+"""Which functions really changed, if there are several profiles of each side: a test for each function.
 
 A profile is one measurement of each function. The amounts before and after are compared by the Mann-Whitney U test, as
-`benchstat` compares benchmarks, and the p-values adjusted for the number of functions tested. A function with less
-than `SMALLEST_SHARE` of the total is not tested: its amounts are chance, and each more test makes the others less sure.
+`benchstat` compares benchmarks, and the p-values are adjusted for the number of functions tested. A function with less
+than `SMALLEST_SHARE` of the total is not tested: its amounts are mostly sampling error, and each additional test
+weakens the others.
 """
 
 from __future__ import annotations

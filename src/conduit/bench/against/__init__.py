@@ -1,1 +1,1 @@
-"""Two revisions measured in turn, in pairs of processes, so that drift of the machine cancels."""
+"""Comparison of two revisions, measured alternately in pairs of processes, so that drift of the machine cancels."""

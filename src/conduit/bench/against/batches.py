@@ -1,4 +1,4 @@
-"""Benchmarks run in batches of n iterations, for processes that measure in turn.
+"""Benchmarks run in batches of n iterations, for processes that alternate with others.
 
 `prepare` runs every benchmark once, which discovers and warms up the sub-benchmarks. A `Prepared` then runs one
 benchmark any number of times.

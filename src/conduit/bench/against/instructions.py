@@ -1,7 +1,7 @@
-"""instructions/op: user-space instructions of an operation, C code included, the same beside any load.
+"""instructions/op: user-space instructions of an operation, including C code, the same under any load.
 
-Counted in processes of their own, with a fixed hash seed, as the difference of two runs that are warm: by the kernel's
-perf events where it gives them, else under valgrind, which is some fifty times slower than the processor.
+They are counted in separate processes with a fixed hash seed, as the difference of two warm runs: by the kernel's perf
+events if available, otherwise under valgrind, which is about fifty times slower than the processor.
 """
 
 from __future__ import annotations

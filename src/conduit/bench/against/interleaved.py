@@ -1,11 +1,11 @@
-"""Comparison of two checkouts, measured in turn, batch by batch, in pairs of fresh processes.
+"""Comparison of two checkouts, measured alternately, batch by batch, in pairs of fresh processes.
 
-Two runs one after the other compare two stretches of time on a machine that is never at rest; even identical code
-then differs by more than most regressions. Here both sides run at the same time, in processes that are started in
-random order, and short batches with the same number of iterations alternate in random order, so that a disturbance
-affects both. The processes of a pair share a core, chosen at random (unless the benchmark waits or uses more than one
-core), and a hash seed. Each pair is one observation (see `statistics.paired`); pairs are added until every benchmark
-is decided or the time is used up. Counts (allocations, bytecodes) are taken in several pairs, too (see `counts`).
+Two runs one after the other compare two periods of time on a machine whose load varies; even identical code then
+differs by more than most regressions. Here both sides run at the same time, in processes that are started in random
+order, and short batches with the same number of iterations alternate in random order, so that a disturbance affects
+both. The processes of a pair share a core, chosen at random (unless the benchmark waits or uses more than one core),
+and a hash seed. Each pair is one observation (see `statistics.paired`); pairs are added until every benchmark is
+decided or the time is used up. Counts (allocations, bytecodes) are taken in several pairs, too (see `counts`).
 """
 
 from __future__ import annotations

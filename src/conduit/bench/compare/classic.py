@@ -1,9 +1,9 @@
-"""The classic comparison, as benchstat made it before 2023 and as the guide prints it.
+"""The classic comparison, as printed by benchstat before 2023 and in the profiling guide.
 
-Each benchmark's measurements of one unit in one file lose their outliers (outside 1.5 interquartile ranges of the
-quartiles); the rest is shown as its mean and the larger of its two deviations in percent. Two files are compared
-by the U test (or Welch's t test, or none) of the rest; three and more are shown side by side. Results are
-grouped by configuration labels.
+For each benchmark, unit and file, outliers (outside 1.5 interquartile ranges of the quartiles) are removed; the
+remaining values are shown as their mean and the larger of its two deviations in percent. Two files are compared by the
+U test (or Welch's t test, or none) of these values; three or more are shown side by side. Results are grouped by
+configuration labels.
 """
 
 from __future__ import annotations

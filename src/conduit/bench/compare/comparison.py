@@ -1,8 +1,8 @@
-"""Old against new: benchmark results arranged in tables, each cell summarised and compared with the first column.
+"""Comparison of old and new: results arranged in tables, each cell summarised and compared with the first column.
 
-One table a unit and configuration, one row a benchmark, one column a file, unless projections say otherwise (see
-`keys`). A column's last row is the geometric mean of its centres, and of its ratios to the first column. Here
-everything is computed; `table` and `exports` print it.
+There is one table for each unit and configuration, one row for each benchmark, and one column for each file, unless
+projections say otherwise (see `keys`). The last row of a column is the geometric mean of its centres, and of its ratios
+to the first column. Everything is computed here; `table` and `exports` print it.
 """
 
 from __future__ import annotations

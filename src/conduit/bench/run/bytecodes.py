@@ -1,7 +1,7 @@
 """bytecodes/op: the number of interpreter instructions per operation, independent of machine noise.
 
-Python 3.12 and later report every instruction through `sys.monitoring`; 3.11 through the trace function. Counted
-are instructions of Python code in all threads, including the loop's own three per iteration and excluding the
+Python 3.12 and later report every instruction through `sys.monitoring`, 3.11 through the trace function. The count
+covers instructions of Python code in all threads, including the loop's own three per iteration and excluding the
 harness; work inside C code is not counted. Two runs differ by one iteration, and what they have in common cancels.
 """
 

@@ -1,8 +1,8 @@
-"""The machine: the configuration lines above the results, and what it did to a measurement while it ran.
+"""The machine: the configuration lines above the results, and conditions that affected a measurement.
 
-A `Watch` is opened before a timed run and read after it. What the kernel says decides, not a guess: how long our
-thread was ready but had no CPU (`schedstat`), how long a control group was throttled (`cpu.stat`), how often the
-cores hit their thermal limit, which frequency governor is set. Where a file is missing, nothing is claimed.
+A `Watch` is opened before a timed run and read after it. It uses the kernel's counters: how long the thread was ready
+but had no CPU (`schedstat`), how long a control group was throttled (`cpu.stat`), how often the cores reached their
+thermal limit, and which frequency governor is set. If a file is missing, nothing is reported.
 """
 
 from __future__ import annotations

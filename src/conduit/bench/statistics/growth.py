@@ -1,7 +1,7 @@
-"""How a cost grows with a size: the usual function of n that fits best, and those that cannot be told apart from it.
+"""How a cost grows with a size: the usual function of n that fits best, and those that fit about equally well.
 
 Each candidate is `a + b·f(n)` with neither below 0, fitted by least squares of the relative errors. A candidate that
-hardly grows over the sizes measured is the constant by another name, and left out. The others have equally many
+hardly grows over the sizes measured is equivalent to the constant, and omitted. The others have equally many
 parameters.
 """
 

@@ -1,8 +1,8 @@
-"""Many tests at once: p-values adjusted so that chance alone does not make a table look interesting.
+"""Many tests at once: p-values adjusted for the number of tests.
 
 Of a hundred functions that did not change, five have p < 0.05. The adjusted p-values are those of Benjamini and
-Hochberg (1995), R's `p.adjust(method = "BH")`: among all rows whose adjusted value is at most 0.05, about one in
-twenty is there by chance.
+Hochberg (1995), R's `p.adjust(method = "BH")`: of all rows whose adjusted value is at most 0.05, about one in twenty is
+a false discovery.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Units of benchmark values: brought to base units, told apart into decimal and binary, scaled for people.
+"""Units of benchmark values: conversion to base units, decimal or binary prefixes, and scaling for display.
 
-A unit is words joined by `-`, `*` and `/`; everything behind a `/` and before the next `*` is the denominator.
-`ns` and `MB` in the numerator are tidied to `sec` and `B`. A row of a table is printed with one prefix for all
-its cells, chosen so that the smallest of them still shows four significant digits, as rounded.
+A unit is words joined by `-`, `*` and `/`; everything between a `/` and the next `*` is the denominator. `ns` and `MB`
+in the numerator are converted to `sec` and `B`. All cells of a table row have the same prefix, chosen so that the
+smallest of them still shows four significant digits, as rounded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What became of the processes of a run, from their journal: who was recorded, who was not, and why."""
+"""Which processes of a run were recorded, which were not, and why, according to their journal."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Notes the programs that a process of a run starts, and lets none leave or be killed before its profiles are written.
+"""Notes the programs that a process of a run starts, and delays exits until the profiles are written.
 
-The functions of the interpreter by which programs are started, left and killed are wrapped. The wrappers do what the
-functions do; what they add is an entry in the journal, and the folder of the start hook for a program that is started
-with the environment of the run but with a PYTHONPATH of its own.
+The functions of the interpreter by which programs are started, exited and killed are wrapped. The wrappers do what the
+functions do, add an entry to the journal, and add the folder of the start hook for a program that is started with the
+environment of the run but a PYTHONPATH of its own.
 """
 
 from __future__ import annotations

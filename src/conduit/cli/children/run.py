@@ -1,4 +1,4 @@
-"""A run from the side of the process that was asked for it: it begins before the program and merges after it."""
+"""A run, in the process that `conduit run` started: it prepares before the program and merges after it."""
 
 from __future__ import annotations
 

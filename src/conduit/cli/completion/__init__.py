@@ -1,7 +1,7 @@
-"""`conduit completion SHELL`: what a shell has to know to complete conduit's commands, flags and resource names.
+"""`conduit completion SHELL`: scripts that complete conduit's commands, flags and resource names in a shell.
 
-The scripts are short: they ask `conduit completion candidates -- WORDS` and show what it prints, one candidate a
-line with its description after a tab; the line `:files` asks the shell for its own completion of file names.
+The scripts are short: they run `conduit completion candidates -- WORDS` and show what it prints, a candidate on each
+line with its description after a tab; the line `:files` makes the shell complete file names itself.
 """
 
 from __future__ import annotations

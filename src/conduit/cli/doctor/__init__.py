@@ -1,8 +1,8 @@
-"""`conduit doctor`: what this installation can measure, what you lose without each missing thing, and how to get it.
+"""`conduit doctor`: what this installation can measure, which features are unavailable, and how to get them.
 
-`examination.py` examines the installation, `machine.py` the machine under it; `self_test.py` measures identical code
-against itself. Exit status 1 where a finding is `lost`, otherwise 0: noise, a missing browser or Graphviz are no
-failure of the installation. Findings go to standard output.
+`examination.py` examines the installation, `machine.py` the machine; `self_test.py` measures identical code against
+itself. The exit status is 1 if a finding is `lost`, otherwise 0: noise, a missing browser or Graphviz are not failures
+of the installation. Findings go to standard output.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The machine: what it has, and what makes measurements on it noisy."""
+"""The machine: its hardware, and conditions that make measurements on it noisy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`conduit history`: what benchmarks measured at earlier commits, where they moved, and which commit moved them."""
+"""`conduit history`: benchmark results at earlier commits, their lasting changes, and the commits that caused them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`conduit history bisect`: the commit that moved a benchmark, by pairs of measurements at a stated error."""
+"""`conduit history bisect`: finds the commit that changed a benchmark, by paired measurements, with a given error."""
 
 from __future__ import annotations
 

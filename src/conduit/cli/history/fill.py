@@ -1,4 +1,4 @@
-"""`conduit history run`: today's benchmarks at yesterday's commits."""
+"""`conduit history run`: measures the present benchmarks at earlier commits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`conduit history import`: results of other tools, kept as runs of the store."""
+"""`conduit history import`: stores results of other tools as runs."""
 
 from __future__ import annotations
 

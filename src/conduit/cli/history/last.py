@@ -1,4 +1,4 @@
-"""`conduit history last`: the last commit of a branch that was measured on this class of machine."""
+"""`conduit history last`: the newest commit of a branch that was measured on this class of machine."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`conduit introspect`: questions about an application, answered from its metadata document.
+"""`conduit introspect`: queries about an application, answered from its metadata document.
 
-One file a verb, imported only when it is the one that runs; its `run(question)` prints the answer and returns the
-exit status, its `declare(flags)`, where it has one, adds the flags that only it knows.
+Each verb is a module, imported only when that verb runs. Its `run(question)` prints the answer and returns the exit
+status; its `declare(flags)`, if there is one, adds flags of this verb.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ VERBS: dict[str, tuple[str, str, str, int, int]] = {
     "page": ("page", "", "the web page: -http=:8080 serves it, -html=FILE writes it", 0, 0),
 }
 _APP = (
-    "an ASGI or WSGI application to load, module:attribute or module:factory(); without a colon, if a document is given: "
-    "only routes and resources of this Django app or package"
+    "an ASGI or WSGI application to load, module:attribute or module:factory(); without a colon, if a document is "
+    "given: only routes and resources of this Django app or package"
 )
 FORMATS = ("table", "json", "yaml")
 

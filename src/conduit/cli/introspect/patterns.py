@@ -1,4 +1,4 @@
-"""`conduit introspect patterns [CATEGORY]`: conventions with how many follow them, and who does not."""
+"""`conduit introspect patterns [CATEGORY]`: conventions, how many items follow them, and which do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`conduit introspect resources`: one row a resource."""
+"""`conduit introspect resources`: a row for each resource."""
 
 from __future__ import annotations
 

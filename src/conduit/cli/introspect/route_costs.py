@@ -1,4 +1,4 @@
-"""What each route costs, by profiles whose samples are labelled with it (`conduit.middleware`)."""
+"""The cost of each route, from profiles whose samples have the labels of `conduit.middleware`."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""`conduit mcp`: what an application is made of, its profiles and its benchmarks, as tools for coding agents.
+"""`conduit mcp`: an application's metadata, profiles and benchmarks as tools for coding agents.
 
-The tools are the commands of this program: each runs one in a process of its own with `--format json` where the command
-has it, so that an agent and a person get the same answers, a call can be cancelled, and a huge document costs this
-process nothing. `commands` says which command line a tool stands for, `answers` holds an answer to its budget, `server`
-joins both to the Model Context Protocol by its official SDK, which is imported there only.
+The tools are the commands of this program. Each runs one in a process of its own, with `--format json` if the command
+has it, so an agent and a person get the same answers, a call can be cancelled, and a large document does not use this
+process's memory. `commands` maps tools to command lines, `answers` limits the size of answers, and `server` serves both
+by the Model Context Protocol's official SDK, which is imported only there.
 """
 
 from __future__ import annotations

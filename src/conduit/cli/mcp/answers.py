@@ -1,4 +1,4 @@
-"""Answers within a budget: what does not fit is left out, counted, and can be asked for with an offset."""
+"""Answers of limited size: items that do not fit are omitted and counted, and can be requested with an offset."""
 
 from __future__ import annotations
 

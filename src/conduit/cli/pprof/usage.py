@@ -1,7 +1,6 @@
-"""What `conduit pprof -h` and the shell's `help` print: the original's words, made from the tables of formats and
-options.
+"""The output of `conduit pprof -h` and of the shell's `help`: pprof's texts, from the tables of formats and options.
 
-What Conduit adds is told by `conduit pprof --help` and, in the shell, by `help conduit`.
+`conduit pprof --help` and, in the shell, `help conduit` describe what Conduit adds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`conduit top`: the functions and threads of a running process, live in the terminal, or once as plain text.
 
-`samples` takes one profile after the other in a thread, `table` makes the lines that are shown of them, `screen` draws
-these and reads the keys; the library for that is imported there only.
+`samples` takes one profile after another in a thread, `table` makes the lines to show, `screen` draws them and reads
+the keys; the library for that is imported only there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Profiles of a process or a service, one interval after the other, taken in a thread: the last ten are shown."""
+"""Profiles of a process or a service for consecutive intervals, taken in a thread; the last ten are shown."""
 
 from __future__ import annotations
 

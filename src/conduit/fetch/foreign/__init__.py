@@ -1,4 +1,4 @@
-"""Profiles in the formats of other tools, told apart by their first bytes."""
+"""Profiles in the formats of other tools, recognised by their first bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collapsed stacks, one line a stack, root first: `main;work;parse 12`. Values have no unit in this format."""
+"""Collapsed stacks, one stack on each line, root first: `main;work;parse 12`. Values have no unit in this format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames as other tools write them in one text: function, file and line are told apart where the text has them."""
+"""Frames that other tools write as one text: separates function, file and line if the text has them."""
 
 from __future__ import annotations
 

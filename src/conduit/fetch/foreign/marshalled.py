@@ -1,7 +1,7 @@
-"""A reader of `marshal`'s format for the types that cProfile's files hold.
+"""A reader of `marshal`'s format for the types in cProfile's files.
 
-`marshal.loads` must not be given a file from a stranger: damaged bytes can crash the interpreter. This reader knows
-dictionaries, tuples, numbers and texts, and refuses the rest.
+`marshal.loads` must not be used for untrusted files: damaged bytes can crash the interpreter. This reader accepts
+dictionaries, tuples, numbers and texts, and rejects all other types.
 """
 
 from __future__ import annotations
