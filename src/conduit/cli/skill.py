@@ -1,4 +1,4 @@
-"""`conduit skill`: a page that teaches a coding agent the command line, for agents that run commands instead of tools."""
+"""`conduit skill`: a page that teaches the command line to coding agents that run commands instead of tools."""
 
 from __future__ import annotations
 
