@@ -32,6 +32,69 @@ def totals(found: ForeignProfile) -> dict[str, int]:
     }
 
 
+def lines_of(found: ForeignProfile) -> dict[tuple[str, int], int]:
+    """Bytes by file and line of the allocation."""
+    held: dict[tuple[str, int], int] = {}
+    for sample in found.profile.samples:
+        [line] = sample.locations[0].lines
+        key = (Path(line.function.filename).name if line.function else "", line.line)
+        held[key] = held.get(key, 0) + sample.values[1]
+    return held
+
+
+STATISTICS = {
+    "total_num_allocations": 10,
+    "total_bytes_allocated": 1000,
+    "top_allocations_by_size": [{"location": "<genexpr>:a.py:5", "size": 700}, {"location": "f:/b/c.py:2", "size": 200}],
+    "top_allocations_by_count": [{"location": "<genexpr>:a.py:5", "count": 6}, {"location": "???:???:0", "count": 3}],
+}  # fmt: skip
+TABLE = [
+    {"allocator": "malloc", "n_allocations": 2, "size": 300, "stack_trace": "load at at /srv/a b.py:7", "tid": "0x1"},
+    {"allocator": "mmap", "n_allocations": 1, "size": 50, "stack_trace": "???", "tid": "0x2"},
+]  # fmt: skip
+
+
+def page(rows: object, title: str = "table report") -> bytes:
+    return f"<html><title>memray - {title}</title><script>const packed_data = {json.dumps(rows)};</script>".encode()
+
+
+def test_memrays_statistics_have_its_totals_and_the_lines_that_it_names() -> None:
+    found = read(json.dumps(STATISTICS).encode())
+    assert totals(found) == {"alloc_objects": 10, "alloc_space": 1000}
+    assert lines_of(found) == {("a.py", 5): 700, ("c.py", 2): 200, ("???", 0): 0, ("", 0): 100}
+    assert "[other lines] is the rest" in found.caveat
+
+
+def test_memrays_table_has_a_sample_for_each_row() -> None:
+    found = read(page(TABLE))
+    assert totals(found) == {"peak_objects": 3, "peak_space": 350}
+    assert lines_of(found)["a b.py", 7] == 300
+    names = {function.name for function in found.profile.functions}
+    assert names == {"load at", "???"}
+    assert set(totals(read(page(TABLE, "table report (memory leaks)")))) == {"inuse_objects", "inuse_space"}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (page(TABLE, "flamegraph report"), "the page of a flamegraph report"),
+        (page({"a": 1}), "a table of dict"),
+        (page([3]), "row 1: int, an object expected"),
+        (page([{**TABLE[0], "size": -1}]), "row 1: size: -1"),
+        (page([{**TABLE[0], "stack_trace": None}]), "row 1: stack_trace: None"),
+        (page(TABLE)[:150], "cannot be read"),
+        (b"<title>memray - table report</title>", "cannot be read"),
+        (json.dumps({**STATISTICS, "total_bytes_allocated": 5}).encode(), "more than the total"),
+        (json.dumps({**STATISTICS, "total_bytes_allocated": True}).encode(), "total_bytes_allocated: True"),
+        (json.dumps({**STATISTICS, "top_allocations_by_size": [1]}).encode(), "by_size 1: int"),
+        (json.dumps(STATISTICS).encode()[:-9], "cannot be read"),
+    ],
+)
+def test_a_damaged_report_is_refused_with_its_fault(data: bytes, reason: str) -> None:
+    with pytest.raises(MalformedProfileError, match=reason):
+        decode_foreign(data)
+
+
 @pytest.mark.slow  # memray starts several times
 @pytest.mark.skipif(importlib.util.find_spec("memray") is None, reason="memray: not installed")
 def test_a_recording_has_the_peak_that_memray_prints_and_the_leaks_of_its_report(tmp_path: Path) -> None:
@@ -48,6 +111,23 @@ def test_a_recording_has_the_peak_that_memray_prints_and_the_leaks_of_its_report
     assert found.profile.default_sample_type == "peak_space"
     printed = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["metadata"]["peak_memory"]
     assert totals(found)["peak_space"] == printed
+    with_counts = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert totals(read((tmp_path / "out.json").read_bytes())) == {
+        "alloc_objects": with_counts["total_num_allocations"],
+        "alloc_space": with_counts["total_bytes_allocated"],
+    }
+    run("table", "-o", "table.html", "out.bin")
+    table = read((tmp_path / "table.html").read_bytes())
+    assert totals(table) == {"peak_objects": totals(found)["peak_objects"], "peak_space": printed}
+    assert lines_of(table)["work.py", 1] >= 2_000_000
+    run("table", "--leaks", "-o", "leaks.html", "out.bin")
+    assert totals(read((tmp_path / "leaks.html").read_bytes())) == {
+        "inuse_objects": totals(found)["inuse_objects"],
+        "inuse_space": totals(found)["inuse_space"],
+    }
+    run("flamegraph", "-o", "flame.html", "out.bin")
+    with pytest.raises(MalformedProfileError, match="memray transform csv"):
+        decode_foreign((tmp_path / "flame.html").read_bytes())
     run("transform", "csv", "--leaks", "-o", "leaks.csv", "out.bin")
     leaks = totals(read((tmp_path / "leaks.csv").read_bytes()))
     assert (totals(found)["inuse_objects"], totals(found)["inuse_space"]) == (

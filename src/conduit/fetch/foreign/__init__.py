@@ -9,6 +9,7 @@ from conduit.fetch.foreign import (
     collapsed,
     gecko,
     memray,
+    memray_reports,
     pstats,
     sampling_binary,
     sampling_flamegraph,
@@ -39,6 +40,7 @@ def decode_foreign(data: bytes, *, times: bool = False) -> ForeignProfile | None
         partial(gecko.decode, times=times),
         partial(trace_events.decode, times=times),
         memray.decode,
+        memray_reports.decode,
         sampling_flamegraph.decode,
         collapsed.decode,
     )
