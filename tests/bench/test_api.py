@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 import conduit.bench
 from conduit._native import available
 from conduit.bench import Benchmark, BenchmarkFailedError, benchmark
 from conduit.errors import BenchmarkMisuseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def list_of(length: int) -> list[int]:
@@ -88,3 +93,25 @@ def test_the_wings_face_loads_what_it_names_and_nothing_else() -> None:
     assert all(getattr(conduit.bench, name) is not None for name in conduit.bench.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = conduit.bench.nothing
+
+
+def test_a_function_that_never_uses_b_is_warned_about_because_it_ran_once() -> None:
+    def without_loop(b: Benchmark) -> None:
+        sum(range(1000))
+
+    def by_count(b: Benchmark) -> None:
+        for _ in range(b.n):
+            sum(range(1000))
+
+    def in_closure(b: Benchmark) -> None:
+        def times() -> int:
+            return b.n
+
+        for _ in range(times()):
+            sum(range(1000))
+
+    def codes(function: Callable[[Benchmark], None]) -> list[str]:
+        return [warning.code for warning in benchmark(function, benchtime="20x", allocations=False).warnings]
+
+    assert "no-loop" in codes(without_loop)
+    assert "no-loop" not in codes(by_count) + codes(in_closure)

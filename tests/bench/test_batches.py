@@ -141,3 +141,15 @@ def test_two_files_of_one_name_are_both_loaded(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there_is_named() -> None:
     with pytest.raises(NoSuchPathError, match="nowhere: no such file or folder"):
         find_files(["nowhere"])
+
+
+def test_a_benchmark_that_works_in_other_processes_has_a_time_of_its_own_and_no_counts() -> None:
+    from conduit.bench import bench_import
+    from conduit.bench.against.batches import BatchTiming, WorksElsewhereError
+    from conduit.bench.against.worker import _timed
+
+    [prepared], _ = prepare({"BenchmarkJson": bench_import("json")}, NameFilter(), Options())
+    with pytest.raises(WorksElsewhereError):
+        prepared.count_allocations()
+    assert _timed(BatchTiming(2, 900, 10, {"ns/op": 40.0})) == {"elapsed_ns": 80.0, "cpu_ns": 10}
+    assert _timed(BatchTiming(2, 900, 10, {})) == {"elapsed_ns": 900, "cpu_ns": 10}

@@ -62,3 +62,11 @@ def test_instructions_differ_where_the_sides_differ_by_more_than_processes_of_on
     pairs: list[tuple[float, float]], state: str
 ) -> None:
     assert decide_instructions(summarize_counts(pairs)) == state
+
+
+def test_only_the_count_that_differs_between_processes_has_a_range() -> None:
+    from conduit.bench.against.seeds import _varying
+
+    text = str(_varying([(588570, 3849), (588574, 3849), (588574, 3849)]))
+    assert "588570 to 588574 B/op in 3 processes" in text
+    assert "3849" not in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,3 +47,19 @@ def test_memory_of_other_processes_is_refused_in_a_warning(run_bench: Command) -
 def test_a_text_that_is_no_name_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a module's dotted name"):
         bench_import("json; print(1)")
+
+
+def test_modules_are_all_that_a_fresh_interpreter_loads_for_the_import(
+    run_bench: Command, project: Path
+) -> None:
+    (project / "package_of_two.py").write_text("import importlib.machinery, importlib\nimport json.decoder\n")
+    program = (
+        f"import sys; sys.path.insert(0, {str(project)!r}); n = len(sys.modules); import package_of_two; "
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program + "print(len(sys.modules) - n)"], capture_output=True, text=True
+    )
+    text = f"import sys; sys.path.insert(0, {str(project)!r})\n{HEAD}bench_two = bench_import('package_of_two')\n"
+    printed = run_bench("-benchtime=2x", bench_a=text).stdout
+    [(_, _, modules)] = re.findall(ROW, printed, re.M)
+    assert float(modules) == int(answer.stdout)

@@ -196,3 +196,18 @@ def test_the_gate_names_what_has_no_counterpart_and_what_is_slower_without_closi
     assert run.returncode == 0
     assert "gate: A: sec/op: +10.00%: minor regression" in run.stderr
     assert f"gate: Gone: sec/op: only in {old}" in run.stderr
+
+
+def test_a_difference_that_is_one_of_many_is_not_said_to_be_missing_beside_its_p() -> None:
+    from types import SimpleNamespace
+    from typing import Any
+
+    from conduit.bench.compare.exports import verdict_text
+    from conduit.bench.compare.verdicts import Judged
+
+    row: Any = SimpleNamespace(p=0.015, alpha=0.05)
+    assert verdict_text(Judged(row, "same", 0.5, 0.3, False)) == (
+        "not significant among this many comparisons (corrected p=0.300)"
+    )
+    row = SimpleNamespace(p=0.2, alpha=0.05)
+    assert verdict_text(Judged(row, "same", 0.5, 1.0, False)) == "no significant difference"

@@ -18,6 +18,7 @@ FORMAT_VERSION = 2
 COMMENT_MARK = "<!-- conduit bench -->"
 """The first line of `-format=github`: a workflow finds its comment by it and updates it in place."""
 
+SMALL = "too small to matter"
 _HEADER = ["benchmark", "unit", "old", "new", "floor", "typical", "p", "pairs", "verdict"]
 
 
@@ -56,9 +57,9 @@ def _cells(row: AgainstRow) -> list[str]:
     typical = p = pairs = ""
     if paired is not None:
         deciding = min(paired.typical_p, paired.large_p) if row.state == "different" else paired.typical_p
-        typical, p, pairs = _percent(paired.typical_delta), f"{deciding:.3f}", str(paired.pairs)
+        typical, p, pairs = _percent(paired.typical_delta), _p_text(deciding), str(paired.pairs)
     elif count is not None:
-        p = "exact" if count.is_exact else "" if count.p is None else f"{count.p:.3f}"
+        p = "exact" if count.is_exact else "" if count.p is None else _p_text(count.p)
         pairs = "" if count.is_exact else str(count.pairs)
     return [
         _short(row.name),
@@ -71,6 +72,10 @@ def _cells(row: AgainstRow) -> list[str]:
         pairs,
         verdict_text(row),
     ]
+
+
+def _p_text(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.0005 else "<0.001"
 
 
 def _short(name: str) -> str:
@@ -88,9 +93,21 @@ def verdict_text(row: AgainstRow) -> str:
     if row.state == "one-sided":
         return row.note
     words = "unresolved" if row.state == "unresolved" else WORDS[row.grade]
+    if row.grade == "noise" or _is_small_difference(row):
+        words = SMALL  # a difference that was told apart from noise, below the first level
     if not row.note:
         return words
     return f"{words}: {row.note}" if row.state == "unresolved" else f"{words} ({row.note})"
+
+
+def _is_small_difference(row: AgainstRow) -> bool:
+    """Return whether counts that vary differ for certain, by less than the least difference that gets a verdict."""
+    count = row.counted
+    if row.state != "same" or count is None or count.p is None:
+        return False
+    from conduit.bench.statistics.paired import ALPHA
+
+    return bool(count.delta) and count.p <= ALPHA
 
 
 def _markdown_table(rows: Sequence[AgainstRow]) -> str:
@@ -143,7 +160,21 @@ def _machine_lines() -> list[str]:
     from conduit.bench.run.machine import cpu_model, machine_warnings, processors, python_version
 
     lines = [f"Python {python_version()}, {cpu_model() or 'unknown processor'}, {processors()} processors"]
-    return [*lines, *(str(warning) for warning in machine_warnings())]
+    return [*lines, *_load_lines(processors()), *(str(warning) for warning in machine_warnings())]
+
+
+def _load_lines(processors: int) -> list[str]:
+    """Return the machine's load of the last minute, and a remark where more was ready to run than it has processors."""
+    import os
+
+    try:
+        load = os.getloadavg()[0]
+    except OSError:
+        return []
+    line = f"load {load:.1f} in the last minute, about 1 of it the comparison's own"
+    if load > processors:
+        line += ": other programs used the processors, so that more rows are unresolved"
+    return [line]
 
 
 def _json(result: AgainstResult, rows: Sequence[AgainstRow]) -> str:
@@ -190,11 +221,17 @@ def report_gate(rows: Sequence[AgainstRow], mode: str) -> int:
     if unresolved:
         for row in unresolved:
             _say(f"{_short(row.name)}: {row.unit}: {verdict_text(row)}")
-        _say(f"{state}: {len(unresolved)} of {len(rows)} comparisons are unresolved; raise -budget")
+        _say(
+            f"{state}: {len(unresolved)} of {len(rows)} comparisons are unresolved; raise -budget{_status(mode)}"
+        )
     if missing:
         names = ", ".join(_short(row.name) for row in missing)
-        _say(f"{state}: {len(missing)} on one side only: {names}")
+        _say(f"{state}: {len(missing)} on one side only: {names}{_status(mode)}")
     return int(mode == "strict" and bool(unresolved or missing))
+
+
+def _status(mode: str) -> str:
+    return "" if mode == "strict" else " (no failure: -gate=strict makes it one)"
 
 
 def _say(text: str) -> None:

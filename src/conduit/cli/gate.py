@@ -58,11 +58,16 @@ def report_gate(judged: Sequence[Judged], unpaired: Sequence[tuple[str, str, str
         _say(f"closed: {len(result.closing)} of {len(judged)} comparisons")
     elif result.undecided:
         state = "closed" if status else "not passed"
-        _say(f"{state}: {len(result.undecided)} of {len(judged)} comparisons are undecided; raise -count")
+        undecided = f"{len(result.undecided)} of {len(judged)} comparisons are undecided"
+        _say(f"{state}: {undecided}; raise -count{_remark(status)}")
     if unpaired and not result.closing:
         names = ", ".join(dict.fromkeys(name for name, _, _ in unpaired))
-        _say(f"{'closed' if status else 'not passed'}: on one side only: {names}")
+        _say(f"{'closed' if status else 'not passed'}: on one side only: {names}{_remark(status)}")
     return status
+
+
+def _remark(status: int) -> str:
+    return "" if status else " (no failure: -gate=strict makes it one)"
 
 
 def _say(text: str) -> None:

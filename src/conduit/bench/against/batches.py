@@ -42,6 +42,12 @@ class BatchTiming:
         return self.elapsed_ns / self.n
 
 
+class WorksElsewhereError(Exception):
+    """The benchmark works in other processes, whose memory and bytecodes cannot be counted here."""
+
+    works_elsewhere = True
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A benchmark without sub-benchmarks. `name`: full name without `-N`; `path`: names from the top level down."""
@@ -60,16 +66,24 @@ class Prepared:
         return BatchTiming(n, finished.elapsed_ns, finished.cpu_ns, dict(finished.metrics))
 
     def count_allocations(self) -> tuple[AllocationCount, tuple[MeasurementWarning, ...]]:
-        """Count the allocations of one operation. Requires `allocations.unavailable_reason()` to be None."""
-        return self._run_at_path(lambda run: count_allocations(run, call(run, _new(run, 1))))
+        """Count the allocations of one operation. Requires `allocations.unavailable_reason()` to be None.
+
+        Raises `WorksElsewhereError`, as the other counts do.
+        """
+        return self._run_at_path(lambda run: count_allocations(run, _run_here(run)))
 
     def count_peak(self) -> int:
         """Return the most bytes that one operation holds at once. Requires the same as `count_allocations`."""
-        return self._run_at_path(lambda run: count_peak(run, call(run, _new(run, 1))))
+        return self._run_at_path(lambda run: count_peak(run, _run_here(run)))
 
     def count_bytecodes(self) -> int:
         """Count the bytecode instructions of one operation."""
-        return self._run_at_path(count_instructions)
+
+        def count(run: Run) -> int:
+            _run_here(run)
+            return count_instructions(run)
+
+        return self._run_at_path(count)
 
     def _run_at_path(self, work: Callable[[Run], _Answer]) -> _Answer:
         run = Run(self.path[0], self.function, self.options, threads=self.options.threads or processors())
@@ -171,6 +185,13 @@ class _Discovery:
         elif not first.has_children and not match.is_partial:
             self._ready.append(Prepared(name, path, self._top, self._options))
         return outcome != "failed"
+
+
+def _run_here(run: Run) -> Benchmark:
+    finished = call(run, _new(run, 1))
+    if finished.works_elsewhere:
+        raise WorksElsewhereError(run.name)
+    return finished
 
 
 def _new(run: Run, n: int, children: ChildRunner | None = None) -> Benchmark:

@@ -520,6 +520,10 @@ class Sampling:
             answer = side.ask({"name": benchmark.name, "count": list(self.plan.counts)})
             if "failed" in answer:
                 raise _BenchmarkFailedError(_LABELS[index], answer["failed"])
+            if answer.get("elsewhere"):
+                self._note(f"{benchmark.name}: no counts, because its work runs in other processes")
+                benchmark.counted = USUAL_PROCESSES
+                return
             lacking = ", ".join(unit for unit in self.plan.counts if unit not in answer["counts"])
             if lacking:
                 reason = answer["reason"] or "its version of conduit does not count that"

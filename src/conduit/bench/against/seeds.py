@@ -101,10 +101,15 @@ class SeedCheck:
 
 def _varying(found: list[tuple[int, int]]) -> MeasurementWarning:
     sizes, numbers = [size for size, _ in found], [number for _, number in found]
+    ranges = ", ".join(
+        f"{min(values)} to {max(values)} {unit}"
+        for unit, values in (("B/op", sizes), ("allocs/op", numbers))
+        if min(values) != max(values)
+    )
     return MeasurementWarning(
         "varying-counts",
-        f"B/op and allocs/op are not the same in every process, as with the order of a set: {min(sizes)} to "
-        f"{max(sizes)} B/op, {min(numbers)} to {max(numbers)} allocs/op in {len(found)} processes",
+        "B/op and allocs/op are not the same in every process, as with the order of a set: "
+        f"{ranges} in {len(found)} processes",
         "compare versions with --against, which counts under many hash seeds, or fix PYTHONHASHSEED",
     )
 

@@ -143,9 +143,17 @@ def _markdown_row(judged: Judged, several: bool) -> str:
         f"{scaler.format(row.new.center)} ± {row.new.range_text}",
         delta_text(judged),
         f"{row.p:.3f}" if row.p else "exact",
-        f"**{judged.text}**" if judged.closes_gate else judged.text,
+        f"**{verdict_text(judged)}**" if judged.closes_gate else verdict_text(judged),
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def verdict_text(judged: Judged) -> str:
+    """The verdict in words; a p below alpha that is above it once it is corrected for the number of rows is named."""
+    row = judged.row
+    if judged.grade == "same" and row.p <= row.alpha < judged.p:
+        return f"not significant among this many comparisons (corrected p={judged.p:.3f})"
+    return judged.text
 
 
 def delta_text(judged: Judged) -> str:

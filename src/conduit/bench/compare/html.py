@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from conduit.bench.compare.exports import delta_text
+from conduit.bench.compare.exports import delta_text, verdict_text
 from conduit.bench.text.units import common_scaler, is_binary
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _verdict(cell: Cell | None, judged: Judged | None) -> str:
     name = _CLASSES.get(judged.grade, "dim")
     return (
         f'<td class="{name}">{escape(delta_text(judged))}<td class=dim>{escape(cell.test.text)}'
-        f'<td class="verdict {name}">{escape(judged.text)}'
+        f'<td class="verdict {name}">{escape(verdict_text(judged))}'
     )
 
 

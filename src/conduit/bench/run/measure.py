@@ -246,6 +246,7 @@ def measure(run: Run, first: Benchmark, processor_count: int) -> Measurement:
         warnings=tuple(disturbances),
     )
     measurement = _with_time_warnings(measurement, options)
+    measurement = _with_loop_warning(measurement, run, final)
     measurement = _with_timer_warnings(measurement, final, options)
     counted = _with_counts(run, measurement, final)
     return replace(counted, log=tuple(run.log_lines))
@@ -342,6 +343,36 @@ def _with_time_warnings(measurement: Measurement, options: Options) -> Measureme
             )
         )
     return replace(measurement, warnings=tuple(warnings))
+
+
+def _with_loop_warning(measurement: Measurement, run: Run, final: Benchmark) -> Measurement:
+    """Add a warning where the function cannot have done its operation n times, since it never uses `b`."""
+    is_known = any(warning.code == "too-quick" for warning in measurement.warnings)
+    if final._iterated or final.n == 1 or is_known or "ns/op" in measurement.metrics:
+        return measurement
+    if _uses_first_parameter(run.function):
+        return measurement
+    warning = MeasurementWarning(
+        "no-loop",
+        f"the function does not use b, so the operation ran once and its time was divided by {final.n}",
+        "write `for _ in b:` around it, or loop over range(b.n)",
+    )
+    return replace(measurement, warnings=(*measurement.warnings, warning))
+
+
+def _uses_first_parameter(function: BenchmarkFunction) -> bool:
+    """Return whether a function's code loads its first parameter; True where that cannot be told."""
+    import dis
+
+    code = getattr(function, "__code__", None)
+    if code is None or not code.co_argcount:
+        return True
+    name = code.co_varnames[0]
+    return name in code.co_cellvars or any(
+        "FAST" in instruction.opname
+        and name in (instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,))
+        for instruction in dis.get_instructions(code)
+    )
 
 
 def spread_warning(measurements: Sequence[Measurement]) -> MeasurementWarning | None:
