@@ -167,6 +167,23 @@ def test_grpc_services_are_those_of_the_descriptors_with_the_methods_that_implem
     ]
 
 
+def test_grpc_services_of_a_package_that_the_application_only_calls_are_left_out(tmp_path: Path) -> None:
+    pytest.importorskip("grpc")
+    pytest.importorskip("google.protobuf")
+    package = tmp_path / "elsewhere"
+    package.mkdir()
+    (package / "shop_pb2.py").write_text(PROTO)
+    (package / "shop_pb2_grpc.py").write_text(SERVICER)
+    project = tmp_path / "project"
+    project.mkdir()
+    path = f"import sys; sys.path.append({str(package)!r})\n"
+    caller = "import grpc, shop_pb2, shop_pb2_grpc\nfrom starlette.applications import Starlette\napp = Starlette()\n"
+    registry = collected(project, "client:app", client=path + caller)
+    assert (registry.routes(), registry.resources()) == ((), ())
+    registry = collected(project, "server", server=path + SERVER)
+    assert [route.handler for route in registry.routes()] == ["server:Shop.Get", ""]
+
+
 MOUNTED = """
 from fastmcp import FastMCP
 inner = FastMCP("inner")

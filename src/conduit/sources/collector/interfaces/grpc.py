@@ -2,7 +2,8 @@
 
 They are enumerated from the descriptors that `protoc` generates. A service's methods are routes with the method GRPC
 and gRPC's path (`/package.Service/Method`); messages are resources. A route's handler is the method of the class that
-implements the service, if one is loaded.
+implements the service, if one is loaded. Descriptors that another package brings, as a client or an exporter of traces
+does, are left out unless a loaded class implements one of their services.
 """
 
 from __future__ import annotations
@@ -27,16 +28,11 @@ _TYPES = {
 
 
 def collect_services(document: Document) -> None:
-    """Add the services and messages of every loaded generated module, if one of them has a service."""
+    """Add the services and messages of the generated modules that the application has or implements."""
     if "google.protobuf.descriptor" not in sys.modules or "grpc" not in sys.modules:
         return
-    files = {
-        members["DESCRIPTOR"].name: (members["DESCRIPTOR"], members.get("__file__") or "")
-        for _, members in modules()
-        if type(members.get("DESCRIPTOR")).__name__
-        == "FileDescriptor"  # several classes, one for each implementation
-    }
-    files = {name: found for name, found in files.items() if not name.startswith(_WELL_KNOWN)}
+    servicers = _servicers()
+    files = _served(document, servicers)
     if not any(file.services_by_name for file, _ in files.values()):
         return
     for name in sorted(files):
@@ -44,7 +40,6 @@ def collect_services(document: Document) -> None:
         with document.attempt(f"messages of {name}"):
             for message in file.message_types_by_name.values():
                 _add_message(document, message, path)
-    servicers = _servicers()
     for name in sorted(files):
         for service in files[name][0].services_by_name.values():
             with document.attempt(f"service {service.full_name}"):
@@ -52,6 +47,29 @@ def collect_services(document: Document) -> None:
     document.sources.append(
         put({"kind": "grpc"}, version=str(getattr(sys.modules["grpc"], "__version__", "")))
     )
+
+
+def _served(document: Document, servicers: dict[str, type]) -> dict[str, tuple[Any, str]]:
+    """Return name → (descriptor, path of the module) of the application's files, and of those that they import."""
+    loaded: dict[str, tuple[Any, str]] = {}
+    chosen: list[Any] = []
+    for name, members in modules():
+        file: Any = members.get("DESCRIPTOR")
+        # Several classes, one for each implementation of the runtime.
+        if type(file).__name__ != "FileDescriptor" or file.name.startswith(_WELL_KNOWN):
+            continue
+        loaded[file.name] = file, members.get("__file__") or ""
+        if document.locations.origin(name) == "project" or not servicers.keys().isdisjoint(
+            file.services_by_name
+        ):
+            chosen.append(file)
+    files = {}
+    while chosen:
+        file = chosen.pop()
+        if file.name in loaded and file.name not in files:
+            files[file.name] = loaded[file.name]
+            chosen += file.dependencies
+    return files
 
 
 def _add_message(document: Document, message: Any, path: str) -> None:
