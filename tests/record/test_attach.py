@@ -157,6 +157,30 @@ def test_a_program_is_traced_again_after_the_first_tracers_modules_are_gone(
         assert "__main__.most" in {event["name"].partition(" ")[0] for event in trace["traceEvents"]}
 
 
+@pytest.mark.parametrize(
+    "recordings",
+    [
+        {"cpu": {}, "heap": {}, "mutex": {}},
+        pytest.param(
+            {"trace": {"max_events": 10_000}},
+            marks=pytest.mark.skipif(find_spec("viztracer") is None, reason="traces need viztracer"),
+        ),
+    ],
+    ids=["profiles", "traces"],
+)
+def test_a_process_does_not_grow_however_often_it_is_recorded(
+    recordings: dict[str, dict[str, Any]], start: Callable[..., Program]
+) -> None:
+    """Its own collector is off, so that nothing but the recording frees the modules that it brought."""
+    program = start("uncollected")
+    counts = []
+    for _ in range(5):
+        files(program, 0.05, recordings)
+        counts.append(len(program.state("functions")))
+    assert max(counts) < 400  # what one recording imports has twice as many
+    assert counts[-1] == counts[1]
+
+
 def test_a_recording_ends_by_itself_when_the_recording_process_is_killed(
     start: Callable[..., Program],
 ) -> None:

@@ -1,7 +1,7 @@
 """A program that never heard of conduit, and tells its state when it is asked to: a line in, a line of JSON out.
 
-Lines: `state`; `exit`; `fork` (the state of a child, made now); `sleep` (the main thread sleeps until SIGUSR1); `epoll` (it
-waits for a second line in epoll). It is run as a file, with nothing of the project on its path.
+Lines: `state`; `exit`; `functions` (those of conduit that are in memory); `fork` (the state of a child, made now); `sleep`
+(the main thread sleeps until SIGUSR1); `epoll` (it waits for a second line in epoll). It is run as a file, with nothing of the project on its path.
 """
 
 # Few modules are imported, so that a new one is seen.
@@ -21,6 +21,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 lock = threading.Lock()
@@ -64,6 +65,16 @@ def allocates() -> None:
         if len(kept) > 200:
             del kept[:150]
         time.sleep(0.002)
+
+
+def functions_in_memory() -> list[str]:
+    """The modules of functions of conduit that have not been freed, also where its modules have been removed."""
+    modules = [one.__module__ for one in gc.get_objects() if type(one) is type(state)]
+    return [
+        name
+        for name in modules
+        if isinstance(name, str) and name.partition(".")[0] in ("conduit", "viztracer")
+    ]
 
 
 def state() -> dict[str, Any]:
@@ -135,6 +146,8 @@ def main() -> None:
         import logging
 
         logging.basicConfig(format="LOG %(name)s %(message)s")
+    if "uncollected" in sys.argv:
+        gc.disable()
     if "handler" in sys.argv:
         signal.signal(signal.SIGPROF, lambda *_: None)
     if "idle" not in sys.argv:
@@ -150,7 +163,9 @@ def main() -> None:
             sleeps()
         if word == "epoll":
             waits_in_epoll()
-        print(json.dumps(of_child() if word == "fork" else state()), flush=True)
+        answers: dict[str, Callable[[], Any]] = {"fork": of_child, "functions": functions_in_memory}
+        answer: Callable[[], Any] = answers.get(word, state)
+        print(json.dumps(answer()), flush=True)
 
 
 if __name__ == "__main__":

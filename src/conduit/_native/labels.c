@@ -403,8 +403,8 @@ static PyTypeObject label_type = {
 static PyObject *labels_install(PyObject *Py_UNUSED(module), PyObject *arguments) {
     PyObject *new_check, *new_decorate;
     if (!PyArg_ParseTuple(arguments, "OO", &new_check, &new_decorate)) return NULL;
-    Py_XSETREF(check, Py_NewRef(new_check));
-    Py_XSETREF(decorate, Py_NewRef(new_decorate));
+    Py_XSETREF(check, new_check == Py_None ? NULL : Py_NewRef(new_check));
+    Py_XSETREF(decorate, new_decorate == Py_None ? NULL : Py_NewRef(new_decorate));
     Py_RETURN_NONE;
 }
 
@@ -473,7 +473,8 @@ static PyObject *labels_count(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(i
 }
 
 PyMethodDef label_functions[] = {
-    {"labels_install", labels_install, METH_VARARGS, "labels_install(check, decorate): the functions in Python."},
+    {"labels_install", labels_install, METH_VARARGS,
+     "labels_install(check, decorate): the functions in Python, or None for both."},
     {"labels_trace", labels_trace, METH_O, "labels_trace(hook or None): called as labels are entered and left."},
     {"labels_late", labels_late, METH_O, "labels_late(pairs): a label, entered once, to which others are assigned."},
     {"labels_refused", labels_refused, METH_NOARGS, "Whether labels were entered that this interpreter does not show."},

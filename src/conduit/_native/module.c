@@ -14,13 +14,21 @@ static PyObject *claim_fork_hook(PyObject *Py_UNUSED(module), PyObject *Py_UNUSE
     return PyBool_FromLong(is_first);
 }
 
+/* What must outlive the Python modules, which may be loaded anew. */
+static PyObject *held_object;
+
 static PyObject *hold(PyObject *Py_UNUSED(module), PyObject *object) {
-    Py_INCREF(object);
+    Py_XSETREF(held_object, Py_NewRef(object));
     Py_RETURN_NONE;
 }
 
+static PyObject *held(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    return Py_NewRef(held_object == NULL ? Py_None : held_object);
+}
+
 static PyMethodDef module_methods[] = {
-    {"hold", hold, METH_O, "hold(object): keep an object until the process ends."},
+    {"hold", hold, METH_O, "hold(object): keep an object until another one is held."},
+    {"held", held, METH_NOARGS, "held(): the object that is held, or None."},
     {"claim_fork_hook", claim_fork_hook, METH_NOARGS, "True the first time in a process, and False after that."},
     {NULL, NULL, 0, NULL},
 };

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Plan = dict[str, Any]
 
 NAME = "<conduit attach>"
+MAX_BLOCKS = 5_000_000
 NO_SIGNAL = 0x4000  # MSG_NOSIGNAL: a program may have SIGPIPE end it
 
 
@@ -53,6 +54,7 @@ def run(plan: Plan) -> None:
         except OSError:
             remove(plan["folder"])  # there is no one to tell
     finally:
+        collect()
         try:
             send(connection, "gone", "")
         except OSError:
@@ -87,11 +89,22 @@ def record(plan: Plan, connection: Any) -> None:
     finally:
         if finder is not None:
             sys.meta_path.remove(finder)
+            if core := sys.modules.get("conduit._native._core"):
+                core.labels_install(None, None)  # what C holds, with all that it leads to
             tops = ("conduit", *plan["others"])
             for name in [
                 name for name in sys.modules if name.partition(".")[0] in tops and name not in before
             ]:
                 del sys.modules[name]
+
+
+def collect() -> None:
+    """Free the modules that were removed: they are in cycles, and the program's next full collection may be far.
+
+    It stops the program, for 0.2 s at the limit (3.14); a larger one is left to its own collections.
+    """
+    if sys.getallocatedblocks() < MAX_BLOCKS:
+        __import__("gc").collect()
 
 
 def has_extension(root: str) -> bool:

@@ -22,7 +22,7 @@ from conduit.record.attach import bootstrap
 from conduit.record.recording import Recording
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from conduit.record.trace import Trace
 
@@ -101,7 +101,7 @@ class _Session:
             if isinstance(recording, Recording):
                 recording.leave_to_context()
             else:
-                _hold_tracer()
+                _hold_tracer(self._plan["others"])
 
     def _wait(self) -> bool:
         """Wait until the recording is over; return whether its profiles are wanted."""
@@ -152,16 +152,28 @@ class _Session:
         self._send(f"profile:{kind}", encode(profile, level=1))
 
 
-def _hold_tracer() -> None:
-    """Keep the parts of viztracer 1.1 that must not be lost when its modules are removed.
+def _restore_tracer(tops: Iterable[str]) -> None:
+    """Take the tracer of an earlier recording, and the modules of these packages as they were then.
 
-    Its extension frees its globals with its module, and is not initialized a second time; threads that its tracer has
-    seen write into the tracer when they end.
+    viztracer 1.1 cannot be loaded anew: its extension frees its globals with its module, and is not initialized a
+    second time; threads that its tracer has seen write into the tracer when they end.
     """
     from conduit._native import _core
 
-    _core.hold(sys.modules["viztracer.snaptrace"])
-    _core.hold(sys.modules["conduit.record.trace"].__dict__["_tracers"])
+    if (kept := _core.held()) is None:
+        return
+    modules, tracers = kept
+    if not any(top in sys.modules for top in tops):  # else the program has imported them since
+        sys.modules.update(modules)
+    sys.modules["conduit.record.trace"].__dict__["_tracers"].update(tracers)
+
+
+def _hold_tracer(tops: Iterable[str]) -> None:
+    """Keep the tracer, and the modules of these packages, for the next recording: they will be removed."""
+    from conduit._native import _core
+
+    modules = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in tops}
+    _core.hold((modules, sys.modules["conduit.record.trace"].__dict__["_tracers"]))
 
 
 def _make(kind: str, parameters: Mapping[str, Any], plan: Mapping[str, Any]) -> Recording | Trace:
@@ -169,6 +181,7 @@ def _make(kind: str, parameters: Mapping[str, Any], plan: Mapping[str, Any]) -> 
         from conduit.record.trace import Trace
 
         sys.modules["conduit.record.trace"].__dict__["_watches_forks"] = True  # `abandon` ends it in a child
+        _restore_tracer(plan["others"])
         return Trace(plan["trace"], releases_memory=True, **parameters)
     from conduit.record.cpu import CpuRecording
     from conduit.record.heap import HeapRecording
