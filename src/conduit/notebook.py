@@ -101,7 +101,26 @@ def _view(profile: Profile) -> ProfileView:
     def printed(format: str, **options: Any) -> str:
         return print_report(prepare_report(profile, format, Options(**options), _warn)).decode()
 
-    return ProfileView(profile, printed("flame"), printed("top", nodecount=_TABLE_ROWS))
+    table = printed("top", nodecount=_TABLE_ROWS) + _lines_of_cells(profile)
+    return ProfileView(profile, printed("flame"), table)
+
+
+def _lines_of_cells(profile: Profile) -> str:
+    """The lines that led to memory in use, where libraries allocated it; empty for other profiles."""
+    from conduit.report.leaks import held_by_program
+    from conduit.units import format_size
+
+    if not any(kind.type == "inuse_space" for kind in profile.sample_types):
+        return ""
+    rows = [
+        f"{format_size(growth.held_bytes):>10}  {growth.function} line {growth.line}\n"
+        for growth in held_by_program(profile)[:_TABLE_ROWS]
+    ]
+    return (
+        "".join(["\nHeld at the end, by the line that led there, libraries left out:\n", *rows])
+        if rows
+        else ""
+    )
 
 
 def _bench(line: str, shell: Shell) -> None:

@@ -70,3 +70,15 @@ def test_bench_prints_a_line_of_benchmark_text_and_says_what_is_wrong_with_the_r
     assert "was never closed: sorted(" in text(wrong, "stderr")
     assert "nothing to measure" in text(empty, "stderr")
     assert "division by zero" in text(failing, "stderr")
+
+
+def test_memory_that_a_library_allocated_is_shown_by_the_line_of_the_cell_that_led_there() -> None:
+    (cell,) = run(
+        "%%memprofile\nimport copy\nkept = []\ndef keep(n):\n    rows = [[i, i] for i in range(n)]\n"
+        "    kept.append(copy.deepcopy(rows))\nkeep(5000)"
+    )
+    (shown,) = [one["data"] for one in cell if one["output_type"] == "execute_result"]
+    heading, first, *_ = shown["text/plain"].partition("Held at the end, ")[2].splitlines()
+    assert heading == "by the line that led there, libraries left out:"
+    assert first.endswith(".keep line 5")
+    assert float(first.split()[0].removesuffix("kB").removesuffix("MB")) > 0

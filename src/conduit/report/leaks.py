@@ -116,6 +116,16 @@ def find_leaks(profiles: Sequence[Profile]) -> Leaks:
     )
 
 
+def held_by_program(profile: Profile) -> tuple[Growth, ...]:
+    """Return the lines of the program that led to memory in use; none where they are the allocating lines themselves.
+
+    Raises `ReportError` for a profile without `inuse_space`.
+    """
+    nothing = profile.replaced(samples=[], time_nanos=0)
+    leaks = find_leaks([nothing, profile.replaced(time_nanos=0)])
+    return () if all(growth.is_origin for growth in leaks.growths) else leaks.origins
+
+
 def _growths(uses: Sequence[dict[Line, _Use]]) -> tuple[Growth, ...]:
     first, last = uses[0], uses[-1]
     growths = []

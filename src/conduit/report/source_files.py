@@ -103,6 +103,8 @@ class SourceFiles:
         if text is not None:
             return text
         reason = "is a directory" if os.path.isdir(path) else "no such file or directory"
+        if "/ipykernel_" in path:
+            reason += "; a cell's source is in its notebook: -top -lines names the cell and its lines"
         raise SourceUnavailableError(f"open {path}: {reason}")
 
     def _text(self, path: str, read: Callable[[], bytes]) -> str:
