@@ -85,7 +85,7 @@ def test_a_commit_that_does_not_run_is_skipped_with_its_reason_and_stays_a_suspe
     assert found.returncode == 0, found.stderr
     reason = "No module named 'nothing_of_this_name'"
     assert re.search(rf"{commits[1][:10]} \(change 1\): skipped, .*{reason}", found.stderr)
-    assert "commit     one of 2, which could not be told apart" in found.stdout
+    assert "commit     one of 2, which could not be distinguished" in found.stdout
     assert re.search(rf"{commits[1]}  change 1  \(.*{reason}\)", found.stdout)
     assert "1 of them skipped" in found.stdout
 

@@ -267,4 +267,4 @@ def _print_self_test(rows: list[AgainstRow], rounds: int) -> None:
     elif alarms:
         print("a difference was found where there is none: see docs/comparing.md on noisy machines")
     else:
-        print(f"differences above {max(widest, 0.025) * 100:.1f}% can be told apart here")
+        print(f"differences above {max(widest, 0.025) * 100:.1f}% can be detected on this machine")

@@ -99,7 +99,7 @@ def application_of(parsed: Parsed) -> Application:
         )
     alone = [name for name in _BESIDE if name in parsed.given and name not in ("root", "python")]
     if alone:
-        raise UsageError(f"--{alone[0]} needs --app, --django or --sqlalchemy beside it")
+        raise UsageError(f"--{alone[0]} also needs --app, --django or --sqlalchemy")
     found = discover(root)
     _print_choice(found.application, found.named_by)
     from msgspec.structs import replace

@@ -63,7 +63,7 @@ def process_or_service(parsed: Parsed) -> int | str:
         return int(word)
     if is_url(word):
         return str(word)
-    raise UsageError(f"{word} is neither the number of a process nor a URL")
+    raise UsageError(f"{word} is neither a process id nor a URL")
 
 
 def _of_process(pid: int, is_json: bool) -> str:

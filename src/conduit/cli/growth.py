@@ -100,7 +100,7 @@ def _verdict(growth: Growth | str, parameter: str) -> str:
         others = " or ".join(
             each.replace("n", parameter) if each != "constant" else each for each in growth.alike
         )
-        return f"{text}; not told apart from {others}: measure more sizes, or larger ones"
+        return f"{text}; {others} fit about equally well: measure more sizes, or larger ones"
     return text
 
 

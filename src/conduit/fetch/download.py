@@ -136,7 +136,7 @@ def _described(reason: object, limit: float) -> str:
 def _body(response: IO[bytes], url: str) -> bytes:
     data = response.read(_MOST + 1)
     if len(data) > _MOST:
-        raise FetchError(f'Get "{url}": the response is longer than {_MOST} bytes, which no profile is')
+        raise FetchError(f'Get "{url}": the response is longer than {_MOST} bytes, the limit for a profile')
     return data
 
 

@@ -52,7 +52,7 @@ class ProcessMemory:
                 f"reading the memory of process {pid} is not permitted: run as its user (with "
                 "kernel.yama.ptrace_scope = 0, "
                 "or as its parent) or as root; in a container it takes the capability SYS_PTRACE. A program that "
-                "serves conduit's debug endpoint needs none of this"
+                "serves Conduit's debug endpoint can be read without this permission"
             ) from None
 
     def __enter__(self) -> Self:

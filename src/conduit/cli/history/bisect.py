@@ -52,7 +52,7 @@ def bisect(parsed: Parsed, benchmark: str = "", *words: str) -> int:
                 _report(parsed, pairs, commits, culprit)
         except KeyboardInterrupt:
             progress.clear()
-            _say("interrupted: what was measured is above")
+            _say("interrupted: the results so far are above")
             return _INTERRUPTED
     return 0
 
@@ -155,7 +155,7 @@ def _print_commit(culprit: Culprit, by_id: dict[str, Commit], sides: Sides, erro
     if len(culprit.suspects) == 1:
         print(f"commit     {bad.id}\n           {bad.subject}\n           {bad.author}, {bad.date}")
     else:
-        print(f"commit     one of {len(culprit.suspects)}, which could not be told apart:")
+        print(f"commit     one of {len(culprit.suspects)}, which could not be distinguished:")
         reasons = {probe.commit: one_line(probe.reason) for probe in culprit.probes if probe.reason}
         for suspect in culprit.suspects:
             reason = f"  ({reasons[suspect]})" if suspect in reasons else ""

@@ -58,11 +58,13 @@ def fill(parsed: Parsed, revisions: str = "", *words: str) -> int:
                 is_done = filling.run(pairs, parsed["budget"])
         except KeyboardInterrupt:
             line.clear()
-            _say("interrupted: what was measured is kept, and the same command goes on from there")
+            _say("interrupted: the results so far are stored, and the same command continues from there")
             return _INTERRUPTED
     filling.print_summary()
     if not is_done:
-        _say("the budget is used up: what was measured is kept, and the same command goes on from there")
+        _say(
+            "the budget is used up: the results so far are stored, and the same command continues from there"
+        )
     return 0
 
 

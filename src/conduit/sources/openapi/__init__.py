@@ -52,7 +52,7 @@ def _read(path: str) -> bytes:
         while True:
             remaining = deadline - time.monotonic()
             if remaining <= 0 or not ready.poll(remaining * 1000):
-                raise OpenAPIError(path, f"was not whole within {READ_LIMIT_S:g} s")
+                raise OpenAPIError(path, f"was still incomplete after {READ_LIMIT_S:g} s")
             piece = file.read(1 << 20)
             if not piece:
                 return b"".join(pieces)
