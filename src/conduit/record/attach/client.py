@@ -339,7 +339,8 @@ def _check_signal(pid: int, recordings: Mapping[str, object]) -> None:
     caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt:")).split()[1], 16)
     if caught >> (signal.SIGPROF - 1) & 1:
         raise ProfilerUnavailableError(
-            f"process {pid} has a handler for SIGPROF (another profiler may be running), and a signal has only one handler"
+            f"process {pid} has a handler for SIGPROF (another profiler may be running), "
+            "and a signal can have only one handler"
         )
 
 
