@@ -259,8 +259,18 @@ def test_a_run_that_takes_too_long_is_ended_and_says_where_it_was(run_bench: Com
     assert "time.sleep(60)" in answer.stdout
 
 
-@pytest.mark.parametrize("extra", [[], ["--isolate"]])
-def test_ctrl_c_prints_what_was_measured_and_leaves_no_file(project: Path, extra: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("number", "extra", "status"),
+    [
+        (signal.SIGINT, [], 130),
+        (signal.SIGINT, ["--isolate"], 130),
+        (signal.SIGTERM, [], -signal.SIGTERM),
+        (signal.SIGTERM, ["-json"], -signal.SIGTERM),
+    ],
+)
+def test_a_signal_leaves_what_was_measured_in_print_and_in_the_file_marked_as_cut(
+    project: Path, number: signal.Signals, extra: list[str], status: int
+) -> None:
     text = (
         GOOD
         + "import pathlib, time\ndef bench_stuck(b):\n    pathlib.Path('started').touch()\n    time.sleep(60)\n"
@@ -278,12 +288,21 @@ def test_ctrl_c_prints_what_was_measured_and_leaves_no_file(project: Path, extra
     deadline = time.monotonic() + 60
     while not (project / "started").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.killpg(child.pid, signal.SIGINT)
+    if number == signal.SIGINT:  # as a terminal sends it
+        os.killpg(child.pid, number)
+    else:
+        child.send_signal(number)
     printed, _ = child.communicate(timeout=60)
-    assert child.returncode == 130
+    assert child.returncode == status
+    written = (project / "out.txt").read_text()
+    assert written == printed
+    mark = f"cut: by {number.name}; benchmarks that were still to run are missing"
+    if "-json" in extra:
+        assert json.loads(written.splitlines()[-1])["Output"] == f"{mark}\n"
+        return
     assert RESULT.search(printed)
     assert "signal: interrupt\nFAIL\tbenchmarks/bench_a\t" in printed
-    assert sorted(path.name for path in project.iterdir()) == ["benchmarks", "pyproject.toml", "started"]
+    assert written.splitlines()[-1] == mark
 
 
 def test_the_output_is_also_written_to_a_file(run_bench: Command, project: Path) -> None:

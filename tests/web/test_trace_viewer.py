@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,6 @@ from conduit.web.trace_viewer import TraceViewer, read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
 TRACE = {"traceEvents": [], "file_info": {"files": {"a.py": ["x", 1]}}}
 
 
@@ -102,3 +101,8 @@ def test_a_trace_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "trace.json.gz").write_bytes(gzip.compress(b"[" + b" " * 5000 + b"]"))
     with pytest.raises(ConduitError, match="it is larger than"):
         read_trace(tmp_path / "trace.json.gz")
+
+
+def test_what_begins_like_no_trace_is_not_read_to_its_end() -> None:
+    with pytest.raises(ConduitError, match="/dev/zero is not a trace"):
+        read_trace(Path("/dev/zero"))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from conduit.cli.against import declare_against, run_against_command, run_self_test
+from conduit.cli.bench_cut import CutBySignal
 from conduit.cli.bench_modes import refuse_idle_flags
 from conduit.cli.bench_paths import read_paths
 from conduit.cli.flags import FlagSet
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from conduit.bench.run.transcript import Transcript
     from conduit.cli.flags import Parsed
     from conduit.cli.profiling import Together
+    from conduit.cli.results_output import Results
 
 _USAGE = """usage: conduit bench [flags] [PATH…]
 
@@ -128,36 +130,50 @@ def run(arguments: list[str]) -> int:
 
     recorded = recordings_around(parsed)
     takes_stdout = profile_on_stdout(parsed)
-    try:
-        with results_alone_on_stdout() as stream:
-            if takes_stdout:
-                _say(f"-{takes_stdout} goes to standard output, and the results to standard error")
-                stream = sys.stderr
-            results = Results(stream, keeps_copy=parsed["o"] is not None or bool(parsed["save"]))
-            sink = JsonSink(results.write) if parsed["json"] else TextSink(results.write)
-            transcript = Transcript(sink, verbose=parsed["v"])
-            with _count_check(plan) as check:
-                session = Session(
-                    plan, transcript, results.progress.show, check, _say, _instruction_counter(parsed)
-                )
-                passed = session.run([recorded])
-            if not parsed["count"]:
-                _say("-count=0: nothing was measured")
-            if passed and session.has_run_nothing:
-                _say_that_nothing_ran(parsed)
-            if parsed["check"]:
-                passed = _check(session, targets, parsed, transcript) and passed
-            if parsed["save"] and session.results():
-                save_run(parsed["save"], results.copy())
-    finally:
-        recorded.end()  # after standard output is itself again, which a profile may go to
+    results = None
+    with CutBySignal() as cut:
+        try:
+            with results_alone_on_stdout() as stream:
+                if takes_stdout:
+                    _say(f"-{takes_stdout} goes to standard output, and the results to standard error")
+                    stream = sys.stderr
+                results = Results(stream, keeps_copy=parsed["o"] is not None or bool(parsed["save"]))
+                sink = JsonSink(results.write) if parsed["json"] else TextSink(results.write)
+                transcript = Transcript(sink, verbose=parsed["v"])
+                with _count_check(plan) as check:
+                    session = Session(
+                        plan, transcript, results.progress.show, check, _say, _instruction_counter(parsed)
+                    )
+                    try:
+                        passed = session.run([recorded])
+                    except KeyboardInterrupt:
+                        cut.tell(sink)
+                        raise
+                if not parsed["count"]:
+                    _say("-count=0: nothing was measured")
+                if passed and session.has_run_nothing:
+                    _say_that_nothing_ran(parsed)
+                if parsed["check"]:
+                    passed = _check(session, targets, parsed, transcript) and passed
+                if parsed["save"] and session.results():
+                    save_run(parsed["save"], results.copy())
+        except KeyboardInterrupt:
+            if results is not None:
+                _write_results(parsed, results)
+            raise
+        finally:
+            recorded.end()  # after standard output is itself again, which a profile may go to
+        _write_results(parsed, results)
+    if shown is not None:
+        show_page(shown, parsed)
+    return 0 if passed else 1
+
+
+def _write_results(parsed: Parsed, results: Results) -> None:
     if parsed["o"] is not None and not is_standard_output(parsed["o"]):  # the results are there already
         from conduit.files import write_file_whole
 
         write_file_whole(parsed["o"], results.copy())
-    if shown is not None:
-        show_page(shown, parsed)
-    return 0 if passed else 1
 
 
 @contextmanager

@@ -114,34 +114,42 @@ class TraceViewer:
         return _response(kind, file.read_bytes())
 
 
-def _read_at_most(file: BinaryIO | gzip.GzipFile) -> bytes:
-    """Return the content, cut behind the limit; piece by piece, since one read takes the memory that it may fill."""
+def _read_text(file: BinaryIO | gzip.GzipFile, path: Path) -> bytes:
+    """Return the content, read in pieces, since one read takes the memory that it may fill.
+
+    Raises `ConduitError` beyond the limit, and after the first piece where that does not begin like a trace.
+    """
     data = bytearray()
-    while len(data) <= _MAX_TRACE_BYTES and (piece := file.read(1 << 20)):
+    while piece := file.read(1 << 20):
+        if not data:
+            _check_head(piece, path)
         data += piece
+        if len(data) > _MAX_TRACE_BYTES:
+            raise ConduitError(f"cannot read the trace {path}: it is larger than {_MAX_TRACE_BYTES >> 30} GB")
+    if not data:
+        _check_head(b"", path)
     return bytes(data)
+
+
+def _check_head(head: bytes, path: Path) -> None:
+    if head.startswith(b"go 1."):
+        raise ConduitError(f"{path} is a trace of a Go program; `go tool trace {path}` opens it")
+    if head.lstrip()[:1] not in (b"{", b"["):
+        raise ConduitError(
+            f"{path} is not a trace: expected JSON with traceEvents, as `conduit run -trace=FILE` writes it"
+        )
 
 
 def read_trace(path: Path) -> bytes:
     """The trace as JSON text; `.gz` is unpacked. Raises `ConduitError` for a file that holds no trace events."""
     try:
         with path.open("rb") as file:
-            data = _read_at_most(file)
-        if data[:2] == b"\x1f\x8b":
-            with gzip.open(path) as unpacked:
-                data = _read_at_most(unpacked)
+            if file.peek(2)[:2] != b"\x1f\x8b":
+                return _read_text(file, path)
+            with gzip.open(file) as unpacked:
+                return _read_text(unpacked, path)
     except (OSError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ConduitError(f"cannot read the trace {path}: {error}") from None
-    if len(data) > _MAX_TRACE_BYTES:
-        raise ConduitError(f"cannot read the trace {path}: it is larger than {_MAX_TRACE_BYTES >> 30} GB")
-    if data.startswith(b"go 1."):
-        raise ConduitError(f"{path} is a trace of a Go program; `go tool trace {path}` opens it")
-    head = data.lstrip()[:1]
-    if head not in (b"{", b"["):
-        raise ConduitError(
-            f"{path} is not a trace: expected JSON with traceEvents, as `conduit run -trace=FILE` writes it"
-        )
-    return data
 
 
 def _content(trace: bytes) -> dict[str, Any]:
