@@ -278,7 +278,7 @@ def test_no_color_is_respected(
     assert bool(COLOR.search(program.written)) is is_colored
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, None])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, None])
 def test_a_signal_and_ctrl_c_leave_the_terminal_as_it_was(
     busy: subprocess.Popen[bytes], watch: Callable[..., TerminalProgram], number: signal.Signals | None
 ) -> None:
@@ -288,7 +288,7 @@ def test_a_signal_and_ctrl_c_leave_the_terminal_as_it_was(
         program.type("\x03")
     else:
         program.process.send_signal(number)
-    assert program.wait() == (128 + number if number == signal.SIGTERM else 0, "")
+    assert program.wait() == (128 + number if number in (signal.SIGTERM, signal.SIGHUP) else 0, "")
     assert program.settings_now() == program.settings
 
 
