@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from conduit._native import available
 from conduit.bench.text.reader import InputFile, Result, read_benchmarks
 from conduit.bench.text.unit_metadata import UnitMetadata
 
@@ -24,10 +25,15 @@ def run_pytest(tmp_path: Path) -> Pytest:
 
     By its entry point it is found where several processes measure.
     """
-    ours = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "conduit.pytest_plugin"}
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
 
     def run(*arguments: str, **files: str) -> subprocess.CompletedProcess[str]:
+        ours = {
+            **os.environ,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTEST_PLUGINS": "conduit.pytest_plugin",
+            "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),  # under a fixed one nothing runs again
+        }
         for name, text in files.items():
             (tmp_path / f"{name}.py").write_text(text)
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *arguments]
@@ -327,6 +333,32 @@ def test_warnings_of_measurements_are_printed_each_kind_once(run_pytest: Pytest)
     test = "def test_x(bench): bench(lambda: None, benchtime='1x')\ndef test_y(bench): bench(list, benchtime='1x')\n"
     answer = run_pytest(test_a=test)
     assert re.search(r"--- WARN: BenchmarkX\S* \(and 1 more\): ns/op is of the first call", answer.stdout)
+
+
+SEED_TESTS = """
+import os
+def test_varies(bench):
+    size = os.getpid() * 10
+    bench(lambda: bytes(size), benchtime='5x')
+def test_fixed(bench):
+    assert bench(lambda: bytes(1000), benchtime='5x').allocs_per_op == 1
+"""
+
+
+@pytest.mark.skipif(not available(), reason="counts need the C extension")
+def test_counts_of_tests_that_differ_under_other_hash_seeds_are_marked(
+    run_pytest: Pytest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONHASHSEED", "random")
+    marked = run_pytest("--bench-seeds=1", test_a=SEED_TESTS).stdout
+    assert "2 passed" in marked
+    assert re.search(
+        r"--- WARN: BenchmarkVaries\S*: B/op and allocs/op are not the same in every process", marked
+    )
+    assert "could not be checked" not in marked
+    assert "not the same" not in run_pytest("--bench-seeds=0", test_a=SEED_TESTS).stdout
+    monkeypatch.setenv("PYTHONHASHSEED", "1")
+    assert "not the same" not in run_pytest(test_a=SEED_TESTS).stdout
 
 
 def test_without_the_option_there_is_no_fixture_of_that_name(run_pytest: Pytest) -> None:

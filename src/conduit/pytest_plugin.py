@@ -69,6 +69,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--bench-out", default=None, metavar="FILE", help="write measurements as Go's benchmark text"
     )
     group.addoption(
+        "--bench-seeds",
+        type=int,
+        default=None,
+        metavar="N",
+        help="count B/op and allocs/op of tests again under N other hash seeds (default 2; 0: not at all)",
+    )
+    group.addoption(
         "--conduit-benchmark",
         action="store_true",
         help="provide pytest-benchmark's fixture `benchmark` (also in place of that plugin)",
@@ -354,7 +361,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(f"pkg: {package}")
         for _, remark in lines:
             terminalreporter.write_line(next(aligned) + remark)
-    for text in _grouped(warnings):
+    for text in _grouped([*warnings, *_seed_warnings(config, reports)]):
         terminalreporter.write_line(text, yellow=True)
     if getattr(config.option, "numprocesses", None):
         terminalreporter.write_line(
@@ -363,6 +370,53 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         )
     if config.getoption("--bench-out"):
         _write_text(config.getoption("--bench-out"), by_file)
+
+
+def _seed_warnings(config: pytest.Config, reports: list[Any]) -> list[str]:
+    """Return warnings about counts of the fixtures that differ under other hash seeds, as `_grouped` takes them."""
+    seeds = config.getoption("--bench-seeds")
+    measuring = [report for report in reports if any(name == PROPERTY for name, _ in report.user_properties)]
+    tests = [report for report in measuring if report.passed and "/bench_" not in "/" + report.nodeid]
+    if seeds == 0 or not tests:
+        return []
+    from conduit.bench import fixture_seeds
+
+    own = {}
+    for report in tests:
+        package = report.nodeid.partition("::")[0].removesuffix(".py")
+        lines = [value for name, value in report.user_properties if name == PROPERTY]
+        own.update(
+            {f"{package}:{name}": counts for name, counts in fixture_seeds.counts_of_lines(lines).items()}
+        )
+    if not own or not fixture_seeds.has_own_seed():
+        return []
+    duration_s = sum(report.duration for report in tests)
+    if seeds is None and duration_s > fixture_seeds.MAX_TESTS_S:
+        from conduit.bench.against.seeds import unchecked_warning
+
+        reason = f"the tests took {duration_s:.0f} s, and would run again"
+        found = dict.fromkeys(own, unchecked_warning(reason, "--bench-seeds=2 does so"))
+    else:
+        repetition = fixture_seeds.Repetition(
+            _arguments_again(config),
+            list(dict.fromkeys(report.nodeid for report in tests)),
+            config.rootpath,
+            fixture_seeds.LEAST_TIMEOUT_S + 3 * duration_s,
+        )
+        found = fixture_seeds.check_counts(own, repetition, 2 if seeds is None else seeds)
+    return [f"{name.partition(':')[2]} {warning.code}: {warning}" for name, warning in found.items()]
+
+
+def _arguments_again(config: pytest.Config) -> list[str]:
+    """Return what another pytest needs to run the same tests: settings, plugins, and our own switches."""
+    arguments = [f"--rootdir={config.rootpath}"]
+    if config.inipath is not None:
+        arguments += ["-c", str(config.inipath)]
+    for plugin in config.option.plugins:
+        arguments += ["-p", plugin]
+    if config.getoption("--conduit-benchmark"):
+        arguments.append("--conduit-benchmark")
+    return arguments
 
 
 def _lines_to_show(lines: list[str]) -> list[tuple[str, str]]:

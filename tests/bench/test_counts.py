@@ -65,8 +65,8 @@ def test_instructions_differ_where_the_sides_differ_by_more_than_processes_of_on
 
 
 def test_only_the_count_that_differs_between_processes_has_a_range() -> None:
-    from conduit.bench.against.seeds import _varying
+    from conduit.bench.against.seeds import varying_warning
 
-    text = str(_varying([(588570, 3849), (588574, 3849), (588574, 3849)]))
+    text = str(varying_warning([(588570, 3849), (588574, 3849), (588574, 3849)]))
     assert "588570 to 588574 B/op in 3 processes" in text
     assert "3849" not in text

@@ -20,6 +20,8 @@ from conduit.bench.against.worktree import Checkout
 from conduit.bench.result import MeasurementWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conduit.bench.result import Measurement
     from conduit.bench.run.discover import BenchmarkFile
 
@@ -56,11 +58,11 @@ class SeedCheck:
                 self._count(process, file, measurement) for process in self._processes_for(file, measurement)
             ]
         except ProcessEndedError as error:
-            return _unchecked(str(error).splitlines()[-1])
+            return unchecked_warning(str(error).splitlines()[-1])
         found = [(own.bytes_per_op, own.allocations_per_op), *(count for count in others if count)]
         if len(set(found)) == 1:
             return None
-        return _varying(found)
+        return varying_warning(found)
 
     def _processes_for(self, file: BenchmarkFile, measurement: Measurement) -> list[BenchmarkProcess]:
         top = (str(file.path), measurement.name.partition("/")[0])
@@ -99,7 +101,8 @@ class SeedCheck:
         self._top = ("", "")
 
 
-def _varying(found: list[tuple[int, int]]) -> MeasurementWarning:
+def varying_warning(found: Sequence[tuple[int, int]]) -> MeasurementWarning:
+    """Return the warning about (B/op, allocs/op) of several processes that differ."""
     sizes, numbers = [size for size, _ in found], [number for _, number in found]
     ranges = ", ".join(
         f"{min(values)} to {max(values)} {unit}"
@@ -114,9 +117,13 @@ def _varying(found: list[tuple[int, int]]) -> MeasurementWarning:
     )
 
 
-def _unchecked(reason: str) -> MeasurementWarning:
+def unchecked_warning(
+    reason: str,
+    remedy: str = "a benchmark has to run in several processes at the same time; else fix PYTHONHASHSEED",
+) -> MeasurementWarning:
+    """Return the warning about counts that could not be taken in other processes."""
     return MeasurementWarning(
         "unchecked-counts",
         f"whether B/op and allocs/op are the same in other processes could not be checked: {reason}",
-        "a benchmark has to run in several processes at the same time; else fix PYTHONHASHSEED",
+        remedy,
     )
