@@ -93,6 +93,8 @@ class Statistics:
         self.rounds: int = len(seconds)
         self.iterations: int = samples[-1].n
         self.total: float = sum(seconds)
+        self.q1: float
+        self.q3: float
         self.q1, self.q3 = _quartiles(seconds)
         self.iqr: float = self.q3 - self.q1
         self.ops: float = 1 / self.mean if self.mean else math.inf

@@ -101,7 +101,7 @@ class Recording(Kind):
 # The ring of events takes 36 MB while a trace is taken.
 _TRACE_EVENTS = 400_000
 
-one_at_a_time = threading.RLock()
+one_at_a_time: threading.RLock = threading.RLock()
 """Held while a profile is built and encoded: eight at once would take eight times the memory and the same time."""
 
 _clock = threading.Lock()

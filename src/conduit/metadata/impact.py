@@ -164,7 +164,7 @@ class DeletionLinks:
     def __init__(self, resources: tuple[Resource, ...], by_name: Mapping[str, Resource]) -> None:
         self._resources = resources
         self._by_name = by_name
-        self.proxied = _proxied(resources)
+        self.proxied: dict[str, str] = _proxied(resources)
         self._parents = _joined_parents(resources)
         self.touching: dict[str, list[Link]] = {}
         self.of_parents: set[Link] = set()

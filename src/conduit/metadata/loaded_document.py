@@ -83,8 +83,8 @@ class LoadedDocument(Tables):
 
     def __init__(self, metadata: Metadata, document_bytes: bytes | None = None) -> None:
         self.schema = metadata
-        self.resources = metadata.resources
-        self.by_name = index_by(metadata.resources, "name")
+        self.resources: tuple[Resource, ...] = metadata.resources
+        self.by_name: dict[str, Resource] = index_by(metadata.resources, "name")
         self.reference: ref[LoadedDocument] = ref(self)
         self._document_bytes = document_bytes
         self._lock = RLock()

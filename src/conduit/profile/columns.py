@@ -40,10 +40,12 @@ class Columns:
         label_of: Buffer,
         label_sets: Sequence[LabelSet],
     ) -> None:
-        self.starts = memoryview(starts).cast("B").cast("q")
-        self.frames = memoryview(frames).cast("B").cast("I")
-        self.values = tuple(memoryview(column).cast("B").cast("q") for column in values)
-        self.label_of = memoryview(label_of).cast("B").cast("I")
+        self.starts: memoryview[int] = memoryview(starts).cast("B").cast("q")
+        self.frames: memoryview[int] = memoryview(frames).cast("B").cast("I")
+        self.values: tuple[memoryview[int], ...] = tuple(
+            memoryview(column).cast("B").cast("q") for column in values
+        )
+        self.label_of: memoryview[int] = memoryview(label_of).cast("B").cast("I")
         self.label_sets: Sequence[LabelSet] = label_sets  # a list, or a `LabelTable`, which makes them
 
     def __len__(self) -> int:
@@ -143,10 +145,10 @@ class ColumnsBuilder:
     """Columns being made sample by sample; equal sets of labels are told by a key of the caller's."""
 
     def __init__(self, types: int) -> None:
-        self.starts = array("q", [0])
-        self.frames = array("I")
-        self.values = tuple(array("q") for _ in range(types))
-        self.label_of = array("I")
+        self.starts: array[int] = array("q", [0])
+        self.frames: array[int] = array("I")
+        self.values: tuple[array[int], ...] = tuple(array("q") for _ in range(types))
+        self.label_of: array[int] = array("I")
         self.label_sets: list[LabelSet] = []
         self._number_of: dict[object, int] = {}
 

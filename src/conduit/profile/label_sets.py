@@ -74,9 +74,9 @@ class LabelTable(Sequence[LabelSet]):
     __slots__ = ("_sets", "rows", "runs", "strings")
 
     def __init__(self, strings: list[str], runs: Buffer, rows: Buffer) -> None:
-        self.strings = strings
-        self.runs = memoryview(runs).cast("B").cast("q")
-        self.rows = memoryview(rows).cast("B").cast("Q")
+        self.strings: list[str] = strings
+        self.runs: memoryview[int] = memoryview(runs).cast("B").cast("q")
+        self.rows: memoryview[int] = memoryview(rows).cast("B").cast("Q")
         self._sets: dict[int, LabelSet] = {}
 
     @classmethod

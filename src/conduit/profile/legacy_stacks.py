@@ -58,7 +58,7 @@ class Stacks:
     def __init__(
         self, sample_types: list[ValueType], period_type: ValueType, period: int, limits: Limits
     ) -> None:
-        self.profile = Profile(sample_types, period_type=period_type, period=period)
+        self.profile: Profile = Profile(sample_types, period_type=period_type, period=period)
         self._locations: dict[int, Location] = {}
         self._limits = limits
         self._frames = 0

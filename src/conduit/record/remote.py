@@ -97,7 +97,7 @@ class Interpreter:
         from conduit._native import _core
 
         self._memory = memory
-        self.version = (0, 0)
+        self.version: tuple[int, int] = (0, 0)
         self._symbols, self._at = self._find_interpreter()
         self.layout: Layout = self._at
         self.true: int = self._symbols["_Py_TrueStruct"]

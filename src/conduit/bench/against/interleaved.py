@@ -279,14 +279,14 @@ class Sampling:
     """
 
     def __init__(self, old: Checkout, new: Checkout, plan: Plan, progress: Callable[[str], None]) -> None:
-        self.checkouts = (old, new)
+        self.checkouts: tuple[Checkout, Checkout] = (old, new)
         self.plan = plan
         self.progress = progress
-        self.rng = random.Random(plan.seed)
-        self.result = AgainstResult(old.name, new.name, [], [], [])
+        self.rng: random.Random = random.Random(plan.seed)
+        self.result: AgainstResult = AgainstResult(old.name, new.name, [], [], [])
         self.open: dict[str, Measured] = {}
-        self.family = 1
-        self.pairs = 0
+        self.family: int = 1
+        self.pairs: int = 0
         self.cores: Sequence[int] = (
             sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         )

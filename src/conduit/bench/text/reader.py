@@ -219,7 +219,7 @@ class Reader:
 
     def __init__(self, input_file: InputFile, units: UnitMetadata) -> None:
         self.input_file = input_file
-        self.path = input_file.path
+        self.path: str = input_file.path
         self.units = units
         self.keys: dict[str, str] = {}
         self.configuration: Configuration | None = None

@@ -66,7 +66,7 @@ class InsideRecording:
         allows_other_user: bool = False,
     ) -> None:
         self.pid = pid
-        self.is_started = False
+        self.is_started: bool = False
         self.folder: Path = Path()  # what both processes see, removed at the end
         self._recordings = recordings
         self._seconds = seconds
