@@ -24,6 +24,8 @@ def test_the_viewer_serves_its_page_and_the_trace_and_nothing_to_strangers(tmp_p
         assert process.stderr is not None
         url = process.stderr.readline().split(" on ")[1].split()[0]
         with urllib.request.urlopen(url) as answer:
+            assert b"trace.out" in answer.read()
+        with urllib.request.urlopen(f"{url}perfetto/") as answer:
             page, policy = answer.read(), answer.headers["Content-Security-Policy"]
         trace = json.load(urllib.request.urlopen(f"{url}localtrace"))
         with pytest.raises(urllib.error.HTTPError, match="403"):

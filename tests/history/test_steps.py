@@ -7,7 +7,7 @@ import random
 from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conduit.history.steps import find_steps
@@ -92,6 +92,7 @@ def test_the_unit_of_the_values_changes_no_step(values: list[float], factor: flo
     assert [step.position for step in scaled] == [step.position for step in find_steps(values)]
 
 
+@example([4.4e-249, 0.0, 0.0, 0.0, 1.0, 2.0, 0.0])
 @given(st.lists(st.floats(0.0, 1e9), max_size=120))
 def test_steps_are_in_order_and_between_levels_that_differ(values: list[float]) -> None:
     steps = find_steps(values)

@@ -204,7 +204,7 @@ def _value_count_factor(values: Sequence[float]) -> float:
     """
     near = _median_difference(values, 1)
     far = _median_difference(values, _LAG)
-    if not far:
+    if near >= far:  # no correlation above 0; far may be 0, or so small that the quotient has no float
         return 1.0
     correlation = 1 - (near / far) ** 2 - 2 / math.sqrt(len(values))
     correlation = min(max(correlation, 0.0), _MAX_AUTOCORRELATION)
