@@ -209,6 +209,16 @@ class _Builder:
         for key, weight, divisor, flag in zip(keys, weights, divisors, flags, strict=False):
             yield *divmod(key, size), weight, divisor, flag
 
+    def calls_of(self, is_wanted: bytes) -> Iterator[tuple[int, int, int, int, int]]:
+        """Yield what `calls` does, of the calls of which one end, by its number, is wanted."""
+        size = len(self._table.frames)
+        keys, weights, flags = self.sums
+        divisors = self.call_divisors or repeat(0)
+        for key, weight, divisor, flag in zip(keys, weights, divisors, flags, strict=False):
+            caller, callee = divmod(key, size)
+            if is_wanted[caller] or is_wanted[callee]:
+                yield caller, callee, weight, divisor, flag
+
 
 class CallLists:
     """All calls of a profile, heaviest first, by caller and by callee, as columns, since there may be millions.
@@ -268,12 +278,13 @@ def add_calls(profile: Profile, table: FrameTable, values: Values, shown: Collec
     columns = profile.columns
     mask = loops.match_stacks(columns.starts, columns.frames, flags, bytes(len(flags)))
     builder = _Builder(profile.replaced(columns=columns.selected(mask)), table, values, None)
-    wanted = set(nodes)
-    for *numbers, weight, divisor, flag in builder.calls():
-        ends = [table.frames[number] for number in numbers]
-        if not wanted.isdisjoint(ends):
-            caller, callee = (nodes.get(frame) or nodes.setdefault(frame, Node(frame)) for frame in ends)
-            _join(caller, callee, weight, divisor, flag)
+    frames = table.frames
+    is_wanted = bytes(frame in nodes for frame in frames)
+    for *numbers, weight, divisor, flag in builder.calls_of(is_wanted):
+        caller, callee = (
+            nodes.get(frames[n]) or nodes.setdefault(frames[n], Node(frames[n])) for n in numbers
+        )
+        _join(caller, callee, weight, divisor, flag)
 
 
 def _steps(table: FrameTable, kept: Collection[Frame] | None) -> dict[Location, list[int]]:
