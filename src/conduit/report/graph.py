@@ -210,7 +210,7 @@ class _Builder:
             yield *divmod(key, size), weight, divisor, flag
 
     def calls_of(self, is_wanted: bytes) -> Iterator[tuple[int, int, int, int, int]]:
-        """Yield what `calls` does, of the calls of which one end, by its number, is wanted."""
+        """Yield what `calls` does, for the calls with a wanted frame at one end."""
         size = len(self._table.frames)
         keys, weights, flags = self.sums
         divisors = self.call_divisors or repeat(0)

@@ -201,6 +201,30 @@ def test_every_number_of_the_matrix_leads_to_so_many_routes(visit: Visit, by: st
         assert int(counted) == (total if number == "all" else int(number.lstrip("−"))), href
 
 
+def test_the_list_of_resources_is_sorted_by_the_heading_clicked(visit: Visit) -> None:
+    page = visit(view="resource")
+    heading = page.get_by_role("columnheader", name="referred to by")
+    heading.get_by_role("button").click()
+    rows = page.locator("table.rows tbody tr")
+    assert rows.first.inner_text().startswith("Book")  # of Review and of OrderLine
+    assert heading.get_attribute("aria-sort") == "descending"
+    heading.get_by_role("button").click()
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert not rows.first.inner_text().startswith("Book")
+
+
+def test_what_is_found_and_followed_begins_at_its_top_and_back_returns(visit: Visit) -> None:
+    page = visit(view="resource")
+    page.locator("table.rows tbody tr a").nth(60).scroll_into_view_if_needed()
+    below = page.evaluate("scrollY")
+    assert below > 300
+    page.keyboard.press("/")
+    page.keyboard.type("author")
+    wait_until(page, "document.querySelector('#hit-0') !== null && scrollY === 0")
+    page.keyboard.press("Enter")
+    wait_until(page, "document.querySelector('h2.name')?.textContent === 'Author' && scrollY === 0")
+
+
 def test_arrows_lead_from_row_to_row(visit: Visit) -> None:
     page = visit(view="resource", app="shop")
     page.get_by_role("link", name="Author", exact=True).focus()

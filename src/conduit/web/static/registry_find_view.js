@@ -60,7 +60,7 @@ Conduit.registry.views.find = (() => {
     }
     if (event.key === "Enter") {
       const row = $(`hit-${active}`);
-      if (row) { $("search").blur(); location.hash = row.getAttribute("href"); }
+      if (row) { $("search").blur(); row.click(); }
       return true;
     }
     if (event.key === "Escape") { $("search").blur(); return true; }

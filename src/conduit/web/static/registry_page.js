@@ -19,8 +19,23 @@ Conduit.registry = (() => {
   const address = (changes) => `#${changed("view" in changes ? "" : state, changes)}`;
 
   function setState(changes, { replace = false } = {}) {
+    const before = state.get("view");
     history[replace ? "replaceState" : "pushState"](null, "", address(changes));
     show();
+    if ((state.get("view") || "find") !== (before || "find")) window.scrollTo(0, 0);
+  }
+
+  // A link leads to the top of its view; back and forward lead to where the reader was, by the browser.
+  let followed = false;
+
+  function onFollow(event) {
+    followed = Boolean(event.target.closest?.("a[href^='#']")) && !event.ctrlKey && !event.metaKey && !event.shiftKey;
+  }
+
+  function onAddress() {
+    show();
+    if (followed && !$("view").querySelector("tr.picked, li.picked")) window.scrollTo(0, 0);
+    followed = false;
   }
 
   const ADDRESSES = {
@@ -149,7 +164,8 @@ Conduit.registry = (() => {
     $("search-form").addEventListener("submit", (event) => event.preventDefault());
     Conduit.frame.fillPageMenu($("menu-show").querySelector(".items"));
     Conduit.frame.listen({ search: $("search"), key: onKey, keys: () => views[state.get("view") || "find"]?.help || [] });
-    window.addEventListener("popstate", show);
+    document.addEventListener("click", onFollow);
+    window.addEventListener("popstate", onAddress);
     show();
     setTimeout(() => find(""), 0); // the index is made after the first picture, before the first letter
   }

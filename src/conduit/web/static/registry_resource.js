@@ -19,10 +19,12 @@ Conduit.registry.views.resource = (() => {
     const apps = [...new Set(model.resources.map((each) => each.app || "(none)"))].sort();
     const app = state.get("app") || "", filter = (state.get("filter") || "").toLowerCase();
     const shown = model.resources.filter((each) => (!app || (each.app || "(none)") === app) && `${each.name} ${each.id || ""}`.toLowerCase().includes(filter));
+    const sort = state.get("sort") || "";
+    const ordered = sorted(shown, sort);
     const kinds = new Set(model.resources.map((each) => each.kind)).size > 1, several = apps.length > 1;
     const body = make("tbody");
     const sentinel = grow(body, shown.length, (number) => {
-      const each = shown[number];
+      const each = ordered[number];
       return make("tr", {}, make("td", {}, link("resource", each.name)), several && make("td", {}, each.app), kinds && make("td", { className: "optional" }, each.kind),
         make("td", { className: "number" }, String(each.fields.length)), make("td", { className: "number" }, String(each.relations.length)), make("td", { className: "number" }, String(model.pointingAt(each.name).length)), make("td", { className: "number" }, String(model.routesOf(each.name).length)),
         make("td", { className: "optional" }, location(each)));
@@ -33,8 +35,25 @@ Conduit.registry.views.resource = (() => {
         make("label", {}, "name ", make("input", { id: "list-filter", type: "search", value: state.get("filter") || "", autocomplete: "off", oninput: (event) => setState({ filter: event.target.value }, { replace: true }) })),
         make("output", {}, shown.length === model.resources.length ? counted(shown.length, "resource") : `${shown.length} of ${counted(model.resources.length, "resource")}`)),
       make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Resources" },
-        make("table", { className: "facts rows" }, make("thead", {}, make("tr", {}, [["name"], several && ["application"], kinds && ["kind", "optional"], ["fields", "number"], ["relations", "number"], ["referred to by", "number"], ["routes", "number"], ["location", "optional"]].filter(Boolean).map(([text, kind]) => make("th", { scope: "col", className: kind || "" }, text)))), body)),
+        make("table", { className: "facts rows" }, make("thead", {}, make("tr", {}, [["name"], several && ["application"], kinds && ["kind", "optional"], ["fields", "number"], ["relations", "number"], ["referred to by", "number"], ["routes", "number"], ["location", "optional"]].filter(Boolean).map(([text, kind]) => heading(text, kind || "", sort)))), body)),
       sentinel);
+  }
+
+  // Numbers begin with the largest, texts with the first letter; another click turns the order.
+  const KEYS = {
+    name: (each) => each.name.toLowerCase(), application: (each) => each.app, kind: (each) => each.kind, fields: (each) => -each.fields.length, relations: (each) => -each.relations.length,
+    "referred to by": (each) => -model.pointingAt(each.name).length, routes: (each) => -model.routesOf(each.name).length, location: (each) => model.location(each)?.text || "",
+  };
+
+  function sorted(resources, sort) {
+    const key = KEYS[sort.replace(/^-/, "")], sign = sort.startsWith("-") ? -1 : 1;
+    return key ? [...resources].sort((a, b) => (key(a) < key(b) ? -sign : key(a) > key(b) ? sign : 0)) : resources;
+  }
+
+  function heading(text, className, sort) {
+    const falling = typeof KEYS[text](model.resources[0] || { name: "", app: "", kind: "", fields: [], relations: [] }) === "number";
+    const order = sort.replace(/^-/, "") !== text ? null : falling === sort.startsWith("-") ? "ascending" : "descending";
+    return make("th", { scope: "col", className, "aria-sort": order }, make("button", { type: "button", onclick: () => setState({ sort: sort === text ? `-${text}` : text }) }, text));
   }
 
   function select(id, options, value, onchange) {
