@@ -107,11 +107,12 @@ def test_the_table_is_there_on_wide_windows_and_its_switch_is_in_the_address(
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 def test_the_source_of_the_selection_is_in_a_drawer_with_heat_per_line(
-    serve: Serve, visitor: Visitor, tmp_path: Path, window: tuple[int, int]
+    serve: Serve, visitor: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: tuple[int, int]
 ) -> None:
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import ValueType
 
+    monkeypatch.chdir(tmp_path)  # sources are read below it
     source = tmp_path / "work.py"
     source.write_text("def hot():\n    one = 1\n    two = 2\n    return one\n")
     builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])

@@ -195,8 +195,9 @@ def test_colour_schemes_give_each_group_its_own_colour_and_a_legend(
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_source_lines_can_be_read_at_every_heat(
-    serve: Serve, visitor: Visitor, tmp_path: Path, scheme: str
+    serve: Serve, visitor: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # sources are read below it
     source = tmp_path / "work.py"
     source.write_text("def hot():\n" + "".join(f"    line{n} = {n}\n" for n in range(9)))
     builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])

@@ -145,7 +145,10 @@ def _refusal(status: int, reason: str, headers: Message, body: IO[bytes]) -> str
     text = f"server response: {status} {reason}"
     if headers.get("X-Go-Pprof") and "text/plain" in headers.get("Content-Type", ""):
         text += f" - {body.read(1 << 16).decode('utf-8', 'replace')}"
-    return text.rstrip("\r\n")
+    text = text.rstrip("\r\n")
+    if status == 401:
+        text += "; a token is written into the address: http://pprof:TOKEN@HOST:PORT/debug/pprof/profile"
+    return text
 
 
 def _context(certificates: Certificates, *, checks: bool) -> SSLContext:
