@@ -42,8 +42,8 @@ _FRAME_HEADERS = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
 )
-_SCRIPTS = (*FRAME_SCRIPTS, "trace.js", "start_trace.js")
-_STYLES = (*FRAME_STYLES, "trace.css")
+SCRIPTS = (*FRAME_SCRIPTS, "trace.js", "start_trace.js")
+STYLES = (*FRAME_STYLES, "trace.css")
 
 
 class TraceViewer:
@@ -57,8 +57,8 @@ class TraceViewer:
         self._frame = document(
             "trace.html",
             _frame_data(path.name, len(self.trace), content),
-            _STYLES,
-            _SCRIPTS,
+            STYLES,
+            SCRIPTS,
             frames_itself=True,
         )
         try:
