@@ -50,6 +50,13 @@ def stepped(factor: float, seed: int = 1) -> list[float]:
     return [2e-6 * (1 + rng.gauss(0, 0.005)) * (factor if number >= 80 else 1) for number in range(120)]
 
 
+def violations(page: Page) -> list[tuple[str, str]]:
+    """What axe finds on a page: the rule and the first element."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    return [(one["id"], one["nodes"][0]["html"]) for one in Axe().run(page).response["violations"]]
+
+
 @pytest.fixture(scope="module")
 def series() -> list[Series]:
     return [
@@ -191,16 +198,13 @@ def test_the_keyboard_alone_finds_the_commit_of_a_step(page: Page) -> None:
 @pytest.mark.parametrize("width", [1400, 700, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_the_window_and_axe_finds_nothing(page: Page, width: int, scheme: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 850})
     for open_series in (False, True):
         if open_series:
             page.locator(".tile", has_text="+20").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        violations = Axe().run(page).response["violations"]
-        assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []
+        assert violations(page) == []
 
 
 def family_of(tmp_path: Path) -> Path:
@@ -249,6 +253,7 @@ def test_a_benchmark_of_several_sizes_is_drawn_by_size_and_leads_to_the_history_
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto(f"{family_of(tmp_path).as_uri()}#series=shop:Sort/n=100-2 sec/op linux 3.13")
     page.get_by_role("button", name="by n").click()
+    assert violations(page) == []
     chart = page.locator("#chart")
     chart.focus()
     page.keyboard.press("End")

@@ -42,6 +42,21 @@ _SPEEDSCOPE = json.dumps(
         ],
     }
 ).encode()  # fmt: skip
+_MEMRAY_TABLE = (
+    b"<html><title>memray - table report</title><script>const packed_data = "
+    + json.dumps(
+        [{"allocator": "malloc", "n_allocations": 2, "size": 300, "stack_trace": "f at a.py:7", "tid": "0x1"}]
+    ).encode()
+    + b";</script>"
+)
+_MEMRAY_STATISTICS = json.dumps(
+    {
+        "total_num_allocations": 10,
+        "total_bytes_allocated": 1000,
+        "top_allocations_by_size": [{"location": "f:a.py:5", "size": 700}],
+        "top_allocations_by_count": [{"location": "g:b.py:5", "count": 6}],
+    }
+).encode()
 _PYPERF = json.dumps(
     {
         "version": "1.0",
@@ -126,7 +141,7 @@ KINDS = (
     ),
     Kind(
         "foreign-profiles",
-        (_COLLAPSED, _SPEEDSCOPE, _pstats()),
+        (_COLLAPSED, _SPEEDSCOPE, _MEMRAY_TABLE, _MEMRAY_STATISTICS, _pstats()),
         decode_foreign,
         (MalformedProfileError,),
         (b";", b" 1\n", b'"samples": [', b'"frame": -1', b'"at": 1e999', b"\xfb", b"(", b"r\x00\x00\x00\x00"),
