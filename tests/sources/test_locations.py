@@ -51,6 +51,28 @@ def test_decorators_are_named_as_written_outermost_first() -> None:
     assert [decorator_name(layer, PLACES) for layer in decorators(handler, PLACES)] == ["outer", "inner"]
 
 
+def test_decorators_that_django_makes_of_middleware_have_the_name_that_is_written() -> None:
+    pytest.importorskip("django")
+    from django.utils.decorators import decorator_from_middleware
+    from django.views.decorators.csrf import csrf_protect, requires_csrf_token
+    from django.views.decorators.gzip import gzip_page
+
+    class OwnMiddleware:
+        def __init__(self, get_response: Any) -> None: ...
+
+    def view(request: Any) -> None: ...
+
+    async def later(request: Any) -> None: ...
+
+    own = decorator_from_middleware(OwnMiddleware)
+    for function in (view, later):
+        names = [
+            decorator_name(decorator(function), PLACES)
+            for decorator in (csrf_protect, requires_csrf_token, gzip_page, own)
+        ]
+        assert names == ["csrf_protect", "requires_csrf_token", "gzip_page", "OwnMiddleware"]
+
+
 def test_below_the_decorators_is_what_was_written() -> None:
     path, line = PLACES.of_function(innermost(handler))
     assert path == "test_locations.py"

@@ -115,6 +115,17 @@ def code_name(layer: Any, locations: Locations) -> str:
     return name or code.co_name
 
 
+_MIDDLEWARE_DECORATORS = {
+    "CacheMiddleware": "cache_page",
+    "ConditionalGetMiddleware": "conditional_page",
+    "CsrfViewMiddleware": "csrf_protect",
+    "GZipMiddleware": "gzip_page",
+    "_EnsureCsrfCookie": "ensure_csrf_cookie",
+    "_EnsureCsrfToken": "requires_csrf_token",
+}
+"""Django's middleware → the decorator that is made of it; others have the name of their middleware."""
+
+
 def decorator_name(layer: Any, locations: Locations) -> str:
     """Return the decorator as written above the function: the function whose call made the layer.
 
@@ -122,12 +133,25 @@ def decorator_name(layer: Any, locations: Locations) -> str:
     (`login_required`), the named one is returned, since it made the test in its own body.
     """
     name = code_name(layer, locations).partition(".<locals>")[0]
+    if name == "make_middleware_decorator":
+        return _middleware_decorator(layer) or name
     for _, value in closure(layer):
         if is_a(value, types.FunctionType) and value.__module__ == _module_of_code(layer):
             given = code_name(value, locations).partition(".<locals>")
             if given[1] and given[0] != name and value is not static(layer, "__wrapped__"):
                 return given[0]
     return name
+
+
+def _middleware_decorator(layer: Any) -> str:
+    """Return the decorator that Django made of a middleware, which it keeps in the layer or in a function of it."""
+    held = closure(layer)
+    functions = [value for _, value in held if is_a(value, types.FunctionType)]
+    for name, value in [*held, *(inner for function in functions for inner in closure(function))]:
+        if name == "middleware":
+            middleware = type(value).__name__
+            return _MIDDLEWARE_DECORATORS.get(middleware, middleware)
+    return ""
 
 
 def _module_of_code(layer: Any) -> Any:

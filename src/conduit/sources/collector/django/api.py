@@ -70,6 +70,14 @@ def open_migrations() -> Any:
     )
 
 
+def import_tasks(setting: str, default: tuple[str, ...]) -> None:
+    """Import the modules of each Django application that a setting names, as a worker does."""
+    from django.conf import settings
+    from django.utils.module_loading import autodiscover_modules
+
+    autodiscover_modules(*getattr(settings, setting, default))
+
+
 def _models() -> dict[str, Any]:
     from django.db import models
     from django.db.models import signals

@@ -1,4 +1,8 @@
-"""Dramatiq: the actors of every broker that an actor of a loaded module is bound to."""
+"""Dramatiq: the actors of every broker that an actor of a loaded module is bound to.
+
+With django_dramatiq, the modules are imported that its worker imports: `tasks` of every Django application, or those of
+`DRAMATIQ_AUTODISCOVER_MODULES`.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,10 @@ def collect_actors(document: Document) -> None:
     dramatiq = sys.modules.get("dramatiq.actor")
     if dramatiq is None:
         return
+    if "django_dramatiq" in sys.modules:
+        from ..django.api import import_tasks
+
+        import_tasks("DRAMATIQ_AUTODISCOVER_MODULES", ("tasks",))
     brokers: dict[int, Any] = {}
     for _, members in modules():
         for value in members.values():
