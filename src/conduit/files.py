@@ -35,20 +35,20 @@ def read_at_most(file: IO[bytes], limit: int) -> bytes | None:
     return b"".join(pieces) if rest else None
 
 
-def write_file_whole(path: str, data: bytes) -> None:
+def write_file_whole(path: str, data: bytes, mode: int = 0o666) -> None:
     """Write `data` to `path`.
 
     A regular file is written under a temporary name beside it and moved into place, so that a reader finds the old
     content or the new one, never a part, also after a crash; missing folders are made. Permissions are those of the
-    file that is replaced, otherwise those that the umask allows. A descriptor (`/dev/stdout`, `/dev/fd/N`), a pipe or
-    a device is written to. Raise `ConduitError` if that fails.
+    file that is replaced, otherwise those of `mode` that the umask allows. A descriptor (`/dev/stdout`, `/dev/fd/N`), a
+    pipe or a device is written to. Raise `ConduitError` if that fails.
     """
     try:
         descriptor = descriptor_of(path)
         if descriptor is not None:
             _write_to_descriptor(descriptor, data)
         elif is_replaceable(path):
-            _replace(os.path.realpath(path), data)  # a link goes on to point at the same path
+            _replace(os.path.realpath(path), data, mode)  # a link goes on to point at the same path
         else:
             _write(path, os.O_WRONLY, data)
     except OSError as error:
@@ -86,11 +86,11 @@ def _write_to_descriptor(descriptor: int, data: bytes) -> None:
         file.write(data)
 
 
-def _replace(path: str, data: bytes) -> None:
+def _replace(path: str, data: bytes, mode: int) -> None:
     folder = os.path.dirname(path)  # noqa: PTH120
     if folder:
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-    temporary, descriptor = _create_in(folder)
+    temporary, descriptor = _create_in(folder, mode)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123
             file.write(data)
@@ -101,7 +101,7 @@ def _replace(path: str, data: bytes) -> None:
         raise
 
 
-def _create_in(folder: str) -> tuple[str, int]:
+def _create_in(folder: str, mode: int) -> tuple[str, int]:
     """Return the path and the descriptor of a new file in a folder.
 
     Names are random, because a process id comes again: in a container every start of the program has the same one, and
@@ -111,7 +111,7 @@ def _create_in(folder: str) -> tuple[str, int]:
         name = os.path.join(folder, f".conduit-{os.urandom(8).hex()}.tmp")  # noqa: PTH118
         try:
             return name, os.open(
-                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666
+                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode
             )
         except FileExistsError:
             continue

@@ -95,3 +95,16 @@ def test_the_workflow_and_the_pre_commit_hook_call_commands_that_exist() -> None
     commands = " ".join(step.get("run", "") for step in workflow["jobs"]["performance"]["steps"])
     assert "conduit bench --against" in commands
     assert "benchmarks/bench_registry.py" in commands
+
+
+def test_a_new_hook_can_be_executed_from_the_moment_it_is_there(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pathlib import Path
+
+    from conduit.cli.hook import run
+
+    monkeypatch.chdir(repository)
+    monkeypatch.setattr(Path, "chmod", lambda *_: None)  # as if killed before it
+    assert run(["install"]) == 0
+    assert (repository / ".git" / "hooks" / "pre-commit").stat().st_mode & 0o100

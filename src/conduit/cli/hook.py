@@ -45,8 +45,8 @@ def _install(parsed: Parsed) -> int:
             f"{path} was not made by Conduit and is left unchanged; add this line to it: {_command()}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_file_whole(str(path), f"#!/bin/sh\n{_MARK}\nexec {_command()}\n".encode())
-    path.chmod(0o755)
+    write_file_whole(str(path), f"#!/bin/sh\n{_MARK}\nexec {_command()}\n".encode(), 0o777)
+    path.chmod(0o755)  # one of ours that was there keeps its permissions
     print(f"installed {path}")
     return 0
 
