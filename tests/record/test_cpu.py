@@ -537,3 +537,30 @@ assert recording.profile.samples
         env=os.environ | {"CONDUIT_NATIVE": "off"},
     )
     assert answer.returncode == 0, answer.stderr
+
+
+LATE_ASYNCIO = """
+from conduit import record
+
+with record.cpu(rate_hz=250) as recording:
+    import asyncio
+    import time
+
+    async def job():
+        end = time.thread_time() + 0.3
+        while time.thread_time() < end:
+            pass
+
+    async def main():
+        await asyncio.create_task(job(), name="late")
+
+    asyncio.run(main())
+import sys
+
+print(*{sample.labels.get("task", [""])[0] for sample in recording.profile.samples if "task" in sample.labels})
+print([type(one).__name__ for one in sys.meta_path if type(one).__module__.startswith("conduit")])
+"""
+
+
+def test_tasks_have_their_names_where_asyncio_is_imported_after_the_start() -> None:
+    assert run_script(LATE_ASYNCIO).stdout.splitlines() == ["late", "[]"]

@@ -22,7 +22,7 @@ from conduit.record import clocks
 from conduit.record.labels import labels_warning
 from conduit.record.naming import NO_FRAMES, UNREADABLE, FrameNames, drop_harness_frames
 from conduit.record.recording import Recording
-from conduit.record.task_names import watch_tasks
+from conduit.record.task_names import LateTasks, watch_tasks
 from conduit.record.thread_names import ThreadNames
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class CpuRecording(Recording):
         """The one of `warnings` that is about how many samples there are."""
         self._began_ns = 0
         self._task_warning = ""
+        self._late_tasks = LateTasks(self._watch_tasks)
         self._names: ThreadNames | None = None
         self._samples: list[RawSample] = []
         self._reconciled: Reconciled = clocks.Reconciled([], [])
@@ -88,13 +89,17 @@ class CpuRecording(Recording):
         from conduit._native import sampler
 
         self._began_ns = time.time_ns()
-        self._task_warning = watch_tasks()
+        self._watch_tasks()
         try:
             sampler.start(self._period_ns, False, self.native)
         except RuntimeError as error:
             raise ProfilerUnavailableError(f"no CPU profile can be taken: {error}") from None
         self._names = ThreadNames(sampler.thread_began)
         self._names.watch()
+        self._late_tasks.start()
+
+    def _watch_tasks(self) -> None:
+        self._task_warning = watch_tasks()
 
     def _continue_in_child(self) -> None:
         from conduit._native import sampler
@@ -108,6 +113,7 @@ class CpuRecording(Recording):
         from conduit._native import sampler
 
         assert self._names is not None
+        self._late_tasks.stop()
         name_of = self._names.resolve()
         self._names.unwatch()
         raw, self.facts = sampler.stop()

@@ -66,6 +66,32 @@ def _is_probe(task: Any) -> bool:
     return getattr(task.get_coro(), "cr_code", None) is _probe.__code__
 
 
+class LateTasks:
+    """Calls a function as soon as the program imports asyncio, where that is after the start of a recording.
+
+    It is a finder that finds nothing: asyncio imports its module of the platform last, when its tasks are there.
+    """
+
+    def __init__(self, found: Callable[[], object]) -> None:
+        self._found = found
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Find nothing."""
+        if name == "asyncio.unix_events" and self in sys.meta_path:
+            self.stop()
+            self._found()
+
+    def start(self) -> None:
+        """Wait for asyncio, unless it is imported already."""
+        if "asyncio.unix_events" not in sys.modules:
+            sys.meta_path.insert(0, self)
+
+    def stop(self) -> None:
+        """Wait no longer."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+
+
 def watch_tasks() -> str:
     """Label the samples of the next CPU recording with the names of tasks, if the program uses asyncio.
 
@@ -121,11 +147,13 @@ def _check(kind: Any) -> str | None:
     done = _thread.allocate_lock()
     done.acquire()
 
-    def run() -> None:
-        from asyncio import events
+    events: Any = sys.modules[
+        "asyncio.events"
+    ]  # an import would wait for that of asyncio, which may be going on
 
+    def run() -> None:
         try:
-            events._set_running_loop(loop)  # type: ignore[arg-type]
+            events._set_running_loop(loop)
             if loop.step is not None:
                 loop.step()
         finally:
