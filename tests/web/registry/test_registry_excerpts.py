@@ -151,6 +151,10 @@ def test_the_file_leads_to_the_excerpt_and_marks_the_line(project: Path, visitor
     page.locator(".one-head a.location").click()
     wait_until(page, "document.querySelector('table.source tr.picked') !== null")
     assert "class Author" in page.locator("tr.picked").inner_text()
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('tr.picked td:last-child')).whiteSpace")
+        == "pre"
+    )
     assert "1 line" in page.locator("tr.gap").first.inner_text()
     page.go_back()
     page.goto(f"{path.as_uri()}#view=resource&name=Lost")
