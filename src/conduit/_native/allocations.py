@@ -1,6 +1,6 @@
 """Exact counts of allocations, for B/op and allocs/op: the same integers on every run of a deterministic operation.
 
-Counted are the requests to the interpreter's allocators (`PyMem_RawMalloc`, `PyMem_Malloc`, `PyObject_Malloc` and
+The counts are of requests to the interpreter's allocators (`PyMem_RawMalloc`, `PyMem_Malloc`, `PyObject_Malloc` and
 their variants), in the requested size; a reallocation that grows counts as one allocation of the new size, as growing
 a slice does in Go. Not counted: objects from a free list (warm tuples, floats, dicts and frames), frees,
 reallocations that shrink, and memory that a C library takes from `malloc` itself, except for what an extension
