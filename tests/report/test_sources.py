@@ -165,6 +165,16 @@ def test_what_no_profile_is_and_what_nobody_serves_are_errors_of_that_source(sav
     assert saved.exists()
 
 
+@pytest.mark.parametrize("scheme", ["", "http://", "https+insecure://", "ftp://"])
+def test_no_message_shows_the_password_of_a_source(saved: Path, scheme: str) -> None:
+    said: list[str] = []
+    with pytest.raises(FetchError) as error:
+        fetch_profile(Request([f"{scheme}user:hunter@2@localhost:1/heap"]), said.append)
+    text = "\n".join([*said, str(error.value)])
+    assert "user:***@localhost" in text
+    assert "hunter" not in text
+
+
 def test_a_file_beats_a_url_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "localhost:1").write_bytes(PROFILE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
@@ -19,6 +20,7 @@ _DEFAULT_TIMEOUT = 60.0
 _GRACE = 5.0  # seconds beyond the timeout, for the server to send what it measured
 _MOST = 1 << 29  # bytes of a profile; a server that sends more is not trusted to end
 _INSECURE = "https+insecure"
+_PASSWORD = re.compile(r"((?:^|//)[^/?#@:]*:)[^/?#]*@")
 
 
 class Target(NamedTuple):
@@ -87,7 +89,9 @@ def download(target: Target, certificates: Certificates | None = None) -> bytes:
     if is_insecure:
         url = "https" + url.removeprefix(_INSECURE)
     if not url.startswith(("http://", "https://")):
-        raise FetchError(f'Get "{url}": unsupported protocol scheme "{url.partition(":")[0]}"')
+        raise FetchError(
+            f'Get "{without_password(url)}": unsupported protocol scheme "{url.partition(":")[0]}"'
+        )
     context = None
     if is_insecure or (certificates and any(certificates)):
         context = _context(certificates or Certificates(), checks=not is_insecure)
@@ -108,7 +112,12 @@ def download(target: Target, certificates: Certificates | None = None) -> bytes:
         except (URLError, HTTPException, OSError) as error:
             reason = error.reason if isinstance(error, URLError) else error
             described = _described(TimeoutError() if deadline.has_passed else reason, limit)
-            raise FetchError(f'Get "{url}": {described}') from None
+            raise FetchError(f'Get "{without_password(url)}": {described}') from None
+
+
+def without_password(url: str) -> str:
+    """The URL as messages and files show it: the password, which may be a token, as `***`."""
+    return _PASSWORD.sub(r"\1***@", url)
 
 
 def _without_user(url: str) -> tuple[str, str]:
@@ -136,7 +145,9 @@ def _described(reason: object, limit: float) -> str:
 def _body(response: IO[bytes], url: str) -> bytes:
     data = response.read(_MOST + 1)
     if len(data) > _MOST:
-        raise FetchError(f'Get "{url}": the response is longer than {_MOST} bytes, the limit for a profile')
+        raise FetchError(
+            f'Get "{without_password(url)}": the response is longer than {_MOST} bytes, the limit for a profile'
+        )
     return data
 
 

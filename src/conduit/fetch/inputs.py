@@ -189,7 +189,9 @@ def _grab_chunk(request: Request, names: Sequence[str], say: Say, grabbed: _Grab
     found = []
     for name, outcome in zip(names, _read_all(request, names, say), strict=True):
         if isinstance(outcome, Exception):
-            say(f"{name}: {outcome}")
+            from conduit.fetch.download import without_password
+
+            say(f"{without_password(name)}: {outcome}")
             continue
         profile, url = outcome
         add_missing_mapping(profile, url, request.executable, request.build_id)
@@ -243,17 +245,19 @@ def _read(request: Request, name: str, say: Say) -> tuple[Profile, str]:
         return _decode(_read_file(name), name, say, request), ""
     if name == "-":
         return _decode(_read_input(), name, say, request), ""
-    from conduit.fetch.download import Certificates, download, profile_url
+    from conduit.fetch.download import Certificates, download, profile_url, without_password
 
     target = profile_url(name, request.seconds, request.timeout)
     if target is None:
-        raise FetchError(f"stat {name}: no such file or directory")
-    say(f"Fetching profile over HTTP from {target.url}")
+        raise FetchError(f"stat {without_password(name)}: no such file or directory")
+    say(f"Fetching profile over HTTP from {without_password(target.url)}")
     if request.seconds > 0:
         from conduit.report.formats.raw import go_duration
 
         say(f"Please wait... ({go_duration(request.seconds * 10**9)})")
-    return _decode(download(target, Certificates(*request.tls)), name, say, request), target.url
+    return _decode(download(target, Certificates(*request.tls)), name, say, request), without_password(
+        target.url
+    )
 
 
 def _decode(data: bytes, name: str, say: Say, request: Request) -> Profile:
