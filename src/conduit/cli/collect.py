@@ -109,7 +109,7 @@ def _report(path: str, metadata: Metadata, verbose: bool) -> None:
     print(f"conduit: wrote {where} with {counts}", file=sys.stderr)
     if metadata.redacted:
         redacted = _count(metadata.redacted, "secret value")
-        print(f"conduit: redacted {redacted}; --allow TEXT shows a value that is none", file=sys.stderr)
+        print(f"conduit: redacted {redacted}; --allow TEXT shows a value that is no secret", file=sys.stderr)
 
 
 def _print_warnings(metadata: Metadata, verbose: bool) -> None:
