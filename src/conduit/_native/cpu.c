@@ -13,7 +13,9 @@
  * rate's period would choose otherwise: it is silent until the period is used up, so a tick is the more likely to
  * signal the more the thread has run before it, which prefers long calls to short ones. (In a thread that runs for
  * tenths of a millisecond between sleeps a function ten times as long was up to 5 points too large.) For the same
- * reason a sample is weighted by the size of its group, and not by the time before it.
+ * reason a sample is not weighted by the time before it, but every few samples of a thread share their time by the size
+ * of their groups. That time counts, because on a busy machine the ticks are not as dense everywhere: a thread that
+ * computes without a pause is found by far fewer of them than one that often waits.
  *
  * Ownership: a slot of the ring belongs to its handler until the sample is published, and then to the holder of
  * `table_lock`. Code objects are known by address only; while sampling goes on, dying ones are parked
@@ -51,8 +53,10 @@
 enum { MARK_THREAD = -1000, MARK_COUNTER = -1001, MARK_TASK = -1002, MARK_UNREADABLE = -1003, MARK_LABELS = -1004 };
 enum { MARKS = 5 };
 
-/* The sums of a stack: CPU time up to its samples, samples, and their weight: how many ticks each stands for. */
+/* The sums of a stack: CPU time, samples, and their weight: how many ticks each stands for. */
 enum { CPU_NS, SIGNALS, WEIGHT };
+/* How many samples share their CPU time. */
+enum { SHARING = 8 };
 #define WEIGHT_OF_ONE 1024
 
 /* CPU time for which every tick in a new thread is a sample: it may be short, and is then sampled often enough. */
@@ -80,6 +84,14 @@ static pthread_key_t end_key; /* its destructor runs in each thread that ends */
 
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static StackTable table; /* under `table_lock` */
+/* The samples of one thread whose time is not divided yet. */
+typedef struct {
+    int64_t cpu_ns, weight, weights[SHARING];
+    uint32_t stacks[SHARING];
+    int count;
+} Shared;
+static Shared *shared_times; /* by the thread's number */
+static size_t shared_capacity;
 static char (*task_names)[TASK_NAME_BYTES];
 static uint32_t task_count, task_capacity;
 
@@ -236,6 +248,50 @@ static uint32_t task_number(const char *name) {
     return task_count++;
 }
 
+/* Divide the CPU time of a thread's latest samples by their weights. With `table_lock`, like all that share. */
+static void share_out(Shared *shared) {
+    int64_t left_ns = shared->cpu_ns, left_weight = shared->weight;
+    for (int i = 0; i < shared->count; i++) {
+        int64_t part = (int64_t)((double)left_ns * (double)shared->weights[i] / (double)left_weight);
+        if (i == shared->count - 1) part = left_ns;
+        table.stacks[shared->stacks[i]].values[CPU_NS] += part;
+        left_ns -= part;
+        left_weight -= shared->weights[i];
+    }
+    shared->count = 0;
+    shared->cpu_ns = shared->weight = 0;
+}
+
+static Shared *shared_of(uint32_t thread) {
+    size_t had = shared_capacity;
+    if (!array_reserve((void **)&shared_times, &shared_capacity, (size_t)thread + 1, sizeof *shared_times)) return NULL;
+    if (shared_capacity > had) memset(shared_times + had, 0, (shared_capacity - had) * sizeof *shared_times);
+    return &shared_times[thread];
+}
+
+static void share_time(const Sample *sample, uint32_t stack) {
+    Shared *shared = sampling_clock == CLOCK_OF_WALL ? NULL : shared_of(sample->thread);
+    if (shared == NULL) {
+        table.stacks[stack].values[CPU_NS] += sample->cpu_ns;
+        return;
+    }
+    shared->cpu_ns += sample->cpu_ns;
+    shared->weight += sample->weight;
+    shared->weights[shared->count] = sample->weight;
+    shared->stacks[shared->count++] = stack;
+    if (shared->count == SHARING) share_out(shared);
+}
+
+static void share_out_all(void) {
+    for (size_t i = 0; i < shared_capacity; i++) share_out(&shared_times[i]);
+}
+
+static void forget_shared(void) {
+    free(shared_times);
+    shared_times = NULL;
+    shared_capacity = 0;
+}
+
 /* With `table_lock`. */
 static void add_to_table(const Sample *sample) {
     static Frame frames[MAX_DEPTH + MARKS];
@@ -253,7 +309,7 @@ static void add_to_table(const Sample *sample) {
     if (stack == NO_STACK) {
         atomic_fetch_add(&lost, 1);
     } else {
-        table.stacks[stack].values[CPU_NS] += sample->cpu_ns;
+        share_time(sample, stack);
         table.stacks[stack].values[SIGNALS] += 1;
         table.stacks[stack].values[WEIGHT] += sample->weight;
     }
@@ -592,6 +648,7 @@ static void become_child(void) {
     sample_ring_reset();
     collecting = false;
     stack_table_clear(&table);
+    forget_shared();
     reset_counts();
     owner = getpid();
 }
@@ -614,6 +671,8 @@ static PyObject *cpu_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignor
     bool kept_signal = end_signals();
     bool quiet = wait_until_quiet();
     drain();
+    share_out_all();
+    forget_shared();
     sample_ring_release();
     PyObject *facts = clocks == NULL ? NULL : build_facts(kept_signal, process_ns, clocks);
     PyObject *samples = facts == NULL ? NULL : build_samples();

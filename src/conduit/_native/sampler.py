@@ -38,9 +38,9 @@ if available():
 class RawSample(NamedTuple):
     """A stack of one thread and its time.
 
-    `cpu_ns` is the CPU time of the thread from the sample before to this one, in nanoseconds, summed over the `signals`
-    that found the stack; its sum over a thread is how long that was sampled. `weight` is the number of the kernel's
-    ticks that these samples stand for; a stack's share of its thread is its share of the weights. `thread` numbers the
+    `cpu_ns` is CPU time of the thread in nanoseconds: what it used from one sample to the next, shared by each eight
+    samples, and summed over the `signals` that found the stack; its sum over a thread is how long that was sampled.
+    `weight` is the number of the kernel's ticks that these samples stand for. `thread` numbers the
     threads of one recording from 0; `tid` is the kernel's number. `counter` is the address of the machine instruction,
     or 0 if those are not recorded. `task` is the name of the asyncio task or None. `stack` is code, instruction, code,
     instruction, …, leaf first, or None if it could not be read. `labels` are those of `conduit.label`, sorted by key.

@@ -3,8 +3,8 @@
 A thread is signalled at the kernel's ticks, so its time after its last sample is not seen, and a thread that ends
 before a tick is not seen at all. The CPU clock of each thread tells how much time that is:
 
-- A thread with samples: each tick of the kernel is as likely to find one moment of its CPU time as any other, so the
-  samples, weighted by how many ticks they stand for and scaled to the thread's clock, are an unbiased estimate.
+- A thread with samples: each is the part of its CPU time between the sample before and itself, shared evenly with the
+  samples around it; all are scaled to the thread's clock.
 - Short threads (less than 0.1 s of CPU time) that have the same name and function are pooled: their samples, scaled to
   the sum of the threads' clocks, stand for all of these threads, including those that were not sampled. If the pool has
   no sample, its time is that of the threads' function.
@@ -155,8 +155,8 @@ def _reconcile_thread(thread: _Thread, period_ns: int, result: Reconciled) -> No
 
 
 def _scaled(samples: list[RawSample], cpu_ns: int, name: str) -> Iterator[TimedSample]:
-    factor = cpu_ns / (sum(sample.weight for sample in samples) or 1)
-    return (TimedSample(sample, sample.weight * factor, name) for sample in samples)
+    factor = cpu_ns / (sum(sample.cpu_ns for sample in samples) or 1)
+    return (TimedSample(sample, sample.cpu_ns * factor, name) for sample in samples)
 
 
 def _reconcile_group(
