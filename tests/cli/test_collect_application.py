@@ -78,7 +78,7 @@ def test_wrong_calls_say_what_was_expected_and_exit_with_2(conduit_command: Run,
     for arguments, expected in (
         (("main:app",), "unexpected argument 'main:app'"),
         (("--openapi", "a.json", "--app", "m:a"), "--openapi is a source of its own"),
-        (("--factory",), "--factory needs --app"),
+        (("--factory",), "--factory also needs --app"),
         (("--root", "nowhere", "--app", "m:a"), "there is no such folder"),
         (("--app", "m:a", "--time-limit", "soon"), 'invalid value "soon" for flag -time-limit'),
     ):
