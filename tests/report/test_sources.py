@@ -165,6 +165,36 @@ def test_what_no_profile_is_and_what_nobody_serves_are_errors_of_that_source(sav
     assert saved.exists()
 
 
+@pytest.mark.parametrize(
+    "source", ["{}/h\xe9ap", "{}/\udcff", "{}/heap?\udcff=1", "u:\udcff@{}/heap", "{}/a b"]
+)
+def test_an_address_may_hold_what_is_not_ascii(saved: Path, source: str) -> None:
+    with _server() as (host, asked):
+        fetch_profile(Request([source.format(host)]), lambda _: None)
+    assert asked[0].isascii()
+
+
+@pytest.mark.parametrize("host", ["\udcff", "a" * 70 + ".example", "lo\udcffcal:1"])
+def test_a_host_that_has_no_name_is_an_error_of_that_source(saved: Path, host: str) -> None:
+    said: list[str] = []
+    with pytest.raises(FetchError):
+        fetch_profile(Request([f"http://{host}/heap"]), said.append)
+    assert 'Get "http://' in said[-1]
+
+
+def test_where_no_thread_can_be_started_the_addresses_are_too_many(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(
+        FetchError, match="from 2 addresses at the same time: can't start new thread; give fewer"
+    ):
+        fetch_profile(Request(["localhost:1", "localhost:2"]), lambda _: None)
+
+
 @pytest.mark.parametrize("scheme", ["", "http://", "https+insecure://", "ftp://"])
 def test_no_message_shows_the_password_of_a_source(saved: Path, scheme: str) -> None:
     said: list[str] = []

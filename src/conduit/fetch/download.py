@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 from conduit.fetch.deadline import Deadline
 from conduit.report.errors import FetchError
@@ -20,6 +20,7 @@ _DEFAULT_TIMEOUT = 60.0
 _GRACE = 5.0  # seconds beyond the timeout, for the server to send what it measured
 _MOST = 1 << 29  # bytes of a profile; a server that sends more is not trusted to end
 _INSECURE = "https+insecure"
+_AS_THEY_ARE = "".join(chr(code) for code in range(0x21, 0x7F))
 _PASSWORD = re.compile(r"((?:^|//)[^/?#@:]*:)[^/?#]*@")
 
 
@@ -49,7 +50,7 @@ def profile_url(source: str, seconds: int, timeout: int) -> Target | None:
     path = parts.path if parts.path not in ("", "/") else DEFAULT_PATH
     wait = float(timeout) if timeout > 0 else seconds * 1.5 if seconds > 0 else _DEFAULT_TIMEOUT
     # Sorted, as the original writes them.
-    encoded = urlencode(sorted(query.items()))
+    encoded = urlencode(sorted(query.items()), errors="surrogateescape")
     return Target(parts._replace(path=path, query=encoded).geturl(), wait)
 
 
@@ -99,7 +100,7 @@ def download(target: Target, certificates: Certificates | None = None) -> bytes:
     with Deadline(limit) as deadline:
         try:
             address, authorization = _without_user(url)
-            request = Request(address, headers={"User-Agent": "conduit-pprof"})
+            request = Request(_in_ascii(address), headers={"User-Agent": "conduit-pprof"})
             if authorization:
                 request.add_unredirected_header("Authorization", authorization)
             with build_opener(*deadline.handlers(context)).open(request, timeout=limit) as response:
@@ -109,6 +110,10 @@ def download(target: Target, certificates: Certificates | None = None) -> bytes:
         except HTTPError as error:
             with error:
                 raise FetchError(_refusal(error.code, str(error.reason), error.headers, error)) from None
+        except UnicodeError:
+            raise FetchError(
+                f'Get "{without_password(url)}": the name of the host is not one, such as localhost:6060'
+            ) from None
         except (URLError, HTTPException, OSError) as error:
             reason = error.reason if isinstance(error, URLError) else error
             described = _described(TimeoutError() if deadline.has_passed else reason, limit)
@@ -129,9 +134,18 @@ def _without_user(url: str) -> tuple[str, str]:
     user, at, host = parts.netloc.rpartition("@")
     if not at:
         return url, ""
-    name, _, password = user.partition(":")
+    name, _, password = user.encode("utf-8", "surrogateescape").partition(b":")
     secret = b64encode(unquote_to_bytes(name) + b":" + unquote_to_bytes(password)).decode()
     return parts._replace(netloc=host).geturl(), f"Basic {secret}"
+
+
+def _in_ascii(url: str) -> str:
+    """The URL with all that is not ASCII in its path and query as bytes, `%C3%A9`."""
+    parts = urlsplit(url)
+    path, query = (
+        quote(part, safe=_AS_THEY_ARE, errors="surrogateescape") for part in (parts.path, parts.query)
+    )
+    return parts._replace(path=path, query=query).geturl()
 
 
 def _described(reason: object, limit: float) -> str:

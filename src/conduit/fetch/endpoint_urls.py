@@ -36,4 +36,4 @@ def endpoint_url(service: str, endpoint: str, **parameters: str) -> str:
     elif not path.endswith(f"/{endpoint}"):
         path = f"{path.rstrip('/')}/{endpoint}"
     query = dict(parse_qsl(parts.query, keep_blank_values=True)) | parameters
-    return parts._replace(path=path, query=urlencode(query), fragment="").geturl()
+    return parts._replace(path=path, query=urlencode(query, errors="surrogateescape"), fragment="").geturl()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     Say = Callable[[str], None]
 
+_THREADS = 64  # addresses fetched at the same time; each thread takes 8 MB of address space for its stack
 _AT_ONCE = 128  # sources fetched and merged at a time, so that many of them need not all fit into memory
 
 
@@ -216,9 +217,14 @@ def _read_all(request: Request, names: Sequence[str], say: Say) -> list[tuple[Pr
         return [read(name) for name in names]
     from concurrent.futures import ThreadPoolExecutor
 
-    # Each has a thread, so that all servers measure at the same time.
-    with ThreadPoolExecutor(max_workers=len(remote)) as pool:
-        answers = pool.map(read, remote)
+    # Each has a thread, so that the servers measure at the same time.
+    with ThreadPoolExecutor(max_workers=min(len(remote), _THREADS)) as pool:
+        try:
+            answers = pool.map(read, remote)
+        except RuntimeError as error:
+            raise FetchError(
+                f"cannot fetch from {len(remote)} addresses at the same time: {error}; give fewer of them"
+            ) from None
         return [read(name) if is_local(name) else next(answers) for name in names]
 
 

@@ -31,9 +31,14 @@ def list_page(stored: Sequence[Path], live: Sequence[str], seconds: float) -> Re
     files = []
     for path in stored:
         status = path.stat()
+        # A file's name is bytes, which need not be text.
+        link, shown = (
+            quote(path.name, errors="surrogateescape"),
+            path.name.encode("utf-8", "replace").decode(),
+        )
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.st_mtime))
         files.append(
-            f'<tr><td><a href="{quote(path.name)}/ui/">{escape(path.name)}</a></td><td>{when}</td>'
+            f'<tr><td><a href="{link}/ui/">{escape(shown)}</a></td><td>{when}</td>'
             f'<td class="n">{label(status.st_size, "bytes")}</td></tr>'
         )
     table = (

@@ -86,7 +86,7 @@ def heap_address(source: str, seconds: int) -> tuple[str, int]:
     if seconds <= 0:
         seconds = int(given) if given.isdecimal() and int(given) > 0 else _SECONDS
     path = _HEAP_PATH if parts.path in (DEFAULT_PATH, _ROOT, f"{_ROOT}/") else parts.path
-    return urlunsplit(parts._replace(path=path, query=urlencode(query))), seconds
+    return urlunsplit(parts._replace(path=path, query=urlencode(query, errors="surrogateescape"))), seconds
 
 
 def serve_leaks(
