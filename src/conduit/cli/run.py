@@ -69,7 +69,7 @@ def run(arguments: list[str]) -> int:
         )
         return _execute(program)
     called = ["python", *(["-m", module] if module is not None else []), *words]
-    run = Run(together, asked, rates(parsed), called, follows=parsed["children"], outer=outer)
+    run = Run.new(together, asked, rates(parsed), called, follows=parsed["children"], outer=outer)
     with EndedBySignals(run.end), run:
         return _execute(program)
 

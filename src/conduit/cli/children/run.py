@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conduit.cli.children.account import Recorded, listed, listed_files, missed, recorded, title
 from conduit.cli.children.journal import Journal
@@ -27,11 +27,36 @@ _WRITING_SECONDS = 10.0
 _NOTICEABLE_CPU_SECONDS = 0.1
 
 
+class _Account(NamedTuple):
+    """The processes whose parts are merged, and lines about those that are not in the files.
+
+    Before the last time, what there is so far is written, and nothing is said.
+    """
+
+    ended: list[Recorded]
+    absent: list[str]
+    is_last: bool
+
+
 class Run:
-    """A program's recordings as a context, those of its processes included where `follows`."""
+    """A program's recordings as a context, those of its processes included where the settings say so.
+
+    `words` is the program's command line. `outer` is the run that started this one and has some of its outputs.
+    """
 
     def __init__(
-        self,
+        self, settings: RunSettings, process: RunProcess, words: list[str], outer: RunSettings | None = None
+    ) -> None:
+        self._settings = settings
+        self._process = process
+        self._journal = process.journal
+        self._outer = outer
+        self._words = words
+        self._children_cpu = _children_cpu_seconds()
+
+    @classmethod
+    def new(
+        cls,
         together: Together,
         outputs: dict[str, str],
         rates: list[str],
@@ -39,29 +64,13 @@ class Run:
         *,
         follows: bool,
         outer: RunSettings | None = None,
-    ) -> None:
-        """`words` is the program's command line; see `RunSettings` for `outputs` and `rates`.
-
-        `outer` is the run that started this one and has some of its outputs.
-        """
+    ) -> Run:
+        """Return a run in a folder of its own; see `RunSettings` for `outputs` and `rates`."""
         folder = tempfile.mkdtemp(prefix="conduit-run-")
-        self._settings = RunSettings(folder, os.getpid(), follows, outputs, rates)
-        self._journal = Journal(folder)
-        self._journal.create()
-        self._process = RunProcess(self._settings, together, words)
-        self._outer = outer
-        self._words = words
-        self._children_cpu = _children_cpu_seconds()
-
-    @classmethod
-    def continued(cls, settings: RunSettings, process: RunProcess, words: list[str]) -> Run:
-        """The run of a program that replaced itself by another one (exec), in that one."""
-        run = cls.__new__(cls)
-        run._settings, run._process, run._words = settings, process, words
-        run._journal = Journal(settings.folder)
-        run._outer = None
-        run._children_cpu = _children_cpu_seconds()
-        return run
+        settings = RunSettings(folder, os.getpid(), follows, outputs, rates)
+        process = RunProcess(settings, together, words)
+        process.journal.create()
+        return cls(settings, process, words, outer)
 
     def end_before_exec(self, path: str, argv: Sequence[Any]) -> None:
         """End the recordings, since this process becomes another program, and leave the rest to that if it can."""
@@ -142,10 +151,7 @@ class Run:
             time.sleep(0.01)
 
     def _merge(self, found: list[Recorded], *, is_last: bool = True) -> None:
-        """Write the merged files, and name the processes that are not in them, there and on standard error.
-
-        Before the last time, what there is so far is written, and nothing is said.
-        """
+        """Write the merged files, and name the processes that are not in them, there and on standard error."""
         unfinished = [self._unfinished(one) for one in found if one.state != "ended"]
         missing = self._missing()
         ended = [one for one in found if one.state == "ended"]
@@ -154,8 +160,8 @@ class Run:
             for one in ended
             if one.entry.get("failure")
         ]
-        absent = [*unfinished, *unwritten, *missing]
         ended.sort(key=lambda one: one.pid != self._settings.main)
+        account = _Account(ended, [*unfinished, *unwritten, *missing], is_last)
         for flag, output in self._settings.outputs.items():
             parts = [
                 Part(one.number, self._file(output, one.number), one.title)
@@ -163,53 +169,37 @@ class Run:
                 if os.path.exists(self._file(output, one.number))  # noqa: PTH110
             ]
             if parts and (is_last or is_replaceable(output)):
-                self._write(flag, output, parts, ended, absent, is_last=is_last)
-        for text in absent if is_last else ():
+                self._write(flag, output, parts, account)
+        for text in account.absent if is_last else ():
             _say(text)
 
-    def _write(
-        self,
-        flag: str,
-        output: str,
-        parts: list[Part],
-        ended: list[Recorded],
-        absent: list[str],
-        *,
-        is_last: bool,
-    ) -> None:
+    def _write(self, flag: str, output: str, parts: list[Part], account: _Account) -> None:
         from conduit.files import write_file_whole
 
         if flag == "trace":
             write_file_whole(output, merge_traces(parts))
         else:
-            self._write_profile(flag, output, parts, ended, absent, is_last=is_last)
-        if not is_last:
+            self._write_profile(flag, output, parts, account)
+        if not account.is_last:
             return
         name = listed_files([output])
         if is_replaceable(output) and len(parts) == 1:
             os.unlink(parts[0].path)  # noqa: PTH108 (the merged file is the same)
         elif is_replaceable(output):
             _say(f"{name}: {len(parts)} processes, merged from {listed_files(part.path for part in parts)}")
-        warnings = [(one.number, text) for one in ended for text in one.entry["warnings"].get(output, ())]
+        warnings = [
+            (one.number, text) for one in account.ended for text in one.entry["warnings"].get(output, ())
+        ]
         for text in summed(warnings) if len(parts) > 1 else [text for _, text in warnings]:
             _say(f"{name}: {text}")
 
-    def _write_profile(
-        self,
-        flag: str,
-        output: str,
-        parts: list[Part],
-        ended: list[Recorded],
-        absent: list[str],
-        *,
-        is_last: bool,
-    ) -> None:
+    def _write_profile(self, flag: str, output: str, parts: list[Part], account: _Account) -> None:
         from conduit.files import write_file_whole
         from conduit.profile.codec import encode
 
-        merged = merge_profiles(parts, [text for one in ended for text in one.entry["few"]])
-        merged.comments += absent
-        if flag == "cpuprofile" and is_last:
+        merged = merge_profiles(parts, [text for one in account.ended for text in one.entry["few"]])
+        merged.comments += account.absent
+        if flag == "cpuprofile" and account.is_last:
             warning = self._few_samples(merged)
             if warning:
                 merged.comments = [warning, *merged.comments]

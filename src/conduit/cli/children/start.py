@@ -39,7 +39,7 @@ def start(dumped: dict[str, Any]) -> None:
     if os.getpid() == settings.main:  # the run's program has replaced itself by this one
         from conduit.cli.children.run import Run
 
-        run = Run.continued(settings, process, sys.orig_argv)
+        run = Run(settings, process, sys.orig_argv)
         end = run.end
         watch_launches(process, settings, end, run.end_before_exec)
     else:
