@@ -169,6 +169,23 @@
     return state.get("scale") || "range";
   }
 
+  // The values at the left with a line each; shares of the `first` one on the relative scale. Leaves the font for more.
+  function drawMarks(pen, { left, right, y, scale, first, format }) {
+    pen.font = "12px system-ui, sans-serif";
+    pen.textBaseline = "middle";
+    pen.textAlign = "right";
+    const base = scaleKind() === "relative" && first > 0 ? first : 0;
+    const marks = base
+      ? Data.ticks(scale.least / base - 1, scale.most / base - 1, 6).map((share) => [base * (1 + share), Data.percent(share)])
+      : Data[scaleKind() === "log" ? "logTicks" : "ticks"](scale.least, scale.most, 6).map((value) => [value, Data.format(value, format)]);
+    for (const [value, text] of marks) {
+      pen.fillStyle = palette.line;
+      pen.fillRect(left, Math.round(y(value)), right - left, 1);
+      pen.fillStyle = palette.faint;
+      pen.fillText(text, left - 8, y(value));
+    }
+  }
+
   function drawLarge() {
     const { number } = shown;
     const { pen, width, height } = prepare($("chart"));
@@ -181,19 +198,7 @@
     shown.x = x;
     shown.left = left;
     shown.right = width - right;
-    pen.font = "12px system-ui, sans-serif";
-    pen.textBaseline = "middle";
-    pen.textAlign = "right";
-    const base = scaleKind() === "relative" && found.values[0] > 0 ? found.values[0] : 0;
-    const marks = base
-      ? Data.ticks(scale.least / base - 1, scale.most / base - 1, 6).map((share) => [base * (1 + share), Data.percent(share)])
-      : Data[scaleKind() === "log" ? "logTicks" : "ticks"](scale.least, scale.most, 6).map((value) => [value, Data.format(value, series.format)]);
-    for (const [value, text] of marks) {
-      pen.fillStyle = palette.line;
-      pen.fillRect(left, Math.round(y(value)), width - left - right, 1);
-      pen.fillStyle = palette.faint;
-      pen.fillText(text, left - 8, y(value));
-    }
+    drawMarks(pen, { left, right: width - right, y, scale, first: found.values[0], format: series.format });
     pen.textAlign = "center";
     const labels = Math.max(2, Math.floor((width - left) / 140));
     for (let label = 0; label < labels; label++) {
@@ -279,19 +284,7 @@
     const y = (value) => height - bottom - scale.at(value) * (height - top - bottom);
     const places = Data.spread(family).map((share) => left + 12 + share * (width - left - right - 24));
     Object.assign(shown, { x: (at) => places[at], places, left, right: width - right, lines, room: { top, height: height - top - bottom } });
-    pen.font = "12px system-ui, sans-serif";
-    pen.textBaseline = "middle";
-    pen.textAlign = "right";
-    const base = scaleKind() === "relative" && lines[0].values[0]?.value > 0 ? lines[0].values[0].value : 0;
-    const marks = base
-      ? Data.ticks(scale.least / base - 1, scale.most / base - 1, 6).map((share) => [base * (1 + share), Data.percent(share)])
-      : Data[scaleKind() === "log" ? "logTicks" : "ticks"](scale.least, scale.most, 6).map((value) => [value, Data.format(value, series.format)]);
-    for (const [value, text] of marks) {
-      pen.fillStyle = palette.line;
-      pen.fillRect(left, Math.round(y(value)), width - left - right, 1);
-      pen.fillStyle = palette.faint;
-      pen.fillText(text, left - 8, y(value));
-    }
+    drawMarks(pen, { left, right: width - right, y, scale, first: lines[0].values[0]?.value, format: series.format });
     pen.textAlign = "center";
     let end = -Infinity;
     family.members.forEach(({ text }, at) => {
