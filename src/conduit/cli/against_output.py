@@ -7,7 +7,7 @@ import json
 import math
 from typing import TYPE_CHECKING, TextIO
 
-from conduit.cli.terminal_text import complain
+from conduit.cli.gate import remark, say_gate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -213,26 +213,19 @@ def report_gate(rows: Sequence[AgainstRow], mode: str) -> int:
     unresolved = [row for row in rows if row.state == "unresolved"]
     missing = [row for row in rows if row.state == "one-sided"]
     for row in closing:
-        _say(f"{_short(row.name)}: {row.unit}: {_percent(row.delta)}: {verdict_text(row)}")
+        say_gate(f"{_short(row.name)}: {row.unit}: {_percent(row.delta)}: {verdict_text(row)}")
     if closing:
-        _say(f"closed: {len(closing)} of {len(rows)} comparisons")
+        say_gate(f"closed: {len(closing)} of {len(rows)} comparisons")
         return 1
-    state = "closed" if mode == "strict" else "not passed"
+    is_strict = mode == "strict"
+    state, words = "closed" if is_strict else "not passed", remark(is_failure=is_strict)
     if unresolved:
         for row in unresolved:
-            _say(f"{_short(row.name)}: {row.unit}: {verdict_text(row)}")
-        _say(
-            f"{state}: {len(unresolved)} of {len(rows)} comparisons are unresolved; raise -budget{_status(mode)}"
+            say_gate(f"{_short(row.name)}: {row.unit}: {verdict_text(row)}")
+        say_gate(
+            f"{state}: {len(unresolved)} of {len(rows)} comparisons are unresolved; raise -budget{words}"
         )
     if missing:
         names = ", ".join(_short(row.name) for row in missing)
-        _say(f"{state}: {len(missing)} on one side only: {names}{_status(mode)}")
-    return int(mode == "strict" and bool(unresolved or missing))
-
-
-def _status(mode: str) -> str:
-    return "" if mode == "strict" else " (no failure: -gate=strict makes it one)"
-
-
-def _say(text: str) -> None:
-    complain(f"gate: {text}")
+        say_gate(f"{state}: {len(missing)} on one side only: {names}{words}")
+    return int(is_strict and bool(unresolved or missing))

@@ -47,28 +47,32 @@ def report_gate(judged: Sequence[Judged], unpaired: Sequence[tuple[str, str, str
     result = outcome(judged)
     for row in judged:
         if row.closes_gate or row.grade in _WORTH_SAYING:
-            _say(f"{row.row.name}: {row.row.unit}: {delta_text(row)}: {row.text}")
+            say_gate(f"{row.row.name}: {row.row.unit}: {delta_text(row)}: {row.text}")
     for row in result.undecided:
-        _say(f"{row.row.name}: {row.row.unit}: {row.text}")
+        say_gate(f"{row.row.name}: {row.row.unit}: {row.text}")
     for name, unit, column in unpaired:
-        _say(f"{name}: {unit}: only in {column}")
+        say_gate(f"{name}: {unit}: only in {column}")
     strict = mode == "strict"
     status = result.status(strict=strict) or int(strict and bool(unpaired))
     if result.closing:
-        _say(f"closed: {len(result.closing)} of {len(judged)} comparisons")
+        say_gate(f"closed: {len(result.closing)} of {len(judged)} comparisons")
     elif result.undecided:
         state = "closed" if status else "not passed"
         undecided = f"{len(result.undecided)} of {len(judged)} comparisons are undecided"
-        _say(f"{state}: {undecided}; raise -count{_remark(status)}")
+        say_gate(f"{state}: {undecided}; raise -count{remark(is_failure=bool(status))}")
     if unpaired and not result.closing:
         names = ", ".join(dict.fromkeys(name for name, _, _ in unpaired))
-        _say(f"{'closed' if status else 'not passed'}: on one side only: {names}{_remark(status)}")
+        say_gate(
+            f"{'closed' if status else 'not passed'}: on one side only: {names}{remark(is_failure=bool(status))}"
+        )
     return status
 
 
-def _remark(status: int) -> str:
-    return "" if status else " (no failure: -gate=strict makes it one)"
+def remark(*, is_failure: bool) -> str:
+    """Return what follows a line about a comparison that did not pass: a word where the exit status says nothing."""
+    return "" if is_failure else " (no failure: -gate=strict makes it one)"
 
 
-def _say(text: str) -> None:
+def say_gate(text: str) -> None:
+    """Print a line about the gate on standard error."""
     complain(f"gate: {text}")
