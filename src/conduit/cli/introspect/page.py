@@ -11,6 +11,8 @@ from conduit.cli.introspect.question import find_document
 from conduit.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from conduit.cli.introspect.question import Question
     from conduit.metadata.schema import Metadata
 
@@ -26,17 +28,11 @@ def run(question: Question) -> int:
     if flags["html"] is not None:
         from conduit.files import write_file_whole
         from conduit.web.registry import registry_file
-        from conduit.web.registry.source_files import read_source
 
-        read = partial(
-            read_source,
-            root=Path(flags["root"]).resolve(),
-            anywhere=bool(flags["source-anywhere"]),
-        )
         page = registry_file(
             document,
             _title(question),
-            read=None if flags["no-source"] else read,
+            read=None if flags["no-source"] else _reader(question),
             **_more(question, document),
         )
         write_file_whole(flags["html"], page)
@@ -110,14 +106,21 @@ def _title(question: Question) -> str:
     return path.stem if path.stem != "metadata" else path.parent.name
 
 
+def _reader(question: Question) -> Callable[[Sequence[str], str], str]:
+    """Return what reads a source file, given the files that the document names and the number of one of them."""
+    from conduit.web.registry.source_files import read_source
+
+    root = Path(question.flags["root"]).resolve()
+    return partial(read_source, root=root, anywhere=bool(question.flags["source-anywhere"]))
+
+
 class _Source:
     """The document that was read at the start, and the files that it names."""
 
     def __init__(self, question: Question, document: Metadata) -> None:
         from conduit.web.registry.page_data import page_data
 
-        self._root = Path(question.flags["root"]).resolve()
-        self._anywhere = bool(question.flags["source-anywhere"])
+        self._read = _reader(question)
         self._data: dict[str, Any] = page_data(
             document, _title(question), is_served=True, **_more(question, document)
         )
@@ -132,6 +135,4 @@ class _Source:
 
     def source(self, number: str) -> str:
         """Return the text of a file that the document names."""
-        from conduit.web.registry.source_files import read_source
-
-        return read_source(self._data["files"], number, self._root, anywhere=self._anywhere)
+        return self._read(self._data["files"], number)
