@@ -147,7 +147,7 @@ def _check(profile: Profile, budget: Budget, options: Options, warn: Callable[[s
         return Verdict(budget, report.sample_type, True, list(_overruns(report, rows, limit)))
     matches = _compile(budget)
     nodes = [node for node in flat_order(whole_graph(report)) if matches(node.frame.name)]
-    report = report.in_unit(report.unit_for(nodes))
+    report = report.in_unit_for(nodes)
     rows = [(node.name, report.divided(_value(node, budget))) for node in nodes]
     return Verdict(budget, report.sample_type, bool(nodes), list(_overruns(report, rows, limit)))
 

@@ -49,7 +49,7 @@ class _Fields(NamedTuple):  # importing dataclasses would cost a small report mo
 class Report(_Fields):
     """The data that formats read; `total` is that of the whole profile, unless percentages are relative.
 
-    `output_unit` is the unit of printed amounts; with `minimum`, `unit_for` chooses it. `argument` is the regular
+    `output_unit` is the unit of printed amounts; with `minimum`, `in_unit_for` chooses it. `argument` is the regular
     expression of formats that take one, and `matches` returns whether it matches a name. `compared` is whether a base
     has been subtracted.
     """
@@ -57,6 +57,10 @@ class Report(_Fields):
     def in_unit(self, unit: str) -> Report:
         """Return the same report with its amounts printed in a unit."""
         return self if unit == self.output_unit else self._sharing_frames(self._replace(output_unit=unit))
+
+    def in_unit_for(self, nodes: Iterable[Node]) -> Report:
+        """Return the same report, printing amounts in one unit that suits all of the nodes."""
+        return self.in_unit(self._unit_for(nodes))
 
     def matching(self, matches: Pattern) -> Report:
         """Return the same report, limited to functions whose name matches."""
@@ -124,7 +128,7 @@ class Report(_Fields):
         """Return the value in whole units of the report, undivided, for formats that contain numbers only."""
         return int(scale(value, self.sample_unit, self.output_unit)[0])
 
-    def unit_for(self, nodes: Iterable[Node]) -> str:
+    def _unit_for(self, nodes: Iterable[Node]) -> str:
         """Return one unit for the amounts of all nodes; if the option is `minimum`, the one that suits the smallest."""
         amounts = [abs(node.flat_value) or abs(node.cum_value) for node in nodes]
         if self.options.unit != "minimum" or not amounts:

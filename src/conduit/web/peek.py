@@ -29,7 +29,7 @@ def peek_document(report: Report, first: int) -> dict[str, Any]:
     """
     order = cum_order if report.options.sort == "cum" else flat_order
     nodes = order(whole_graph(report))
-    report = report.in_unit(report.unit_for(nodes))
+    report = report.in_unit_for(nodes)
     matched = [node for node in nodes if report.matches is None or report.matches(node.name)]
     if report.matches is not None and not matched:
         raise NoMatchError(f"no matches found for regexp: {report.argument}")

@@ -33,7 +33,7 @@ class _Names:
 def print_callgrind(report: Report) -> Iterator[str]:
     """Yield the lines of the report."""
     graph = trimmed_graph(report)
-    report = report.in_unit(report.unit_for(graph.nodes))
+    report = report.in_unit_for(graph.nodes)
     callee_names = _distinct_names(graph.nodes)
     binaries, files, names = _Names(), _Names(), _Names()
     yield "positions: instr line"

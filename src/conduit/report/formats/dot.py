@@ -55,7 +55,7 @@ class Drawing(NamedTuple):
 def compute_drawing(report: Report) -> Drawing:
     """Return the nodes to draw, with their edges."""
     graph = trimmed_graph(report, visual=True)
-    report = report.in_unit(report.unit_for(graph.nodes))
+    report = report.in_unit_for(graph.nodes)
     return Drawing(report.output_unit, report_labels(report, graph, full=True), graph.nodes)
 
 

@@ -62,7 +62,7 @@ def compute_proto(report: Report) -> Profile:
 def compute_topproto(report: Report) -> Profile:
     """Return the rows of `-top` as samples of one frame each, with the values `cum` and `flat` in the report's unit."""
     graph = trimmed_graph(report)
-    report = report.in_unit(report.unit_for(graph.nodes))
+    report = report.in_unit_for(graph.nodes)
     profile, functions = report.profile, dict[tuple[str, str, int], Function]()
     result = Profile(
         sample_types=[ValueType("cum", report.output_unit), ValueType("flat", report.output_unit)],

@@ -36,7 +36,7 @@ class Top(NamedTuple):
 def compute_top(report: Report) -> Top:
     """Return the rows of a flat report."""
     graph = trimmed_graph(report)
-    report = report.in_unit(report.unit_for(graph.nodes))
+    report = report.in_unit_for(graph.nodes)
     return Top(report_labels(report, graph), [_row(report, node) for node in graph.nodes])
 
 

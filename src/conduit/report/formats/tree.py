@@ -48,7 +48,7 @@ class Tree(NamedTuple):
 def compute_tree(report: Report) -> Tree:
     """Return the entries; for `-peek`, those of matching nodes. Raise `NoMatchError` if there are none."""
     graph = trimmed_graph(report)
-    report = report.in_unit(report.unit_for(graph.nodes))
+    report = report.in_unit_for(graph.nodes)
     labels = report_labels(report, graph)
     nodes = [node for node in graph.nodes if report.matches is None or report.matches(node.name)]
     if report.matches is not None and not nodes:
@@ -69,7 +69,7 @@ def _print_everything(report: Report) -> Iterator[str]:
     """Yield the lines of an untrimmed tree, without making objects of its calls, which may be millions."""
     order = cum_order if report.options.sort == "cum" else flat_order
     nodes = order(whole_graph(report))
-    report = report.in_unit(report.unit_for(nodes))
+    report = report.in_unit_for(nodes)
     labels = report_labels(report, TrimmedGraph(nodes, len(nodes), 0, 0))
     shown = [node for node in nodes if report.matches is None or report.matches(node.name)]
     if report.matches is not None and not shown:
