@@ -70,13 +70,10 @@ def _decode_page(data: bytes) -> ForeignProfile:
 
 def _row_frame(text: object, number: int) -> _Frame:
     """Read `FUNCTION at FILE:LINE`; memray writes `???` for an allocation without Python frames."""
-    if not isinstance(text, str):
-        raise malformed("memray", f"row {number}: stack_trace: {text!r}, a text expected")
+    text = _text(text, f"row {number}: stack_trace")
     function, at, place = text.rpartition(" at ")
     file, _, line = place.rpartition(":")
-    if not at or not _is_line(line):
-        return text or "[no Python frames]", "", 0, 0
-    return function, file, int(line), 0
+    return _frame(text, function, file, line) if at else _frame(text)
 
 
 def _decode_statistics(data: bytes) -> ForeignProfile:
@@ -107,13 +104,23 @@ def _decode_statistics(data: bytes) -> ForeignProfile:
 
 def _location_frame(text: object, where: str) -> _Frame:
     """Read `FUNCTION:FILE:LINE`."""
-    if not isinstance(text, str):
-        raise malformed("memray", f"{where}: location: {text!r}, a text expected")
+    text = _text(text, f"{where}: location")
     head, _, line = text.rpartition(":")
     function, colon, file = head.partition(":")
-    if not colon or not _is_line(line):
-        return text or "[no Python frames]", "", 0, 0
-    return function, file, int(line), 0
+    return _frame(text, function, file, line) if colon else _frame(text)
+
+
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise malformed("memray", f"{what}: {value!r}, a text expected")
+    return value
+
+
+def _frame(text: str, function: str = "", file: str = "", line: str = "") -> _Frame:
+    """Return the frame of a place, or, where `line` is no line number, one that is named by the whole text."""
+    if line.isascii() and line.isdigit() and len(line) <= 9:
+        return function, file, int(line), 0
+    return text or "[no Python frames]", "", 0, 0
 
 
 def _load(read: Callable[[], Any]) -> Any:
@@ -121,10 +128,6 @@ def _load(read: Callable[[], Any]) -> Any:
         return read()
     except (ValueError, RecursionError) as error:
         raise malformed("memray", f"the report's data cannot be read: {error}") from None
-
-
-def _is_line(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 9
 
 
 def _amount(value: object, what: str) -> int:
