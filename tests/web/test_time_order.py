@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conduit.fetch.inputs import Request, fetch_profile
-from conduit.profile.builder import ProfileBuilder
+from conduit.profile.builder import TIME_LABEL, ProfileBuilder
 from conduit.profile.model import ValueType
 from conduit.report.options import Options
 from conduit.web import single_file_report
 from conduit.web.application import ViewError
 from conduit.web.configs import SavedConfigs
 from conduit.web.session import ProfileSession
-from conduit.web.time_order import TIME_LABEL
 
 from .conftest import SCREENSHOTS
 from .test_browser import axe_findings

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 DEFAULT_RATE_HZ = 100
 HIGHEST_RATE_HZ = 1000
-TIME_LABEL = "end_timestamp_ns"
 MAX_TIMES = 1_000_000
 _THREAD_NAME = "conduit wall profile"
 
@@ -121,7 +120,7 @@ class WallRecording(Recording):
                 seen.elapsed_ns += elapsed_ns
 
     def _build(self) -> Profile:
-        from conduit.profile.builder import ProfileBuilder
+        from conduit.profile.builder import TIME_LABEL, TIME_UNIT, ProfileBuilder
         from conduit.profile.model import ValueType
         from conduit.record.module_names import ModuleNames
 
@@ -142,7 +141,7 @@ class WallRecording(Recording):
             if seen.samples:
                 builder.add(kept, [seen.samples, seen.elapsed_ns], texts)
             for when_ns, elapsed_ns in seen.times:
-                builder.add(kept, [1, elapsed_ns], texts, {TIME_LABEL: when_ns}, {TIME_LABEL: "nanoseconds"})
+                builder.add(kept, [1, elapsed_ns], texts, {TIME_LABEL: when_ns}, TIME_UNIT)
         self._seen = {}
         unlabelled = labels_warning()
         self.warnings: list[str] = [unlabelled] if unlabelled else []

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conduit.profile.builder import TIME_LABEL
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from conduit.report.formats.flame import Flame
     from conduit.report.report import Report
 
-TIME_LABEL = "end_timestamp_ns"
 _THREADS = ("thread", "thread name", "thread id")
 MAX_NODES = 200_000
 

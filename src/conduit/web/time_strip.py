@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from conduit.web.time_order import TIME_LABEL, has_times, thread_of
+from conduit.profile.builder import TIME_LABEL
+from conduit.web.time_order import has_times, thread_of
 
 if TYPE_CHECKING:
     from conduit.profile.label_sets import LabelSet

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from conduit.fetch.foreign.result import MAX_VALUE, ForeignProfile, malformed
-from conduit.profile.builder import ProfileBuilder
+from conduit.profile.builder import TIME_LABEL, TIME_UNIT, ProfileBuilder
 from conduit.profile.model import ValueType
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ _TYPES = {
     "tracing-ms": (ValueType("time", "nanoseconds"), 10**6),
     "bytes": (ValueType("space", "bytes"), 1),
 }
-_TIME_LABEL = "end_timestamp_ns"
-_TIME_UNIT = {_TIME_LABEL: "nanoseconds"}
 _NO_STACK: tuple[_Frame, ...] = (("[no stack]", "", 0, 0),)
 _CAVEAT = "samples are counted: the format has no time of each, only when it was taken"
 
@@ -69,7 +67,7 @@ def _read(document: dict[str, Any], *, times: bool) -> ForeignProfile:
         if taken is not None:
             for (stack, weight), time in zip(samples, taken, strict=True):
                 if weight:
-                    builder.add(tables.frames(stack), [weight], labels, {_TIME_LABEL: time}, _TIME_UNIT)
+                    builder.add(tables.frames(stack), [weight], labels, {TIME_LABEL: time}, TIME_UNIT)
             continue
         sums: dict[int | None, int] = {}
         for stack, weight in samples:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from conduit.fetch.foreign.result import MAX_VALUE, ForeignProfile, malformed
-from conduit.profile.builder import ProfileBuilder
+from conduit.profile.builder import TIME_LABEL, ProfileBuilder
 from conduit.profile.model import ValueType
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _read(document: dict[str, Any], *, times: bool) -> Any:
             if min(stack, default=0) < 0:
                 raise IndexError("a negative frame number")
             if value:
-                when = {"end_timestamp_ns": end} if ordered else None
+                when = {TIME_LABEL: end} if ordered else None
                 builder.add([frames[number] for number in reversed(stack)], [value], labels, when)
     return builder.build()
 

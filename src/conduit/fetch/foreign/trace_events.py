@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conduit.fetch.foreign.result import MAX_VALUE, ForeignProfile, malformed
-from conduit.profile.builder import ProfileBuilder
+from conduit.profile.builder import TIME_LABEL, TIME_UNIT, ProfileBuilder
 from conduit.profile.model import ValueType
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _FORMAT = "trace events"
 _MAX_DEPTH = 100_000
-_TIME_LABEL = "end_timestamp_ns"
-_TIME_UNIT = {_TIME_LABEL: "nanoseconds"}
 
 
 class Call(NamedTuple):
@@ -73,7 +71,7 @@ def _read(events: list[dict[str, Any]], *, times: bool) -> ForeignProfile:
         sums: dict[tuple[str, ...], int] = defaultdict(int)
         for stack, start, end in segments(own):
             if times:
-                builder.add(_frames(stack, frames), [end - start], labels, {_TIME_LABEL: end}, _TIME_UNIT)
+                builder.add(_frames(stack, frames), [end - start], labels, {TIME_LABEL: end}, TIME_UNIT)
             else:
                 sums[stack] += end - start
         for stack, value in sums.items():
