@@ -136,6 +136,8 @@ def test_a_service_alone_is_asked_twice(monkeypatch: pytest.MonkeyPatch, tmp_pat
     [
         ("localhost:6060", -1, ("http://localhost:6060/debug/pprof/heap", 30)),
         ("http://a/debug/pprof/", 5, ("http://a/debug/pprof/heap", 5)),
+        ("http://a/x/debug/pprof/?seconds=4", -1, ("http://a/x/debug/pprof/heap", 4)),
+        ("http://a/debug/pprof", 5, ("http://a/debug/pprof/heap", 5)),
         ("https://a/x/heap?gc=1&seconds=9", -1, ("https://a/x/heap?gc=1", 9)),
         ("https://a/x/heap?seconds=none", -1, ("https://a/x/heap", 30)),
         ("missing.prof", -1, ("", 0)),

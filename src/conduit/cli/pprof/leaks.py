@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from conduit.control_characters import printable
 from conduit.errors import UsageError
 from conduit.fetch.download import DEFAULT_PATH, profile_url
+from conduit.fetch.endpoint_urls import endpoint_url
 from conduit.fetch.inputs import fetch_profile, is_local
 from conduit.profile.imports import without_imports
 from conduit.report.leaks import find_leaks
@@ -29,7 +30,6 @@ _SHOWN = 20
 _SHOWN_ABOVE_ORIGINS = 10
 _SECONDS = 30
 _ROOT = "/debug/pprof"
-_HEAP_PATH = f"{_ROOT}/heap"
 _LIBRARY_FOLDER = re.compile(r"^.*?/(?=(?:site|dist)-packages/|python\d[\d.]*t?/)")
 
 
@@ -85,8 +85,10 @@ def heap_address(source: str, seconds: int) -> tuple[str, int]:
     given = query.pop("seconds", "")
     if seconds <= 0:
         seconds = int(given) if given.isdecimal() and int(given) > 0 else _SECONDS
-    path = _HEAP_PATH if parts.path in (DEFAULT_PATH, _ROOT, f"{_ROOT}/") else parts.path
-    return urlunsplit(parts._replace(path=path, query=urlencode(query, errors="surrogateescape"))), seconds
+    address = urlunsplit(parts._replace(query=urlencode(query, errors="surrogateescape")))
+    if parts.path == DEFAULT_PATH or parts.path.rstrip("/").endswith(_ROOT):
+        address = endpoint_url(address, "heap")
+    return address, seconds
 
 
 def serve_leaks(
