@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from conduit.fetch.download import Target, download, profile_url
+from conduit.fetch.endpoint_urls import endpoint_url
 from conduit.fetch.inputs import Request, fetch_profile, is_executable
 from conduit.profile.codec import decode, encode
 from conduit.profile.limits import DEFAULT_LIMITS
@@ -203,6 +204,12 @@ def test_no_message_shows_the_password_of_a_source(saved: Path, scheme: str) -> 
     text = "\n".join([*said, str(error.value)])
     assert "user:***@localhost" in text
     assert "hunter" not in text
+
+
+@pytest.mark.parametrize("service", ["http://u:hunter2@host:port/", "u:hunter2@host:port"])
+def test_no_message_about_an_endpoint_shows_the_password(service: str) -> None:
+    with pytest.raises(FetchError, match=r"u:\*\*\*@host:port.* is no URL"):
+        endpoint_url(service, "heap")
 
 
 def test_a_file_beats_a_url_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from conduit.fetch.download import without_password
 from conduit.report.errors import FetchError
 
 _INDEX = "/debug/pprof/"
@@ -24,9 +25,11 @@ def endpoint_url(service: str, endpoint: str, **parameters: str) -> str:
         parts = urlsplit(service if "://" in service else f"http://{service}")
         _ = parts.port
     except ValueError as error:
-        raise FetchError(f"{service} is no URL: {error}") from None
+        raise FetchError(f"{without_password(service)} is no URL: {error}") from None
     if not parts.netloc:
-        raise FetchError(f"{service} names no host: a URL is as http://localhost:6060/debug/pprof/")
+        raise FetchError(
+            f"{without_password(service)} names no host: a URL is as http://localhost:6060/debug/pprof/"
+        )
     path = parts.path if parts.path not in ("", "/") else _INDEX
     head, index, name = path.rpartition("pprof/")
     if index and "/" not in name:

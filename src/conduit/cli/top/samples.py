@@ -70,7 +70,9 @@ class ServiceIntervals:
     can_be_interrupted = False
 
     def __init__(self, url: str, seconds: int) -> None:
-        self.name = url
+        from conduit.fetch.download import without_password
+
+        self.name = without_password(url)
         host = url.partition("://")[2] or url
         self.file = f"cpu-{re.sub('[^A-Za-z0-9.]+', '-', host.partition('/')[0].rpartition('@')[2])}.pb.gz"
         self._url = url
