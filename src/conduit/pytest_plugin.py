@@ -385,9 +385,7 @@ def _seed_warnings(config: pytest.Config, reports: list[Any]) -> list[str]:
     for report in tests:
         package = report.nodeid.partition("::")[0].removesuffix(".py")
         lines = [value for name, value in report.user_properties if name == PROPERTY]
-        own.update(
-            {f"{package}:{name}": counts for name, counts in fixture_seeds.counts_of_lines(lines).items()}
-        )
+        own.update(fixture_seeds.counts_of_text([f"pkg: {package}", *lines]))
     if not own or not fixture_seeds.has_own_seed():
         return []
     duration_s = sum(report.duration for report in tests)

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.bench.against.seeds import unchecked_warning, varying_warning
+from conduit.bench.text.reader import InputFile, Reader, Result
+from conduit.bench.text.unit_metadata import UnitMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,14 +45,18 @@ def has_own_seed() -> bool:
     return os.environ.get("PYTHONHASHSEED", "random") == "random"
 
 
-def counts_of_lines(lines: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """Return (B/op, allocs/op) by benchmark, of result lines that have both; of repetitions the last counts."""
+def counts_of_text(lines: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Return (B/op, allocs/op) by package and benchmark, `tests/test_a:BenchmarkB-2`; of repetitions the last counts."""
+    reader = Reader(InputFile("pytest", "pytest"), UnitMetadata())
     found: dict[str, tuple[int, int]] = {}
-    for line in lines:
-        name, *columns = line.split("\t")
-        values = {unit: value for value, _, unit in (column.strip().partition(" ") for column in columns)}
-        if "B/op" in values and "allocs/op" in values:
-            found[name.rstrip()] = int(values["B/op"]), int(values["allocs/op"])
+    for number, line in enumerate(lines, 1):
+        for record in reader.records(line, number):
+            if not isinstance(record, Result):
+                continue
+            values = dict(zip((column.unit for column in record.columns), record.values, strict=True))
+            if "B/op" in values and "allocs/op" in values:
+                name = f"{record.configuration.get('pkg')}:Benchmark{record.name}"
+                found[name] = int(values["B/op"]), int(values["allocs/op"])
     return found
 
 
@@ -95,10 +101,4 @@ def _counts_elsewhere(repetition: Repetition) -> Counts:
             check=False,
         )
         text = written.read_text(encoding="utf-8") if written.exists() else ""
-    package, by_name = "", {}
-    for line in text.splitlines():
-        if line.startswith("pkg: "):
-            package = line.removeprefix("pkg: ")
-        elif line.startswith("Benchmark"):
-            by_name.update({f"{package}:{name}": counts for name, counts in counts_of_lines([line]).items()})
-    return by_name
+    return counts_of_text(text.splitlines())
