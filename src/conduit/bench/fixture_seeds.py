@@ -46,7 +46,7 @@ def has_own_seed() -> bool:
 
 
 def counts_of_text(lines: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """Return (B/op, allocs/op) by package and benchmark, `tests/test_a:BenchmarkB-2`; of repetitions the last counts."""
+    """Return (B/op, allocs/op) by package and benchmark, `tests/test_a:BenchmarkB-2`; of repetitions the last."""
     reader = Reader(InputFile("pytest", "pytest"), UnitMetadata())
     found: dict[str, tuple[int, int]] = {}
     for number, line in enumerate(lines, 1):
