@@ -7,7 +7,6 @@ loopback address every address needs a token, `/TOKEN/ui/…`.
 
 from __future__ import annotations
 
-import gzip
 import json
 import secrets
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +15,7 @@ from conduit.errors import ConduitError
 from conduit.http.messages import HTML, Request, Response, parse_query, plain_response, redirect_response
 from conduit.http.origin import same_secret
 from conduit.web.access import AccessRules
+from conduit.web.answers import compressed_response, page_headers
 from conduit.web.page import (
     ALL_SCRIPTS,
     ALL_STYLES,
@@ -171,17 +171,8 @@ class Application:
             type = "application/json"
         else:
             page, type = served_page(data), HTML
-        headers = (
-            _type(type),
-            ("Content-Security-Policy", POLICY),
-            ("Referrer-Policy", "no-referrer"),
-            ("Cache-Control", "no-store"),
-            ("Vary", "Accept"),
-            ("X-Content-Type-Options", "nosniff"),
-        )
-        if len(page) >= _COMPRESS_FROM and "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(status, (*headers, ("Content-Encoding", "gzip")), gzip.compress(page, 1))
-        return Response(status, headers, page)
+        headers = (*page_headers(type, POLICY), ("Vary", "Accept"))
+        return compressed_response(request, status, headers, page, _COMPRESS_FROM)
 
     def _subtree(self, request: Request, cancelled: threading.Event | None) -> Response:
         parameters = _parameters(request.query)

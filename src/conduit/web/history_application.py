@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from conduit.errors import ConduitError
 from conduit.http.messages import HTML, Request, Response, parse_query, plain_response, redirect_response
 from conduit.web.access import AccessRules
+from conduit.web.answers import page_headers
 from conduit.web.server import LocalServer
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class HistoryApplication:
                 "/"
             ):  # the prefix alone: the page's own addresses stand behind a slash
                 return redirect_response(307, f"{request.path}/")
-            return Response(200, _headers(HTML), self._source.document())
+            return Response(200, page_headers(HTML), self._source.document())
         if path == "/compare":
             return self._compare(request.query)
         return plain_response(404, "404 page not found")
@@ -67,21 +68,11 @@ class HistoryApplication:
             table = self._source.compare(old, new)
         except ConduitError as error:
             return plain_response(400, str(error))
-        return Response(200, _headers("application/json"), json.dumps({"table": table}).encode())
+        return Response(200, page_headers("application/json"), json.dumps({"table": table}).encode())
 
 
 def _is_commit(revision: str) -> bool:
     return 0 < len(revision) <= _MAX_REVISION and revision.isascii() and revision.isalnum()
-
-
-def _headers(kind: str) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Content-Type", kind),
-        ("Content-Security-Policy", "frame-ancestors 'none'"),
-        ("Referrer-Policy", "no-referrer"),
-        ("Cache-Control", "no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-    )
 
 
 def serve_history(source: HistorySource, address: str) -> LocalServer:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from conduit.http.messages import HTML, Response
 from conduit.profile.measurement import label
+from conduit.web.answers import NOT_FRAMED, page_headers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,11 +55,5 @@ def list_page(stored: Sequence[Path], live: Sequence[str], seconds: float) -> Re
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
         f"<body><main><h1>Profiles</h1>{live_part}<h2>Stored</h2>{table}</main></body></html>"
     )
-    headers = (
-        ("Content-Type", HTML),
-        ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-        ("Referrer-Policy", "no-referrer"),
-        ("Cache-Control", "no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-    )
-    return Response(200, headers, body.encode("utf-8", "replace"))
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; {NOT_FRAMED}"
+    return Response(200, page_headers(HTML, policy), body.encode("utf-8", "replace"))

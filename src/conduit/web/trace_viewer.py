@@ -20,6 +20,7 @@ from conduit.http.messages import HTML, Request, Response, plain_response
 from conduit.http.origin import LOCAL_NAMES, forwarding_header, host_name, is_cross_origin, is_loopback
 from conduit.http.server import HttpServer
 from conduit.profile.measurement import label
+from conduit.web.answers import page_headers
 from conduit.web.page import FRAME_SCRIPTS, FRAME_STYLES, document
 
 if TYPE_CHECKING:
@@ -35,13 +36,6 @@ _PERFETTO = "/perfetto"
 _WORKER = b"// Answers no request.\n"
 _MAX_NAMED = 50
 _MAX_TIME = 1e18  # microseconds; neither larger numbers nor NaN are times
-_FRAME_HEADERS = (
-    ("Content-Type", HTML),
-    ("Content-Security-Policy", "frame-ancestors 'none'"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-)
 SCRIPTS = (*FRAME_SCRIPTS, "trace.js", "start_trace.js")
 STYLES = (*FRAME_STYLES, "trace.css")
 
@@ -97,7 +91,7 @@ class TraceViewer:
             case "localtrace":
                 return _response(_JSON, self.trace)
         if request.path == "/":
-            return Response(200, _FRAME_HEADERS, self._frame)
+            return Response(200, page_headers(HTML), self._frame)
         if request.path == "/service_worker.js":
             return _response("text/javascript", _WORKER)
         return self._file(request.path.removeprefix(_PERFETTO))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from typing import TYPE_CHECKING, Protocol
 
 from conduit.errors import ConduitError
@@ -15,6 +14,7 @@ from conduit.http.messages import (
     plain_response,
     redirect_response,
 )
+from conduit.web.answers import compressed_response, page_headers
 
 if TYPE_CHECKING:
     import threading
@@ -98,13 +98,4 @@ class RegistryApplication:
 
 
 def _compressed(request: Request, kind: str, body: bytes) -> Response:
-    headers = (
-        ("Content-Type", kind),
-        ("Content-Security-Policy", "frame-ancestors 'none'"),
-        ("Referrer-Policy", "no-referrer"),
-        ("Cache-Control", "no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-    )
-    if len(body) >= _COMPRESS_FROM and "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(200, (*headers, ("Content-Encoding", "gzip")), gzip.compress(body, 1))
-    return Response(200, headers, body)
+    return compressed_response(request, 200, page_headers(kind), body, _COMPRESS_FROM)
