@@ -84,6 +84,35 @@ def test_many_rounds_of_one_process_become_few_lines_that_cover_all_of_them(tmp_
     assert sum(entry[4] for entry in found) / 20 == pytest.approx(500.5)
 
 
+def test_interrupted_rounds_do_not_move_the_median_away_from_pytest_benchmarks_own(tmp_path: Path) -> None:
+    benchmark = {**PYTEST_BENCHMARK["benchmarks"][0]}  # type: ignore[index]
+    rounds = [1e-3 if index % 10 == 0 else 4e-5 for index in range(1000)]
+    benchmark["stats"] = {**STATS, "data": rounds}
+    found = read(tmp_path / "f", {**PYTEST_BENCHMARK, "benchmarks": [benchmark]})
+    assert [entry[4] for entry in found] == pytest.approx([4e-5] * 20)
+
+
+def test_imported_results_are_compared_with_those_of_the_switched_project(
+    tmp_path: Path, conduit_command: Command
+) -> None:
+    machine = {
+        "system": "Linux",
+        "machine": "x86_64",
+        "python_version": "3.11.7",
+        "cpu": {"brand_raw": "AMD EPYC", "count": 2},
+    }
+    (tmp_path / "old.json").write_text(json.dumps({**PYTEST_BENCHMARK, "machine_info": machine}))
+    (tmp_path / "new.txt").write_text(
+        "goos: linux\ngoarch: amd64\npkg: tests/test_a\ncpu: AMD EPYC\npython: 3.11.7\n"
+        + "BenchmarkTestA/test_sum/n=10-2 100 80 ns/op\n" * 4
+    )
+    assert conduit_command("import", "old.json", "-o", "old.txt", cwd=tmp_path).returncode == 0
+    table = conduit_command("benchstat", "old.txt", "new.txt", cwd=tmp_path)
+    assert "vs base" in table.stdout
+    assert "goos: linux\ngoarch: amd64\ncpu: AMD EPYC\n" in table.stdout
+    assert len([line for line in table.stdout.splitlines() if line.startswith("TestA/test_sum/n=10-2 ")]) == 1
+
+
 def test_processes_of_pyperf_are_lines_and_calibration_is_none(tmp_path: Path) -> None:
     found = read(tmp_path / "f", PYPERF)
     assert [entry[1:4] for entry in found] == [("Sort_list", 2000, "sec/op")] * 2
@@ -95,6 +124,55 @@ def test_values_of_asv_are_named_by_their_parameters(tmp_path: Path) -> None:
         ("bench_x.Suite", "Time_sum/10", 1, "sec/op", pytest.approx(1e-06)),
         ("bench_x.Suite", "Peakmem_sum", 1, "peak-B", 1000000.0),
     ]
+
+
+def test_skipped_and_failed_parameters_of_asv_have_no_line(tmp_path: Path) -> None:
+    results = {"bench_x.time_a": [[float("nan"), 2e-6, None], [["1", "2", "3"]], "1"], "bench_x.time_b": None}
+    results["bench_x.time_b"] = [None, [], "1"]
+    found = read(tmp_path / "f", {**ASV, "results": results})
+    assert [(entry[1], entry[4]) for entry in found] == [("Time_a/2", pytest.approx(2e-6))]
+
+
+def test_asvs_own_declarations_name_parameters_and_units_and_its_samples_are_lines(tmp_path: Path) -> None:
+    declared = {
+        "bench_x.time_a": {"param_names": ["n", "kind"], "unit": "seconds"},
+        "bench_x.track_b": {"param_names": [], "unit": "cache misses"},
+        "version": 2,
+    }
+    (tmp_path / "machine").mkdir()
+    (tmp_path / "benchmarks.json").write_text(json.dumps(declared))
+    results = {
+        "bench_x.time_a": [[1e-6, 2e-6], [["10", "100"], ["'x'"]], [[1e-6, 3e-6, 1e-6], None], [50, None]],
+        "bench_x.track_b": [[7], [], None, None],
+    }
+    document = {
+        **ASV,
+        "params": {
+            "cpu": "AMD EPYC",
+            "python": "/usr/bin/python",
+            "arch": "x86_64",
+            "num_cpu": "4",
+            "os": "Linux 6.1",
+        },
+        "result_columns": ["result", "params", "samples", "stats_number"],
+        "results": results,
+    }
+    path = tmp_path / "machine" / "commit.json"
+    lines = read_foreign(str(path), json.dumps(document))
+    assert [(line.name, line.iterations, dict(line.values)) for line in lines] == [
+        ("time_a/n=10/kind=x-4", 50, {"ns/op": pytest.approx(1000)}),
+        ("time_a/n=10/kind=x-4", 50, {"ns/op": pytest.approx(3000)}),
+        ("time_a/n=10/kind=x-4", 50, {"ns/op": pytest.approx(1000)}),
+        ("time_a/n=100/kind=x-4", 1, {"ns/op": pytest.approx(2000)}),
+        ("track_b-4", 1, {"cache_misses": 7.0}),
+    ]
+    assert lines[0].labels == {
+        "pkg": "bench_x",
+        "goos": "linux",
+        "goarch": "amd64",
+        "cpu": "AMD EPYC",
+        "python": "",
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from conduit.bench.names import NameFilter, UniqueNames, go_name, numbered, rewrite
+from conduit.bench.names import Match, NameFilter, UniqueNames, go_name, numbered, rewrite
 from tests.bench.gotest import Case, case, cases
 from tests.bench.test_writer import without_processors
 
@@ -75,3 +75,11 @@ def test_names_used_twice_and_empty_names_are_numbered() -> None:
 
 def test_one_processor_is_not_written_behind_the_name() -> None:
     assert (numbered("X", 1), numbered("X", 4)) == ("X", "X-4")
+
+
+def test_a_pattern_that_matches_fully_decides_over_one_that_matches_partially_whatever_their_order() -> None:
+    for pattern in ("Render/n=16$|Async", "Async|Render/n=16$"):
+        names = NameFilter(pattern)
+        assert names.match("BenchmarkRenderAsync") == Match(True, False)
+        assert names.match("BenchmarkRender") == Match(True, True)
+        assert names.match("BenchmarkRender/n=4") == Match(False, False)

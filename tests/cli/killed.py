@@ -29,12 +29,20 @@ PROGRAM = "import json\nfor number in range(3000):\n    json.loads('[1, 2, 3]')\
 BENCHMARK = "def bench_sum(b):\n    for _ in b:\n        sum(range(10))\n"
 
 
+def _nothing(folder: Path) -> None:
+    """Put nothing back."""
+
+
 class Command(NamedTuple):
-    """A command line, the file that it writes, and a function that raises for content that is not whole."""
+    """A command line, the file or folder that it writes, and a function that raises for content that is not whole.
+
+    `reset` puts back what an earlier run has used up. `{pid}` stands for a process that runs.
+    """
 
     arguments: tuple[str, ...]
     output: str
     check: Callable[[bytes], object]
+    reset: Callable[[Path], None] = _nothing
 
 
 def _is_page(data: bytes) -> None:
@@ -47,6 +55,34 @@ def _is_results(data: bytes) -> None:
         raise ValueError("no benchmark, or a line without an end")
 
 
+def _is_hook(data: bytes) -> None:
+    if not data.startswith(b"#!/bin/sh\n") or not data.endswith(b"\n"):
+        raise ValueError("the script has no end")
+
+
+def _fill_store(folder: Path) -> None:
+    for number in range(4):
+        (folder / "pruned" / f"{number}.txt").write_bytes((folder / "past" / "run.txt").read_bytes())
+
+
+def _empty(name: str) -> Callable[[Path], None]:
+    def empty(folder: Path) -> None:
+        for path in (folder / name).glob("[!.]*"):
+            path.unlink()
+
+    return empty
+
+
+def _without_hook(folder: Path) -> None:
+    (folder / "repository" / ".git" / "hooks" / "pre-commit").unlink(missing_ok=True)
+
+
+def _empty_git(folder: Path) -> None:
+    """Remove the notes and what measuring earlier commits has noted."""
+    git(folder / "repository", "update-ref", "-d", "refs/notes/conduit-bench")
+    _empty("filled")(folder)
+
+
 COMMANDS = {
     "collect": Command(
         ("collect", "--openapi", "api.json", "-o", "metadata.json"), "metadata.json", json.loads
@@ -56,11 +92,38 @@ COMMANDS = {
     "run": Command(("run", "-cpuprofile=run.prof", "program.py"), "run.prof", decode),
     "trace": Command(("run", "-trace=trace.json", "program.py"), "trace.json", json.loads),
     "bench": Command(("bench", "-benchtime=1000x", "-o", "new.txt", "."), "new.txt", _is_results),
-    "save": Command(("bench", "-benchtime=1000x", "-save=kept", "."), "kept", lambda _: None),
+    "save": Command(("bench", "-benchtime=1000x", "-save=kept", "."), "kept", _is_results, _empty("kept")),
     "history": Command(("history", "-html=history.html", "-store=past"), "history.html", _is_page),
     "export": Command(("export", "-o", "pyperf.json", "old.txt"), "pyperf.json", json.loads),
     "import": Command(("import", "-o", "back.txt", "pyperf-given.json"), "back.txt", _is_results),
+    "history import": Command(
+        ("history", "import", "-store=imported", "data.js"),
+        "imported",
+        _is_results,
+        _empty("imported"),
+    ),
+    "history prune": Command(
+        ("history", "prune", "-keep=1", "-store=pruned"), "pruned", _is_results, _fill_store
+    ),
+    "notes": Command(
+        ("bench", "-benchtime=1000x", "-save=notes", "."), "repository", lambda _: None, _empty_git
+    ),
+    "history run": Command(
+        ("history", "run", "-env=shared", "-store=../filled", "HEAD~2..HEAD"),
+        "filled",
+        _is_results,
+        _empty_git,
+    ),
+    "registry": Command(
+        ("introspect", "page", "-html=registry.html", "--metadata", "given.json"), "registry.html", _is_page
+    ),
+    "dump": Command(("dump", "-json", "-o", "dump.json", "{pid}"), "dump.json", json.loads),
+    "record": Command(
+        ("record", "-pid={pid}", "-seconds=0.2", "-inside=never", "-o", "rec.prof"), "rec.prof", decode
+    ),
+    "hook": Command(("hook", "install"), "repository/.git/hooks/pre-commit", _is_hook, _without_hook),
 }
+_IN_REPOSITORY = ("notes", "history run", "hook")
 
 
 def prepare(folder: Path) -> None:
@@ -72,59 +135,101 @@ def prepare(folder: Path) -> None:
     (folder / "cpu.pb.gz").write_bytes((PROJECT / "examples" / "registry.cpu.pb.gz").read_bytes())
     (folder / "past").mkdir()
     (folder / "past" / "run.txt").write_text(f"commit: {'a' * 40}\n\n{(folder / 'old.txt').read_text()}")
+    for name in ("kept", "imported", "pruned", "filled", "tmp"):
+        (folder / name).mkdir()
+    bench = {"name": "a", "value": 3, "unit": "ns/iter"}
+    commit = {"id": "b" * 40, "timestamp": "2026-01-01T00:00:00Z"}
+    entry = {"commit": commit, "date": 1767225600000, "tool": "cargo", "benches": [bench]}
+    data = json.dumps({"entries": {"suite": [entry]}})
+    (folder / "data.js").write_text(f"window.BENCHMARK_DATA = {data}")
     conduit(folder, "export", "-o", "pyperf-given.json", "old.txt").communicate()
+    conduit(folder, "collect", "--openapi", "api.json", "-o", "given.json").communicate()
+    _make_repository(folder / "repository")
 
 
-def conduit(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def _make_repository(folder: Path) -> None:
+    folder.mkdir()
+    git(folder, "init", "-q")
+    git(folder, "config", "user.name", "a")
+    git(folder, "config", "user.email", "a@b")
+    for number in range(3):
+        (folder / "bench_sum.py").write_text(f"{BENCHMARK}# {number}\n")
+        git(folder, "add", ".")
+        git(folder, "commit", "-qm", f"commit {number}")
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git."""
+    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+
+
+def conduit(home: Path, *arguments: str, inside: str = "") -> subprocess.Popen[bytes]:
     """Start the command in a process group of its own."""
+    arguments = tuple(each.replace("{pid}", str(os.getpid())) for each in arguments)
     return subprocess.Popen(
         [sys.executable, "-m", "conduit", *arguments],
-        cwd=folder,
+        cwd=home / inside,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        env={**os.environ, "HOME": str(folder), "XDG_CACHE_HOME": str(folder / ".cache")},
+        env={
+            **os.environ,
+            "HOME": str(home),
+            "XDG_CACHE_HOME": str(home / ".cache"),
+            "TMPDIR": str(home / "tmp"),
+        },
     )
 
 
 def kill_often(name: str, times: int, random_number: Callable[[], float]) -> dict[str, int]:
     """Return how often the file was as before, new, and absent. Raise `AssertionError` for a torn one."""
     command = COMMANDS[name]
-    outcomes = {"before": 0, "new": 0, "leftovers": 0}
+    inside = "repository" if name in _IN_REPOSITORY else ""
+    outcomes = {"before": 0, "new": 0, "leftovers": 0, "temporary": 0}
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         prepare(folder)
-        _finish(folder, command)  # the first fills caches
-        takes = _finish(folder, command)
-        expected = set(folder.iterdir())
+        output = folder / command.output
+        _finish(folder, command, inside)  # the first fills caches
+        command.reset(folder)
+        takes = _finish(folder, command, inside)
+        where = output if output.is_dir() else output.parent
+        expected = set(where.iterdir())
         for _ in range(times):
-            _put_old(folder / command.output)
-            process = conduit(folder, *command.arguments)
+            command.reset(folder)
+            _put_old(output, command)
+            process = conduit(folder, *command.arguments, inside=inside)
             share = random_number()
             time.sleep(takes * (share if random_number() < 1 / 3 else 0.5 + share * 0.7))
             os.killpg(process.pid, 9)
             process.communicate()
-            outcomes[_outcome(folder / command.output, command)] += 1
-        leftovers = set(folder.iterdir()) - expected
-        outcomes["leftovers"] = len(leftovers)
-        unknown = [path.name for path in leftovers if not path.match(".conduit-*.tmp")]
+            outcomes[_outcome(output, command)] += 1
+        leftovers = {path for path in where.iterdir() if path not in expected}
+        unknown = [
+            path.name
+            for path in leftovers
+            if not path.match(".conduit-*.tmp") and not (output.is_dir() and path.suffix == ".txt")
+        ]
+        outcomes["leftovers"] = sum(path.match(".conduit-*.tmp") for path in leftovers)
+        outcomes["temporary"] = len(list((folder / "tmp").iterdir()))
         assert not unknown, f"{name} leaves {unknown}"
-        _put_old(folder / command.output)
-        _finish(folder, command)
-        assert _outcome(folder / command.output, command) == "new", f"{name} does not work after a kill"
+        command.reset(folder)
+        _put_old(output, command)
+        _finish(folder, command, inside)
+        assert _outcome(output, command) == "new", f"{name} does not work after a kill"
     return outcomes
 
 
-def _put_old(path: Path) -> None:
-    if path.suffix:
+def _put_old(path: Path, command: Command) -> None:
+    if command.reset is _nothing:
         path.write_bytes(OLD)
 
 
-def _finish(folder: Path, command: Command) -> float:
+def _finish(folder: Path, command: Command, inside: str) -> float:
     """Run the command to its end; return how long it took in seconds."""
     started = time.monotonic()
-    process = conduit(folder, *command.arguments)
+    process = conduit(folder, *command.arguments, inside=inside)
     _, errors = process.communicate()
     assert process.returncode == 0, f"{command.arguments}: {errors.decode()}"
     return time.monotonic() - started
@@ -133,10 +238,10 @@ def _finish(folder: Path, command: Command) -> float:
 def _outcome(path: Path, command: Command) -> str:
     """Return whether a file is the one from before or a new one; of a folder every file has to be whole."""
     if path.is_dir():
-        for each in path.glob("[!.]*"):
-            _is_results(each.read_bytes())
-        return "new" if any(path.iterdir()) else "before"
-    data = path.read_bytes()
+        for each in path.glob("[!.]*.txt"):
+            command.check(each.read_bytes())
+        return "new" if any(path.glob("[!.]*")) else "before"
+    data = path.read_bytes() if path.exists() else OLD
     if data == OLD:
         return "before"
     try:

@@ -219,3 +219,20 @@ def test_the_page_is_one_file_that_is_written_whole(tmp_path: Path, conduit_comm
     answer = conduit_command("history", "show", "-html=out/page.html", cwd=tmp_path)
     assert (answer.returncode, answer.stdout) == (0, "")
     assert (tmp_path / "out" / "page.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_the_served_page_is_made_again_only_when_a_run_was_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from conduit.cli.history import page
+
+    pages = iter((b"page 1", b"page 2"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(page, "_document", lambda *_, **__: next(pages))
+    (tmp_path / "store").mkdir()
+    text = f"commit: {'a' * 40}\n\nBenchmarkSum 1000 250 ns/op\n"
+    (tmp_path / "store" / "1.txt").write_text(text)
+    source = page._Source({"store": "store"})  # type: ignore[arg-type]
+    assert [source.document(), source.document()] == [b"page 1", b"page 1"]
+    (tmp_path / "store" / "2.txt").write_text(text.replace("250", "260"))
+    assert source.document() == b"page 2"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,16 @@ def test_inside_of_another_repositorys_hook_a_run_names_its_own_folders_commit(
     assert context_lines(repository)[0] == own
     NotesStore(repository).save(run_text(own), own)
     assert len(list(NotesStore(repository).runs())) == 1
+
+
+def test_the_stamp_of_a_store_changes_with_its_runs(repository: Path, tmp_path: Path) -> None:
+    commit = git(repository, "rev-parse", "HEAD")
+    for store in (FolderStore(tmp_path / "runs"), NotesStore(repository)):
+        stamps = [store.stamp()]
+        for ns in (1, 2):
+            store.save(run_text(commit, ns=ns), commit)
+            stamps.append(store.stamp())
+        assert stamps[-1] == store.stamp()
+        store.remove([run.name for run in store.runs() if isinstance(run, StoredRun)][:1])
+        stamps.append(store.stamp())
+        assert all(before != after for before, after in pairwise(stamps))

@@ -16,11 +16,12 @@ from conduit.profile.model import Profile, ValueType
 from conduit.report.options import Options
 from conduit.report.pipeline import prepare_report, print_report
 from conduit.web import single_file_report
-from conduit.web.application import Application, ViewError
+from conduit.web.application import Application
 from conduit.web.configs import SavedConfigs
 from conduit.web.page import SCRIPTS, inert_json
 from conduit.web.server import PageServer, parse_address
 from conduit.web.session import ProfileSession
+from conduit.web.turns import ClientDisconnectedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -215,16 +216,34 @@ def test_a_client_that_disconnects_ends_graphviz_and_its_place_in_the_queue(
     pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dot = tmp_path / "dot"
-    dot.write_text("#!/bin/sh\nexec sleep 600\n")
+    dot.write_text(f"#!/bin/sh\n: > {tmp_path}/started\nexec sleep 600\n")
     dot.chmod(0o755)
     monkeypatch.setattr("conduit.web.call_graph.shutil.which", lambda _: str(dot))
-    cancelled = threading.Event()
-    cancelled.set()
+
+    class GoesWhileDrawing(threading.Event):
+        def is_set(self) -> bool:
+            return (tmp_path / "started").exists()
+
+    cancelled = GoesWhileDrawing()
     page = pages.session.page("graph", {}, cancelled)
     assert "Graphviz was stopped" in page["views"]["graph"]["note"]
     assert page["views"]["graph"]["nodes"]
-    with pages.session._one_at_a_time, pytest.raises(ViewError, match="disconnected"):
+    with pages.session._one_at_a_time, pytest.raises(ClientDisconnectedError):
         pages.session.page("top", {}, cancelled)
+
+
+@pytest.mark.parametrize("view", ["flamegraph", "top", "graph", "peek", "source", "labels"])
+def test_a_view_ends_between_its_steps_when_the_client_has_gone(pages: Pages, view: str) -> None:
+    class GoesAfterItsTurn(threading.Event):
+        asked = 0
+
+        def is_set(self) -> bool:
+            self.asked += 1
+            return self.asked > 1
+
+    with pytest.raises(ClientDisconnectedError):
+        pages.session.page(view, {}, GoesAfterItsTurn())
+    assert pages.session.page(view, {})["views"]  # the next one has its turn
 
 
 @pytest.mark.parametrize(

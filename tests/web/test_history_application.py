@@ -53,6 +53,18 @@ def ask(
     return answer.status, bytes(answer.body).decode()
 
 
+def test_a_client_that_goes_while_others_are_answered_costs_no_work() -> None:
+    source = Source()
+    application = HistoryApplication(source, AccessRules())
+    cancelled = threading.Event()
+    cancelled.set()
+    request = Request("GET", "/compare", "old=aa&new=bb", {"host": "localhost:8080"}, "127.0.0.1")
+    with application._lock:
+        assert application.answer(request, cancelled).status == 500
+    assert source.asked == []
+    assert application.answer(request, threading.Event()).status == 200
+
+
 @pytest.mark.parametrize(
     ("changes", "status"),
     [

@@ -2,7 +2,9 @@
 
 A pattern is cut at `/` (outside brackets) into levels; each is searched for, unanchored, in that level of the
 name. `|` outside brackets separates whole patterns. A name with more levels than the pattern matches when the
-pattern's levels do; a name with fewer matches partially: it runs only to find its sub-benchmarks.
+pattern's levels do; a name with fewer matches partially: it runs only to find its sub-benchmarks. Where several
+patterns match, one that matches fully decides, whatever their order: with `-bench='Render/n=16|Async'` Go passes
+BenchmarkRenderAsync over, because its first level matches `Render` first.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PREFIX = "Benchmark"
+GOARCH = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
+"""Go's names of processors, the values of the label goarch, by those of `platform.machine()`."""
 
 
 def go_name(function_name: str) -> str:
@@ -98,10 +102,13 @@ class NameFilter:
 
 
 def _match_any(alternatives: list[list[re.Pattern[str]]], levels: Sequence[str]) -> Match:
+    found = Match(False, False)
     for patterns in alternatives:
         if all(pattern.search(level) for pattern, level in zip(patterns, levels, strict=False)):
-            return Match(True, len(levels) < len(patterns))
-    return Match(False, False)
+            if len(levels) >= len(patterns):
+                return Match(True, False)
+            found = Match(True, True)
+    return found
 
 
 def _compile(text: str, flag: str) -> list[list[re.Pattern[str]]]:

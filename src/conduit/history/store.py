@@ -15,7 +15,7 @@ import re
 import secrets
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -59,6 +59,9 @@ class Store(Protocol):
     def remove(self, names: list[str]) -> None:
         """Remove runs by the names under which `runs` yields them. Raises `StoreError`."""
 
+    def stamp(self) -> str:
+        """Return a text that is another one after a run was added, changed or removed. Raises `StoreError`."""
+
 
 def open_store(where: str, folder: Path) -> Store:
     """The store that a command line names: `notes`, or a folder, relative to `folder`."""
@@ -86,12 +89,25 @@ class FolderStore:
 
     def runs(self) -> Iterator[StoredRun | StoreError]:
         """Yield the files `*.txt` below the folder, in the order of their names."""
+        for path in self._paths():
+            yield _read_run(path)
+
+    def stamp(self) -> str:
+        """Return a digest of the files' names, times and sizes."""
+        digest = hashlib.sha256()
+        for path in self._paths():
+            with suppress(OSError):  # it was removed just now
+                found = path.stat()
+                digest.update(
+                    f"{path}\0{found.st_mtime_ns}\0{found.st_size}\0".encode(errors="surrogateescape")
+                )
+        return digest.hexdigest()
+
+    def _paths(self) -> list[Path]:
         try:
-            paths = sorted(path for path in self.folder.rglob(f"*{_SUFFIX}") if path.is_file())
+            return sorted(path for path in self.folder.rglob(f"*{_SUFFIX}") if path.is_file())
         except OSError as error:
             raise StoreError(f"cannot read {self.folder}: {error.strerror}") from None
-        for path in paths:
-            yield _read_run(path)
 
     def remove(self, names: list[str]) -> None:
         """Remove files."""
@@ -139,6 +155,10 @@ class NotesStore:
             commit = line.split()[-1]
             for name, text in _split_note(self._note(commit)):
                 yield StoredRun(_note_name(commit, name), text)
+
+    def stamp(self) -> str:
+        """Return the commit of the notes, an empty text without any."""
+        return self._run("rev-parse", "--verify", "--quiet", NOTES_REF).stdout.strip()
 
     def remove(self, names: list[str]) -> None:
         """Write the notes anew without these runs; a note that is left empty goes."""

@@ -1,14 +1,20 @@
-"""Requests of an ASGI server answered by a handler that blocks, in a thread of its own."""
+"""Requests of an ASGI server answered by a handler that blocks, each in a thread of its own.
+
+The event loop's default executor has few threads, and the application's own work (`asyncio.to_thread`, name resolution)
+needs them: requests that wait for a profile would keep it waiting. The number of threads is limited here instead.
+"""
 
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from conduit.http.messages import Request, join_headers, split_mount
-from conduit.http.server import serve_answer
+from conduit.http.messages import Request, join_headers, plain_response, split_mount
+from conduit.http.server import MAX_CONNECTIONS, serve_answer
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable, MutableMapping
 
     from conduit.http.messages import Answer, Response
@@ -17,6 +23,8 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_free = threading.BoundedSemaphore(MAX_CONNECTIONS)
 
 
 def mount_asgi(answer: Answer, root: str, app: ASGIApp | None, max_body: int = 0) -> ASGIApp:
@@ -61,17 +69,51 @@ async def _body(receive: Receive, limit: int) -> bytes:
 async def _answer(answer_request: Answer, request: Request, receive: Receive) -> Response:
     import asyncio
 
+    if not _free.acquire(blocking=False):
+        return plain_response(503, f"{MAX_CONNECTIONS} requests are in progress; try again later")
     cancelled = threading.Event()
-    answer = asyncio.ensure_future(asyncio.to_thread(serve_answer, answer_request, request, cancelled))
+    answer = _in_a_thread(serve_answer, answer_request, request, cancelled)
     watch = asyncio.ensure_future(_disconnected(receive))
+    both: set[asyncio.Future[Any]] = {answer, watch}
     try:
-        await asyncio.wait({answer, watch}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if watch.done() and not answer.done():
             cancelled.set()
         return await answer
     finally:
         cancelled.set()
         watch.cancel()
+
+
+def _in_a_thread(answer: Callable[..., Response], *arguments: Any) -> asyncio.Future[Response]:
+    """Call `answer` in a new thread, with the context of this task; the thread frees its place when it ends."""
+    import asyncio
+    from contextvars import copy_context
+
+    loop, context = asyncio.get_running_loop(), copy_context()
+    future: asyncio.Future[Response] = loop.create_future()
+
+    def settle(response: Response | None, error: BaseException | None) -> None:
+        if future.done():  # the server has cancelled the request
+            return
+        if response is None:
+            future.set_exception(error or RuntimeError("no response"))
+        else:
+            future.set_result(response)
+
+    def work() -> None:
+        response = error = None
+        try:
+            response = context.run(answer, *arguments)
+        except BaseException as raised:
+            error = raised
+        finally:
+            _free.release()
+        with suppress(RuntimeError):  # the loop is closed: nothing waits for the response
+            loop.call_soon_threadsafe(settle, response, error)
+
+    threading.Thread(target=work, name="conduit request", daemon=True).start()
+    return future
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -28,6 +28,11 @@ def page_headers(kind: str, policy: str = NOT_FRAMED) -> Headers:
 
 def compressed_response(request: Request, status: int, headers: Headers, body: bytes, least: int) -> Response:
     """Return a response whose body is compressed if it has `least` bytes and the client accepts that."""
-    if len(body) >= least and "gzip" in request.headers.get("accept-encoding", ""):
+    if len(body) >= least and accepts_gzip(request):
         return Response(status, (*headers, ("Content-Encoding", "gzip")), gzip.compress(body, 1))
     return Response(status, headers, body)
+
+
+def accepts_gzip(request: Request) -> bool:
+    """Whether the client takes a compressed body."""
+    return "gzip" in request.headers.get("accept-encoding", "")

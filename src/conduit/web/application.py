@@ -27,6 +27,7 @@ from conduit.web.page import (
     all_styles,
     served_page,
 )
+from conduit.web.turns import ClientDisconnectedError
 
 if TYPE_CHECKING:
     import threading
@@ -125,6 +126,8 @@ class Application:
             return self._show(path, request, cancelled)
         except ViewError as error:
             return plain_response(error.status, str(error))
+        except ClientDisconnectedError as error:
+            return plain_response(503, str(error))
         except ConduitError as error:
             return plain_response(500, str(error))
 

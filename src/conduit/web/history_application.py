@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 from conduit.errors import ConduitError
@@ -10,10 +11,9 @@ from conduit.http.messages import HTML, Request, Response, parse_query, plain_re
 from conduit.web.access import AccessRules
 from conduit.web.answers import page_headers
 from conduit.web.server import LocalServer
+from conduit.web.turns import take_turn
 
 if TYPE_CHECKING:
-    import threading
-
     from conduit.http.messages import Answer
 
 _MAX_REVISION = 200
@@ -35,6 +35,7 @@ class HistoryApplication:
     def __init__(self, source: HistorySource, access: AccessRules) -> None:
         self._source = source
         self._access = access
+        self._lock = threading.Lock()
 
     def answer(self, request: Request, cancelled: threading.Event | None = None) -> Response:
         """Answer one request; an error of the request is told in the response's text."""
@@ -46,6 +47,13 @@ class HistoryApplication:
             return plain_response(404, "404 page not found")
         if request.method not in ("GET", "HEAD"):
             return plain_response(405, "Method Not Allowed", ("Allow", "GET, HEAD"))
+        try:
+            with take_turn(self._lock, cancelled):
+                return self._show(path, request)
+        except ConduitError as error:
+            return plain_response(500, str(error))
+
+    def _show(self, path: str, request: Request) -> Response:
         if path == "/":
             if not request.path.endswith(
                 "/"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from conduit.errors import ConduitError
 from conduit.http.access import log_in, log_warning, require_token
 from conduit.http.messages import parse_query, plain_response, redirect_response, split_mount
+from conduit.web.turns import take_turn
 
 if TYPE_CHECKING:
     import os
@@ -83,6 +84,7 @@ class ProfilePages:
         self._live_seconds = live_seconds
         self._lock = threading.Lock()
         self._recording = threading.Lock()
+        self._reading = threading.Lock()
         self._applications: OrderedDict[tuple[str, str, int], Application] = OrderedDict()
 
     def answer(self, request: Request, cancelled: threading.Event) -> Response:
@@ -137,15 +139,23 @@ class ProfilePages:
             if known is not None:
                 self._applications.move_to_end(key)
                 return known
+        if path is None:
+            return self._make(name, prefix, key, self._record(name, cancelled))
         from conduit.profile.codec import decode
+
+        with take_turn(self._reading, cancelled):
+            with self._lock:
+                known = self._applications.get(key)
+            return known or self._make(name, prefix, key, decode(path.read_bytes()))
+
+    def _make(self, name: str, prefix: str, key: tuple[str, str, int], profile: Profile) -> Application:
         from conduit.report.options import Options
         from conduit.web.application import Application
         from conduit.web.configs import SavedConfigs
         from conduit.web.session import ProfileSession
 
         # A request to record again has an event of its own: that of this request is set when it has been answered.
-        fetch = (lambda: self._record(name, threading.Event())) if is_live else None
-        profile = self._record(name, cancelled) if path is None else decode(path.read_bytes())
+        fetch = (lambda: self._record(name, threading.Event())) if name in LIVE and not key[2] else None
         session = ProfileSession(profile, Options(), SavedConfigs(), fetch=fetch)
         made = Application(session, prefix=prefix, access=self.access)
         with self._lock:

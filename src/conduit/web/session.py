@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -28,6 +29,7 @@ from conduit.web.memory import HELD, ImportSwitch, growth_document, series_of
 from conduit.web.recordings import Recordings, UnknownRecordingError
 from conduit.web.time_order import has_times, time_tree, tree_by_parts
 from conduit.web.time_strip import BINS, RangeError, in_range, parse_range, strip_document, time_span
+from conduit.web.turns import check_client, take_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
 
 TOP_ROWS = 500
 _TAG_VALUES = 30
-_TURN_INTERVAL_S = 0.1
 
 _BY_PARAMETER = {option.url_parameter: option for option in OPTIONS.values() if option.url_parameter}
 # Not in the original's URLs: there these can only be given on the command line.
@@ -91,6 +92,7 @@ class ProfileSession:
         self._fetch = fetch
         # A report uses a whole core; two at once would only make both slow.
         self._one_at_a_time = threading.Lock()
+        self._check: Callable[[], None] = lambda: None  # whether the client is there, chosen under the lock
 
     def page(
         self, view: str, parameters: Mapping[str, str], cancelled: threading.Event | None = None
@@ -101,6 +103,7 @@ class ProfileSession:
         with self._turn(cancelled, parameters):
             options = self.options_of(parameters)
             report, content, labels = self._view(view, options, parameters, warnings.append)
+            self._check()
             frame = self._frame(view, options, parameters, report, warnings.append)
         if view == "graph":
             draw(content, cancelled)
@@ -109,9 +112,12 @@ class ProfileSession:
     @contextmanager
     def _turn(self, cancelled: threading.Event | None, parameters: Mapping[str, str]) -> Iterator[None]:
         """Wait for the other views, and put the recording that an address names on show."""
-        while not self._one_at_a_time.acquire(timeout=_TURN_INTERVAL_S):
-            if cancelled is not None and cancelled.is_set():
-                raise ViewError("the client disconnected", 503)
+        with take_turn(self._one_at_a_time, cancelled), self._choice(parameters):
+            self._check = partial(check_client, cancelled)
+            yield
+
+    @contextmanager
+    def _choice(self, parameters: Mapping[str, str]) -> Iterator[None]:
         try:
             number, against = parameters.get("recording", ""), parameters.get("against", "")
             whole, shown, base = self._recordings.choose(number, against)
@@ -124,8 +130,6 @@ class ProfileSession:
             yield
         except (UnknownRecordingError, RangeError) as error:
             raise ViewError(str(error)) from None
-        finally:
-            self._one_at_a_time.release()
 
     def subtree(
         self, below: str, parameters: Mapping[str, str], cancelled: threading.Event | None = None
@@ -286,7 +290,9 @@ class ProfileSession:
         from conduit.report.header import whole_labels
 
         report = self._flame_report(options, warn)
+        self._check()
         flame, tree = build_flame_tree(report)
+        self._check()
         content = flame_document(flame, tree, has_base=has_base(report.profile))
         content["hasTimes"] = has_times(report.profile)
         if content["hasTimes"] and parameters.get("time") == "t":
@@ -298,11 +304,13 @@ class ProfileSession:
         content["amounts"] = amounts_document(report.sample_unit, report.ratio)
         content["shortNames"] = [report.short_names.get(name, ()) for name in content["names"]]
         owned = [owner_of(name, file) for name, file in zip(content["names"], content["files"], strict=True)]
+        self._check()
         content["owners"] = [owner for owner, _ in owned]
         content["packages"] = [package for _, package in owned]
         content["modules"] = [
             module_of(name, file) for name, file in zip(content["names"], content["files"], strict=True)
         ]
+        self._check()
         content["rows"] = function_rows(report, flame)
         return report, content, whole_labels(report)
 
@@ -339,6 +347,7 @@ class ProfileSession:
         left_out: list[str] = []
         if parameters.get("tags") != "t":
             report, left_out = without_constant_labels(report)
+        self._check()
         content, labels = graph_document(report)
         content["constantLabels"] = left_out
         return report, content, labels
@@ -349,6 +358,7 @@ class ProfileSession:
 
         options = options.copy(granularity="lines")
         report = prepare_report(self._profile_of(options), "peek", options, warn, parameters.get("f") or ".")
+        self._check()
         return report, peek_document(report, _first(parameters)), profile_labels(report)
 
     def _source(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
@@ -356,6 +366,7 @@ class ProfileSession:
         from conduit.web.source_view import FILE_PAGE, OTHER_TYPE_PAGE, PAGE, source_document
 
         report = prepare_report(self._profile_of(options), "list", options, warn, parameters.get("f") or ".")
+        self._check()
         whole = options.copy(granularity="functions", trim=False)
         functions = prepare_report(self._profile_of(options), "top", whole, lambda _: None)
         page = {"first type": FILE_PAGE, "other type": OTHER_TYPE_PAGE}.get(parameters.get("file", ""), PAGE)
@@ -366,6 +377,7 @@ class ProfileSession:
         from conduit.web.labels import labels_document
 
         report = prepare_report(self._profile_of(options), "top", options.copy(trim=False), warn)
+        self._check()
         return report, labels_document(report, parameters.get("label", "")), whole_labels(report)
 
     def _changes(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
@@ -382,6 +394,7 @@ class ProfileSession:
         if self._repeats and self._shown == (1, None):
             before, after = ([self._chosen(profile) for profile in side] for side in self._repeats)
             repeated = sum_repeats(before, after, options)
+        self._check()
         return report, changes_document(report, repeated), whole_labels(report)
 
     def _growth(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
@@ -397,6 +410,7 @@ class ProfileSession:
         series = [self._chosen(profile) for profile in series]
         options = options.copy(sample_index=HELD)
         report = prepare_report(series[-1], "top", options, warn)
+        self._check()
         return report, growth_document(series, options), whole_labels(report)
 
     def _followed(self) -> list[Profile]:

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from time import perf_counter_ns
 
+from conduit.bench.names import GOARCH
 from conduit.bench.result import MeasurementWarning
 
 WAITING_SHARE = 0.05  # of wall time, ready but without a CPU
@@ -20,13 +21,11 @@ THROTTLED_SHARE = 0.01  # of wall time, held back by a control group
 
 MEASURABLE_NS = 1_000_000
 
-_GOARCH = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
-
 
 def config_lines(package: str) -> list[str]:
     """The `key: value` lines that hold for the results below them, in Go's order, with ours behind."""
     machine = platform.machine()
-    lines = [f"goos: {sys.platform}", f"goarch: {_GOARCH.get(machine, machine)}", f"pkg: {package}"]
+    lines = [f"goos: {sys.platform}", f"goarch: {GOARCH.get(machine, machine)}", f"pkg: {package}"]
     cpu = cpu_model()
     if cpu:
         lines.append(f"cpu: {cpu}")

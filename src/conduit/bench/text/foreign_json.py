@@ -1,8 +1,13 @@
 """Results of pytest-benchmark, pyperf and asv (JSON) as Go's benchmark text, and Go's text as pyperf's JSON.
 
 A result line stands for one observation. pyperf's processes are observations: a line each, with the mean of its
-values. pytest-benchmark's rounds share a process and are not independent; they become at most 20 lines, each the mean
-of consecutive rounds. Where only its statistics were saved, the median is the one line. asv saves one value.
+values. pytest-benchmark's rounds share a process and are not independent; they become at most 20 lines, each the
+median of consecutive rounds, so that the median of the lines is near the tool's own: a mean would carry each
+interrupted round. Where only its statistics were saved, the median is the one line. asv saves one value, and with
+`--record-samples` its samples, which are taken like rounds. What asv skipped or failed to measure has no line.
+
+Names end in the number of processors, and goos and goarch are among the labels, where a file tells them, so that
+benchstat compares an imported file with one that `conduit bench` or the pytest plugin wrote.
 
 Formats: pytest-benchmark's `--benchmark-json`; pyperf.readthedocs.io/en/latest/api.html, version 1.0; asv's
 `results/MACHINE/COMMIT-….json`, API version 2.
@@ -12,11 +17,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
-from statistics import fmean
+from pathlib import Path
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conduit.bench.names import PREFIX, rewrite
+from conduit.bench.names import GOARCH, PREFIX, numbered, rewrite
 from conduit.errors import BenchmarkFileError
 
 if TYPE_CHECKING:
@@ -43,7 +50,7 @@ def read_foreign(path: str, text: str) -> list[Line]:
     except (ValueError, RecursionError) as error:
         raise BenchmarkFileError(path, f"{path}: not JSON: {error}") from None
     try:
-        lines = list(_reader_of(path, document)(document))
+        lines = list(_reader_of(path, document)(document, path))
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise BenchmarkFileError(
             path, f"{path}: the file has not the form of its tool: {type(error).__name__}: {error}"
@@ -67,13 +74,27 @@ def _reader_of(path: str, document: Any) -> Any:
     )
 
 
-def _pytest_benchmark(document: dict[str, Any]) -> Iterator[Line]:
+def _machine_labels(system: str, machine: str, cpu: str, python: str) -> dict[str, str]:
+    """Return the labels that `conduit bench` writes above its results, for `platform.system()` and `machine()`."""
+    labels = {"goos": system.lower(), "goarch": GOARCH.get(machine, machine), "cpu": cpu, "python": python}
+    return {key: value for key, value in labels.items() if value or key in ("cpu", "python")}
+
+
+def _pytest_benchmark(document: dict[str, Any], path: str) -> Iterator[Line]:
     machine = document["machine_info"]
-    common = {"cpu": machine.get("cpu", {}).get("brand_raw", ""), "python": machine.get("python_version", "")}
+    cpu = machine.get("cpu", {})
+    common = _machine_labels(
+        machine.get("system", ""),
+        machine.get("machine", ""),
+        cpu.get("brand_raw", ""),
+        machine.get("python_version", ""),
+    )
+    processors = int(cpu.get("count") or 1)
     for entry in document["benchmarks"]:
         file, *parts = entry["fullname"].split("::")
         labels = {"pkg": file.removesuffix(".py"), **common}
         name = _name([*(part.partition("[")[0] for part in parts)], entry.get("params"), entry.get("param"))
+        name = numbered(name, processors)
         stats = entry["stats"]
         iterations = int(stats.get("iterations", 1))
         data = stats.get("data")
@@ -81,7 +102,7 @@ def _pytest_benchmark(document: dict[str, Any]) -> Iterator[Line]:
             yield Line(name, iterations * int(stats["rounds"]), {"ns/op": stats["median"] * 1e9}, labels)
             continue
         for rounds in _groups(data):
-            yield Line(name, iterations * len(rounds), {"ns/op": fmean(rounds) * 1e9}, labels)
+            yield Line(name, iterations * len(rounds), {"ns/op": median(rounds) * 1e9}, labels)
 
 
 def _groups(values: Sequence[float]) -> Iterator[Sequence[float]]:
@@ -110,20 +131,24 @@ def _name(parts: Sequence[str], params: Mapping[str, Any] | None, param: str | N
 _UNITS = {"second": ("ns/op", 1e9), "byte": ("B/op", 1.0), "integer": ("count/op", 1.0)}
 
 
-def _pyperf(document: dict[str, Any]) -> Iterator[Line]:
+def _pyperf(document: dict[str, Any], path: str) -> Iterator[Line]:
     for entry in document["benchmarks"]:
         metadata = {**document.get("metadata", {}), **entry.get("metadata", {})}
         unit, factor = _UNITS[metadata.get("unit", "second")]
-        labels = {
-            "cpu": str(metadata.get("cpu_model_name", "")),
-            "python": str(metadata.get("python_version", "")).partition(" ")[0],
-        }
+        platform = str(metadata.get("platform", ""))  # Linux-6.1-x86_64-with-glibc2.36
+        labels = _machine_labels(
+            platform.partition("-")[0],
+            next((machine for machine in GOARCH if machine in platform.split("-")), ""),
+            str(metadata.get("cpu_model_name", "")),
+            str(metadata.get("python_version", "")).partition(" ")[0],
+        )
+        name = numbered(str(metadata["name"]), int(metadata.get("cpu_count") or 1))
         for run in entry["runs"]:
             values = run.get("values", [])
             if values:
                 own = {**metadata, **run.get("metadata", {})}
                 iterations = int(own.get("loops", 1)) * int(own.get("inner_loops", 1)) * len(values)
-                yield Line(str(metadata["name"]), iterations, {unit: fmean(values) * factor}, labels)
+                yield Line(name, iterations, {unit: fmean(values) * factor}, labels)
 
 
 _ASV_UNITS = {
@@ -134,19 +159,77 @@ _ASV_UNITS = {
 }
 
 
-def _asv(document: dict[str, Any]) -> Iterator[Line]:
+_VERSION = re.compile(r"(PyPy ?)?\d+(\.\w+)*")
+
+
+def _asv(document: dict[str, Any], path: str) -> Iterator[Line]:
     columns = document.get("result_columns", ["result", "params"])
     parameters = document.get("params", {})
-    labels = {"cpu": parameters.get("cpu", ""), "python": parameters.get("python", "")}
+    python = str(parameters.get("python", ""))
+    labels = _machine_labels(
+        str(parameters.get("os", "")).partition(" ")[0],
+        str(parameters.get("arch", "")),
+        str(parameters.get("cpu", "")),
+        python
+        if _VERSION.fullmatch(python)
+        else "",  # the path of the interpreter, in an existing environment
+    )
+    processors = int(parameters.get("num_cpu") or 1)
+    declared = _asv_declarations(path)
     for full_name, stored in document["results"].items():
         row = dict(zip(columns, stored, strict=False)) if isinstance(stored, list) else stored
         module, _, function = full_name.rpartition(".")
-        unit, factor = _ASV_UNITS.get(function.partition("_")[0], ("value", 1.0))
-        combinations = list(itertools.product(*(row.get("params") or [])))
-        for value, choice in zip(row.get("result") or [], combinations or [()], strict=False):
-            if value is not None:
-                name = "/".join([function, *(str(each).strip("'") for each in choice)])
-                yield Line(name, 1, {unit: float(value) * factor}, {"pkg": module, **labels})
+        known = declared.get(full_name, {})
+        unit, factor = _ASV_UNITS.get(function.partition("_")[0]) or (_asv_unit(known), 1.0)
+        for index, choice in enumerate(itertools.product(*(row.get("params") or []))):
+            name = "/".join([function, *_asv_parameters(choice, known.get("param_names") or [])])
+            for iterations, value in _asv_values(row, index):
+                yield Line(
+                    numbered(name, processors), iterations, {unit: value * factor}, {"pkg": module, **labels}
+                )
+
+
+def _asv_declarations(path: str) -> dict[str, Any]:
+    """Return asv's `benchmarks.json`, which is beside the folders of the machines; empty where it cannot be read."""
+    try:
+        with (Path(path).parent.parent / "benchmarks.json").open(encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return (
+        {key: value for key, value in found.items() if isinstance(value, dict)}
+        if isinstance(found, dict)
+        else {}
+    )
+
+
+def _asv_unit(known: Mapping[str, Any]) -> str:
+    unit = re.sub(r"\s+", "_", str(known.get("unit") or "").strip())
+    return unit if unit and unit != "unit" else "value"
+
+
+def _asv_parameters(choice: Sequence[object], names: Sequence[object]) -> Iterator[str]:
+    """Yield `n=10` for each parameter, or its value alone where asv's `param_names` are not known."""
+    for index, value in enumerate(choice):
+        text = str(value).strip("'")
+        yield f"{names[index]}={text}" if index < len(names) else text
+
+
+def _asv_values(row: Mapping[str, Any], index: int) -> Iterator[tuple[int, float]]:
+    """Yield (iterations, value) for one combination of parameters: its samples if recorded, else its result."""
+    results = row.get("result") or []
+    value = results[index] if index < len(results) else None
+    if value is None or not math.isfinite(value):
+        return
+    every = row.get("samples") or []
+    samples = every[index] if index < len(every) else None
+    numbers = row.get("stats_number") or []
+    number = int((numbers[index] if index < len(numbers) else None) or 1)
+    if not samples:
+        yield 1, float(value)
+        return
+    for group in _groups(samples):
+        yield number * len(group), float(median(group))
 
 
 def format_lines(lines: Iterable[Line]) -> str:

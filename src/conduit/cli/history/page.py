@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from conduit.cli.flags import Parsed
     from conduit.history.findings import Finding
-    from conduit.history.series import Series
+    from conduit.history.series import History, Series
 
 
 def show_page(parsed: Parsed) -> int:
@@ -62,29 +62,43 @@ def _document(series: Sequence[Series], findings: Sequence[Finding], *, is_serve
 
 
 class _Source:
-    """The store, read anew for each request, so that a reload shows what was saved since."""
+    """The store, read again when it has changed, so that a reload shows what was saved since."""
 
     def __init__(self, parsed: Parsed) -> None:
         self._parsed = parsed
+        self._stamp = ""
+        self._history: History | None = None
+        self._page = b""
 
     def document(self) -> bytes:
         """Return the page."""
         from conduit.history.findings import find_all
 
-        series = read_store(self._parsed, quiet=True).series
-        return _document(series, find_all(series), is_served=True)
+        series = self._present().series
+        self._page = self._page or _document(series, find_all(series), is_served=True)
+        return self._page
 
     def compare(self, old: str, new: str) -> str:
         """Return benchstat's table of two commits."""
         from conduit.history.compared import comparison_text
 
-        history = read_store(self._parsed, quiet=True)
+        history = self._present()
         table = comparison_text(
             *((revision[:10], texts_of(self._parsed, history, revision)) for revision in (old, new))
         )
         if not table:
             raise ConduitError("the two commits have no benchmark and unit in common")
         return table
+
+    def _present(self) -> History:
+        from conduit.history.store import git_line, open_store
+
+        here = Path.cwd()
+        stamp = f"{open_store(self._parsed['store'], here).stamp()}\n{git_line(here, 'show-ref', '--head')}"
+        if self._history is None or self._stamp != stamp:
+            self._history, self._page = read_store(self._parsed, quiet=True), b""
+            self._stamp = stamp
+        return self._history
 
 
 def _say(text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 from conduit.errors import ConduitError
@@ -14,10 +16,10 @@ from conduit.http.messages import (
     plain_response,
     redirect_response,
 )
-from conduit.web.answers import compressed_response, page_headers
+from conduit.web.answers import accepts_gzip, page_headers
+from conduit.web.turns import take_turn
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Sequence
 
     from conduit.http.access import Access
@@ -54,6 +56,8 @@ class RegistryApplication:
         self._profiles = profiles
         self._source = source
         self._rules = rules
+        self._lock = threading.Lock()
+        self._packed: tuple[bytes, bytes] = (b"", b"")
         self._access = access
 
     def answer(self, request: Request, cancelled: threading.Event | None = None) -> Response:
@@ -75,15 +79,18 @@ class RegistryApplication:
         if request.method not in ("GET", "HEAD"):
             return plain_response(405, "Method Not Allowed", ("Allow", "GET, HEAD"))
         try:
-            return self._show(path, request)
+            return self._show(path, request, cancelled)
         except ConduitError as error:
             return plain_response(500, str(error))
 
-    def _show(self, path: str, request: Request) -> Response:
+    def _show(self, path: str, request: Request, cancelled: threading.Event | None) -> Response:
         if path == "/":
             if not request.path.endswith("/"):  # the page's own addresses stand behind a slash
                 return redirect_response(307, f"{request.path}/")
-            return _compressed(request, HTML, self._source.page())
+            with take_turn(self._lock, cancelled):
+                page = self._source.page()
+                packed = self._pack(page) if _is_packed(request, page) else None
+            return _response(HTML, page, packed)
         if path == "/source":
             try:
                 number = parse_query(request.query).get("file", "")
@@ -93,9 +100,23 @@ class RegistryApplication:
                 text = self._source.source(number)
             except ConduitError as error:
                 return plain_response(404, str(error))
-            return _compressed(request, PLAIN, text.encode())
+            body = text.encode()
+            return _response(PLAIN, body, gzip.compress(body, 1) if _is_packed(request, body) else None)
         return plain_response(404, "404 page not found")
 
+    def _pack(self, page: bytes) -> bytes:
+        """Return the page compressed, once for each page."""
+        if self._packed[0] is not page:
+            self._packed = (page, gzip.compress(page, 1))
+        return self._packed[1]
 
-def _compressed(request: Request, kind: str, body: bytes) -> Response:
-    return compressed_response(request, 200, page_headers(kind), body, _COMPRESS_FROM)
+
+def _is_packed(request: Request, body: bytes) -> bool:
+    return len(body) >= _COMPRESS_FROM and accepts_gzip(request)
+
+
+def _response(kind: str, body: bytes, packed: bytes | None) -> Response:
+    headers = page_headers(kind)
+    if packed is not None:
+        return Response(200, (*headers, ("Content-Encoding", "gzip")), packed)
+    return Response(200, headers, body)

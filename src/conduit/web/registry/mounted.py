@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = "/debug/registry"
 _MAX_BODY_BYTES = 1 << 20
+_MAX_MOUNTS = 4
 
 
 def asgi_app(
@@ -76,6 +77,7 @@ class _MountedRegistry:
         self._title = title
         self._root = Path(root).resolve()
         self._lock = threading.Lock()
+        self._applications: dict[str, RegistryApplication] = {}
         self._shown: object = None
         self._data: dict[str, Any] = {}
         self._page = b""
@@ -89,9 +91,13 @@ class _MountedRegistry:
             refused = self._access.refusal_by_origin(request)
             token = parse_query(request.query).get("token", "")
             return plain_response(*refused) if refused else log_in(self._access, token)
-        return RegistryApplication(self, AccessRules(prefix=parts[0]), self._access).answer(
-            request, cancelled
-        )
+        with self._lock:
+            application = self._applications.setdefault(
+                parts[0], RegistryApplication(self, AccessRules(prefix=parts[0]), self._access)
+            )
+            if len(self._applications) > _MAX_MOUNTS:  # the prefix comes from the request's path
+                self._applications.clear()
+        return application.answer(request, cancelled)
 
     def page(self) -> bytes:
         """Return the page of the present document."""
