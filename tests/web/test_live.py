@@ -12,6 +12,7 @@ from conduit.cli.pprof import run
 from conduit.profile.codec import encode
 from conduit.report.options import Options
 from conduit.web.application import ViewError
+from conduit.web.command_line import command_line
 from conduit.web.configs import SavedConfigs
 from conduit.web.recordings import KEPT
 from conduit.web.session import ProfileSession
@@ -122,6 +123,60 @@ def test_the_command_line_prints_the_view_in_a_terminal(
         for row in page["views"]["top"]["rows"][:3]:
             assert row["name"] in printed
             assert row["flatText"] in printed
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        (
+            "http://pprof:hunter2@localhost:1/debug/pprof/profile",
+            "'http://pprof:***@localhost:1/debug/pprof/profile'",
+        ),
+        ("pprof:hunter2@localhost:1", "'pprof:***@localhost:1'"),
+        (
+            "http://localhost:1/heap?access_token=hunter2&gc=1",
+            "'http://localhost:1/heap?access_token=***&gc=1'",
+        ),
+        (
+            "http://localhost:1/heap?gc=1&X-Amz-Signature=hunter2",
+            "'http://localhost:1/heap?gc=1&X-Amz-Signature=***'",
+        ),
+        ("heap token=3.prof", "'heap token=3.prof'"),
+    ],
+)
+def test_the_command_line_holds_no_password_or_token_of_a_source(source: str, shown: str) -> None:
+    base = [f"-diff_base=old.prof,{source}"]
+    for line in (
+        command_line("top", Options(), {}, [source], base),
+        command_line("growth", Options(), {}, [source], base, [source, source]),
+    ):
+        assert "hunter2" not in line
+        assert line.endswith(shown)
+
+
+def test_a_password_may_hold_a_comma() -> None:
+    line = command_line("top", Options(), {}, ["new.prof"], ["-diff_base=http://a:hunter,2@h/p,b:hunter@h"])
+    assert shlex.split(line) == [
+        "conduit",
+        "pprof",
+        "-top",
+        "-diff_base=http://a:***@h/p,b:***@h",
+        "new.prof",
+    ]
+
+
+def test_a_page_of_a_service_with_a_token_does_not_hold_it(serve: Serve, visitor: Visitor) -> None:
+    url = serve(
+        recorded(work=10), sources=["http://pprof:hunter2@localhost:1/debug/pprof/profile"], fetch=growing()
+    )
+    page = visitor.open(f"{url}/ui/flamegraph", width=1400)
+    assert "hunter2" not in page.content()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("#menu-show > summary").click()
+    page.get_by_role("button", name="Copy the command line").click()
+    page.get_by_text("write the password for ***").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert shlex.split(copied)[-1] == "http://pprof:***@localhost:1/debug/pprof/profile"
 
 
 def test_the_picture_is_saved_as_svg_and_png(serve: Serve, visitor: Visitor, tmp_path: Path) -> None:

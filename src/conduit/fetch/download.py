@@ -22,6 +22,10 @@ _MOST = 1 << 29  # bytes of a profile; a server that sends more is not trusted t
 _INSECURE = "https+insecure"
 _AS_THEY_ARE = "".join(chr(code) for code in range(0x21, 0x7F))
 _PASSWORD = re.compile(r"((?:^|//)[^/?#@:]*:)[^/?#]*@")
+_PARAMETER = re.compile(
+    r"([?&][^=&#]*(?:token|secret|passw|passphrase|api[-_]?key|signature|credential)[^=&#]*=)[^&#]+",
+    re.IGNORECASE,
+)
 
 
 class Target(NamedTuple):
@@ -121,8 +125,8 @@ def download(target: Target, certificates: Certificates | None = None) -> bytes:
 
 
 def without_password(url: str) -> str:
-    """The URL as messages and files show it: the password, which may be a token, as `***`."""
-    return _PASSWORD.sub(r"\1***@", url)
+    """The URL as messages and files show it: the password, and a token or key in the query, as `***`."""
+    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1***@", url))
 
 
 def _without_user(url: str) -> tuple[str, str]:

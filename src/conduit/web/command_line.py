@@ -37,8 +37,12 @@ def command_line(
 ) -> str:
     """A line for a shell, or an empty text where the sources are not known.
 
-    `base` are flags that name a base; `series` the heap profiles through which growth is followed.
+    `base` are flags that name a base; `series` the heap profiles through which growth is followed. The line is made to
+    be passed on, and stands in a page saved as a file: `***` stands for the password or token of a source's URL.
     """
+    sources, base, series = (
+        [_without_passwords(text) for text in texts] for texts in (sources, base, series)
+    )
     if view == "growth" and series:
         imports = ["-without_imports=false"] if parameters.get("imports") == "t" else []
         return shlex.join(["conduit", "pprof", "-leaks", *imports, *series])
@@ -63,3 +67,12 @@ def command_line(
     if options.normalize and base:
         flags.append("-normalize")
     return shlex.join(["conduit", "pprof", *flags, *base, *sources])
+
+
+def _without_passwords(text: str) -> str:
+    """A source, or a flag that names several, parted by commas, with `***` for each password."""
+    from conduit.fetch.download import without_password
+
+    # First the whole: a password may hold a comma.
+    flag, equals, names = text.partition("=") if text.startswith("-") else ("", "", text)
+    return flag + equals + ",".join(map(without_password, without_password(names).split(",")))

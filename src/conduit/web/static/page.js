@@ -194,9 +194,14 @@ Conduit.page = (() => {
     }
     const picture = views[current()]?.picture;
     Conduit.frame.fillPageMenu(items, [
-      ...(data.command ? [["Copy the command line for a terminal", () => copy(data.command)]] : []),
+      ...(data.command ? [["Copy the command line for a terminal", copyCommand]] : []),
       ...(picture ? [["Save the picture as SVG", () => Conduit.exporting.saveSvg(picture(), fileName("svg"))], ["Save the picture as PNG", () => Conduit.exporting.savePng(picture(), fileName("png"))]] : []),
     ]);
+  }
+
+  async function copyCommand() {
+    await copy(data.command);
+    if (data.command.includes("***")) matched("copied; write the password for ***");
   }
 
   const fileName = (kind) => `${data.title.replace(/[^\w.-]+/g, "-")}-${current()}.${kind}`;
