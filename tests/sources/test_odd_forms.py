@@ -8,13 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from conduit.metadata.guards import route_guards
 from conduit.metadata.schema import Metadata
 from conduit.sources.application import Application, collect_application
 from tests.sources.conftest import resource_of, routes_of
 from tests.sources.test_application import collect, write_app
 
 VIEWS = """
+from django.contrib.auth.decorators import login_required
 from django.urls import path
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import never_cache
 from rest_framework import authentication, permissions
 from rest_framework.views import APIView
 
@@ -40,7 +45,31 @@ class NoList(APIView):
     def get(self, request): ...
 
 
-urlpatterns = [path("listed/", Listed.as_view()), path("computed/", Computed.as_view()), path("nolist/", NoList.as_view())]
+class ChecksItself(APIView):
+    permission_classes = []
+    def check_permissions(self, request):
+        if not request.user.is_staff:
+            self.permission_denied(request)
+
+
+class Inherits(ChecksItself):
+    def post(self, request): ...
+
+
+class ByMethod(View):
+    def get(self, request): ...
+    @method_decorator(never_cache)
+    @method_decorator(login_required)
+    def post(self, request): ...
+
+
+urlpatterns = [
+    path("inherits/", Inherits.as_view()),
+    path("bymethod/", ByMethod.as_view()),
+    path("listed/", Listed.as_view()),
+    path("computed/", Computed.as_view()),
+    path("nolist/", NoList.as_view()),
+]
 """
 
 
@@ -71,6 +100,26 @@ def test_checks_that_a_property_computes_are_unknown_and_the_route_stays(rest: M
 
 def test_a_permission_that_is_no_list_is_named_and_the_route_stays(rest: Metadata) -> None:
     assert "IsAdminUser" in routes_of(rest, "/nolist/")["GET"].middleware
+
+
+def test_a_view_that_checks_permissions_in_a_method_of_its_own_is_not_open(rest: Metadata) -> None:
+    route = routes_of(rest, "/inherits/")["POST"]
+    assert route.details is not None
+    (check,) = [step for step in route.details.chain if step.kind == "permission"]
+    assert (check.name, check.certainty) == ("ChecksItself.check_permissions()", "unknown")
+    assert check.file_path == "urls.py"
+    assert VIEWS.splitlines()[check.line_number - 1].strip().startswith("def check_permissions")
+    assert not route_guards(route, rest).is_open
+
+
+def test_decorators_of_the_method_that_handles_a_request_are_steps_of_that_method_alone(
+    rest: Metadata,
+) -> None:
+    routes = routes_of(rest, "/bymethod/")
+    assert routes["POST"].middleware == ("never_cache", "login_required")
+    assert not routes["GET"].middleware
+    assert not route_guards(routes["POST"], rest).is_open
+    assert route_guards(routes["GET"], rest).is_open
 
 
 def test_a_default_of_the_database_is_none_of_python_s(tmp_path: Path) -> None:
@@ -146,3 +195,43 @@ def test_a_factory_is_called_with_literal_arguments_and_awaited(app: str, path: 
 def test_arguments_that_are_not_literal_are_refused(tmp_path: Path) -> None:
     errors = collect(write_app(tmp_path, FLASK), "app:create_app(open('x'))").errors
     assert "expected a call with literal arguments" in errors[0].message
+
+
+DECORATED = """
+import functools
+
+def signed_in(function):
+    @functools.wraps(function)
+    def checked(*arguments, **named):
+        return function(*arguments, **named)
+    return checked
+
+
+class Methods:
+    def get(self, *arguments): ...
+    @signed_in
+    def post(self, *arguments): ...
+
+"""
+VIEW_CLASSES = {
+    "flask": "from flask import Flask\nfrom flask.views import MethodView\n"
+    "class Item(Methods, MethodView): ...\napp = Flask(__name__)\n"
+    'app.add_url_rule("/item", view_func=Item.as_view("item"))\n',
+    "starlette": "from starlette.applications import Starlette\nfrom starlette.endpoints import HTTPEndpoint\n"
+    "from starlette.routing import Route\nclass Item(Methods, HTTPEndpoint): ...\n"
+    'app = Starlette(routes=[Route("/item", Item)])\n',
+    "aiohttp": "from aiohttp import web\nclass Item(Methods, web.View): ...\n"
+    'app = web.Application()\napp.router.add_view("/item", Item)\n',
+    "sanic": "from sanic import Sanic\nfrom sanic.views import HTTPMethodView\n"
+    'class Item(Methods, HTTPMethodView): ...\napp = Sanic("item")\napp.add_route(Item.as_view(), "/item")\n',
+}
+
+
+@pytest.mark.parametrize("framework", VIEW_CLASSES)
+def test_a_decorator_of_one_method_of_a_view_class_guards_that_method(framework: str, tmp_path: Path) -> None:
+    pytest.importorskip(framework)
+    (tmp_path / "views.py").write_text(DECORATED + VIEW_CLASSES[framework])
+    found = collect_application(Application(root=str(tmp_path), app="views:app")).metadata
+    routes = routes_of(found, "/item")
+    assert "signed_in" in routes["POST"].middleware
+    assert "signed_in" not in routes["GET"].middleware

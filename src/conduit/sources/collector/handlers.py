@@ -26,6 +26,12 @@ def decorator_steps(document: Document, function: Any) -> list[dict[str, Any]]:
     return [decorator_step(document, layer) for layer in decorators(function, document.locations)]
 
 
+def method_steps(document: Document, view: Any, method: str) -> list[dict[str, Any]]:
+    """Return the decorators of the method of a view class that handles requests of this HTTP method; none for others."""
+    handler = static(view, method.lower()) if is_class(view) else None
+    return decorator_steps(document, handler) if callable(handler) else []
+
+
 def decorator_step(document: Document, layer: Any) -> dict[str, Any]:
     """Return the step of one wrapping layer; its origin is that of its own module, which `functools.wraps` hides."""
     found = step(

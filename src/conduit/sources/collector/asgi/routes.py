@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..annotations import body_text, type_text
 from ..callables import innermost, own_name, qualified_name, short_name
 from ..document import mark, put, with_details
-from ..handlers import decorator_steps, named_resources, step, step_text
+from ..handlers import decorator_steps, method_steps, named_resources, step, step_text
 from ..work.background import add_background, add_life
 
 if TYPE_CHECKING:
@@ -148,7 +148,8 @@ class AsgiRoutes:
             *decorator_steps(self.document, endpoint),
         ]
         for method in self._methods(entry, route, endpoint):
-            record = self._record(entry, route, endpoint, method, prefix, chain)
+            steps = [*chain, *method_steps(self.document, endpoint, method)]
+            record = self._record(entry, route, endpoint, method, prefix, steps)
             with_details(record, host=host)
             self._endpoints[id(record)] = endpoint
             self.document.routes.append(record)

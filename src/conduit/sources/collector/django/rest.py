@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..callables import innermost
 from ..document import mark, put, resource, with_details
 from ..handlers import step
 from ..pydantic.models import own_doc
@@ -44,7 +45,17 @@ class RestView:
                 dynamic = {"name": f"{home.__name__}.{getter}()", "kind": kind, "certainty": "unknown"}
                 path, line = self.document.locations.of_function(home.__dict__[getter])
                 found.append(put(dynamic, file_path=path, line_number=line))
-        return found
+        return found + self._own_check(cls)
+
+    def _own_check(self, cls: Any) -> list[dict[str, Any]]:
+        """Return the project's method that runs in place of the framework's permission check, if a class has one."""
+        home = next(base for base in cls.__mro__ if "check_permissions" in base.__dict__)
+        if home is self.rest.APIView or self.document.locations.origin(home.__module__) == "framework":
+            return []
+        check = home.__dict__["check_permissions"]
+        path, line = self.document.locations.of_function(innermost(check))
+        found = {"name": f"{home.__name__}.check_permissions()", "kind": "permission", "certainty": "unknown"}
+        return [put(found, file_path=path, line_number=line)]
 
     def _undeclared(self, cls: Any, attribute: str, declared: Any, kind: str) -> dict[str, Any]:
         """Return the step of checks that the view computes (a property), or that are no list and fail each request."""

@@ -72,7 +72,7 @@ class Routes:
                 "handler": view.handler(action),
                 "operation": action or (entry.name if isinstance(entry.name, str) else ""),
             }
-            chain = view.chain()
+            chain = view.chain(method, action)
             file_path, line = view.location(action)
             put(record, middleware=[step_text(found) for found in chain], line_number=line)
             with_details(

@@ -103,8 +103,9 @@ class View:
                     return sorted(found - ({"HEAD"} if "GET" in found else set()))
         return []
 
-    def chain(self) -> list[dict[str, Any]]:
-        """Return the steps before the handler, in order: decorators, mixins, then REST framework's checks."""
+    def chain(self, method: str, action: str) -> list[dict[str, Any]]:
+        """Return the steps before the handler, in order: decorators, mixins, REST framework's checks, then the
+        decorators of the method that handles the request."""
         steps = self._decorators()
         if getattr(self.callback, "login_required", True) is False:
             steps.append(
@@ -119,6 +120,8 @@ class View:
             steps += self._dispatch_decorators() + self._mixins()
         if self.is_rest and self.views.rest is not None:
             steps += self.views.rest.steps(self.cls, getattr(self.callback, "initkwargs", None) or {})
+        if self.cls is not None and not self.is_function:
+            steps += self._decorators_of(getattr(self.cls, action or method.lower(), None))
         return steps
 
     def _decorators(self) -> list[dict[str, Any]]:
@@ -135,6 +138,14 @@ class View:
         return (
             [s for layer in layers(dispatch)[:-1] for s in self._method_decorators(layer)] if dispatch else []
         )
+
+    def _decorators_of(self, handler: Any) -> list[dict[str, Any]]:
+        """Return the decorators around a method of the view, as written above it or given to `method_decorator`."""
+        return [
+            found
+            for layer in decorators(handler, self.document.locations)
+            for found in self._method_decorators(layer) or [decorator_step(self.document, layer)]
+        ]
 
     def _method_decorators(self, layer: Any) -> list[dict[str, Any]]:
         """Return the decorators that `method_decorator(…)` put around a method; they are in its closure."""

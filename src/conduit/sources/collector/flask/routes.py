@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..callables import innermost, own_name, qualified_name, short_name
 from ..document import mark, put, with_details
-from ..handlers import decorator_steps, step, step_text, tie_to_resource
+from ..handlers import decorator_steps, method_steps, step, step_text, tie_to_resource
 from ..static_access import is_a
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class FlaskRoutes:
             self._add_without_view(rule, position)
             return
         subject = _subject(view)
-        chain = self._chain(app, rule, view)
+        shared = self._chain(app, rule, view)
         path, line = (
             self.document.locations.of_function(subject) if not isinstance(subject, type) else ("", 0)
         )
@@ -130,6 +130,7 @@ class FlaskRoutes:
                 "handler": qualified_name(subject),
                 "operation": rule.endpoint,
             }
+            chain = [*shared, *method_steps(self.document, subject, method)]
             put(record, middleware=[step_text(found) for found in chain], line_number=line)
             module = getattr(subject, "__module__", "") or ""
             with_details(

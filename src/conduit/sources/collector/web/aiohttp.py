@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..callables import own_name
-from ..handlers import decorator_steps, step
+from ..handlers import decorator_steps, method_steps, step
 from ..route_records import add_hook, route_record
 from ..static_access import class_dict, is_class, static
 
@@ -78,7 +78,7 @@ class Routes:
                     method,
                     path + shown,
                     handler,
-                    chain,
+                    [*chain, *method_steps(self.document, handler, method)],
                     operation=route.name or own_name(handler),
                     name=route.name or "",
                     kind="static" if files else "",

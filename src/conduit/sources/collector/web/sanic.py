@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..callables import own_name
-from ..handlers import decorator_steps, step
+from ..handlers import decorator_steps, method_steps, step
 from ..route_records import add_hook, route_record
 from ..static_access import static
 
@@ -63,14 +63,15 @@ class Routes:
         shown = path + route.uri + ("/<filename:path>" if extra.static and "<" not in route.uri else "")
         name = route.name.partition(".")[2] or route.name
         hosts = [one for one in extra.hosts if one]
+        cls = static(handler, "view_class")
         for method in ["WEBSOCKET"] if extra.websocket else sorted(route.methods):
             self.document.routes.append(
                 route_record(
                     self.document,
                     method,
                     shown,
-                    static(handler, "view_class") or handler,
-                    chain,
+                    cls or handler,
+                    [*chain, *method_steps(self.document, cls, method)],
                     name=name,
                     kind="websocket" if extra.websocket else "static" if extra.static else "",
                     host=host or ", ".join(hosts),
