@@ -15,11 +15,13 @@ from tests.sources.conftest import resource_of, routes_of
 from tests.sources.test_application import collect, write_app
 
 VIEWS = """
+from django.contrib import admin
 from django.contrib.auth.decorators import login_required
 from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
 from rest_framework import authentication, permissions
 from rest_framework.views import APIView
 
@@ -63,7 +65,14 @@ class ByMethod(View):
     def post(self, request): ...
 
 
+class Panel:
+    def show(self, request): ...
+
+
 urlpatterns = [
+    path("panel/", admin.site.admin_view(Panel().show)),
+    path("cached/", admin.site.admin_view(Panel().show, cacheable=True)),
+    path("plain/", csrf_protect(never_cache(ByMethod.as_view()))),
     path("inherits/", Inherits.as_view()),
     path("bymethod/", ByMethod.as_view()),
     path("listed/", Listed.as_view()),
@@ -80,7 +89,7 @@ def rest(tmp_path_factory: pytest.TempPathFactory) -> Metadata:
     (folder / "urls.py").write_text(VIEWS)
     (folder / "settings.py").write_text(
         'SECRET_KEY = "x"\nROOT_URLCONF = "urls"\n'
-        'INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes"]\n'
+        'INSTALLED_APPS = ["django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes"]\n'
     )
     return collect_application(Application(root=str(folder), django="settings")).metadata
 
@@ -120,6 +129,17 @@ def test_decorators_of_the_method_that_handles_a_request_are_steps_of_that_metho
     assert not routes["GET"].middleware
     assert not route_guards(routes["POST"], rest).is_open
     assert route_guards(routes["GET"], rest).is_open
+
+
+def test_a_view_given_to_the_admin_site_is_guarded_by_its_check(rest: Metadata) -> None:
+    for path, steps in {
+        "/panel/": ("csrf_protect", "never_cache", "admin_view"),
+        "/cached/": ("csrf_protect", "admin_view"),
+    }.items():
+        (route,) = routes_of(rest, path).values()
+        assert (route.middleware, route.handler) == (steps, "urls:Panel.show")
+        assert not route_guards(route, rest).is_open
+    assert routes_of(rest, "/plain/")["GET"].middleware == ("csrf_protect", "never_cache")
 
 
 def test_a_default_of_the_database_is_none_of_python_s(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def decorator_steps(document: Document, function: Any) -> list[dict[str, Any]]:
 
 
 def method_steps(document: Document, view: Any, method: str) -> list[dict[str, Any]]:
-    """Return the decorators of the method of a view class that handles requests of this HTTP method; none for others."""
+    """Return the decorators of the method of a view class that handles an HTTP method; none of other handlers."""
     handler = static(view, method.lower()) if is_class(view) else None
     return decorator_steps(document, handler) if callable(handler) else []
 

@@ -239,7 +239,7 @@ def _function_of_api_view(cls: Any) -> Any:
 
 
 def _named_admin(found: dict[str, Any]) -> dict[str, Any]:
-    """Return the step of an admin view, wrapped in a function of `get_urls`, with the name `AdminSite.admin_view`."""
-    if found["name"].endswith(".get_urls") and found.get("origin") == "framework":
+    """Return the step of an admin view, wrapped in `AdminSite.admin_view` or a function of `get_urls`, by one name."""
+    if found["name"].endswith((".get_urls", "AdminSite.admin_view")) and found.get("origin") == "framework":
         return {**found, "name": "admin_view"}
     return found
