@@ -564,3 +564,29 @@ def test_a_repeated_key_is_found_however_the_document_spells_its_keys_and_quotes
 def test_keys_that_only_look_repeated_are_no_warning() -> None:
     text = '{"version":"1.0","x":["\\":","a\\" :","\\u0022:",{"a":1},{"a":2}]}'
     assert Registry.from_json(text.encode()).warnings == ()
+
+
+def test_the_order_of_a_documents_own_edges_is_no_difference() -> None:
+    data = json.loads(rich_document(6))
+    edges = json.loads(encode(Metadata(dependencies=Registry.from_json(rich_document(6)).graph())))[
+        "dependencies"
+    ]["edges"]
+    data["dependencies"]["edges"] = edges[::-1]
+    assert _warnings(json.dumps(data).encode()) == []
+    data["dependencies"]["edges"] = [*edges[::-1], edges[0], {**edges[0], "from": "Nowhere"}]
+    assert [warning.partition(" of the edges")[0] for warning in _warnings(json.dumps(data).encode())] == [
+        "dependencies.edges: has 2"
+    ]
+    data["dependencies"]["edges"] = edges[7:4:-1]
+    assert [warning.partition(" of the edges")[0] for warning in _warnings(json.dumps(data).encode())] == [
+        f"dependencies.edges: lacks {len(edges) - 3}"
+    ]
+
+
+def test_the_warnings_are_the_same_before_and_after_the_indexes_are_built() -> None:
+    data = b"""{"resources":[{"name":"Log.write","middleware":{"list":["auth","b"]}},{"name":"auth"},{"name":"A",
+        "hooks":[{"type":"x","source_code":"Log.write(1) Sound.play(2)"}],"middleware":{"list":["Sound.play"]},
+        "relationships":[{"name":"b","type":"belongs_to","target_resource":"b"}]}]}"""
+    first = _warnings(data)
+    assert len(first) == 5
+    assert [str(warning) for warning in Registry.from_json(data).warm().warnings] == first

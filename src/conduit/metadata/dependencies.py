@@ -108,6 +108,7 @@ class Graph:
         self._relationship_sources: dict[str, list[tuple[str, Relationship]]] | None = None
         self._middleware: set[str] | None = None
         self._complete = False
+        self._used: dict[str, set[str]] = {"middleware": set(), "function": set()}
 
     # --- growing
 
@@ -193,9 +194,14 @@ class Graph:
     def _add_uses(
         self, declarations: Iterable[Resource], name: str, edges: list[DependencyEdge], targets: list[Vertex]
     ) -> None:
+        vertices = self._vertices
         for kind, label, counts in _counted_uses(declarations):
+            self._used[kind].update(counts)
             for used, weight in counts.items():
-                other = self._vertices.get(used) or self._vertex(used, kind)
+                try:
+                    other = vertices[used]
+                except KeyError:
+                    other = self._vertex(used, kind)
                 edges.append(DependencyEdge(name, other.name, label, weight))
                 targets.append(other)
 
@@ -308,6 +314,13 @@ class Graph:
 
     # --- questions about all of it
 
+    def used_names(self) -> tuple[set[str], set[str]]:
+        """Return the names of all middleware and of all functions that resources use."""
+        if self._complete:
+            return self._used["middleware"], self._used["function"]
+        sources = [hook.source_code for one in self._resources for hook in one.hooks if hook.source_code]
+        return self._all_middleware(), set(called_functions("\n".join(sources)))
+
     def depths(self) -> dict[str, Depth]:
         """Return for each vertex the edges on its longest path; a cycle counts as one vertex."""
         self.complete()
@@ -362,7 +375,7 @@ def _counted_uses(resources: Iterable[Resource]) -> list[tuple[str, str, dict[st
                 middleware[name] = middleware.get(name, 0) + 1
         for hook in resource.hooks:
             if hook.source_code:
-                for name in called_functions(hook.source_code):
+                for name in _CALL.findall(hook.source_code):
                     functions[name] = functions.get(name, 0) + 1
     if not middleware and not functions:
         return []

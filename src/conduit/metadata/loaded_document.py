@@ -13,6 +13,7 @@ from __future__ import annotations
 from _thread import RLock
 from _weakref import ref
 from collections import defaultdict
+from itertools import chain
 from sys import intern
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -72,7 +73,6 @@ class LoadedDocument(Tables):
         "_entries",
         "_evictions",
         "_field_positions",
-        "_field_references",
         "_graph",
         "_indexes",
         "_lock",
@@ -98,7 +98,6 @@ class LoadedDocument(Tables):
         self._relationships_to = _UNBUILT
         self._patterns = _UNBUILT
         self._pattern_by_name = _UNBUILT
-        self._field_references: tuple[FieldReference, ...] = ()
         self._field_positions: dict[str, list[int]] = _UNBUILT
         self._fields_by_type = {}
         self._matching = {}
@@ -227,18 +226,24 @@ class LoadedDocument(Tables):
                 if len(groups) == 1
                 else sorted([position for group in groups for position in group])
             )
-            references = self._field_references
-            return self._cache(
-                self._fields_by_type, prefix, tuple([references[position] for position in positions])
-            )
+            return self._cache(self._fields_by_type, prefix, self._references_to_fields(positions))
 
     def _build_field_positions(self) -> None:
-        references = [
-            FieldReference(resource.name, field) for resource in self.resources for field in resource.fields
-        ]
-        self._field_references = tuple(references)
-        self._field_positions = group_by([reference.field for reference in references], "type", True)
+        fields = list(chain.from_iterable([resource.fields for resource in self.resources]))
+        self._field_positions = group_by(fields, "type", True)
         self._indexes.append("fields_by_type")
+
+    def _references_to_fields(self, positions: Iterable[int]) -> tuple[FieldReference, ...]:
+        """Return references to fields by their positions, counted over all resources; the positions ascend."""
+        references: list[FieldReference] = []
+        begin = end = 0
+        remaining = iter(self.resources)
+        for position in positions:
+            while position >= end:
+                resource = next(remaining)
+                begin, end = end, end + len(resource.fields)
+            references.append(FieldReference(resource.name, resource.fields[position - begin]))
+        return tuple(references)
 
     def compute_patterns(self, category: str | None) -> tuple[Pattern, ...]:
         """Compute `Registry.patterns`."""

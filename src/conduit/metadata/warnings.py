@@ -21,7 +21,7 @@ from conduit.metadata.diagnosis import at, shallow
 from conduit.metadata.schema import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from conduit.metadata.dependencies import Graph
     from conduit.metadata.schema import DependencyEdge, DependencyGraph, Metadata, Resource
@@ -49,9 +49,11 @@ def _has_distinct_keys(document_bytes: bytes) -> bool:
 
 
 if TYPE_CHECKING or not native_available():
+    from conduit.metadata.tables import group_by
+
     has_distinct_keys = _has_distinct_keys
 else:
-    from conduit._native.registry import has_distinct_keys
+    from conduit._native.registry import group_by, has_distinct_keys
 
 
 class DocumentWarning(Record, frozen=True):
@@ -70,7 +72,7 @@ def warnings_about(
     """Return all warnings about a document, in the order listed above; `document_bytes` is its JSON text, if
     available."""
     warnings = [*_version(metadata), *_repeated_names(metadata), *_dangling_targets(metadata, by_name)]
-    warnings += [*_collisions(metadata, by_name), *_own_graph(metadata, graph)]
+    warnings += [*_collisions(metadata, by_name, graph), *_own_graph(metadata, graph)]
     if document_bytes is not None:
         warnings += _repeated_keys(document_bytes)
     return tuple(warnings)
@@ -88,6 +90,8 @@ def _repeated_names(metadata: Metadata) -> Iterator[DocumentWarning]:
         ("resources", [resource.name for resource in metadata.resources]),
         ("patterns", [pattern.name for pattern in metadata.patterns]),
     ):
+        if len(set(names)) == len(names):
+            continue
         indexes: dict[str, int] = {}
         for index, name in enumerate(names):
             if name and name in indexes:
@@ -99,34 +103,29 @@ def _repeated_names(metadata: Metadata) -> Iterator[DocumentWarning]:
 
 
 def _dangling_targets(metadata: Metadata, by_name: Mapping[str, Resource]) -> Iterator[DocumentWarning]:
+    targets = {one.target_resource for resource in metadata.resources for one in resource.relationships}
+    unknown = targets - by_name.keys() - {"*"}
+    if not unknown:
+        return
     for i, resource in enumerate(metadata.resources):
         for j, relationship in enumerate(resource.relationships):
-            target = relationship.target_resource
-            if target not in by_name and target != "*":
+            if relationship.target_resource in unknown:
                 path = f"resources[{i}].relationships[{j}].target_resource"
-                yield DocumentWarning(path, f"there is no resource {target!r}")
+                yield DocumentWarning(path, f"there is no resource {relationship.target_resource!r}")
 
 
-def _collisions(metadata: Metadata, by_name: Mapping[str, Resource]) -> Iterator[DocumentWarning]:
+def _collisions(
+    metadata: Metadata, by_name: Mapping[str, Resource], graph: Graph
+) -> Iterator[DocumentWarning]:
     """Yield a warning for each name that is one graph node for several kinds of thing."""
-    from conduit.metadata.dependencies import called_functions
-
-    resources = metadata.resources
-    kinds = dict.fromkeys(by_name, "resource")
-    kinds.update(
-        dict.fromkeys((r.target_resource for one in resources for r in one.relationships), "resource")
-    )
-    middleware = {
-        name for one in resources if one.middleware for names in one.middleware.values() for name in names
-    }
-    sources = [hook.source_code for one in resources for hook in one.hooks if hook.source_code]
-    functions = set(called_functions("\n".join(sources)))
-    if (
-        kinds.keys().isdisjoint(middleware)
-        and kinds.keys().isdisjoint(functions)
-        and middleware.isdisjoint(functions)
-    ):
+    middleware, functions = graph.used_names()
+    if not middleware and not functions:
         return
+    targets = {one.target_resource for resource in metadata.resources for one in resource.relationships}
+    used = middleware | functions
+    if middleware.isdisjoint(functions) and targets.isdisjoint(used) and by_name.keys().isdisjoint(used):
+        return
+    kinds = dict.fromkeys(chain(by_name, targets), "resource")
     told: set[str] = set()
     for kind, path, name in _names_used(metadata):
         other = kinds.setdefault(name, kind)
@@ -154,24 +153,34 @@ def _own_graph(metadata: Metadata, graph: Graph) -> Iterator[DocumentWarning]:
     """Compare the document's own graph, if any, with the one built from its resources; node ids are not compared."""
     if not metadata.dependencies.edges:
         return
-    surplus: dict[DependencyEdge, int] = Counter(
-        chain.from_iterable(vertex.outgoing or () for vertex in graph.complete())
-    )
-    for edge in _edges_by_name(metadata.dependencies):
-        surplus[edge] = surplus.get(edge, 0) - 1
-    extra = {edge: -count for edge, count in surplus.items() if count < 0}
-    missing = {edge: count for edge, count in surplus.items() if count > 0}
+    own: dict[str, list[DependencyEdge]] = group_by(_edges_by_name(metadata.dependencies), "from_")
+    extra: list[DependencyEdge] = []
+    missing: list[DependencyEdge] = []
+    for vertex in graph.complete():
+        implied = vertex.outgoing or ()
+        given = tuple(own.pop(vertex.name, ()))
+        if implied[: len(given)] == given:  # the same order, as documents written from resources have it
+            missing += implied[len(given) :]
+        else:
+            counts = Counter(implied)
+            counts.subtract(given)
+            missing += counts.elements()
+            extra += (-counts).elements()
+    extra += chain.from_iterable(own.values())
     for edges, verb in ((extra, "has"), (missing, "lacks")):
         if edges:
-            example = min(edges, key=attrgetter("from_", "to", "relationship"))
+            first = min([edge.from_ for edge in edges])
+            example = min(
+                [edge for edge in edges if edge.from_ == first], key=attrgetter("to", "relationship")
+            )
             yield DocumentWarning(
                 "dependencies.edges",
-                f"{verb} {sum(edges.values())} of the edges other than the resources say, such as {example.from_} →"
+                f"{verb} {len(edges)} of the edges other than the resources say, such as {example.from_} →"
                 f" {example.to} ({example.relationship}); answers follow the resources",
             )
 
 
-def _edges_by_name(graph: DependencyGraph) -> Iterable[DependencyEdge]:
+def _edges_by_name(graph: DependencyGraph) -> Sequence[DependencyEdge]:
     """Return the edges between the names of the nodes instead of their ids."""
     names = {key: node.name for key, node in graph.nodes.items() if node.name not in ("", key)}
     if not names:
