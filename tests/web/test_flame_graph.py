@@ -226,3 +226,50 @@ def test_a_picture_of_twenty_thousand_boxes_is_painted_from_those_in_the_window(
     )
     assert counted["elements"] <= 800
     assert 0 < counted["calls"] <= 700 * 24
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_a_button_leads_from_a_function_and_from_a_zoom_back_to_the_whole_profile(
+    serve: Serve, visitor: Visitor, window: tuple[int, int]
+) -> None:
+    width, height = window
+    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?table=t", width=width, height=height)
+    back = page.get_by_role("button", name="Whole profile")
+    assert not back.is_visible()
+    box = place_of(page, "json.encode_2")
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_url("**p=*")
+    assert page.locator("table.functions tr.picked").count() == 1
+    back.click()
+    page.wait_for_url(lambda address: "p=" not in address)
+    assert not back.is_visible()
+    assert page.locator("table.functions tr.picked, table.functions tr.marked").count() == 0
+    page.locator(".box.root").focus()
+    page.keyboard.press("+")
+    page.wait_for_url("**z=*")
+    back.click()
+    page.wait_for_url(lambda address: "z=" not in address)
+    assert place_of(page, "json.encode_2")["width"] == pytest.approx(box["width"], abs=1)
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_rows_are_as_tall_as_there_is_room(serve: Serve, visitor: Visitor, window: tuple[int, int]) -> None:
+    width, height = window
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    builder.add([("leaf", "/srv/a.py", 1, 1), ("main", "/srv/a.py", 9, 9)], [10**9])
+    page = visitor.open(f"{serve(builder.build())}/ui/flamegraph", width=width, height=height)
+    assert place_of(page, "leaf")["height"] == 29
+    leaf = place_of(page, "leaf")
+    page.mouse.click(leaf["x"] + 40, leaf["y"] + leaf["height"] - 2)  # what is drawn is what is clicked
+    page.wait_for_url("**p=*leaf*")
+    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?frames=all", width=width, height=height)
+    assert place_of(page, "main")["height"] == 19
+
+
+def test_a_folded_chain_of_callers_is_named_from_the_top_of_the_picture_down(
+    serve: Serve, visitor: Visitor
+) -> None:
+    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?p=json.encode_2", width=1400)
+    label = page.locator('.box.chain[aria-label*="handler"]').first.get_attribute("aria-label")
+    assert label
+    assert label.startswith("24 frames: core.handler_0 … core.handler_23")

@@ -8,12 +8,12 @@ Conduit.exporting = (() => {
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "\ufffd"); // XML has no way to say these
   const short = (number) => String(Math.round(number * 100) / 100);
 
-  // `picture`: {width, height, ground, title, boxes: [{x, y, width, height, fill, ink, label, title, faded}]}.
-  function svgOf({ width, height, ground, title, boxes }) {
+  // `picture`: {width, height, ground, title, letters (pixels), boxes: [{x, y, width, height, fill, ink, label, title, faded}]}.
+  function svgOf({ width, height, ground, title, boxes, letters = 12 }) {
     const lines = boxes.map((box) => `<g${box.faded ? ' opacity="0.3"' : ""}><title>${escaped(box.title)}</title>`
       + `<rect x="${short(box.x)}" y="${short(box.y)}" width="${short(box.width)}" height="${short(box.height)}" style="fill:${escaped(box.fill)}"/>`
-      + (box.label ? `<text x="${short(box.x + 4)}" y="${short(box.y + 13.5)}" fill="${escaped(box.ink)}">${escaped(box.label)}</text>` : "") + "</g>");
-    const text = `<svg xmlns="http://www.w3.org/2000/svg" width="${short(width)}" height="${short(height)}" viewBox="0 0 ${short(width)} ${short(height)}" font-family="system-ui, sans-serif" font-size="12">`
+      + (box.label ? `<text x="${short(box.x + 4)}" y="${short(box.y + box.height / 2 + letters / 3)}" fill="${escaped(box.ink)}">${escaped(box.label)}</text>` : "") + "</g>");
+    const text = `<svg xmlns="http://www.w3.org/2000/svg" width="${short(width)}" height="${short(height)}" viewBox="0 0 ${short(width)} ${short(height)}" font-family="system-ui, sans-serif" font-size="${letters}">`
       + `<title>${escaped(title)}</title><rect width="100%" height="100%" fill="${escaped(ground)}"/>\n${lines.join("\n")}\n</svg>\n`;
     return { text, width, height };
   }

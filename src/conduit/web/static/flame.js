@@ -9,16 +9,18 @@ Conduit.page.views.flamegraph = (() => {
   const { make, data, state, note } = Conduit.page;
   const { amount, percent } = Conduit.units;
   const { own, hiddenBelow, zoomAt, pan } = Conduit.flameTree;
-  const ROW = 20;
+  const LEAST_ROW = 20, MOST_ROW = 30; // pixels
   const NAMED = 14; // pixels: the narrowest box with a button of its own
   const MAX_BUTTONS = 800;
   const REST_MS = 120;
 
   let palette, scheme;
+  const given = {}; // by scheme: the colours that groups have had since the page was opened
   let content, tree, order, pivot, zoom, laid, pattern, hits, hidden, mine;
-  let area, canvas, pen, overlay, detail, bar, tip, separator, pointed, letter, colours, spelled, fetched, resting = 0, waiting = 0;
+  let area, canvas, pen, overlay, detail, whole, bar, tip, separator, pointed, letter, colours, spelled, fetched, resting = 0, waiting = 0;
 
   let chains, opened, table, lines, pair, marked = 0;
+  let rowHeight = LEAST_ROW, letterSize = 12;
 
   const GAP = 12; // pixels between two pictures
   let sides = null; // the trees of before and after, where they are two pictures
@@ -33,13 +35,14 @@ Conduit.page.views.flamegraph = (() => {
   function titleOf(box) {
     if (sides && box.source === 0) return `${box.pane ? "after" : "before"}: all`;
     if (!box.frames) return nameOf(box.source);
-    const sources = [...new Set(box.frames.map((one) => one.source))];
-    const names = sources.length <= 2 ? sources.map(short).join(" and ") : `${short(sources[0])} … ${short(box.frames.at(-1).source)}`;
+    const drawn = box.kind === "caller" ? [...box.frames].reverse() : box.frames; // from the top of the picture down
+    const sources = [...new Set(drawn.map((one) => one.source))];
+    const names = sources.length <= 2 ? sources.map(short).join(" and ") : `${short(sources[0])} … ${short(drawn.at(-1).source)}`;
     return `${box.frames.length} frames: ${names}`;
   }
   const width = () => area.clientWidth;
   const topRow = () => -laid.highest + (pivot === null ? 0 : 1);
-  const rowTop = (box) => (box.row + topRow() - (box.kind === "caller" ? 1 : 0)) * ROW;
+  const rowTop = (box) => (box.row + topRow() - (box.kind === "caller" ? 1 : 0)) * rowHeight;
   const paneWidth = () => (sides ? (width() - GAP) / 2 : width());
   const paneLeft = (pane) => (pane ? paneWidth() + GAP : 0);
   const left = (box) => paneLeft(box.pane) + Math.min(1, Math.max(0, (box.x - zoom.x) * zoom.scale)) * paneWidth();
@@ -89,7 +92,7 @@ Conduit.page.views.flamegraph = (() => {
     const keyed = tree.names.map((_, source) => (scheme === "owner" ? [tree.owners[source], `${tree.owners[source]} ${tree.packages[source]}`] : ["all", groupOf(source)]));
     const weights = new Float64Array(tree.names.length);
     for (let n = 1; n < tree.count; n += 1) weights[tree.sources[n]] += tree.total[n];
-    palette = Conduit.palette.assign(keyed, weights);
+    palette = Conduit.palette.assign(keyed, weights, given[scheme] ??= new Map());
     colours.made.clear();
   }
 
@@ -104,10 +107,10 @@ Conduit.page.views.flamegraph = (() => {
     pen.fillStyle = colours.ground;
     pen.fillRect(0, 0, wide, tall);
     pen.translate(0, -scrolled);
-    pen.font = "12px system-ui, 'Segoe UI', Roboto, sans-serif";
+    pen.font = `${letterSize}px system-ui, 'Segoe UI', Roboto, sans-serif`;
     pen.textBaseline = "middle";
     letter ||= pen.measureText("abcdefghijklmnopqrstuvwxyz._").width / 28;
-    const from = Math.floor(scrolled / ROW) - topRow() - 1, to = Math.ceil((scrolled + tall) / ROW) - topRow() + 1;
+    const from = Math.floor(scrolled / rowHeight) - topRow() - 1, to = Math.ceil((scrolled + tall) / rowHeight) - topRow() + 1;
     for (const [row, boxes] of laid.rows) if (row >= from && row <= to) for (const box of boxes) paintBox(box);
     pen.globalAlpha = 1;
     if (pointed) outline(pointed, colours.ink, 1);
@@ -123,23 +126,23 @@ Conduit.page.views.flamegraph = (() => {
     const hit = pattern && isHit(box);
     pen.globalAlpha = faded(box, hit) ? 0.3 : 1;
     pen.fillStyle = box.source === 0 ? colours.panel : differs() ? colours.same : fill(box.source);
-    pen.fillRect(x, y, wide, ROW - 1);
+    pen.fillRect(x, y, wide, rowHeight - 1);
     if (differs() && box.source !== 0) paintDelta(box, x, y, wide);
     paintHidden(box, x, y);
-    if (hit) { pen.strokeStyle = colours.mark; pen.lineWidth = 2; pen.strokeRect(x + 1, y + 1, Math.max(0, wide - 2), ROW - 3); }
+    if (hit) { pen.strokeStyle = colours.mark; pen.lineWidth = 2; pen.strokeRect(x + 1, y + 1, Math.max(0, wide - 2), rowHeight - 3); }
     if (box.frames) paintChain(box, x, y, wide);
-    if (holds(box, marked)) { pen.strokeStyle = colours.accent; pen.lineWidth = 2; pen.strokeRect(x + 1, y + 1, Math.max(0, wide - 2), ROW - 3); }
+    if (holds(box, marked)) { pen.strokeStyle = colours.accent; pen.lineWidth = 2; pen.strokeRect(x + 1, y + 1, Math.max(0, wide - 2), rowHeight - 3); }
     const text = wide > NAMED ? label(box, wide) : "";
     if (!text) return;
     pen.fillStyle = box.source === 0 ? colours.ink : colours.text;
-    pen.fillText(text, x + 4, y + ROW / 2 - 0.5, wide - 5);
+    pen.fillText(text, x + 4, y + rowHeight / 2 - 0.5, wide - 5);
   }
 
   // A folded chain has the look of a stack of sheets.
   function paintChain(box, x, y, wide) {
     pen.fillStyle = colours.ground;
-    for (const at of [y + 4, y + ROW - 6]) pen.fillRect(x, at, Math.min(3, wide), 1.5);
-    if (wide > 40) for (const at of [y + 4, y + ROW - 6]) pen.fillRect(x + wide - 3, at, 3, 1.5);
+    for (const at of [y + 4, y + rowHeight - 6]) pen.fillRect(x, at, Math.min(3, wide), 1.5);
+    if (wide > 40) for (const at of [y + 4, y + rowHeight - 6]) pen.fillRect(x + wide - 3, at, 3, 1.5);
   }
 
   const faded = (box, hit) => box.source !== 0 && ((pattern && !hit) || (!differs() && hidden.has(groupOf(box.source))));
@@ -149,7 +152,7 @@ Conduit.page.views.flamegraph = (() => {
     pen.save();
     pen.globalAlpha *= 0.45;
     pen.fillStyle = box.grown >= box.shrunk ? colours.grew : colours.shrank;
-    pen.fillRect(x, y, (wide * Math.abs(box.grown - box.shrunk)) / (box.total || 1), ROW - 1);
+    pen.fillRect(x, y, (wide * Math.abs(box.grown - box.shrunk)) / (box.total || 1), rowHeight - 1);
     pen.restore();
   }
 
@@ -160,11 +163,11 @@ Conduit.page.views.flamegraph = (() => {
     const end = right(box), start = Math.max(x, end - ((value / (box.total || 1)) * box.share) * zoom.scale * paneWidth());
     pen.save();
     pen.beginPath();
-    pen.rect(start, y + ROW, Math.max(1, end - start), 6);
+    pen.rect(start, y + rowHeight, Math.max(1, end - start), 6);
     pen.clip();
     pen.strokeStyle = colours.line; pen.lineWidth = 1;
     pen.beginPath();
-    for (let at = start - 6; at < Math.min(end, width()) + 6; at += 4) { pen.moveTo(at, y + ROW + 6); pen.lineTo(at + 6, y + ROW); }
+    for (let at = start - 6; at < Math.min(end, width()) + 6; at += 4) { pen.moveTo(at, y + rowHeight + 6); pen.lineTo(at + 6, y + rowHeight); }
     pen.stroke();
     pen.restore();
   }
@@ -172,7 +175,7 @@ Conduit.page.views.flamegraph = (() => {
   function outline(box, colour, thick) {
     const x = left(box), wide = Math.max(1, right(box) - x - 1);
     pen.strokeStyle = colour; pen.lineWidth = thick;
-    pen.strokeRect(x + thick / 2, rowTop(box) + thick / 2, Math.max(0, wide - thick), ROW - 1 - thick);
+    pen.strokeRect(x + thick / 2, rowTop(box) + thick / 2, Math.max(0, wide - thick), rowHeight - 1 - thick);
   }
 
   function label(box, pixels) {
@@ -193,14 +196,29 @@ Conduit.page.views.flamegraph = (() => {
       const scale = Math.max(...sides.map((one) => Conduit.flameTree.wholeOf(one, pivot))) || 1;
       laid = Conduit.flameTree.inStep(sides.map((one) => Conduit.flameTree.layOut(one, { pivot, order, zoom, width: Math.max(paneWidth(), 200), folds, scale })));
     } else laid = Conduit.flameTree.layOut(tree, { pivot, order, zoom, width: Math.max(width(), 200), folds });
-    area.style.height = `${(laid.deepest + topRow() + 1) * ROW + 8}px`;
+    fitRows();
+    area.style.height = `${(laid.deepest + topRow() + 1) * rowHeight + 8}px`;
     area.dataset.cut = laid.cut ? "yes" : "";
     placeSeparator();
+    whole.hidden = pivot === null && zoom.scale === 1;
     pointed = null;
+    table?.mark(0);
     paint();
     clearTimeout(resting);
     resting = setTimeout(rest, REST_MS);
     showDetail(null);
+  }
+
+  // Rows as tall as the window has room for. Not while zoomed: the depth on show then changes with every step.
+  function fitRows() {
+    if (zoom.scale > 1) return;
+    const top = area.getBoundingClientRect().top + scrollY, drawer = lines.open ? innerHeight * 0.34 + 50 : 0;
+    const fitting = Math.floor((innerHeight - top - drawer - 30) / (laid.deepest + topRow() + 1));
+    rowHeight = Math.max(LEAST_ROW, Math.min(MOST_ROW, fitting));
+    const size = rowHeight >= 27 ? 14 : rowHeight >= 23 ? 13 : 12;
+    if (size !== letterSize) { letterSize = size; letter = 0; }
+    area.style.setProperty("--row", `${rowHeight - 1}px`);
+    area.style.setProperty("--letters", `${letterSize}px`);
   }
 
   function schedule(work = redraw) {
@@ -214,7 +232,7 @@ Conduit.page.views.flamegraph = (() => {
     separator = null;
     if (pivot === null) return;
     separator = make("div", { className: "separator" }, `${describe(laid.boxes[0])} of ${amount(tree.total[0], tree.amounts)} — callers above, callees below`);
-    separator.style.top = `${(topRow() - 1) * ROW}px`;
+    separator.style.top = `${(topRow() - 1) * rowHeight}px`;
     area.append(separator);
   }
 
@@ -279,7 +297,7 @@ Conduit.page.views.flamegraph = (() => {
     if (!one) return;
     detail.querySelector(".name").textContent = titleOf(one) + (tree.files[one.source] && !one.frames ? `  ${tree.files[one.source]}` : "");
     detail.querySelector(".numbers").textContent = numbersOf(one);
-    detail.querySelector("button").disabled = one.source === 0;
+    detail.querySelector(".choices").disabled = one.source === 0;
     detail.box = one;
   }
 
@@ -372,9 +390,9 @@ Conduit.page.views.flamegraph = (() => {
 
   function boxUnder(event) {
     const { share, y, pane } = place(event);
-    let row = Math.floor(y / ROW) - topRow();
+    let row = Math.floor(y / rowHeight) - topRow();
     if (pivot !== null && row < 0) row += 1;
-    if (pivot !== null && row === 0 && Math.floor(y / ROW) < topRow()) return null; // the separator's line
+    if (pivot !== null && row === 0 && Math.floor(y / rowHeight) < topRow()) return null; // the separator's line
     return Conduit.flameTree.boxAt((sides ? laid.panes[pane] : laid.rows).get(row) || [], zoom.x + share / zoom.scale) || null;
   }
 
@@ -472,12 +490,12 @@ Conduit.page.views.flamegraph = (() => {
 
   // The picture on show, from its first row to its last, as boxes with colours and labels.
   function picture() {
-    const wide = width(), tall = (laid.deepest + topRow() + 1) * ROW + 4;
-    const boxes = laid.boxes.map((box) => ({ x: left(box), y: rowTop(box), width: Math.max(0.5, right(box) - left(box) - (right(box) - left(box) > 3 ? 1 : 0)), height: ROW - 1,
+    const wide = width(), tall = (laid.deepest + topRow() + 1) * rowHeight + 4;
+    const boxes = laid.boxes.map((box) => ({ x: left(box), y: rowTop(box), width: Math.max(0.5, right(box) - left(box) - (right(box) - left(box) > 3 ? 1 : 0)), height: rowHeight - 1,
       fill: box.source === 0 ? colours.panel : differs() ? deltaColour(box) : fill(box.source), faded: faded(box, pattern && isHit(box)),
       label: right(box) - left(box) > NAMED ? label(box, right(box) - left(box)) : "", title: `${titleOf(box)}: ${describe(box)}`, ink: box.source === 0 ? colours.ink : colours.text }))
       .filter((box) => box.width > 0);
-    return { width: wide, height: tall, ground: colours.ground, boxes, title: data.title };
+    return { width: wide, height: tall, ground: colours.ground, letters: letterSize, boxes, title: data.title };
   }
 
   const deltaColour = (box) => (box.grown === box.shrunk ? colours.same : `color-mix(in srgb, ${box.grown > box.shrunk ? colours.grew : colours.shrank} ${Math.round((45 * Math.abs(box.grown - box.shrunk)) / (box.total || 1))}%, ${colours.same})`);
@@ -499,7 +517,7 @@ Conduit.page.views.flamegraph = (() => {
     area.addEventListener("focusout", () => schedule(paint));
     area.addEventListener("keydown", onKey);
     area.addEventListener("wheel", onWheel, { passive: false });
-    detail.querySelector("button").addEventListener("click", (event) => {
+    detail.querySelector(".choices").addEventListener("click", (event) => {
       event.stopPropagation();
       const at = event.target.getBoundingClientRect();
       openMenu(event, detail.box, at.left, at.bottom);
@@ -567,14 +585,19 @@ Conduit.page.views.flamegraph = (() => {
     if (pattern) hits = Uint8Array.from(tree.names, (name) => (pattern.test(name) ? 1 : 0));
   }
 
+  // One colour, or those of an owner's packages side by side.
+  function swatchOf(hues) {
+    const parts = hues.map(({ hue, saturation, shade }, n) => `hsl(${hue} ${saturation}% ${(colours.dark ? 38 : 74) + shade}%) ${(100 * n) / hues.length}% ${(100 * (n + 1)) / hues.length}%`);
+    return `linear-gradient(to right, ${parts.join(", ")})`;
+  }
+
   function legend() {
     if (differs()) return null;
     const present = scheme === "owner" ? Object.keys(OWNERS).filter((owner) => content.owners.indexOf(owner, 1) > 0) : palette.keys.slice(0, KEYS);
     const keys = present.map((group) => {
       const name = scheme === "owner" ? OWNERS[group] : group;
       const swatch = make("span", { className: "swatch" });
-      const { hue, saturation, shade } = scheme === "owner" ? palette.ofRange(group) : palette.of(group);
-      swatch.style.background = `hsl(${hue} ${saturation}% ${(colours.dark ? 38 : 74) + shade}%)`;
+      swatch.style.background = swatchOf(scheme === "owner" ? palette.ofRange(group) : [palette.of(group)]);
       const key = make("button", { type: "button", className: "key", title: `fade ${name}`, "aria-pressed": String(!hidden.has(group)) }, swatch, name);
       key.addEventListener("click", () => {
         hidden.has(group) ? hidden.delete(group) : hidden.add(group);
@@ -690,7 +713,9 @@ Conduit.page.views.flamegraph = (() => {
     hits = new Uint8Array(tree.names.length);
     pivot = pivotFromAddress();
     zoom = zoomFromAddress();
-    detail = make("div", { className: "detail" }, make("span", { className: "name" }), make("span", { className: "numbers" }), make("button", { type: "button", className: "actions", "aria-haspopup": "menu" }, "Actions…"));
+    whole = make("button", { type: "button", className: "actions whole", title: "leave the zoom and the selected function", onclick: showWhole }, "Whole profile");
+    detail = make("div", { className: "detail" }, make("span", { className: "name" }), make("span", { className: "numbers" }), whole,
+      make("button", { type: "button", className: "actions choices", "aria-haspopup": "menu" }, "Actions…"));
     bar = make("div", { className: "flame-bar" }, detail);
     canvas = make("canvas", { "aria-hidden": "true" });
     pen = canvas.getContext("2d");
@@ -765,6 +790,15 @@ Conduit.page.views.flamegraph = (() => {
       line.append(make("span", { className: "pruned" }, `${content.pruned.nodes.toLocaleString("en")} boxes under ${percent(content.pruned.below, content.total)} are hidden (hatched). ${data.file ? "" : "Zoom in or focus a function to see them."}`));
     }
     return line;
+  }
+
+  function showWhole() {
+    if (pivot !== null) { pivotOn(0); return; }
+    zoom = { x: 0, scale: 1 };
+    note({ z: null });
+    redraw();
+    rest();
+    overlay.querySelector(".box.root")?.focus({ preventScroll: true });
   }
 
   function escape() {
