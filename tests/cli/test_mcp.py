@@ -33,6 +33,27 @@ JSON = st.recursive(
 )
 
 
+CALLS: list[tuple[str, dict[str, Any]]] = [
+    ("app_overview", {}),
+    ("app_search", {"text": "a"}),
+    ("app_resource", {"name": "identity"}),
+    ("app_routes", {}),
+    ("app_dependencies", {"name": "identity"}),
+    ("app_path", {"start": "identity", "end": "session"}),
+    ("app_impact", {"name": "identity"}),
+    ("app_patterns", {}),
+    ("app_difference", {"old": "metadata.json", "new": "metadata.json"}),
+    ("profile_sources", {}),
+    ("profile_top", {"source": "cpu.prof", "count": 500}),
+    ("profile_difference", {"base": "cpu.prof", "source": "cpu.prof"}),
+    ("profile_callers_and_callees", {"source": "cpu.prof", "function": "."}),
+    ("profile_lines", {"source": "cpu.prof", "function": "."}),
+    ("profile_labels", {"source": "cpu.prof"}),
+    ("profile_advice", {"source": "cpu.prof"}),
+]
+"""A call of each tool that reads, except `app_resources` and `benchmark_history`."""
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
@@ -137,11 +158,49 @@ def test_every_answer_holds_its_budget_and_says_how_to_ask_on(project: Path) -> 
             offset: int | None = 0
             while offset is not None:
                 page = await ask(opened, "app_resources", offset=offset)
-                assert size_bytes(page) < 3500
                 names += [row["name"] for row in page["items"]]
                 offset = page.get("next_offset")
             assert len(names) == len(set(names)) == 191
-            assert size_bytes(await ask(opened, "app_resource", name="identity")) < 3500
+            for tool, arguments in CALLS:
+                answer = await opened.call_tool(tool, arguments)
+                text = answer.content[0].text
+                assert not answer.is_error, text
+                assert len(text.encode()) <= 3000, tool
+                assert answer.structured_content == json.loads(text)
+
+    asyncio.run(walk())
+
+
+def test_the_lists_of_a_record_that_were_cut_are_asked_for_one_by_one(project: Path) -> None:
+    async def walk() -> None:
+        async with session(project) as opened, session(project, "-budget=2000") as small:
+            whole = (await ask(opened, "app_resource", name="identity"))["value"]
+            cut = await ask(small, "app_resource", name="identity")
+            assert cut["next"]["fields"]["of"] == len(whole["fields"])
+            for part, following in cut["next"].items():
+                offset = following["offset"]
+                found = cut["value"][part][:offset]
+                while offset is not None:
+                    page = await ask(small, "app_resource", name="identity", part=part, offset=offset)
+                    found += page["items"]
+                    offset = page.get("next_offset")
+                assert found == whole[part]
+            routes = await ask(small, "app_routes", resource="identity")
+            assert {row["resource"] for row in routes["items"]} == {"identity"}
+
+    asyncio.run(walk())
+
+
+def test_no_answer_holds_the_password_of_an_address(project: Path) -> None:
+    async def walk() -> None:
+        address = "http://agent:hunter2@127.0.0.1:1/debug/pprof/profile"
+        async with session(project, f"-profile={address}") as opened:
+            sources = (await ask(opened, "profile_sources"))["items"]
+            assert sources[0] == "http://agent:***@127.0.0.1:1/debug/pprof/profile"
+            for source in (sources[0], address, address.replace("127", "126")):
+                said = await refusal(opened, "profile_top", source=source)
+                assert "hunter2" not in said
+            assert "hunter2" not in json.dumps(await ask(opened, "app_overview"))
 
     asyncio.run(walk())
 
@@ -160,6 +219,30 @@ def test_wrong_arguments_are_refused_in_words_and_the_server_goes_on(project: Pa
             assert "parsing" in await refusal(opened, "profile_lines", source="cpu.prof", function="(")
             assert await refusal(opened, "profile_top", source="cpu.prof", count="many")
             assert await refusal(opened, "profile_top", source="metadata.json")
+            assert (await ask(opened, "app_overview"))["value"]
+
+    asyncio.run(walk())
+
+
+def test_every_tool_refuses_arguments_of_the_wrong_kind_and_goes_on(project: Path) -> None:
+    def wrong(kind: Any) -> Any:
+        return {"string": 7, "integer": "many", "boolean": "perhaps"}[kind]
+
+    async def walk() -> None:
+        async with session(project) as opened:
+            for tool in (await opened.list_tools()).tools:
+                schema = tool.input_schema
+                for name, value in schema["properties"].items():
+                    given = dict.fromkeys(schema.get("required", ()), "x") | {name: wrong(value["type"])}
+                    said = await refusal(opened, tool.name, **given)
+                    assert name in said and "Traceback" not in said, (tool.name, said)
+                if schema.get("required"):
+                    assert "required" in await refusal(opened, tool.name)
+            for tool in ("app_resource", "app_dependencies", "app_impact"):
+                assert "not found" in await refusal(opened, tool, name="nope")
+            assert "the parts are" in await refusal(opened, "app_resource", name="identity", part="nope")
+            assert "expected 0 to" in await refusal(opened, "app_routes", offset=10_000)
+            assert "expected 0 to" in await refusal(opened, "app_resources", offset=-1)
             assert (await ask(opened, "app_overview"))["value"]
 
     asyncio.run(walk())

@@ -1,11 +1,21 @@
-"""Answers of limited size: items that do not fit are omitted and counted, and can be requested with an offset."""
+"""Answers of limited size: items that do not fit are omitted and counted, and can be requested with an offset.
+
+The limit is that of the text that the agent reads: compact JSON with all members of the answer.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any, NamedTuple
 
+from conduit.errors import ConduitError
+
 _MAX_TEXT = 2_000  # characters of a single text inside of a larger answer
+_COUNTS = 160  # bytes kept for total, left_out and next_offset
+
+
+class ToolError(ConduitError):
+    """A tool could not answer; the text is for the agent."""
 
 
 class Page(NamedTuple):
@@ -19,6 +29,72 @@ class Page(NamedTuple):
     def left_out(self) -> int:
         """How many items are behind this page."""
         return self.total - self.offset - len(self.items)
+
+
+def paged(
+    rest: dict[str, Any], name: str, items: list[Any], offset: int, budget_bytes: int
+) -> dict[str, Any]:
+    """Return an answer with `rest`, as many items from `offset` on as fit beside it, and how to ask for the others.
+
+    Raises `ToolError` for an offset at which there is nothing.
+    """
+    if offset < 0 or offset > len(items):
+        raise ToolError(f"offset is {offset}: expected 0 to {len(items)}")
+    page = page_of(items, offset, max(budget_bytes - size_bytes(rest) - _COUNTS, 400))
+    answer = {**rest, name: page.items, "total": page.total, "left_out": page.left_out}
+    if page.left_out:
+        answer["next_offset"] = page.offset + len(page.items)
+    return answer
+
+
+def lines_answer(rest: dict[str, Any], text: str, offset: int, budget_bytes: int) -> dict[str, Any]:
+    """Return an answer with as many whole lines of a text as fit, from line `offset` (from 0) on."""
+    answer = paged(rest, "text", text.splitlines(), offset, budget_bytes)
+    return {**answer, "text": "\n".join(map(str, answer["text"]))}
+
+
+def value_answer(
+    rest: dict[str, Any], value: Any, part: str, offset: int, budget_bytes: int
+) -> dict[str, Any]:
+    """Return an answer with a record, whose lists are cut until it fits, or with one member of it from `offset` on.
+
+    `next` tells for each list that was cut with which `offset` the rest of it is requested. Raises `ToolError` for a
+    part that the record does not have.
+    """
+    if part:
+        return paged({**rest, "part": part}, "items", _items_of(value, part), offset, budget_bytes)
+    room = max(budget_bytes - size_bytes(rest) - _COUNTS, 400)
+    if size_bytes(value) <= room or not isinstance(value, dict):
+        return {**rest, "value": fitted(value, room)}
+    lists = [key for key, member in value.items() if isinstance(member, (list, dict)) and member]
+    shown = fitted(value, room - 60 * len(lists))
+    cut = {key: _whole(shown[key], value[key]) for key in lists}
+    following = {
+        key: {"offset": kept, "of": len(value[key])} for key, kept in cut.items() if kept < len(value[key])
+    }
+    return {**rest, "value": shown, **({"next": following} if following else {})}
+
+
+def _items_of(value: Any, part: str) -> list[Any]:
+    if not isinstance(value, dict) or part not in value:
+        known = ", ".join(value) if isinstance(value, dict) else "none"
+        raise ToolError(f"there is no part {part!r}; the parts are: {known}")
+    member = value[part]
+    if isinstance(member, dict):
+        return [{key: inner} for key, inner in member.items()]
+    return member if isinstance(member, list) else [member]
+
+
+def _whole(shown: Any, member: Any) -> int:
+    """Return how many items at the beginning are as they were."""
+    if isinstance(member, dict):
+        items, before = list(shown.items()), list(member.items())
+    else:
+        items, before = shown, member
+    return next(
+        (at for at, (one, other) in enumerate(zip(items, before, strict=False)) if one != other),
+        min(len(items), len(before)),
+    )
 
 
 def page_of(items: list[Any], offset: int, budget_bytes: int) -> Page:

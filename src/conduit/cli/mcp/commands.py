@@ -10,14 +10,11 @@ from pathlib import Path  # noqa: TC003 (the fields of a NamedTuple are read at 
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from conduit.errors import ConduitError
+from conduit.cli.mcp.answers import ToolError
+from conduit.fetch.download import without_password
 
 TIME_LIMIT_S = 120
 _MAX_OUTPUT_BYTES = 64 << 20
-
-
-class ToolError(ConduitError):
-    """A tool could not answer; the text is for the agent."""
 
 
 class Scope(NamedTuple):
@@ -31,11 +28,12 @@ class Scope(NamedTuple):
 
     def source(self, given: str) -> str:
         """The profile that is meant, if it may be read: one named at the start, or a file inside of the folder."""
-        if given in self.profiles:
-            return given
+        for allowed in self.profiles:
+            if given in (allowed, without_password(allowed)):
+                return allowed
         if urlsplit(given).scheme in ("http", "https"):
             raise ToolError(
-                f"{given} was not named at the start; the person can allow it with -profile={given}"
+                f"{without_password(given)} was not named at the start; the person can allow it with -profile=URL"
             )
         return str(self.file(given))
 
@@ -74,7 +72,7 @@ async def run_conduit(scope: Scope, *arguments: str, accepts: tuple[int, ...] = 
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )  # fmt: skip
-    shown = " ".join(["conduit", *(_quoted(argument) for argument in arguments)])
+    shown = " ".join(["conduit", *(_shown(argument, scope) for argument in arguments)])
     try:
         async with asyncio.timeout(TIME_LIMIT_S):
             output, notes = await asyncio.gather(_read(process.stdout), _read(process.stderr))
@@ -107,7 +105,10 @@ def _end(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _quoted(argument: str) -> str:
+def _shown(argument: str, scope: Scope) -> str:
+    """Return an argument as it is typed, without the password of an allowed address."""
     import shlex
 
+    for allowed in scope.profiles:
+        argument = argument.replace(allowed, without_password(allowed))
     return shlex.quote(argument)

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conduit.cli.mcp.answers import fitted, page_of
-from conduit.cli.mcp.commands import ToolError, run_conduit
+from conduit.cli.mcp.answers import ToolError, fitted, lines_answer, paged
+from conduit.cli.mcp.commands import run_conduit
+from conduit.fetch.download import without_password
 
 if TYPE_CHECKING:
     from conduit.cli.mcp.commands import Output, Scope
@@ -21,11 +22,11 @@ class ProfileTools:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
-    async def sources(self) -> Answer:
+    async def sources(self, offset: int = 0) -> Answer:
         """List the profiles that can be read: files of the project that are named like one, and what was allowed."""
         names = [str(path.relative_to(self._scope.root)) for path in _profile_files(self._scope)]
-        page = page_of([*self._scope.profiles, *names], 0, self._scope.budget_bytes)
-        return {"items": page.items, "total": page.total, "left_out": page.left_out}
+        allowed = [without_password(source) for source in self._scope.profiles]
+        return paged({}, "items", [*allowed, *names], offset, self._scope.budget_bytes)
 
     async def top(
         self,
@@ -35,6 +36,7 @@ class ProfileTools:
         focus: str = "",
         ignore: str = "",
         count: int = 20,
+        offset: int = 0,
     ) -> Answer:
         """List the heaviest functions of a profile: flat (in the function itself) and cum (with what it calls).
 
@@ -43,49 +45,50 @@ class ProfileTools:
         chosen = _flags(sample_index=sample_type, focus=focus, ignore=ignore, nodecount=_count(count))
         order = ["-cum"] if cumulative else []
         output = await self._report(source, "-json", *chosen, *order)
-        return self._rows(output)
+        return self._rows(output, offset)
 
-    async def difference(self, base: str, source: str, sample_type: str = "", count: int = 20) -> Answer:
+    async def difference(
+        self, base: str, source: str, sample_type: str = "", count: int = 20, offset: int = 0
+    ) -> Answer:
         """Compare two profiles: what each function took more (or less) in `source` than in `base`."""
         flags = _flags(diff_base=self._scope.source(base), sample_index=sample_type, nodecount=_count(count))
-        return self._rows(await self._report(source, "-json", *flags))
+        return self._rows(await self._report(source, "-json", *flags), offset)
 
-    async def callers_and_callees(self, source: str, function: str, sample_type: str = "") -> Answer:
+    async def callers_and_callees(
+        self, source: str, function: str, sample_type: str = "", offset: int = 0
+    ) -> Answer:
         """Show the functions that match a regular expression, each between its callers (above) and its callees
         (below)."""
-        return await self._text(source, f"-peek={_pattern(function)}", *_flags(sample_index=sample_type))
+        return await self._text(
+            source, offset, f"-peek={_pattern(function)}", *_flags(sample_index=sample_type)
+        )
 
-    async def lines(self, source: str, function: str, sample_type: str = "") -> Answer:
+    async def lines(self, source: str, function: str, sample_type: str = "", offset: int = 0) -> Answer:
         """Show the source of the functions that match a regular expression, with what each line took (flat, cum)."""
-        return await self._text(source, f"-list={_pattern(function)}", *_flags(sample_index=sample_type))
+        return await self._text(
+            source, offset, f"-list={_pattern(function)}", *_flags(sample_index=sample_type)
+        )
 
-    async def labels(self, source: str, sample_type: str = "") -> Answer:
+    async def labels(self, source: str, sample_type: str = "", offset: int = 0) -> Answer:
         """Show how much of a profile carries each label: thread, task, route, process, and the program's own."""
-        return await self._text(source, "-tags", *_flags(sample_index=sample_type))
+        return await self._text(source, offset, "-tags", *_flags(sample_index=sample_type))
 
-    async def advice(self, source: str) -> Answer:
+    async def advice(self, source: str, offset: int = 0) -> Answer:
         """Say in words what stands out in a profile, and which question to ask next."""
-        return await self._text(source, "-advice")
+        return await self._text(source, offset, "-advice")
 
     async def _report(self, source: str, *flags: str) -> Output:
         return await run_conduit(self._scope, "pprof", *flags, "--", self._scope.source(source))
 
-    async def _text(self, source: str, *flags: str) -> Answer:
+    async def _text(self, source: str, offset: int, *flags: str) -> Answer:
         output = await self._report(source, *flags)
-        page = page_of(output.text.splitlines(), 0, self._scope.budget_bytes)
-        answer: Answer = {
-            "command": output.command,
-            "text": "\n".join(page.items),
-            "left_out_lines": page.left_out,
-        }
-        return answer
+        return lines_answer({"command": output.command}, output.text, offset, self._scope.budget_bytes)
 
-    def _rows(self, output: Output) -> Answer:
+    def _rows(self, output: Output, offset: int) -> Answer:
         value = output.json()
         rows = value.pop("rows", [])
-        page = page_of(rows, 0, self._scope.budget_bytes)
-        answer = {"command": output.command, **fitted(value, self._scope.budget_bytes), "rows": page.items}
-        return {**answer, "left_out": page.left_out}
+        rest = {"command": output.command, **fitted(value, self._scope.budget_bytes // 2)}
+        return paged(rest, "rows", rows, offset, self._scope.budget_bytes)
 
 
 def _flags(**values: str) -> list[str]:

@@ -4,15 +4,16 @@ tools."""
 from __future__ import annotations
 
 import functools
+import json
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError as SdkToolError
-from mcp.types import ToolAnnotations
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
 
 from conduit._version import __version__
+from conduit.cli.mcp.answers import ToolError
 from conduit.cli.mcp.benchmark_tools import BenchmarkTools
-from conduit.cli.mcp.commands import ToolError
 from conduit.cli.mcp.profile_tools import ProfileTools
 from conduit.cli.mcp.registry_tools import RegistryTools
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 _INSTRUCTIONS = """What this application is made of, where its time and memory go, and what its benchmarks say.
 Begin with app_overview or app_search; with profile_top for a profile, then profile_callers_and_callees and
 profile_lines.
-Every answer names the command that gives the same in a terminal, and says how much was left out."""
+Every answer names the command that gives the same in a terminal, and says how much was left out: next_offset, or next
+for each list of a value (ask with part and offset), leads to the rest."""
 
 _READS = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
@@ -74,10 +76,13 @@ def _add(
     annotations: ToolAnnotations,
 ) -> None:
     @functools.wraps(function)
-    async def tool(*arguments: Any, **named: Any) -> dict[str, Any]:
+    async def tool(*arguments: Any, **named: Any) -> CallToolResult:
         try:
-            return await function(*arguments, **named)
+            answer = await function(*arguments, **named)
         except ToolError as error:
             raise SdkToolError(str(error)) from None
+        # The SDK would indent the text, and the agent would pay for the spaces.
+        text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+        return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=answer)
 
     server.add_tool(tool, name=name, annotations=annotations)
