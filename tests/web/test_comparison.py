@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     Serve = Callable[..., str]
 
+LIBRARIES = "/srv/.venv/lib/python3.11/site-packages"
+
 
 def recorded(**amounts: int) -> Profile:
     """`main` calls every function named, for so many milliseconds."""
@@ -38,6 +40,13 @@ def recorded(**amounts: int) -> Profile:
     for name, amount in amounts.items():
         if amount:
             builder.add([(name, "/srv/a.py", 1, 1), ("main", "/srv/a.py", 9, 8)], [amount * 10**6])
+    return builder.build()
+
+
+def profile_of(stack: tuple[tuple[str, str], ...], amount: int) -> Profile:
+    """One stack of (function, file), leaf first, for so many milliseconds."""
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    builder.add([(name, file, 1, 1) for name, file in stack], [amount * 10**6])
     return builder.build()
 
 
@@ -78,6 +87,63 @@ def test_with_equal_totals_a_change_is_one_of_the_share(tmp_path: Path) -> None:
     assert (content["before"], content["after"], content["normalised"]) == ("350ms", "350ms", True)
     assert table(content)["slower"] == ("100ms", "150ms", "+50ms", "+50.00%")
     assert table(content)["faster"] == ("200ms", "50ms", "-150ms", "-75.00%")
+
+
+def test_the_first_line_of_a_comparison_has_both_totals(tmp_path: Path) -> None:
+    session = ProfileSession(compared(), Options(), SavedConfigs(tmp_path / "none.json"))
+    assert session.page("top", {})["facts"] == ["cpu: 350ms before, 700ms after (+100%)"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 700, 390])
+def test_a_difference_says_what_its_colours_and_signs_mean(
+    serve: Serve, visitor: Visitor, width: int, scheme: str
+) -> None:
+    page = visitor.open(f"{serve(compared())}/ui/flamegraph?table=t", width=width, scheme=scheme)
+    assert page.locator(".keys .meaning").all_inner_texts() == ["grew", "shrank", "unchanged"]
+    heads = page.locator("table.functions thead th").all_inner_texts()
+    assert [head.split("\n")[0].strip() for head in heads] == ["Self change", "Total change", "Function"]
+    rows = dict(
+        zip(
+            page.locator("table.functions td:last-child").all_inner_texts(),
+            page.locator("table.functions td:first-child").all_inner_texts(),
+            strict=True,
+        )
+    )
+    assert rows["slower"].split() == ["+200ms+57.14%"] or rows["slower"].split() == ["+200ms", "+57.14%"]
+    assert rows["faster"].startswith("-100ms")
+    assert "-28.57%" in rows["faster"]
+    assert page.get_by_role("link", name="Changes").is_visible()
+    box = page.get_by_role("link", name="Changes").bounding_box()
+    assert box
+    assert box["x"] + box["width"] < width  # not beyond the edge of the narrow window
+    page.screenshot(path=str(SCREENSHOTS / f"difference-{width}-{scheme}.png"))
+    assert axe_findings(page) == []
+
+
+def test_two_pictures_come_back_after_a_look_at_the_table(serve: Serve, visitor: Visitor) -> None:
+    page = visitor.open(f"{serve(compared())}/ui/flamegraph", width=1400)
+    page.get_by_role("button", name="Two pictures").click()
+    page.wait_for_url("**pictures=two*")
+    page.get_by_role("link", name="Changes").click()
+    page.locator(".totals").wait_for()
+    page.get_by_role("link", name="Flame graph").click()
+    wait_until(page, """document.querySelectorAll('.box[aria-label^="slower:"]').length === 2""")
+
+
+def test_only_ones_own_code_is_compared_on_request(serve: Serve, visitor: Visitor) -> None:
+    before, after = (
+        profile_of((("dumps", f"{LIBRARIES}/json5.py"), ("view", "/srv/shop/views.py")), amount)
+        for amount in (100, 160)
+    )
+    page = visitor.open(f"{serve(difference(after, before, mark_base=True))}/ui/flamegraph", width=1400)
+    page.locator('.box[aria-label^="dumps:"]').wait_for()
+    page.get_by_role("button", name="Only your code").click()
+    page.wait_for_url("**mine=t*")
+    wait_until(page, """document.querySelector('.box[aria-label^="dumps:"]') === null""")
+    label = page.locator('.box[aria-label^="view:"]').get_attribute("aria-label")
+    assert label == "view: 100ms → 160ms, +60.00%"
+    assert page.locator("table.functions tbody tr").all_inner_texts() == ["+60ms+60.00%\t+60ms+60.00%\tview"]
 
 
 def test_filters_hold_for_both_sides(tmp_path: Path) -> None:

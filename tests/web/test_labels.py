@@ -90,7 +90,7 @@ def test_the_first_line_tells_when_for_how_long_and_how_much(tmp_path: Path) -> 
     session = ProfileSession(profile, Options(), SavedConfigs(tmp_path / "none.json"))
     date, *rest = session.page("top", {})["facts"]
     assert date.startswith("2026-09-")
-    assert rest == ["2s recorded", "1us cpu in all", "1 note of the recording"]
+    assert rest == ["2s recorded", "1us cpu in all", "3 samples were lost"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -120,6 +120,20 @@ def test_the_four_types_of_a_memory_profile_are_tabs(serve: Serve, visitor: Visi
     page.locator("#types [aria-current]", has_text="alloc_objects").wait_for()
     assert page.title().endswith("alloc_objects")
     assert "inuse_space" not in page.locator("#facts").inner_text()
+
+
+def test_another_sample_type_keeps_the_selected_function_and_the_source(
+    serve: Serve, visitor: Visitor
+) -> None:
+    page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/flamegraph", width=1400)
+    page.locator("table.functions tr", has_text="zlib.compress").click()
+    page.wait_for_url("**p=*")
+    page.get_by_role("button", name="Source", exact=True).click()
+    page.wait_for_url("**lines=t*")
+    page.get_by_role("link", name="samples", exact=True).click()
+    page.locator("#types [aria-current]", has_text="samples").wait_for()
+    assert page.locator(".box.pivot").get_attribute("aria-label").startswith("zlib.compress")  # type: ignore[union-attr]
+    assert page.locator(".drawer").is_visible()
 
 
 def test_the_name_of_a_function_in_top_is_read_in_a_narrow_window(serve: Serve, visitor: Visitor) -> None:

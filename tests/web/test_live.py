@@ -172,7 +172,7 @@ def test_a_page_of_a_service_with_a_token_does_not_hold_it(serve: Serve, visitor
     page = visitor.open(f"{url}/ui/flamegraph", width=1400)
     assert "hunter2" not in page.content()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.locator("#menu-show > summary").click()
+    page.locator("#menu-save > summary").click()
     page.get_by_role("button", name="Copy the command line").click()
     page.get_by_text("write the password for ***").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
@@ -182,7 +182,7 @@ def test_a_page_of_a_service_with_a_token_does_not_hold_it(serve: Serve, visitor
 def test_the_picture_is_saved_as_svg_and_png(serve: Serve, visitor: Visitor, tmp_path: Path) -> None:
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/flamegraph", width=1400)
     for kind in ("SVG", "PNG"):
-        page.locator("#menu-show > summary").click()
+        page.locator("#menu-save > summary").click()
         with page.expect_download() as started:
             page.get_by_role("button", name=f"Save the picture as {kind}").click()
         path = tmp_path / started.value.suggested_filename
@@ -198,7 +198,7 @@ def test_the_picture_is_saved_as_svg_and_png(serve: Serve, visitor: Visitor, tmp
 
 def test_the_graph_is_saved_too(serve: Serve, visitor: Visitor, tmp_path: Path) -> None:
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/graph")
-    page.locator("#menu-show > summary").click()
+    page.locator("#menu-save > summary").click()
     with page.expect_download() as started:
         page.get_by_role("button", name="Save the picture as SVG").click()
     started.value.save_as(tmp_path / "graph.svg")
@@ -220,7 +220,7 @@ def test_a_stack_a_link_and_a_command_line_are_copied(serve: Serve, visitor: Vis
     page.get_by_role("menuitem", name="Copy link").click()
     page.wait_for_timeout(100)
     assert visitor.open(page.evaluate(copied)).locator(".box.pivot").count() == 1
-    page.locator("#menu-show > summary").click()
+    page.locator("#menu-save > summary").click()
     page.get_by_role("button", name="Copy the command line").click()
     page.wait_for_timeout(100)
     assert page.evaluate(copied) == "conduit pprof -top cpu.prof"

@@ -87,7 +87,7 @@ def test_the_sorted_column_has_an_arrow(serve: Serve, visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
-@pytest.mark.parametrize("menu", ["menu-refine", "menu-show", "menu-config"])
+@pytest.mark.parametrize("menu", ["menu-refine", "menu-show", "menu-config", "menu-save"])
 def test_escape_closes_a_menu_and_gives_the_focus_back(
     serve: Serve, visitor: Visitor, menu: str, window: tuple[int, int]
 ) -> None:

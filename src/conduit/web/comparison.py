@@ -50,7 +50,7 @@ def changes_document(report: Report, repeated: RepeatedSums | None = None) -> di
     With `repeated`, amounts are the means of a profile, what moved beyond chance stands first, and `repeats` says how
     many profiles there are and what was tested.
     """
-    sums, totals = (_sums_of_sides(report), _totals(report)) if repeated is None else _means(repeated)
+    sums, totals = (_sums_of_sides(report), totals_of(report)) if repeated is None else _means(repeated)
     by_flat = sorted(sums, key=lambda name: (-abs(sums[name][1] - sums[name][0]), name))
     by_cum = sorted(sums, key=lambda name: (-abs(sums[name][3] - sums[name][2]), name))
     kept = {*by_flat[:MAX_ROWS], *by_cum[:MAX_ROWS]}
@@ -60,9 +60,9 @@ def changes_document(report: Report, repeated: RepeatedSums | None = None) -> di
     return {
         "rows": rows,
         "count": len(sums),
-        "before": _amount(report, totals[0]),
-        "after": _amount(report, totals[1]),
-        "change": _change(totals[0], totals[1]),
+        "before": amount_text(report, totals[0]),
+        "after": amount_text(report, totals[1]),
+        "change": change_text(totals[0], totals[1]),
         "normalised": report.options.normalize,
         "repeats": None if repeated is None else _repeats(repeated),
     }
@@ -79,7 +79,8 @@ def _sums_of_sides(report: Report) -> dict[str, list[int]]:
     return sums
 
 
-def _totals(report: Report) -> tuple[int, int]:
+def totals_of(report: Report) -> tuple[int, int]:
+    """What the samples of both sides add up to, before and after."""
     before, after = (sum(profile.columns.values[report.values.index]) for profile in split(report.profile))
     return before, after
 
@@ -109,22 +110,23 @@ def _repeats(repeated: RepeatedSums) -> dict[str, Any]:
     }
 
 
-def _amount(report: Report, value: int) -> str:
+def amount_text(report: Report, value: int) -> str:
+    """Return an amount in the unit that suits it."""
     return label(report.divided(value), report.sample_unit)
 
 
 def _signed(report: Report, value: int) -> str:
-    return ("+" if value > 0 else "") + _amount(report, value)
+    return ("+" if value > 0 else "") + amount_text(report, value)
 
 
 def _row(report: Report, name: str, sums: list[int], repeated: RepeatedSums | None) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name}
     for key, before, after in (("flat", sums[0], sums[1]), ("cum", sums[2], sums[3])):
         row[key] = {
-            "before": _amount(report, before),
-            "after": _amount(report, after),
+            "before": amount_text(report, before),
+            "after": amount_text(report, after),
             "change": _signed(report, after - before),
-            "percent": _change(before, after),
+            "percent": change_text(before, after),
             "value": after - before,
         }
     if repeated is not None:
@@ -146,8 +148,8 @@ def format_p(p: float) -> str:
     return f"{p:.3f}" if p >= 0.0005 else "<0.001"
 
 
-def _change(before: int, after: int) -> str:
-    """How much more or less, as a share of before."""
+def change_text(before: int, after: int) -> str:
+    """How much more or less, as a share of before; `new` and `gone` where one side has none."""
     if before == after:
         return "0%"
     if not before:

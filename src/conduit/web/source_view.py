@@ -24,19 +24,20 @@ _NAMED = 8  # of those without a file, how many are named
 
 
 def source_document(report: Report, functions: Report, first: int, page: int = PAGE) -> dict[str, Any]:
-    """The listings of `page` functions from number `first` on, heaviest first.
+    """The listings of `page` functions from number `first` on: those that took most themselves first, then by total.
 
     `functions` is the same profile summed by function. Raises `NoMatchError` where the report's expression matches no
     function of the profile.
     """
     assert report.matches is not None
-    cums: dict[str, int] = {}
+    sums: dict[str, tuple[int, int]] = {}
     for node in whole_graph(functions):
         if report.matches(node.frame.name):
-            cums[node.frame.name] = max(cums.get(node.frame.name, 0), abs(node.cum_value))
-    if not cums and not any(report.matches(function.name) for function in report.profile.functions):
+            weight = (abs(node.flat_value), abs(node.cum_value))
+            sums[node.frame.name] = max(sums.get(node.frame.name, weight), weight)
+    if not sums and not any(report.matches(function.name) for function in report.profile.functions):
         raise NoMatchError(f"no matches found for regexp: {report.argument}")
-    names = sorted(cums, key=lambda name: (-cums[name], name))
+    names = sorted(sums, key=lambda name: (-sums[name][0], -sums[name][1], name))
     listings = _listings(report, frozenset(names[first : first + page]))
     found = [listing for listing in listings if not listing.error]
     return {
@@ -58,9 +59,8 @@ def lines_document(report: Report) -> dict[str, Any]:
 
 def _listings(report: Report, names: frozenset[str]) -> list[Listing]:
     try:
-        return sorted(
-            compute_listings(report.matching(names.__contains__)), key=lambda listing: -abs(listing.cum)
-        )
+        listings = compute_listings(report.matching(names.__contains__))
+        return sorted(listings, key=lambda listing: (-abs(listing.flat), -abs(listing.cum)))
     except NoMatchError:
         return []  # they are in the profile, but have no value of this sample type
 

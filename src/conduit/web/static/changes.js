@@ -3,7 +3,7 @@
 "use strict";
 
 Conduit.page.views.changes = (() => {
-  const { make, address, data, state, note } = Conduit.page;
+  const { make, data, state, note } = Conduit.page;
   const { pickable, searching } = Conduit.rows(Conduit.page);
   let content, body, pattern, key, sure;
 
@@ -54,7 +54,7 @@ Conduit.page.views.changes = (() => {
 
   function totals() {
     const { before, after, change, normalised } = content;
-    const link = data.file ? null : make("a", { href: address("changes", { norm: normalised ? null : "t" }) }, normalised ? "Compare amounts as they are" : "Scale both to the same total");
+    const link = data.file ? null : Conduit.page.link("changes", { norm: normalised ? null : "t" }, {}, normalised ? "Compare amounts as they are" : "Scale both to the same total");
     const means = content.repeats ? "Amounts are means of a profile. " : "";
     const text = means + (normalised
       ? `Normalised: the amounts after are scaled so that both sides have ${before} in all. A change is a change of the share. `
@@ -88,7 +88,7 @@ Conduit.page.views.changes = (() => {
   }
 
   function kinds() {
-    return make("span", { className: "keys-more", role: "group", "aria-label": "Amounts" }, ...[["flat", "Self"], ["cum", "With callees"]].map(([name, text]) => {
+    return make("span", { className: "keys-more", role: "group", "aria-label": "Amounts" }, ...[["flat", "Self"], ["cum", "Total, with callees"]].map(([name, text]) => {
       const button = make("button", { type: "button", className: "key switch", "aria-pressed": String(key === name), "data-key": name }, text);
       button.addEventListener("click", () => {
         key = name;

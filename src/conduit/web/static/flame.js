@@ -125,9 +125,9 @@ Conduit.page.views.flamegraph = (() => {
     if (end < paneLeft(box.pane) || x > paneLeft(box.pane) + paneWidth() || end <= x) return;
     const hit = pattern && isHit(box);
     pen.globalAlpha = faded(box, hit) ? 0.3 : 1;
-    pen.fillStyle = box.source === 0 ? colours.panel : differs() ? colours.same : fill(box.source);
+    pen.fillStyle = differs() ? colours.same : box.source === 0 ? colours.panel : fill(box.source);
     pen.fillRect(x, y, wide, rowHeight - 1);
-    if (differs() && box.source !== 0) paintDelta(box, x, y, wide);
+    if (differs()) paintDelta(box, x, y, wide);
     paintHidden(box, x, y);
     if (hit) { pen.strokeStyle = colours.mark; pen.lineWidth = 2; pen.strokeRect(x + 1, y + 1, Math.max(0, wide - 2), rowHeight - 3); }
     if (box.frames) paintChain(box, x, y, wide);
@@ -492,7 +492,7 @@ Conduit.page.views.flamegraph = (() => {
   function picture() {
     const wide = width(), tall = (laid.deepest + topRow() + 1) * rowHeight + 4;
     const boxes = laid.boxes.map((box) => ({ x: left(box), y: rowTop(box), width: Math.max(0.5, right(box) - left(box) - (right(box) - left(box) > 3 ? 1 : 0)), height: rowHeight - 1,
-      fill: box.source === 0 ? colours.panel : differs() ? deltaColour(box) : fill(box.source), faded: faded(box, pattern && isHit(box)),
+      fill: differs() ? deltaColour(box) : box.source === 0 ? colours.panel : fill(box.source), faded: faded(box, pattern && isHit(box)),
       label: right(box) - left(box) > NAMED ? label(box, right(box) - left(box)) : "", title: `${titleOf(box)}: ${describe(box)}`, ink: box.source === 0 ? colours.ink : colours.text }))
       .filter((box) => box.width > 0);
     return { width: wide, height: tall, ground: colours.ground, letters: letterSize, boxes, title: data.title };
@@ -591,8 +591,18 @@ Conduit.page.views.flamegraph = (() => {
     return `linear-gradient(to right, ${parts.join(", ")})`;
   }
 
+  // What the colours of a difference say.
+  function changeKeys() {
+    const keys = [["grew", colours.grew, 45], ["shrank", colours.shrank, 45], ["unchanged", colours.same, 100]].map(([text, colour, part]) => {
+      const swatch = make("span", { className: "swatch" });
+      swatch.style.background = `color-mix(in srgb, ${colour} ${part}%, ${colours.same})`;
+      return make("span", { className: "meaning" }, swatch, text);
+    });
+    return make("span", { className: "keys" }, ...keys, onlyMine());
+  }
+
   function legend() {
-    if (differs()) return null;
+    if (differs()) return changeKeys();
     const present = scheme === "owner" ? Object.keys(OWNERS).filter((owner) => content.owners.indexOf(owner, 1) > 0) : palette.keys.slice(0, KEYS);
     const keys = present.map((group) => {
       const name = scheme === "owner" ? OWNERS[group] : group;
@@ -608,7 +618,13 @@ Conduit.page.views.flamegraph = (() => {
       return key;
     });
     if (palette.keys.length > present.length && scheme !== "owner") keys.push(make("span", {}, `and ${palette.keys.length - present.length} more`));
-    const only = make("button", { type: "button", className: "key", "aria-pressed": String(mine), title: "functions of others join their nearest caller in your code" }, "Only your code");
+    return make("span", { className: "keys" }, schemes(), ...keys, onlyMine());
+  }
+
+  function onlyMine() {
+    const owners = new Set(content.owners.slice(1));
+    if (!owners.has("project") || owners.size < 2) return null;
+    const only = make("button", { type: "button", className: "key switch", "aria-pressed": String(mine), title: "functions of others join their nearest caller in your code" }, "Only your code");
     only.addEventListener("click", () => {
       mine = !mine;
       only.setAttribute("aria-pressed", String(mine));
@@ -618,9 +634,7 @@ Conduit.page.views.flamegraph = (() => {
       redraw();
       if (table) showTable(true);
     });
-    only.classList.add("switch");
-    const owners = new Set(content.owners.slice(1));
-    return make("span", { className: "keys" }, schemes(), ...keys, owners.has("project") && owners.size > 1 ? only : null);
+    return only;
   }
 
   function schemes() {
@@ -661,7 +675,7 @@ Conduit.page.views.flamegraph = (() => {
         layOutWindow();
         return Boolean(sides);
       }),
-      data.file ? "" : make("a", { href: Conduit.page.address("flamegraph", { norm: equal ? null : "t" }), title: equal ? "The amounts after are scaled to the total before" : "Totals are as recorded" }, equal ? "Totals made equal: undo" : "Totals as recorded: make equal"));
+      data.file ? "" : Conduit.page.link("flamegraph", { norm: equal ? null : "t" }, { title: equal ? "The amounts after are scaled to the total before" : "Totals are as recorded" }, equal ? "Totals made equal: undo" : "Totals as recorded: make equal"));
   }
 
   // ── the table beside it ──
@@ -783,8 +797,8 @@ Conduit.page.views.flamegraph = (() => {
         " Click a box for its callers and callees. Scroll to move, Ctrl+scroll or pinch to zoom, drag to pan, right-click or Actions… for more. ",
         make("kbd", {}, "/"), " searches, ", make("kbd", {}, "+"), make("kbd", {}, "−"), " zoom, arrows walk, ", make("kbd", {}, "Esc"), " goes back."));
     const line = make("div", { className: "explain" }, help, legend(), switches(),
-      content.inOrder ? null : make("a", { href: Conduit.page.address("flamegraph", { order: other[0] === "heavy" ? null : other[0] }) }, other[1]));
-    if (content.hasTimes && (!data.file || content.byTime)) line.append(make("a", { href: Conduit.page.address("flamegraph", { time: content.inOrder ? null : "t", z: null, p: null }) }, content.inOrder ? "Sort: heaviest first" : "Sort: by time"));
+      content.inOrder ? null : Conduit.page.link("flamegraph", { order: other[0] === "heavy" ? null : other[0] }, {}, other[1]));
+    if (content.hasTimes && (!data.file || content.byTime)) line.append(Conduit.page.link("flamegraph", { time: content.inOrder ? null : "t", z: null, p: null }, {}, content.inOrder ? "Sort: heaviest first" : "Sort: by time"));
     if (content.untimed) line.append(make("span", {}, content.untimed === 1 ? "1 sample without a time is left out" : `${content.untimed.toLocaleString("en")} samples without a time are left out`));
     if (content.pruned) {
       line.append(make("span", { className: "pruned" }, `${content.pruned.nodes.toLocaleString("en")} boxes under ${percent(content.pruned.below, content.total)} are hidden (hatched). ${data.file ? "" : "Zoom in or focus a function to see them."}`));

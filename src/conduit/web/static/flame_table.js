@@ -11,7 +11,8 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
   const wide = innerWidth <= 900 ? innerWidth - 20 : Math.min(500, Math.max(340, innerWidth * 0.32));
   const ROOM = Math.max(14, Math.floor((wide - 270) / 6.4)); // letters in the column of names
 
-  const columns = [["flat", "Self"], ["cum", "Total"], ["name", "Function"]];
+  // Of a comparison each number is a change; with only the reader's code, that of the libraries it called is in its own.
+  const columns = [["flat", content.difference ? "Self change" : tree.folded ? "Self + libraries" : "Self"], ["cum", content.difference ? "Total change" : "Total"], ["name", "Function"]];
   let [key, turned] = (state.get("by") || "flat").split(",");
   if (!columns.some(([name]) => name === key)) key = "flat";
   let pattern = null, selected = null, shown = FIRST;
@@ -30,7 +31,11 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
     fill();
   }
 
-  const cell = (value) => make("td", { title: percent(value, content.total) }, amount(value, content.amounts), make("small", {}, percent(value, content.total)));
+  function cell(value) {
+    const sign = !content.difference || !value ? "" : value > 0 ? "+" : "-";
+    const share = sign + percent(value, content.total);
+    return make("td", { title: share, className: sign === "+" ? "grew" : sign ? "shrank" : "" }, (sign === "+" ? sign : "") + amount(value, content.amounts), make("small", {}, share));
+  }
 
   // A long name loses its package: its end tells functions apart.
   function fitting(source, name) {

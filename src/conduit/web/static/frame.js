@@ -91,10 +91,20 @@ Conduit.frame = (() => {
 
   // ── menus ──
 
+  const entry = (text, action) => make("button", { type: "button", onclick: () => { closeMenus(); action(); } }, text);
+
+  function fillLooks(items) {
+    items.append(make("h2", {}, "Page"), ...THEMES.map((theme) => entry(`${theme} colours`, () => setTheme(theme))), entry("Keyboard", showKeys));
+  }
+
+  function fillTakeAlong(items, more = []) {
+    items.append(entry("Copy a link to this view", () => copy(location.href)), ...more.map(([text, action]) => entry(text, action)));
+  }
+
   function fillPageMenu(items, more = []) {
-    const button = (text, action) => make("button", { type: "button", onclick: () => { closeMenus(); action(); } }, text);
-    items.append(make("h2", {}, "Page"), ...THEMES.map((theme) => button(`${theme} colours`, () => setTheme(theme))), button("Keyboard", showKeys),
-      make("h2", {}, "Take along"), button("Copy a link to this view", () => copy(location.href)), ...more.map(([text, action]) => button(text, action)));
+    fillLooks(items);
+    items.append(make("h2", {}, "Take along"));
+    fillTakeAlong(items, more);
   }
 
   // Close the menus that are open, and return the first of them.
@@ -175,7 +185,7 @@ Conduit.frame = (() => {
 
   if (typeof document !== "undefined") wear(kept());
 
-  return { $, make, data, changed, replaceState, counted, empty, copy, say, setTheme, isDark, onColours, fillPageMenu, closeMenus, table, moveInRows, isTyping, showKeys, listen };
+  return { $, make, data, changed, replaceState, counted, empty, copy, say, setTheme, isDark, onColours, fillPageMenu, fillLooks, fillTakeAlong, closeMenus, table, moveInRows, isTyping, showKeys, listen };
 })();
 
 if (typeof module !== "undefined") module.exports = Conduit.frame;

@@ -22,6 +22,17 @@ Conduit.page = (() => {
     return (data.file ? "#" : "./") + view + (query ? `?${query}` : "");
   }
 
+  // A link to a view or to other numbers of one. Its address follows what `note` changes, until it is clicked.
+  function link(view, changes, properties, ...children) {
+    const made = make("a", { ...properties, href: address(view, changes) }, ...children);
+    made.leadsTo = () => address(view, changes);
+    return made;
+  }
+
+  function refreshLinks() {
+    for (const one of document.querySelectorAll("a[href]")) if (one.leadsTo) one.href = one.leadsTo();
+  }
+
   function go(view, changes = {}) {
     if (data.file) location.href = address(view, changes);
     else load(address(view, changes));
@@ -75,6 +86,7 @@ Conduit.page = (() => {
     const target = address(current(), { first: state.get("first"), ...changes });
     for (const [name, value] of Object.entries(changes)) value ? state.set(name, value) : state.delete(name);
     if (quietly) history.replaceState(null, "", target); else history.pushState(null, "", target);
+    refreshLinks();
   }
 
   // A single file holds every sample type: what another one has otherwise is laid over the first.
@@ -122,7 +134,7 @@ Conduit.page = (() => {
       items.append(make("button", { type: "button", title, disabled: !ready, onclick: () => refine(parameter, add) }, label));
     }
     const filters = Object.fromEntries(["f", "i", "h", "s", "sf", "tf", "ti", "ts", "th", "prunefrom", "tagroot", "tagleaf"].map((name) => [name, null]));
-    items.append(make("a", { href: address(current(), { ...filters, p: null }) }, "Reset"));
+    items.append(link(current(), { ...filters, p: null }, {}, "Reset"));
     if (data.file) items.append(make("small", {}, "Filters work only in the live page: conduit pprof -http=:8080 FILE"));
     else if (!ready) items.append(make("small", {}, "Select something or type a search first"));
     if (!data.file) fillTags(items);
@@ -130,18 +142,18 @@ Conduit.page = (() => {
 
   function fillTags(items) {
     if (!data.tags.length) return;
-    items.append(make("h2", {}, "Tags"));
+    items.append(make("h2", {}, "Labels"));
     for (const tag of data.tags) {
       const group = make("details", {}, make("summary", {}, tag.key));
       group.append(
-        make("a", { href: address(current(), { tagroot: tag.key }) }, `${tag.key} as root frames`),
-        make("a", { href: address(current(), { tagleaf: tag.key }) }, `${tag.key} as leaf frames`),
+        link(current(), { tagroot: tag.key }, {}, `${tag.key} as root frames`),
+        link(current(), { tagleaf: tag.key }, {}, `${tag.key} as leaf frames`),
       );
       for (const value of tag.values.slice(0, 30)) {
         const filter = `${tag.key}=${tag.numeric ? value.text : `^${quote(value.text)}$`}`;
         group.append(make("span", { className: "row" },
-          make("a", { href: address(current(), { tf: filter }), title: "keep only this" }, `${value.text}  ${value.share}`),
-          make("a", { href: address(current(), { ti: filter }), title: "drop the samples that have it" }, "exclude")));
+          link(current(), { tf: filter }, { title: "keep only this" }, `${value.text}  ${value.share}`),
+          link(current(), { ti: filter }, { title: "drop the samples that have it" }, "exclude")));
       }
       items.append(group);
     }
@@ -154,9 +166,9 @@ Conduit.page = (() => {
   // One tab for each type of value that the samples have.
   function drawTypes() {
     const tabs = data.types.map((type, index) => {
-      const link = make("a", { href: address(current(), { si: type }), title: meanings[type] || type }, type);
-      if (index === data.type) link.setAttribute("aria-current", "true");
-      return link;
+      const tab = link(current(), { si: type }, { title: meanings[type] || type }, type);
+      if (index === data.type) tab.setAttribute("aria-current", "true");
+      return tab;
     });
     const imports = importSwitch();
     const one = data.types.length < 2 || (data.file && !data.byType) || current() === "growth"; // it is about inuse_space
@@ -168,10 +180,8 @@ Conduit.page = (() => {
   function importSwitch() {
     if (!data.imports || data.file) return null;
     const { leftOut } = data.imports, growth = current() === "growth";
-    const link = make("a", { href: address(current(), { imports: leftOut ? (growth ? "t" : null) : growth ? null : "f" }), className: "imports" },
+    return link(current(), { imports: leftOut ? (growth ? "t" : null) : growth ? null : "f" }, { className: "imports", title: "memory that imports of modules allocated" },
       leftOut ? "Imports are left out: show them" : "Imports are shown: leave them out");
-    link.title = "memory that imports of modules allocated";
-    return link;
   }
 
   const granularities = [["functions", "function"], ["filefunctions", "function and file"], ["files", "file"], ["lines", "line"], ["addresses", "address"]];
@@ -182,18 +192,22 @@ Conduit.page = (() => {
     if (!data.file) {
       items.append(make("h2", {}, "Group by"));
       for (const [value, label] of granularities) {
-        const link = make("a", { href: address(current(), { g: value }) }, label);
-        if (state.get("g") === value) link.prepend("✓ ");
-        items.append(link);
+        items.append(link(current(), { g: value }, {}, (state.get("g") === value ? "✓ " : "") + label));
       }
       items.append(make("h2", {}, "Numbers"));
       for (const [name, label] of switches) {
         const on = state.get(name) === "t";
-        items.append(make("a", { href: address(current(), { [name]: on ? null : "t" }) }, (on ? "✓ " : "") + label));
+        items.append(link(current(), { [name]: on ? null : "t" }, {}, (on ? "✓ " : "") + label));
       }
     }
+    Conduit.frame.fillLooks(items);
+  }
+
+  // The picture, and what leads to it again.
+  function fillSave(items) {
+    items.replaceChildren();
     const picture = views[current()]?.picture;
-    Conduit.frame.fillPageMenu(items, [
+    Conduit.frame.fillTakeAlong(items, [
       ...(data.command ? [["Copy the command line for a terminal", copyCommand]] : []),
       ...(picture ? [["Save the picture as SVG", () => Conduit.exporting.saveSvg(picture(), fileName("svg"))], ["Save the picture as PNG", () => Conduit.exporting.savePng(picture(), fileName("png"))]] : []),
     ]);
@@ -214,11 +228,11 @@ Conduit.page = (() => {
     const button = make("button", { type: "button", id: "refresh", className: "key", onclick: () => recordAgain(button) }, "Record again");
     const choice = make("select", { "aria-label": "Recording" }, ...kept.map(({ number, text }, n) => make("option", { value: String(number), selected: number === shown }, `${text}${n === kept.length - 1 ? " (newest)" : ""}`)));
     choice.addEventListener("change", () => go(current(), { recording: Number(choice.value) === kept.at(-1).number ? null : choice.value, against: null }));
-    const link = against !== null
-      ? make("a", { href: address(current() === "changes" ? "flamegraph" : current(), { against: null }) }, "Show it alone")
-      : before !== null ? make("a", { href: address(current(), { recording: String(shown), against: String(before) }) }, "Compare with the one before") : null;
+    const other = against !== null
+      ? link(current() === "changes" ? "flamegraph" : current(), { against: null, pictures: null }, {}, "Show it alone")
+      : before !== null ? link(current(), { recording: String(shown), against: String(before) }, {}, "Compare with the one before") : null;
     const compared = against === null ? null : make("span", {}, `compared with ${kept.find(({ number }) => number === against)?.text}`);
-    $("live").replaceChildren(...[button, kept.length > 1 ? choice : null, compared, link].filter(Boolean));
+    $("live").replaceChildren(...[button, kept.length > 1 ? choice : null, compared, other].filter(Boolean));
   }
 
   // Samples over time, where they have one; the range on show is in the address.
@@ -374,13 +388,15 @@ Conduit.page = (() => {
     document.title = data.title;
     document.querySelector(".about h1").textContent = data.title;
     $("facts").textContent = data.facts.join(" · ");
+    $("facts").title = data.facts.join("\n");
     drawTypes();
     drawLive();
     drawStrip();
     $("legend").textContent = data.legend.join("\n");
     $("errors").replaceChildren(...data.errors.map((text) => make("div", {}, text)));
     for (const link of document.querySelectorAll("[data-view]")) {
-      link.href = address(link.dataset.view);
+      link.leadsTo = () => address(link.dataset.view);
+      link.href = link.leadsTo();
       if (link.closest(".views") && link.dataset.view === current()) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
       if (data.file && !(link.dataset.view in data.views)) link.hidden = true;
@@ -394,6 +410,7 @@ Conduit.page = (() => {
   function fillMenus() {
     fillRefine($("menu-refine").querySelector(".items"));
     fillShow($("menu-show").querySelector(".items"));
+    fillSave($("menu-save").querySelector(".items"));
     if (data.file) {
       $("menu-config").hidden = $("download").hidden = true;
     } else {
@@ -474,5 +491,5 @@ Conduit.page = (() => {
     if (data.file) addEventListener("hashchange", () => { readState(); show(); });
   }
 
-  return { data, state, selected, views, make, go, copy, note, address, pick, restore, matched, complain, openContext, exactly, empty, start };
+  return { link, data, state, selected, views, make, go, copy, note, address, pick, restore, matched, complain, openContext, exactly, empty, start };
 })();

@@ -35,7 +35,7 @@ Conduit.sourceDrawer = ({ tree, closed }) => {
     const best = found.filter((one) => one.file === file);
     const listings = best.length ? best : found;
     body.replaceChildren(...listings.flatMap((one) => [
-      make("p", {}, `${one.file} — flat ${one.flat}, cum ${one.cum} (${one.percent} of total)`),
+      make("p", {}, `${one.file} — self (flat) ${one.flat}, total (cum) ${one.cum} (${one.percent} of the profile)`),
       one.error ? make("p", {}, one.error) : Conduit.page.views.source.table(one)]));
     if (!listings.length) body.replaceChildren(make("p", {}, data.file ? "The file holds the source of the heaviest functions only." : "No lines of this function have samples."));
     const hottest = [...body.querySelectorAll("tr.hot")].sort((a, b) => b.style.getPropertyValue("--heat") - a.style.getPropertyValue("--heat"))[0];

@@ -51,13 +51,14 @@ Conduit.page.views.source = (() => {
       if (line.share) { row.className = "hot"; row.style.setProperty("--heat", heat(line.share)); }
       return row;
     }));
-    return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Source of ${one.name}` }, make("table", { className: "listing" }, body));
+    return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Source of ${one.name}` }, make("table", { className: "listing" },
+      make("thead", {}, make("tr", {}, ["Self", "Total", "Line", "Source"].map((text) => make("th", { scope: "col" }, text)))), body));
   }
 
   function listing(one) {
     const name = data.file ? one.name : make("a", { href: address("peek", { f: `${exactly([one.name]).slice(0, -1)}( |$)`, first: null }), title: "callers and callees" }, one.name);
     return make("section", { className: "function" },
-      make("h2", {}, name), make("p", {}, `${one.file} — flat ${one.flat}, cum ${one.cum} (${one.percent} of total)`), table(one));
+      make("h2", {}, name), make("p", {}, `${one.file} — self (flat) ${one.flat}, total (cum) ${one.cum} (${one.percent} of the profile)`), table(one));
   }
 
   // Said once for all functions whose file is not here.
@@ -73,7 +74,7 @@ Conduit.page.views.source = (() => {
       return;
     }
     const pages = () => pager("source", { first: content.first, page: content.page, total: content.count, noun: "functions" }) || "";
-    main.append(make("p", { className: "explain" }, "Flat is the line itself, cum includes what it called."), pages());
+    main.append(make("p", { className: "explain" }, "Self (flat) is the line itself, total (cum) includes what it called."), pages());
     if (content.missing) main.append(missing(content.missing));
     main.append(...content.functions.map(listing), content.functions.length > 3 ? pages() : "");
   }
