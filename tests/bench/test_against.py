@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conduit.bench.against import environments
 from conduit.bench.against.interleaved import Plan, run_against
 from conduit.bench.against.worktree import Checkout, current_checkout
 from conduit.bench.compare.verdicts import Gates
@@ -266,6 +268,17 @@ def test_a_revision_gets_an_environment_of_its_own_that_is_kept_for_the_next_tim
     kept = list((repository.parent / "cache" / "conduit" / "environments").iterdir())
     assert len(kept) == 1
     assert (kept[0] / "bin" / "python").exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "is_used"), [("22.2.2", False), ("22.3", True), ("26.0", True), ("new", False)]
+)
+def test_the_pip_of_this_environment_installs_into_another_where_it_can(
+    monkeypatch: pytest.MonkeyPatch, version: str, is_used: bool
+) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
+    command = environments._pip_of_another_environment("/elsewhere/bin/python")
+    assert command == ([sys.executable, "-m", "pip", "--python", "/elsewhere/bin/python"] if is_used else [])
 
 
 def test_a_dirty_submodule_is_said(
