@@ -201,7 +201,7 @@ def _install(folder: Path, tree: Path, requirements: Path | None, installable: b
 
 
 def _pip_of_another_environment(python: str) -> list[str]:
-    """Return the command of this interpreter's pip for the environment of `python`; [] where it has none that can do that.
+    """Return the command of this interpreter's pip for the environment of `python`; [] if its pip cannot do that.
 
     Installing pip itself takes two seconds of CPU time, most of what an environment costs.
     """
