@@ -9,11 +9,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from conduit.fetch.foreign.gecko import decode as decode_gecko
+from conduit.profile.builder import TIME_LABEL, TIME_UNIT, ProfileBuilder
 from conduit.profile.codec import decode
 from conduit.profile.model import Profile, ValueType
 from conduit.report.formats.graphviz import GraphvizMissingError, draw
 from conduit.report.options import Options
 from conduit.report.pipeline import prepare_report, print_report
+from conduit.web.time_order import has_times
 from tests.report.making import CPU, MILLISECOND, profile_of
 
 PROFILE = profile_of(
@@ -147,6 +150,55 @@ def test_a_document_for_the_firefox_profiler_has_the_tables_that_profiling_sampl
             assert set(thread[name]) == set(table), name
             columns = [column for column in thread[name].values() if isinstance(column, list)]
             assert {len(column) for column in columns} == {thread[name]["length"]}, name
+
+
+def timed(*, all_of_them: bool = True) -> Profile:
+    """Two threads that take turns, recorded out of order; on request one sample without a time."""
+    builder = ProfileBuilder(
+        [ValueType("wall", "nanoseconds")],
+        period_type=ValueType("wall", "nanoseconds"),
+        period=10 * MILLISECOND,
+    )
+    for thread, name, end in (
+        ("worker", "wait", 30),
+        ("main", "b", 20),
+        ("main", "a", 10),
+        ("worker", "wait", 10),
+    ):
+        times = {TIME_LABEL: 10**18 + end * MILLISECOND}
+        builder.add([(name, "t.py", 1, 1)], [10 * MILLISECOND], {"thread": thread}, times, TIME_UNIT)
+    if not all_of_them:
+        builder.add([("late", "t.py", 1, 1)], [MILLISECOND], {"thread": "main"})
+    return builder.build()
+
+
+def test_samples_with_times_are_a_track_for_each_thread_and_read_back_as_they_were() -> None:
+    data = _print("gecko", timed()).encode()
+    document = json.loads(data)
+    found = {thread["name"]: thread["samples"] for thread in document["threads"]}
+    assert list(found) == ["main", "worker"]
+    assert (found["main"]["time"], found["main"]["weight"]) == ([0, 10], [10, 10])
+    assert found["worker"]["time"] == [0, 20]
+    assert document["meta"]["interval"] == 10
+    read = decode_gecko(data, times=True)
+    assert read is not None
+    columns = read.profile.columns
+    seen = {
+        (labels.labels["thread"][0], labels.numeric_labels[TIME_LABEL][0], value)
+        for labels, value in zip(
+            (columns.label_sets[at] for at in columns.label_of), columns.values[0], strict=True
+        )
+    }
+    ten = 10 * MILLISECOND
+    assert seen == {("main", 0, ten), ("main", ten, ten), ("worker", 0, ten), ("worker", 2 * ten, ten)}
+
+
+def test_where_a_sample_has_no_time_none_is_made_up() -> None:
+    data = _print("gecko", timed(all_of_them=False)).encode()
+    assert len(json.loads(data)["threads"]) == 1
+    read = decode_gecko(data, times=True)
+    assert read is not None
+    assert not has_times(read.profile)
 
 
 def test_a_document_for_the_firefox_profiler_has_the_stacks_and_their_values_in_milliseconds() -> None:

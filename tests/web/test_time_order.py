@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conduit.cli.pprof import run
 from conduit.fetch.inputs import Request, fetch_profile
 from conduit.profile.builder import TIME_LABEL, ProfileBuilder
+from conduit.profile.codec import encode
 from conduit.profile.model import ValueType
 from conduit.report.options import Options
+from conduit.report.pipeline import prepare_report, print_report
 from conduit.web import single_file_report
 from conduit.web.application import ViewError
 from conduit.web.configs import SavedConfigs
@@ -151,6 +155,43 @@ def test_a_file_of_events_has_times_on_the_page_and_none_elsewhere(tmp_path: Pat
     elsewhere = fetch_profile(Request([str(path)]), pytest.fail)
     assert len(elsewhere.samples) == 4  # main and load of each thread
     assert not any(sample.numeric_labels for sample in elsewhere.samples)
+
+
+def test_the_command_line_of_a_range_prints_that_time(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = tmp_path / "timed.prof"
+    path.write_bytes(encode(timed()))
+    session = ProfileSession(timed(), Options(), SavedConfigs(tmp_path / "none.json"), sources=[str(path)])
+    page = session.page("top", {"range": "4,11"})
+    assert run(shlex.split(page["command"])[2:]) == 0
+    printed = capsysbinary.readouterr().out.decode()
+    rows = page["views"]["top"]["rows"]
+    assert [row["name"] for row in rows] == ["parse", "idle", "main"]
+    for row in rows:
+        words = [line.split() for line in printed.splitlines() if line.endswith(f" {row['name']}")]
+        assert [(flat, percent) for flat, percent, *_ in words] == [(row["flatText"], row["flatPercent"])]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 700, 390])
+def test_a_file_for_the_firefox_profiler_has_a_strip_only_where_it_has_times(
+    serve: Serve, visitor: Visitor, tmp_path: Path, width: int, scheme: str
+) -> None:
+    builder = ProfileBuilder([ValueType("wall", "nanoseconds")])
+    for thread, time, name, amount in SAMPLES:
+        stack, times = [(name, "/srv/a.py", 1, 1)], {TIME_LABEL: time * 10**9}
+        builder.add(stack, [amount * 10**6], labels={"thread": thread}, numeric_labels=times)
+    for profile, threads in ((builder.build(), 2), (timed(), 0)):
+        report = prepare_report(profile, "gecko", Options(), pytest.fail)
+        path = tmp_path / f"{threads}.json"
+        path.write_bytes(print_report(report))
+        read = fetch_profile(Request([str(path)], times=True), pytest.fail)
+        page = visitor.open(f"{serve(read)}/ui/flamegraph", width=width, scheme=scheme)
+        page.locator(".flame").wait_for()
+        assert page.locator("#strip").is_visible() == bool(threads)
+        assert page.locator(".strip-names div").count() == threads
+        assert page.get_by_role("link", name="Sort: by time").count() == (1 if threads else 0)
 
 
 def test_a_drag_over_the_strip_shows_that_time_alone(serve: Serve, visitor: Visitor) -> None:

@@ -34,10 +34,12 @@ def command_line(
     sources: Sequence[str],
     base: Sequence[str],
     series: Sequence[str] = (),
+    during: str = "",
 ) -> str:
     """A line for a shell, or an empty text where the sources are not known.
 
-    `base` are flags that name a base; `series` the heap profiles through which growth is followed. The line is made to
+    `base` are flags that name a base; `series` the heap profiles through which growth is followed; `during` the tag
+    filter of a range of the time. The line is made to
     be passed on, and stands in a page saved as a file: `***` stands for the password or token of a source's URL.
     """
     sources, base, series = (
@@ -62,6 +64,8 @@ def command_line(
             flags.append(f"-{name}")
         else:
             flags.append(f"-{name}={show_value(value)}")
+    if during and not options.tagfocus:
+        flags += [f"-tagfocus={during}", *([] if options.relative_percentages else ["-relative_percentages"])]
     if parameters.get("imports") == "f":
         flags.append("-without_imports")
     if options.normalize and base:

@@ -28,7 +28,15 @@ from conduit.web.function_table import function_rows
 from conduit.web.memory import HELD, ImportSwitch, growth_document, series_of
 from conduit.web.recordings import Recordings, UnknownRecordingError
 from conduit.web.time_order import has_times, time_tree, tree_by_parts
-from conduit.web.time_strip import BINS, RangeError, in_range, parse_range, strip_document, time_span
+from conduit.web.time_strip import (
+    BINS,
+    RangeError,
+    in_range,
+    parse_range,
+    range_filter,
+    strip_document,
+    time_span,
+)
 from conduit.web.turns import check_client, take_turn
 
 if TYPE_CHECKING:
@@ -81,6 +89,7 @@ class ProfileSession:
         self._series, self._series_sources = series, series_sources
         self._imports = ImportSwitch()
         self._without_imports = False  # of the address that is answered, chosen under the lock below
+        self._during = ""  # the filter of the address's range of the time
         self._recordings = Recordings(profile)
         self._whole = self._profile = (
             profile  # the one on show, and as it was read, chosen under the lock below
@@ -123,9 +132,9 @@ class ProfileSession:
             whole, shown, base = self._recordings.choose(number, against)
             self._without_imports = parameters.get("imports") == "f"
             profile = self._imports.applied(whole) if self._without_imports else whole
-            self._profile = (
-                in_range(profile, *parse_range(parameters["range"])) if "range" in parameters else profile
-            )
+            ends = parse_range(parameters["range"]) if "range" in parameters else None
+            self._during = range_filter(profile, *ends) if ends else ""
+            self._profile = in_range(profile, *ends) if ends else profile
             self._whole, self._shown = whole, (shown, base)
             yield
         except (UnknownRecordingError, RangeError) as error:
@@ -455,7 +464,13 @@ class ProfileSession:
             "live": self._fetch is not None,
             "recordings": self._recordings.document(*self._shown),
             "command": command_line(
-                view, options, parameters, self._sources, self._base, self._series_sources
+                view,
+                options,
+                parameters,
+                self._sources,
+                self._base,
+                self._series_sources,
+                self._during,
             ),
             "file": False,
         }

@@ -95,14 +95,25 @@ def parse_range(text: str) -> tuple[float, float]:
     return start, end
 
 
+def range_filter(profile: Profile, start: float, end: float) -> str:
+    """Return `-tagfocus`' expression for the samples of a range; empty where no sample has a time."""
+    ends = _ends(profile, start, end)
+    return "" if ends is None else f"{TIME_LABEL}={math.ceil(ends[0])}ns:{math.floor(ends[1])}ns"
+
+
+def _ends(profile: Profile, start: float, end: float) -> tuple[float, float] | None:
+    sets = profile.columns.used_sets()
+    first = min((time for labels in sets if (time := time_of(labels)) is not None), default=None)
+    return None if first is None else (first + start * 1e9, first + end * 1e9)
+
+
 def in_range(profile: Profile, start: float, end: float) -> Profile:
     """Return the samples taken from `start` to `end`, in seconds since the first; those without a time are left out."""
     columns = profile.columns
-    times = [time for labels in columns.used_sets() if (time := time_of(labels)) is not None]
-    if not times:
+    ends = _ends(profile, start, end)
+    if ends is None:
         return profile
-    first = min(times)
-    low, high = first + start * 1e9, first + end * 1e9
+    low, high = ends
 
     def inside(labels: LabelSet) -> bool:
         time = time_of(labels)

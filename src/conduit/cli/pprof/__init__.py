@@ -263,6 +263,7 @@ def _choose_sample_type(parsed: Parsed, options: Options) -> None:
 
 def _request(parsed: Parsed, sources: list[str], executable: str, options: Options) -> Request:
     from conduit.fetch.inputs import Request, split_names
+    from conduit.profile.builder import TIME_LABEL
 
     bases, diff_bases = split_names(parsed["base"]), split_names(parsed["diff_base"])
     if bases and diff_bases:
@@ -281,7 +282,7 @@ def _request(parsed: Parsed, sources: list[str], executable: str, options: Optio
         build_id=parsed["buildid"],
         comment=parsed["add_comment"],
         all_frames=parsed["all_frames"],
-        times=bool(parsed["http"] or parsed["html"]),
+        times=bool(parsed["http"] or parsed["html"] or parsed["gecko"] or TIME_LABEL in options.tagfocus),
         tls=(parsed["tls_cert"], parsed["tls_key"], parsed["tls_ca"]),
     )
 

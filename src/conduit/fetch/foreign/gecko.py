@@ -33,7 +33,8 @@ _CAVEAT = "samples are counted: the format has no time of each, only when it was
 def decode(data: bytes, *, times: bool = False) -> ForeignProfile | None:
     """Return the sum of a file's threads, each labelled with its name; None if the bytes are not in this format.
 
-    With `times`, samples say when they were taken, except those of `-gecko` here, which follow each other in any order.
+    With `times`, samples say when they were taken, except those of `-gecko` here from a profile without times, which
+    follow each other in any order.
 
     Raise `MalformedProfileError` for a damaged file, and for threads whose weights cannot be added.
     """

@@ -1,12 +1,15 @@
 """`-gecko`: the stacks as a processed profile of the Firefox Profiler (https://profiler.firefox.com), version 57.
 
-A pprof file sums equal stacks and has no times: samples follow each other in the file's order, each with its weight.
+Where every sample says when it was taken (`end_timestamp_ns`: wall profiles with times, traces), each thread is a
+track of its own over time. A pprof file that sums equal stacks has no times: its samples follow each other in the
+file's order, each with its weight.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from conduit.profile.builder import TIME_LABEL
 from conduit.report.formats.speedscope import compute_speedscope
 
 if TYPE_CHECKING:
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from conduit.report.report import Report
+
+FROM_SUMS, FROM_TIMES = "conduit", "conduit, in order of time"
+"""What `importedFrom` says of samples in any order, and of samples with times."""
 
 _PROCESSED_VERSION = 57
 _RAW_VERSION = 32
@@ -29,17 +35,27 @@ _WEIGHTS = {
 
 
 def compute_gecko(report: Report) -> dict[str, Any]:
-    """Return the document: one thread with the report's sample type, in milliseconds, bytes or samples."""
+    """Return the document: the report's sample type in milliseconds, bytes or samples.
+
+    A thread for each thread of the profile where every sample has a time, one in all otherwise.
+    """
     document = compute_speedscope(report)
     profile = document["profiles"][0]
     weight_type, factor = _WEIGHTS.get(profile["unit"], ("samples", 1))
     weights = [weight * factor for weight in profile["weights"]]
     strings = _Strings()
-    thread = _thread(document, profile["samples"], weights, weight_type, strings)
+    tracks = _tracks(report)
+    if tracks:
+        threads = [
+            _timed_thread(document, track, weights, weight_type, strings, is_main=number == 0)
+            for number, track in enumerate(tracks)
+        ]
+    else:
+        threads = [_thread(document, profile["samples"], weights, weight_type, strings)]
     categories = [("Other", "grey"), ("Python", "yellow")]
     return {
         "meta": {
-            "interval": 1,
+            "interval": report.profile.period / 1e6 if tracks and report.profile.period else 1,
             "startTime": report.profile.time_nanos / 1e6,
             "processType": 0,
             "categories": [
@@ -49,18 +65,48 @@ def compute_gecko(report: Report) -> dict[str, Any]:
             "version": _RAW_VERSION,
             "preprocessedProfileVersion": _PROCESSED_VERSION,
             "product": document["name"],
-            "importedFrom": "conduit",
+            "importedFrom": FROM_TIMES if tracks else FROM_SUMS,
             "symbolicated": True,
             "markerSchema": [],
         },
         "libs": [],
-        "threads": [thread],
+        "threads": threads,
         "pages": [],
         "shared": {
             "stringArray": strings.texts,
             "sources": {"length": 0, "uuid": [], "filename": []},
         },
     }
+
+
+class _Track(NamedTuple):
+    """A thread's samples in order of time: their numbers in the document, and milliseconds since the first of all."""
+
+    thread: str
+    samples: list[int]
+    times: list[float]
+
+
+def _tracks(report: Report) -> list[_Track]:
+    """Return a track for each thread, the one that began first first; none unless every sample has a time."""
+    columns = report.profile.columns
+    found: dict[str, list[tuple[int, int]]] = {}
+    kept = zip(columns.label_of, *report.values.columns_of(columns), strict=True)
+    shown = (
+        columns.label_sets[at] for at, value, divisor in kept if value or divisor
+    )  # as the document has them
+    for number, labels in enumerate(shown):
+        times = labels.numeric_labels.get(TIME_LABEL)
+        if not times:
+            return []
+        name = next(iter(labels.labels.get("thread", ())), "all threads")
+        found.setdefault(name, []).append((times[0], number))
+    start = min((min(samples)[0] for samples in found.values()), default=0)
+    tracks = []
+    for name, samples in sorted(found.items(), key=lambda item: min(item[1])):
+        samples.sort()
+        tracks.append(_Track(name, [at for _, at in samples], [(time - start) / 1e6 for time, _ in samples]))
+    return tracks
 
 
 class _Strings:
@@ -75,6 +121,24 @@ class _Strings:
             self._numbers[text] = len(self.texts)
             self.texts.append(text)
         return self._numbers[text]
+
+
+def _timed_thread(
+    document: dict[str, Any],
+    track: _Track,
+    weights: list[float],
+    weight_type: str,
+    strings: _Strings,
+    *,
+    is_main: bool,
+) -> dict[str, Any]:
+    samples = [document["profiles"][0]["samples"][number] for number in track.samples]
+    used = {frame: at for at, frame in enumerate(sorted({frame for sample in samples for frame in sample}))}
+    part = {**document, "shared": {"frames": [document["shared"]["frames"][frame] for frame in used]}}
+    numbered = [[used[frame] for frame in sample] for sample in samples]
+    thread = _thread(part, numbered, [weights[number] for number in track.samples], weight_type, strings)
+    thread["samples"]["time"] = track.times
+    return {**thread, "name": track.thread, "tid": track.thread, "isMainThread": is_main}
 
 
 def _thread(
