@@ -90,15 +90,44 @@ def _replace(path: str, data: bytes, mode: int) -> None:
     folder = os.path.dirname(path)  # noqa: PTH120
     if folder:
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+    temporary = new_file(folder, data, mode)
+    try:
+        _take_permissions(path, temporary)
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        remove_new_file(temporary)
+        raise
+
+
+def new_file(folder: str, data: bytes, mode: int = 0o666) -> str:
+    """Return the path of a new file with `data` under a temporary name. Raise `OSError` as writing does."""
     temporary, descriptor = _create_in(folder, mode)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123
             file.write(data)
-        _take_permissions(path, temporary)
-        os.replace(temporary, path)  # noqa: PTH105
     except BaseException:
-        _remove(temporary)
+        remove_new_file(temporary)
         raise
+    return temporary
+
+
+def remove_new_file(temporary: str) -> None:
+    """Remove the temporary name of a file, if the file still has it."""
+    from contextlib import suppress
+
+    with suppress(FileNotFoundError):
+        os.unlink(temporary)  # noqa: PTH108
+
+
+def name_new_file(temporary: str, path: str) -> None:
+    """Give a file a second name. Raise `FileExistsError` if there is a file of that name, `OSError` otherwise."""
+    try:
+        os.link(temporary, path, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666))
+        os.replace(temporary, path)  # noqa: PTH105
 
 
 def _create_in(folder: str, mode: int) -> tuple[str, int]:
@@ -129,10 +158,3 @@ def _take_permissions(existing: str, new: str) -> None:
     except FileNotFoundError:
         return
     os.chmod(new, mode & 0o7777)  # noqa: PTH101
-
-
-def _remove(path: str) -> None:
-    from contextlib import suppress
-
-    with suppress(FileNotFoundError):
-        os.unlink(path)  # noqa: PTH108

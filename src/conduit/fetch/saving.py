@@ -1,13 +1,14 @@
 """Saving profiles that were fetched: under the next free number in the first folder that takes them."""
 
 # pathlib would slow the start of a small report.
-# ruff: noqa: PTH103, PTH108, PTH118, PTH123
+# ruff: noqa: PTH103, PTH118
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
+from conduit.files import name_new_file, new_file, remove_new_file
 from conduit.report.errors import FetchError
 from conduit.report.frames import base_name
 
@@ -54,18 +55,19 @@ def _folder(say: Say) -> str:
 
 
 def write_numbered(folder: str, prefix: str, suffix: str, data: bytes) -> str:
-    """Writes a new file named by the first free number from 001 and returns its path; raises `OSError`."""
-    for number in range(1, 10_000):
-        path = os.path.join(folder, f"{prefix}{number:03d}{suffix}")
-        try:
-            file = open(path, "xb")  # noqa: SIM115 (closed below, where a fault removes it)
-        except FileExistsError:
-            continue
-        try:
-            with file:
-                file.write(data)
-        except BaseException:
-            os.unlink(path)
-            raise
-        return path
+    """Writes a new file named by the first free number from 001 and returns its path; raises `OSError`.
+
+    The file has its name only once it is whole.
+    """
+    temporary = new_file(folder, data)
+    try:
+        for number in range(1, 10_000):
+            path = os.path.join(folder, f"{prefix}{number:03d}{suffix}")
+            try:
+                name_new_file(temporary, path)
+            except FileExistsError:
+                continue
+            return path
+    finally:
+        remove_new_file(temporary)
     raise FileExistsError(f"could not create file of the form {prefix}001{suffix}")

@@ -13,11 +13,12 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
+import time
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conduit.bench.against.held_folders import held_folder, is_abandoned
 from conduit.errors import ConduitError
 from conduit.user_folders import user_folder
 
@@ -31,6 +32,8 @@ LOCKS = {
     "poetry.lock": ["poetry", "export", "--without-hashes"],
     "pdm.lock": ["pdm", "export", "--without-hashes", "--prod"],
 }
+_UNFINISHED = ".unfinished-"
+_BEGUN_SECONDS = 60
 INSTALLABLE = ("pyproject.toml", "setup.py", "setup.cfg")
 _BUILT_FROM = frozenset(
     {".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".pyx", ".pxd", ".pxi", ".rs", ".f", ".f90", ".go"}
@@ -177,8 +180,8 @@ def _interpreter_key() -> str:
 def _install(folder: Path, tree: Path, requirements: Path | None, installable: bool) -> None:
     """Build an environment under a temporary name and rename it when it is complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=folder.parent))
-    try:
+    _remove_unfinished(folder.parent)
+    with held_folder(folder.name + _UNFINISHED, folder.parent) as building:
         python = str(building / "bin" / "python")
         pip = _pip_of_another_environment(python)
         _run(
@@ -196,8 +199,17 @@ def _install(folder: Path, tree: Path, requirements: Path | None, installable: b
         except OSError:
             if not (folder / "bin" / "python").exists():  # else another process was faster
                 raise
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+
+
+def _remove_unfinished(parent: Path) -> None:
+    """Remove environments that killed processes were building; one that has just begun is not yet held."""
+    for path in parent.glob(f"*{_UNFINISHED}*"):
+        try:
+            is_new = time.time() - path.stat().st_mtime < _BEGUN_SECONDS
+        except OSError:  # removed by another process
+            continue
+        if not is_new and is_abandoned(path):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _pip_of_another_environment(python: str) -> list[str]:

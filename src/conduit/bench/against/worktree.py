@@ -7,16 +7,15 @@ afterwards; the user's checkout and index are only read. Its environment is buil
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from conduit.bench.against.environments import CheckoutError, installed_environment, needs_environment
+from conduit.bench.against.held_folders import held_folder, is_abandoned
 from conduit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     Environment = Literal["own", "shared"]
 
 
-_HOLDER = "conduit-against-"  # then the process, so that another one can tell whether it was killed
+_HOLDER = "conduit-worktree-"
 
 
 class Checkout(NamedTuple):
@@ -117,36 +116,31 @@ def revision_checked_out(
 
 @contextmanager
 def worktree_of(root: Path, commit: str) -> Iterator[Path]:
-    """Lend a worktree of a commit in a temporary folder. Raises `CheckoutError`."""
-    holder = Path(tempfile.mkdtemp(prefix=f"{_HOLDER}{os.getpid()}-"))
-    tree = holder / root.name
-    try:
-        git(root, "worktree", "add", "--detach", "--quiet", str(tree), commit)
-        _update_submodules(tree)
-        yield tree
-    finally:
-        _remove_worktree(root, tree)
-        shutil.rmtree(holder, ignore_errors=True)
+    """Lend a worktree of a commit in a temporary folder. Raises `CheckoutError`.
+
+    Worktrees that killed processes have left in this repository are removed first.
+    """
+    _remove_stale_worktrees(root)
+    with held_folder(_HOLDER) as holder:
+        tree = holder / root.name
+        try:
+            git(root, "worktree", "add", "--detach", "--quiet", str(tree), commit)
+            _update_submodules(tree)
+            yield tree
+        finally:
+            _remove_worktree(root, tree)
 
 
-def remove_stale_worktrees(root: Path) -> None:
-    """Remove the worktrees of processes that were killed, and their folders."""
+def _remove_stale_worktrees(root: Path) -> None:
     for line in git(root, "worktree", "list", "--porcelain").splitlines():
         tree = Path(line.removeprefix("worktree "))
-        owner = re.fullmatch(rf"{_HOLDER}(\d+)-\w+", tree.parent.name)
-        if line.startswith("worktree ") and owner and not _is_running(int(owner[1])):
+        if (
+            line.startswith("worktree ")
+            and tree.parent.name.startswith(_HOLDER)
+            and is_abandoned(tree.parent)
+        ):
             _remove_worktree(root, tree)
             shutil.rmtree(tree.parent, ignore_errors=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def switch_worktree(tree: Path, commit: str) -> None:

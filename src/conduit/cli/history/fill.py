@@ -31,7 +31,7 @@ _COUNTS = ("B/op", "allocs/op")
 def fill(parsed: Parsed, revisions: str = "", *words: str) -> int:
     """Measure a range of commits and keep the results; return the exit status."""
     from conduit.bench.against.overlay import benchmark_files
-    from conduit.bench.against.worktree import remove_stale_worktrees, repository_root
+    from conduit.bench.against.worktree import repository_root
     from conduit.history.checkouts import commits_between, read_range
     from conduit.history.filled_runs import Reference, digest_benchmarks
     from conduit.history.pairs import open_pairs
@@ -46,7 +46,6 @@ def fill(parsed: Parsed, revisions: str = "", *words: str) -> int:
     files = benchmark_files(root, plan.paths)
     choice = "\0".join([plan.bench, plan.skip, *plan.paths])
     reference = Reference(commits[-1].id, digest_benchmarks(root, files, choice), {})
-    remove_stale_worktrees(root)
     line = ProgressLine(verbose=parsed["v"])
     filling = _Filling(commits, reference, open_store(parsed["store"], here), line, parsed["step"])
     filling.read_existing(retries_gaps=parsed["retry"])

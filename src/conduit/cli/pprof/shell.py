@@ -327,12 +327,20 @@ class _Editor:
         import os
         import readline
 
+        from conduit.files import new_file, remove_new_file
+
         readline.set_completer(None)
         if not self._path:
             return
         try:
             os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
-            readline.write_history_file(self._path)
+            # Some of the libraries behind readline write into the file itself, which a killed shell would leave cut.
+            temporary = new_file(os.path.dirname(self._path), b"", 0o600)  # noqa: PTH120
+            try:
+                readline.write_history_file(temporary)
+                os.replace(temporary, self._path)  # noqa: PTH105
+            finally:
+                remove_new_file(temporary)
         except OSError as error:
             print(f"the history is not kept: {error.strerror or error}", file=sys.stderr)
 
