@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from conduit.record.recording import Recording
 
 _TABLE_ROWS = 15
+_HEADINGS = {"cpu": "CPU time", "inuse_space": "Held at the end"}  # of the second table
 
 
 class Shell(Protocol):
@@ -82,16 +83,35 @@ def _record(begin: Callable[[], Recording], shell: Shell, cell: str) -> ProfileV
         _warn(str(error))
         return None
     try:
-        shell.run_cell(cell)
+        _run(shell, cell)
     finally:
         profile = recording.stop()
     for warning in recording.warnings:
         _warn(warning)
+    said = set(recording.warnings)
+    profile.comments = [
+        comment for comment in profile.comments if comment not in said
+    ]  # the table has them, too
     try:
         return _view(profile)
     except ConduitError as error:
         _warn(str(error))
         return None
+
+
+def _run(shell: Shell, cell: str) -> None:
+    """Run the body of a magic command so that profiles have the cell's number and its lines as the notebook has them.
+
+    IPython counts the body as a cell of its own, without the magic's line: the next number, and lines one too low.
+    """
+    compiler = getattr(shell, "compile", None)
+    numbers = getattr(compiler, "_filename_map", None)
+    before = dict(numbers) if isinstance(numbers, dict) else {}
+    shell.run_cell(cell if cell.lstrip().startswith("%%") else f"#\n{cell}")
+    inputs = shell.user_ns.get("In")
+    if isinstance(numbers, dict) and isinstance(inputs, list) and len(inputs) > 1:
+        ran = [file for file, number in numbers.items() if before.get(file) != number]
+        numbers.update(dict.fromkeys(ran, len(inputs) - 1))
 
 
 def _view(profile: Profile) -> ProfileView:
@@ -101,26 +121,30 @@ def _view(profile: Profile) -> ProfileView:
     def printed(format: str, **options: Any) -> str:
         return print_report(prepare_report(profile, format, Options(**options), _warn)).decode()
 
-    table = printed("top", nodecount=_TABLE_ROWS) + _lines_of_cells(profile)
+    table = printed("top", nodecount=_TABLE_ROWS) + _lines(profile)
     return ProfileView(profile, printed("flame"), table)
 
 
-def _lines_of_cells(profile: Profile) -> str:
-    """The lines that led to memory in use, where libraries allocated it; empty for other profiles."""
-    from conduit.report.leaks import held_by_program
-    from conduit.units import format_size
+def _lines(profile: Profile) -> str:
+    """The lines of the notebook that CPU time or memory in use is due to; empty for other profiles."""
+    from conduit.profile.measurement import label, percentage
+    from conduit.profile.merge import column_sums
+    from conduit.report.program_lines import values_by_program_line
 
-    if not any(kind.type == "inuse_space" for kind in profile.sample_types):
-        return ""
-    rows = [
-        f"{format_size(growth.held_bytes):>10}  {growth.function} line {growth.line}\n"
-        for growth in held_by_program(profile)[:_TABLE_ROWS]
-    ]
-    return (
-        "".join(["\nHeld at the end, by the line that led there, libraries left out:\n", *rows])
-        if rows
-        else ""
-    )
+    for index, kind in enumerate(profile.sample_types):
+        heading = _HEADINGS.get(kind.type)
+        if heading is None:
+            continue
+        total = column_sums(profile)[index]
+        rows = [
+            f"{label(value, kind.unit):>10} {percentage(value, total)}  {line.function} line {line.line}\n"
+            for line, value in values_by_program_line(profile, index)[:_TABLE_ROWS]
+            if value > 0
+        ]
+        return (
+            f"\n{heading}, by the line that led there, libraries left out:\n{''.join(rows)}" if rows else ""
+        )
+    return ""
 
 
 def _bench(line: str, shell: Shell) -> None:

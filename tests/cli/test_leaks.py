@@ -92,6 +92,18 @@ def test_memory_that_libraries_allocate_is_summed_by_the_line_of_the_program_tha
     assert "/srv/shop.py:52 shop.place" in row
 
 
+def test_a_line_of_a_notebook_is_named_by_its_cell_instead_of_the_file_that_the_kernel_invented(
+    tmp_path: Path,
+) -> None:
+    cell = ("In [3].step", "/tmp/ipykernel_7/3009465650.py", 8)
+    for name, size in (("1", 1_000), ("2", 9_000)):
+        (tmp_path / f"{name}.prof").write_bytes(heap_profile(([cell, HEADERS], size)))
+    printed = pprof(tmp_path, "-leaks", "1.prof", "2.prof").stdout
+    assert "(from In [3]:8)" in printed
+    assert "  In [3]:8 In [3].step" in printed
+    assert "ipykernel" not in printed
+
+
 def test_growth_that_samples_may_not_show_is_not_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "1.prof").write_bytes(heap_profile(([LEAK], 1_000), period=524_288))
     ran = pprof(tmp_path, "-leaks", "1.prof", "1.prof")

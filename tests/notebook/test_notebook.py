@@ -39,9 +39,11 @@ def test_a_profiled_cell_shows_a_flame_graph_and_a_table_without_ipythons_frames
     (shown,) = [one["data"] for one in cell if one["output_type"] == "execute_result"]
     assert shown["text/html"].startswith("<svg")
     assert "http" not in shown["text/html"].replace("http://www.w3.org/2000/svg", "")
-    assert "  In [3].spin" in shown["text/plain"]
+    assert "  In [2].spin" in shown["text/plain"]
     assert "run_cell" not in shown["text/plain"]
     assert path.exists()
+    (by_line,) = shown["text/plain"].partition("CPU time, by the line")[2].splitlines()[1:2]
+    assert by_line.endswith(("  In [2].spin line 5", "  In [2].spin line 6"))
     assert text(kept, "stdout") == "spin\n"  # names of the cell are names of the notebook
 
 
@@ -58,6 +60,13 @@ def test_memory_that_a_cell_keeps_is_shown_under_the_function_that_allocated_it(
     row = rows[0]
     kept = int(text(total, "stdout"))
     assert kept <= float(row[0].removesuffix("kB")) * 1024 <= kept * 1.05
+
+
+def test_a_warning_of_a_profiled_cell_is_shown_once() -> None:
+    (cell,) = run("%%cpuprofile\nfor n in range(1_000_000):\n    n * n")
+    (shown,) = [one["data"] for one in cell if one["output_type"] == "execute_result"]
+    everything = text(cell, "stderr") + shown["text/plain"]
+    assert everything.count("Shares are accurate to about") == 1
 
 
 def test_bench_prints_a_line_of_benchmark_text_and_says_what_is_wrong_with_the_rest() -> None:
@@ -80,5 +89,5 @@ def test_memory_that_a_library_allocated_is_shown_by_the_line_of_the_cell_that_l
     (shown,) = [one["data"] for one in cell if one["output_type"] == "execute_result"]
     heading, first, *_ = shown["text/plain"].partition("Held at the end, ")[2].splitlines()
     assert heading == "by the line that led there, libraries left out:"
-    assert first.endswith(".keep line 5")
+    assert first.endswith("  In [2].keep line 6")  # as the notebook numbers its cells and lines
     assert float(first.split()[0].removesuffix("kB").removesuffix("MB")) > 0

@@ -31,6 +31,20 @@ def test_a_function_that_takes_more_than_a_fifth_is_named_with_the_command_to_lo
     assert "cold" not in text
 
 
+def test_a_line_on_whose_behalf_a_library_works_is_named_where_none_of_its_functions_stands_out() -> None:
+    library = "/venv/lib/python3.11/site-packages/pandas/core/apply.py"
+    own = [("__main__.<module>", "/srv/report.py", 33), ("__main__.enrich", "/srv/report.py", 24)]
+    rows = [([*own, (f"pandas.f{number}", library, number)], [100, 10**9]) for number in range(7)]
+    other = [([own[0], (f"app.g{number}", "/srv/app.py", 1)], [100, 10**9]) for number in range(3)]
+    text = _advice(profile_of([*rows, *other], duration_nanos=10**10))
+    assert (
+        "- The line report.py:24 in __main__.enrich, with what it calls in libraries, takes 70.00% (7s)."
+        in text
+    )
+    assert r"-list='^__main__\.enrich$'" in text
+    assert "five heaviest" not in text
+
+
 def test_a_flat_profile_is_said_to_be_flat() -> None:
     text = _advice(_cpu(*((f"app.f{number}", 100) for number in range(10))))
     assert "- No function takes 20% by itself; the five heaviest take 50.00% together." in text

@@ -41,6 +41,9 @@ DEFAULT_RATE_HZ = 100
 HIGHEST_RATE_HZ = 1000
 FEW_SAMPLES = 100
 _NOTICEABLE_SHARE = 0.02
+_USUAL_SHARE = (
+    0.10  # up to this, starting threads is ordinary (numpy starts one a processor); its row says enough
+)
 
 
 class CpuRecording(Recording):
@@ -259,7 +262,8 @@ _MEANING = {
 def _unsampled_warnings(reconciled: Reconciled, used_ns: int) -> Iterable[str]:
     for why, meaning in _MEANING.items():
         cpu_ns = reconciled.unsampled_ns(why)
-        if cpu_ns > max(_NOTICEABLE_SHARE * used_ns, 10_000_000):
+        share = _USUAL_SHARE if why == clocks.START_AND_END else _NOTICEABLE_SHARE
+        if cpu_ns > max(share * used_ns, 10_000_000):
             names = sorted({one.thread for one in reconciled.unsampled if one.reason == why and one.thread})
             listed = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
             yield f"{_seconds(cpu_ns)} of CPU time {meaning}: {why}{' in ' + listed if listed else ''}"

@@ -87,11 +87,11 @@ class ModuleNames:
         loaded = self._modules.get(file)
         if loaded is not None:
             return loaded
+        if file in self._cells:
+            return f"In [{self._cells[file]}]"
         if file.startswith("<") and file.endswith(">"):
             frozen, cell = _FROZEN.fullmatch(file), _CELL.fullmatch(file)
             return frozen[1] if frozen else f"In [{cell[1]}]" if cell else file
-        if file in self._cells:
-            return f"In [{self._cells[file]}]"
         place = file.replace(os.sep, "/")
         return (
             self._find_compiled(place)

@@ -1,37 +1,22 @@
 """Memory growth: compares heap profiles of one process taken at different times, line by line.
 
 Memory is allocated where a library makes an object, and leaks where the program keeps it. So each growth has the line
-of the program that led to the allocation: the innermost frame that is neither a library's nor the standard library's.
-The search ends at a call from an event loop or a server: the frames outside of it started the program's code, but did
-not request the memory.
+of the program that led to the allocation (`conduit.report.program_lines`).
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.report.errors import ReportError
-from conduit.report.ownership import PROJECT, owner_of
+from conduit.report.program_lines import Line, OriginFinder, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from conduit.profile.model import Location, Profile, Sample
-
-# Of the standard library, what calls a program's code again and again: event loops and servers.
-_DISPATCHERS = re.compile(r"/(?:asyncio/(?:base_)?events|asyncio/runners|socketserver|wsgiref/handlers)\.py$")
-_STARTED_SCRIPTS = re.compile(r"/bin/[^/.]+$")  # what installers make of entry points: `…/bin/uvicorn`
-
-
-class Line(NamedTuple):
-    """A line of source code; `file` is empty and `line` 0 where a profile does not say them."""
-
-    function: str
-    file: str
-    line: int
 
 
 class Growth(NamedTuple):
@@ -104,7 +89,7 @@ def find_leaks(profiles: Sequence[Profile]) -> Leaks:
     times = [profile.time_nanos for profile in profiles]
     if all(times) and times != sorted(times):
         raise ReportError("-leaks expects the earliest profile first; their times are in another order")
-    origin_of = _OriginFinder()
+    origin_of = OriginFinder()
     uses = [_uses(profile, origin_of) for profile in profiles]
     seconds = (times[-1] - times[0]) / 1e9 if all(times) else 0.0
     return Leaks(
@@ -114,16 +99,6 @@ def find_leaks(profiles: Sequence[Profile]) -> Leaks:
         len(profiles),
         max(map(_sampled_bytes, profiles)),
     )
-
-
-def held_by_program(profile: Profile) -> tuple[Growth, ...]:
-    """Return the lines of the program that led to memory in use; none where they are the allocating lines themselves.
-
-    Raises `ReportError` for a profile without `inuse_space`.
-    """
-    nothing = profile.replaced(samples=[], time_nanos=0)
-    leaks = find_leaks([nothing, profile.replaced(time_nanos=0)])
-    return () if all(growth.is_origin for growth in leaks.growths) else leaks.origins
 
 
 def _growths(uses: Sequence[dict[Line, _Use]]) -> tuple[Growth, ...]:
@@ -174,7 +149,7 @@ def _uses(profile: Profile, origin_of: Callable[[Sample], tuple[int, Line] | Non
         count = sample.values[objects] if objects is not None else 0
         led = origin_of(sample)
         origin = led[1] if led else None
-        _add(found.by_allocation[_line_of(sample.locations[0])], held, count, sample, 0, origin)
+        _add(found.by_allocation[line_of(sample.locations[0])], held, count, sample, 0, origin)
         if led:
             _add(found.by_origin[led[1]], held, count, sample, led[0], origin)
     return found
@@ -186,55 +161,14 @@ def _add(use: _Use, held: int, count: int, sample: Sample, index: int, origin: L
     use.stacks[_callers(sample.locations[index + 1 : index + 1 + _CALLERS]), origin] += held
 
 
-class _OriginFinder:
-    """Finds the frame of a stack that is the program's own: its index, the leaf's being 0, and its line."""
-
-    def __init__(self) -> None:
-        self._kinds: dict[str, str] = {}
-
-    def __call__(self, sample: Sample) -> tuple[int, Line] | None:
-        for index, location in enumerate(sample.locations):
-            line = _line_of(location)
-            kind = self._kind(line.file)
-            if kind == _DISPATCHER:
-                return None
-            if kind == PROJECT:
-                return index, line
-        return None
-
-    def _kind(self, file: str) -> str:
-        kind = self._kinds.get(file)
-        if kind is None:
-            kind = self._kinds[file] = _kind_of(file)
-        return kind
-
-
-_DISPATCHER = "dispatcher"
-
-
-def _kind_of(file: str) -> str:
-    if _DISPATCHERS.search(file):
-        return _DISPATCHER
-    return "started" if _STARTED_SCRIPTS.search(file) else owner_of("", file)[0]
-
-
 def _sampled_bytes(profile: Profile) -> int:
     kind = profile.period_type
     is_space = kind is not None and kind.unit == "bytes"
     return profile.period if is_space and profile.period > 1 else 0
 
 
-def _line_of(location: Location) -> Line:
-    if not location.lines or location.lines[0].function is None:
-        return Line(f"0x{location.address:x}", "", 0)
-    line = location.lines[0]
-    function = line.function
-    assert function is not None
-    return Line(function.name, function.filename, line.line)
-
-
 def _callers(locations: Sequence[Location]) -> tuple[str, ...]:
-    names = (_line_of(location).function for location in locations)
+    names = (line_of(location).function for location in locations)
     return tuple(name for name in names if "<module" not in name)  # the file says as much
 
 

@@ -32,6 +32,8 @@ _SECONDS = 30
 _ROOT = "/debug/pprof"
 _LIBRARY_FOLDER = re.compile(r"^.*?/(?=(?:site|dist)-packages/|python\d[\d.]*t?/)")
 
+_CELL = re.compile(r"In \[\d+\](?=\.)")  # in its place, a notebook's cell has a file that does not exist
+
 
 def print_leaks(
     requests: list[Request], say: Callable[[str], None], *, leaves_imports_out: bool, as_json: bool, most: int
@@ -194,9 +196,14 @@ def _shortened(path: str) -> str:
     return _LIBRARY_FOLDER.sub("", path.removeprefix(here))
 
 
+def _place(function: str, file: str, line: int) -> str:
+    cell = _CELL.match(function)
+    return f"{cell[0] if cell else _shortened(file)}:{line}"
+
+
 def _row(growth: Growth, seconds: float, callers: int) -> tuple[str, str, str, str, str]:
     rate = f"{format_size(growth.grown_bytes / seconds)}/s" if seconds else "unknown"
-    place = f"{_shortened(growth.file)}:{growth.line} " if growth.file else ""
+    place = f"{_place(growth.function, growth.file, growth.line)} " if growth.file else ""
     return (
         f"+{format_size(growth.grown_bytes)}",
         rate,
@@ -210,6 +217,6 @@ def _row(growth: Growth, seconds: float, callers: int) -> tuple[str, str, str, s
 def _led_by(growth: Growth, callers: int) -> str:
     """The callers of a line, or of a library's line the line of the program that led there."""
     if growth.origin is not None and not growth.is_origin:
-        return f" (from {_shortened(growth.origin.file)}:{growth.origin.line})"
+        return f" (from {_place(*growth.origin)})"
     names = growth.callers[:callers]
     return f" ({' < '.join(names)})" if names else ""

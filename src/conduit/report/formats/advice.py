@@ -7,10 +7,13 @@ gives for a healthy program.
 from __future__ import annotations
 
 import re
+from posixpath import basename
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.profile.measurement import find_unit, label, percentage
 from conduit.profile.merge import column_sums
+from conduit.regexps import quote_pattern
+from conduit.report.program_lines import values_by_program_line
 from conduit.report.trimming import cum_order, flat_order, whole_graph
 
 if TYPE_CHECKING:
@@ -141,6 +144,10 @@ def _hot(report: Report, nodes: list[Node]) -> Iterator[Remark]:
             f"See which lines: conduit pprof -list='{_quoted(node)}'; and who calls it: -peek='{_quoted(node)}'.",
         )
     if nodes and not hot:  # samples may have no stacks, or cancel out
+        led = list(_led(report, threshold))
+        yield from led
+        if led:
+            return
         top = flat_order(nodes)[:5]
         together = sum(node.flat for node in top)
         yield Remark(
@@ -151,13 +158,24 @@ def _hot(report: Report, nodes: list[Node]) -> Iterator[Remark]:
         )
 
 
+def _led(report: Report, threshold: float) -> Iterator[Remark]:
+    """Yield remarks on the lines of the program on whose behalf libraries work."""
+    rows = values_by_program_line(report.profile, report.values.index)
+    for line, value in [row for row in rows if row[1] >= threshold][:3]:
+        place = f"{basename(line.file)}:{line.line}"
+        yield Remark(
+            f"the line {place} in {line.function}, with what it calls in libraries, takes {_share(report, value)} "
+            f"({report.amount(value)})",
+            f"See the line: conduit pprof -list='^{quote_pattern(line.function)}$'; with -top -cum the program's "
+            "functions come first.",
+        )
+
+
 def _widest(nodes: list[Node]) -> str:
     return cum_order(nodes)[0].name
 
 
 def _quoted(node: Node) -> str:
-    from conduit.regexps import quote_pattern
-
     return f"^{quote_pattern(node.frame.name or node.name)}$"
 
 
