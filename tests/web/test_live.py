@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import threading
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +90,23 @@ def test_record_again_shows_the_new_recording_and_compares_it(
     page.locator('.box[aria-label^="step2:"]').wait_for()
     page.get_by_label("Recording").select_option("1")
     page.locator('.box[aria-label^="step1:"]').wait_for()
+
+
+@pytest.mark.parametrize("width", [1400, 700, 390])
+def test_record_again_says_for_how_long_and_what_is_left(serve: Serve, visitor: Visitor, width: int) -> None:
+    asked = threading.Event()
+    profile = recorded(work=10)
+    profile.duration_nanos = 3000 * 10**9
+
+    def fetch() -> Profile:
+        asked.wait(20)
+        return profile
+
+    page = visitor.open(f"{serve(profile, fetch=fetch)}/ui/flamegraph", width=width)
+    page.get_by_role("button", name="Record again (3000 s)").click()
+    page.get_by_role("button", name=re.compile(r"Recording… 2\d\d\d s left")).wait_for()  # it counts down
+    asked.set()
+    page.get_by_role("button", name="Record again (3000 s)").wait_for()
 
 
 def test_a_page_of_files_records_nothing(serve: Serve, visitor: Visitor) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 KEPT = 6  # profiles
 
 
+_RECORDED = ("cpu", "wall")  # sample types of recordings that begin when they are asked for
+
+
 class UnknownRecordingError(Exception):
     """A number that no kept recording has; the text is for the reader."""
 
@@ -67,7 +70,10 @@ class Recordings:
         return number
 
     def document(self, shown: int, base: int | None) -> dict[str, Any]:
-        """Return for the page: numbers with times, the one on show, the one it is compared with, the one before it."""
+        """Return for the page: numbers with times, the one on show, the one it is compared with, the one before it.
+
+        `seconds` is how long the newest took, and so how long another one takes; None where it took no time of its own.
+        """
         with self._lock:
             numbers = list(self._profiles)
             place = numbers.index(shown) if shown in numbers else 0
@@ -76,4 +82,11 @@ class Recordings:
                 "shown": shown,
                 "against": base,
                 "before": numbers[place - 1] if place else None,
+                "seconds": _seconds(self._profiles[numbers[-1]][0]),
             }
+
+
+def _seconds(profile: Profile) -> int | None:
+    """How long a profile was recorded for; None for those of a moment, and of all of the process's time."""
+    recorded = any(kind.type in _RECORDED for kind in profile.sample_types)
+    return round(profile.duration_nanos / 10**9) or None if recorded else None

@@ -222,10 +222,10 @@ Conduit.page = (() => {
 
   // The recordings of a live source: record again, choose one of the last, compare with the one before.
   function drawLive() {
-    const { kept, shown, against, before } = data.recordings;
+    const { kept, shown, against, before, seconds } = data.recordings;
     $("live").hidden = !data.live;
     if (!data.live) return;
-    const button = make("button", { type: "button", id: "refresh", className: "key", onclick: () => recordAgain(button) }, "Record again");
+    const button = make("button", { type: "button", id: "refresh", className: "key", onclick: () => recordAgain(button, seconds) }, seconds ? `Record again (${seconds} s)` : "Record again");
     const choice = make("select", { "aria-label": "Recording" }, ...kept.map(({ number, text }, n) => make("option", { value: String(number), selected: number === shown }, `${text}${n === kept.length - 1 ? " (newest)" : ""}`)));
     choice.addEventListener("change", () => go(current(), { recording: Number(choice.value) === kept.at(-1).number ? null : choice.value, against: null }));
     const other = against !== null
@@ -247,12 +247,19 @@ Conduit.page = (() => {
     if (focused) $("strip").querySelector(`[aria-label="${focused}"]`)?.focus();
   }
 
-  async function recordAgain(button) {
+  async function recordAgain(button, seconds) {
+    const before = button.textContent, began = Date.now();
+    const told = () => {
+      const left = Math.ceil((seconds || 0) - (Date.now() - began) / 1000);
+      button.textContent = left > 0 ? `Recording… ${left} s left` : "Recording…";
+    };
     button.disabled = true;
-    button.textContent = "Recording…";
+    told();
+    const clock = setInterval(told, 1000);
     for (const name of ["recording", "against"]) state.delete(name);
     const done = await post("refresh", {}, address(current() === "changes" ? "flamegraph" : current(), { recording: null, against: null }));
-    if (!done) { button.disabled = false; button.textContent = "Record again"; }
+    clearInterval(clock);
+    if (!done) { button.disabled = false; button.textContent = before; }
   }
 
   function fillConfig(items) {
