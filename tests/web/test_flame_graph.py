@@ -240,6 +240,11 @@ def test_a_button_leads_from_a_function_and_from_a_zoom_back_to_the_whole_profil
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_url("**p=*")
     assert page.locator("table.functions tr.picked").count() == 1
+    lines = "selector => { const one = document.querySelector(selector); return one.scrollHeight <= one.clientHeight + 1; }"
+    assert page.evaluate(lines, ".separator")  # one line, which nothing is drawn over
+    assert page.evaluate(
+        "(() => { const one = document.querySelector('.numbers'); return one.scrollWidth <= one.clientWidth; })()"
+    )
     back.click()
     page.wait_for_url(lambda address: "p=" not in address)
     assert not back.is_visible()

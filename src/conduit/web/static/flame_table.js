@@ -22,7 +22,7 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
   const more = make("button", { type: "button", className: "more", onclick: () => { shown += 1000; fill(); } });
   const element = make("div", { className: "side" },
     make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Functions" },
-      make("table", { className: "top functions" }, make("thead", {}, make("tr", {}, ...headings)), body), more));
+      make("table", { className: content.difference ? "top functions signed" : "top functions" }, make("thead", {}, make("tr", {}, ...headings)), body), more));
 
   function sortBy(name) {
     turned = key === name && !turned ? "turned" : "";
