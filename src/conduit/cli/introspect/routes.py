@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from conduit.cli.introspect.question import require_known
@@ -89,6 +90,7 @@ def run(question: Question) -> int:
         found = open_routes(registry) if stored is None else stored
         are_open = {id(everything[position]) for position in found}
         routes = [route for route in routes if id(route) in are_open]
+        _tell_possible_guards(registry)
     for name in ("path", "handler"):
         if flags[name] is not None:
             from conduit.metadata.loaded_document import matcher
@@ -125,6 +127,17 @@ def open_routes(registry: Registry) -> list[int]:
 
     schema = registry.schema()
     return [at for at, route in enumerate(registry.routes()) if route_guards(route, schema).is_open]
+
+
+def _tell_possible_guards(registry: Registry) -> None:
+    from conduit.metadata.guards import possible_guards
+
+    names = possible_guards(registry.schema())
+    if names:
+        print(
+            f"conduit: {', '.join(names)} may guard every route; checks inside of it are not seen",
+            file=sys.stderr,
+        )
 
 
 def _with_middleware(routes: Sequence[Route], everything: Sequence[Route], name: str) -> list[Route]:

@@ -28,10 +28,13 @@ class RegistryTools:
         return self._value(output, part, offset)
 
     async def search(self, text: str, offset: int = 0) -> Answer:
-        """Find resources, fields, routes and handlers whose name contains a text; case does not matter."""
+        """Find resources, fields, routes and handlers, the framework's too, whose name contains a text in any case."""
         if not text.strip():
             raise ToolError("text is empty: expected a part of a name")
-        resources, routes = await self._ask("resources"), await self._ask("routes")
+        resources, routes = (
+            await self._ask("resources", flags=["-all"]),
+            await self._ask("routes", flags=["-all"]),
+        )
         found = [
             *_named_in_resources(resources.json(), text.lower()),
             *_named_in_routes(routes.json(), text.lower()),

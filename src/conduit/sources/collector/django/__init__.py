@@ -24,7 +24,16 @@ def collect_django(api: Any, document: Document, urlconf: str | None) -> None:
             collector.fill(model)
     with document.attempt("django signals"):
         Hooks(api, document, models).add()
-    document.middleware += [name.rpartition(".")[2] for name in api.setting("MIDDLEWARE", ())]
+    document.middleware += [_middleware_name(name) for name in api.setting("MIDDLEWARE", ())]
     chosen = urlconf or api.setting("ROOT_URLCONF")
     if chosen:
         Routes(api, document).collect(chosen)
+
+
+def _middleware_name(path: str) -> str:
+    """Return the class's own name; the whole path of another's `LoginRequiredMiddleware`.
+
+    Django's guards all routes that are not exempt in a known way, others guard as their code says.
+    """
+    name = path.rpartition(".")[2]
+    return path if name == "LoginRequiredMiddleware" and not path.startswith("django.") else name

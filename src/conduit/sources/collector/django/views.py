@@ -107,7 +107,9 @@ class View:
         """Return the steps before the handler, in order: decorators, mixins, REST framework's checks, then the
         decorators of the method that handles the request."""
         steps = self._decorators()
-        if getattr(self.callback, "login_required", True) is False:
+        inside = self._dispatch_decorators() if self.cls is not None and not self.is_function else []
+        named = any(found["name"] == "login_not_required" for found in inside)
+        if getattr(self.callback, "login_required", True) is False and not named:
             steps.append(
                 {
                     "name": "login_not_required",
@@ -117,7 +119,7 @@ class View:
                 }
             )
         if self.cls is not None and not self.is_function:
-            steps += self._dispatch_decorators() + self._mixins()
+            steps += inside + self._mixins()
         if self.is_rest and self.views.rest is not None:
             steps += self.views.rest.steps(self.cls, getattr(self.callback, "initkwargs", None) or {})
         if self.cls is not None and not self.is_function:
