@@ -190,6 +190,24 @@ def _proto(folder: Path, *flags: str) -> bytes:
     return (folder / "out.pb.gz").read_bytes()
 
 
+def test_a_listing_and_the_shell_have_the_shares_of_the_table(tmp_path: Path) -> None:
+    source = tmp_path / "app.py"
+    source.write_text("def leak():\n    pass\n    return bytes(1)\n", encoding="utf-8")
+    leak = ("leak", str(source), 3)
+    (tmp_path / "mem.prof").write_bytes(heap_profile(([IMPORT], 9 << 20), ([leak], 1 << 20)))
+    listing = pprof(tmp_path, "-list=leak", "mem.prof")
+    assert "1MB (flat, cum)   100% of Total" in listing.stdout
+    assert "9MB that imports allocated are left out" in listing.stderr
+    assert "10.00% of Total" in pprof(tmp_path, "-without_imports=false", "-list=leak", "mem.prof").stdout
+    shell = subprocess.run(
+        [sys.executable, "-m", "conduit", "pprof", "mem.prof"],
+        cwd=tmp_path, input="top\nlist leak\n", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "_find_and_load" not in shell.stdout
+    assert "100% of Total" in shell.stdout
+    assert "9MB that imports allocated are left out" in shell.stderr
+
+
 def test_a_heap_of_imports_alone_is_shown(tmp_path: Path) -> None:
     (tmp_path / "mem.prof").write_bytes(heap_profile(([IMPORT], 9_000_000)))
     assert "_find_and_load" in pprof(tmp_path, "-top", "mem.prof").stdout

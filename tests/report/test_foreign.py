@@ -123,7 +123,24 @@ def test_py_spys_speedscope_file_has_its_samples_at_100_a_second() -> None:
 def test_pyinstruments_speedscope_file_has_the_time_in_which_a_frame_was_open() -> None:
     document = json.loads((FILES / "pyinstrument.speedscope.json").read_text(encoding="utf-8"))
     last = document["profiles"][0]["events"][-1]["at"]
-    assert totals(read("pyinstrument.speedscope.json")) == [pytest.approx(last * 1e9, abs=1)]
+    profile = read("pyinstrument.speedscope.json")
+    assert totals(profile) == [pytest.approx(last * 1e9, abs=1)]
+    # pyinstrument prints it as "Duration".
+    assert profile.duration_nanos == pytest.approx(document["profiles"][0]["endValue"] * 1e9, abs=1)
+
+
+def test_time_of_a_speedscope_file_that_no_stack_has_is_said() -> None:
+    document = json.loads((FILES / "pyinstrument.speedscope.json").read_text(encoding="utf-8"))
+
+    def caveat() -> str:
+        found = decode_foreign(json.dumps(document).encode())
+        assert found is not None
+        return found.caveat
+
+    assert caveat() == ""
+    events = [{"type": kind, "at": at, "frame": 0} for kind, at in (("O", 0.0), ("C", 0.25))]
+    document["profiles"][0].update(events=events, startValue=0.0, endValue=1.0)
+    assert caveat() == "a frame was open for 250ms of 1s: the rest is in no stack of the file"
 
 
 def test_damaged_files_are_refused_at_every_length(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def _run(parsed: Parsed) -> int:
         )
     from conduit.cli.pprof.shell import Shell
 
-    return Shell(profile, options, say, compared=bool(request.bases)).run()
+    return Shell(profile, options, say, compared=bool(request.bases), shown=imports.applied).run()
 
 
 def _import_choice(parsed: Parsed) -> ImportChoice:

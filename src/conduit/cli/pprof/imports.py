@@ -1,4 +1,7 @@
-"""`-without_imports`: whether the memory of imports is in a report. By default it is not in tables of heap profiles."""
+"""`-without_imports`: whether the memory of imports is in a report. By default it is not in tables of heap profiles.
+
+Listings of source leave it out as well: their shares of the total are those of the tables.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from conduit.profile.model import Profile
     from conduit.report.options import Options
 
-_TABLES = ("top", "text", "tree", "peek")
+_TABLES = ("top", "text", "tree", "peek", "list", "weblist")
 _SPACES = ("inuse_space", "alloc_space")
 _HEAP = (*_SPACES, "inuse_objects", "alloc_objects")
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from conduit.profile.model import Profile
 
     Say = Callable[[str], None]
+    Shown = Callable[[Profile, str, Options], Profile]  # what of a profile a report of a format shows
 
 PROMPT = "(pprof) "
 _COMMENT = "//:"
@@ -35,8 +36,17 @@ _CLEARED = ("focus", "ignore", "hide", "tagfocus", "tagignore")
 class Shell:
     """One session with one profile. `options` are the session's own, and change as they are set."""
 
-    def __init__(self, profile: Profile, options: Options, say: Say, *, compared: bool = False) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        options: Options,
+        say: Say,
+        *,
+        compared: bool = False,
+        shown: Shown = lambda profile, format, options: profile,
+    ) -> None:
         self.profile = profile
+        self._shown = shown
         self.options = options.copy(compact_labels=True)
         self._say = say
         self._compared = compared
@@ -118,9 +128,8 @@ class Shell:
 
         try:
             name, argument, options = self.parse_command(words)
-            write_report(
-                self.profile, name, argument, options, self._say, in_shell=True, compared=self._compared
-            )
+            profile = self._shown(self.profile, name, options)
+            write_report(profile, name, argument, options, self._say, in_shell=True, compared=self._compared)
         except ConduitError as error:
             self._say(str(error))
 

@@ -102,8 +102,8 @@ _OWN_FOOTER = """
     -leaks            Of heap profiles of one process, the earliest first: the lines that grew and
                       are still held, with their growth per second, and the lines of the program that
                       led there; a service alone is asked twice (-seconds=30); -json, -nodecount, -http
-    -without_imports  Without what imports allocated; the default in tables of heap profiles,
-                      -without_imports=false shows it there as well
+    -without_imports  Without what imports allocated; the default in tables and listings of
+                      heap profiles, -without_imports=false shows it there as well
 
   Source files:
     -source_anywhere  Reads those that the profile names in all folders, for a profile that you trust;

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from conduit.fetch.foreign.result import MAX_VALUE, ForeignProfile, malformed
 from conduit.profile.builder import TIME_LABEL, ProfileBuilder
+from conduit.profile.measurement import label
+from conduit.profile.merge import column_sums
 from conduit.profile.model import ValueType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from conduit.profile.model import Profile
+
     Frame = tuple[str, str, int, int]
     Weighed = tuple[list[int], int, int]  # numbers of frames, root first, the value, and when it ended
 
+_COVERED = 0.95  # of a file's time, the share that has a stack where nothing is missing
 _SCHEMA = b"speedscope.app/file-format-schema.json"
 # Unit of the file → unit here, and what a value is multiplied by to be a whole number of it.
 _UNITS = {
@@ -38,7 +43,9 @@ def decode(data: bytes, *, times: bool = False) -> ForeignProfile | None:
         return None
     try:
         document = json.loads(data)
-        return ForeignProfile(_read(document, times=times))
+        profile = _read(document, times=times)
+        profile.duration_nanos = _covered(document["profiles"])
+        return ForeignProfile(profile, _caveat(profile))
     except (ValueError, RecursionError) as error:
         raise malformed("speedscope", str(error)) from None
     except (KeyError, TypeError, IndexError, AttributeError) as error:
@@ -70,6 +77,30 @@ def _read(document: dict[str, Any], *, times: bool) -> Any:
                 when = {TIME_LABEL: end} if ordered else None
                 builder.add([frames[number] for number in reversed(stack)], [value], labels, when)
     return builder.build()
+
+
+def _covered(profiles: list[dict[str, Any]]) -> int:
+    """Return the nanoseconds that profiles of events are of, from the start of the first to the end of the last."""
+    spans = [
+        [_whole(profile[edge], _UNITS[profile["unit"]][1]) for edge in ("startValue", "endValue")]
+        for profile in profiles
+        if profile["type"] == "evented"
+        and _UNITS[profile["unit"]][0] == "nanoseconds"
+        and "endValue" in profile
+    ]
+    covered = max(end for _, end in spans) - min(start for start, _ in spans) if spans else 0
+    return min(max(covered, 0), MAX_VALUE)
+
+
+def _caveat(profile: Profile) -> str:
+    """Say how much of the time is in no stack: pyinstrument's file of a loaded session has the first stack only."""
+    (total,) = column_sums(profile)
+    if total >= _COVERED * profile.duration_nanos:
+        return ""
+    return (
+        f"a frame was open for {label(total, 'nanoseconds')} of {label(profile.duration_nanos, 'nanoseconds')}: the "
+        "rest is in no stack of the file"
+    )
 
 
 def _frame(entry: dict[str, Any]) -> Frame:
