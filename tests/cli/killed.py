@@ -301,9 +301,10 @@ def _make_repository(folder: Path) -> None:
         git(folder, "commit", "-qm", f"commit {number}")
 
 
-def git(folder: Path, *arguments: str) -> None:
-    """Run git."""
-    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+def git(folder: Path, *arguments: str) -> str:
+    """Run git; return what it prints."""
+    words = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
 
 @contextmanager
@@ -422,7 +423,7 @@ def kill_often(name: str, times: int, random_number: Callable[[], float]) -> dic
         _put_old(output, command)
         _run_to_its_end(folder, command, url)
         assert _outcome(output, command) == "new", f"{name} does not work after a kill"
-        outcomes["worktrees"] = len(list((folder / "repository/.git").glob("worktrees/*")))
+        outcomes["worktrees"] = git(folder / "repository", "worktree", "list").count("\n") - 1
     return outcomes
 
 

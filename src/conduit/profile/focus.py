@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
+from conduit.interruption import interruptible
 from conduit.profile import loops
 from conduit.profile.module_hint import modules_hint
 from conduit.profile.prune import prune_from
@@ -152,7 +153,7 @@ def filter_by_name(
     Returns also the names of the patterns that matched no location of the profile.
     """
     selection = _Selection(focus, ignore, hide, show)
-    for location in profile.locations:
+    for location in interruptible(profile.locations):
         selection.judge(location)
     return selection.apply(profile), selection.unmatched()
 
@@ -231,7 +232,7 @@ def show_from(profile: Profile, pattern: Pattern) -> tuple[Profile, bool]:
     """
     locations: list[Location] = []
     flags = bytearray()
-    for location in profile.locations:
+    for location in interruptible(profile.locations):
         count = len(location.lines)
         last = next((i for i in range(count, 0, -1) if _line_matches(location.lines[i - 1], pattern)), 0)
         whole = _mapping_matches(location, pattern)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.interruption import interruptible
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -15,7 +17,7 @@ def modules_hint(profile: Profile, matches: Callable[[str], bool]) -> str:
 
     Empty where there is none, and for names that other tools recorded.
     """
-    for function in profile.functions:
+    for function in interruptible(profile.functions):
         name = function.name
         if function.system_name and name.endswith(f".{function.system_name}"):
             rest = name

@@ -10,6 +10,8 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
+from conduit.interruption import interruptible
+
 if TYPE_CHECKING:
     from conduit.profile.model import Line, Location, Profile
 
@@ -145,7 +147,7 @@ class FrameTable:
         self._index: dict[Frame, int] = {}
         self.frames: list[Frame] = []
         self.of_location: dict[Location, tuple[int, ...]] = {
-            location: self._frames_of(location) for location in profile.locations
+            location: self._frames_of(location) for location in interruptible(profile.locations)
         }
         self.has_inlined = any(len(indices) > 1 for indices in self.of_location.values())
 

@@ -15,6 +15,7 @@ from array import array
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
+from conduit.interruption import interruptible
 from conduit.profile import loops
 from conduit.profile.columns import runs_of
 from conduit.profile.measurement import quotient
@@ -108,13 +109,13 @@ def sum_frames(profile: Profile, table: FrameTable, values: Values) -> list[Node
     columns = profile.columns
     value, divisor = values.columns_of(columns)
     stacks, count = (columns.starts, columns.frames), len(table.frames)
-    runs = runs_of(table.of_location[location] for location in profile.locations)
+    runs = runs_of(table.of_location[location] for location in interruptible(profile.locations))
     flat, cum = loops.sum_stacks(*stacks, value, divisor, *runs, count)
     flat_divisors = cum_divisors = [0] * count
     if values.mean:
         flat_divisors, cum_divisors = loops.sum_stacks(*stacks, divisor, value, *runs, count)
     nodes = []
-    for number, frame in enumerate(table.frames):
+    for number, frame in enumerate(interruptible(table.frames)):
         if cum[number] or flat[number]:
             node = Node(frame)
             node.flat, node.cum = flat[number], cum[number]
@@ -146,7 +147,7 @@ class _Builder:
         self._table = table
         self._columns = columns = profile.columns
         steps = _steps(table, kept)
-        self._runs = runs_of(steps[location] for location in profile.locations)
+        self._runs = runs_of(steps[location] for location in interruptible(profile.locations))
         self._value, self._divisor = values.columns_of(columns)
         self._mean = values.mean
         size = len(table.frames)
@@ -172,7 +173,8 @@ class _Builder:
             _, *sums = self._sum(loops.sum_labels, self._divisor, self._value, *labels)
             divisors = list(zip(*sums, strict=True))
         known: dict[int, SampleTags] = {}
-        for key, own, whole, (flat_divisor, cum_divisor) in zip(keys, flat, cum, divisors, strict=True):
+        rows = zip(keys, flat, cum, divisors, strict=True)
+        for key, own, whole, (flat_divisor, cum_divisor) in interruptible(rows):
             frame, number = divmod(key, len(sets))
             tags = known.get(number)
             if tags is None:
@@ -196,8 +198,8 @@ class _Builder:
             return found
 
         # Edges reach nodes whose own values cancel out too; those are not listed themselves.
-        listed = [node(i) for i in range(len(frames)) if self._cum[i] or self._flat[i]]
-        for caller, callee, *sums in self.calls():
+        listed = [node(i) for i in interruptible(range(len(frames))) if self._cum[i] or self._flat[i]]
+        for caller, callee, *sums in interruptible(self.calls()):
             _join(node(caller), node(callee), *sums)
         return listed
 
@@ -214,7 +216,8 @@ class _Builder:
         size = len(self._table.frames)
         keys, weights, flags = self.sums
         divisors = self.call_divisors or repeat(0)
-        for key, weight, divisor, flag in zip(keys, weights, divisors, flags, strict=False):
+        rows = zip(keys, weights, divisors, flags, strict=False)
+        for key, weight, divisor, flag in interruptible(rows):
             caller, callee = divmod(key, size)
             if is_wanted[caller] or is_wanted[callee]:
                 yield caller, callee, weight, divisor, flag
@@ -273,7 +276,7 @@ def add_calls(profile: Profile, table: FrameTable, values: Values, shown: Collec
     nodes = {node.frame: node for node in shown}
     flags = bytes(
         any(table.frames[number] in nodes for number in table.of_location[location])
-        for location in profile.locations
+        for location in interruptible(profile.locations)
     )
     columns = profile.columns
     mask = loops.match_stacks(columns.starts, columns.frames, flags, bytes(len(flags)))
@@ -295,7 +298,7 @@ def _steps(table: FrameTable, kept: Collection[Frame] | None) -> dict[Location, 
             2 * number + (place != len(numbers) - 1) if wanted[number] else -1
             for place, number in reversed(tuple(enumerate(numbers)))
         ]
-        for location, numbers in table.of_location.items()
+        for location, numbers in interruptible(table.of_location.items())
     }
 
 
@@ -317,7 +320,7 @@ def build_tree(
         else {n: tags_of(columns.label_sets[n]) for n in dict.fromkeys(columns.label_of)}
     )
     rows = zip(columns.stacks(), *values.columns_of(columns), columns.label_of, strict=True)
-    for stack, value, divisor, label_set in rows:
+    for stack, value, divisor, label_set in interruptible(rows):
         if not value and not divisor:
             continue
         parent: Node | None = None

@@ -11,6 +11,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from conduit.interruption import interruptible
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -31,11 +33,11 @@ def short_names(functions: Iterable[Function]) -> dict[str, ShortName]:
 
     The readable form keeps a method's class, and the function or module before `<lambda>` and `<module>`.
     """
-    system_names = {function.name: function.system_name for function in functions}
-    counts = Counter(".".join(end) for name in system_names for end in _ends(name))
+    system_names = {function.name: function.system_name for function in interruptible(functions)}
+    counts = Counter(".".join(end) for name in interruptible(system_names) for end in _ends(name))
     return {
         name: ShortName(_first_alone(name, counts, _is_readable), _first_alone(name, counts, _is_named))
-        for name, system_name in system_names.items()
+        for name, system_name in interruptible(system_names.items())
         if system_name and name.endswith(f".{system_name}")
     }
 

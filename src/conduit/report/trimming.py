@@ -10,6 +10,7 @@ from __future__ import annotations
 from math import log2, nan
 from typing import TYPE_CHECKING, NamedTuple
 
+from conduit.interruption import checkpoint, interruptible, interruptible_key
 from conduit.report.graph import Edge, Node, build_graph, build_tree, sum_frames
 from conduit.report.node_tags import MAX_NODELETS
 
@@ -121,7 +122,7 @@ def _keep(
 
 def trim_tree(nodes: list[Node], kept: set[Node]) -> list[Node]:
     """Return the kept nodes of a tree, each joined to its nearest kept ancestor by a residual edge."""
-    for node in nodes:
+    for node in interruptible(nodes):
         if node not in kept:
             _cut_out(node)
     result = [node for node in nodes if node in kept]
@@ -157,7 +158,7 @@ def trim_edges(nodes: Iterable[Node], cutoff: int) -> int:
     if cutoff <= 0:
         return 0
     dropped = 0
-    for node in nodes:
+    for node in interruptible(nodes):
         light = [caller for caller, edge in node.incoming.items() if abs(edge.weight) < cutoff]
         for caller in light:
             del node.incoming[caller]
@@ -179,6 +180,7 @@ def _visual_count(nodes: list[Node], limit: int) -> int:
 def remove_redundant_edges(nodes: list[Node]) -> None:
     """Remove residual edges whose ends are also joined by another path, lightest first."""
     for node in reversed(nodes):
+        checkpoint()
         for edge in reversed(sort_edges(node.incoming.values())):
             if not edge.residual:
                 # A residual edge heavier than a direct one stays, or the picture would mislead.
@@ -204,7 +206,11 @@ def _is_redundant(edge: Edge) -> bool:
 
 def flat_order(nodes: Iterable[Node]) -> list[Node]:
     """Return nodes by decreasing flat value, then by name, then by decreasing cum value."""
-    return sorted(nodes, key=lambda node: (-abs(node.flat), node.name, -abs(node.cum), node.frame.tie_break))
+
+    def key(node: Node) -> tuple[int, str, int, str]:
+        return -abs(node.flat), node.name, -abs(node.cum), node.frame.tie_break
+
+    return sorted(nodes, key=interruptible_key(key))
 
 
 def cum_order(nodes: Iterable[Node]) -> list[Node]:
@@ -222,7 +228,10 @@ def _by_score(nodes: Iterable[Node], score: Callable[[Node], int]) -> list[Node]
         value = score(node)
         return value if value == -_TWO_63 else abs(value)  # the lowest number has no positive counterpart
 
-    return sorted(nodes, key=lambda node: (-size(node), node.name, -abs(node.flat), node.frame.tie_break))
+    def key(node: Node) -> tuple[int, str, int, str]:
+        return -size(node), node.name, -abs(node.flat), node.frame.tie_break
+
+    return sorted(nodes, key=interruptible_key(key))
 
 
 def entropy_score(node: Node) -> int:

@@ -27,7 +27,7 @@ from conduit.web.page import (
     all_styles,
     served_page,
 )
-from conduit.web.turns import ClientDisconnectedError
+from conduit.web.turns import UnfinishedError
 
 if TYPE_CHECKING:
     import threading
@@ -126,7 +126,7 @@ class Application:
             return self._show(path, request, cancelled)
         except ViewError as error:
             return plain_response(error.status, str(error))
-        except ClientDisconnectedError as error:
+        except UnfinishedError as error:
             return plain_response(503, str(error))
         except ConduitError as error:
             return plain_response(500, str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.interruption import interruptible
 from conduit.report.frames import clean_path
 from conduit.report.trimming import whole_graph
 
@@ -20,14 +21,14 @@ def function_rows(report: Report, flame: Flame) -> list[tuple[int, int, int]]:
     The sums are those of `-top`, of the whole profile, also where the picture leaves boxes out.
     """
     numbers: dict[tuple[str, str], int] = {}
-    for number, source in enumerate(flame.sources):
+    for number, source in enumerate(interruptible(flame.sources)):
         if number and not source.inlined:
             numbers.setdefault((source.full_name, clean_path(source.file_name)), number)
-    for number, source in enumerate(flame.sources):
+    for number, source in enumerate(interruptible(flame.sources)):
         if number:  # functions that were only ever inlined
             numbers.setdefault((source.full_name, clean_path(source.file_name)), number)
     rows: list[tuple[int, int, int]] = []
-    for node in whole_graph(report):
+    for node in interruptible(whole_graph(report)):
         frame = node.frame
         place = (f":{frame.line}:{frame.column}" if frame.column else f":{frame.line}") if frame.line else ""
         found = numbers.get(((frame.name or frame.file) + place, frame.file))

@@ -6,6 +6,7 @@ import re
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
+from conduit.interruption import interruptible
 from conduit.profile.measurement import percentage, scaled_label
 from conduit.report.node_tags import BASE_LABEL
 
@@ -60,7 +61,7 @@ def labels_document(report: Report, by: str) -> dict[str, Any]:
 def _by_labels(columns: Columns, values: Iterable[int]) -> dict[int, int]:
     """The sum over the samples with each set of labels, by the set's number."""
     sums: dict[int, int] = {}
-    for number, value in zip(columns.label_of, values, strict=True):
+    for number, value in interruptible(zip(columns.label_of, values, strict=True)):
         sums[number] = sums.get(number, 0) + value
     return sums
 

@@ -32,6 +32,7 @@ LIVE = ("live-cpu", "live-wall")
 _SUFFIXES = (".prof", ".pprof", ".pb.gz", ".pb")
 _MAX_BODY_BYTES = 1 << 20
 _KEPT = 4  # applications, each with the profiles that it has read or recorded
+_VIEW_SECONDS = 60.0  # of CPU time: the application's own requests wait for the same interpreter
 
 
 def asgi_app(
@@ -156,7 +157,7 @@ class ProfilePages:
 
         # A request to record again has an event of its own: that of this request is set when it has been answered.
         fetch = (lambda: self._record(name, threading.Event())) if name in LIVE and not key[2] else None
-        session = ProfileSession(profile, Options(), SavedConfigs(), fetch=fetch)
+        session = ProfileSession(profile, Options(), SavedConfigs(), fetch=fetch, limit_s=_VIEW_SECONDS)
         made = Application(session, prefix=prefix, access=self.access)
         with self._lock:
             self._applications[key] = made

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from conduit.interruption import interruptible
 from conduit.report.errors import NoMatchError
 from conduit.report.formats.tree import LEGEND, SEPARATOR, TreeEntry, entry_lines
 from conduit.report.graph import add_calls
@@ -30,7 +31,7 @@ def peek_document(report: Report, first: int) -> dict[str, Any]:
     order = cum_order if report.options.sort == "cum" else flat_order
     nodes = order(whole_graph(report))
     report = report.in_unit_for(nodes)
-    matched = [node for node in nodes if report.matches is None or report.matches(node.name)]
+    matched = [node for node in interruptible(nodes) if report.matches is None or report.matches(node.name)]
     if report.matches is not None and not matched:
         raise NoMatchError(f"no matches found for regexp: {report.argument}")
     shown = matched[first : first + PAGE]
@@ -38,7 +39,7 @@ def peek_document(report: Report, first: int) -> dict[str, Any]:
     lines = [[line, ""] for line in report_labels(report, TrimmedGraph(nodes, len(nodes), 0, 0))]
     lines += [[SEPARATOR, ""], [LEGEND, ""]]
     running = sum(node.flat_value for node in matched[:first])
-    for node in shown:
+    for node in interruptible(shown):
         running += node.flat_value
         entry = TreeEntry(node, sort_edges(node.incoming.values()), sort_edges(node.outgoing.values()))
         lines.append([SEPARATOR, ""])

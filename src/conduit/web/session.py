@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import threading
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from conduit.errors import ConduitError
+from conduit.interruption import checkpoint, interrupted_by, interruptible
 from conduit.report.errors import ReportError
 from conduit.report.options import OPTIONS, Options
 from conduit.report.ownership import module_of, owner_of
@@ -37,7 +37,7 @@ from conduit.web.time_strip import (
     strip_document,
     time_span,
 )
-from conduit.web.turns import check_client, take_turn
+from conduit.web.turns import take_turn, work_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,7 +69,8 @@ class ProfileSession:
 
     `sources` are their names, and `base` the flags that name a base, as on the command line. `repeats` holds the single
     profiles before and after, where several are compared with several. `series` are heap profiles of one process, the
-    earliest first, through which growth is followed, read from `series_sources`.
+    earliest first, through which growth is followed, read from `series_sources`. `limit_s` is the CPU time that one
+    view may take.
     """
 
     def __init__(
@@ -84,7 +85,9 @@ class ProfileSession:
         repeats: tuple[Sequence[Profile], Sequence[Profile]] | None = None,
         series: Sequence[Profile] = (),
         series_sources: Sequence[str] = (),
+        limit_s: float | None = None,
     ) -> None:
+        self._limit_s = limit_s
         self._repeats = repeats
         self._series, self._series_sources = series, series_sources
         self._imports = ImportSwitch()
@@ -101,7 +104,6 @@ class ProfileSession:
         self._fetch = fetch
         # A report uses a whole core; two at once would only make both slow.
         self._one_at_a_time = threading.Lock()
-        self._check: Callable[[], None] = lambda: None  # whether the client is there, chosen under the lock
 
     def page(
         self, view: str, parameters: Mapping[str, str], cancelled: threading.Event | None = None
@@ -112,7 +114,7 @@ class ProfileSession:
         with self._turn(cancelled, parameters):
             options = self.options_of(parameters)
             report, content, labels = self._view(view, options, parameters, warnings.append)
-            self._check()
+            checkpoint()
             frame = self._frame(view, options, parameters, report, warnings.append)
         if view == "graph":
             draw(content, cancelled)
@@ -121,9 +123,10 @@ class ProfileSession:
     @contextmanager
     def _turn(self, cancelled: threading.Event | None, parameters: Mapping[str, str]) -> Iterator[None]:
         """Wait for the other views, and put the recording that an address names on show."""
-        with take_turn(self._one_at_a_time, cancelled), self._choice(parameters):
-            self._check = partial(check_client, cancelled)
-            yield
+        with take_turn(self._one_at_a_time, cancelled, self._limit_s):
+            check = work_check(cancelled, self._limit_s)
+            with interrupted_by(check), self._choice(parameters):
+                yield
 
     @contextmanager
     def _choice(self, parameters: Mapping[str, str]) -> Iterator[None]:
@@ -299,9 +302,9 @@ class ProfileSession:
         from conduit.report.header import whole_labels
 
         report = self._flame_report(options, warn)
-        self._check()
+        checkpoint()
         flame, tree = build_flame_tree(report)
-        self._check()
+        checkpoint()
         content = flame_document(flame, tree, has_base=has_base(report.profile))
         content["hasTimes"] = has_times(report.profile)
         if content["hasTimes"] and parameters.get("time") == "t":
@@ -311,15 +314,14 @@ class ProfileSession:
         elif content["hasTimes"] and "file" in parameters and not self.compared:
             self._add_time(content, report, flame)
         content["amounts"] = amounts_document(report.sample_unit, report.ratio)
-        content["shortNames"] = [report.short_names.get(name, ()) for name in content["names"]]
-        owned = [owner_of(name, file) for name, file in zip(content["names"], content["files"], strict=True)]
-        self._check()
+        content["shortNames"] = [report.short_names.get(name, ()) for name in interruptible(content["names"])]
+        places = list(zip(content["names"], content["files"], strict=True))
+        owned = [owner_of(name, file) for name, file in interruptible(places)]
+        checkpoint()
         content["owners"] = [owner for owner, _ in owned]
         content["packages"] = [package for _, package in owned]
-        content["modules"] = [
-            module_of(name, file) for name, file in zip(content["names"], content["files"], strict=True)
-        ]
-        self._check()
+        content["modules"] = [module_of(name, file) for name, file in interruptible(places)]
+        checkpoint()
         content["rows"] = function_rows(report, flame)
         return report, content, whole_labels(report)
 
@@ -356,7 +358,7 @@ class ProfileSession:
         left_out: list[str] = []
         if parameters.get("tags") != "t":
             report, left_out = without_constant_labels(report)
-        self._check()
+        checkpoint()
         content, labels = graph_document(report)
         content["constantLabels"] = left_out
         return report, content, labels
@@ -367,7 +369,7 @@ class ProfileSession:
 
         options = options.copy(granularity="lines")
         report = prepare_report(self._profile_of(options), "peek", options, warn, parameters.get("f") or ".")
-        self._check()
+        checkpoint()
         return report, peek_document(report, _first(parameters)), profile_labels(report)
 
     def _source(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
@@ -375,7 +377,7 @@ class ProfileSession:
         from conduit.web.source_view import FILE_PAGE, OTHER_TYPE_PAGE, PAGE, source_document
 
         report = prepare_report(self._profile_of(options), "list", options, warn, parameters.get("f") or ".")
-        self._check()
+        checkpoint()
         whole = options.copy(granularity="functions", trim=False)
         functions = prepare_report(self._profile_of(options), "top", whole, lambda _: None)
         page = {"first type": FILE_PAGE, "other type": OTHER_TYPE_PAGE}.get(parameters.get("file", ""), PAGE)
@@ -386,7 +388,7 @@ class ProfileSession:
         from conduit.web.labels import labels_document
 
         report = prepare_report(self._profile_of(options), "top", options.copy(trim=False), warn)
-        self._check()
+        checkpoint()
         return report, labels_document(report, parameters.get("label", "")), whole_labels(report)
 
     def _changes(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
@@ -403,7 +405,7 @@ class ProfileSession:
         if self._repeats and self._shown == (1, None):
             before, after = ([self._chosen(profile) for profile in side] for side in self._repeats)
             repeated = sum_repeats(before, after, options)
-        self._check()
+        checkpoint()
         return report, changes_document(report, repeated), whole_labels(report)
 
     def _growth(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
@@ -419,7 +421,7 @@ class ProfileSession:
         series = [self._chosen(profile) for profile in series]
         options = options.copy(sample_index=HELD)
         report = prepare_report(series[-1], "top", options, warn)
-        self._check()
+        checkpoint()
         return report, growth_document(series, options), whole_labels(report)
 
     def _followed(self) -> list[Profile]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conduit.interruption import interruptible
 from conduit.profile.measurement import percentage
 from conduit.report.errors import NoMatchError
 from conduit.report.formats.listing import compute_listings
@@ -31,11 +32,13 @@ def source_document(report: Report, functions: Report, first: int, page: int = P
     """
     assert report.matches is not None
     sums: dict[str, tuple[int, int]] = {}
-    for node in whole_graph(functions):
+    for node in interruptible(whole_graph(functions)):
         if report.matches(node.frame.name):
             weight = (abs(node.flat_value), abs(node.cum_value))
             sums[node.frame.name] = max(sums.get(node.frame.name, weight), weight)
-    if not sums and not any(report.matches(function.name) for function in report.profile.functions):
+    if not sums and not any(
+        report.matches(function.name) for function in interruptible(report.profile.functions)
+    ):
         raise NoMatchError(f"no matches found for regexp: {report.argument}")
     names = sorted(sums, key=lambda name: (-sums[name][0], -sums[name][1], name))
     listings = _listings(report, frozenset(names[first : first + page]))

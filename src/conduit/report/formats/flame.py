@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from conduit.interruption import interruptible
 from conduit.profile import loops
 from conduit.profile.measurement import scale
 from conduit.report.frames import Detail, detail_of, trim_path
@@ -47,7 +48,7 @@ class Flame:
         columns, locations = report.profile.columns, report.profile.locations
         self.sources_of: list[list[int]] = [[] for _ in locations]
         used = loops.first_uses(columns.starts, columns.frames, len(locations), True)
-        for index in memoryview(used).cast("I"):
+        for index in interruptible(memoryview(used).cast("I")):
             self.sources_of[index] = list(numbers.of(locations[index].lines))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from conduit.interruption import checkpoint, interruptible
 from conduit.profile import loops
 from conduit.profile.columns import runs_of
 from conduit.report.formats.flame import Flame
@@ -58,12 +59,13 @@ def build_flame_tree(
     """
     flame = Flame(report)
     columns = report.profile.columns
-    runs = runs_of(flame.sources_of)
+    runs = runs_of(interruptible(flame.sources_of))
     if below:
         columns = columns.selected(bytes(_starts_with(columns, flame.sources_of, list(below))))
     values = columns.values[report.values.index]
     large = _frame_count(columns, flame.sources_of, len(below)) > keep_all_below
     cutoff = max(1, int(sum(map(abs, values)) * smallest_share)) if large else 0
+    checkpoint()
     tree = loops.join_stacks(columns.starts, columns.frames, values, *runs, cutoff)
     return flame, _subtree(tree, len(below), cutoff)
 
@@ -71,7 +73,7 @@ def build_flame_tree(
 def _starts_with(columns: Columns, sources_of: list[list[int]], start: list[int]) -> Iterator[bool]:
     """Yield for each stack whether its sources, from the root on, begin with these."""
     depth = len(start)
-    for stack in columns.stacks():
+    for stack in interruptible(columns.stacks()):
         path: list[int] = []
         for location in reversed(stack):
             path += sources_of[location]
@@ -116,8 +118,8 @@ def flame_document(flame: Flame, tree: FlameTree, *, has_base: bool = False) -> 
         "type": flame.type,
         "unit": {"scale": flame.scale, "name": flame.unit},
         "total": flame.total,
-        "names": [source.full_name for source in flame.sources],
-        "files": [source.file_name for source in flame.sources],
+        "names": [source.full_name for source in interruptible(flame.sources)],
+        "files": [source.file_name for source in interruptible(flame.sources)],
         "parents": tree.parents,
         "sources": tree.sources,
         "values": tree.positive,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from conduit.interruption import interruptible
 from conduit.profile import loops
 from conduit.profile.columns import runs_of
 from conduit.profile.measurement import percentage
@@ -57,7 +58,7 @@ def compute_listings(report: Report) -> list[Listing]:
     matches = report.matches
     assert matches is not None, "a listing needs a regular expression"
     by_name: dict[str, list[Node]] = {}
-    for node in whole_graph(report):
+    for node in interruptible(whole_graph(report)):
         if matches(node.frame.name):
             by_name.setdefault(node.frame.name, []).append(node)
     if not by_name:
@@ -69,7 +70,11 @@ def compute_listings(report: Report) -> list[Listing]:
         anywhere=report.options.source_anywhere,
         pythons=[mapping.filename for mapping in report.profile.mappings[:_MAX_PYTHONS]],
     )
-    return [listing for name in sorted(by_name) for listing in _of_function(name, by_name[name], cums, files)]
+    return [
+        listing
+        for name in interruptible(sorted(by_name))
+        for listing in _of_function(name, by_name[name], cums, files)
+    ]
 
 
 def _cums(report: Report, names: set[str]) -> dict[tuple[str, str], int]:
@@ -78,11 +83,11 @@ def _cums(report: Report, names: set[str]) -> dict[tuple[str, str], int]:
     keys: dict[tuple[str, str], int] = {}
     key_of = [
         keys.setdefault((frame.name, frame.file), len(keys)) if frame.name in names else -1
-        for frame in table.frames
+        for frame in interruptible(table.frames)
     ]
     rows = (
         dict.fromkeys(key_of[number] for number in table.of_location[location] if key_of[number] >= 0)
-        for location in profile.locations
+        for location in interruptible(profile.locations)
     )
     columns = profile.columns
     value, divisor = report.values.columns_of(columns)
