@@ -1,0 +1,146 @@
+"""What failed readers of deep stacks, one walk with mouse, wheel and keys at each width, light and dark."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conduit.profile.builder import ProfileBuilder
+from conduit.profile.model import ValueType
+
+from .conftest import SCREENSHOTS
+from .test_browser import axe_findings
+from .test_flame_graph import SITE, WINDOWS, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from conduit.profile.model import Profile
+
+    from .conftest import Visitor
+
+    Serve = Callable[..., str]
+
+
+def small_profile() -> Profile:
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    for name in ("parse", "render"):
+        stack = [(name, "/srv/a.py", 1, 1), ("main", "/srv/m.py", 1, 1)]
+        builder.add(stack, [10**8], labels={"thread": "MainThread"})
+    return builder.build()
+
+
+@cache
+def large_profile() -> Profile:
+    """More boxes than a picture holds, of one thread, and functions without a source file."""
+    generator = random.Random(22)
+    builder = ProfileBuilder([ValueType("samples", "count"), ValueType("cpu", "nanoseconds")])
+    middleware = [(f"django.step_{row}", f"{SITE}/django/core.py", row + 1, 1) for row in range(20)]
+    for number in range(11_000):
+        path = [(f"f{int(generator.paretovariate(0.7))}", "/srv/a.py", 1, 1) for _ in range(8)]
+        stack = [("leaf", "/srv/a.py", number % 7 + 1, 1), *path, *middleware, ("main", "/srv/m.py", 1, 1)]
+        builder.add(stack, [1, 10**7], labels={"thread": "MainThread"})
+    return builder.build(1_790_000_000_000_000_000)
+
+
+def finer_boxes_come_with_the_zoom(page: Page) -> None:
+    page.get_by_text("are hidden (hatched)").wait_for(state="attached")
+    wide = page.locator(".box[aria-label]").nth(2).bounding_box()
+    assert wide
+    page.mouse.move(wide["x"] + wide["width"] / 2, wide["y"] + wide["height"] / 2)
+    with page.expect_response("**/subtree*") as answered:
+        page.keyboard.down("Control")
+        for _ in range(6):
+            page.mouse.wheel(0, -300)
+        page.keyboard.up("Control")
+    assert len(answered.value.json()["parents"]) > 100
+    page.get_by_role("button", name="Whole profile").click()
+    page.wait_for_url(lambda address: "z=" not in address)
+
+
+def few_boxes_are_painted_and_few_have_an_element(page: Page) -> None:
+    counted = page.evaluate(
+        """() => { const canvas = document.querySelector(".flame canvas"), pen = canvas.getContext("2d"); let calls = 0;
+        const original = pen.fillRect; pen.fillRect = function (...all) { calls += 1; return original.apply(this, all); };
+        return new Promise((resolve) => { scrollBy(0, 1); requestAnimationFrame(() => requestAnimationFrame(() => {
+          pen.fillRect = original;
+          resolve({ calls, tall: canvas.clientHeight, elements: document.querySelectorAll(".box").length }); })); }); }"""
+    )
+    assert counted["elements"] <= 800
+    assert counted["calls"] <= 30 * counted["tall"]
+    assert counted["tall"] <= page.evaluate("innerHeight")
+
+
+def a_finger_or_a_mouse_reaches_the_menu(page: Page) -> None:
+    assert place_of(page, "all")["y"] < 230
+    box = place_of(page, "main")
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_url("**p=*main*")
+    page.get_by_role("button", name="Actions…").click()
+    menu = page.get_by_role("menu").bounding_box()
+    assert menu
+    assert menu["x"] >= 0
+    assert menu["x"] + menu["width"] <= page.evaluate("innerWidth")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.textContent") == "Actions…"
+
+
+def the_only_thread_is_in_no_box_of_the_graph(page: Page) -> None:
+    page.locator("g.node").first.wait_for()
+    texts = page.locator("g.node").all_text_contents()
+    assert not any("MainThread" in text for text in texts)
+    assert sum("main" in text for text in texts) == 1
+    page.get_by_text("thread:MainThread").wait_for()  # what is left out is told
+
+
+def long_lists_come_a_page_at_a_time(page: Page) -> None:
+    page.get_by_role("link", name="Peek", exact=True).click()
+    page.get_by_text("1 to 100 of").first.wait_for()
+    page.get_by_role("link", name="Source", exact=True).click()
+    page.locator(".missing").wait_for()
+    assert page.locator("main").inner_text().count("cannot be read here") == 1
+
+
+def the_sorted_column_has_an_arrow_and_a_bad_filter_is_told_beside_the_box(page: Page) -> None:
+    page.get_by_role("link", name="Top", exact=True).click()
+    page.get_by_role("button", name="Cum", exact=True).click()
+    head = page.locator("th[aria-sort=descending] button")
+    assert head.inner_text() == "Cum"
+    assert "▼" in head.evaluate("one => getComputedStyle(one, '::after').content")
+    page.keyboard.press("/")
+    page.keyboard.type("(?=x)")
+    page.keyboard.press("Enter")
+    page.locator("#refused", has_text="invalid or unsupported Perl syntax").wait_for()
+    assert page.locator("table.top tbody tr").count() > 10
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_a_large_profile_is_read_with_mouse_wheel_and_keys(
+    serve: Serve, visitor: Visitor, window: tuple[int, int], scheme: str
+) -> None:
+    width, height = window
+    page = visitor.open(
+        f"{serve(large_profile())}/ui/flamegraph?table=f", width=width, height=height, scheme=scheme
+    )
+    finer_boxes_come_with_the_zoom(page)
+    few_boxes_are_painted_and_few_have_an_element(page)
+    a_finger_or_a_mouse_reaches_the_menu(page)
+    assert axe_findings(page) == []
+    long_lists_come_a_page_at_a_time(page)
+    the_sorted_column_has_an_arrow_and_a_bad_filter_is_told_beside_the_box(page)
+    page.goto(f"{serve(small_profile())}/ui/graph")
+    the_only_thread_is_in_no_box_of_the_graph(page)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(SCREENSHOTS / f"large-{width}-{scheme}.png"))
+    assert visitor.complaints.pop().startswith(
+        "Failed to load resource"
+    )  # the browser itself logs the answer 400
+    # The browser itself logs that the filter was refused, some time after it showed the answer.
+    assert all(one.startswith("Failed to load resource") for one in visitor.complaints)
+    visitor.complaints.clear()
