@@ -72,6 +72,59 @@ print("ready", flush=True)
 asyncio.run(main())
 """
 
+LABELS = """
+import asyncio, threading
+import conduit
+def values():
+    with conduit.label(inside="a generator"):
+        yield 1
+        threading.Event().wait()
+def stays_inside():
+    with conduit.label(tenant="outer", plan='go"ld'):
+        with conduit.label(tenant="Größe"):
+            for _ in values(): pass
+def stays_beside():
+    with conduit.label(tenant="b"):
+        generator = values()
+        next(generator)
+        threading.Event().wait()
+async def values_in_time():
+    with conduit.label(step="awaits inside"):
+        await asyncio.sleep(1000)
+        yield 1
+async def reads():
+    async for _ in values_in_time(): pass
+async def child():
+    with conduit.label(step="sleep"):
+        await asyncio.sleep(1000)
+async def work(name):
+    with conduit.label(tenant=name):
+        await asyncio.create_task(child(), name=f"child of {name}")
+async def main():
+    tasks = [asyncio.create_task(work(name), name=name) for name in "ab"]
+    tasks.append(asyncio.create_task(reads(), name="reader"))
+    for target in (stays_inside, stays_beside):
+        threading.Thread(target=target, name=target.__name__, daemon=True).start()
+    await asyncio.sleep(0.05)
+    from conduit.debug import serve
+    with serve("127.0.0.1:0") as server:
+        print(server.address if SERVES else "ready", flush=True)
+        await asyncio.gather(*tasks)
+asyncio.run(main())
+"""
+LABELS_OF_THREADS = {
+    "MainThread": {},
+    "stays_inside": {"inside": "a generator", "plan": 'go"ld', "tenant": "Größe"},
+    "stays_beside": {"tenant": "b"},  # the generator is not running, and so its label does not hold
+}
+LABELS_OF_TASKS = {
+    "a": {"tenant": "a"},
+    "child of a": {"step": "sleep", "tenant": "a"},
+    "b": {"tenant": "b"},
+    "child of b": {"step": "sleep", "tenant": "b"},
+    "reader": {"step": "awaits inside"},
+}
+
 
 @pytest.fixture
 def start() -> Iterator[Callable[[str], int]]:
@@ -209,6 +262,35 @@ def test_a_service_is_asked_at_its_endpoint_whatever_part_of_its_url_is_given() 
         found = document(f"http://{server.address}/debug/pprof/profile")
     names = {thread["name"]: thread for thread in found["threads"]}
     assert any(frame["file"].endswith("test_dump.py") for frame in names["MainThread"]["frames"])
+
+
+def labels_of(found: Any, kind: str, names: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    return {one["name"]: one["labels"] for one in found[kind] if one["name"] in names}
+
+
+def test_threads_and_tasks_have_their_labels_when_they_are_read_from_outside(
+    start: Callable[[str], int],
+) -> None:
+    pid = start(f"SERVES = False\n{LABELS}")
+    found = document(str(pid))
+    assert labels_of(found, "threads", LABELS_OF_THREADS) == LABELS_OF_THREADS
+    if sys.version_info >= (3, 14):
+        assert labels_of(found, "tasks", LABELS_OF_TASKS) == LABELS_OF_TASKS
+    text = dump(str(pid)).stdout
+    head = next(line for line in text.splitlines() if ' "stays_inside" ' in line)
+    assert f'{head}\n# labels: {{"inside":"a generator", "plan":"go\\"ld", "tenant":"Größe"}}\n' in text
+
+
+def test_threads_and_tasks_of_a_service_have_their_labels() -> None:
+    command = [sys.executable, "-u", "-c", f"SERVES = True\n{LABELS}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = f"http://{process.stdout.readline().strip()}/"
+        found, text = document(url), dump(url).stdout
+        process.kill()
+    assert labels_of(found, "threads", LABELS_OF_THREADS) == LABELS_OF_THREADS
+    assert labels_of(found, "tasks", LABELS_OF_TASKS) == LABELS_OF_TASKS
+    assert 'task "child of b" [waiting]:\n# labels: {"step":"sleep", "tenant":"b"}\n' in text
 
 
 def test_a_process_that_does_not_exist_or_is_not_python_is_named() -> None:

@@ -127,6 +127,50 @@ uint32_t labels_interrupted(LoadMethod method, const PyThreadState *thread, Labe
     return number;
 }
 
+/* ---- for a reader in another process (conduit/record/remote_labels.py) ---- */
+
+/* Where labels are in this process, found by the name of the section; all 0 until a label has been entered. */
+static struct {
+    uint64_t size; /* of this table, in bytes: the version of its fields */
+    const void *variable;
+    uint64_t hash;
+    const PyTypeObject *context_type, *variables_type, *bitmap_type, *array_type, *node_type;
+    const PyTypeObject *generator_type, *async_generator_type;
+    uint64_t thread_context, context_variables, variables_root, bitmap, bitmap_pairs, array_nodes;
+    uint64_t node_outer, node_generator, node_context, node_own, referent, generator_state, generator_runs;
+    uint64_t async_generator_runs, object_type, tuple_size, tuple_items;
+} published_labels __attribute__((section(".ConduitLabels"), used));
+
+static void publish_layout(void) {
+    published_labels.variable = label_variable;
+    published_labels.hash = variable_hash;
+    published_labels.context_type = context_type;
+    published_labels.variables_type = variables_type;
+    published_labels.bitmap_type = bitmap_type;
+    published_labels.array_type = array_type;
+    published_labels.node_type = &label_node_type;
+    published_labels.generator_type = &PyGen_Type;
+    published_labels.async_generator_type = &PyAsyncGen_Type;
+    published_labels.thread_context = LAYOUT_CONTEXT;
+    published_labels.context_variables = LAYOUT_CONTEXT_VARIABLES;
+    published_labels.variables_root = LAYOUT_VARIABLES_ROOT;
+    published_labels.bitmap = offsetof(LayoutBitmapNode, bitmap);
+    published_labels.bitmap_pairs = offsetof(LayoutBitmapNode, pairs);
+    published_labels.array_nodes = offsetof(LayoutArrayNode, nodes);
+    published_labels.node_outer = offsetof(LabelNode, outer);
+    published_labels.node_generator = offsetof(LabelNode, generator);
+    published_labels.node_context = offsetof(LabelNode, context);
+    published_labels.node_own = offsetof(LabelNode, own);
+    published_labels.referent = offsetof(PyWeakReference, wr_object);
+    published_labels.generator_state = LAYOUT_GENERATOR_STATE;
+    published_labels.generator_runs = (uint8_t)LAYOUT_GENERATOR_RUNS;
+    published_labels.async_generator_runs = offsetof(PyAsyncGenObject, ag_running_async);
+    published_labels.object_type = offsetof(PyObject, ob_type);
+    published_labels.tuple_size = offsetof(PyVarObject, ob_size);
+    published_labels.tuple_items = offsetof(PyTupleObject, ob_item);
+    published_labels.size = sizeof published_labels; /* the last one: the table is whole */
+}
+
 /* ---- the layout, at first use ---- */
 
 PyObject *label_variables_of(const PyObject *context) {
@@ -205,7 +249,10 @@ static bool learn_layout(void) {
 
 /* Whether labels can be read on this interpreter, found out once. */
 bool label_layout_is_known(void) {
-    if (UNLIKELY(layout_state == UNKNOWN)) layout_state = learn_layout() ? KNOWN : NOT_KNOWN;
+    if (UNLIKELY(layout_state == UNKNOWN)) {
+        layout_state = learn_layout() ? KNOWN : NOT_KNOWN;
+        if (layout_state == KNOWN) publish_layout();
+    }
     return layout_state == KNOWN;
 }
 

@@ -428,12 +428,14 @@ static PyObject *labels_current(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED
     return label_set_pairs(label_number_in(PyThreadState_Get()->context));
 }
 
-/* Of a context that is not entered now: its task is suspended, with all generators that it is in. A generator of
+/* Where the context is not entered now, its task is suspended, with all generators that it is in. A generator of
  * another kind than an asynchronous one that awaits is not in the task's hands. */
 static PyObject *labels_of_context(PyObject *Py_UNUSED(module), PyObject *context) {
     if (!label_was_used() || !PyContext_CheckExact(context)) return PyTuple_New(0);
+    if (layout_context_is_entered(context)) return label_set_pairs(label_number_in(context));
     const LabelNode *node = label_node_in(context);
     for (; node != NULL && node->generator != NULL; node = node->outer) {
+        if (node->context != context) break; /* inherited, as in label_reader.c */
         PyObject *generator = PyObject_CallNoArgs(node->generator);
         PyObject *running = generator == NULL ? NULL : PyObject_GetAttrString(generator, "ag_running");
         bool holds = running == Py_True;
@@ -479,7 +481,7 @@ PyMethodDef label_functions[] = {
     {"labels_late", labels_late, METH_O, "labels_late(pairs): a label, entered once, to which others are assigned."},
     {"labels_refused", labels_refused, METH_NOARGS, "Whether labels were entered that this interpreter does not show."},
     {"labels_current", labels_current, METH_NOARGS, "The labels of this moment, as ((key, text), …)."},
-    {"labels_of_context", labels_of_context, METH_O, "The labels of a context that is suspended."},
+    {"labels_of_context", labels_of_context, METH_O, "The labels of a context."},
     {"labels_beside", labels_beside, METH_O, "labels_beside(frames): (frames(), {thread ident: labels})."},
     {"labels_count", labels_count, METH_NOARGS, "How many sets of labels are kept."},
     {NULL, NULL, 0, NULL},

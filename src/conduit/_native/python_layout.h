@@ -143,6 +143,10 @@ static inline struct llist_node *layout_tasks_of_interpreter(PyInterpreterState 
 #define LAYOUT_CONTEXT_VARIABLES offsetof(struct _pycontextobject, ctx_vars)
 #define LAYOUT_VARIABLES_ROOT offsetof(PyHamtObject, h_root)
 
+static inline bool layout_context_is_entered(const PyObject *context) {
+    return ((const struct _pycontextobject *)context)->ctx_entered != 0;
+}
+
 /* Give a context the variables that it had before, and return those that it has now. Both references pass over. The
  * caller is the context's thread, and `changed` the only variable in which the two differ. */
 static inline PyObject *layout_restore_variables(PyObject *context, PyObject *variables, PyObject *changed) {

@@ -22,8 +22,8 @@ _USAGE = """usage: conduit dump [flags] PID
        conduit dump [flags] URL
 
 Prints the stacks of all threads and asyncio tasks of a running process, innermost call first: where each is, whether it
-runs, the system call in which it sleeps, and which tasks await which. The text is the same as that of
-the endpoint /debug/pprof/goroutine?debug=2.
+runs, the system call in which it sleeps, which tasks await which, and the labels of conduit.label, as
+# labels: {"tenant":"a"}. The text is the same as that of the endpoint /debug/pprof/goroutine?debug=2.
 
 A PID is read from outside: the process is not stopped, and no code of Conduit runs in it. This needs permission to read
 its memory (the same user if kernel.yama.ptrace_scope is 0, root, or SYS_PTRACE in a container). Processes of Python
@@ -108,6 +108,7 @@ def _document(dump: Dump, names: ModuleNames) -> dict[str, Any]:
             "name": thread.name,
             "daemon": thread.daemon,
             "state": thread.state,
+            "labels": dict(thread.labels),
             "frames": [_frame(frame, names) for frame in thread.frames],
         }
         for thread in dump.threads
@@ -116,6 +117,7 @@ def _document(dump: Dump, names: ModuleNames) -> dict[str, Any]:
         {
             "name": task.name,
             "state": task.state,
+            "labels": dict(task.labels),
             "awaited_by": list(task.awaited_by),
             "frames": [_frame(frame, names) for frame in task.frames],
         }
@@ -130,6 +132,8 @@ def _frame(frame: Frame, names: ModuleNames) -> dict[str, Any]:
 
 def _document_of_profile(profile: Profile) -> dict[str, Any]:
     """The same document from a goroutine profile, in which equal stacks with equal labels are one sample."""
+    from conduit.record.threads import user_labels
+
     threads: list[dict[str, Any]] = []
     tasks: list[dict[str, Any]] = []
     for sample in profile.samples:
@@ -137,6 +141,7 @@ def _document_of_profile(profile: Profile) -> dict[str, Any]:
         for _ in range(sample.values[0]):
             entry: dict[str, Any] = {"name": labels.get("task", labels.get("thread", ""))}
             entry["state"] = labels.get("state", "unknown")
+            entry["labels"] = dict(user_labels(sample.labels))
             if "task" in labels:
                 entry["awaited_by"] = [name for name in labels.get("awaited_by", "").split(", ") if name]
             else:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.record.threads import labels_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -77,18 +79,7 @@ def _addresses(sample: Sample) -> str:
 
 
 def _labels(sample: Sample) -> str:
-    if not sample.labels:
-        return ""
-    pairs = ", ".join(
-        f"{_quoted(key)}:{_quoted(','.join(values))}" for key, values in sorted(sample.labels.items())
-    )
-    return f"# labels: {{{pairs}}}\n"
-
-
-def _quoted(text: str) -> str:
-    from json import dumps
-
-    return dumps(text, ensure_ascii=False)
+    return labels_text((key, ",".join(values)) for key, values in sorted(sample.labels.items()))
 
 
 def _locations(sample: Sample) -> str:

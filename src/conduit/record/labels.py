@@ -190,7 +190,7 @@ def labels_beside(
 
 
 def labels_of_context(context: Context | None) -> Pairs:
-    """Return the labels of a context that is not entered, such as that of a suspended task."""
+    """Return the labels of a context, such as that of a task, whether it is entered or not."""
     if context is None or not available():
         return ()
     from conduit._native import _core

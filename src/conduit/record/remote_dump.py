@@ -1,7 +1,7 @@
 """The stacks of all threads and tasks of another process, read from outside without stopping it.
 
-Each stack is consistent, but the stacks are read one after another, not at one moment. Tasks can be read on Python 3.14
-and later.
+Each stack is consistent, but the stacks are read one after another, not at one moment. A stack has the labels that
+its thread was under before and after it was read. Tasks can be read on Python 3.14 and later.
 """
 
 from __future__ import annotations
@@ -13,16 +13,22 @@ from conduit.errors import ProfilerUnavailableError
 from conduit.record.kernel_states import thread_state
 from conduit.record.process_memory import ProcessMemory, UnreadableMemoryError
 from conduit.record.remote import UNREAD, Interpreter
+from conduit.record.remote_labels import RemoteLabels
 from conduit.record.remote_names import names_of_process
 from conduit.record.remote_tasks import RemoteTasks, are_readable
 from conduit.record.remote_thread_names import name_of
 from conduit.record.threads import Dump, Frame, TaskStack, ThreadStack
 
 if TYPE_CHECKING:
+    from conduit.record.labels import Pairs
     from conduit.record.module_names import ModuleNames
     from conduit.record.naming import Frame as NamedFrame
+    from conduit.record.remote import RemoteThread
+
+    _Stack = list[tuple[int, NamedFrame]] | None
 
 _ATTEMPTS = 20
+_LABEL_ATTEMPTS = 10
 
 
 class RemoteDump(NamedTuple):
@@ -52,19 +58,26 @@ def _dump(memory: ProcessMemory, interpreter: Interpreter) -> RemoteDump:
     threads: list[ThreadStack] = []
     tasks: list[TaskStack] = []
     warnings: list[str] = []
-    remote_tasks = RemoteTasks(memory, interpreter) if are_readable(interpreter) else None
+    labels = RemoteLabels(memory, interpreter)
+    remote_tasks = RemoteTasks(memory, interpreter, labels) if are_readable(interpreter) else None
     for address in interpreter.interpreters():
         holder = _lock_holder(memory, interpreter, address)
         found = []
         for thread in interpreter.threads(address):
             state = thread_state(memory.pid, thread.native_id)
-            stack = interpreter.addressed_stack(thread)
+            stack, pairs = _labelled_stack(interpreter, labels, thread)
             found.append((thread, stack))
             if thread.address == holder:
                 state += ", holds the interpreter lock"
             name, is_daemon = name_of(memory, interpreter, thread, stack)
+            if pairs is None:
+                warnings.append(
+                    f'the labels of thread "{name}" kept changing while it was read, and are left out'
+                )
             threads.append(
-                ThreadStack(thread.ident, thread.native_id, name, is_daemon, state, _frames(stack))
+                ThreadStack(
+                    thread.ident, thread.native_id, name, is_daemon, state, _frames(stack), pairs or ()
+                )
             )
         if remote_tasks is not None:
             tasks += remote_tasks.stacks(address, found)
@@ -80,7 +93,30 @@ def _dump(memory: ProcessMemory, interpreter: Interpreter) -> RemoteDump:
     return RemoteDump(Dump(tuple(threads), tuple(tasks)), interpreter.version, tuple(warnings), names)
 
 
-def _frames(stack: list[tuple[int, NamedFrame]] | None) -> tuple[Frame, ...]:
+def _labelled_stack(
+    interpreter: Interpreter, labels: RemoteLabels, thread: RemoteThread
+) -> tuple[_Stack, Pairs | None]:
+    """Return a thread's stack, and its labels at that time: the same before and after; None if they kept changing."""
+    stack = None
+    before = _labels_now(labels, thread)
+    for _ in range(_LABEL_ATTEMPTS):
+        stack = interpreter.addressed_stack(thread)
+        after = _labels_now(labels, thread)
+        if before is not None and before == after:
+            return stack, after
+        before = after
+    return stack, None
+
+
+def _labels_now(labels: RemoteLabels, thread: RemoteThread) -> Pairs | None:
+    """Return the labels of a thread; None if they have just been left."""
+    try:
+        return labels.of_thread(thread)
+    except UnreadableMemoryError:
+        return None
+
+
+def _frames(stack: _Stack) -> tuple[Frame, ...]:
     frames = [UNREAD] if stack is None else [frame for _, frame in stack]
     return tuple(Frame(*frame) for frame in frames)
 

@@ -17,9 +17,11 @@ from conduit.record.threads import Frame, TaskStack, sort_tasks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conduit.record.labels import Pairs
     from conduit.record.naming import Frame as NamedFrame
     from conduit.record.process_memory import Mapped, ProcessMemory
     from conduit.record.remote import Interpreter, RemoteThread
+    from conduit.record.remote_labels import RemoteLabels
 
 _SECTION = ".AsyncioDebug"
 _FIELDS = (
@@ -41,11 +43,12 @@ _WORD = 8
 
 
 class RemoteTask(NamedTuple):
-    """A task of the other process; `running_on` is the thread that runs it now, or None."""
+    """A task of the other process; `running_on` is the thread that runs it now, or None; `context` is an address."""
 
     address: int
     name: str
     coroutine: int
+    context: int
     running_on: RemoteThread | None
 
 
@@ -57,9 +60,10 @@ def are_readable(interpreter: Interpreter) -> bool:
 class RemoteTasks:
     """Reads the tasks of an interpreter whose threads' stacks have been read: (address, frame), leaf first."""
 
-    def __init__(self, memory: ProcessMemory, interpreter: Interpreter) -> None:
+    def __init__(self, memory: ProcessMemory, interpreter: Interpreter, labels: RemoteLabels) -> None:
         self._memory = memory
         self._interpreter = interpreter
+        self._labels = labels
         self._at: dict[str, int] = {}
         table = next(filter(None, (find_section(file, _SECTION) for file in _candidates(memory))), None)
         if table is not None:
@@ -85,8 +89,10 @@ class RemoteTasks:
                 address = node - self._at["task.node"]
                 coroutine = self._pointer(address + self._at["task.coroutine"])
                 if coroutine:  # a finished task has none
-                    name = self._name(self._pointer(address + self._at["task.name"]))
-                    yield RemoteTask(address, name, coroutine, running.get(address))
+                    name_at = address + self._at["task.name"]
+                    context = self._pointer(name_at + _WORD)  # not published; `RemoteLabels` checks its type
+                    name = self._name(self._pointer(name_at))
+                    yield RemoteTask(address, name, coroutine, context, running.get(address))
 
     def _nodes(self, head: int) -> Iterator[int]:
         """Yield the nodes of a circular list that the process may change while it is read."""
@@ -110,9 +116,15 @@ class RemoteTasks:
                 state = "ready" if is_new else "waiting"
                 frames.reverse()
             awaiters = sorted(names[one] for one in self._awaiters(task.address) if one in names)
+            labels = self._labels_of(task)
         except UnreadableMemoryError:
             return None  # it has ended since its address was read
-        return TaskStack(task.name, state, tuple(Frame(*frame) for frame in frames), tuple(awaiters))
+        return TaskStack(task.name, state, tuple(Frame(*frame) for frame in frames), tuple(awaiters), labels)
+
+    def _labels_of(self, task: RemoteTask) -> Pairs:
+        if task.running_on is not None:
+            return self._labels.of_thread(task.running_on)
+        return self._labels.of_context(task.context)
 
     def _running_frames(self, task: RemoteTask, stack: list[tuple[int, NamedFrame]]) -> list[NamedFrame]:
         """Return the thread's frames from the leaf to the task's own coroutine."""
