@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conduit._native import available, reason
+from conduit.cli.top.tasks import Task, Tasks, TaskTimes
 from conduit.debug import serve
 from conduit.errors import ProfilerUnavailableError
 from conduit.record.process_memory import ProcessMemory
@@ -30,6 +31,21 @@ def outer():
 print("ready", flush=True)
 outer()
 """
+TASKS = """
+import asyncio
+async def child():
+    await asyncio.sleep(1000)
+async def work(name):
+    await asyncio.create_task(child(), name=f"child of {name}")
+async def main():
+    tasks = [asyncio.create_task(work(name), name=name) for name in ("first", "second")]
+    await asyncio.sleep(0.05)
+    from conduit.debug import serve
+    with serve("127.0.0.1:0") as server:
+        print(server.address, flush=True)
+        await asyncio.gather(*tasks)
+asyncio.run(main())
+"""
 COLOR = re.compile(r"\x1b\[[0-9;]*\b(3[0-7]|38|9[0-7])\b[0-9;]*m")
 
 
@@ -48,6 +64,17 @@ def busy(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
             pytest.skip(str(error))
         finally:
             process.kill()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[tuple[int, str]]:
+    """A service that has tasks: its process and its URL."""
+    (tmp_path / "tasks.py").write_text(TASKS)
+    command = [sys.executable, str(tmp_path / "tasks.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.pid, f"http://{process.stdout.readline().strip()}/"
+        process.kill()
 
 
 @pytest.fixture
@@ -129,6 +156,7 @@ def test_without_a_terminal_the_message_names_once(busy: subprocess.Popen[bytes]
     "arguments",
     [
         ("-once", "-interval=2", "1"),
+        ("-once", "-tasks", "-cum", "1"),
         ("-seconds=2", "1"),
         ("-rate=5000", "1"),
         ("-rate=50", "localhost:1"),
@@ -312,3 +340,79 @@ def test_a_service_is_watched_and_its_failure_is_told(watch: Callable[..., Termi
     assert errors.startswith("conduit: ")
     assert "Traceback" not in errors
     assert program.settings_now() == program.settings
+
+
+CHILD = "__main__.child (tasks.py:4), waits in asyncio.tasks.sleep"
+ROWS = [
+    *[
+        f" waiting  {name}: __main__.work (tasks.py:6), waits for task child of {name}"
+        for name in ("first", "second")
+    ],
+    *[f" waiting  child of {name}: {CHILD}" for name in ("first", "second")],
+]
+
+
+def test_tasks_are_printed_with_their_coroutine_their_line_and_what_they_wait_for(
+    service: tuple[int, str],
+) -> None:
+    pid, url = service
+    done = top("-once", "-tasks", url)
+    head, *rows = done.stdout.splitlines()
+    assert (done.returncode, done.stderr, head) == (0, "", "5 tasks: 0 running, 0 ready, 5 waiting")
+    assert sorted(rows[1:]) == sorted(ROWS)
+    assert rows[0] == " waiting  Task-1: __main__.main (tasks.py:13), waits for tasks first, second"
+    outside = top("-once", "-tasks", str(pid))
+    if sys.version_info >= (3, 14):
+        assert (outside.returncode, outside.stderr, outside.stdout) == (0, "", done.stdout)
+    else:
+        assert (outside.returncode, outside.stdout) == (1, "")
+        assert "tasks of asyncio cannot be read from outside on Python 3." in outside.stderr
+
+
+def test_tasks_are_watched_filtered_and_written_and_the_functions_come_back(
+    service: tuple[int, str], watch: Callable[..., TerminalProgram], tmp_path: Path
+) -> None:
+    program = watch(service[1], "-tasks")
+    lines = program.wait_for(lambda lines: "5 tasks: 0 running, 0 ready, 5 waiting; tasks" in lines[1])
+    assert lines[2].startswith("   state  seen there  task: ")
+    # Found again at its line after an interval of a second.
+    program.wait_for(
+        lambda lines: first_row(lines).startswith(" waiting          1s  Task-1: __main__.main (ta")
+    )
+    program.type("/child of f\r")
+    lines = program.wait_for(lambda lines: "filter child of f" in lines[0] and not lines[5])
+    assert "  first: __main__.work (tasks.py:6), " in lines[4]
+    program.type("s")
+    program.wait_for(lambda lines: lines[-1].startswith(" written: goroutine-127.0.0.1-"))
+    (written,) = tmp_path.glob("goroutine-*.pb.gz")
+    command = [sys.executable, "-m", "conduit", "pprof", "-tags", str(written)]
+    assert "second" in subprocess.run(command, capture_output=True, text=True).stdout
+    program.type("a")
+    program.wait_for(lambda lines: lines[1].endswith("; functions by flat"))
+
+
+def test_why_there_are_no_tasks_is_told(
+    busy: subprocess.Popen[bytes], watch: Callable[..., TerminalProgram]
+) -> None:
+    program = watch(str(busy.pid), "-interval=0.2")
+    program.wait_for(shows_spin)
+    program.type("a")
+    lines = program.wait_for(lambda lines: lines[1].endswith("; tasks"))
+    assert first_row(lines) == "no asyncio task is unfinished"
+    program.type("s")
+    program.wait_for(lambda lines: lines[-1] == " there are no tasks to write")
+
+
+def test_the_time_at_a_line_begins_anew_when_the_task_goes_on() -> None:
+    now = 0.0
+    times = TaskTimes(lambda: now)
+
+    def seen(*lines: int) -> list[float]:
+        tasks = [Task("same", "waiting", (("f", "f.py", line),), ()) for line in lines]
+        return [task.seen_s for task in times.note(Tasks(tuple(tasks))).tasks]
+
+    assert seen(1, 1, 2) == [0, 0, 0]
+    now = 5.0
+    assert seen(1, 2, 3) == [5, 5, 0]
+    now = 8.0
+    assert seen(1, 1, 3) == [8, 0, 3]

@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from conduit.record import threads
+from conduit.record import task_names, threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,6 +157,13 @@ def test_finished_tasks_are_not_listed() -> None:
         return [stack.name for stack in threads.dump().tasks]
 
     assert "finished" not in asyncio.run(main())
+
+
+def test_the_task_from_which_the_sampler_learns_is_not_listed() -> None:
+    task, coroutine, _ = task_names._make_task(asyncio.Task, [])
+    coroutine.close()
+    assert not task.done()
+    assert task.get_name() not in [stack.name for stack in threads.dump().tasks]
 
 
 def test_the_text_has_a_paragraph_for_each_thread_with_name_state_and_lines() -> None:

@@ -32,12 +32,16 @@ _LABEL_ATTEMPTS = 10
 
 
 class RemoteDump(NamedTuple):
-    """A dump, the process's version of Python, what could not be read, and the names of its modules."""
+    """A dump, the process's version of Python, what could not be read, and the names of its modules.
+
+    `tasks_warning`, one of the warnings, is why there are no tasks, or empty.
+    """
 
     dump: Dump
     version: tuple[int, int]
     warnings: tuple[str, ...]
     names: ModuleNames
+    tasks_warning: str = ""
 
 
 def dump_process(pid: int) -> RemoteDump:
@@ -81,16 +85,19 @@ def _dump(memory: ProcessMemory, interpreter: Interpreter) -> RemoteDump:
             )
         if remote_tasks is not None:
             tasks += remote_tasks.stacks(address, found)
+    tasks_warning = ""
     if remote_tasks is None and any("_asyncio." in file.path for file in memory.files()):
         version = ".".join(map(str, interpreter.version))
-        warnings.append(
+        tasks_warning = (
             f"tasks of asyncio cannot be read from outside on Python {version} (from 3.14 on they can); a program "
-            "that serves the debug endpoint shows them: conduit dump URL"
+            "that serves the debug endpoint shows them: give its URL instead of the process id"
         )
     threads.sort(key=lambda thread: (thread.native_id != memory.pid, thread.native_id))
     main_stack = next((thread.frames for thread in threads if thread.native_id == memory.pid), ())
     names = names_of_process(memory.pid, main_stack)
-    return RemoteDump(Dump(tuple(threads), tuple(tasks)), interpreter.version, tuple(warnings), names)
+    warnings += [tasks_warning] if tasks_warning else []
+    dump = Dump(tuple(threads), tuple(tasks))
+    return RemoteDump(dump, interpreter.version, tuple(warnings), names, tasks_warning)
 
 
 def _labelled_stack(

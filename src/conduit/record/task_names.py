@@ -58,10 +58,10 @@ def list_c_tasks() -> list[Any]:
     newest, coroutine, _ = _make_task(kind, [])
     coroutine.close()
     found = _core.tasks_all(newest)
-    return [task for task in found or () if not _is_probe(task)]
+    return [task for task in found or () if not is_probe(task)]
 
 
-def _is_probe(task: Any) -> bool:
+def is_probe(task: Any) -> bool:
     """Return whether a task is one of this module's, which never ends and may not be freed yet."""
     return getattr(task.get_coro(), "cr_code", None) is _probe.__code__
 

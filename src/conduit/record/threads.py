@@ -185,17 +185,17 @@ def sort_tasks(stacks: Iterable[TaskStack]) -> list[TaskStack]:
 
 def _unfinished_tasks() -> Iterator[asyncio.Task[Any]]:
     """All tasks of all loops. `asyncio.all_tasks` knows only one loop; the collections behind it differ by version."""
+    from conduit.record.task_names import is_probe, list_c_tasks
+
     module = sys.modules.get("asyncio.tasks")  # no asyncio, no tasks: it is not imported for this
     found: dict[int, asyncio.Task[Any]] = {}
     if module is not None and sys.version_info >= (3, 14):
-        from conduit.record.task_names import list_c_tasks
-
         found = {id(task): task for task in (*list_c_tasks(), *_tasks_of_running_loops(module))}
     for name in ("_all_tasks", "_scheduled_tasks", "_eager_tasks"):
         members = getattr(module, name, None)
         for task in _stable_list(members) if members is not None else ():
             found[id(task)] = task
-    return (task for task in found.values() if not task.done())
+    return (task for task in found.values() if not task.done() and not is_probe(task))
 
 
 def _tasks_of_running_loops(module: Any) -> Iterator[asyncio.Task[Any]]:

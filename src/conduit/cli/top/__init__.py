@@ -1,4 +1,4 @@
-"""`conduit top`: the functions and threads of a running process, live in the terminal, or once as plain text.
+"""`conduit top`: functions, threads and tasks of a running process, live in the terminal, or once as plain text.
 
 `samples` takes one profile after another in a thread, `table` makes the lines to show, `screen` draws them and reads
 the keys; the library for that is imported only there.
@@ -23,8 +23,13 @@ _USAGE = """usage: conduit top [flags] PID
        conduit top [flags] URL
 
 Shows which functions and threads of a running Python process use the CPU, live: the sums of conduit pprof -top over
-the last ten intervals. Keys: f and c sort by flat or cum, t shows threads, / filters by a regular expression, space
-pauses and resumes, s writes the profile that is shown to cpu-PID.pb.gz, q or Ctrl-C quits.
+the last ten intervals; and its asyncio tasks. Keys: f and c sort by flat or cum, t shows threads, a shows tasks,
+/ filters by a regular expression, space pauses and resumes, s writes the profile that is shown to cpu-PID.pb.gz (of
+tasks, the goroutine profile to goroutine-PID.pb.gz), q or Ctrl-C quits.
+
+A task is shown with its coroutine, the line in your code at which it is, and what it waits for. "seen there" is how
+long it has been found there, in every interval since you began to watch the tasks. They can be read from a process of
+Python 3.14 and later, and from any service.
 
 A PID is sampled from outside, as by conduit record -inside=never: the process is not stopped, and no code of Conduit
 runs in it. This needs permission to read its memory (the same user if kernel.yama.ptrace_scope is 0, root, or
@@ -56,6 +61,7 @@ def flags() -> FlagSet:
         "rate", "samples a second of a process", default=OUTSIDE_RATE_HZ, parse=parse_positive, metavar="HZ"
     )
     found.switch("cum", "sort by cum first")
+    found.switch("tasks", "show tasks first")
     found.switch("once", "print one table as plain text, and exit")
     found.option(
         "seconds",
@@ -81,6 +87,11 @@ def _check(parsed: Parsed, target: int | str) -> None:
         raise UsageError(f"-rate must be from 1 to 1000, got {parsed['rate']}")
     if parsed["once"] and "interval" in parsed.given:
         raise UsageError("-interval has no effect with -once, which samples for -seconds")
+    ineffective = [f"-{name}" for name in ("cum", "rate", "seconds") if name in parsed.given]
+    if parsed["once"] and parsed["tasks"] and ineffective:
+        raise UsageError(
+            f"{ineffective[0]} has no effect with -once -tasks, which reads the tasks of one moment"
+        )
     if not parsed["once"] and "seconds" in parsed.given:
         raise UsageError("-seconds has no effect without -once; -interval sets how often the view changes")
     if isinstance(target, int):
@@ -96,9 +107,23 @@ def _print_once(parsed: Parsed, target: int | str) -> int:
     from conduit.cli.terminal_text import printable_on_terminal
     from conduit.cli.top.table import top_report
 
+    if parsed["tasks"]:
+        return _print_tasks(target)
     profile = _profile(target, parsed["seconds"], parsed["rate"])
     sys.stdout.flush()
     sys.stdout.buffer.write(printable_on_terminal(top_report(profile, by_cum=parsed["cum"]), sys.stdout))
+    return 0
+
+
+def _print_tasks(target: int | str) -> int:
+    from conduit.cli.top.tasks import NO_TASKS, count_states, task_rows, tasks_of_process, tasks_of_service
+    from conduit.control_characters import printable
+
+    tasks = tasks_of_process(target) if isinstance(target, int) else tasks_of_service(target)
+    if not tasks.tasks and tasks.reason != NO_TASKS:
+        raise ConduitError(tasks.reason)
+    lines = [count_states(tasks), *task_rows(tasks, lambda _: True, has_times=False)]
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
     return 0
 
 
@@ -132,7 +157,7 @@ def _watch(parsed: Parsed, target: int | str) -> int:
         else ServiceIntervals(target, int(parsed["interval"]))
     )
     with Samples(intervals) as samples:
-        status = show(samples, by_cum=parsed["cum"])
+        status = show(samples, by_cum=parsed["cum"], is_tasks=parsed["tasks"])
     if samples.has_ended:
         complain(f"conduit: {samples.name} has ended")
     return status

@@ -1,4 +1,7 @@
-"""Profiles of a process or a service for consecutive intervals, taken in a thread; the last ten are shown."""
+"""Profiles of a process or a service for consecutive intervals, taken in a thread; the last ten are shown.
+
+Tasks are read after each interval while they are wanted.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
+from conduit.cli.top.tasks import TaskTimes
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
+    from conduit.cli.top.tasks import Tasks
     from conduit.profile.model import Profile
 
 _MAX_SHOWN = 10
@@ -27,7 +33,7 @@ def fetch_profile(url: str, seconds: int) -> Profile:
 
 
 class Intervals(Protocol):
-    """A process or a service: `name` in messages, `file` for its profile. `take` returns None once it has ended."""
+    """A process or a service: `name` in messages, `file` for its profiles. `take` returns None once it has ended."""
 
     name: str
     file: str
@@ -35,6 +41,10 @@ class Intervals(Protocol):
 
     def take(self, until: Callable[[], bool]) -> Profile | None:
         """Return the profile of the next interval, or of less if `until` is true."""
+        ...
+
+    def tasks(self) -> Tasks:
+        """Return its tasks at this moment."""
         ...
 
     def close(self) -> None:
@@ -51,13 +61,20 @@ class ProcessIntervals:
         from conduit.record.remote_intervals import IntervalRecorder
 
         self.name = f"process {pid}"
-        self.file = f"cpu-{pid}.pb.gz"
+        self.file = f"{pid}.pb.gz"
+        self._pid = pid
         self._seconds = seconds
         self._recorder = IntervalRecorder(pid, rate_hz)
 
     def take(self, until: Callable[[], bool]) -> Profile | None:
         """Return the profile of the next interval."""
         return self._recorder.record(self._seconds, until)
+
+    def tasks(self) -> Tasks:
+        """Return the tasks of the process."""
+        from conduit.cli.top.tasks import tasks_of_process
+
+        return tasks_of_process(self._pid)
 
     def close(self) -> None:
         """Let go of the process."""
@@ -74,7 +91,7 @@ class ServiceIntervals:
 
         self.name = without_password(url)
         host = url.partition("://")[2] or url
-        self.file = f"cpu-{re.sub('[^A-Za-z0-9.]+', '-', host.partition('/')[0].rpartition('@')[2])}.pb.gz"
+        self.file = f"{re.sub('[^A-Za-z0-9.]+', '-', host.partition('/')[0].rpartition('@')[2])}.pb.gz"
         self._url = url
         self._seconds = seconds
 
@@ -82,14 +99,26 @@ class ServiceIntervals:
         """Return the profile of the next interval, which is not cut short."""
         return fetch_profile(self._url, self._seconds)
 
+    def tasks(self) -> Tasks:
+        """Return the tasks of the service."""
+        from conduit.cli.top.tasks import tasks_of_service
+
+        return tasks_of_service(self._url)
+
     def close(self) -> None:
         """Nothing is open between two requests."""
 
 
 class Samples:
-    """The profiles of the last intervals. In `with`, a thread takes them; leaving raises the error that ended it."""
+    """The profiles of the last intervals. In `with`, a thread takes them; leaving raises the error that ended it.
+
+    Tasks are read while `wants_tasks` is set; `tasks` are the last ones, or None before they are read.
+    """
 
     def __init__(self, intervals: Intervals) -> None:
+        self.wants_tasks = False
+        self.tasks: Tasks | None = None
+        self._times = TaskTimes()
         self.name = intervals.name
         self.file = intervals.file
         self.has_ended = False
@@ -142,13 +171,21 @@ class Samples:
                 if profile is None:
                     self.has_ended = True
                     break
+                tasks = self._noted_tasks()
                 with self._lock:
                     self._shown.append(profile)
+                    self.tasks = tasks
                 self._tell()
         except BaseException as error:  # raised where the command can tell it
             if not self._stop.is_set():
                 self.error = error
         self._tell()
+
+    def _noted_tasks(self) -> Tasks | None:
+        if self.wants_tasks:
+            return self._times.note(self._intervals.tasks())
+        self._times = TaskTimes()  # what a task does while it is not watched is not known
+        return None
 
     def _tell(self) -> None:
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
@@ -23,7 +23,7 @@ from prompt_toolkit.layout import (
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
-from conduit.cli.top.table import View, make_table
+from conduit.cli.top.table import View, make_table, make_task_table
 from conduit.control_characters import printable
 from conduit.errors import ConduitError
 
@@ -34,27 +34,37 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyPressEvent
 
     from conduit.cli.top.samples import Samples
+    from conduit.cli.top.table import Table
+    from conduit.cli.top.tasks import Tasks
     from conduit.profile.model import Profile
 
-_KEYS = " f flat  c cum  t threads  / filter  space hold  s save  q quit"
+_Rows = Literal["functions", "threads", "tasks"]
+_KEYS = " f flat  c cum  t threads  a tasks  / filter  space hold  s save  q quit"
 _STYLE = Style.from_dict({"title": "bold ansicyan", "columns": "reverse", "message": "bold"})
 # The signals that end a program: the terminal is given back first.
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
-def show(samples: Samples, *, by_cum: bool) -> int:
+def show(samples: Samples, *, by_cum: bool, is_tasks: bool = False) -> int:
     """Show the samples until a key or a signal quits, or until they are over; return the exit status."""
-    return asyncio.run(_Screen(samples, by_cum).run())
+    return asyncio.run(_Screen(samples, by_cum, "tasks" if is_tasks else "functions").run())
+
+
+class _Seen(NamedTuple):
+    """What can be shown; each is None before it has been read."""
+
+    profile: Profile | None = None
+    tasks: Tasks | None = None
 
 
 class _Screen:
-    def __init__(self, samples: Samples, by_cum: bool) -> None:
+    def __init__(self, samples: Samples, by_cum: bool, rows: _Rows) -> None:
         self._samples = samples
         self._by_cum = by_cum
-        self._is_threads = False
-        self._held: Profile | None = None
-        self._is_held = False
-        self._profile: Profile | None = None
+        self._kind = rows
+        self._samples.wants_tasks = rows == "tasks"
+        self._held: _Seen | None = None
+        self._latest = _Seen()
         self._pattern = ""
         self._matches: Callable[[str], bool] = lambda _: True
         self._message = ""
@@ -95,7 +105,8 @@ class _Screen:
         actions: dict[str, Callable[[], None]] = {
             "f": lambda: self._sort(False),
             "c": lambda: self._sort(True),
-            "t": self._switch_threads,
+            "t": lambda: self._switch("threads"),
+            "a": lambda: self._switch("tasks"),
             "space": self._hold,
             "s": self._save,
             "/": self._ask,
@@ -114,7 +125,7 @@ class _Screen:
         if self._samples.is_over:
             self._exit(0)
             return
-        self._profile = self._samples.profile()
+        self._latest = _Seen(self._samples.profile(), self._samples.tasks)
         self._application.invalidate()
 
     def _exit(self, status: int) -> None:
@@ -122,32 +133,40 @@ class _Screen:
             self._application.exit(result=status)
 
     def _sort(self, by_cum: bool) -> None:
-        self._by_cum, self._is_threads, self._message = by_cum, False, ""
+        self._by_cum = by_cum
+        self._show("functions")
 
-    def _switch_threads(self) -> None:
-        self._is_threads, self._message = not self._is_threads, ""
+    def _switch(self, kind: _Rows) -> None:
+        self._show("functions" if self._kind == kind else kind)
+
+    def _show(self, kind: _Rows) -> None:
+        self._kind, self._message = kind, ""
+        self._samples.wants_tasks = kind == "tasks"
 
     def _hold(self) -> None:
-        self._is_held, self._message = not self._is_held, ""
-        self._held = self._profile if self._is_held else None
+        self._message = ""
+        self._held = self._latest if self._held is None else None
 
-    def _seen(self) -> Profile | None:
-        return self._held if self._is_held else self._profile
+    def _seen(self) -> _Seen:
+        return self._latest if self._held is None else self._held
 
     def _save(self) -> None:
         from conduit.files import write_file_whole
         from conduit.profile.codec import encode
 
-        profile = self._seen()
+        seen = self._seen()
+        is_tasks = self._kind == "tasks"
+        profile = (seen.tasks and seen.tasks.profile) if is_tasks else seen.profile
         if profile is None:
-            self._message = "nothing has been recorded yet"
+            self._message = "there are no tasks to write" if is_tasks else "nothing has been recorded yet"
             return
+        file = f"{'goroutine' if is_tasks else 'cpu'}-{self._samples.file}"
         try:
-            write_file_whole(self._samples.file, encode(profile))
+            write_file_whole(file, encode(profile))
         except ConduitError as error:
             self._message = str(error)
             return
-        self._message = f"written: {self._samples.file}"
+        self._message = f"written: {file}"
 
     def _ask(self) -> None:
         self._message = ""
@@ -175,12 +194,10 @@ class _Screen:
     def _text(self) -> StyleAndTextTuples:
         size = self._application.output.get_size()
         filtered = f", filter {self._pattern}" if self._pattern else ""
-        title = f"conduit top: {self._samples.name}{filtered}{', held' if self._is_held else ''}"
-        profile = self._seen()
-        if profile is None:
-            return [("class:title", printable(title)), ("", "\n\nrecording …")]
-        table = make_table(profile, View(self._by_cum, self._is_threads, self._matches))
-        order = "threads" if self._is_threads else f"functions by {'cum' if self._by_cum else 'flat'}"
+        title = f"conduit top: {self._samples.name}{filtered}{', held' if self._held is not None else ''}"
+        table, order = self._table()
+        if table is None:
+            return [("class:title", printable(title)), ("", f"\n\n{order}")]
         count = max(size.rows - 4, 0)
         return [
             ("class:title", printable(title) + "\n"),
@@ -188,6 +205,22 @@ class _Screen:
             ("class:columns", table.columns.ljust(size.columns) + "\n"),
             ("", "\n".join(table.rows[:count])),
         ]
+
+    def _table(self) -> tuple[Table | None, str]:
+        """Return the table and its order; or None, and the line to show instead."""
+        seen = self._seen()
+        if self._kind == "tasks":
+            if seen.tasks is None:
+                return (
+                    None,
+                    "reading the tasks …" if self._held is None else "no tasks were read before it was held",
+                )
+            return make_task_table(seen.tasks, self._matches), "tasks"
+        if seen.profile is None:
+            return None, "recording …"
+        table = make_table(seen.profile, View(self._by_cum, self._kind == "threads", self._matches))
+        functions = f"functions by {'cum' if self._by_cum else 'flat'}"
+        return table, "threads" if self._kind == "threads" else functions
 
     def _last_line(self) -> StyleAndTextTuples:
         return [("class:message", f" {printable(self._message)}")] if self._message else [("", _KEYS)]

@@ -1,9 +1,10 @@
-"""The lines of the live view: functions with the sums of `-top`, or threads, each with its heaviest function."""
+"""The lines of the live view: functions with the sums of `-top`, threads with their heaviest function, or tasks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from conduit.cli.top.tasks import count_states, task_rows
 from conduit.control_characters import printable
 from conduit.profile.measurement import percentage
 from conduit.report.formats.top import compute_top
@@ -11,13 +12,15 @@ from conduit.report.options import Options
 from conduit.report.pipeline import prepare_report, print_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from conduit.cli.top.tasks import Tasks
     from conduit.profile.model import Profile, Sample
     from conduit.report.report import Report
 
 FUNCTION_COLUMNS = "      flat  flat%        cum   cum%  function"
 THREAD_COLUMNS = "      flat  flat%  thread, and the function that took most of it"
+TASK_COLUMNS = "   state  seen there  task: coroutine, the line it is at, what it waits for"
 
 
 class View(NamedTuple):
@@ -46,9 +49,18 @@ def make_table(profile: Profile, view: View) -> Table:
     report = _report(profile, view.by_cum)
     columns = THREAD_COLUMNS if view.is_threads else FUNCTION_COLUMNS
     rows = _threads(report, view) if view.is_threads else _functions(report, view)
-    # Every name comes from the process that is watched.
-    lines = [printable(row).replace("\n", "\\n").replace("\t", "\\t") for row in rows]
-    return Table(_recorded(profile, report), columns, lines)
+    return Table(_recorded(profile, report), columns, _lines(rows))
+
+
+def make_task_table(tasks: Tasks, matches: Callable[[str], bool]) -> Table:
+    """Return the lines of the view of tasks: a row for each, or why there are none."""
+    rows = task_rows(tasks, matches, has_times=True) if tasks.tasks else [tasks.reason]
+    return Table(count_states(tasks), TASK_COLUMNS, _lines(rows))
+
+
+def _lines(rows: Iterable[str]) -> list[str]:
+    """Every name comes from the process that is watched."""
+    return [printable(row).replace("\n", "\\n").replace("\t", "\\t") for row in rows]
 
 
 def _report(profile: Profile, by_cum: bool) -> Report:
