@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import os
@@ -118,6 +119,29 @@ def test_other_context_variables_keep_what_is_set_inside() -> None:
     with conduit.label(tenant="b"):
         assert variable.get() == "inside"
     assert variable.get() == "inside"
+
+
+def test_a_labels_methods_keep_it_alive_and_refuse_wrong_arguments() -> None:
+    label = conduit.label(tenant="of no other label")
+    references = sys.getrefcount(label)
+    enter, leave = label.__enter__, label.__exit__
+    with pytest.raises(TypeError, match="arguments"):
+        label.__enter__(1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="keyword"):
+        label.__exit__(kind=None)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="label"):
+        type(label).__enter__(1)  # type: ignore[type-var]
+    with contextlib.ExitStack() as stack:
+        assert stack.enter_context(label) is label
+        assert current_labels() == {"tenant": "of no other label"}
+    assert current_labels() == {}
+    del label
+    label = enter()
+    assert current_labels() == {"tenant": "of no other label"}
+    leave(None, None, None)
+    assert current_labels() == {}
+    del enter, leave
+    assert sys.getrefcount(label) == references
 
 
 def test_labels_that_are_left_out_of_order_leave_the_others() -> None:

@@ -5,7 +5,8 @@
  * number of the set that both make together (label_sets.c). Samples keep that number only; label_reader.c finds it.
  *
  * Leaving puts the context's variables back as they were before entering, where no other variable has been set since:
- * half the cost of setting one. */
+ * half the cost of setting one. Up to 3.13, `with` binds __enter__ and __exit__ before it calls them, and making two
+ * bound methods costs as much as the rest; a label has them in itself instead. */
 #include "python_layout.h"
 
 #include "label_nodes.h"
@@ -13,8 +14,16 @@
 
 #define REMEMBERED 256 /* labels by the arguments that they were made of */
 
+/* A method of a label that is bound to it, and a part of it: while something refers to it, it refers to the label. */
 typedef struct {
     PyObject_HEAD
+    vectorcallfunc call;
+    PyObject *label;
+} BoundMethod;
+
+typedef struct {
+    PyObject_HEAD
+    BoundMethod enter, exit;
     PyObject *own;   /* pairs, in the order of their keys */
     LabelNode *last; /* the node made by the last enter, reused inside the same outer label */
     bool is_late;
@@ -208,7 +217,8 @@ static PyObject *label_enter(PyObject *self, PyObject *Py_UNUSED(ignored)) {
     }
     PyThreadState *thread = PyThreadState_Get();
     if (UNLIKELY(thread->context == NULL) && !label_put(label_variable, Py_None)) return NULL; /* makes the context */
-    LabelNode *node = node_inside(label, current_node(), thread);
+    LabelNode *outer = (LabelNode *)(uintptr_t)label_node_in(thread->context);
+    LabelNode *node = node_inside(label, outer, thread);
     if (node == NULL) return NULL;
     bool entered = enter_node(label, node, thread->context);
     Py_DECREF(node);
@@ -325,9 +335,101 @@ static PyMethodDef label_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* ---- bound methods ---- */
+
+static PyObject *call_enter(PyObject *self, PyObject *const *Py_UNUSED(arguments), size_t flags, PyObject *names) {
+    if (LIKELY(PyVectorcall_NARGS(flags) == 0 && names == NULL)) return label_enter(((BoundMethod *)self)->label, NULL);
+    PyErr_SetString(PyExc_TypeError, "__enter__() takes no arguments");
+    return NULL;
+}
+
+static PyObject *call_exit(PyObject *self, PyObject *const *arguments, size_t flags, PyObject *names) {
+    if (LIKELY(names == NULL))
+        return label_exit(((BoundMethod *)self)->label, arguments, PyVectorcall_NARGS(flags));
+    PyErr_SetString(PyExc_TypeError, "__exit__() takes no keyword arguments");
+    return NULL;
+}
+
+/* It is not freed, being a part of the label, which may be freed by this. */
+static void bound_method_dealloc(PyObject *self) { Py_DECREF(((BoundMethod *)self)->label); }
+
+static PyObject *bound_method_repr(PyObject *self) {
+    const BoundMethod *method = (const BoundMethod *)self;
+    const char *name = method->call == call_enter ? "__enter__" : "__exit__";
+    return PyUnicode_FromFormat("<method %s of %R>", name, method->label);
+}
+
+static PyTypeObject bound_method_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "conduit._native._core.LabelMethod",
+    .tp_basicsize = sizeof(BoundMethod),
+    .tp_dealloc = bound_method_dealloc,
+    .tp_repr = bound_method_repr,
+    .tp_call = PyVectorcall_Call,
+    .tp_vectorcall_offset = offsetof(BoundMethod, call),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+};
+
+static void make_bound_method(BoundMethod *method, PyObject *label, vectorcallfunc call) {
+    Py_SET_TYPE((PyObject *)method, &bound_method_type);
+    Py_SET_REFCNT((PyObject *)method, 0);
+    method->call = call;
+    method->label = label;
+}
+
+/* In place of __enter__ or __exit__ in the type of labels. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *method; /* as it was: bound to no label, it is the answer */
+    size_t offset;    /* of the bound method in a label */
+} Descriptor;
+
+static PyObject *descriptor_get(PyObject *self, PyObject *label, PyObject *type) {
+    const Descriptor *descriptor = (const Descriptor *)self;
+    if (label == NULL || UNLIKELY(!Py_IS_TYPE(label, &label_type)))
+        return Py_TYPE(descriptor->method)->tp_descr_get(descriptor->method, label, type);
+    PyObject *method = (PyObject *)((char *)label + descriptor->offset);
+    if (LIKELY(Py_REFCNT(method) == 0)) {
+        Py_SET_REFCNT(method, 1);
+        Py_INCREF(label);
+        return method;
+    }
+    return Py_NewRef(method);
+}
+
+static PyTypeObject descriptor_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "conduit._native._core.LabelMethodDescriptor",
+    .tp_basicsize = sizeof(Descriptor),
+    .tp_descr_get = descriptor_get,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+};
+
+static bool bind_early(const char *name, size_t offset) {
+    PyObject *method = PyDict_GetItemString(label_type.tp_dict, name);
+    Descriptor *descriptor = method == NULL ? NULL : PyObject_New(Descriptor, &descriptor_type);
+    if (descriptor == NULL) return false;
+    descriptor->method = Py_NewRef(method);
+    descriptor->offset = offset;
+    bool is_set = PyDict_SetItemString(label_type.tp_dict, name, (PyObject *)descriptor) == 0;
+    Py_DECREF(descriptor);
+    PyType_Modified(&label_type);
+    return is_set;
+}
+
+static bool bind_methods(void) {
+    if (!PYTHON_BINDS_IN_WITH) return true;
+    return PyType_Ready(&bound_method_type) == 0 && PyType_Ready(&descriptor_type) == 0 &&
+           bind_early("__enter__", offsetof(Label, enter)) && bind_early("__exit__", offsetof(Label, exit));
+}
+
+/* ---- making labels ---- */
+
 static PyObject *make_label(PyObject *pairs, bool is_late) {
     Label *label = PyObject_New(Label, &label_type);
     if (label == NULL) return NULL;
+    make_bound_method(&label->enter, (PyObject *)label, call_enter);
+    make_bound_method(&label->exit, (PyObject *)label, call_exit);
     label->own = Py_NewRef(pairs);
     label->last = NULL;
     label->is_late = is_late;
@@ -336,8 +438,6 @@ static PyObject *make_label(PyObject *pairs, bool is_late) {
     label->entered = NULL;
     return (PyObject *)label;
 }
-
-/* ---- making labels ---- */
 
 static PyObject *check; /* the function of Python that makes pairs of keys and texts */
 
@@ -489,6 +589,6 @@ PyMethodDef label_functions[] = {
 
 int add_labels(PyObject *module) {
     bool made = label_sets_begin() == 0 && PyType_Ready(&label_node_type) == 0 && PyType_Ready(&label_type) == 0 &&
-                PyModule_AddObjectRef(module, "label", (PyObject *)&label_type) == 0;
+                bind_methods() && PyModule_AddObjectRef(module, "label", (PyObject *)&label_type) == 0;
     return made ? 0 : -1;
 }

@@ -49,6 +49,7 @@
 #define PYTHON_HAS_CFRAMES (PY_VERSION_HEX < 0x030D0000)       /* the newest frame is found through the C stack */
 #define PYTHON_HAS_TASK_NUMBERS (PY_VERSION_HEX >= 0x030C0000) /* an unnamed task keeps the number of "Task-7" */
 #define PYTHON_HAS_TASK_LISTS (PY_VERSION_HEX >= 0x030E0000)   /* a thread's state has its tasks and the running one */
+#define PYTHON_BINDS_IN_WITH (PY_VERSION_HEX < 0x030E0000)     /* `with` makes two bound methods, later none */
 #define PYTHON_HAS_PARKING_LOT (PY_VERSION_HEX >= 0x030D0000)  /* threads park on a semaphore of their own */
 #define PYTHON_HAS_MUTEX_LOCKS (PY_VERSION_HEX >= 0x030E0000)  /* a lock object has a PyMutex, and waiters park */
 
