@@ -553,6 +553,21 @@ def test_profiles_are_cumulative_while_a_rate_is_set() -> None:
     assert 0 < first < second
 
 
+def test_a_profile_of_waits_that_are_not_recorded_says_what_turns_recording_on() -> None:
+    taken = {
+        "set_block_profile_rate(": waits.block_profile,
+        "set_mutex_profile_fraction(": waits.mutex_profile,
+    }
+    for call, profile in taken.items():
+        (comment,) = profile().comments
+        assert call in comment
+    waits.set_mutex_profile_fraction(1)
+    try:
+        assert waits.mutex_profile().comments == []
+    finally:
+        waits.set_mutex_profile_fraction(0)
+
+
 def test_counters_do_not_fall_when_a_rate_is_set_to_nothing_and_back() -> None:
     here = sys._getframe().f_code.co_name
     counted = []

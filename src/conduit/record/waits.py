@@ -106,17 +106,19 @@ def set_gil_profile(on: bool) -> None:
 
 def block_profile() -> Profile:
     """Return all waits recorded so far; they are kept after the rate returns to 0."""
-    return _profile(_block_entries(), _rates.block_rate_ns or 1)
+    off = "" if _rates.block_rate_ns else "set_block_profile_rate(1_000_000)"
+    return _profile(_block_entries(), _rates.block_rate_ns or 1, off=off)
 
 
 def mutex_profile() -> Profile:
     """Return all contention recorded so far, by the code that released the locks."""
-    return _profile(_mutex_entries(), _rates.mutex_fraction or 1)
+    off = "" if _rates.mutex_fraction else "set_mutex_profile_fraction(10)"
+    return _profile(_mutex_entries(), _rates.mutex_fraction or 1, off=off)
 
 
 def gil_profile() -> Profile:
     """Return all waits for the interpreter lock recorded so far."""
-    return _profile(_gil_entries(), 1)
+    return _profile(_gil_entries(), 1, off="" if _rates.gil else "set_gil_profile(True)")
 
 
 def count_blocks() -> int:
@@ -213,7 +215,10 @@ def _profile(
     period: int,
     before: _Entries | None = None,
     is_harness: Callable[[str], bool] | None = None,
+    *,
+    off: str = "",
 ) -> Profile:
+    """Build a profile of the entries, less those of `before`; `off` is the call that turns recording on."""
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import ValueType
     from conduit.record.module_names import ModuleNames
@@ -234,7 +239,8 @@ def _profile(
         kept = drop_harness_frames(list(stack), is_harness)
         if any(values) and kept:
             builder.add(kept, values, dict(labels))
-    return builder.build(time.time_ns())
+    hint = f"waits of this kind are not being recorded: conduit.record.waits.{off} turns that on"
+    return builder.build(time.time_ns(), comments=[hint] if off else [])
 
 
 def _not_negative(name: str, value: int) -> int:
