@@ -272,6 +272,27 @@ STATES: tuple[dict[str, str], ...] = (
 )
 
 
+# The labels of the tables of rows that scroll sideways: a matrix and a source may, a list of rows may not.
+SIDEWAYS = """[...document.querySelectorAll(".scroll:has(> table.stack)")]
+    .filter((region) => region.scrollWidth > region.clientWidth).map((region) => region.ariaLabel)"""
+
+
+def test_in_a_narrow_window_the_rows_of_a_table_stand_in_lines_and_can_still_be_sorted(visit: Visit) -> None:
+    page = visit(width=390, view="routes", q="in shop")
+    row = page.locator("table.routes tbody tr").first
+    lefts = row.locator("td").evaluate_all("cells => cells.map((cell) => cell.getBoundingClientRect().left)")
+    assert max(lefts) < 390
+    tops = row.locator("td").evaluate_all("cells => cells.map((cell) => cell.getBoundingClientRect().top)")
+    assert tops[0] == pytest.approx(tops[1], abs=4) and tops[2] > tops[1] + 10
+    page.get_by_role("button", name="path", exact=True).click()
+    paths = texts(page, "table.routes td.path")
+    assert paths == sorted(paths)
+    page = visit(width=390, view="resource", name="Author")
+    label = "getComputedStyle(document.querySelector('[aria-label=Fields] td[data-label=default]'), '::before').content"
+    assert "default" in page.evaluate(label)
+    assert page.get_by_role("table").first.get_by_role("row").count() > 2
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
 def test_nothing_is_wider_than_the_window_and_axe_finds_nothing(
     visit: Visit, width: int, scheme: str
@@ -281,6 +302,7 @@ def test_nothing_is_wider_than_the_window_and_axe_finds_nothing(
     for state in STATES:
         page = visit(width=width, scheme=scheme, **state)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, state
+        assert page.evaluate(SIDEWAYS) == [], state
         violations = Axe().run(page).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == [], state
 
@@ -341,5 +363,6 @@ def test_axe_finds_nothing_beside_an_older_document(visit: Visit, compared: str,
 
     page = visit(base=compared, width=390, scheme="dark", view=view)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(SIDEWAYS) == []
     violations = Axe().run(page).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []

@@ -116,12 +116,39 @@ Conduit.frame = (() => {
 
   // ── tables ──
 
+  // Where the window is narrow, a row of a stacked table stands in lines instead of columns (frame.css). The style takes the
+  // roles of a table from its elements, so they are named; `quiet` columns are understood without their heading.
+  function stacked(header, quiet = []) {
+    const labels = header.map((text) => (text && !quiet.includes(text) ? text : ""));
+    return (row) => {
+      row.setAttribute("role", "row");
+      [...row.children].forEach((cell, at) => {
+        cell.setAttribute("role", cell.matches("th") ? "rowheader" : "cell");
+        if (at && labels[at]) cell.dataset.label = labels[at];
+        if (!cell.textContent) cell.classList.add("void");
+      });
+      return row;
+    };
+  }
+
+  const QUIET = ["type", "documentation", "location", "path", "method", "guards", "handler", "what", "kind"];
+
   // A table of facts: rows of cells, or rows that are elements already.
   function table(header, rows, { className = "", label = "" } = {}) {
-    return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label || header.filter(Boolean).join(", ") },
-      make("table", { className: `facts ${className}`.trim() },
-        make("thead", {}, make("tr", {}, header.map((text) => make("th", { scope: "col" }, text || make("span", { className: "hidden" }, "mark"))))),
-        make("tbody", {}, rows.map((cells) => (Array.isArray(cells) ? make("tr", {}, cells.map((cell) => make("td", {}, cell))) : cells)))));
+    const heads = header.map((text) => make("th", { scope: "col" }, text || make("span", { className: "hidden" }, "mark")));
+    const body = make("tbody", {}, rows.map((cells) => (Array.isArray(cells) ? make("tr", {}, cells.map((cell) => make("td", {}, cell))) : cells)));
+    if (/\brows\b/.test(className)) [...body.children].forEach(stacked(header, QUIET));
+    return framed(heads, body, { className, label: label || header.filter(Boolean).join(", ") });
+  }
+
+  // The table of heads and body in a region that scrolls; one of class `rows` is stacked where the window is narrow.
+  function framed(heads, body, { className = "", label }) {
+    const stack = /\brows\b/.test(className);
+    const role = (name) => (stack ? { role: name } : {});
+    if (stack) for (const head of heads) head.setAttribute("role", "columnheader");
+    if (stack) body.setAttribute("role", "rowgroup");
+    return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label },
+      make("table", { className: `facts ${className} ${stack ? "stack" : ""}`.trim(), ...role("table") }, make("thead", role("rowgroup"), make("tr", role("row"), heads)), body));
   }
 
   // The arrow keys lead from one row to the next: rows that take the focus, or the same link of the next row.
@@ -185,7 +212,7 @@ Conduit.frame = (() => {
 
   if (typeof document !== "undefined") wear(kept());
 
-  return { $, make, data, changed, replaceState, counted, empty, copy, say, setTheme, isDark, onColours, fillPageMenu, fillLooks, fillTakeAlong, closeMenus, table, moveInRows, isTyping, showKeys, listen };
+  return { $, make, data, changed, replaceState, counted, empty, copy, say, setTheme, isDark, onColours, fillPageMenu, fillLooks, fillTakeAlong, closeMenus, table, framed, stacked: (header) => stacked(header, QUIET), moveInRows, isTyping, showKeys, listen };
 })();
 
 if (typeof module !== "undefined") module.exports = Conduit.frame;

@@ -2,7 +2,7 @@
 "use strict";
 
 Conduit.registry.views.difference = (() => {
-  const { data, model, make, address, setState, link, counted, grow, empty } = Conduit.registry;
+  const { data, model, make, address, setState, link, counted, grow, empty, framed, stacked } = Conduit.registry;
   const SIGNS = { added: "+", removed: "−", changed: "~" };
 
   function draw(main, state) {
@@ -20,9 +20,11 @@ Conduit.registry.views.difference = (() => {
         make("label", {}, "name ", make("input", { id: "difference-filter", type: "search", value: state.get("filter") || "", oninput: (event) => setState({ filter: event.target.value }, { replace: true }) })),
         make("output", {}, shown.length === found.changes.length ? counted(shown.length, "change") : `${shown.length} of ${counted(found.changes.length, "change")}`)));
     const body = make("tbody");
-    const sentinel = grow(body, shown.length, (number) => row(shown[number]));
-    main.append(make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Changes" }, make("table", { className: "facts rows" },
-      make("thead", {}, make("tr", {}, ["", "kind", "name", "attribute", "before", "after"].map((text) => make("th", { scope: "col" }, text || make("span", { className: "hidden" }, "action"))))), body)), sentinel);
+    const columns = ["", "kind", "name", "attribute", "before", "after"];
+    const label = stacked(["", "", "", "", "before", "after"]);
+    const sentinel = grow(body, shown.length, (number) => label(row(shown[number])));
+    const heads = columns.map((text) => make("th", { scope: "col" }, text || make("span", { className: "hidden" }, "action")));
+    main.append(framed(heads, body, { className: "rows changes", label: "Changes" }), sentinel);
     markdown(main, found);
   }
 

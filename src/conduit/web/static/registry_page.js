@@ -7,7 +7,7 @@
 globalThis.Conduit ??= {};
 
 Conduit.registry = (() => {
-  const { $, make, changed, counted, empty, table, isTyping } = Conduit.frame;
+  const { $, make, changed, counted, empty, table, framed, stacked, isTyping } = Conduit.frame;
   const data = Conduit.frame.data();
   const model = Conduit.registryModel.createModel(data);
   const views = {};
@@ -170,6 +170,6 @@ Conduit.registry = (() => {
     setTimeout(() => find(""), 0); // the index is made after the first picture, before the first letter
   }
 
-  const api = { model, data, views, make, address, addressOf, setState, link, location, empty, counted, table, grow, find, start, $ };
+  const api = { model, data, views, make, address, addressOf, setState, link, location, empty, counted, table, framed, stacked, grow, find, start, $ };
   return api;
 })();

@@ -10,7 +10,7 @@ Conduit.registry.guardsOf = (() => {
 })();
 
 Conduit.registry.views.routes = (() => {
-  const { model, data, make, address, setState, link, counted, grow, empty } = Conduit.registry;
+  const { model, data, make, address, setState, link, counted, grow, empty, framed, stacked } = Conduit.registry;
   const { select } = Conduit.registry.views.resource;
   const MISSING = [["", "nothing"], ["auth", "auth"], ["csrf", "CSRF check"], ["resource", "resource"], ["handler", "handler"], ["documentation", "documentation"], ["request", "request body"], ["response", "response"]];
   const NAMES = ["q", "method", "kind", "path", "guard", "missing", "app", "handler", "resource", "all", "in", "with", "without"];
@@ -81,18 +81,20 @@ Conduit.registry.views.routes = (() => {
     const cells = {
       method: (route) => make("td", { className: "method" }, route.method),
       path: (route) => make("td", { className: "mono path" }, link("route", model.routeName(route), (route.host || "") + route.path || "(empty)")),
-      guards: (route) => make("td", {}, Conduit.registry.guardsOf(route)),
+      guards: (route) => make("td", { className: "guard-cell" }, Conduit.registry.guardsOf(route)),
       resource: (route) => make("td", {}, link("resource", route.resource)),
       handler: (route) => make("td", { className: "mono optional" }, link("handler", route.handler, route.handler.split(":").at(-1))),
       application: (route) => make("td", { className: "optional app" }, route.app),
     };
     const order = (name) => (sort === name ? "ascending" : sort === `-${name}` ? "descending" : null);
     const body = make("tbody");
-    const sentinel = grow(body, routes.length, (number) => make("tr", {}, columns.map((name) => cells[name](routes[number])), costs.map((cost) => cost.cell(routes[number]))));
-    main.append(make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Routes" },
-      make("table", { className: "facts rows routes" }, make("thead", {}, make("tr", {},
-        columns.map((name) => make("th", { scope: "col", className: { handler: "optional", application: "optional app" }[name] || "", "aria-sort": order(name) }, make("button", { type: "button", onclick: () => setState({ sort: sort === name ? `-${name}` : name }) }, name))),
-        costs.map((cost) => make("th", { scope: "col", className: "number", "aria-sort": sort === cost.key ? "descending" : null }, make("button", { type: "button", title: cost.title, onclick: () => setState({ sort: cost.key }) }, cost.name))))), body)), sentinel);
+    const label = stacked([...columns, ...costs.map((cost) => cost.name)]);
+    const sentinel = grow(body, routes.length, (number) => label(make("tr", {}, columns.map((name) => cells[name](routes[number])), costs.map((cost) => cost.cell(routes[number])))));
+    const heads = [
+      ...columns.map((name) => make("th", { scope: "col", className: { handler: "optional", application: "optional app" }[name] || "", "aria-sort": order(name) }, make("button", { type: "button", onclick: () => setState({ sort: sort === name ? `-${name}` : name }) }, name))),
+      ...costs.map((cost) => make("th", { scope: "col", className: "number", "aria-sort": sort === cost.key ? "descending" : null }, make("button", { type: "button", title: cost.title, onclick: () => setState({ sort: cost.key }) }, cost.name))),
+    ];
+    main.append(framed(heads, body, { className: "rows routes", label: "Routes" }), sentinel);
   }
 
   // ── the tree ──
