@@ -50,6 +50,18 @@ test("Mermaid and DOT are what the command prints for the same resources", () =>
   }
 });
 
+test("a deletion by type and key is drawn to the picked box, and leads to no neighbours", () => {
+  const resources = ["Place", "Tag", "Shelf"].map((name) => ({ name }));
+  const links = { Place: [["Tag", "tags", "cascade", 0], ["Shelf", "place", "cascade", 0], ["Place", "parent", "cascade", 0]], Shelf: [["Tag", "notes", "set_null", 0]] };
+  const graph = graphOf({ resources, deletion: { links }, graph: { lines: [[2, 0, "place", 1, "cascade"]], marks: ["", "", ""], cycles: [] } });
+  assert.deepStrictEqual(graph.neighbours("Place"), ["Shelf"]);
+  assert.deepStrictEqual(graph.drawn(["Place", "Tag", "Shelf"], "Place").map((line) => `${line.start} ${line.text} ${line.end}`), ["Shelf place (cascade) Place", "Tag tags (cascade) Place"]);
+  assert.deepStrictEqual(graph.drawn(["Place", "Tag"], "Tag"), []);
+  assert.deepStrictEqual(graph.drawn(["Tag", "Shelf"], "Shelf"), []);
+  assert.deepStrictEqual([graph.sideOf("Tag", "Place"), graph.sideOf("Place", "Tag"), graph.sideOf("Tag", "Shelf")], [-1, 1, 0]);
+  assert.strictEqual(graph.between(["Place", "Tag"]).length, 0);
+});
+
 test("paths are those of the command", () => {
   assert.ok(cases.paths.length);
   for (const { document, start, end, depth, most, found, complete } of cases.paths) {

@@ -131,7 +131,7 @@ Conduit.frame = (() => {
     };
   }
 
-  const QUIET = ["type", "documentation", "location", "path", "method", "guards", "handler", "what", "kind"];
+  const QUIET = ["type", "documentation", "location", "path", "method", "guards", "handler", "what", "kind", "step"];
 
   // A table of facts: rows of cells, or rows that are elements already.
   function table(header, rows, { className = "", label = "" } = {}) {

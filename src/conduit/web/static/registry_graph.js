@@ -58,9 +58,8 @@ Conduit.registry.views.graph = (() => {
     const wanted = now.shown.map((name) => ({ name, app: graph.appOf(name), ...Picture.size(name, graph.columns(name, now.columns), Layout.WIDEST) }));
     const known = layout && now.shown.some((name) => layout.boxes.has(name));
     if (!known) { layout = Layout.create(); look = null; }
-    const sideOf = (name, other) => (!graph.near.get(name).has(other) ? 0 : graph.dependsOn(name, other) ? -1 : 1);
     const before = new Set(layout.boxes.keys());
-    Layout.update(layout, wanted, sideOf);
+    Layout.update(layout, wanted, graph.sideOf);
     return now.shown.filter((name) => !before.has(name));
   }
 
@@ -68,7 +67,7 @@ Conduit.registry.views.graph = (() => {
   function scene() {
     const hueOf = Picture.hues(graph.names.map(graph.appOf));
     const boxOf = (name) => { const box = layout.boxes.get(name); return { ...box, x: Layout.left(box) }; };
-    const lines = graph.between(now.shown);
+    const lines = graph.drawn(now.shown, now.name);
     const ports = Picture.ports(lines, boxOf);
     const texts = Picture.texts(lines, ports);
     const onWay = new Set(now.way.slice(1).flatMap((name, at) => [`${now.way[at]}\n${name}`, `${name}\n${now.way[at]}`]));
@@ -366,7 +365,7 @@ Conduit.registry.views.graph = (() => {
     const added = arrange();
     const frame = make("div", { className: "registry-graph", tabIndex: 0, role: "region", "aria-label": "Graph" });
     frame.append(drawing(scene()));
-    const total = graph.between(now.shown).length;
+    const total = graph.drawn(now.shown, now.name).length;
     main.append(controls(make, link), ways(make, address) || "",
       make("p", { className: "explain" },
         make("span", {}, `${registry.counted(now.shown.length, "resource")}, ${registry.counted(total, "line")}`),

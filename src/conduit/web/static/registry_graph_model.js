@@ -29,6 +29,12 @@ Conduit.registryGraphModel = (() => {
       }
     }
 
+    // A deletion also reaches rows that refer to their object by its type and key: such lines are drawn to the picked
+    // box, but they lead to no neighbours, since one resource of this kind refers to nearly all others.
+    const generic = Object.entries(model.data.deletion?.links || {}).flatMap(([end, links]) => links
+      .filter(([start, , onDelete]) => onDelete === "cascade" && start !== end && order.has(start) && order.has(end) && !near.get(start).has(end))
+      .map(([start, label, onDelete]) => ({ start, end, label, onDelete, text: `${label} (${onDelete})`, many: true, optional: false, bothMany: false, inCycle: false })));
+
     const appOf = (name) => model.byName.get(name)?.app || "";
 
     // Neighbours, those of the same application first, then by application, then in document order.
@@ -48,10 +54,13 @@ Conduit.registryGraphModel = (() => {
 
     const dependsOn = (one, other) => (near.get(one)?.get(other) || []).some((line) => line.start === one);
     const between = (shown) => { const set = new Set(shown); return lines.filter((line) => set.has(line.start) && set.has(line.end)); };
+    const drawn = (shown, picked) => { const set = new Set(shown); return [...between(shown), ...generic.filter((line) => line.end === picked && set.has(line.start))]; };
+    const sideOf = (one, other) => (near.get(one).has(other) ? (dependsOn(one, other) ? -1 : 1)
+      : generic.some((line) => line.start === one && line.end === other) ? -1 : generic.some((line) => line.start === other && line.end === one) ? 1 : 0);
     const byDegree = () => [...names].sort((a, b) => near.get(b).size - near.get(a).size || order.get(a) - order.get(b));
     const degree = (name) => near.get(name)?.size || 0;
 
-    return { model, names, order, lines, near, cycles, appOf, neighbours, columns, dependsOn, between, byDegree, degree, has: (name) => order.has(name) };
+    return { model, names, order, lines, near, cycles, appOf, neighbours, columns, dependsOn, between, drawn, sideOf, byDegree, degree, has: (name) => order.has(name) };
   }
 
   // ── the open boxes ──

@@ -12,7 +12,8 @@ Conduit.registryGraphPicture = (() => {
 
   // The size of a box for its name and columns.
   function size(name, columns, widest) {
-    const letters = Math.max(name.length * 1.2 + 6, ...columns.map(([field, type, mark]) => field.length + type.length + mark.length + 5));
+    const capitals = (name.match(/[A-Z]/g) || []).length;
+    const letters = Math.max(name.length * 1.2 + capitals * 0.4 + 6, ...columns.map(([field, type, mark]) => field.length + type.length + mark.length + 5));
     return { width: round(Math.min(widest, Math.max(96, letters * LETTER + 14))), height: HEAD + columns.length * ROW + (columns.length ? 6 : 4) };
   }
 

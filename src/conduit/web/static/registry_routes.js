@@ -145,7 +145,7 @@ Conduit.registry.views.route = (() => {
       make("table", { className: "facts pairs" }, make("tbody", {}, facts.map(([key, value]) => make("tr", {}, make("th", { scope: "row" }, key), make("td", {}, value))))),
       Conduit.registry.costOf?.("route", name) || "",
       make("div", { className: "parts" },
-        section("Chain", route.chain.length, route.chain.length ? table(["", "step", "kind", "location"], route.chain.map((step, at) => [String(at + 1), make("a", { className: "mono", href: address({ view: "routes", guard: step.name, all: "1" }) }, step.name), step.kind || "", location(step)]), { className: "rows", label: "Chain" }) : make("p", { className: "explain" }, "The route has no step of its own."),
+        section("Chain", route.chain.length, route.chain.length ? table(["", "step", "kind", "location"], route.chain.map((step, at) => [String(at + 1), make("a", { className: "mono", href: address({ view: "routes", guard: step.name, all: "1" }) }, step.name), step.kind || "", location(step)]), { className: "rows steps", label: "Chain" }) : make("p", { className: "explain" }, "The route has no step of its own."),
           data.middleware.length ? make("p", { className: "explain" }, make("span", {}, `Before it, every request passes ${data.middleware.join(", ")}.`)) : ""),
         others.length ? section("Other methods of this path", others.length, table(["method", "handler", "guards"], others.map((each) => [link("route", model.routeName(each), each.method), make("span", { className: "mono" }, each.handler), Conduit.registry.guardsOf(each)]), { className: "rows", label: "Other methods" })) : ""));
   }
