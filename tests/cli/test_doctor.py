@@ -29,7 +29,16 @@ def test_the_doctor_names_what_it_looked_at_and_exits_by_whether_anything_is_los
     rows = [line for line in lines if not line.startswith(" ")]
     assert all(row[17:21].strip() in ("ok", "note", "lost") for row in rows), answer.stdout
     names = {row[:15].strip() for row in rows}
-    assert names >= {"conduit", "python", "C extension", "CPU timers", "clock", "other processes", "patterns"}
+    assert names >= {
+        "conduit",
+        "python",
+        "C extension",
+        "self-check",
+        "CPU timers",
+        "clock",
+        "other processes",
+    }
+    assert "patterns" in names
     assert names >= {"PyYAML", "viztracer", "Graphviz", "browser", "git", "platform", "CPU governor", "load"}
     assert "self-test" not in answer.stdout
 
@@ -166,6 +175,30 @@ def test_a_wrong_call_exits_with_2_before_anything_is_measured(
     assert answer.returncode == 2
     assert message in answer.stderr
     assert not answer.stdout
+
+
+@pytest.mark.skipif(not _native.available(), reason=_native.reason())
+@pytest.mark.parametrize(
+    ("function", "state", "effect"),
+    [
+        ("conduit._native.self_check.require_frames", "lost", "no CPU, heap, block, mutex and GIL profiles"),
+        ("conduit._native.waits.set_rates", "lost", "profiles of this kind are refused"),
+        ("conduit.record.task_names.watch_tasks", "note", "CPU profiles do not say which task was running"),
+    ],
+)
+def test_an_interpreter_whose_inside_is_otherwise_than_expected_is_named_with_what_is_refused(
+    function: str, state: str, effect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer_otherwise(*_: object, **__: object) -> str:
+        if state == "note":
+            return "they are not as expected"
+        raise RuntimeError("they are not as expected")
+
+    assert examination.self_check().state == "ok"
+    monkeypatch.setattr(function, answer_otherwise)
+    finding = examination.self_check()
+    assert (finding.found, finding.state, finding.effect) == ("they are not as expected", state, effect)
+    assert sys.version.split()[0] in finding.remedy
 
 
 @pytest.mark.parametrize(

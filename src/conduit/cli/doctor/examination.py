@@ -31,6 +31,7 @@ def examine() -> list[Finding]:
         _conduit(),
         _python(),
         extension(),
+        self_check(),
         _timers(),
         _clock(),
         other_processes(),
@@ -94,7 +95,8 @@ def extension() -> Finding:
 
     if _native.available():
         return Finding(
-            "C extension", "loaded: B/op and allocs/op are counted exactly, all profiles can be taken"
+            "C extension",
+            "loaded: B/op and allocs/op are counted exactly, profiles of all kinds are built in",
         )
     return Finding(
         "C extension",
@@ -127,6 +129,42 @@ def _include_folder() -> str:
     import sysconfig
 
     return sysconfig.get_path("include")
+
+
+def self_check() -> Finding:
+    """Return whether the extension reads this interpreter's frames, locks and tasks as the interpreter itself does."""
+    from conduit import _native
+
+    name = "self-check"
+    if not _native.available():
+        return Finding(name, "not made: the C extension is missing", "lost", "no profiles that need it")
+    import asyncio  # noqa: F401  (the names of its tasks are read)
+
+    from conduit._native import waits
+    from conduit._native.self_check import require_frames
+    from conduit.record.task_names import watch_tasks
+
+    python = f"Python {platform.python_version()}"
+    try:
+        require_frames()
+    except RuntimeError as error:
+        return Finding(
+            name, str(error), "lost", "no CPU, heap, block, mutex and GIL profiles", _use_another(python)
+        )
+    try:
+        waits.set_rates(0, 1, gil=True)
+        waits.set_rates(0, 0, gil=False)
+    except RuntimeError as error:
+        return Finding(name, str(error), "lost", "profiles of this kind are refused", _use_another(python))
+    if warning := watch_tasks():
+        return Finding(
+            name, warning, "note", "CPU profiles do not say which task was running", _use_another(python)
+        )
+    return Finding(name, f"frames, locks and tasks of {python} are read as it tells them itself")
+
+
+def _use_another(python: str) -> str:
+    return f"install a newer Conduit, or use a point release other than {python}"
 
 
 def _timers() -> Finding:
