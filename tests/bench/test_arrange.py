@@ -106,6 +106,23 @@ def test_files_of_different_processors_are_told_how_to_be_compared(
     assert compared.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [(["-ignore=python"], True), (["-col=python"], True), (["-format=classic"], True), ([], False)],
+)
+def test_a_comparison_across_versions_of_python_says_that_it_is_one(
+    flags: list[str], says: bool, tmp_path: Path, conduit_command: Command
+) -> None:
+    for name, version in (("old", "3.11.7"), ("new", "3.14.10")):
+        write(tmp_path / f"{name}.txt", {"A": 100})
+        whole = f"python: {version}\n{(tmp_path / f'{name}.txt').read_text()}"
+        (tmp_path / f"{name}.txt").write_text(whole)
+    run = conduit_command("benchstat", *flags, "old.txt", "new.txt", cwd=tmp_path)
+    assert ("this compares Python 3.11.7 with 3.14.10" in run.stderr) is says
+    assert ("nothing is compared" in run.stderr) is not says
+    assert "Python" not in conduit_command("benchstat", *flags, "old.txt", "old.txt", cwd=tmp_path).stderr
+
+
 def test_a_strict_gate_is_closed_by_a_benchmark_of_one_side_only(
     tmp_path: Path, conduit_command: Command
 ) -> None:

@@ -167,6 +167,7 @@ def _without_collections(compare: Callable[[Parsed], int], parsed: Parsed) -> in
 
 
 def _compare(parsed: Parsed) -> int:
+    from conduit.bench.compare.arrange import differing_pythons
     from conduit.bench.compare.comparison import Builder, compare_files
 
     options = _options(parsed)
@@ -179,6 +180,7 @@ def _compare(parsed: Parsed) -> int:
     if not comparison.tables:
         _nothing(parsed)
     _hint_at_configuration(comparison)
+    _warn_of_pythons(differing_pythons(comparison))
     if not _judges(parsed):
         _arrange(comparison, order, parsed)
         _print(comparison, [], parsed)
@@ -236,6 +238,16 @@ def _hint_at_configuration(comparison: Comparison) -> None:
         )
 
 
+def _warn_of_pythons(versions: Sequence[str]) -> None:
+    """Say that interpreters are compared, too, which explains differences of code that is the same."""
+    if versions:
+        _write(
+            sys.stderr,
+            f"benchstat: this compares Python {' with '.join(versions)}: times are those of different interpreters, "
+            "and B/op and allocs/op of the same code differ between minor versions\n",
+        )
+
+
 def _judges(parsed: Parsed) -> bool:
     return bool(parsed["gate"]) or parsed["format"] in ("json", "markdown", "html")
 
@@ -275,7 +287,10 @@ def _classic(parsed: Parsed) -> int:
         reverse=parsed["sort"].startswith("-"),
         geomean=parsed["geomean"],
     )
-    tables = classic.classic_tables([InputFile(path, path) for path in parsed.positionals], options)
+    pythons: list[set[str]] = []
+    tables = classic.classic_tables([InputFile(path, path) for path in parsed.positionals], options, pythons)
+    if len({frozenset(versions) for versions in pythons if versions}) > 1:
+        _warn_of_pythons(list(dict.fromkeys(version for found in pythons for version in sorted(found))))
     if parsed["csv"]:
         text = classic_table.format_classic_csv(tables, ranges=not parsed["norange"])
     else:

@@ -89,3 +89,11 @@ def differing_configuration(comparison: Comparison) -> list[str]:
     keys = dict.fromkeys(key for configuration in configurations for key in configuration)
     differing = [key for key in keys if len({found.get(key, "") for found in configurations}) > 1]
     return differing if MACHINE_KEYS.issuperset(differing) else []
+
+
+def differing_pythons(comparison: Comparison) -> list[str]:
+    """Return the versions of Python in the order of the columns, where a table compares several; else nothing."""
+    for table in comparison.tables:
+        if len({frozenset(versions) for versions in table.pythons if versions}) > 1:
+            return list(dict.fromkeys(version for versions in table.pythons for version in sorted(versions)))
+    return []

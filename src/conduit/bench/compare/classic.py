@@ -100,6 +100,7 @@ class _Collection:
     def __init__(self, options: ClassicOptions) -> None:
         self.options = options
         self.labels: list[str] = []
+        self.pythons: list[set[str]] = []  # for each file, the versions of Python that it names
         self.units: dict[str, None] = {}
         self.names: dict[str, dict[str, None]] = {}  # by group
         self.metrics: dict[tuple[str, str, str, str], Metrics] = {}
@@ -108,9 +109,12 @@ class _Collection:
         self.labels.append(input_file.label)
         groups: dict[str, str] = {}
         version = -1
+        pythons: set[str] = set()
+        self.pythons.append(pythons)
         for line, labels, changes in _result_lines(input_file):
             if changes != version:
                 groups, version = {}, changes
+                pythons.update(filter(None, [labels.get("python")]))
             fields = split_fields(line)
             if len(fields) < 4 or not _counts(fields[1]):
                 continue
@@ -179,11 +183,18 @@ def running_mean(values: Sequence[float]) -> float:
     return mean if values else math.nan
 
 
-def classic_tables(inputs: Sequence[InputFile], options: ClassicOptions) -> list[ClassicTable]:
-    """Read the files and makes a table for every unit in which there is something to show."""
+def classic_tables(
+    inputs: Sequence[InputFile], options: ClassicOptions, pythons: list[set[str]] | None = None
+) -> list[ClassicTable]:
+    """Read the files and make a table for every unit in which there is something to show.
+
+    The versions of Python that each file names are added to `pythons`.
+    """
     collection = _Collection(options)
     for input_file in inputs:
         collection.add_file(input_file)
+    if pythons is not None:
+        pythons += collection.pythons
     for metrics in collection.metrics.values():
         metrics.finish()
     tables = [_table(collection, unit) for unit in collection.units]

@@ -94,6 +94,7 @@ class Table:
         self.cells: dict[tuple[Key, Key], Cell] = {}
         self.summaries: list[ColumnSummary] = []
         self.better = 0  # +1 where higher values are better, -1 where lower ones are, 0 where unknown
+        self.pythons: list[set[str]] = []  # for each column, the versions of Python that its files name
 
 
 class Row(NamedTuple):
@@ -186,6 +187,7 @@ class Builder:
                 raise UsageError(f"-{name} must be in range [0, 1]")
         self._unit = self._table_by.add_field(self._table_by.add_group(None), ".unit", "first")
         self._cells: dict[Key, dict[tuple[Key, Key], Cell]] = {}
+        self._pythons: dict[tuple[Key, Key], set[str]] = {}  # by table and column
         # Where each value goes, by name and columns, for each configuration. Most results repeat an earlier one.
         self._plans: dict[Configuration, dict[tuple[str, int], Plan]] = {}
         self._known: dict[tuple[str, int], Plan] = {}
@@ -257,6 +259,9 @@ class Builder:
         row = self._row_by.key(self._row_by.project(result))
         column_key = self._column_by.key(self._column_by.project(result))
         residue = self._residue.key(self._residue.project(result))
+        if python := result.configuration.get("python"):
+            for table in table_keys:
+                self._pythons.setdefault((table, column_key), set()).add(python)
         remaining = iter(table_keys)
         return tuple(
             [
@@ -300,6 +305,7 @@ class Builder:
         table.columns = self._column_by.sorted({column for _, column in table.cells})
         levels = self._column_by.fields
         table.column_labels = [[field.value(column) for field in levels] for column in table.columns]
+        table.pythons = [self._pythons.get((key, column), set()) for column in table.columns]
         self._judge(table, units.is_exact(unit))
         table.summaries = [_summarize_column(table, index) for index in range(len(table.columns))]
         return table
