@@ -259,7 +259,8 @@ def test_a_service_is_asked_at_its_endpoint_whatever_part_of_its_url_is_given() 
             done = dump("-pid", url)
             assert done.returncode == 0, done.stderr
             assert f'thread {threading.get_ident()} "MainThread"' in done.stdout
-        found = document(f"http://{server.address}/debug/pprof/profile")
+        found = document(f"http://pprof:s3cret@{server.address}/debug/pprof/profile")
+    assert found["url"] == f"http://pprof:***@{server.address}/debug/pprof/profile"
     names = {thread["name"]: thread for thread in found["threads"]}
     assert any(frame["file"].endswith("test_dump.py") for frame in names["MainThread"]["frames"])
 

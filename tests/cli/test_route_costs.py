@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conduit.cli.introspect.page_costs import cost_data
+from conduit.cli.introspect.route_costs import read_costs
+from conduit.errors import ConduitError
+from conduit.metadata.codec import decode as decode_document
 from conduit.metadata.codec import encode as encode_document
 from conduit.metadata.schema import Metadata, Route
 from conduit.profile.builder import ProfileBuilder
-from conduit.profile.codec import encode
+from conduit.profile.codec import decode, encode
 from conduit.profile.model import ValueType
 
 if TYPE_CHECKING:
@@ -118,3 +122,23 @@ def test_a_profile_without_route_labels_is_refused_with_the_remedy(
     assert missing.returncode == 1
     assert "missing.prof" in missing.stderr
     assert "Traceback" not in missing.stderr
+
+
+def test_the_page_and_the_messages_hold_no_password_of_a_profile_s_address(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "http://pprof:s3cret@localhost/debug/pprof/profile"
+    file = "cpu.prof"
+    monkeypatch.setattr(
+        "conduit.cli.introspect.route_costs.read_profile", lambda _: decode((folder / file).read_bytes())
+    )
+    document = decode_document((folder / "metadata.json").read_bytes())
+    data = cost_data(document, [source])
+    assert [column["file"] for column in data["columns"]] == [source.replace("s3cret", "***")]
+    assert "s3cret" not in json.dumps(data)
+    _write(folder / "none.prof", ("cpu", "nanoseconds"), {})
+    file = "none.prof"
+    with pytest.raises(ConduitError) as raised:
+        read_costs([source])
+    assert "s3cret" not in str(raised.value)
+    assert "pprof:***@localhost" in str(raised.value)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from conduit.fetch.download import Target, download, profile_url
+from conduit.fetch.download import Target, download, profile_url, without_password
 from conduit.fetch.endpoint_urls import endpoint_url
 from conduit.fetch.inputs import Request, fetch_profile, is_executable
 from conduit.profile.codec import decode, encode
@@ -281,3 +281,22 @@ def test_a_source_names_a_url_and_how_long_to_wait_for_it(
 )
 def test_what_names_no_host_is_no_url(source: str) -> None:
     assert profile_url(source, -1, -1) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://a:s3cret@h/p", "http://a:***@h/p"),
+        ("a:s3cret@h:1/p", "a:***@h:1/p"),
+        ("http://ghp_s3cret1234567890@h/p", "http://***@h/p"),
+        ("http://operator@h/p", "http://operator@h/p"),
+        *(
+            (f"http://h/p?{name}=s3cret&seconds=5", f"http://h/p?{name}=***&seconds=5")
+            for name in ("token", "access_key", "auth", "jwt", "sessionid", "sig", "X-Amz-Signature", "otp")
+        ),
+        ("http://h/p?author=me&seconds=5", "http://h/p?author=me&seconds=5"),
+        ("profiles/a@b.pb.gz", "profiles/a@b.pb.gz"),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets_and_otherwise_as_it_is(url: str, shown: str) -> None:
+    assert without_password(url) == shown

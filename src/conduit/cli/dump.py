@@ -87,16 +87,18 @@ def _of_process(pid: int, is_json: bool) -> str:
 
 
 def _of_service(url: str, is_json: bool) -> str:
-    from conduit.fetch.download import Target, download
+    from conduit.fetch.download import Target, download, without_password
     from conduit.fetch.endpoint_urls import endpoint_url
     from conduit.profile.codec import decode
 
     if is_json:
         data = download(Target(endpoint_url(url, "goroutine", debug="0"), _TIMEOUT))
-        return _json({"url": url, **_document_of_profile(decode(data)), "warnings": []})
+        return _json({"url": without_password(url), **_document_of_profile(decode(data)), "warnings": []})
     text = download(Target(endpoint_url(url, "goroutine", debug="2"), _TIMEOUT)).decode("utf-8", "replace")
     if "\x00" in text or text.lstrip().startswith("<"):
-        raise ConduitError(f"{url} answered with something else than stacks: is /debug/pprof/ served there?")
+        raise ConduitError(
+            f"{without_password(url)} answered with something else than stacks: is /debug/pprof/ served there?"
+        )
     return text
 
 

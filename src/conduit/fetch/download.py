@@ -23,9 +23,12 @@ _INSECURE = "https+insecure"
 _AS_THEY_ARE = "".join(chr(code) for code in range(0x21, 0x7F))
 _PASSWORD = re.compile(r"((?:^|//)[^/?#@:]*:)[^/?#]*@")
 _PARAMETER = re.compile(
-    r"([?&][^=&#]*(?:token|secret|passw|passphrase|api[-_]?key|signature|credential)[^=&#]*=)[^&#]+",
+    r"([?&](?:sig|otp|[^=&#]*(?:token|secret|passw|passphrase|(?:api|access)[-_]?key|signature|credential|session|jwt|"
+    r"auth(?!or))[^=&#]*)=)[^&#]+",
     re.IGNORECASE,
 )
+# A user without a password may be a token; a plain name is none.
+_USER = re.compile(r"(?<=//)(?![A-Za-z_.-]{1,20}@)[^/?#@:]+@")
 
 
 class Target(NamedTuple):
@@ -125,8 +128,8 @@ def download(target: Target, certificates: Certificates | None = None) -> bytes:
 
 
 def without_password(url: str) -> str:
-    """The URL as messages and files show it: the password, and a token or key in the query, as `***`."""
-    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1***@", url))
+    """The URL as messages and files show it: the password, and a token or key in the query or as the user, as `***`."""
+    return _PARAMETER.sub(r"\1***", _USER.sub("***@", _PASSWORD.sub(r"\1***@", url)))
 
 
 def _without_user(url: str) -> tuple[str, str]:

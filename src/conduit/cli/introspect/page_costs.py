@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conduit.cli.introspect.route_costs import join, name_of, read_costs
+from conduit.cli.introspect.route_costs import join, name_of, read_costs, shown_source
 from conduit.profile.measurement import label, percentage
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _column(cost: Cost, document: Metadata, sources: Sequence[str], others: Sequ
         "title": cost.title,
         "type": cost.type,
         "file": cost.file,
-        "profile": list(sources).index(cost.file),
+        "profile": list(map(shown_source, sources)).index(cost.file),
         "total": label(cost.total, cost.unit),
         "routes": {
             text: _amount(value, cost)

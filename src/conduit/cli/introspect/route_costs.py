@@ -62,15 +62,22 @@ def read_costs(sources: Sequence[str]) -> list[Cost]:
     """
     costs: list[Cost] = []
     for source in sources:
-        profile = read_profile(source)
-        found = _costs_of(profile, source)
+        profile, shown = read_profile(source), shown_source(source)
+        found = _costs_of(profile, shown)
         if not any(route != OUTSIDE for cost in found for route in cost.by_route):
             raise ConduitError(
-                f"{source}: no sample has the label {LABEL!r}; expected a profile of an application with route labels"
+                f"{shown}: no sample has the label {LABEL!r}; expected a profile of an application with route labels"
                 " (conduit.middleware)"
             )
         costs += found
     return _told_apart(costs)
+
+
+def shown_source(source: str) -> str:
+    """Return a file or a URL as tables and pages show it: without its password."""
+    from conduit.fetch.download import without_password
+
+    return without_password(source)
 
 
 def read_profile(source: str) -> Profile:
