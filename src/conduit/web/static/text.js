@@ -2,12 +2,12 @@
 "use strict";
 
 // Links to the functions before and after those on show; null where all are.
-Conduit.page.pager = (view, { first, page, total, noun }) => {
+Conduit.page.pager = (view, { first, page, total, noun, where = "above" }) => {
   const { make, address, data } = Conduit.page;
   if (total <= page && !first) return null;
   const last = Math.min(total, first + page);
   const link = (text, to) => data.file ? null : make("a", { href: address(view, { first: to ? String(to) : null }) }, text);
-  return make("nav", { className: "pager", "aria-label": "Pages" },
+  return make("nav", { className: "pager", "aria-label": where === "above" ? "Pages" : `Pages, ${where}` },
     first > 0 ? link("← heavier", Math.max(0, first - page)) : null,
     make("span", {}, `${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of ${total.toLocaleString("en")} ${noun}, heaviest first`),
     last < total ? link("lighter →", last) : null);
@@ -19,11 +19,11 @@ Conduit.page.views.peek = (() => {
 
   function draw(main, content) {
     lines = content.lines;
-    const pages = () => pager("peek", { first: content.first, page: content.page, total: content.functions, noun: "lines with samples" });
+    const pages = (where) => pager("peek", { first: content.first, page: content.page, total: content.functions, noun: "lines with samples", where });
     main.append(
       make("p", { className: "explain" }, "Each line of code that has samples, its callers above and its callees below. A name leads to its function."),
-      pages() || "",
-      make("pre", { className: "text", tabIndex: 0, "aria-label": "Callers and callees" }), pages() || "");
+      pages("above") || "",
+      make("pre", { className: "text", tabIndex: 0, "aria-label": "Callers and callees" }), pages("below") || "");
     fill(null);
   }
 
@@ -73,10 +73,10 @@ Conduit.page.views.source = (() => {
       main.append(Conduit.page.empty("No source to show.", data.file ? "The profile names no file that could be read." : "Pick a function in another view and choose Show source code, or search for one and press Enter."));
       return;
     }
-    const pages = () => pager("source", { first: content.first, page: content.page, total: content.count, noun: "functions" }) || "";
-    main.append(make("p", { className: "explain" }, "Self (flat) is the line itself, total (cum) includes what it called."), pages());
+    const pages = (where) => pager("source", { first: content.first, page: content.page, total: content.count, noun: "functions", where }) || "";
+    main.append(make("p", { className: "explain" }, "Self (flat) is the line itself, total (cum) includes what it called."), pages("above"));
     if (content.missing) main.append(missing(content.missing));
-    main.append(...content.functions.map(listing), content.functions.length > 3 ? pages() : "");
+    main.append(...content.functions.map(listing), content.functions.length > 3 ? pages("below") : "");
   }
 
   return { draw, table };
