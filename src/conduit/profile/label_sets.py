@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from conduit.profile import loops
 from conduit.profile.wire import to_bits, to_signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import overload
 
     from _typeshed import ReadableBuffer as Buffer
 
@@ -108,10 +109,15 @@ class LabelTable(Sequence[LabelSet]):
     def __len__(self) -> int:
         return len(self.runs) - 1
 
-    @overload
-    def __getitem__(self, number: int) -> LabelSet: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[LabelSet]: ...
+    if (
+        TYPE_CHECKING
+    ):  # `typing` keeps overloads for ever, also where a recording inside a process has removed us
+
+        @overload
+        def __getitem__(self, number: int) -> LabelSet: ...
+        @overload
+        def __getitem__(self, number: slice) -> list[LabelSet]: ...
+
     def __getitem__(self, number: int | slice) -> LabelSet | list[LabelSet]:
         if isinstance(number, slice):
             return [self[one] for one in range(*number.indices(len(self)))]
