@@ -376,7 +376,8 @@ class Started:
 
     def kill(self) -> None:
         """Kill it and all that it has started."""
-        os.killpg(self.process.pid, 9)
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(self.process.pid, 9)
         self.end()
 
     def _read(self, terminal: int) -> None:
