@@ -333,6 +333,24 @@ def test_functions_without_a_source_file_are_told_once(tmp_path: Path) -> None:
     assert json.dumps(content).count("no such file") == 1
 
 
+def test_a_long_listing_has_the_lines_near_samples_and_says_how_many_are_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "long.py"
+    source.write_text("".join(f"value_{number} = 0\n" for number in range(1, 3001)), encoding="utf-8")
+    builder: ProfileBuilder = ProfileBuilder([ValueType("samples", "count")])
+    for line in (1, 2000):
+        builder.add([("<module>", str(source), line, 1)], [5])
+    content = data_of(Pages(tmp_path, builder.build()).get("/ui/source"))["views"]["source"]
+    (function,) = content["functions"]
+    numbers = [line["number"] for line in function["lines"]]
+    gaps = [line["text"] for line in function["lines"] if line["number"] == "…"]
+    assert numbers == [*range(1, 22), "…", *range(1980, 2006)]
+    assert gaps == ["(1,958 lines without samples)"]
+    assert {line["number"] for line in function["lines"] if line["share"]} == {1, 2000}
+
+
 def test_a_label_with_one_value_is_in_no_graph_unless_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from conduit.interruption import interruptible
 from conduit.profile.measurement import percentage
 from conduit.report.errors import NoMatchError
-from conduit.report.formats.listing import compute_listings
+from conduit.report.formats.listing import ListedLine, compute_listings
 from conduit.report.trimming import whole_graph
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PAGE = 20  # functions
 FILE_PAGE = 150  # in a file, which has one page only
 OTHER_TYPE_PAGE = 25  # in a file, of each sample type that is not shown first: the same lines again
+_LONG = 400  # lines; a listing of more has only those near samples
+_HEAD, _AROUND = 5, 20  # of these, the first ones, and the lines before and after each with samples
 _NAMED = 8  # of those without a file, how many are named
 
 
@@ -98,6 +100,36 @@ def _document(report: Report, listing: Listing) -> dict[str, Any]:
                 "cum": report.amount_or_dot(line.cum),
                 "share": abs(line.cum) / whole,
             }
-            for line in listing.lines
+            if isinstance(line, ListedLine)
+            else {
+                "number": "…",
+                "text": f"({line:,} lines without samples)",
+                "flat": "",
+                "cum": "",
+                "share": 0.0,
+            }
+            for line in _without_gaps(listing.lines)
         ],
     }
+
+
+def _without_gaps(lines: list[ListedLine]) -> list[ListedLine | int]:
+    """Return the lines; of a long listing, in the place of lines far from any sample, their number.
+
+    The body of a module or class that was run is its whole file, and a page may list a hundred of them.
+    """
+    if len(lines) <= _LONG:
+        return list(lines)
+    kept = set(range(_HEAD))
+    for at, line in enumerate(lines):
+        if line.flat or line.cum:
+            kept.update(range(max(0, at - _AROUND), min(len(lines), at + _AROUND + 1)))
+    shown: list[ListedLine | int] = []
+    before = -1
+    for at in [*sorted(kept), len(lines)]:
+        if at > before + 1:
+            shown.append(at - before - 1)
+        if at < len(lines):
+            shown.append(lines[at])
+        before = at
+    return shown
