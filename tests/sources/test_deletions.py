@@ -332,3 +332,139 @@ def test_a_deletion_by_sqlalchemy_s_session_reaches_the_tables_foreseen(tmp_path
     assert of_a["Refused", "a"] == "restrict"
     assert of_a["Nulled", "a_id"] == "set_null"
     assert {tables[one] for one in ("A", *registry.impact("A").deleted)} == {*real["A"], "b", "of_b"}
+
+
+BOTH = """
+from sqlalchemy import ForeignKey, Table, Column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column as column, relationship
+
+
+class Base(DeclarativeBase):
+    id: Mapped[int] = column(primary_key=True)
+
+
+def between(name, left, right):
+    return Table(name, Base.metadata, Column("left", ForeignKey(f"{left}.id", ondelete="CASCADE"), primary_key=True),
+                 Column("right", ForeignKey(f"{right}.id", ondelete="CASCADE"), primary_key=True))
+
+
+seen, shared = between("seen", "root", "label"), between("shared", "root", "label")
+
+
+class Root(Base):
+    __tablename__ = "root"
+    owned_id: Mapped[int] = column(ForeignKey("owned.id"))
+    owned: Mapped["Owned"] = relationship(cascade="all, delete-orphan", single_parent=True)
+    kept: Mapped[list["Kept"]] = relationship()                          # set to null before the database can delete
+    left: Mapped[list["Left"]] = relationship(passive_deletes="all")     # the database deletes
+    mapped: Mapped[list["Mapped_"]] = relationship(cascade="all", passive_deletes=False)
+    watched: Mapped[list["Watched"]] = relationship(viewonly=True)
+    loose: Mapped[list["Loose"]] = relationship(cascade="all", primaryjoin="foreign(Loose.about) == Root.id")
+    shared: Mapped[list["Label"]] = relationship(secondary=shared, cascade="all, delete")
+    seen: Mapped[list["Label"]] = relationship(secondary=seen, viewonly=True)
+
+
+class Owned(Base):
+    __tablename__ = "owned"
+
+
+class Label(Base):
+    __tablename__ = "label"
+
+
+class Kept(Base):
+    __tablename__ = "kept"
+    root_id: Mapped[int | None] = column(ForeignKey("root.id", ondelete="CASCADE"))
+
+
+class Left(Base):
+    __tablename__ = "left"
+    root_id: Mapped[int] = column(ForeignKey("root.id", ondelete="CASCADE"))
+    below: Mapped[list["BelowLeft"]] = relationship(cascade="all")       # not asked: the database deletes the row
+
+
+class BelowLeft(Base):
+    __tablename__ = "below_left"
+    left_id: Mapped[int | None] = column(ForeignKey("left.id", ondelete="SET NULL"))
+
+
+class Mapped_(Base):
+    __tablename__ = "mapped"
+    root_id: Mapped[int] = column(ForeignKey("root.id"))
+    below: Mapped[list["BelowMapped"]] = relationship(cascade="all")
+
+
+class BelowMapped(Base):
+    __tablename__ = "below_mapped"
+    mapped_id: Mapped[int | None] = column(ForeignKey("mapped.id", ondelete="SET NULL"))
+
+
+class Watched(Base):
+    __tablename__ = "watched"
+    root_id: Mapped[int] = column(ForeignKey("root.id", ondelete="CASCADE"))
+
+
+class Loose(Base):
+    __tablename__ = "loose"
+    about: Mapped[int]
+
+
+class Composed(Base):
+    __tablename__ = "composed"
+    whole: Mapped[list["Part"]] = relationship()
+
+
+class Part(Base):
+    __tablename__ = "part"
+    composed_id: Mapped[int] = column(ForeignKey("composed.id", ondelete="CASCADE"), primary_key=True)
+"""
+
+BOTH_SESSION = """
+import json
+from sqlalchemy import create_engine, event, insert, select
+from sqlalchemy.orm import Session
+from app import *
+engine = create_engine("sqlite://")
+event.listen(engine, "connect", lambda connection, _: connection.execute("pragma foreign_keys=on"))
+Base.metadata.create_all(engine)
+found = {}
+def rows(session):
+    return {name: session.execute(select(table)).all() for name, table in Base.metadata.tables.items()}
+for kind in (Root, Left, Label, Composed):
+    with Session(engine) as session:
+        for table in Base.metadata.sorted_tables:
+            session.execute(insert(table).values({column.name: 1 for column in table.columns}))
+        before = rows(session)
+        session.delete(session.get(kind, 1))
+        try:
+            session.flush()
+        except AssertionError:  # a primary key would be set to null
+            found[kind.__name__] = "refused"; continue
+        after = rows(session)
+        found[kind.__name__] = [sorted(name for name in before if not after[name]),
+                                sorted(name for name in before if after[name] and after[name] != before[name])]
+print(json.dumps(found))
+"""
+
+
+def test_sqlalchemy_s_mapper_acts_before_the_database_and_only_on_rows_that_it_deletes(
+    tmp_path: Path,
+) -> None:
+    write_app(tmp_path, BOTH)
+    write_app(tmp_path, BOTH_SESSION, "rows.py")
+    metadata = collect(tmp_path, "", sqlalchemy="app:Base")
+    registry = Registry(metadata)
+    tables = {r.name: r.details.table for r in metadata.resources if r.details}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "rows.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    real = json.loads(done.stdout)
+    assert real.pop("Composed") == "refused"
+    assert [effect.resource for effect in registry.impact("Composed").blocked_by] == ["Part"]
+    assert real["Root"][1] == ["below_left", "kept"]
+    for name, (deleted, nulled) in real.items():
+        effects = registry.impact(name).effects
+        gone = {tables[one] for one in (name, *registry.impact(name).deleted)}
+        assert sorted(gone) == deleted, name
+        changed = {tables[one.resource] for one in effects if one.on_delete == "set_null"} - gone
+        assert sorted(changed) == nulled, name

@@ -7,8 +7,13 @@ shortest; every relationship affected is listed once, where its column is: a chi
 same column.
 
 The side that holds the key decides. Where it declares nothing, an `on_delete` at the other end (has_many, has_one)
-counts. Rows also count as deleted where only the object mapper deletes them (`delete` in its cascade); where the key
-declares nothing, the mapper sets it to null, unless it leaves the rows to the database (`passive_deletes`).
+counts.
+
+SQLAlchemy's mapper acts before the database, and only on rows that it deletes itself. For those, a has_many with
+`delete` in its cascade deletes the rows that hold the key, and any other sets their keys to null (or fails, where
+null is not allowed), whatever the database would do; `passive_deletes` leaves both to the database, `viewonly` does
+nothing. Rows that the database deletes are followed by the database's actions alone. Resources that a deletion
+reaches in both ways count as deleted by the mapper.
 
 Beyond keys: a row of a joined child is deleted with its parent's row and the reverse, without the parent's other
 children; a proxy is the model it stands for; rows of generic relations go with the row they point to; a
@@ -23,9 +28,9 @@ from conduit.metadata.dependencies import is_owning
 from conduit.metadata.schema import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from conduit.metadata.schema import Relationship, RelationshipDetails, Resource
+    from conduit.metadata.schema import Relationship, Resource
 
 _MEANING = {
     "cascade": "cascade",
@@ -125,6 +130,7 @@ def impact_of(name: str, resources: tuple[Resource, ...], by_name: Mapping[str, 
 def follow_deletion(name: str, links: DeletionLinks) -> Impact:
     """Return the effects of deleting a row of `name`, given the links of its document, which serve many resources."""
     start = links.stored(name)
+    by_mapper = links.deleted_by_mapper(start)
     effects: list[Effect] = []
     followed = {start}
     listed: set[Link] = set()
@@ -132,7 +138,8 @@ def follow_deletion(name: str, links: DeletionLinks) -> Impact:
     while level:
         following: list[tuple[str, tuple[Link, ...]]] = []
         for target, chain in level:
-            for link in links.touching.get(target, ()):
+            touching = links.touching if target in by_mapper else links.touching_in_database
+            for link in touching.get(target, ()):
                 if link in listed or (link in links.of_parents and link.resource in followed):
                     continue
                 listed.add(link)
@@ -157,19 +164,41 @@ class DeletionLinks:
     """The links that deletions go through, for all resources of a document.
 
     `proxied`: proxy → the resource whose rows it shows. `touching`: resource → the links that a deletion of its rows
-    goes through, in document order. `of_parents`: the links from a child to its parent, whose row goes without the
+    goes through, in document order. `touching_in_database`: the same for rows that the database deletes without
+    SQLAlchemy's mapper; the same object where no mapper acts. `followed_by_mapper`: the links of `touching` where the
+    mapper deletes the rows itself. `of_parents`: the links from a child to its parent, whose row goes without the
     parent's other children.
     """
 
     def __init__(self, resources: tuple[Resource, ...], by_name: Mapping[str, Resource]) -> None:
         self._resources = resources
         self._by_name = by_name
+        self._mapped = any(
+            relationship.details is not None and relationship.details.cascade
+            for resource in resources
+            for relationship in resource.relationships
+        )
         self.proxied: dict[str, str] = _proxied(resources)
         self._parents = _joined_parents(resources)
         self.touching: dict[str, list[Link]] = {}
+        self.touching_in_database: dict[str, list[Link]] = {} if self._mapped else self.touching
+        self.followed_by_mapper: set[Link] = set()
         self.of_parents: set[Link] = set()
         self._add_keys()
         self._add_parents()
+
+    def deleted_by_mapper(self, start: str) -> Collection[str]:
+        """Return the resources whose rows the mapper itself deletes with a row of `start`; all where none acts."""
+        if not self._mapped:
+            return self.touching.keys()
+        found = {start}
+        waiting = [start]
+        while waiting:
+            for link in self.touching.get(waiting.pop(), ()):
+                if link in self.followed_by_mapper and link.resource not in found:
+                    found.add(link.resource)
+                    waiting.append(link.resource)
+        return found
 
     def stored(self, name: str) -> str:
         """Return the resource whose rows a proxy shows; any other name as it is."""
@@ -179,10 +208,26 @@ class DeletionLinks:
             name = self.proxied[name]
         return name
 
-    def _add(self, resource: str, relationship: str, target: str, on_delete: str) -> None:
+    def _add(
+        self,
+        resource: str,
+        relationship: str,
+        target: str,
+        on_delete: str,
+        *,
+        in_database: str | None = "",
+        followed: bool = False,
+    ) -> None:
+        """Add a link. `in_database` is the database's action, or None where it does nothing to these rows;
+        `followed`: the mapper deletes the rows itself."""
         target = self.stored(target)
         link = Link(resource, relationship, target, normal_on_delete(on_delete))
         self.touching.setdefault(target, []).append(link)
+        if followed:
+            self.followed_by_mapper.add(link)
+        if self._mapped and in_database is not None:
+            link = Link(resource, relationship, target, normal_on_delete(in_database))
+            self.touching_in_database.setdefault(target, []).append(link)
 
     def _add_keys(self) -> None:
         owned = {
@@ -216,24 +261,66 @@ class DeletionLinks:
     def _add_relationship(self, name: str, relationship: Relationship, owned: set[tuple[str, str]]) -> None:
         details = relationship.details
         target = relationship.target_resource
+        if details is not None and details.view_only and not is_owning(relationship):
+            return
         if details is not None and relationship.type == "has_many_through" and details.through:
             self._add_table_between(name, relationship, details.through)
         elif is_owning(relationship):
-            self._add(name, relationship.name, target, declared_on_delete(name, relationship, self._by_name))
+            self._add_key(name, relationship)
+        elif details is not None and details.cascade:
+            self._add_mapped_end(name, relationship)
         elif (details is not None and details.generic and relationship.on_delete) or _is_only_end(
             name, relationship, owned
         ):
-            self._add(target, relationship.name, name, relationship.on_delete)
+            on_delete = relationship.on_delete
+            self._add(target, relationship.name, name, on_delete, in_database=on_delete)
+
+    def _add_key(self, name: str, relationship: Relationship) -> None:
+        details = relationship.details
+        target = relationship.target_resource
+        self._add(
+            name,
+            relationship.name,
+            target,
+            declared_on_delete(name, relationship, self._by_name),
+            in_database=relationship.on_delete,
+            followed=_is_deleted_by_mapper(name, relationship, self._by_name),
+        )
+        if relationship.type != "inherits" and details is not None and "delete" in details.cascade:
+            self._add(target, relationship.name, name, "cascade", in_database=None, followed=True)
+
+    def _add_mapped_end(self, name: str, relationship: Relationship) -> None:
+        """Add a has_many or has_one of SQLAlchemy whose other end has no such key, as where `primaryjoin` joins."""
+        target = self._by_name.get(relationship.target_resource)
+        if target is None or any(
+            is_owning(one) and one.target_resource == name and _is_same_key(one, relationship)
+            for one in target.relationships
+        ):
+            return
+        keys = relationship.foreign_key.split(", ")
+        nullable = all(field.nullable for field in target.fields if field.name in keys)
+        on_delete = _by_object_mapper([relationship], nullable, "")
+        self._add(
+            target.name,
+            relationship.name,
+            name,
+            on_delete,
+            in_database=None,
+            followed=on_delete == "cascade",
+        )
 
     def _add_table_between(self, name: str, relationship: Relationship, between: str) -> None:
         details = relationship.details
         assert details is not None
         if between in self._by_name:  # its own keys decide, unless the object mapper deletes its rows
-            if details.cascade:
-                self._add(between, relationship.name, name, "cascade")
+            if details.cascade and not details.passive_deletes:
+                self._add(between, relationship.name, name, "cascade", in_database=None)
         elif not details.inverse:
             for end in dict.fromkeys((name, relationship.target_resource)):
-                self._add(between, relationship.name, end, "cascade")
+                self._add(between, relationship.name, end, "cascade", in_database="cascade")
+        if "delete" in details.cascade:
+            target = relationship.target_resource
+            self._add(target, relationship.name, name, "cascade", in_database=None, followed=True)
 
     def _add_parents(self) -> None:
         """Add to every child of joined tables what points at its parents, and its parents' rows."""
@@ -243,15 +330,20 @@ class DeletionLinks:
             for relationship in resource.relationships
             if relationship.type == "inherits"
         }
-        pointing = {
-            target: [link for link in links if (link.resource, link.relationship) not in children]
-            for target, links in self.touching.items()
-        }
-        for name in self._parents:
-            for parent in self._ancestors(name):
-                row = Link(parent, "(parent)", name, "cascade")
-                self.of_parents.add(row)
-                self.touching.setdefault(name, []).extend((row, *pointing.get(parent, ())))
+        for touching in (self.touching, self.touching_in_database):
+            pointing = {
+                target: [link for link in links if (link.resource, link.relationship) not in children]
+                for target, links in touching.items()
+            }
+            for name in self._parents:
+                for parent in self._ancestors(name):
+                    if touching is self.touching:
+                        row = Link(parent, "(parent)", name, "cascade")
+                        self.of_parents.add(row)
+                        touching.setdefault(name, []).append(row)
+                    touching.setdefault(name, []).extend(pointing.get(parent, ()))
+            if not self._mapped:
+                return
 
 
 def _proxied(resources: tuple[Resource, ...]) -> dict[str, str]:
@@ -289,25 +381,53 @@ def _is_only_end(name: str, relationship: Relationship, owned: set[tuple[str, st
 
 
 def declared_on_delete(holder: str, relationship: Relationship, by_name: Mapping[str, Resource]) -> str:
-    """Return the `on_delete` of a relationship with a key, declared here or at the other end; not normalised."""
+    """Return the `on_delete` of a relationship with a key, declared here or at the other end; not normalised.
+
+    With SQLAlchemy, for a row of the target that its mapper deletes.
+    """
     if relationship.type == "inherits" and _is_cascade(relationship):
         return "cascade"
-    others = list(_other_ends(holder, relationship, by_name))
-    mapped = [other.details for other in others if other.details is not None and other.details.cascade]
-    if any("delete" in details.cascade for details in mapped):
-        return "cascade"
+    mapped = _mapped_ends(holder, relationship, by_name)
+    if mapped:
+        nullable = relationship.details is not None and relationship.details.nullable
+        return _by_object_mapper(mapped, nullable, relationship.on_delete)
     if relationship.on_delete:
         return relationship.on_delete
-    if mapped:
-        return _by_object_mapper(relationship, mapped[0])
+    others = _other_ends(holder, relationship, by_name)
     return next((other.on_delete for other in others if other.on_delete), "")
 
 
-def _by_object_mapper(relationship: Relationship, other: RelationshipDetails) -> str:
-    if other.passive_deletes:
-        return ""
-    nullable = relationship.details is not None and relationship.details.nullable
-    return "set_null" if nullable else "restrict"
+def _is_deleted_by_mapper(holder: str, relationship: Relationship, by_name: Mapping[str, Resource]) -> bool:
+    """Return whether SQLAlchemy's mapper deletes the rows that hold the key, rather than the database."""
+    if relationship.type == "inherits":
+        return relationship.details is not None and "delete" in relationship.details.cascade
+    mapped = _mapped_ends(holder, relationship, by_name)
+    return any(
+        "delete" in one.details.cascade and not one.details.passive_deletes for one in mapped if one.details
+    )
+
+
+def _by_object_mapper(ends: Sequence[Relationship], nullable: bool, in_database: str) -> str:
+    """Return what SQLAlchemy's mapper does by the relationships at a key's other end, else the database's action."""
+    active = [
+        one.details.cascade for one in ends if one.details is not None and not one.details.passive_deletes
+    ]
+    if any("delete" in cascade for cascade in active):
+        return "cascade"
+    if active:
+        return "set_null" if nullable else "restrict"
+    return in_database
+
+
+def _mapped_ends(
+    holder: str, relationship: Relationship, by_name: Mapping[str, Resource]
+) -> list[Relationship]:
+    """Return the relationships of SQLAlchemy at the other end that act on the rows that hold the key."""
+    return [
+        other
+        for other in _other_ends(holder, relationship, by_name)
+        if other.details is not None and other.details.cascade and not other.details.view_only
+    ]
 
 
 def _other_ends(
@@ -318,9 +438,10 @@ def _other_ends(
         if (
             other.type in ("has_many", "has_one")
             and other.target_resource == holder
-            and (
-                other.foreign_key == relationship.foreign_key
-                or not (other.foreign_key and relationship.foreign_key)
-            )
+            and _is_same_key(other, relationship)
         ):
             yield other
+
+
+def _is_same_key(one: Relationship, other: Relationship) -> bool:
+    return one.foreign_key == other.foreign_key or not (one.foreign_key and other.foreign_key)

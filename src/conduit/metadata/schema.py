@@ -188,6 +188,8 @@ class RelationshipDetails(Record, frozen=True):
     """What the object mapper does with the related objects, such as `delete-orphan`."""
     passive_deletes: str = ""
     """`true` or `all` where the object mapper leaves related rows to the database."""
+    view_only: bool = False
+    """True where the object mapper only reads through the relationship, and leaves these rows alone."""
     database_on_delete: str = ""
     """What the database does, where that differs from `on_delete`."""
     documentation: str = ""

@@ -11,7 +11,15 @@ import pytest
 from conduit.metadata.codec import decode
 from conduit.metadata.guards import possible_guards, route_guards
 from conduit.metadata.registry import Registry
-from conduit.metadata.schema import Metadata, Resource, Route, RouteDetails, Step
+from conduit.metadata.schema import (
+    Metadata,
+    Relationship,
+    RelationshipDetails,
+    Resource,
+    Route,
+    RouteDetails,
+    Step,
+)
 from conduit.web.registry import registry_file
 from conduit.web.registry.page_data import page_data
 from tests.conftest import OWN_GOLDEN
@@ -39,8 +47,39 @@ def deletions(document: Metadata) -> dict[str, list[list[object]]]:
     }
 
 
+def mapped() -> Metadata:
+    """Three generations: the mapper deletes the second and sets its other children's keys to null, the database the rest."""
+
+    def key(target: str) -> Relationship:
+        return Relationship(
+            "up",
+            "belongs_to",
+            target,
+            "up_id",
+            on_delete="cascade",
+            details=RelationshipDetails(nullable=True),
+        )
+
+    def children(target: str, *cascade: str, passive: str = "") -> Relationship:
+        details = RelationshipDetails(inverse=True, cascade=cascade, passive_deletes=passive)
+        return Relationship(f"all_{target}", "has_many", target, "up_id", details=details)
+
+    root = (children("Owned", "delete"), children("Kept", "merge"), children("Left", "merge", passive="all"))
+    return Metadata(
+        resources=(
+            Resource("Root", relationships=root),
+            Resource("Owned", relationships=(key("Root"), children("Below", "merge"))),
+            Resource("Kept", relationships=(key("Root"),)),
+            Resource("Left", relationships=(key("Root"), children("BelowLeft", "merge"))),
+            Resource("Below", relationships=(key("Owned"),)),
+            Resource("BelowLeft", relationships=(key("Left"),)),
+        )
+    )
+
+
 def test_the_page_reaches_by_deletion_what_impact_reaches(large: Metadata, tmp_path: Path) -> None:
-    documents = [decode(path.read_bytes()) for path in GOLDENS] + [large]
+    assert Registry(mapped()).impact("Root").deleted == ("Owned", "Left", "BelowLeft")
+    documents = [*[decode(path.read_bytes()) for path in GOLDENS], mapped(), large]
     cases = [{"data": page_data(one, "x"), "deletions": deletions(one)} for one in documents]
     assert sum(len(effects) for case in cases for effects in case["deletions"].values()) > 10
     run_node("registry_model.test.js", {"documents": cases}, tmp_path)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from conduit.metadata.diagram import application_of
 from conduit.metadata.guards import possible_guards, route_guards
-from conduit.metadata.impact import DeletionLinks
+from conduit.metadata.impact import DeletionLinks, Link
 from conduit.web.registry.graph_data import graph_data
 
 if TYPE_CHECKING:
@@ -239,16 +239,18 @@ def _task(task: Task, files: Files) -> Row:
 
 def _deletion(document: Metadata) -> Row:
     links = DeletionLinks(document.resources, {one.name: one for one in document.resources})
-    return {
-        "stored": links.proxied,
-        "links": {
-            target: [
-                [link.resource, link.relationship, link.on_delete, int(link in links.of_parents)]
-                for link in touching
-            ]
-            for target, touching in links.touching.items()
-        },
-    }
+
+    def rows(touching: dict[str, list[Link]]) -> dict[str, list[list[Any]]]:
+        return {target: [row(link) for link in found] for target, found in touching.items()}
+
+    def row(link: Link) -> list[Any]:
+        flags = [int(link in links.of_parents), int(link in links.followed_by_mapper)]
+        return [link.resource, link.relationship, link.on_delete, *flags]
+
+    found = {"stored": links.proxied, "links": rows(links.touching)}
+    if links.touching_in_database is not links.touching:
+        found["linksInDatabase"] = rows(links.touching_in_database)
+    return found
 
 
 # --- routes

@@ -71,16 +71,23 @@ Conduit.registryModel = (() => {
 
   // What the deletion of a row reaches, nearest first: the rules of conduit.metadata.impact. `parent` is the number of
   // the effect that led to this one, -1 for a relationship to the deleted resource itself.
-  function deletion({ stored, links }, name) {
+  function deletion({ stored, links, linksInDatabase }, name) {
+    const touching = (from, target) => (Object.hasOwn(from, target) ? from[target] : []);
     const seen = new Set();
     let start = name;
     while (Object.hasOwn(stored, start) && !seen.has(start)) { seen.add(start); start = stored[start]; }
     const effects = [], followed = new Set([start]), known = new Set();
+    const byMapper = new Set([start]);  // iterating a set reaches members that the loop adds
+    if (linksInDatabase) {
+      for (const target of byMapper) {
+        for (const [resource, , , , followed] of touching(links, target)) if (followed) byMapper.add(resource);
+      }
+    }
     let level = [[start, -1]];
     while (level.length) {
       const following = [];
       for (const [target, parent] of level) {
-        for (const [resource, relationship, onDelete, ofParent] of Object.hasOwn(links, target) ? links[target] : []) {
+        for (const [resource, relationship, onDelete, ofParent] of touching(linksInDatabase && !byMapper.has(target) ? linksInDatabase : links, target)) {
           const key = JSON.stringify([resource, relationship, target, onDelete]);
           if (known.has(key) || (ofParent && followed.has(resource))) continue;
           known.add(key);

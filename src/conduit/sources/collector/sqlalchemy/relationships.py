@@ -71,6 +71,7 @@ class Relationships:
             nullable=direction == "MANYTOONE" and all(c.nullable for c in relationship.local_columns),
             unique=direction == "MANYTOMANY" and not relationship.uselist,  # one of many, through a table
             cascade=sorted(relationship.cascade),
+            view_only=bool(relationship.viewonly),
             passive_deletes=str(relationship.passive_deletes or "").lower(),
             inferred=[] if certain else ["line_number"],
             file_path=path if path != self.document.locations.of_class(mapper.class_)[0] else "",
