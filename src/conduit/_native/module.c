@@ -56,6 +56,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     self_check_methods,
     module_methods,
     wait_methods,
+    yaml_text_methods,
 };
 
 static int (*const ATTACHMENTS[])(void) = {

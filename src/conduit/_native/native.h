@@ -44,6 +44,7 @@ extern PyMethodDef repeated_signal_methods[];
 extern PyMethodDef result_line_methods[];
 extern PyMethodDef self_check_methods[];
 extern PyMethodDef wait_methods[];
+extern PyMethodDef yaml_text_methods[];
 int attach_allocations(void);
 int attach_cpu(void);
 int attach_heap(void);

@@ -17,7 +17,7 @@ _FEWEST_SAMPLES = 5  # of the 20 that the trial should give; a slow kernel tick 
 
 # Packages worth having beside this one: distribution → (extra, what it is for).
 _EXTRAS = {
-    "PyYAML": "OpenAPI documents in YAML and -format yaml",
+    "PyYAML": "OpenAPI documents in YAML",
     "viztracer": "execution traces (-trace) and `conduit trace`",
 }
 

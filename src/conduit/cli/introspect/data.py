@@ -26,7 +26,12 @@ def print_data(value: Any, form: str) -> None:
 
 def print_json_text(text: bytes, form: str) -> None:
     """Print what `escaped_json` returned as `json` or `yaml` on standard output."""
-    text = _yaml(text) if form == "yaml" else msgspec.json.format(text, indent=2)
+    if form == "yaml":
+        from conduit.cli.introspect.yaml_text import yaml_of_json
+
+        text = yaml_of_json(text)
+    else:
+        text = msgspec.json.format(text, indent=2)
     sys.stdout.flush()
     sys.stdout.buffer.write(printable_on_terminal(text, sys.stdout))
     if form != "yaml":
@@ -40,12 +45,3 @@ def escaped_json(value: Any) -> bytes:
     for raw, escaped in _GO_ESCAPES:
         text = text.replace(raw, escaped)
     return text
-
-
-def _yaml(text: bytes) -> bytes:
-    from conduit.sources.openapi.yaml import import_yaml
-
-    yaml = import_yaml("--format yaml")
-    # From JSON, so that both forms have the same keys and values.
-    written: str = yaml.safe_dump(msgspec.json.decode(text), sort_keys=False, allow_unicode=True, width=100)
-    return written.encode()
