@@ -83,6 +83,9 @@ def test_the_keyboard_alone_finds_a_resource_and_comes_back(visit: Visit) -> Non
     page.keyboard.press("Enter")
     wait_until(page, "document.querySelector('h2.name')?.textContent === 'OrderLine'")
     assert "name=OrderLine" in page.url
+    # The results are gone, so the box names none of them any more.
+    assert page.locator("#search").get_attribute("aria-expanded") == "false"
+    assert page.locator("#search").get_attribute("aria-activedescendant") is None
     page.go_back()
     wait_until(page, "document.querySelectorAll('.hit-row').length > 0")
     assert page.locator("#search").input_value() == "ordln"

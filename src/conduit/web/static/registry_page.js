@@ -108,6 +108,9 @@ Conduit.registry = (() => {
     views[drawn]?.leave?.();
     main.className = `view-${name}`;
     main.replaceChildren();
+    // The list of results is gone; the view Find says again what it shows.
+    box.setAttribute("aria-expanded", "false");
+    box.removeAttribute("aria-activedescendant");
     drawn = name;
     view.draw(main, state, api);
     if (focused && !document.activeElement?.id) {
