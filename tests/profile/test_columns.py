@@ -14,7 +14,9 @@ from conduit.errors import MalformedProfileError
 from conduit.profile import loops
 from conduit.profile import samples as samples_module
 from conduit.profile.codec import decode, encode_uncompressed
-from conduit.profile.model import Location, Profile, Sample, ValueType
+from conduit.profile.focus import Filters, apply_filters
+from conduit.profile.merge import merge
+from conduit.profile.model import Function, Line, Location, Profile, Sample, ValueType
 from conduit.profile.samples import SampleReader, UnusualError
 from conduit.profile.wire import read_fields
 from tests.profile.strategies import ANY_INT64, plain, profiles
@@ -151,20 +153,64 @@ def test_a_sample_keeps_fields_that_are_not_known_and_more_types_than_the_loops_
     assert (first.values, first.unknown, second.unknown) == (list(range(70)), b"\x22\x00", b"")
 
 
+@pytest.mark.parametrize("reader", ["native", "python"])
+def test_equal_stacks_of_a_document_share_their_frames_through_filters_and_merges(
+    reader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if reader == "python":
+        monkeypatch.setattr(loops, "scan_profile", lambda data, limit: None)
+    kinds = [ValueType("cpu", "nanoseconds")]
+    functions = [Function(id, f"f{id}", "", "f.py") for id in (1, 2, 3)]
+    places = [Location(id, None, id, [Line(function, 1)]) for id, function in enumerate(functions, 1)]
+    stacks = [[2, 1, 0], [1, 0], [2, 1, 0], [], [2, 1, 0]]
+    samples = [
+        Sample([places[place] for place in stack], [number], {"worker": [str(number)]})
+        for number, stack in enumerate(stacks, 1)
+    ]
+    profile = decode(encode_uncompressed(Profile(kinds, samples, [], places, functions)))
+    shown = apply_filters(profile, Filters(hide="f2"), lambda text: None)
+    merged = merge([profile, profile])
+    for found, expected in (
+        (profile, stacks),
+        (merged, stacks),
+        (shown, [[place for place in stack if place != 1] for stack in stacks if stack]),
+    ):
+        columns = found.columns
+        names = [[_name(found.locations[i]) for i in stack] for stack in columns.stacks()]
+        assert names == [[f"f{place + 1}" for place in stack] for stack in expected]
+        places_of: dict[tuple[int, ...], set[tuple[int, int]]] = {tuple(s): set() for s in expected if s}
+        for stack, start, stop in zip(expected, columns.starts, columns.stops, strict=True):
+            if stack:
+                places_of[tuple(stack)].add((start, stop))
+        assert [len(each) for each in places_of.values()] == [1] * len(places_of)
+    assert len(profile.columns.frames) == 5
+
+
+def _name(location: Location) -> str:
+    function = location.lines[0].function
+    return function.name if function else ""
+
+
 def numbers(kind: str, *values: int) -> array[int]:
     return array(kind, values)
 
 
+def bounds(*positions: int) -> array[int]:
+    """Stacks that lie one behind the other between these positions."""
+    return array("q", [*positions[:-1], *positions[1:]])
+
+
 @needs_native
 def test_sums_that_do_not_fit_and_wrong_arguments_are_told_apart() -> None:
-    starts, frames = numbers("q", 0, 2, 2), numbers("I", 0, 0)
+    starts, frames = bounds(0, 2, 2), numbers("I", 0, 0)
     zeros, runs = numbers("q", 0, 0), numbers("i", 0, 2)
     both = numbers("i", 1, 0)
     assert columns.sum_stacks(starts, frames, numbers("q", 3, 4), zeros, runs, both, 2) == ([0, 3], [3, 3])
-    one = (numbers("q", 0, 1, 2), numbers("I", 0, 0), numbers("q", 2**62, 2**62), zeros)
+    one = (bounds(0, 1, 2), numbers("I", 0, 0), numbers("q", 2**62, 2**62), zeros)
     assert columns.sum_stacks(*one, numbers("i", 0, 1), numbers("i", 0), 1) is None
     for wrong, said in (
-        ((numbers("q", 0, 3, 2), frames, zeros, zeros, runs, both, 2), "do not lie within their frames"),
+        ((numbers("q", 0, 2, 3, 2), frames, zeros, zeros, runs, both, 2), "do not lie within their frames"),
+        ((numbers("q", 0, -1, 1, 1), frames, zeros, zeros, runs, both, 2), "do not lie within their frames"),
         ((numbers("q", 0, 1, 1), frames, zeros, zeros, runs, both, 2), "do not lie within their frames"),
         ((starts, numbers("I", 0, 1), zeros, zeros, runs, both, 2), "beyond the table"),
         ((starts, frames, numbers("q", 1), zeros, runs, both, 2), "not one value a stack"),
@@ -180,33 +226,33 @@ def test_sums_that_do_not_fit_and_wrong_arguments_are_told_apart() -> None:
 def test_calls_are_summed_with_their_flags() -> None:
     # Location 0 is frame 2, inlined; 1 is left out; 2 is frame 0 with frame 1 inlined into it.
     runs, steps = numbers("i", 0, 1, 2, 4), numbers("i", 5, -1, 0, 3)
-    stacks = numbers("q", 0, 3, 5), numbers("I", 0, 1, 2, 0, 2)
+    stacks = bounds(0, 3, 5), numbers("I", 0, 1, 2, 0, 2)
     sums = loops.sum_calls(*stacks, numbers("q", 3, 4), numbers("q", 0, 0), runs, steps, 3)
     flat, cum, *calls = map(list, sums)
     assert (flat, cum) == ([0, 0, 7], [7, 7, 7])
     assert calls == [[0 * 3 + 1, 1 * 3 + 2], [7, 7], [0, loops.RESIDUAL]]
     many = numbers("i", *(2 * number for number in range(5000)))
-    deep = numbers("q", 0, 5000), numbers("I", *range(5000)), numbers("q", 1), numbers("q", 0)
+    deep = bounds(0, 5000), numbers("I", *range(5000)), numbers("q", 1), numbers("q", 0)
     keys = loops.sum_calls(*deep, numbers("i", *range(5001)), many, 5000)[2]
     assert list(keys) == [id * 5000 + id - 1 for id in range(4999, 0, -1)]
 
 
 @needs_native
 def test_stacks_are_matched_selected_and_grouped() -> None:
-    starts, frames = numbers("q", 0, 2, 3, 3, 5), numbers("I", 0, 1, 2, 0, 1)
+    starts, frames = bounds(0, 2, 3, 3, 5), numbers("I", 0, 1, 2, 0, 1)
     assert columns.match_stacks(starts, frames, b"\1\0\1", b"\0\0\1") == b"\1\0\0\1"
     kept, mapped = columns.select_stacks(starts, frames, b"\1\1\1\0", numbers("i", -1, 5, 6))
-    assert (array("q", kept).tolist(), array("I", mapped).tolist()) == ([0, 1, 2, 2], [5, 6])
+    assert (array("q", kept).tolist(), array("I", mapped).tolist()) == ([0, 1, 2, 1, 2, 2], [5, 6])
     groups, firsts = columns.group_stacks(starts, frames, numbers("I", 0, 0, 0, 0))
     assert (array("I", groups).tolist(), array("I", firsts).tolist()) == ([0, 1, 2, 0], [0, 1, 2])
     groups, _ = columns.group_stacks(starts, frames, numbers("I", 0, 0, 0, 1))
     assert array("I", groups).tolist() == [0, 1, 2, 3]
     sums = columns.sum_groups(numbers("q", 2**63 - 1, 5, -7, 1), numbers("I", 0, 1, 1, 0), 2)
     assert array("q", sums).tolist() == [-(2**63), -2]
-    stacks = numbers("q", 0, 3, 5), numbers("I", 2, 0, 2, 1, 0)
+    stacks = bounds(0, 3, 5), numbers("I", 2, 0, 2, 1, 0)
     assert array("I", columns.first_uses(*stacks, 3, False)).tolist() == [2, 0, 1]
     assert array("I", columns.first_uses(*stacks, 3, True)).tolist() == [2, 0, 1]
-    assert array("I", columns.first_uses(numbers("q", 0, 3), numbers("I", 1, 0, 2), 3, True)).tolist() == [
+    assert array("I", columns.first_uses(bounds(0, 3), numbers("I", 1, 0, 2), 3, True)).tolist() == [
         2,
         0,
         1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any
 
 import pytest
@@ -63,7 +63,7 @@ def test_every_loop_has_a_twin() -> None:
 @given(profiles(), st.data())
 def test_stacks_are_matched_selected_cut_and_wrapped_alike(profile: Any, data: st.DataObject) -> None:
     columns = profile.columns
-    stacks = columns.starts, columns.frames
+    stacks = columns.bounds, columns.frames
     count = _locations(columns)
     flags = [bytes(_chosen(count, data, (0, 1, 2))) for _ in range(2)]
     mask = bytes(_chosen(len(columns), data, (0, 1)))
@@ -76,7 +76,6 @@ def test_stacks_are_matched_selected_cut_and_wrapped_alike(profile: Any, data: s
     assert loops.match_stacks(*stacks, *flags) == python_loops.match_stacks(*stacks, *flags)
     for name, arguments in (
         ("select_stacks", (mask, new_of)),
-        ("select_stacks", (mask, None)),
         *(("cut_stacks", (flags[0], how)) for how in (loops.FROM_ROOT, loops.FROM_LEAF, loops.BELOW_WANTED)),
         ("wrap_stacks", (columns.label_of, *leaves, *roots)),
     ):
@@ -95,7 +94,7 @@ def test_stacks_are_matched_selected_cut_and_wrapped_alike(profile: Any, data: s
 def test_stacks_are_grouped_and_written_alike(profile: Any, data: st.DataObject) -> None:
     columns = profile.columns
     grouped = [
-        room.group_stacks(columns.starts, columns.frames, columns.label_of) for room in (loops, python_loops)
+        room.group_stacks(columns.bounds, columns.frames, columns.label_of) for room in (loops, python_loops)
     ]
     assert _numbers(grouped[0], "II") == _numbers(grouped[1], "II")
     groups, firsts = grouped[0]
@@ -105,8 +104,62 @@ def test_stacks_are_grouped_and_written_alike(profile: Any, data: st.DataObject)
     assert sums[0] == sums[1]
     ids = array("Q", data.draw(st.lists(st.integers(0, 2**64 - 1), min_size=8, max_size=8)))
     fields = [b"\x1a\x02\x08\x01" * number for number in range(len(columns.label_sets))]
-    row = (columns.starts, columns.frames, ids, columns.values, columns.label_of, fields)
+    row = (columns.bounds, columns.frames, ids, columns.values, columns.label_of, fields)
     assert loops.write_columns(*row) == python_loops.write_columns(*row)
+
+
+def _spread(columns: Columns) -> tuple[array[int], array[int]]:
+    """The same stacks, none of which lies where another does."""
+    positions = array("q", accumulate(map(len, columns.stacks()), initial=0))
+    return positions[:-1] + positions[1:], array("I", chain.from_iterable(columns.stacks()))
+
+
+def _listed(stacks: tuple[Any, Any]) -> list[list[int]]:
+    bounds, frames = (array(kind, bytes(part)) for part, kind in zip(stacks, "qI", strict=True))
+    count = len(bounds) // 2
+    return [frames[start:stop].tolist() for start, stop in zip(bounds[:count], bounds[count:], strict=True)]
+
+
+@given(profiles(values=ANY_INT64), st.data())
+def test_stacks_that_share_their_frames_give_the_same_answers_and_go_on_sharing(
+    profile: Any, data: st.DataObject
+) -> None:
+    once = profile.columns
+    order = [*range(len(once)), *range(len(once))]
+    bounds = array("q", [column[i] for column in (once.starts, once.stops) for i in order])
+    columns = Columns(bounds, once.frames, (), array("I", bytes(4 * len(order))), once.label_sets)
+    stacks, spread, count = (columns.bounds, columns.frames), _spread(columns), _locations(once)
+    flags, none = bytes(_chosen(count, data, (0, 1, 2))), bytes(count)
+    new_of, mask = array("i", _chosen(count, data, (-1, 0, 5))), bytes(_chosen(len(order), data, (0, 1)))
+    values = array("q", [value for _ in range(2) for value in once.values[0]])
+    others = array("q", bytes(8 * len(order)))
+    arguments: tuple[Any, ...]
+    runs = runs_of([number] for number in range(count))
+    for room in (loops, python_loops):
+        for name, arguments in (
+            ("select_stacks", (mask, new_of)),
+            *(("cut_stacks", (flags, how)) for how in (loops.FROM_ROOT, loops.FROM_LEAF, loops.BELOW_WANTED)),
+        ):
+            loop = getattr(room, name)
+            made = loop(*stacks, *arguments)
+            assert _listed(made) == _listed(loop(*spread, *arguments)), name
+            assert len(bytes(made[1])) <= len(bytes(loop(once.bounds, once.frames, *_first(arguments))[1]))
+        for name, arguments in (
+            ("match_stacks", (flags, none)),
+            ("first_uses", (count, True)),
+            ("group_stacks", (columns.label_of,)),
+            ("list_stacks", (list(range(count)),)),
+            ("sum_stacks", (values, others, *runs, count)),
+            ("join_stacks", (values, *runs, 0)),
+            ("write_columns", (array("Q", range(count)), (values,), columns.label_of, [b""])),
+        ):
+            loop = getattr(room, name)
+            assert _plain(loop(*stacks, *arguments)) == _plain(loop(*spread, *arguments)), name
+
+
+def _first(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments of a loop over the stacks once: all of them are wanted."""
+    return (b"\1" * (len(arguments[0]) // 2), arguments[1]) if isinstance(arguments[1], array) else arguments
 
 
 @given(profiles(values=ANY_INT64))
@@ -165,7 +218,7 @@ def test_labels_are_listed_and_written_alike_and_as_their_sets(
     assert joined[0] == loops.join_labels(
         again.runs, again.rows, again.strings, marks, lambda key: b"%d[" % len(key), _number_text
     )
-    stacks = array("q", bytes(8 * (len(label_of) + 1))), array("I")
+    stacks = array("q", bytes(16 * len(label_of))), array("I")
     profiles = [Profile([]).replaced(columns=Columns(*stacks, (), label_of, s)) for s in (table, list(table))]
     assert encode_uncompressed(profiles[0]) == encode_uncompressed(profiles[1])
     units = [numeric_label_units(profile) for profile in profiles]
@@ -185,7 +238,7 @@ def test_sums_calls_labels_and_trees_are_made_alike(kind: str) -> None:
     def agree(profile: Any, data: st.DataObject, cutoff: int) -> None:
         columns = profile.columns
         value, other = columns.values[-1], columns.values[0]
-        arguments = (columns.starts, columns.frames, value, other)
+        arguments = (columns.bounds, columns.frames, value, other)
         runs, numbers = _steps(columns, data)
         frames = array("i", [max(step, 0) // 2 for step in numbers])
         labels = columns.label_of, len(columns.label_sets)

@@ -145,16 +145,14 @@ def write_messages(
     field: int, records: list[Any], names: tuple[str, ...], strings: dict[str, int], /
 ) -> bytes: ...
 def write_strings(strings: dict[str, int], /) -> bytes: ...
-def list_stacks(starts: Buffer, frames: Buffer, table: list[Any], /) -> list[list[Any]]: ...
-def match_stacks(starts: Buffer, frames: Buffer, any: Buffer, none: Buffer, /) -> bytes: ...
-def select_stacks(
-    starts: Buffer, frames: Buffer, mask: Buffer, new_of: Buffer | None, /
-) -> tuple[bytes, bytes]: ...
-def first_uses(starts: Buffer, frames: Buffer, locations: int, from_root: bool, /) -> bytes: ...
-def group_stacks(starts: Buffer, frames: Buffer, label_of: Buffer, /) -> tuple[bytes, bytes]: ...
+def list_stacks(bounds: Buffer, frames: Buffer, table: list[Any], /) -> list[list[Any]]: ...
+def match_stacks(bounds: Buffer, frames: Buffer, any: Buffer, none: Buffer, /) -> bytes: ...
+def select_stacks(bounds: Buffer, frames: Buffer, mask: Buffer, new_of: Buffer, /) -> tuple[bytes, bytes]: ...
+def first_uses(bounds: Buffer, frames: Buffer, locations: int, from_root: bool, /) -> bytes: ...
+def group_stacks(bounds: Buffer, frames: Buffer, label_of: Buffer, /) -> tuple[bytes, bytes]: ...
 def sum_groups(values: Buffer, group_of: Buffer, groups: int, /) -> bytes: ...
 def write_columns(
-    starts: Buffer,
+    bounds: Buffer,
     frames: Buffer,
     ids: Buffer,
     columns: tuple[Buffer, ...],
@@ -166,7 +164,7 @@ def read_locations(
     data: bytes, spans: list[tuple[int, int]], lines: int, /
 ) -> list[tuple[int, int, int, bool, list[tuple[int, int, int]]]] | None: ...
 def join_texts(
-    starts: Buffer,
+    bounds: Buffer,
     frames: Buffer,
     first: list[bytes],
     rest: list[bytes],
@@ -177,9 +175,9 @@ def join_texts(
 def sort_calls(
     keys: Buffer, weights: Buffer, ranks: Buffer, /
 ) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]: ...
-def cut_stacks(starts: Buffer, frames: Buffer, flags: Buffer, how: int, /) -> tuple[bytes, bytes]: ...
+def cut_stacks(bounds: Buffer, frames: Buffer, flags: Buffer, how: int, /) -> tuple[bytes, bytes]: ...
 def wrap_stacks(
-    starts: Buffer,
+    bounds: Buffer,
     frames: Buffer,
     label_of: Buffer,
     leaf_runs: Buffer,
@@ -189,7 +187,7 @@ def wrap_stacks(
     /,
 ) -> tuple[bytes, bytes]: ...
 def sum_calls(
-    starts: Buffer,
+    bounds: Buffer,
     frames: Buffer,
     values: Buffer,
     others: Buffer,
@@ -199,7 +197,7 @@ def sum_calls(
     /,
 ) -> tuple[list[int], list[int], bytes, bytes, bytes] | None: ...
 def sum_labels(
-    starts: Buffer,
+    bounds: Buffer,
     frames: Buffer,
     values: Buffer,
     others: Buffer,
@@ -211,10 +209,10 @@ def sum_labels(
     /,
 ) -> tuple[bytes, bytes, bytes] | None: ...
 def join_stacks(
-    starts: Buffer, frames: Buffer, values: Buffer, runs: Buffer, numbers: Buffer, cutoff: int, /
+    bounds: Buffer, frames: Buffer, values: Buffer, runs: Buffer, numbers: Buffer, cutoff: int, /
 ) -> tuple[bytes, bytes, bytes, bytes, tuple[bytes, bytes, bytes]] | None: ...
 def sum_stacks(
-    starts: Buffer,
+    bounds: Buffer,
     frames: Buffer,
     values: Buffer,
     others: Buffer,

@@ -11,20 +11,25 @@ static PyObject *bytes_of(const void *memory, size_t size) {
     return PyBytes_FromStringAndSize(memory, (Py_ssize_t)size);
 }
 
-/* Take two buffers over; false with an exception where positions do not lie within the frames, or not in order. */
+/* Take two buffers over; false with an exception where a stack does not lie within the frames. */
 bool open_stacks(Stacks *stacks) {
-    stacks->starts = stacks->starts_buffer.buf;
+    Py_ssize_t numbers = stacks->bounds_buffer.len / (Py_ssize_t)sizeof(int64_t);
+    stacks->count = numbers / 2;
+    stacks->starts = stacks->bounds_buffer.buf;
+    stacks->stops = stacks->starts + stacks->count;
     stacks->frames = stacks->frames_buffer.buf;
-    stacks->count = stacks->starts_buffer.len / (Py_ssize_t)sizeof(int64_t) - 1;
-    int64_t frames = stacks->frames_buffer.len / (Py_ssize_t)sizeof(uint32_t);
-    bool good = stacks->count >= 0 && stacks->starts[0] == 0 && stacks->starts[stacks->count] == frames;
-    for (Py_ssize_t i = 0; good && i < stacks->count; i++) good = stacks->starts[i] <= stacks->starts[i + 1];
+    stacks->size = stacks->frames_buffer.len / (Py_ssize_t)sizeof(uint32_t);
+    stacks->total = 0;
+    bool good = numbers % 2 == 0;
+    for (Py_ssize_t i = 0; good && i < stacks->count; i++)
+        good = 0 <= stacks->starts[i] && stacks->starts[i] <= stacks->stops[i] && stacks->stops[i] <= stacks->size &&
+               !__builtin_add_overflow(stacks->total, stacks->stops[i] - stacks->starts[i], &stacks->total);
     if (!good) PyErr_SetString(PyExc_ValueError, "the positions of the stacks do not lie within their frames");
     return good;
 }
 
 void close_stacks(Stacks *stacks) {
-    PyBuffer_Release(&stacks->starts_buffer);
+    PyBuffer_Release(&stacks->bounds_buffer);
     PyBuffer_Release(&stacks->frames_buffer);
 }
 
@@ -38,15 +43,15 @@ static PyObject *list_stacks(PyObject *module, PyObject *arguments) {
     (void)module;
     Stacks stacks;
     PyObject *table;
-    if (!PyArg_ParseTuple(arguments, "y*y*O!", &stacks.starts_buffer, &stacks.frames_buffer, &PyList_Type, &table))
+    if (!PyArg_ParseTuple(arguments, "y*y*O!", &stacks.bounds_buffer, &stacks.frames_buffer, &PyList_Type, &table))
         return NULL;
     PyObject *result = NULL;
     if (!open_stacks(&stacks) || (result = PyList_New(stacks.count)) == NULL) goto done;
     for (Py_ssize_t i = 0; i < stacks.count; i++) {
-        PyObject *stack = PyList_New(stacks.starts[i + 1] - stacks.starts[i]);
+        PyObject *stack = PyList_New(stacks.stops[i] - stacks.starts[i]);
         if (stack == NULL) goto failed;
         PyList_SET_ITEM(result, i, stack);
-        for (int64_t k = stacks.starts[i]; k < stacks.starts[i + 1]; k++) {
+        for (int64_t k = stacks.starts[i]; k < stacks.stops[i]; k++) {
             if (stacks.frames[k] >= (size_t)PyList_GET_SIZE(table)) {
                 PyErr_SetString(PyExc_IndexError, "a location's index is beyond the table");
                 goto failed;
@@ -67,14 +72,14 @@ static PyObject *match_stacks(PyObject *module, PyObject *arguments) {
     (void)module;
     Stacks stacks;
     Py_buffer any, none;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*y*", &stacks.starts_buffer, &stacks.frames_buffer, &any, &none))
+    if (!PyArg_ParseTuple(arguments, "y*y*y*y*", &stacks.bounds_buffer, &stacks.frames_buffer, &any, &none))
         return NULL;
     PyObject *mask = NULL;
     const uint8_t *wanted = any.buf, *unwanted = none.buf;
     if (!open_stacks(&stacks) || (mask = PyBytes_FromStringAndSize(NULL, stacks.count)) == NULL) goto done;
     for (Py_ssize_t i = 0; i < stacks.count; i++) {
         bool has = false, spoiled = false;
-        for (int64_t k = stacks.starts[i]; k < stacks.starts[i + 1] && !spoiled; k++) {
+        for (int64_t k = stacks.starts[i]; k < stacks.stops[i] && !spoiled; k++) {
             uint32_t frame = stacks.frames[k];
             if (frame >= (size_t)any.len || frame >= (size_t)none.len) {
                 PyErr_SetString(PyExc_IndexError, "a location's index is beyond the flags");
@@ -93,53 +98,131 @@ done:
     return mask;
 }
 
-/* (starts, frames) of the stacks whose byte in `mask` is set, each frame replaced by `new_of[frame]`, or left out (-1);
- * as they are where `new_of` is None. */
+/* ── writing ── */
+
+/* Stacks being written one behind the other. Where those that are read share frames, those that are written do, too:
+ * a stack that lies where an earlier one does becomes what that one became. */
+typedef struct {
+    const Stacks *from;
+    int64_t *starts, *stops;
+    uint32_t *frames;
+    size_t count, used, ended; /* `ended`: the frames of the stacks that are whole */
+    bool shares;
+    HashIndex index; /* of the stacks in `ends`, by where they lie */
+    struct {
+        Py_ssize_t read;
+        size_t written;
+    } *ends;
+    size_t ends_capacity;
+} StackWriter;
+
+/* `more` frames may be added to those that are read. */
+static bool open_writer(StackWriter *writer, const Stacks *from, size_t more) {
+    *writer = (StackWriter){.from = from, .shares = from->total > from->size};
+    writer->starts = malloc(((size_t)from->count + 1) * sizeof(int64_t));
+    writer->stops = malloc(((size_t)from->count + 1) * sizeof(int64_t));
+    if ((size_t)from->total < PY_SSIZE_T_MAX / sizeof(uint32_t) - more)
+        writer->frames = malloc(((size_t)from->total + more + 1) * sizeof(uint32_t));
+    if (writer->starts != NULL && writer->stops != NULL && writer->frames != NULL) return true;
+    PyErr_NoMemory();
+    return false;
+}
+
+static void close_writer(StackWriter *writer) {
+    free(writer->starts);
+    free(writer->stops);
+    free(writer->frames);
+    free(writer->ends);
+    hash_index_clear(&writer->index);
+}
+
+static uint32_t hash_of_place(const Stacks *stacks, Py_ssize_t i) {
+    return (uint32_t)hash_mix(hash_mix(0, (uint64_t)stacks->starts[i]), (uint64_t)stacks->stops[i]);
+}
+
+static bool put_known(StackWriter *writer, Py_ssize_t i) {
+    if (!writer->shares) return false;
+    const Stacks *from = writer->from;
+    uint32_t hash = hash_of_place(from, i), probe = 0;
+    for (uint32_t found; (found = hash_index_next(&writer->index, hash, &probe)) != HASH_NO_ENTRY;) {
+        Py_ssize_t read = writer->ends[found].read;
+        if (from->starts[read] != from->starts[i] || from->stops[read] != from->stops[i]) continue;
+        size_t written = writer->ends[found].written;
+        writer->starts[writer->count] = writer->starts[written];
+        writer->stops[writer->count++] = writer->stops[written];
+        return true;
+    }
+    return false;
+}
+
+/* End the stack whose frames were put, which became of stack `i`. */
+static bool end_stack(StackWriter *writer, Py_ssize_t i) {
+    size_t number = writer->count++;
+    writer->starts[number] = (int64_t)writer->ended;
+    writer->stops[number] = (int64_t)writer->used;
+    writer->ended = writer->used;
+    if (!writer->shares) return true;
+    uint32_t entry = writer->index.used;
+    if (!hash_index_reserve(&writer->index) || !array_reserve((void **)&writer->ends, &writer->ends_capacity,
+                                                              (size_t)entry + 1, sizeof *writer->ends)) {
+        PyErr_NoMemory();
+        return false;
+    }
+    writer->ends[entry].read = i;
+    writer->ends[entry].written = number;
+    hash_index_add(&writer->index, hash_of_place(writer->from, i), entry);
+    return true;
+}
+
+/* (bounds, frames) */
+static PyObject *stacks_written(const StackWriter *writer) {
+    size_t size = writer->count * sizeof(int64_t);
+    PyObject *bounds = bytes_of(NULL, 2 * size), *frames = bytes_of(writer->frames, writer->used * sizeof(uint32_t));
+    if (bounds == NULL || frames == NULL) {
+        Py_XDECREF(bounds);
+        Py_XDECREF(frames);
+        return NULL;
+    }
+    memcpy(PyBytes_AS_STRING(bounds), writer->starts, size);
+    memcpy(PyBytes_AS_STRING(bounds) + size, writer->stops, size);
+    return Py_BuildValue("(NN)", bounds, frames);
+}
+
+/* (bounds, frames) of the stacks whose byte in `mask` is set, each frame replaced by `new_of[frame]`, or left out (-1).
+ */
 static PyObject *select_stacks(PyObject *module, PyObject *arguments) {
     (void)module;
     Stacks stacks;
     Py_buffer mask, new_of;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*z*", &stacks.starts_buffer, &stacks.frames_buffer, &mask, &new_of))
+    if (!PyArg_ParseTuple(arguments, "y*y*y*y*", &stacks.bounds_buffer, &stacks.frames_buffer, &mask, &new_of))
         return NULL;
     PyObject *result = NULL;
-    int64_t *starts = NULL;
-    uint32_t *frames = NULL;
+    StackWriter writer = {0};
     const uint8_t *keep = mask.buf;
     const int32_t *map = new_of.buf;
-    size_t locations = (size_t)new_of.len / sizeof(int32_t), kept = 0, stack = 0;
+    size_t locations = (size_t)new_of.len / sizeof(int32_t);
     if (!open_stacks(&stacks)) goto done;
     if (mask.len != stacks.count) {
         refuse("the mask is not as long as the stacks");
         goto done;
     }
-    starts = malloc(((size_t)stacks.count + 1) * sizeof(int64_t));
-    frames = malloc((size_t)stacks.frames_buffer.len + 1);
-    if (starts == NULL || frames == NULL) {
-        PyErr_NoMemory();
-        goto done;
-    }
-    starts[0] = 0;
-    for (Py_ssize_t i = 0; i < stacks.count; i++) {
-        if (!keep[i]) continue;
-        for (int64_t k = stacks.starts[i]; k < stacks.starts[i + 1]; k++) {
-            if (map == NULL) {
-                frames[kept++] = stacks.frames[k];
-                continue;
-            }
-            if (stacks.frames[k] >= locations) {
-                PyErr_SetString(PyExc_IndexError, "a location's index is beyond the map");
-                goto done;
-            }
-            int32_t frame = map[stacks.frames[k]];
-            if (frame >= 0) frames[kept++] = (uint32_t)frame;
+    for (int64_t k = 0; k < stacks.size; k++)
+        if (stacks.frames[k] >= locations) {
+            PyErr_SetString(PyExc_IndexError, "a location's index is beyond the map");
+            goto done;
         }
-        starts[++stack] = (int64_t)kept;
+    if (!open_writer(&writer, &stacks, 0)) goto done;
+    for (Py_ssize_t i = 0; i < stacks.count; i++) {
+        if (!keep[i] || put_known(&writer, i)) continue;
+        for (int64_t k = stacks.starts[i]; k < stacks.stops[i]; k++) {
+            int32_t frame = map[stacks.frames[k]];
+            if (frame >= 0) writer.frames[writer.used++] = (uint32_t)frame;
+        }
+        if (!end_stack(&writer, i)) goto done;
     }
-    result = Py_BuildValue("(NN)", bytes_of(starts, (stack + 1) * sizeof(int64_t)),
-                           bytes_of(frames, kept * sizeof(uint32_t)));
+    result = stacks_written(&writer);
 done:
-    free(starts);
-    free(frames);
+    close_writer(&writer);
     close_stacks(&stacks);
     PyBuffer_Release(&mask);
     PyBuffer_Release(&new_of);
@@ -152,7 +235,7 @@ static PyObject *first_uses(PyObject *module, PyObject *arguments) {
     Stacks stacks;
     Py_ssize_t locations;
     int from_root;
-    if (!PyArg_ParseTuple(arguments, "y*y*np", &stacks.starts_buffer, &stacks.frames_buffer, &locations, &from_root))
+    if (!PyArg_ParseTuple(arguments, "y*y*np", &stacks.bounds_buffer, &stacks.frames_buffer, &locations, &from_root))
         return NULL;
     PyObject *result = NULL;
     uint8_t *seen = NULL;
@@ -166,9 +249,9 @@ static PyObject *first_uses(PyObject *module, PyObject *arguments) {
         goto done;
     }
     for (Py_ssize_t i = 0; i < stacks.count; i++) {
-        int64_t depth = stacks.starts[i + 1] - stacks.starts[i];
+        int64_t depth = stacks.stops[i] - stacks.starts[i];
         for (int64_t k = 0; k < depth; k++) {
-            uint32_t frame = stacks.frames[from_root ? stacks.starts[i + 1] - 1 - k : stacks.starts[i] + k];
+            uint32_t frame = stacks.frames[from_root ? stacks.stops[i] - 1 - k : stacks.starts[i] + k];
             if (frame >= (size_t)locations) {
                 PyErr_SetString(PyExc_IndexError, "a location's index is beyond the table");
                 goto done;
@@ -191,7 +274,7 @@ static PyObject *group_stacks(PyObject *module, PyObject *arguments) {
     (void)module;
     Stacks stacks;
     Py_buffer label_of;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*", &stacks.starts_buffer, &stacks.frames_buffer, &label_of)) return NULL;
+    if (!PyArg_ParseTuple(arguments, "y*y*y*", &stacks.bounds_buffer, &stacks.frames_buffer, &label_of)) return NULL;
     PyObject *result = NULL;
     HashIndex index = {0};
     uint32_t *group_of = NULL, *first_of = NULL, groups = 0;
@@ -209,13 +292,13 @@ static PyObject *group_stacks(PyObject *module, PyObject *arguments) {
     }
     for (Py_ssize_t i = 0; i < stacks.count; i++) {
         const uint32_t *frames = stacks.frames + stacks.starts[i];
-        size_t size = (size_t)(stacks.starts[i + 1] - stacks.starts[i]);
+        size_t size = (size_t)(stacks.stops[i] - stacks.starts[i]);
         uint64_t hash = hash_mix(labels[i], size);
         for (size_t k = 0; k < size; k++) hash = hash_mix(hash, frames[k]);
         uint32_t probe = 0, found;
         while ((found = hash_index_next(&index, (uint32_t)hash, &probe)) != HASH_NO_ENTRY) {
             uint32_t first = first_of[found];
-            if (labels[first] == labels[i] && (size_t)(stacks.starts[first + 1] - stacks.starts[first]) == size &&
+            if (labels[first] == labels[i] && (size_t)(stacks.stops[first] - stacks.starts[first]) == size &&
                 !memcmp(stacks.frames + stacks.starts[first], frames, size * sizeof(uint32_t)))
                 break;
         }
@@ -311,37 +394,28 @@ static PyObject *cut_stacks(PyObject *module, PyObject *arguments) {
     Stacks stacks;
     Py_buffer flags;
     int how;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*i", &stacks.starts_buffer, &stacks.frames_buffer, &flags, &how))
+    if (!PyArg_ParseTuple(arguments, "y*y*y*i", &stacks.bounds_buffer, &stacks.frames_buffer, &flags, &how))
         return NULL;
     PyObject *result = NULL;
-    int64_t *starts = NULL;
-    uint32_t *frames = NULL;
-    size_t kept = 0;
+    StackWriter writer = {0};
     if (!open_stacks(&stacks)) goto done;
-    for (int64_t k = 0; k < stacks.starts[stacks.count]; k++)
+    for (int64_t k = 0; k < stacks.size; k++)
         if (stacks.frames[k] >= (size_t)flags.len) {
             PyErr_SetString(PyExc_IndexError, "a location's index is beyond the flags");
             goto done;
         }
-    starts = malloc(((size_t)stacks.count + 1) * sizeof(int64_t));
-    frames = malloc((size_t)stacks.frames_buffer.len + 1);
-    if (starts == NULL || frames == NULL) {
-        PyErr_NoMemory();
-        goto done;
-    }
-    starts[0] = 0;
+    if (!open_writer(&writer, &stacks, 0)) goto done;
     for (Py_ssize_t i = 0; i < stacks.count; i++) {
+        if (put_known(&writer, i)) continue;
         const uint32_t *stack = stacks.frames + stacks.starts[i];
         int64_t begin, end;
-        cut_range(flags.buf, stack, stacks.starts[i + 1] - stacks.starts[i], how, &begin, &end);
-        for (int64_t k = begin; k < end; k++) frames[kept++] = stack[k];
-        starts[i + 1] = (int64_t)kept;
+        cut_range(flags.buf, stack, stacks.stops[i] - stacks.starts[i], how, &begin, &end);
+        for (int64_t k = begin; k < end; k++) writer.frames[writer.used++] = stack[k];
+        if (!end_stack(&writer, i)) goto done;
     }
-    result = Py_BuildValue("(NN)", bytes_of(starts, ((size_t)stacks.count + 1) * sizeof(int64_t)),
-                           bytes_of(frames, kept * sizeof(uint32_t)));
+    result = stacks_written(&writer);
 done:
-    free(starts);
-    free(frames);
+    close_writer(&writer);
     close_stacks(&stacks);
     PyBuffer_Release(&flags);
     return result;
@@ -392,39 +466,30 @@ static PyObject *wrap_stacks(PyObject *module, PyObject *arguments) {
     Stacks stacks;
     Py_buffer label_of;
     Wrapping leaves, roots;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*y*y*y*y*", &stacks.starts_buffer, &stacks.frames_buffer, &label_of,
+    if (!PyArg_ParseTuple(arguments, "y*y*y*y*y*y*y*", &stacks.bounds_buffer, &stacks.frames_buffer, &label_of,
                           &leaves.runs, &leaves.numbers, &roots.runs, &roots.numbers))
         return NULL;
     PyObject *result = NULL;
-    int64_t *starts = NULL;
-    uint32_t *frames = NULL;
-    size_t used = 0;
+    StackWriter writer = {0};
     bool good = open_stacks(&stacks) && check_wrapping(&leaves) && check_wrapping(&roots) &&
                 check_sets(&stacks, &label_of, &leaves, &roots);
     if (!good) goto done;
     const uint32_t *sets = label_of.buf;
-    size_t total = (size_t)stacks.starts[stacks.count];
-    for (Py_ssize_t i = 0; i < stacks.count; i++) total += run_size(&leaves, sets[i]) + run_size(&roots, sets[i]);
-    starts = malloc(((size_t)stacks.count + 1) * sizeof(int64_t));
-    frames = malloc((total + 1) * sizeof(uint32_t));
-    if (starts == NULL || frames == NULL) {
-        PyErr_NoMemory();
-        goto done;
-    }
-    starts[0] = 0;
+    size_t more = 0;
+    for (Py_ssize_t i = 0; i < stacks.count; i++) more += run_size(&leaves, sets[i]) + run_size(&roots, sets[i]);
+    if (!open_writer(&writer, &stacks, more)) goto done;
+    writer.shares = false; /* what a stack becomes depends on its labels */
     for (Py_ssize_t i = 0; i < stacks.count; i++) {
-        size_t depth = (size_t)(stacks.starts[i + 1] - stacks.starts[i]);
-        used += put_run(&leaves, sets[i], frames + used);
-        if (depth) memcpy(frames + used, stacks.frames + stacks.starts[i], depth * sizeof(uint32_t));
-        used += depth;
-        used += put_run(&roots, sets[i], frames + used);
-        starts[i + 1] = (int64_t)used;
+        size_t depth = (size_t)(stacks.stops[i] - stacks.starts[i]);
+        writer.used += put_run(&leaves, sets[i], writer.frames + writer.used);
+        if (depth) memcpy(writer.frames + writer.used, stacks.frames + stacks.starts[i], depth * sizeof(uint32_t));
+        writer.used += depth;
+        writer.used += put_run(&roots, sets[i], writer.frames + writer.used);
+        end_stack(&writer, i);
     }
-    result = Py_BuildValue("(NN)", bytes_of(starts, ((size_t)stacks.count + 1) * sizeof(int64_t)),
-                           bytes_of(frames, used * sizeof(uint32_t)));
+    result = stacks_written(&writer);
 done:
-    free(starts);
-    free(frames);
+    close_writer(&writer);
     close_stacks(&stacks);
     PyBuffer_Release(&label_of);
     PyBuffer_Release(&leaves.runs);
@@ -460,7 +525,7 @@ static size_t put_texts(const Stacks *stacks, const Texts *texts, char *at) {
     size_t used = 0;
     for (Py_ssize_t i = 0; i < stacks->count; i++) {
         used += put_text(texts->before, (size_t)i, at ? at + used : NULL);
-        for (int64_t k = stacks->starts[i]; k < stacks->starts[i + 1]; k++)
+        for (int64_t k = stacks->starts[i]; k < stacks->stops[i]; k++)
             used += put_text(k == stacks->starts[i] ? texts->first : texts->rest, stacks->frames[k],
                              at ? at + used : NULL);
         used += put_text(texts->after, (size_t)i, at ? at + used : NULL);
@@ -472,7 +537,7 @@ static PyObject *join_texts(PyObject *module, PyObject *arguments) {
     (void)module;
     Stacks stacks;
     Texts texts;
-    if (!PyArg_ParseTuple(arguments, "y*y*O!O!O!O!", &stacks.starts_buffer, &stacks.frames_buffer, &PyList_Type,
+    if (!PyArg_ParseTuple(arguments, "y*y*O!O!O!O!", &stacks.bounds_buffer, &stacks.frames_buffer, &PyList_Type,
                           &texts.first, &PyList_Type, &texts.rest, &PyList_Type, &texts.before, &PyList_Type,
                           &texts.after))
         return NULL;
@@ -480,7 +545,7 @@ static PyObject *join_texts(PyObject *module, PyObject *arguments) {
     bool good = open_stacks(&stacks) && is_list_of_bytes(texts.first, -1) &&
                 is_list_of_bytes(texts.rest, PyList_GET_SIZE(texts.first)) &&
                 is_list_of_bytes(texts.before, stacks.count) && is_list_of_bytes(texts.after, stacks.count);
-    for (int64_t k = 0; good && k < stacks.starts[stacks.count]; k++)
+    for (int64_t k = 0; good && k < stacks.size; k++)
         if (stacks.frames[k] >= (size_t)PyList_GET_SIZE(texts.first))
             good = refuse("a location's index is beyond the texts");
     if (good && (result = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)put_texts(&stacks, &texts, NULL))) != NULL)

@@ -60,7 +60,7 @@ static bool refuse(const char *reason) {
 }
 
 static bool open_input(Input *input, PyObject *arguments) {
-    if (!PyArg_ParseTuple(arguments, "y*y*y*y*y*y*n", &input->stacks.starts_buffer, &input->stacks.frames_buffer,
+    if (!PyArg_ParseTuple(arguments, "y*y*y*y*y*y*n", &input->stacks.bounds_buffer, &input->stacks.frames_buffer,
                           &input->values, &input->others, &input->runs, &input->numbers, &input->frames))
         return false;
     bool good = open_stacks(&input->stacks);
@@ -80,7 +80,7 @@ static bool open_input(Input *input, PyObject *arguments) {
     for (int32_t i = 0; good && i < numbers; i++)
         if (number[i] < -1 || number[i] >= 2 * input->frames)
             good = refuse("a frame's number is beyond the last frame");
-    for (int64_t k = 0; good && k < input->stacks.starts[input->stacks.count]; k++)
+    for (int64_t k = 0; good && k < input->stacks.size; k++)
         if (input->stacks.frames[k] >= (size_t)input->locations)
             good = refuse("a location's index is beyond the table");
     if (good) return true;
@@ -110,7 +110,7 @@ static bool add_stack(const Input *input, Sums *sums, Py_ssize_t stack) {
     const int32_t *runs = input->runs.buf, *numbers = input->numbers.buf;
     int64_t value = ((const int64_t *)input->values.buf)[stack];
     bool is_leaf = true;
-    for (int64_t k = input->stacks.starts[stack]; k < input->stacks.starts[stack + 1]; k++) {
+    for (int64_t k = input->stacks.starts[stack]; k < input->stacks.stops[stack]; k++) {
         uint32_t location = input->stacks.frames[k];
         for (int32_t n = runs[location]; n < runs[location + 1]; n++) {
             int32_t frame = numbers[n];
@@ -217,7 +217,7 @@ static bool take_step(CallTable *table, Sums *sums, Walk *walk, int32_t step) {
 static bool walk_stack(const Input *input, CallTable *table, Sums *sums, Py_ssize_t stack) {
     const int32_t *runs = input->runs.buf, *numbers = input->numbers.buf;
     Walk walk = {stack + 1, ((const int64_t *)input->values.buf)[stack], -1, false};
-    for (int64_t k = input->stacks.starts[stack + 1]; k-- > input->stacks.starts[stack];) {
+    for (int64_t k = input->stacks.stops[stack]; k-- > input->stacks.starts[stack];) {
         uint32_t location = input->stacks.frames[k];
         for (int32_t n = runs[location]; n < runs[location + 1]; n++)
             if (!take_step(table, sums, &walk, numbers[n])) return false;
@@ -280,7 +280,7 @@ static bool walk_labels(const Input *input, CallTable *cells, Sums *sums, Py_ssi
     const int32_t *runs = input->runs.buf, *numbers = input->numbers.buf;
     int64_t value = ((const int64_t *)input->values.buf)[stack];
     Py_ssize_t leaf = -1;
-    for (int64_t k = input->stacks.starts[stack + 1]; k-- > input->stacks.starts[stack];) {
+    for (int64_t k = input->stacks.stops[stack]; k-- > input->stacks.starts[stack];) {
         uint32_t location = input->stacks.frames[k];
         for (int32_t n = runs[location]; n < runs[location + 1]; n++) {
             leaf = numbers[n] < 0 ? -1 : numbers[n] >> 1;

@@ -51,15 +51,16 @@ static bool spread_paths(Tree *tree, const Py_buffer *runs_buffer, const Py_buff
     const Stacks *stacks = tree->stacks;
     const int32_t *runs = runs_buffer->buf, *numbers = numbers_buffer->buf;
     int64_t used = 0, total = 0;
-    for (int64_t k = 0; k < stacks->starts[stacks->count]; k++)
-        total += runs[stacks->frames[k] + 1] - runs[stacks->frames[k]];
+    for (Py_ssize_t i = 0; i < stacks->count; i++)
+        for (int64_t k = stacks->starts[i]; k < stacks->stops[i]; k++)
+            total += runs[stacks->frames[k] + 1] - runs[stacks->frames[k]];
     tree->path_starts = malloc(((size_t)stacks->count + 1) * sizeof(int64_t));
     tree->next = malloc(((size_t)stacks->count + 1) * sizeof(int64_t));
     tree->paths = malloc(((size_t)total + 1) * sizeof(int32_t));
     if (tree->path_starts == NULL || tree->next == NULL || tree->paths == NULL) return out_of_memory();
     for (Py_ssize_t i = 0; i < stacks->count; i++) {
         tree->path_starts[i] = used;
-        for (int64_t k = stacks->starts[i + 1]; k-- > stacks->starts[i];)
+        for (int64_t k = stacks->stops[i]; k-- > stacks->starts[i];)
             for (int32_t n = runs[stacks->frames[k]]; n < runs[stacks->frames[k] + 1]; n++)
                 tree->paths[used++] = numbers[n];
     }
@@ -183,7 +184,7 @@ static bool check_input(const Stacks *stacks, const Py_buffer *values, const Py_
         fault = "runs do not fit";
     for (Py_ssize_t i = 0; !fault && i < locations; i++)
         if (run[i] > run[i + 1]) fault = "runs do not fit";
-    for (int64_t k = 0; !fault && k < stacks->starts[stacks->count]; k++)
+    for (int64_t k = 0; !fault && k < stacks->size; k++)
         if (stacks->frames[k] >= (size_t)locations) fault = "a location's index is beyond the table";
     if (fault) PyErr_SetString(PyExc_ValueError, fault);
     return fault == NULL;
@@ -194,7 +195,7 @@ static PyObject *join_stacks(PyObject *module, PyObject *arguments) {
     Stacks stacks;
     Py_buffer values, runs, numbers;
     long long cutoff;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*y*y*L", &stacks.starts_buffer, &stacks.frames_buffer, &values, &runs,
+    if (!PyArg_ParseTuple(arguments, "y*y*y*y*y*L", &stacks.bounds_buffer, &stacks.frames_buffer, &values, &runs,
                           &numbers, &cutoff))
         return NULL;
     PyObject *result = NULL;

@@ -1,7 +1,8 @@
 /* A profile's samples as columns, and its records, read from the wire.
  *
- * `starts` holds n + 1 positions (int64) in `frames`, which holds location indices (uint32), leaf first; each column of
- * values is n int64. Everything here works on whole arrays that Python owns and passes as buffers; nothing is kept.
+ * `bounds` holds n positions (int64) in `frames` at which the stacks start, and n at which they stop; `frames` holds
+ * location indices (uint32), leaf first, those of equal stacks once; each column of values is n int64. Everything here
+ * works on whole arrays that Python owns and passes as buffers; nothing is kept.
  *
  * `scan_profile` and `read_columns` read only the form that writers use, and return None for anything else, malformed
  * input included: the reader in Python then reads it, and knows every rule and message. Input may be hostile: a length
@@ -127,20 +128,29 @@ done:
 
 /* ── the samples ── */
 
-enum { LABEL_NUMBERS = 4, MAX_TYPES = 64 }; /* a label: key, text, number, unit */
+enum { LABEL_NUMBERS = 4, MAX_TYPES = 64, MAX_PROBES = 256 }; /* a label: key, text, number, unit */
+
+/* Distinct runs of bytes of the document, by number. */
+typedef struct {
+    Wire *rows;
+    size_t capacity;
+    uint32_t count;
+    HashIndex index;
+} KnownRows;
 
 typedef struct {
     const uint32_t *index_of; /* by location id: index + 1, 0 where there is none */
     uint64_t ids;
     Py_ssize_t types, samples;
     uint64_t strings;
-    PyObject *starts, *label_of, *values[MAX_TYPES]; /* bytes that are being filled */
+    PyObject *bounds, *label_of, *values[MAX_TYPES]; /* bytes that are being filled */
     Output frames;
-    size_t frame_count, max_frames;
-    Wire *label_sets; /* the label fields of a set, with their tags */
-    size_t set_capacity, label_count, max_labels;
-    uint32_t sets;
-    HashIndex set_index;
+    size_t frame_count, max_frames; /* equal stacks counted each */
+    KnownRows stacks;
+    Py_ssize_t *first_of; /* by distinct stack: the first sample that has it */
+    size_t first_capacity;
+    KnownRows label_sets; /* the label fields of a set, with their tags */
+    size_t label_count, max_labels;
     Output label_runs, label_rows;
 } Reader;
 
@@ -158,29 +168,35 @@ static uint32_t hash_of_bytes(Wire bytes) {
     return (uint32_t)hash_mix(hash, 1);
 }
 
-/* The number of a set of labels, by the bytes of its fields. */
-static bool find_label_set(Reader *reader, Wire fields, uint32_t *number) {
-    uint32_t hash = hash_of_bytes(fields), probe = 0;
-    size_t size = (size_t)(fields.end - fields.next);
-    for (uint32_t found; (found = hash_index_next(&reader->set_index, hash, &probe)) != HASH_NO_ENTRY;) {
-        Wire known = reader->label_sets[found];
-        if ((size_t)(known.end - known.next) == size && (size == 0 || !memcmp(known.next, fields.next, size))) {
+/* The number of equal bytes, which are added if they are new. What hostile input made collide is not remembered. */
+static bool find_row(KnownRows *known, Wire row, uint32_t *number) {
+    uint32_t hash = hash_of_bytes(row), probe = 0;
+    size_t size = (size_t)(row.end - row.next);
+    for (uint32_t found; (found = hash_index_next(&known->index, hash, &probe)) != HASH_NO_ENTRY;) {
+        Wire other = known->rows[found];
+        if ((size_t)(other.end - other.next) == size && (size == 0 || !memcmp(other.next, row.next, size))) {
             *number = found;
             return true;
         }
     }
-    if (!hash_index_reserve(&reader->set_index) ||
-        !array_reserve((void **)&reader->label_sets, &reader->set_capacity, (size_t)reader->sets + 1, sizeof(Wire))) {
+    if (!hash_index_reserve(&known->index) ||
+        !array_reserve((void **)&known->rows, &known->capacity, (size_t)known->count + 1, sizeof(Wire))) {
         PyErr_NoMemory();
         return false;
     }
-    hash_index_add(&reader->set_index, hash, reader->sets);
-    reader->label_sets[reader->sets] = fields;
-    *number = reader->sets++;
+    if (probe < MAX_PROBES) hash_index_add(&known->index, hash, known->count);
+    known->rows[known->count] = row;
+    *number = known->count++;
     return true;
 }
 
-static bool read_stack(Reader *reader, Wire packed) {
+static void clear_rows(KnownRows *known) {
+    free(known->rows);
+    hash_index_clear(&known->index);
+}
+
+/* Append the frames of a stack. */
+static bool read_frames(Reader *reader, Wire packed) {
     size_t most = (size_t)(packed.end - packed.next);
     uint32_t *frames = (uint32_t *)output_reserve(&reader->frames, most * sizeof(uint32_t)), *next = frames;
     if (frames == NULL) return false;
@@ -190,7 +206,29 @@ static bool read_stack(Reader *reader, Wire packed) {
         *next++ = reader->index_of[id] - 1;
     }
     reader->frames.used += (size_t)(next - frames) * sizeof(uint32_t);
-    reader->frame_count += (size_t)(next - frames);
+    return true;
+}
+
+/* Where the frames of a sample lie: those of an equal stack, or new ones. */
+static bool read_stack(Reader *reader, Wire packed, Py_ssize_t sample) {
+    int64_t *starts = numbers_in(reader->bounds), *stops = starts + reader->samples;
+    uint32_t before = reader->stacks.count, number;
+    if (!find_row(&reader->stacks, packed, &number)) return false;
+    if (number < before) {
+        starts[sample] = starts[reader->first_of[number]];
+        stops[sample] = stops[reader->first_of[number]];
+    } else {
+        if (!array_reserve((void **)&reader->first_of, &reader->first_capacity, (size_t)number + 1,
+                           sizeof(Py_ssize_t))) {
+            PyErr_NoMemory();
+            return false;
+        }
+        reader->first_of[number] = sample;
+        starts[sample] = (int64_t)(reader->frames.used / sizeof(uint32_t));
+        if (!read_frames(reader, packed)) return false;
+        stops[sample] = (int64_t)(reader->frames.used / sizeof(uint32_t));
+    }
+    reader->frame_count += (size_t)(stops[sample] - starts[sample]);
     return reader->frame_count <= reader->max_frames;
 }
 
@@ -214,7 +252,7 @@ static bool read_sample_row(Reader *reader, Wire wire, Py_ssize_t sample) {
         if (!read_content(&wire, &content)) return false;
         if (tag == 0x0A && !has_stack && labels.next == labels.end) {
             has_stack = true;
-            if (!read_stack(reader, content)) return false;
+            if (!read_stack(reader, content, sample)) return false;
         } else if (tag == 0x12 && !has_values && labels.next == labels.end) {
             has_values = true;
             if (!read_values(reader, content, sample)) return false;
@@ -226,9 +264,9 @@ static bool read_sample_row(Reader *reader, Wire wire, Py_ssize_t sample) {
             return false;
         }
     }
-    numbers_in(reader->starts)[sample + 1] = (int64_t)reader->frame_count;
+    if (!has_stack) numbers_in(reader->bounds)[sample] = numbers_in(reader->bounds)[reader->samples + sample] = 0;
     uint32_t *label_of = (uint32_t *)PyBytes_AS_STRING(reader->label_of) + sample;
-    return has_values && find_label_set(reader, labels, label_of);
+    return has_values && find_row(&reader->label_sets, labels, label_of);
 }
 
 /* A message of numbers: fields 1 to `count` into `numbers`; false for any other form. */
@@ -257,12 +295,13 @@ static bool read_label(Reader *reader, Wire content) {
 
 /* The labels of the distinct sets, one behind the other, and where each set begins. */
 static bool read_label_sets(Reader *reader) {
-    int64_t *runs = (int64_t *)output_reserve(&reader->label_runs, ((size_t)reader->sets + 1) * sizeof(int64_t));
+    size_t size = ((size_t)reader->label_sets.count + 1) * sizeof(int64_t);
+    int64_t *runs = (int64_t *)output_reserve(&reader->label_runs, size);
     if (runs == NULL) return false;
-    reader->label_runs.used += ((size_t)reader->sets + 1) * sizeof(int64_t);
+    reader->label_runs.used += size;
     *runs = 0;
-    for (uint32_t i = 0; i < reader->sets; i++) {
-        Wire wire = reader->label_sets[i], content;
+    for (uint32_t i = 0; i < reader->label_sets.count; i++) {
+        Wire wire = reader->label_sets.rows[i], content;
         while (wire.next < wire.end) {
             wire.next++; /* the tag */
             if (!read_content(&wire, &content) || !read_label(reader, content)) return false;
@@ -274,10 +313,9 @@ static bool read_label_sets(Reader *reader) {
 
 static bool make_columns(Reader *reader) {
     Py_ssize_t samples = reader->samples;
-    reader->starts = PyBytes_FromStringAndSize(NULL, (samples + 1) * (Py_ssize_t)sizeof(int64_t));
+    reader->bounds = PyBytes_FromStringAndSize(NULL, 2 * samples * (Py_ssize_t)sizeof(int64_t));
     reader->label_of = PyBytes_FromStringAndSize(NULL, samples * (Py_ssize_t)sizeof(uint32_t));
-    if (reader->starts == NULL || reader->label_of == NULL) return false;
-    *numbers_in(reader->starts) = 0;
+    if (reader->bounds == NULL || reader->label_of == NULL) return false;
     for (Py_ssize_t type = 0; type < reader->types; type++) {
         reader->values[type] = PyBytes_FromStringAndSize(NULL, samples * (Py_ssize_t)sizeof(int64_t));
         if (reader->values[type] == NULL) return false;
@@ -300,7 +338,7 @@ static PyObject *columns_result(Reader *reader) {
     if (frames != NULL && values != NULL && runs != NULL && rows != NULL) {
         for (Py_ssize_t type = 0; type < reader->types; type++)
             PyTuple_SET_ITEM(values, type, Py_NewRef(reader->values[type]));
-        result = PyTuple_Pack(6, reader->starts, frames, values, reader->label_of, runs, rows);
+        result = PyTuple_Pack(6, reader->bounds, frames, values, reader->label_of, runs, rows);
     }
     Py_XDECREF(frames);
     Py_XDECREF(values);
@@ -332,14 +370,15 @@ static PyObject *read_columns(PyObject *module, PyObject *arguments) {
         result = columns_result(&reader);
     else if (!PyErr_Occurred())
         result = Py_NewRef(Py_None);
-    Py_XDECREF(reader.starts);
+    Py_XDECREF(reader.bounds);
     Py_XDECREF(reader.label_of);
     for (size_t type = 0; type < MAX_TYPES; type++) Py_XDECREF(reader.values[type]);
     output_clear(&reader.frames);
     output_clear(&reader.label_runs);
     output_clear(&reader.label_rows);
-    free(reader.label_sets);
-    hash_index_clear(&reader.set_index);
+    free(reader.first_of);
+    clear_rows(&reader.stacks);
+    clear_rows(&reader.label_sets);
     PyBuffer_Release(&data);
     PyBuffer_Release(&spans);
     PyBuffer_Release(&index_of);

@@ -400,7 +400,7 @@ static bool encode_ids(Writer *writer, const uint64_t *ids, size_t count) {
 static bool size_of_stack(const Writer *writer, Py_ssize_t i, size_t *size) {
     const uint32_t *frames = writer->stacks.frames;
     *size = 0;
-    for (int64_t k = writer->stacks.starts[i]; k < writer->stacks.starts[i + 1]; k++) {
+    for (int64_t k = writer->stacks.starts[i]; k < writer->stacks.stops[i]; k++) {
         if (frames[k] >= writer->locations) return refuse("a location's index is beyond the table");
         *size += writer->ids[frames[k]].size;
     }
@@ -410,7 +410,7 @@ static bool size_of_stack(const Writer *writer, Py_ssize_t i, size_t *size) {
 /* Each id is copied whole, which is quicker than by its size: the output has room for one more. */
 static uint8_t *put_stack(const Writer *writer, Py_ssize_t i, uint8_t *next) {
     const uint32_t *frames = writer->stacks.frames;
-    for (int64_t k = writer->stacks.starts[i]; k < writer->stacks.starts[i + 1]; k++) {
+    for (int64_t k = writer->stacks.starts[i]; k < writer->stacks.stops[i]; k++) {
         const EncodedId *id = &writer->ids[frames[k]];
         memcpy(next, id, sizeof *id);
         next += id->size;
@@ -455,7 +455,7 @@ static PyObject *write_columns(PyObject *module, PyObject *arguments) {
     Writer writer = {0};
     Py_buffer ids, label_of, values[MAX_TYPES];
     PyObject *columns;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*O!y*O!", &writer.stacks.starts_buffer, &writer.stacks.frames_buffer, &ids,
+    if (!PyArg_ParseTuple(arguments, "y*y*y*O!y*O!", &writer.stacks.bounds_buffer, &writer.stacks.frames_buffer, &ids,
                           &PyTuple_Type, &columns, &label_of, &PyList_Type, &writer.label_bytes))
         return NULL;
     const int64_t *opened[MAX_TYPES];

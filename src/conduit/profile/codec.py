@@ -235,8 +235,8 @@ class _Decoder:
         read = loops.read_columns(self.data, packed, index_of, types, strings, room, self.limits.records)
         if read is None:
             return None
-        starts, frames, values, label_of, runs, rows = read
-        return Columns(starts, frames, values, label_of, LabelTable(self.strings, runs, rows))
+        bounds, frames, values, label_of, runs, rows = read
+        return Columns(bounds, frames, values, label_of, LabelTable(self.strings, runs, rows))
 
     def _label_set(self, contents: Sequence[bytes], unknown: bytes, position: int) -> LabelSet:
         labels = []
@@ -560,7 +560,7 @@ class _Encoder:
         columns = profile.columns
         ids = array("Q", [to_bits(location.id) for location in profile.locations])
         return loops.write_columns(
-            columns.starts, columns.frames, ids, columns.values, columns.label_of, self._label_fields(columns)
+            columns.bounds, columns.frames, ids, columns.values, columns.label_of, self._label_fields(columns)
         )
 
     def _label_fields(self, columns: Columns) -> list[bytes]:

@@ -7,7 +7,7 @@ without an object a sample, filtered by masks and maps, summed and written by th
 from __future__ import annotations
 
 from array import array
-from itertools import compress, pairwise
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from conduit.profile import loops
@@ -24,23 +24,24 @@ EVERY_SAMPLE = b"\1"
 
 
 class Columns:
-    """`frames[starts[i]:starts[i + 1]]` are the indices in the profile's locations of sample i's stack, leaf first.
+    """`frames[starts[i]:stops[i]]` are the indices in the profile's locations of sample i's stack, leaf first.
 
-    `values[type][i]` is its value, `label_sets[label_of[i]]` its labels. Never changed in place: a filter makes new
-    columns, which share what it does not change.
+    Equal stacks share their frames: samples with the same stack start and stop at the same places. `bounds` is all of
+    `starts`, then all of `stops`. `values[type][i]` is a sample's value, `label_sets[label_of[i]]` its labels. Never
+    changed in place: a filter makes new columns, which share what it does not change.
     """
 
-    __slots__ = ("frames", "label_of", "label_sets", "starts", "values")
+    __slots__ = ("bounds", "frames", "label_of", "label_sets", "values")
 
     def __init__(
         self,
-        starts: Buffer,
+        bounds: Buffer,
         frames: Buffer,
         values: Sequence[Buffer],
         label_of: Buffer,
         label_sets: Sequence[LabelSet],
     ) -> None:
-        self.starts: memoryview[int] = memoryview(starts).cast("B").cast("q")
+        self.bounds: memoryview[int] = memoryview(bounds).cast("B").cast("q")
         self.frames: memoryview[int] = memoryview(frames).cast("B").cast("I")
         self.values: tuple[memoryview[int], ...] = tuple(
             memoryview(column).cast("B").cast("q") for column in values
@@ -51,39 +52,55 @@ class Columns:
     def __len__(self) -> int:
         return len(self.label_of)
 
+    @property
+    def starts(self) -> memoryview[int]:
+        """Where each stack starts in the frames."""
+        return self.bounds[: len(self)]
+
+    @property
+    def stops(self) -> memoryview[int]:
+        """Where each stack stops in the frames."""
+        return self.bounds[len(self) :]
+
     def selected(self, mask: Buffer, new_of: Buffer | None = None) -> Columns:
         """Return the samples whose byte in `mask` is set; frames become `new_of[frame]`, and -1 goes."""
         keep = memoryview(mask).cast("B")
-        if new_of is None and all(keep):
-            return self
-        starts, frames = loops.select_stacks(self.starts, self.frames, keep, new_of)
+        bounds: Buffer
+        frames: Buffer
+        if new_of is None:
+            if all(keep):
+                return self
+            bounds = array("q", compress(self.starts, keep)) + array("q", compress(self.stops, keep))
+            frames = self.frames
+        else:
+            bounds, frames = loops.select_stacks(self.bounds, self.frames, keep, new_of)
         values = tuple(array("q", compress(column, keep)) for column in self.values)
-        return Columns(starts, frames, values, array("I", compress(self.label_of, keep)), self.label_sets)
+        return Columns(bounds, frames, values, array("I", compress(self.label_of, keep)), self.label_sets)
 
     def mapped(self, new_of: Buffer) -> Columns:
         """Return all samples, with `new_of[frame]` in place of every frame; -1 goes."""
-        starts, frames = loops.select_stacks(self.starts, self.frames, EVERY_SAMPLE * len(self), new_of)
-        return self.restacked(starts, frames)
+        return self.restacked(
+            *loops.select_stacks(self.bounds, self.frames, EVERY_SAMPLE * len(self), new_of)
+        )
 
-    def restacked(self, starts: Buffer, frames: Buffer) -> Columns:
+    def restacked(self, bounds: Buffer, frames: Buffer) -> Columns:
         """Return the same samples with other stacks."""
-        return Columns(starts, frames, self.values, self.label_of, self.label_sets)
+        return Columns(bounds, frames, self.values, self.label_of, self.label_sets)
 
     def with_sets(self, change: Callable[[LabelSet], LabelSet]) -> Columns:
         """Return the same samples with `change(labels)` in place of each set of labels that one of them has."""
         label_sets = list(self.label_sets)
         for number in dict.fromkeys(self.label_of.tolist()):
             label_sets[number] = change(label_sets[number])
-        return Columns(self.starts, self.frames, self.values, self.label_of, label_sets)
+        return Columns(self.bounds, self.frames, self.values, self.label_of, label_sets)
 
     def revalued(self, values: Sequence[Buffer]) -> Columns:
         """Return the same samples with other values."""
-        return Columns(self.starts, self.frames, values, self.label_of, self.label_sets)
+        return Columns(self.bounds, self.frames, values, self.label_of, self.label_sets)
 
     def with_stack(self) -> Columns:
         """Return the samples that have frames."""
-        starts = self.starts.tolist()
-        return self.selected(bytes(map(int.__lt__, starts, starts[1:])))
+        return self.selected(bytes(map(int.__lt__, self.starts.tolist(), self.stops.tolist())))
 
     def nonzero(self) -> Columns:
         """Return the samples with a value that is not 0."""
@@ -123,12 +140,12 @@ class Columns:
 
     def stack(self, sample: int) -> list[int]:
         """Return a sample's indices, leaf first."""
-        return self.frames[self.starts[sample] : self.starts[sample + 1]].tolist()
+        return self.frames[self.starts[sample] : self.stops[sample]].tolist()
 
     def stacks(self) -> Iterator[list[int]]:
         """Return every stack's indices, leaf first."""
         frames = self.frames
-        for start, stop in pairwise(self.starts):
+        for start, stop in zip(self.starts, self.stops, strict=True):
             yield frames[start:stop].tolist()
 
 
@@ -145,8 +162,10 @@ class ColumnsBuilder:
     """Columns being made sample by sample; equal sets of labels are told by a key of the caller's."""
 
     def __init__(self, types: int) -> None:
-        self.starts: array[int] = array("q", [0])
+        self.starts: array[int] = array("q")
+        self.stops: array[int] = array("q")
         self.frames: array[int] = array("I")
+        self._place_of: dict[bytes, tuple[int, int]] = {}
         self.values: tuple[array[int], ...] = tuple(array("q") for _ in range(types))
         self.label_of: array[int] = array("I")
         self.label_sets: list[LabelSet] = []
@@ -166,8 +185,14 @@ class ColumnsBuilder:
             self.label_sets.append(make())
             number = self._number_of[key] = len(self.label_sets) - 1
         self.label_of.append(number)
-        self.frames.extend(stack)
-        self.starts.append(len(self.frames))
+        packed = array("I", stack).tobytes()
+        place = self._place_of.get(packed)
+        if place is None:
+            start = len(self.frames)
+            self.frames.frombytes(packed)
+            place = self._place_of[packed] = start, len(self.frames)
+        self.starts.append(place[0])
+        self.stops.append(place[1])
 
     def knows(self, key: object) -> bool:
         """Say whether a sample with this key was added."""
@@ -175,4 +200,5 @@ class ColumnsBuilder:
 
     def build(self) -> Columns:
         """Return the columns; nothing is added afterwards."""
-        return Columns(self.starts, self.frames, self.values, self.label_of, self.label_sets)
+        bounds = self.starts + self.stops
+        return Columns(bounds, self.frames, self.values, self.label_of, self.label_sets)

@@ -213,7 +213,7 @@ class _Selection:
 
     def apply(self, profile: Profile) -> Profile:
         columns = profile.columns
-        mask = loops.match_stacks(columns.starts, columns.frames, self._focused, self._ignored)
+        mask = loops.match_stacks(columns.bounds, columns.frames, self._focused, self._ignored)
         if any(self._hidden):
             new_of = array("i", [-1 if hidden else number for number, hidden in enumerate(self._hidden)])
             columns = columns.selected(mask, new_of).with_stack()
@@ -240,7 +240,7 @@ def show_from(profile: Profile, pattern: Pattern) -> tuple[Profile, bool]:
         is_cut = not whole and 0 < last < count
         locations.append(location.with_lines(location.lines[:last]) if is_cut else location)
     columns = profile.columns
-    stacks = loops.cut_stacks(columns.starts, columns.frames, flags, loops.FROM_ROOT)
+    stacks = loops.cut_stacks(columns.bounds, columns.frames, flags, loops.FROM_ROOT)
     columns = columns.restacked(*stacks).with_stack()
     return profile.replaced(columns=columns, locations=locations), any(flags)
 

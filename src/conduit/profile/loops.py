@@ -1,15 +1,16 @@
 """The loops over a profile's columns: those in C where the extension is loaded, else their twins in Python.
 
-All take and return buffers: `starts` (int64, one more than there are stacks), `frames` (uint32, indices of locations,
-leaf first), columns of values (int64). Both forms give the same answers. A position or an index that does not lie
-within its table raises `ValueError` or `IndexError`.
+All take and return buffers: `bounds` (int64: where each stack starts in the frames, then where each stops), `frames`
+(uint32, indices of locations, leaf first), columns of values (int64). Stacks may share frames, and so do those that are
+made of them. Both forms give the same answers. A position or an index that does not lie within its table
+raises `ValueError` or `IndexError`.
 
     scan_profile(data, limit)
         The top level of a document: (spans of the messages 1, 3, 4, 5, 11), strings, (field, value, start) of the
         numbers, and the spans of the samples (int64). None for anything that is not in the form that writers use; the
         twin always returns None. The decoder then reads it.
     read_columns(data, spans, index_of, types, strings, max_frames, max_labels)
-        (starts, frames, values by type, label set of each sample, and the runs and rows of a `LabelTable`) of a
+        (bounds, frames, values by type, label set of each sample, and the runs and rows of a `LabelTable`) of a
         document with so many strings. `index_of[id]` is one more than the index of the location with that id (uint32),
         0 where there is none. None as above.
     read_messages(data, spans, fields)
@@ -17,29 +18,28 @@ within its table raises `ValueError` or `IndexError`.
     read_locations(data, spans, lines)
         (id, mapping, address, is folded, [(function, line, column)]) of each location in these spans, all together with
         at most so many lines. None as above.
-    join_texts(starts, frames, first, rest, before, after)
+    join_texts(bounds, frames, first, rest, before, after)
         For each stack its text of `before`, the texts of its frames (lists of bytes by location, `first` for the leaf)
         and its text of `after`, all joined.
     sort_calls(keys, weights, ranks)
         For the callers, then for the callees: where the calls of each frame begin (one more than there are frames), and
         their numbers, largest absolute weight first, then by the rank (uint32) of the other frame.
-    list_stacks(starts, frames, table)      lists of the members of `table`
-    match_stacks(starts, frames, any, none) a byte a stack: whether a frame is flagged in `any`, and no frame in `none`
-    select_stacks(starts, frames, mask, new_of)
-        (starts, frames) of the stacks in the mask, frames replaced by `new_of[frame]` (int32), those with -1 left out;
-        all frames as they are where `new_of` is None
-    cut_stacks(starts, frames, flags, how)
-        (starts, frames) of all stacks cut at a frame with a flag (a byte a location): FROM_ROOT keeps what the frame
+    list_stacks(bounds, frames, table)      lists of the members of `table`
+    match_stacks(bounds, frames, any, none) a byte a stack: whether a frame is flagged in `any`, and no frame in `none`
+    select_stacks(bounds, frames, mask, new_of)
+        (bounds, frames) of the stacks in the mask, frames replaced by `new_of[frame]` (int32), those with -1 left out
+    cut_stacks(bounds, frames, flags, how)
+        (bounds, frames) of all stacks cut at a frame with a flag (a byte a location): FROM_ROOT keeps what the frame
         nearest to the root called, and nothing where there is none; FROM_LEAF what called the frame nearest to the
         leaf; BELOW_WANTED what called the first frame with a flag after one without, from the root on, and that frame
         too if its flag is 1.
-    wrap_stacks(starts, frames, label_of, leaf_runs, leaves, root_runs, roots)
-        (starts, frames) with frames (uint32) put before and behind each stack, `leaves[leaf_runs[set]:...]` of its set
-    first_uses(starts, frames, locations, from_root)
+    wrap_stacks(bounds, frames, label_of, leaf_runs, leaves, root_runs, roots)
+        (bounds, frames) with frames (uint32) put before and behind each stack, `leaves[leaf_runs[set]:...]` of its set
+    first_uses(bounds, frames, locations, from_root)
         The locations that occur, in order of first use (uint32), each stack read from its leaf or from its root.
-    group_stacks(starts, frames, label_of)  (group of each stack, first stack of each group); equal stacks are a group
+    group_stacks(bounds, frames, label_of)  (group of each stack, first stack of each group); equal stacks are a group
     sum_groups(values, group_of, groups)    sums by group (int64), modulo 2**64
-    write_columns(starts, frames, ids, columns, label_of, label_fields)
+    write_columns(bounds, frames, ids, columns, label_of, label_fields)
         The samples as fields of a document; `ids` (uint64) by location, `label_fields` the encoded labels of each set.
     write_messages(field, records, names, strings)
         Records as messages: the attributes with these names as the fields 1, 2, 3, …, numbers as they are, texts as
@@ -57,18 +57,18 @@ within its table raises `ValueError` or `IndexError`.
         of the group has one.
     number_labels(runs, rows, label_of)
         (key, unit) of the rows that are numbers, as indices of strings (uint64), each pair once, in order of first use
-    sum_stacks(starts, frames, values, others, runs, numbers, count)
+    sum_stacks(bounds, frames, values, others, runs, numbers, count)
         (flat, cum) by frame number below `count`. Location i has the frames `numbers[runs[i]:runs[i + 1]]` (int32),
         innermost first. Samples with 0 in both `values` and `others` are passed over.
-    sum_calls(starts, frames, values, others, runs, numbers, count)
+    sum_calls(bounds, frames, values, others, runs, numbers, count)
         (flat, cum, keys, weights, flags): the same, and for each call in order of first use caller * count + callee
         (uint64), its sum (int64), and a byte: 1 where it ever was a real call, 2 where a frame between the two was
         ever left out. Here the numbers are ordered from the caller inwards: -1 for a frame that is left out, else
         twice its number, plus 1 if inlined.
-    sum_labels(starts, frames, values, others, runs, numbers, count, label_of, sets)
+    sum_labels(bounds, frames, values, others, runs, numbers, count, label_of, sets)
         (keys, flat, cum): for each frame and set of labels that occur together, frame * sets + set (uint64) and the
         sums (int64), in order of first use; the numbers are those of `sum_calls`.
-    join_stacks(starts, frames, values, runs, numbers, cutoff)
+    join_stacks(bounds, frames, values, runs, numbers, cutoff)
         A call tree, level by level from the root: (parents, numbers, positive, negative) of its nodes, and (node,
         nodes left out below it, their size) (int64 each). A node whose samples' absolute values add up to less than
         `cutoff` is left out, and its value ends at its parent. Numbers are ordered from the caller inwards.
@@ -125,7 +125,7 @@ if available():
     )
 
     def write_columns(
-        starts: Buffer,
+        bounds: Buffer,
         frames: Buffer,
         ids: Buffer,
         columns: tuple[Buffer, ...],
@@ -136,8 +136,8 @@ if available():
         if len(columns) > _MAX_COLUMNS:
             from conduit.profile import python_loops
 
-            return python_loops.write_columns(starts, frames, ids, columns, label_of, label_fields)
-        return _native.write_columns(starts, frames, ids, columns, label_of, label_fields)
+            return python_loops.write_columns(bounds, frames, ids, columns, label_of, label_fields)
+        return _native.write_columns(bounds, frames, ids, columns, label_of, label_fields)
 
     def _column(sums: bytes) -> Sequence[int]:
         return memoryview(sums).cast("q")

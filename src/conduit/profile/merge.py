@@ -269,7 +269,7 @@ class _Merger:
 
     def __init__(self, merged: Profile) -> None:
         self._merged = merged
-        self._starts = array("q", [0])
+        self._starts, self._stops = array("q"), array("q")
         self._frames = array("I")
         self._values = [array("q") for _ in merged.sample_types]
         self._label_of = array("I")
@@ -292,7 +292,7 @@ class _Merger:
         columns = columns.nonzero()
         locations = profile.locations
         new_of = array("i", bytes(4 * len(locations)))
-        used = loops.first_uses(columns.starts, columns.frames, len(locations), False)
+        used = loops.first_uses(columns.bounds, columns.frames, len(locations), False)
         for number in memoryview(used).cast("I"):
             new_of[number] = self._location(locations[number])
         self._append(columns.mapped(new_of))
@@ -300,7 +300,8 @@ class _Merger:
     def _append(self, columns: Columns) -> None:
         before = len(self._frames)
         self._frames.frombytes(columns.frames.cast("B"))
-        self._starts.extend([before + start for start in columns.starts[1:]])
+        self._starts.extend([before + start for start in columns.starts])
+        self._stops.extend([before + stop for stop in columns.stops])
         for column, more in zip(self._values, columns.values, strict=True):
             column.frombytes(more.cast("B"))
         sets = {}
@@ -314,11 +315,12 @@ class _Merger:
     def result(self) -> Profile:
         """Adds equal samples up; sums are cut to 64 bits."""
         labels = array("I", map(self._first_set.__getitem__, self._label_of))
-        groups, firsts = loops.group_stacks(self._starts, self._frames, labels)
+        bounds = self._starts + self._stops
+        groups, firsts = loops.group_stacks(bounds, self._frames, labels)
         is_first = bytearray(len(labels))
         for number in memoryview(firsts).cast("B").cast("I"):
             is_first[number] = 1
-        columns = Columns(self._starts, self._frames, self._values, self._label_of, self._label_sets)
+        columns = Columns(bounds, self._frames, self._values, self._label_of, self._label_sets)
         count = is_first.count(1)
         sums = [loops.sum_groups(column, groups, count) for column in self._values]
         return self._merged.replaced(columns=columns.selected(is_first).revalued(sums))

@@ -386,7 +386,7 @@ def _samples_of(columns: Columns, locations: list[Location]) -> list[Sample]:
     """The samples as objects, each with lists of its own."""
     from conduit.profile import loops
 
-    stacks = loops.list_stacks(columns.starts, columns.frames, locations)
+    stacks = loops.list_stacks(columns.bounds, columns.frames, locations)
     rows = zip(*columns.values, strict=True) if columns.values else (() for _ in stacks)
     samples = []
     for stack, row, number in zip(stacks, rows, columns.label_of, strict=True):

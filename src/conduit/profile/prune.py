@@ -70,7 +70,7 @@ def _cut(profile: Profile, locations: list[Location], flags: bytearray, how: int
     if not any(flags):
         return profile
     columns = profile.columns
-    stacks = loops.cut_stacks(columns.starts, columns.frames, flags, how)
+    stacks = loops.cut_stacks(columns.bounds, columns.frames, flags, how)
     return profile.replaced(columns=columns.restacked(*stacks), locations=locations)
 
 

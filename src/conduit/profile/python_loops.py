@@ -58,14 +58,20 @@ def _typed(buffer: Buffer, kind: str) -> list[int]:
     return memoryview(buffer).cast("B").cast(kind).tolist()  # type: ignore[call-overload,no-any-return]
 
 
-def _stacks(starts: Buffer, frames: Buffer) -> Iterator[list[int]]:
-    positions = _typed(starts, "q")
+def _stacks(bounds: Buffer, frames: Buffer) -> Iterator[list[int]]:
     indices = memoryview(frames).cast("B").cast("I")
-    wrong = not positions or positions[0] or positions[-1] != len(indices)
-    if wrong or any(map(int.__gt__, positions, positions[1:])):
-        raise ValueError("the positions of the stacks do not lie within their frames")
-    for start, stop in pairwise(positions):
+    for start, stop in _places(bounds, len(indices)):
         yield indices[start:stop].tolist()
+
+
+def _places(bounds: Buffer, size: int) -> list[tuple[int, int]]:
+    """Where each stack starts and stops in so many frames."""
+    positions = _typed(bounds, "q")
+    count = len(positions) // 2
+    places = list(zip(positions[:count], positions[count : 2 * count], strict=True))
+    if len(positions) % 2 or any(not 0 <= start <= stop <= size for start, stop in places):
+        raise ValueError("the positions of the stacks do not lie within their frames")
+    return places
 
 
 def _rows(runs: Buffer, numbers: Buffer) -> list[tuple[int, ...]]:
@@ -75,27 +81,56 @@ def _rows(runs: Buffer, numbers: Buffer) -> list[tuple[int, ...]]:
 
 
 class _StackWriter:
-    """Stacks being put one behind the other."""
+    """Stacks being put one behind the other. Stacks that lie at one place when read become one stack."""
 
-    def __init__(self) -> None:
-        self.starts = array("q", [0])
-        self.frames = array("I")
+    def __init__(self, bounds: Buffer, frames: Buffer) -> None:
+        size = memoryview(frames).nbytes // 4
+        self.read = _places(bounds, size)
+        self.shares = sum(stop - start for start, stop in self.read) > size
+        self.starts, self.stops, self.frames = array("q"), array("q"), array("I")
+        self._written: dict[tuple[int, int], tuple[int, int]] = {}
 
-    def add(self, stack: Sequence[int]) -> None:
+    def knows(self, place: tuple[int, int]) -> bool:
+        """Put the stack that was made of the one at this place, if there is one."""
+        if not self.shares or place not in self._written:
+            return False
+        self._put(*self._written[place])
+        return True
+
+    def add(self, stack: Sequence[int], place: tuple[int, int]) -> None:
+        start = len(self.frames)
         self.frames.extend(stack)
-        self.starts.append(len(self.frames))
+        self._written[place] = start, len(self.frames)
+        self._put(start, len(self.frames))
+
+    def _put(self, start: int, stop: int) -> None:
+        self.starts.append(start)
+        self.stops.append(stop)
 
     def result(self) -> Stacks:
-        return self.starts, self.frames
+        return self.starts + self.stops, self.frames
 
 
-def list_stacks(starts: Buffer, frames: Buffer, table: list[Any]) -> list[list[Any]]:
+def _restacked(
+    bounds: Buffer, frames: Buffer, change: Callable[[list[int]], Sequence[int]], mask: Buffer | None = None
+) -> Stacks:
+    """The stacks in the mask (None: all), changed."""
+    writer = _StackWriter(bounds, frames)
+    indices = memoryview(frames).cast("B").cast("I")
+    keep = repeat(1, len(writer.read)) if mask is None else memoryview(mask).cast("B")
+    for kept, place in zip(keep, writer.read, strict=True):
+        if kept and not writer.knows(place):
+            writer.add(change(indices[place[0] : place[1]].tolist()), place)
+    return writer.result()
+
+
+def list_stacks(bounds: Buffer, frames: Buffer, table: list[Any]) -> list[list[Any]]:
     """Return every stack as a list of the members of `table`."""
     find = table.__getitem__
-    return [list(map(find, stack)) for stack in _stacks(starts, frames)]
+    return [list(map(find, stack)) for stack in _stacks(bounds, frames)]
 
 
-def match_stacks(starts: Buffer, frames: Buffer, any: Buffer, none: Buffer) -> bytes:
+def match_stacks(bounds: Buffer, frames: Buffer, any: Buffer, none: Buffer) -> bytes:
     """Say of each stack whether a frame is flagged in `any`, and no frame in `none`."""
     wanted = {number for number, flag in enumerate(memoryview(any).cast("B")) if flag}
     unwanted = {number for number, flag in enumerate(memoryview(none).cast("B")) if flag}
@@ -103,36 +138,36 @@ def match_stacks(starts: Buffer, frames: Buffer, any: Buffer, none: Buffer) -> b
     if max(memoryview(frames).cast("B").cast("I"), default=-1) >= known:
         raise IndexError("a location's index is beyond the flags")
     return bytes(
-        not wanted.isdisjoint(stack) and unwanted.isdisjoint(stack) for stack in _stacks(starts, frames)
+        not wanted.isdisjoint(stack) and unwanted.isdisjoint(stack) for stack in _stacks(bounds, frames)
     )
 
 
-def select_stacks(starts: Buffer, frames: Buffer, mask: Buffer, new_of: Buffer | None) -> Stacks:
-    """Return the stacks in the mask, frames replaced by `new_of[frame]` if there is a map, those with -1 left out."""
-    keep = memoryview(mask).cast("B")
-    new = [] if new_of is None else _typed(new_of, "i")
+def select_stacks(bounds: Buffer, frames: Buffer, mask: Buffer, new_of: Buffer) -> Stacks:
+    """Return the stacks in the mask, frames replaced by `new_of[frame]`, those with -1 left out."""
+    new = _typed(new_of, "i")
+    if max(memoryview(frames).cast("B").cast("I"), default=-1) >= len(new):
+        raise IndexError("a location's index is beyond the map")
     drops = min(new, default=0) < 0
     find = new.__getitem__
-    writer = _StackWriter()
-    for kept, stack in zip(keep, _stacks(starts, frames), strict=True):
-        if kept:
-            mapped = stack if new_of is None else list(map(find, stack))
-            writer.add([frame for frame in mapped if frame >= 0] if drops else mapped)
-    return writer.result()
+
+    def mapped(stack: list[int]) -> list[int]:
+        return [frame for frame in map(find, stack) if frame >= 0] if drops else list(map(find, stack))
+
+    return _restacked(bounds, frames, mapped, mask)
 
 
-def cut_stacks(starts: Buffer, frames: Buffer, flags: Buffer, how: int) -> Stacks:
+def cut_stacks(bounds: Buffer, frames: Buffer, flags: Buffer, how: int) -> Stacks:
     """Return all stacks cut at a frame with a flag."""
     flag = memoryview(flags).cast("B").tolist()
-    writer = _StackWriter()
-    for stack in _stacks(starts, frames):
+
+    def cut(stack: list[int]) -> list[int]:
         if how == _FROM_ROOT:
-            writer.add(stack[: _last(stack, flag) + 1])
-        elif how == _FROM_LEAF:
-            writer.add(stack[next((i for i, frame in enumerate(stack) if flag[frame]), 0) :])
-        else:
-            writer.add(stack[_below_wanted(stack, flag) :])
-    return writer.result()
+            return stack[: _last(stack, flag) + 1]
+        if how == _FROM_LEAF:
+            return stack[next((i for i, frame in enumerate(stack) if flag[frame]), 0) :]
+        return stack[_below_wanted(stack, flag) :]
+
+    return _restacked(bounds, frames, cut)
 
 
 def _last(stack: list[int], flag: list[int]) -> int:
@@ -151,7 +186,7 @@ def _below_wanted(stack: list[int], flag: list[int]) -> int:
 
 
 def wrap_stacks(
-    starts: Buffer,
+    bounds: Buffer,
     frames: Buffer,
     label_of: Buffer,
     leaf_runs: Buffer,
@@ -161,15 +196,16 @@ def wrap_stacks(
 ) -> Stacks:
     """Put the frames of its set of labels before and behind each stack."""
     before, behind = _rows(leaf_runs, leaves), _rows(root_runs, roots)
-    writer = _StackWriter()
-    for stack, number in zip(_stacks(starts, frames), _typed(label_of, "I"), strict=True):
-        writer.add([*before[number], *stack, *behind[number]])
-    return writer.result()
+    positions, wrapped = array("q", [0]), array("I")
+    for stack, number in zip(_stacks(bounds, frames), _typed(label_of, "I"), strict=True):
+        wrapped.extend([*before[number], *stack, *behind[number]])
+        positions.append(len(wrapped))
+    return positions[:-1] + positions[1:], wrapped
 
 
-def first_uses(starts: Buffer, frames: Buffer, locations: int, from_root: bool) -> bytes:
+def first_uses(bounds: Buffer, frames: Buffer, locations: int, from_root: bool) -> bytes:
     """Return the locations that occur, in order of first use."""
-    stacks = _stacks(starts, frames)
+    stacks = _stacks(bounds, frames)
     uses = chain.from_iterable(stack[::-1] for stack in stacks) if from_root else chain.from_iterable(stacks)
     order = array("I", dict.fromkeys(uses))
     if max(order, default=-1) >= locations:
@@ -177,13 +213,12 @@ def first_uses(starts: Buffer, frames: Buffer, locations: int, from_root: bool) 
     return order.tobytes()
 
 
-def group_stacks(starts: Buffer, frames: Buffer, label_of: Buffer) -> tuple[bytes, bytes]:
+def group_stacks(bounds: Buffer, frames: Buffer, label_of: Buffer) -> tuple[bytes, bytes]:
     """Number the groups of equal stacks with equal labels; return each stack's, and each group's first stack."""
     groups: dict[tuple[int, bytes], int] = {}
     group_of, firsts = array("I"), array("I")
-    positions, packed = _typed(starts, "q"), memoryview(frames).cast("B")
-    labels = _typed(label_of, "I")
-    for number, (start, stop) in enumerate(pairwise(positions)):
+    packed, labels = memoryview(frames).cast("B"), _typed(label_of, "I")
+    for number, (start, stop) in enumerate(_places(bounds, len(packed) // 4)):
         group = groups.setdefault((labels[number], packed[4 * start : 4 * stop].tobytes()), len(groups))
         if group == len(firsts):
             firsts.append(number)
@@ -202,7 +237,7 @@ def sum_groups(values: Buffer, group_of: Buffer, groups: int) -> bytes:
 
 
 def write_columns(
-    starts: Buffer,
+    bounds: Buffer,
     frames: Buffer,
     ids: Buffer,
     columns: tuple[Buffer, ...],
@@ -216,7 +251,7 @@ def write_columns(
         zip(*(_typed(column, "q") for column in columns), strict=True) if columns else repeat((), len(labels))
     )
     parts = []
-    for stack, row, number in zip(_stacks(starts, frames), rows, labels, strict=True):
+    for stack, row, number in zip(_stacks(bounds, frames), rows, labels, strict=True):
         content = write_numbers(1, map(id_of, stack)) + write_numbers(2, row) + label_fields[number]
         parts.append(write_delimited(2, content))
     return b"".join(parts)
@@ -340,17 +375,17 @@ def join_labels(
 
 
 def _weighted(
-    starts: Buffer, frames: Buffer, values: Buffer, others: Buffer
+    bounds: Buffer, frames: Buffer, values: Buffer, others: Buffer
 ) -> Iterator[tuple[int, list[int], int]]:
     """The number, stack and value of each sample that weighs anything."""
-    rows = zip(_stacks(starts, frames), _typed(values, "q"), _typed(others, "q"), strict=True)
+    rows = zip(_stacks(bounds, frames), _typed(values, "q"), _typed(others, "q"), strict=True)
     for number, (stack, value, other) in enumerate(rows):
         if value or other:
             yield number, stack, value
 
 
 def sum_stacks(
-    starts: Buffer,
+    bounds: Buffer,
     frames: Buffer,
     values: Buffer,
     others: Buffer,
@@ -364,7 +399,7 @@ def sum_stacks(
     single = all(len(row) == 1 for row in rows)
     frame_of = [row[0] for row in rows].__getitem__ if single else None
     rows_of = rows.__getitem__
-    for _, stack, value in _weighted(starts, frames, values, others):
+    for _, stack, value in _weighted(bounds, frames, values, others):
         path = list(map(frame_of, stack)) if frame_of else list(chain.from_iterable(map(rows_of, stack)))
         for number in set(path):
             cum[number] += value
@@ -374,7 +409,7 @@ def sum_stacks(
 
 
 def sum_calls(
-    starts: Buffer,
+    bounds: Buffer,
     frames: Buffer,
     values: Buffer,
     others: Buffer,
@@ -387,7 +422,7 @@ def sum_calls(
     flat, cum = [0] * count, [0] * count
     weights: dict[int, int] = {}
     flags: dict[int, int] = {}
-    for _, stack, value in _weighted(starts, frames, values, others):
+    for _, stack, value in _weighted(bounds, frames, values, others):
         seen: dict[int, int] = {}  # calls of this stack
         walk = _Walk()
         for frame, inlined in walk.steps(stack, rows):
@@ -430,7 +465,7 @@ class _Walk:
 
 
 def sum_labels(
-    starts: Buffer,
+    bounds: Buffer,
     frames: Buffer,
     values: Buffer,
     others: Buffer,
@@ -444,7 +479,7 @@ def sum_labels(
     rows, labels = _rows(runs, numbers), _typed(label_of, "I")
     flat: dict[int, int] = {}
     cum: dict[int, int] = {}
-    for number, stack, value in _weighted(starts, frames, values, others):
+    for number, stack, value in _weighted(bounds, frames, values, others):
         walk = _Walk()
         deque(walk.steps(stack, rows), 0)
         for frame in walk.seen:
@@ -474,7 +509,7 @@ def _sorted_by(
 
 
 def join_texts(
-    starts: Buffer,
+    bounds: Buffer,
     frames: Buffer,
     first: list[bytes],
     rest: list[bytes],
@@ -483,7 +518,7 @@ def join_texts(
 ) -> bytes:
     """Join the texts of all stacks."""
     parts: list[bytes] = []
-    for stack, begin, end in zip(_stacks(starts, frames), before, after, strict=True):
+    for stack, begin, end in zip(_stacks(bounds, frames), before, after, strict=True):
         parts.append(begin)
         if stack:
             parts.append(first[stack[0]])
@@ -493,7 +528,7 @@ def join_texts(
 
 
 def join_stacks(
-    starts: Buffer, frames: Buffer, values: Buffer, runs: Buffer, numbers: Buffer, cutoff: int
+    bounds: Buffer, frames: Buffer, values: Buffer, runs: Buffer, numbers: Buffer, cutoff: int
 ) -> tuple[
     Sequence[int],
     Sequence[int],
@@ -503,7 +538,7 @@ def join_stacks(
 ]:
     """Join stacks to a tree, level by level."""
     rows_of = _rows(runs, numbers).__getitem__
-    paths = [list(chain.from_iterable(map(rows_of, reversed(stack)))) for stack in _stacks(starts, frames)]
+    paths = [list(chain.from_iterable(map(rows_of, reversed(stack)))) for stack in _stacks(bounds, frames)]
     tree = _Tree(paths, _typed(values, "q"), cutoff)
     hidden = (
         list(tree.hidden),

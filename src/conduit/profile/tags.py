@@ -214,7 +214,7 @@ def add_tag_frames(
             matched[side] = matched[side] or any(tag_texts(labels, key, unit) for key in keys)
     sets = range(len(columns.label_sets))
     stacks = loops.wrap_stacks(
-        columns.starts,
+        columns.bounds,
         columns.frames,
         columns.label_of,
         *runs_of([leaves.get(number, ()) for number in sets], "I"),

@@ -108,7 +108,7 @@ def sum_frames(profile: Profile, table: FrameTable, values: Values) -> list[Node
     """Return the nodes of all frames that occur, without edges; a flat report needs no more."""
     columns = profile.columns
     value, divisor = values.columns_of(columns)
-    stacks, count = (columns.starts, columns.frames), len(table.frames)
+    stacks, count = (columns.bounds, columns.frames), len(table.frames)
     runs = runs_of(table.of_location[location] for location in interruptible(profile.locations))
     flat, cum = loops.sum_stacks(*stacks, value, divisor, *runs, count)
     flat_divisors = cum_divisors = [0] * count
@@ -161,7 +161,7 @@ class _Builder:
 
     def _sum(self, loop: Callable[..., Any], value: Buffer, other: Buffer, *more: object) -> Any:
         columns = self._columns
-        return loop(columns.starts, columns.frames, value, other, *self._runs, len(self._table.frames), *more)
+        return loop(columns.bounds, columns.frames, value, other, *self._runs, len(self._table.frames), *more)
 
     def add_tags(self, tags_of: TagsOf) -> None:
         """Collect the labels of each node's samples."""
@@ -279,7 +279,7 @@ def add_calls(profile: Profile, table: FrameTable, values: Values, shown: Collec
         for location in interruptible(profile.locations)
     )
     columns = profile.columns
-    mask = loops.match_stacks(columns.starts, columns.frames, flags, bytes(len(flags)))
+    mask = loops.match_stacks(columns.bounds, columns.frames, flags, bytes(len(flags)))
     builder = _Builder(profile.replaced(columns=columns.selected(mask)), table, values, None)
     frames = table.frames
     is_wanted = bytes(frame in nodes for frame in frames)

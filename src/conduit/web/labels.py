@@ -131,12 +131,12 @@ def _by_leaf(report: Report, key: str) -> dict[int, dict[str, int]]:
     columns, of_location = report.profile.columns, report.table.of_location
     leaves = [of_location[location][0] for location in report.profile.locations]
     texts = [labels.labels.get(key) or [_NONE] for labels in columns.label_sets]
-    starts, frames = columns.starts, columns.frames
+    starts, stops, frames = columns.starts, columns.stops, columns.frames
     flat: dict[int, dict[str, int]] = {}
     for sample, (value, number) in enumerate(
         zip(columns.values[report.values.index], columns.label_of, strict=True)
     ):
-        if not value or starts[sample] == starts[sample + 1]:
+        if not value or starts[sample] == stops[sample]:
             continue
         leaf = flat.setdefault(leaves[frames[starts[sample]]], {})
         for text in texts[number]:

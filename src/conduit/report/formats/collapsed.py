@@ -27,7 +27,7 @@ def compute_collapsed(report: Report) -> dict[str, int]:
         ";".join([names[number] for number in reversed(table.of_location[location])])
         for location in report.profile.locations
     ]
-    groups, firsts = loops.group_stacks(columns.starts, columns.frames, bytes(4 * len(columns)))
+    groups, firsts = loops.group_stacks(columns.bounds, columns.frames, bytes(4 * len(columns)))
     sums = [0] * (memoryview(firsts).nbytes // 4)
     for value, group in zip(columns.values[report.values.index], memoryview(groups).cast("I"), strict=True):
         sums[group] += value

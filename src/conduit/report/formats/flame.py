@@ -47,7 +47,7 @@ class Flame:
         numbers = _Sources(report, self.sources)
         columns, locations = report.profile.columns, report.profile.locations
         self.sources_of: list[list[int]] = [[] for _ in locations]
-        used = loops.first_uses(columns.starts, columns.frames, len(locations), True)
+        used = loops.first_uses(columns.bounds, columns.frames, len(locations), True)
         for index in interruptible(memoryview(used).cast("I")):
             self.sources_of[index] = list(numbers.of(locations[index].lines))
 

@@ -8,6 +8,7 @@ their parent's own.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conduit.interruption import checkpoint, interruptible
@@ -66,7 +67,7 @@ def build_flame_tree(
     large = _frame_count(columns, flame.sources_of, len(below)) > keep_all_below
     cutoff = max(1, int(sum(map(abs, values)) * smallest_share)) if large else 0
     checkpoint()
-    tree = loops.join_stacks(columns.starts, columns.frames, values, *runs, cutoff)
+    tree = loops.join_stacks(columns.bounds, columns.frames, values, *runs, cutoff)
     return flame, _subtree(tree, len(below), cutoff)
 
 
@@ -85,12 +86,11 @@ def _starts_with(columns: Columns, sources_of: list[list[int]], start: list[int]
 def _frame_count(columns: Columns, sources_of: list[list[int]], depth: int) -> int:
     """Return the number of boxes that the stacks have below the depth, if none are joined."""
     sizes = list(map(len, sources_of))
-    count = (
-        len(columns.frames)
-        if sizes == [1] * len(sizes)
-        else sum(map(sizes.__getitem__, columns.frames.tolist()))
-    )
-    return count - depth * len(columns)
+    if sizes == [1] * len(sizes):
+        return sum(columns.stops) - sum(columns.starts) - depth * len(columns)
+    # Stacks share frames: how many boxes there are before each frame says how many there are between two.
+    before = [0, *accumulate(map(sizes.__getitem__, columns.frames.tolist()))].__getitem__
+    return sum(map(before, columns.stops)) - sum(map(before, columns.starts)) - depth * len(columns)
 
 
 def _subtree(tree: StackTree, depth: int, cutoff: int) -> FlameTree:

@@ -92,7 +92,7 @@ def _cums(report: Report, names: set[str]) -> dict[tuple[str, str], int]:
     columns = profile.columns
     value, divisor = report.values.columns_of(columns)
     _, cums = loops.sum_stacks(
-        columns.starts, columns.frames, value, divisor, *runs_of(map(list, rows)), len(keys)
+        columns.bounds, columns.frames, value, divisor, *runs_of(map(list, rows)), len(keys)
     )
     return dict(zip(keys, cums, strict=True))
 

@@ -51,7 +51,7 @@ def _samples(profile: Profile) -> bytes:
     form = b" %10d" * len(columns.values) + b": "
     values = [form % row for row in zip(*columns.values, strict=True)]
     after = list(map(labels.__getitem__, columns.label_of))
-    return loops.join_texts(columns.starts, columns.frames, ids, ids, values, after)
+    return loops.join_texts(columns.bounds, columns.frames, ids, ids, values, after)
 
 
 def _header(profile: Profile) -> Iterator[str]:

@@ -27,7 +27,7 @@ def print_traces(report: Report) -> bytes:
     labels = _label_lines(report, LabelTable.of(columns.label_sets))
     amounts: dict[int, bytes] = {}
     before = []
-    depths = map(int.__sub__, columns.starts[1:].tolist(), columns.starts.tolist())
+    depths = map(int.__sub__, columns.stops.tolist(), columns.starts.tolist())
     for depth, value, divisor, number in zip(
         depths, *report.values.columns_of(columns), columns.label_of, strict=True
     ):
@@ -42,7 +42,7 @@ def print_traces(report: Report) -> bytes:
         return start + end
     before[0] = start + before[0]
     after = [b""] * (len(before) - 1) + [end]
-    return loops.join_texts(columns.starts, columns.frames, heads, rest, before, after)
+    return loops.join_texts(columns.bounds, columns.frames, heads, rest, before, after)
 
 
 def _texts_of_locations(report: Report) -> list[bytes]:
