@@ -305,13 +305,13 @@ def test_cpu_samples_of_c_code_without_the_gil_carry_labels() -> None:
 def test_heap_samples_carry_the_labels_of_their_allocation(rate: int) -> None:
     kept = []
     with heap(rate=rate) as recording:
-        for name, count in (("a", 1000), ("b", 3000)):
+        for name, count in (("a", 4000), ("b", 12000)):
             with conduit.label(tenant=name):
                 kept.append([bytes(1000) for _ in range(count)])
     assert recording.profile is not None
     in_use = sums(recording.profile)
-    assert in_use["a"] == pytest.approx(1000 * 1033, rel=0.2)
-    assert in_use["b"] == pytest.approx(3000 * 1033, rel=0.2)
+    assert in_use["a"] == pytest.approx(4000 * 1033, rel=0.2)
+    assert in_use["b"] == pytest.approx(12000 * 1033, rel=0.2)
 
 
 def test_blocked_threads_and_suspended_tasks_carry_labels() -> None:
