@@ -103,8 +103,15 @@ def test_the_wheel_reaches_the_leaves_and_details_stay_in_the_window(
     page.screenshot(path=str(SCREENSHOTS / f"flame-deep-{width}-{scheme}.png"))
 
 
-def test_control_and_wheel_zoom_about_the_pointer_shift_and_wheel_pan(serve: Serve, visitor: Visitor) -> None:
-    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?frames=all", width=1400)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_control_and_wheel_zoom_about_the_pointer_shift_and_wheel_pan(
+    serve: Serve, visitor: Visitor, window: tuple[int, int], scheme: str
+) -> None:
+    width, height = window
+    page = visitor.open(
+        f"{serve(deep_profile())}/ui/flamegraph?frames=all", width=width, height=height, scheme=scheme
+    )
     middle = place_of(page, "json.encode_1")
     x = middle["x"] + middle["width"] / 2
     page.mouse.move(x, middle["y"] + 5)
@@ -123,12 +130,19 @@ def test_control_and_wheel_zoom_about_the_pointer_shift_and_wheel_pan(serve: Ser
     assert place_of(page, "json.encode_1")["x"] < zoomed["x"] - 50
 
 
-def test_dragging_pans_in_both_directions_and_is_no_click(serve: Serve, visitor: Visitor) -> None:
-    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?frames=all&z=0.3,2", width=1400)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_dragging_pans_in_both_directions_and_is_no_click(
+    serve: Serve, visitor: Visitor, window: tuple[int, int], scheme: str
+) -> None:
+    width, height = window
+    page = visitor.open(
+        f"{serve(deep_profile())}/ui/flamegraph?frames=all&z=0.3,2", width=width, height=height, scheme=scheme
+    )
     before = place_of(page, "json.encode_1")
-    page.mouse.move(900, 600)
+    page.mouse.move(width * 0.7, 600)
     page.mouse.down()
-    page.mouse.move(800, 500, steps=4)
+    page.mouse.move(width * 0.7 - 100, 500, steps=4)
     page.mouse.up()
     wait_until(page, "scrollY > 50")
     page.wait_for_timeout(300)
