@@ -36,5 +36,6 @@ def compile_document(question: Question) -> None:
         "stats": lambda: stored_stats(whole),
         "open routes": lambda: open_routes(whole),
         "ends": lambda: ends,
+        "warnings": lambda: [str(warning) for warning in whole.warnings],
     }
     write_compiled(*question.to_compile, whole.schema(), answers, texts)

@@ -45,6 +45,7 @@ class Question:
         self.arguments: list[str] = parsed.positionals
         self._part = part
         self.to_compile: tuple[str, tuple[int, ...]] | None = None
+        self._has_warned = False
 
     @property
     def verbose(self) -> bool:
@@ -55,7 +56,7 @@ class Question:
     def registry(self) -> Registry:
         """The registry of the document or the application that is named; with --verbose its warnings are printed."""
         registry = self._load()
-        if self.verbose:
+        if self.verbose and not self._has_warned:
             self._print_warnings(registry)
         return registry
 
@@ -101,7 +102,7 @@ class Question:
     def _form(self) -> CompiledForm | None:
         """The document's compiled form, where there is one that fits and the question is one for it."""
         live = (not self.part and self.flags["app"]) or self.flags["django"] or self.flags["sqlalchemy"]
-        if live or self.verbose or not self._part:
+        if live or not self._part:
             return None
         if self.flags["format"] != "table" and not self._part.endswith(("*", "+")):
             return None
@@ -123,7 +124,10 @@ class Question:
 
     def stored_answer(self, name: str) -> bytes | None:
         """Return an answer that the compiled form keeps, encoded; `None` where it has to be computed."""
-        return self._form.bytes_of(f"answer:{name}") if self._form is not None else None
+        found = self._form.bytes_of(f"answer:{name}") if self._form is not None else None
+        if self.verbose and found is not None and not self._has_warned:
+            self._print_warnings(None)
+        return found
 
     def resolve_name(self, given: str) -> str:
         """The name of the resource that is meant: by name, by id, or by the last part of an id that only one has.
@@ -160,9 +164,22 @@ class Question:
         if not self.verbose:
             self._print_warnings(registry)
 
-    def _print_warnings(self, registry: Registry) -> None:
+    def _print_warnings(self, registry: Registry | None) -> None:
+        """Print the warnings of the document, as the compiled form keeps them if it is asked, else the registry's."""
+        self._has_warned = True
         live = self.flags["app"] or self.flags["django"] or self.flags["sqlalchemy"]
-        print_warnings(live or metadata_path(self.flags["metadata"]), registry.warnings, self.verbose)
+        warnings = self._stored_warnings()
+        if warnings is None:
+            warnings = (registry or self.registry).warnings
+        print_warnings(live or metadata_path(self.flags["metadata"]), warnings, self.verbose)
+
+    def _stored_warnings(self) -> Sequence[object] | None:
+        stored = self._form.bytes_of("answer:warnings") if self._form is not None else None
+        if stored is None:
+            return None
+        import msgspec
+
+        return msgspec.msgpack.decode(stored, type=list[str])
 
     def stored_positions(self, name: str) -> list[int] | None:
         """Return positions in the document that the compiled form keeps; `None` where they have to be computed."""

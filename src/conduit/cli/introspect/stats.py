@@ -26,7 +26,8 @@ def run(question: Question) -> int:
         answer = _answer(question.registry)
     else:
         answer, warnings = _read(stored)
-        print_warnings(metadata_path(question.flags["metadata"]), warnings, False)
+        if not question.verbose:  # else the question itself has printed all of them
+            print_warnings(metadata_path(question.flags["metadata"]), warnings, False)
     return question.answer(answer, lambda page: _print(page, answer))
 
 
