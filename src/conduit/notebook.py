@@ -126,7 +126,7 @@ def _view(profile: Profile) -> ProfileView:
 
 
 def _lines(profile: Profile) -> str:
-    """The lines of the notebook that CPU time or memory in use is due to; empty for other profiles."""
+    """Return the lines of the notebook that CPU time or memory in use is due to; empty for other profiles."""
     from conduit.profile.measurement import label, percentage
     from conduit.profile.merge import column_sums
     from conduit.report.program_lines import values_by_program_line

@@ -149,7 +149,7 @@ def _is_source(path: str, real: str, content: bytes) -> bool:
 
 
 def _is_of_a_library(real: str) -> bool:
-    """Whether a file is in the standard library of an installed Python, or among its packages."""
+    """Return whether a file is in the standard library of an installed Python, or among its packages."""
     return any(
         found[1] or os.path.isfile(real[: found.end()] + "/os.py") for found in _LIBRARY.finditer(real)
     )

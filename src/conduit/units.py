@@ -25,7 +25,7 @@ _SIZE = re.compile(r"(\d+\.?\d*|\.\d+)\s*([A-Za-z]*)")
 
 
 def parse_duration_ns(text: str) -> int:
-    """Reads a time as Go writes it (`300ms`, `1.5s`, `2h45m`); returns whole nanoseconds.
+    """Read a time as Go writes it (`300ms`, `1.5s`, `2h45m`); return whole nanoseconds.
 
     Raises `ValueError` for anything else, an empty text and a number without a unit included; `0` needs none.
     """
@@ -45,7 +45,7 @@ def parse_duration_ns(text: str) -> int:
 
 
 def parse_size_bytes(text: str) -> int:
-    """Reads a size (`512`, `2kB`, `10 MB`, `1.5GiB`); returns whole bytes. Raises `ValueError` for anything else."""
+    """Read a size (`512`, `2kB`, `10 MB`, `1.5GiB`); return whole bytes. Raise `ValueError` for anything else."""
     match = _SIZE.fullmatch(text.strip())
     unit = match[2].lower().replace("ib", "b") if match else ""
     if match is None or (unit and unit not in BYTES):
@@ -56,7 +56,7 @@ def parse_size_bytes(text: str) -> int:
 
 
 def format_duration(nanoseconds: float) -> str:
-    """Prints a time for people with three significant digits: `342µs`, `1.5s`, `0s`."""
+    """Print a time for people with three significant digits: `342µs`, `1.5s`, `0s`."""
     for unit, factor in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
         if abs(nanoseconds) >= factor * 0.9995:
             return _three_digits(nanoseconds / factor) + unit
@@ -64,7 +64,7 @@ def format_duration(nanoseconds: float) -> str:
 
 
 def format_size(size_bytes: float) -> str:
-    """Prints a size for people with three significant digits and binary units: `207B`, `2.5kB`, `10MB`."""
+    """Print a size for people with three significant digits and binary units: `207B`, `2.5kB`, `10MB`."""
     for unit, factor in (("PB", 2**50), ("TB", 2**40), ("GB", 2**30), ("MB", 2**20), ("kB", 2**10)):
         if abs(size_bytes) >= factor:
             return _three_digits(size_bytes / factor) + unit

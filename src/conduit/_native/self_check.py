@@ -66,7 +66,7 @@ def _interpreters_answer(frame: FrameType | None) -> list[tuple[CodeType, int]]:
 
 
 def _is_same(stack: _Stack, expected: list[tuple[CodeType, int]]) -> bool:
-    """Whether both have the same frames; the innermost one has gone on between the two answers."""
+    """Return whether both have the same frames; the innermost one has gone on between the two answers."""
     codes, instructions = stack[::2], stack[1::2]
     return (
         len(codes) == len(expected)

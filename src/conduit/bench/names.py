@@ -21,18 +21,18 @@ GOARCH = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
 
 
 def go_name(function_name: str) -> str:
-    """Go's name for a Python benchmark: `bench_registry_init` → `BenchmarkRegistryInit`."""
+    """Return Go's name for a Python benchmark: `bench_registry_init` → `BenchmarkRegistryInit`."""
     words = function_name.removeprefix("bench").split("_")
     return PREFIX + "".join(word[:1].upper() + word[1:] for word in words)
 
 
 def numbered(name: str, processors: int) -> str:
-    """The name with the number of processors behind it, which is left out where it is 1."""
+    """Return the name with the number of processors behind it, which is left out where it is 1."""
     return name if processors == 1 else f"{name}-{processors}"
 
 
 def rewrite(name: str) -> str:
-    """A sub-benchmark's name as it is printed: white space becomes `_`, what cannot be printed is escaped."""
+    """Return a sub-benchmark's name as it is printed: white space becomes `_`, what cannot be printed is escaped."""
     return "".join(_printable(character) for character in name)
 
 
@@ -57,7 +57,7 @@ class UniqueNames:
         self._used: dict[str, int] = {}
 
     def claim(self, parent: str, name: str) -> str:
-        """The full name for a child, unlike all given out before."""
+        """Return the full name for a child, unlike all given out before."""
         base = f"{parent}/{rewrite(name)}"
         while True:
             times = self._used.get(base, 0)

@@ -111,7 +111,7 @@ class Measurement:
         return None if self.allocations is None else self.allocations.allocations_per_op
 
     def values(self) -> dict[str, float]:
-        """Every value by its unit, in the order of the result line."""
+        """Return every value by its unit, in the order of the result line."""
         found: dict[str, float] = {}
         if self.ns_per_op:
             found["ns/op"] = self.ns_per_op
@@ -172,6 +172,6 @@ class BenchmarkResult:
         return tuple(dict.fromkeys([*own, *self.common_warnings]))
 
     def value(self, unit: str) -> float | None:
-        """The median of a unit over the repetitions that have it, or None."""
+        """Return the median of a unit over the repetitions that have it, or None."""
         found = [values[unit] for sample in self.samples if unit in (values := sample.values())]
         return median(found) if found else None

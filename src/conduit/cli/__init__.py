@@ -83,7 +83,7 @@ To begin:  conduit bench -benchmem .                              benchmarks in 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command line (without the program's name; default `sys.argv[1:]`) and returns its exit status."""
+    """Run one command line (without the program's name; default `sys.argv[1:]`) and return its exit status."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
         status = _dispatch(words)

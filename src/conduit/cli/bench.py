@@ -43,7 +43,7 @@ ONE_SECOND = (1_000_000_000, None)
 
 
 def flags() -> FlagSet:
-    """The flags of the command, Go's under Go's names."""
+    """Return the flags of the command, Go's under Go's names."""
     found = FlagSet(_USAGE)
     found.option("bench", "run only benchmarks that match, level by level", default=".", metavar="REGEX")
     found.option("skip", "exclude benchmarks that match", default="", metavar="REGEX")

@@ -19,7 +19,7 @@ SHOWN_WARNINGS = 5
 
 
 def declare() -> FlagSet:
-    """The command's flags."""
+    """Declare the command's flags."""
     flags = FlagSet(
         "usage: conduit collect [--app APP] [--django SETTINGS] [--sqlalchemy BASE] [-o metadata.json]\n"
         "       conduit collect --openapi FILE [-o metadata.json]\n\n"
@@ -35,7 +35,7 @@ def declare() -> FlagSet:
 
 
 def run(arguments: list[str]) -> int:
-    """Collects, writes the document whole or not at all, and says on standard error what was found."""
+    """Collect, write the document whole or not at all, and report on standard error what was found."""
     parsed = declare().parse(arguments, positionals="mixed")
     if parsed.positionals:
         raise UsageError(
@@ -60,8 +60,8 @@ def run(arguments: list[str]) -> int:
 
 
 def complete(metadata: Metadata) -> Metadata:
-    """The document with the patterns and the dependency graph that follow from it, for readers that do not compute
-    them."""
+    """Return the document with the patterns and the dependency graph that follow from it, for readers that do not
+    compute them."""
     from msgspec.structs import replace
 
     from conduit.metadata.registry import Registry

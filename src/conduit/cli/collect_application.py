@@ -23,7 +23,7 @@ _APP = "an ASGI or WSGI application, module:attribute or module:factory()"
 
 
 def declare_application(flags: FlagSet, app_help: str = _APP) -> None:
-    """Declares the flags that say which application is meant; loading it executes its code."""
+    """Declare the flags that say which application is meant; loading it executes its code."""
     flags.option("app", app_help, metavar="APP")
     flags.switch("factory", "treat --app as an application factory")
     flags.option("django", "a Django settings module, or the path of a manage.py", metavar="SETTINGS")
@@ -63,19 +63,19 @@ def _duration(text: str) -> str:
 
 
 def time_limit_s(parsed: Parsed) -> float:
-    """The time limit in seconds."""
+    """Return the time limit in seconds."""
     from conduit.units import parse_duration_ns
 
     return parse_duration_ns(parsed["time-limit"]) / 1e9
 
 
 def is_named(parsed: Parsed) -> bool:
-    """True when one of the flags names an application."""
+    """Return whether one of the flags names an application."""
     return any(parsed[name] for name in NAMING)
 
 
 def application_of(parsed: Parsed) -> Application:
-    """The application that the flags name; without any, the one that the folder has, which is then printed."""
+    """Return the application that the flags name; without any, the one that the folder has, which is then printed."""
     from pathlib import Path
 
     from conduit.sources.application import Application
@@ -109,7 +109,7 @@ def application_of(parsed: Parsed) -> Application:
 
 
 def _python(parsed: Parsed) -> str:
-    """The interpreter as given, made absolute when it is a path: the process starts in another folder."""
+    """Return the interpreter as given, made absolute if it is a path: the process starts in another folder."""
     from pathlib import Path
 
     given = parsed["python"] or ""
@@ -117,7 +117,7 @@ def _python(parsed: Parsed) -> str:
 
 
 def _settings(parsed: Parsed, root: Path) -> tuple[str, Path]:
-    """Django's settings module and the project's folder; both come from `manage.py` where one was given."""
+    """Return Django's settings module and the project's folder; both come from `manage.py` if one was given."""
     from pathlib import Path
 
     from conduit.sources.discovery import settings_of_manage
@@ -142,7 +142,7 @@ def _print_choice(application: Application, named_by: str) -> None:
 
 
 def collect_live(parsed: Parsed) -> Metadata:
-    """Loads the application that the flags name and returns what it is made of; its notes go to standard error."""
+    """Load the application that the flags name and return its metadata; print its notes on standard error."""
     from conduit.sources.application import collect_application
 
     collected = collect_application(application_of(parsed), time_limit_s(parsed))

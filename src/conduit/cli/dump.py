@@ -32,7 +32,7 @@ its memory (the same user if kernel.yama.ptrace_scope is 0, root, or SYS_PTRACE 
 
 
 def flags() -> FlagSet:
-    """The flags of the command."""
+    """Return the flags of the command."""
     found = FlagSet(_USAGE)
     found.option("pid", "the process, or the URL of a service", metavar="PID|URL")
     found.option("format", "text or json", default="text", parse=_format, metavar="FORMAT")
@@ -42,7 +42,7 @@ def flags() -> FlagSet:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command."""
+    """Run the command."""
     parsed = flags().parse(arguments, positionals="mixed")
     target = process_or_service(parsed)
     is_json = parsed["json"] or parsed["format"] == "json"
@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> int:
 
 
 def process_or_service(parsed: Parsed) -> int | str:
-    """The number of the process, or the URL of the service, that a command line names. Raises `UsageError`."""
+    """Return the number of the process, or the URL of the service, that a command line names. Raise `UsageError`."""
     from conduit.fetch.endpoint_urls import is_url
 
     words = [*([parsed["pid"]] if parsed["pid"] is not None else []), *parsed.positionals]
@@ -133,7 +133,7 @@ def _frame(frame: Frame, names: ModuleNames) -> dict[str, Any]:
 
 
 def _document_of_profile(profile: Profile) -> dict[str, Any]:
-    """The same document from a goroutine profile, in which equal stacks with equal labels are one sample."""
+    """Return the same document from a goroutine profile, in which equal stacks with equal labels are one sample."""
     from conduit.record.threads import user_labels
 
     threads: list[dict[str, Any]] = []

@@ -20,7 +20,7 @@ class HelpRequested(UsageError):  # noqa: N818 (it is a request, not a fault)
 
 
 def parse_bool(text: str) -> bool:
-    """Reads a switch's value as Go does: 1 t T true TRUE True, 0 f F false FALSE False."""
+    """Read a switch's value as Go does: 1 t T true TRUE True, 0 f F false FALSE False."""
     if text in ("1", "t", "T", "true", "TRUE", "True"):
         return True
     if text in ("0", "f", "F", "false", "FALSE", "False"):
@@ -81,7 +81,7 @@ class FlagSet:
         self.flags: dict[str, Flag] = {}
 
     def switch(self, name: str, help: str, *, default: bool = False) -> None:
-        """Declares a flag that is on or off (`-v`, `-v=false`)."""
+        """Declare a flag that is on or off (`-v`, `-v=false`)."""
         self.flags[name] = Flag(name, parse_bool, default, help, is_switch=True)
 
     def option(
@@ -94,12 +94,12 @@ class FlagSet:
         repeatable: bool = False,
         metavar: str = "",
     ) -> None:
-        """Declares a flag with a value. `parse` raises `ValueError` for a bad text; a repeatable flag gives a list."""
+        """Declare a flag with a value. `parse` raises `ValueError` for a bad text; a repeatable flag gives a list."""
         initial = [] if repeatable and default is None else default
         self.flags[name] = Flag(name, parse, initial, help, repeatable=repeatable, metavar=metavar)
 
     def parse(self, arguments: Sequence[str], *, positionals: Literal["end", "mixed"] = "end") -> Parsed:
-        """Reads a command line.
+        """Read a command line.
 
         With `positionals="end"` the first word that is not a flag ends the flags, as in Go; with `"mixed"`
         flags may also follow it. Raises `UsageError` (its text is Go's) and `HelpRequested`.
@@ -159,7 +159,7 @@ class FlagSet:
         parsed.values[flag.name] = parsed.given[flag.name] = value
 
     def help(self) -> str:
-        """The usage line and a row for each flag."""
+        """Return the usage line and a row for each flag."""
         rows = []
         for flag in self.flags.values():
             left = f"-{flag.name}" + ("" if flag.is_switch else f" {flag.metavar or 'VALUE'}")

@@ -30,7 +30,7 @@ def _parse_gate(text: str) -> str:
 
 
 def gates_of_project() -> Gates:
-    """The levels in the `pyproject.toml` of the project around the current folder, or the guide's."""
+    """Return the levels in the `pyproject.toml` of the project around the current folder, or the guide's."""
     from pathlib import Path
 
     from conduit.bench.compare.verdicts import read_gates

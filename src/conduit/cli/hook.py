@@ -72,7 +72,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _hook_path() -> Path:
-    """Where git looks for the hook of the repository around the current folder, `core.hooksPath` included."""
+    """Return where git looks for the hook of the repository around the current folder, `core.hooksPath` included."""
     from conduit.bench.against.environments import CheckoutError
 
     command = ["git", "rev-parse", "--git-path", "hooks/pre-commit"]

@@ -15,7 +15,7 @@ _STANDARD_OUTPUT = 1
 
 
 def is_standard_output(path: str) -> bool:
-    """Whether a path names the standard output of this process: `/dev/stdout`, `/dev/fd/1`, or a link to one."""
+    """Return whether a path names the standard output of this process: `/dev/stdout`, `/dev/fd/1`, or a link to one."""
     return descriptor_of(path) == _STANDARD_OUTPUT
 
 

@@ -31,7 +31,7 @@ _RATES = ("memprofilerate", "profilerate", "blockprofilerate", "mutexprofilefrac
 
 
 def add_profile_flags(found: FlagSet) -> None:
-    """Declares them, Go's under Go's names."""
+    """Declare the flags for profiles, Go's under Go's names."""
     found.option("cpuprofile", "write a CPU profile of all threads to this file", metavar="FILE")
     found.option("memprofile", "write a memory profile to this file", metavar="FILE")
     found.option(
@@ -88,7 +88,7 @@ def add_profile_flags(found: FlagSet) -> None:
 def recordings(
     parsed: Parsed, is_harness: Callable[[str], bool], *, default_memory_type: str = ""
 ) -> list[Recording | Trace]:
-    """The recordings that a command line asks for, not started. Raises `UsageError`."""
+    """Return the recordings that a command line asks for, not started. Raise `UsageError`."""
     from conduit.cli.outputs import refuse_shared_outputs
     from conduit.record.cpu import HIGHEST_RATE_HZ, CpuRecording
     from conduit.record.heap import HeapRecording
@@ -200,14 +200,14 @@ class Together:
 
 
 def outputs(parsed: Parsed) -> dict[str, str]:
-    """The outputs that a command line asks for: flag → absolute path."""
+    """Return the outputs that a command line asks for: flag → absolute path."""
     import os
 
     return {flag: os.path.abspath(parsed[flag]) for flag in profile_flags_given(parsed)}  # noqa: PTH100
 
 
 def rates(parsed: Parsed) -> list[str]:
-    """The flags that were given besides the outputs and say how to record."""
+    """Return the flags that were given besides the outputs and say how to record."""
     found = [f"-{name}={parsed[name]}" for name in _RATES if name in parsed.given]
     return [*found, *(f"-{name}" for name in ("native", "walltimes") if parsed[name])]
 
@@ -218,13 +218,14 @@ def profile_flags_given(parsed: Parsed) -> Iterator[str]:
 
 
 def declare_page(found: FlagSet) -> None:
-    """Declares the flags that show a profile as soon as it is written."""
+    """Declare the flags that show a profile as soon as it is written."""
     found.option("http", "then show the profile in a browser, served at this address", metavar="[HOST]:PORT")
     found.switch("no_browser", "with -http, print the address and open nothing")
 
 
 def profile_to_show(parsed: Parsed) -> str | None:
-    """The file that `-http` shows: the first profile that was asked for. Raises `UsageError` where there is none."""
+    """Return the file that `-http` shows: the first profile that was asked for. Raise `UsageError` where there is
+    none."""
     from conduit.files import is_replaceable
 
     if not parsed["http"]:
@@ -242,7 +243,7 @@ def profile_to_show(parsed: Parsed) -> str | None:
 
 
 def show_page(path: str, parsed: Parsed) -> None:
-    """Serves the page of a profile that has just been written, until interrupted."""
+    """Serve the page of a profile that has just been written, until interrupted."""
     from conduit.profile.codec import decode
     from conduit.report.options import Options
     from conduit.web import serve_profile

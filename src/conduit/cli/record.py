@@ -49,7 +49,7 @@ _KINDS = {
 
 
 def flags() -> FlagSet:
-    """The flags of the command."""
+    """Return the flags of the command."""
     from conduit.cli.profiling import add_profile_flags
 
     found = FlagSet(_USAGE)
@@ -81,7 +81,7 @@ def flags() -> FlagSet:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command."""
+    """Run the command."""
     parsed = flags().parse(arguments, positionals="mixed")
     if parsed["pid"] is None or parsed.positionals:
         raise UsageError("needs -pid PID, and no other arguments")
@@ -155,7 +155,7 @@ def _files(parsed: Parsed) -> dict[str, str]:
 
 
 def _parameters(kind: str, parsed: Parsed, rate: int) -> dict[str, Any]:
-    """The parameters of a recording inside."""
+    """Return the parameters of a recording inside."""
     return {
         "cpu": {"rate_hz": rate, "native": parsed["native"]},
         "wall": {"rate_hz": rate, **({"times": True} if parsed["walltimes"] else {})},

@@ -76,7 +76,8 @@ def record_process(asked: Asked, say: Say) -> Recorded:
 
 
 def _is_readable(pid: int) -> bool:
-    """Whether sampling from outside is a way out; raises the reason why not, which is better than that of inside."""
+    """Return whether sampling from outside is a way out; raises the reason why not, which is better than that of
+    inside."""
     from conduit.record.process_memory import ProcessMemory
     from conduit.record.remote import Interpreter
 

@@ -68,7 +68,7 @@ class _Recorder:
             )
 
     def messages(self) -> list[str]:
-        """What the recorder said, but for the sums of its own files."""
+        """Return the recorder's messages, except the sums of its own files."""
         lines = self._messages.read_text(errors="replace").splitlines()
         texts = [line.removeprefix("conduit: ") for line in lines]
         return [text for text in texts if not text.startswith(str(self._messages.parent))]

@@ -29,7 +29,7 @@ its own (cpu.prof: cpu.1234.prof), and FILE is the sum of all, with the label `p
 
 
 def flags() -> FlagSet:
-    """The flags of the command."""
+    """Return the flags of the command."""
     from conduit.cli.profiling import add_profile_flags
 
     found = FlagSet(_USAGE)
@@ -40,7 +40,7 @@ def flags() -> FlagSet:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command."""
+    """Run the command."""
     from conduit.cli.children.run import Run, is_recorded_already, own_outputs, run_that_writes
     from conduit.cli.profiling import Together, outputs, rates, recordings
 
@@ -82,7 +82,7 @@ def _tell_pytest_not_to_rewrite() -> None:
 
 
 def split_arguments(arguments: list[str]) -> tuple[list[str], str | None, list[str]]:
-    """(our flags and what follows them, the module of -m or None, the module's arguments).
+    """Split into (our flags and what follows them, the module of -m or None, the module's arguments).
 
     What follows `-m module` is the module's, whatever it looks like; an `-m` behind a script is the script's.
     """
@@ -101,7 +101,7 @@ def split_arguments(arguments: list[str]) -> tuple[list[str], str | None, list[s
 
 
 def _swallowed(parsed: Parsed) -> str:
-    """Names the program that a flag without `=` has taken for its value: `-cpuprofile script.py`."""
+    """Return the program that a flag without `=` has taken for its value: `-cpuprofile script.py`."""
     for name, value in parsed.given.items():
         if isinstance(value, str) and value.endswith(".py"):
             return f"; {value} was read as the value of -{name}: write -{name}=FILE before it"
@@ -109,7 +109,7 @@ def _swallowed(parsed: Parsed) -> str:
 
 
 def is_own_file(filename: str) -> bool:
-    """Whether code of this file is this command's, and not the program's."""
+    """Return whether code of this file is this command's, and not the program's."""
     return filename == __file__
 
 

@@ -70,18 +70,18 @@ class Page:
         self.emphasis = emphasis
 
     def line(self, text: str = "", indent: str = "", *, strong: bool = False) -> None:
-        """Prints one line, control characters made visible."""
+        """Print one line, control characters made visible."""
         shown = printable(text)
         if strong and self.emphasis:
             shown = f"\x1b[1m{shown}\x1b[0m"
         write_sequence(self.stream, f"{indent}{shown}\n")
 
     def heading(self, text: str) -> None:
-        """Prints one line with emphasis, control characters made visible."""
+        """Print one line with emphasis, control characters made visible."""
         self.line(_cut(clean(text), self.width), strong=True)
 
     def paragraph(self, text: str, indent: str = "", *, strong: bool = False) -> None:
-        """Prints running text, broken at the width; lines of the text stay lines."""
+        """Print running text, broken at the width; lines of the text stay lines."""
         for part in text.splitlines():
             for line in _wrap(clean(part), None if self.width is None else self.width - len(indent)):
                 shown = (indent + line).rstrip()
@@ -155,7 +155,7 @@ def _terminal_width(stream: TextIO) -> int | None:
 
 
 def clean(text: str) -> str:
-    """The text on one line, with nothing in it that a terminal would obey."""
+    """Return the text on one line, with nothing in it that a terminal would obey."""
     if text.isprintable():
         return text
     one_line = " ".join(text.split())
@@ -166,7 +166,7 @@ def clean(text: str) -> str:
 
 
 def display_width(text: str) -> int:
-    """How many character cells a text takes: East Asian wide characters two, combining marks none."""
+    """Return how many character cells a text takes: East Asian wide characters two, combining marks none."""
     if text.isascii():
         return len(text)
     from unicodedata import combining, east_asian_width
@@ -226,7 +226,8 @@ def _widths_within(columns: Sequence[_Column], room: int, layout: Layout) -> lis
 
 
 def _shrink(widths: list[int], floors: list[int], room: int) -> list[int]:
-    """The widths, the widest cut down towards the others until their sum is `room`, or all are at their floors."""
+    """Return the widths, the widest cut down towards the others until their sum is `room`, or all are at their
+    floors."""
     shrunk = list(widths)
     while sum(shrunk) > room:
         able = [column for column, width in enumerate(shrunk) if width > floors[column]]
@@ -250,7 +251,7 @@ def _lines(
 
 
 def _broken(text: str, width: int) -> list[str]:
-    """The text in pieces of at most `width` cells: at a blank, else between words, else anywhere."""
+    """Return the text in pieces of at most `width` cells: at a blank, else between words, else anywhere."""
     pieces = []
     while display_width(text) > width:
         end = _break_in(text, width)
@@ -260,7 +261,7 @@ def _broken(text: str, width: int) -> list[str]:
 
 
 def _break_in(text: str, width: int) -> int:
-    """Where to break a text that is wider than `width`."""
+    """Return where to break a text that is wider than `width`."""
     most = max(len(_cut(text, width + 1)) - 1, 1)
     while most > 1 and display_width(text[:most]) > width:
         most -= 1
@@ -299,7 +300,7 @@ def _cut_of(title: str, layout: Layout) -> Callable[[str, int], str]:
 
 
 def _cut(text: str, width: int | None) -> str:
-    """The text in at most `width` cells; where it was longer, it ends in `…`."""
+    """Return the text in at most `width` cells; where it was longer, it ends in `…`."""
     if width is None or display_width(text) <= width:
         return text
     kept = text[: width - 1]
@@ -309,12 +310,12 @@ def _cut(text: str, width: int | None) -> str:
 
 
 def _cut_beginning(text: str, width: int) -> str:
-    """The end of the text in at most `width` cells; where the text was longer, it begins with `…`."""
+    """Return the end of the text in at most `width` cells; where the text was longer, it begins with `…`."""
     return _cut(text[::-1], width)[::-1]
 
 
 def _cut_middle(text: str, width: int) -> str:
-    """Both ends of the text in at most `width` cells, with `…` between them where it was longer."""
+    """Return both ends of the text in at most `width` cells, with `…` between them if it was longer."""
     if display_width(text) <= width or width < 3:
         return _cut(text, width)
     end = (width - 1) // 2

@@ -15,7 +15,7 @@ Opens a timeline that `conduit run -trace=FILE`, `conduit bench -trace=FILE`, `c
 
 
 def run(arguments: list[str]) -> int:
-    """Serves the viewer until it is interrupted."""
+    """Serve the viewer until it is interrupted."""
     flags = FlagSet(_USAGE)
     flags.option("http", "listen on localhost at this port", default=":0", metavar="[HOST]:PORT")
     flags.switch("no_browser", "print the address and open nothing")

@@ -100,7 +100,7 @@ class Endpoint:
         )
 
     def _recorded(self, kind: Recording, seconds: float, cancelled: threading.Event) -> Response:
-        """A profile of the next seconds: CPU, wall or trace."""
+        """Return a profile of the next seconds: CPU, wall or trace."""
         if seconds > self.access.max_seconds:
             return self._too_long(seconds)
         with self._slot() as free:
@@ -112,7 +112,7 @@ class Endpoint:
     def _cumulative(
         self, kind: CumulativeProfile, parameters: Mapping[str, str], cancelled: threading.Event
     ) -> Response:
-        """A profile of everything counted so far, or with `seconds` of what those seconds add to it."""
+        """Return a profile of everything counted so far, or with `seconds` of what those seconds add to it."""
         debug = parse_integer(parameters.get("debug", "")) or 0
         given = parameters.get("seconds", "")
         if given:
@@ -171,7 +171,7 @@ class _RequestSlot:
 
 
 def resource(path: str) -> str | None:
-    """The part of a path below `/debug/pprof` (empty for the index), whatever the application is mounted under.
+    """Return the part of a path below `/debug/pprof` (empty for the index), whatever the application is mounted under.
 
     None for a path outside it.
     """

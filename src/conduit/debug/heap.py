@@ -58,17 +58,17 @@ def stop_sampling() -> None:
 
 
 def heap_profile() -> Profile:
-    """The heap profile, memory in use as its default sample type, like Go's `heap`."""
+    """Return the heap profile, memory in use as its default sample type, like Go's `heap`."""
     return _profile("")
 
 
 def allocs_profile() -> Profile:
-    """The same samples, allocations as the default sample type, like Go's `allocs`."""
+    """Return the same samples, allocations as the default sample type, like Go's `allocs`."""
     return _profile("alloc_space")
 
 
 def count_sites() -> int:
-    """The number of sampled sites; a site is a stack and a block size."""
+    """Return the number of sampled sites; a site is a stack and a block size."""
     recording = running("heap")
     return recording.count_sites() if isinstance(recording, HeapRecording) and available() else 0
 

@@ -39,7 +39,7 @@ _FOOT = """</ul>
 
 
 def page() -> str:
-    """The page as HTML. Links are relative, so it works wherever the application is mounted."""
+    """Return the page as HTML. Links are relative, so it works wherever the application is mounted."""
     descriptions = {**{name: kind.description for name, kind in KINDS.items()}, **OTHER_PAGES}
     names = sorted(descriptions)
     rows = [

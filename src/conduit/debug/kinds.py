@@ -40,7 +40,7 @@ class Kind:
         self.description = description
 
     def count(self) -> int:
-        """The number of entries now (0 for a recording), read from its tables without making a profile."""
+        """Return the number of entries now (0 for a recording), read from its tables without making a profile."""
         return 0
 
 
@@ -69,13 +69,13 @@ class CumulativeProfile(Kind):
         return profile
 
     def text(self, debug: int) -> str:
-        """The legacy form for `debug=1`; for `debug=2` and more the most detailed text available."""
+        """Return the legacy form for `debug=1`; for `debug=2` and more the most detailed text available."""
         if debug >= 2 and self._full_text is not None:
             return self._full_text()
         return self._write(self.take())
 
     def count(self) -> int:
-        """Threads and tasks, threads, sampled sites, or distinct stacks."""
+        """Return the number of threads and tasks, threads, sampled sites, or distinct stacks."""
         return self._count()
 
 

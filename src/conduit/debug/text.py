@@ -19,7 +19,7 @@ _TAB = 8
 
 
 def counts(profile: Profile) -> str:
-    """`goroutine profile: total 9`, then each distinct stack with its count, the most frequent first."""
+    """Return `goroutine profile: total 9`, then each distinct stack with its count, the most frequent first."""
     total = sum(sample.values[0] for sample in profile.samples)
     parts = [f"{profile.sample_types[0].type} profile: total {total}\n"]
     for sample in sorted(profile.samples, key=lambda sample: -sample.values[0]):
@@ -28,7 +28,7 @@ def counts(profile: Profile) -> str:
 
 
 def heap(profile: Profile) -> str:
-    """`heap profile: objects: bytes [objects: bytes] @ heap/RATE`: in use, and in brackets ever allocated."""
+    """Return `heap profile: objects: bytes [objects: bytes] @ heap/RATE`: in use, and in brackets ever allocated."""
     totals = [sum(column) for column in zip(*(sample.values for sample in profile.samples), strict=True)] or [
         0
     ] * 4
@@ -44,7 +44,7 @@ def _heap_values(values: Sequence[int]) -> str:
 
 
 def contentions(profile: Profile, *, mutex: bool) -> str:
-    """`--- mutex:` or `--- contention:`, then delay and count of each stack, the longest delay first.
+    """Return `--- mutex:` or `--- contention:`, then delay and count of each stack, the longest delay first.
 
     Go counts processor cycles and says how many there are in a second; here a cycle is a nanosecond.
     """
@@ -58,7 +58,7 @@ def contentions(profile: Profile, *, mutex: bool) -> str:
 
 
 def symbols(query: str) -> str:
-    """The answer to `symbol?0x1+0x2`: a line for each address.
+    """Return the answer to `symbol?0x1+0x2`: a line for each address.
 
     Profiles here carry their names, so no address is known.
     """
@@ -93,7 +93,7 @@ def _locations(sample: Sample) -> str:
 
 
 def _tabbed(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    """Cells followed by as many tabs as bring the next cell to its column."""
+    """Yield the cells, each followed by as many tabs as bring the next cell to its column."""
     columns = len(rows[0]) - 1 if rows else 0
     widths = [-(-(max(len(row[n]) for row in rows) + 1) // _TAB) * _TAB for n in range(columns)]
     for row in rows:

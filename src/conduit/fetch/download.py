@@ -39,7 +39,7 @@ class Target(NamedTuple):
 
 
 def profile_url(source: str, seconds: int, timeout: int) -> Target | None:
-    """The URL that a source means, with `seconds` in its query; None for a text that is none.
+    """Return the URL that a source means, with `seconds` in its query; None for a text that is none.
 
     A host alone means its CPU profile. Without a timeout, half as much again as the measurement takes is waited,
     or a minute.
@@ -62,7 +62,8 @@ def profile_url(source: str, seconds: int, timeout: int) -> Target | None:
 
 
 def _may_be_host(parts: SplitResult) -> bool:
-    """Whether a text without `//` may be `host:port/path`: the host is then taken for a scheme, or for a path."""
+    """Return whether a text without `//` may be `host:port/path`: the host is then taken for a scheme, or for a
+    path."""
     if parts.netloc or parts.scheme == "file":
         return False
     return bool(parts.scheme) or ":" in parts.path.partition("/")[0]
@@ -87,7 +88,7 @@ class Certificates(NamedTuple):
 
 
 def download(target: Target, certificates: Certificates | None = None) -> bytes:
-    """The body of a URL. Raises `FetchError` with the server's words where it has some."""
+    """Return the body of a URL. Raise `FetchError` with the server's words where it has some."""
     from http.client import HTTPException
     from urllib.error import HTTPError, URLError
     from urllib.request import Request, build_opener
@@ -128,12 +129,14 @@ def download(target: Target, certificates: Certificates | None = None) -> bytes:
 
 
 def without_password(url: str) -> str:
-    """The URL as messages and files show it: the password, and a token or key in the query or as the user, as `***`."""
+    """Return the URL as messages and files show it: the password, and a token or key in the query or as the user, as
+    `***`."""
     return _PARAMETER.sub(r"\1***", _USER.sub("***@", _PASSWORD.sub(r"\1***@", url)))
 
 
 def _without_user(url: str) -> tuple[str, str]:
-    """The URL without user and password, and the header that they make (Basic authentication); empty without a user."""
+    """Return the URL without user and password, and the header that they make (Basic authentication); empty without
+    a user."""
     from base64 import b64encode
     from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -147,7 +150,7 @@ def _without_user(url: str) -> tuple[str, str]:
 
 
 def _in_ascii(url: str) -> str:
-    """The URL with all that is not ASCII in its path and query as bytes, `%C3%A9`."""
+    """Return the URL with all that is not ASCII in its path and query as bytes, `%C3%A9`."""
     parts = urlsplit(url)
     path, query = (
         quote(part, safe=_AS_THEY_ARE, errors="surrogateescape") for part in (parts.path, parts.query)
@@ -173,7 +176,7 @@ def _body(response: IO[bytes], url: str) -> bytes:
 
 
 def _refusal(status: int, reason: str, headers: Message, body: IO[bytes]) -> str:
-    """The status, and the body where the server says that it is a profile handler's own message."""
+    """Return the status, and the body where the server says that it is a profile handler's own message."""
     text = f"server response: {status} {reason}"
     if headers.get("X-Go-Pprof") and "text/plain" in headers.get("Content-Type", ""):
         text += f" - {body.read(1 << 16).decode('utf-8', 'replace')}"

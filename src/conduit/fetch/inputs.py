@@ -97,7 +97,7 @@ class Repeats(NamedTuple):
     after: list[Profile]
 
     def mapped(self, change: Callable[[Profile], Profile]) -> Repeats:
-        """The same comparison with every profile changed."""
+        """Return the same comparison with every profile changed."""
         return Repeats(
             [change(profile) for profile in self.before], [change(profile) for profile in self.after]
         )
@@ -118,7 +118,7 @@ class _Grabbed:
 
 
 def fetch_profile(request: Request, say: Say) -> Profile:
-    """The one profile that a request describes. `say` gets a line for whatever the user should know.
+    """Return the one profile that a request describes. `say` gets a line for whatever the user should know.
 
     Raises `FetchError` where there is none, and `ConduitError` where profiles cannot be added up.
     """
@@ -126,7 +126,8 @@ def fetch_profile(request: Request, say: Say) -> Profile:
 
 
 def fetch_repeated(request: Request, say: Say, *, keeps: bool = True) -> tuple[Profile, Repeats | None]:
-    """The profile of `fetch_profile`, and the single ones where several are compared with several (else None)."""
+    """Return the profile of `fetch_profile`, and the single ones where several are compared with several (else
+    None)."""
     keeps = keeps and len(request.sources) > 1 and len(request.bases) > 1
     sources = _grab(request, request.sources, say, "source", keeps=keeps)
     bases = _grab(request, request.bases, say, "base", keeps=keeps)
@@ -204,7 +205,7 @@ def _grab_chunk(request: Request, names: Sequence[str], say: Say, grabbed: _Grab
 
 
 def _read_all(request: Request, names: Sequence[str], say: Say) -> list[tuple[Profile, str] | ConduitError]:
-    """Each source's profile and URL, or what went wrong with it; those from the network all at the same time."""
+    """Return each source's profile and URL, or what went wrong with it; those from the network all at the same time."""
 
     def read(name: str) -> tuple[Profile, str] | ConduitError:
         try:
@@ -242,7 +243,7 @@ def _is_source(name: str) -> bool:
 
 
 def is_local(name: str) -> bool:
-    """Whether a source is a file or standard input, which a second look would find the same."""
+    """Return whether a source is a file or standard input, which a second look would find the same."""
     return name == "-" or os.path.exists(name)
 
 
@@ -319,7 +320,8 @@ _OBJECT_FILES = (
 
 
 def is_executable(path: str) -> bool:
-    """Whether a path names a program's binary, by its first bytes; it is then no profile but names the program."""
+    """Return whether a path names a program's binary, by its first bytes; it is then no profile but names the
+    program."""
     try:
         with open(path, "rb") as file:
             return file.read(4).startswith(_OBJECT_FILES)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def save_profile(profile: Profile, say: Say) -> None:
-    """Writes the profile to `pprof.PROGRAM.TYPES.001.pb.gz` in $PPROF_TMPDIR, $HOME/pprof or the system's own
+    """Write the profile to `pprof.PROGRAM.TYPES.001.pb.gz` in $PPROF_TMPDIR, $HOME/pprof or the system's own
     folder."""
     from conduit.profile.codec import encode
 
@@ -55,7 +55,7 @@ def _folder(say: Say) -> str:
 
 
 def write_numbered(folder: str, prefix: str, suffix: str, data: bytes) -> str:
-    """Writes a new file named by the first free number from 001 and returns its path; raises `OSError`.
+    """Write a new file named by the first free number from 001 and return its path; raise `OSError`.
 
     The file has its name only once it is whole.
     """

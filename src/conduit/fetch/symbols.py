@@ -26,7 +26,7 @@ _NOWHERE = ("[", "linux-vdso", "/dev/dri/", "//anon")  # mappings of the system,
 
 
 def add_missing_mapping(profile: Profile, url: str, executable: str, build_id: str) -> None:
-    """Gives a profile without mappings one, and the first the program's name and build id where they are given.
+    """Give a profile without mappings one, and the first the program's name and build id where they are given.
 
     Mappings of a profile from the network that have neither are marked by its URL, until `forget_url_mappings`.
     """
@@ -45,7 +45,7 @@ def add_missing_mapping(profile: Profile, url: str, executable: str, build_id: s
 
 
 def forget_url_mappings(profile: Profile) -> None:
-    """Takes URLs away again from mappings that have no file."""
+    """Take URLs away again from mappings that have no file."""
     for mapping in profile.mappings:
         if not mapping.build_id and _is_url(mapping.filename):
             mapping.filename = ""
@@ -57,7 +57,7 @@ def _is_url(name: str) -> bool:
 
 
 def symbolize(profile: Profile, mode: str, say: Say) -> Profile:
-    """Says which mappings have locations without names, and shortens C++ names. `mode` is `-symbolize`'s value."""
+    """Report mappings that have locations without names, and shorten C++ names. `mode` is `-symbolize`'s value."""
     wanted = _parse_mode(mode, say)
     if wanted is None:
         return profile
@@ -116,7 +116,7 @@ class _Mode(NamedTuple):
 
 
 def _parse_mode(text: str, say: Say) -> _Mode | None:
-    """Reads `-symbolize`; None where nothing is to be done."""
+    """Read `-symbolize`; None if nothing is to be done."""
     mode = _Mode()
     for word in text.lower().split(":"):
         name, _, demangle = word.partition("=")

@@ -79,7 +79,7 @@ def read_existing(stored: Iterable[StoredRun | StoreError], reference: Reference
 
 
 def _times(run: Run) -> dict[str, list[float]]:
-    """Nanoseconds per operation by the benchmark's name as a comparison knows it, without `-N`."""
+    """Return nanoseconds per operation by the benchmark's name as a comparison knows it, without `-N`."""
     times: dict[str, list[float]] = {}
     for result in run.results:
         for column, value in zip(result.columns, result.values, strict=True):

@@ -103,7 +103,7 @@ class Schedule:
 
 
 def _bisection_order(count: int, spacing: int) -> Iterator[int]:
-    """Positions at multiples of a spacing, and the last one: ends first, then the middles of the stretches between."""
+    """Position at multiples of a spacing, and the last one: end first, then the middles of the stretches between."""
     grid = sorted({*range(0, count, spacing), count - 1})
     yield grid[-1]
     if len(grid) > 1:
@@ -138,7 +138,7 @@ def _moves(before: int, after: int, old: Measurement, new: Measurement) -> list[
 
 
 def _differs(old: Sequence[float], new: Sequence[float]) -> bool:
-    """Welch's t test, for differences that are not negligible."""
+    """Return whether two samples differ by Welch's t test, for differences that are not negligible."""
     if min(len(old), len(new)) < 2 or abs(fmean(new) - fmean(old)) < SMALLEST_MOVE:
         return False
     old_part, new_part = variance(old) / len(old), variance(new) / len(new)
@@ -150,6 +150,6 @@ def _differs(old: Sequence[float], new: Sequence[float]) -> bool:
 
 
 def _count_differs(old: Sequence[float], new: Sequence[float]) -> bool:
-    """Whether counts lie apart: the ranges over several processes do not overlap, by more than is negligible."""
+    """Return whether counts lie apart: the ranges over several processes do not overlap, by more than is negligible."""
     gap = max(min(new) - max(old), min(old) - max(new))
     return gap > SMALLEST_MOVE * max(min(old), 1.0)

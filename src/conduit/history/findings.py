@@ -69,7 +69,7 @@ def _also_changed(before: Point, after: Point) -> tuple[str, ...]:
 
 
 def p_text(step: Step) -> str:
-    """The p-value of a step as it is shown: `2e-07`, `<1e-15`, `exact` where the values never vary."""
+    """Return the p-value of a step as it is shown: `2e-07`, `<1e-15`, `exact` where the values never vary."""
     if not step.p:
         return "exact"
     return f"<{SMALLEST_P:.0e}" if step.p <= SMALLEST_P else f"{step.p:.0e}"

@@ -236,7 +236,7 @@ def _version(point: Mapping[str, Any]) -> tuple[object, str]:
 
 
 def _measure_line(name: str, value: float, unit: str, labels: Mapping[str, str]) -> Line | None:
-    """A value of one of a benchmark's measures; a rate stays a rate, since the time may be another measure."""
+    """Return a value of one of a benchmark's measures; a rate stays a rate, since the time may be another measure."""
     if _PER_SECOND.match(unit.strip()):
         return Line(name, 1, {"ops/s": value}, labels) if _is_number(value) else None
     return _value_line(name, value, unit, labels)

@@ -71,7 +71,7 @@ def find_steps(
 
 
 def _is_exact(values: Sequence[float]) -> bool:
-    """Whether the values are levels: most neighbours are equal to the last digit."""
+    """Return whether the values are levels: most neighbours are equal to the last digit."""
     equal = sum(a == b for a, b in pairwise(values))
     return equal * 2 >= len(values) - 1
 
@@ -81,7 +81,7 @@ def _changes(values: Sequence[float]) -> dict[int, float]:
 
 
 def _tested(values: Sequence[float], p_limit: float, smallest: float) -> dict[int, float]:
-    """The accepted borders with their p-values, weakest removed until all hold."""
+    """Return the accepted borders with their p-values, weakest removed until all hold."""
     size = _value_count_factor(values)
     borders: list[int] = []
     for split in _candidates(values):
@@ -112,7 +112,7 @@ def _weakest_removed(
 
 
 def _candidates(values: Sequence[float]) -> list[int]:
-    """Splits of the seeded intervals, strongest first, each once."""
+    """Return the splits of the seeded intervals, strongest first, each once."""
     strengths: dict[int, float] = {}
     sums = _prefix_sums(values)
     for low, high in _seeded_intervals(len(values)):
@@ -136,7 +136,7 @@ def _seeded_intervals(n: int) -> Iterator[tuple[int, int]]:
 
 
 def _prefix_sums(values: Sequence[float]) -> list[float]:
-    """Sums of winsorised values: an outlier counts as much as the ends of the middle nine tenths around it."""
+    """Return sums of winsorised values: an outlier counts as much as the ends of the middle nine tenths around it."""
     limited = _winsorised(values)
     sums = [0.0]
     for value in limited:
@@ -153,7 +153,8 @@ def _winsorised(values: Sequence[float], half: int = 10) -> list[float]:
 
 
 def _max_cusum(sums: list[float], low: int, high: int) -> tuple[int, float]:
-    """The split of [low, high) with the largest |CUSUM|, which is proportional to a t statistic of known variance."""
+    """Return the split of [low, high) with the largest |CUSUM|, which is proportional to a t statistic of known
+    variance."""
     n = high - low
     total = sums[high] - sums[low]
     best, strength = low + 1, -1.0
@@ -167,7 +168,7 @@ def _max_cusum(sums: list[float], low: int, high: int) -> tuple[int, float]:
 
 
 def _best_split(values: Sequence[float], low: int, high: int, near: int, reach: int = 5) -> int:
-    """The split near a candidate that divides the values best, by squared deviations from the sides' medians."""
+    """Return the split near a candidate that divides the values best, by squared deviations from the sides' medians."""
     best, least = near, math.inf
     for split in range(max(low + 1, near - reach), min(high, near + reach + 1)):
         left, right = (
@@ -183,7 +184,7 @@ def _best_split(values: Sequence[float], low: int, high: int, near: int, reach: 
 
 
 def _p(values: Sequence[float], low: int, split: int, high: int, size: float, smallest: float) -> float:
-    """The p-value of a border between two levels; 1 where it is too small a change or has too few values."""
+    """Return the p-value of a border between two levels; 1 if it is too small a change or has too few values."""
     left = sorted(values[max(low, split - _MAX_SIDE) : split])
     right = sorted(values[split : min(high, split + _MAX_SIDE)])
     if len(left) < _MIN_SIDE or len(right) < _MIN_SIDE:
@@ -197,7 +198,7 @@ def _p(values: Sequence[float], low: int, split: int, high: int, size: float, sm
 
 
 def _value_count_factor(values: Sequence[float]) -> float:
-    """How many independent values one value counts for (0 to 1), by the lag-1 autocorrelation between the steps.
+    """Return how many independent values one value counts for (0 to 1), by the lag-1 autocorrelation between the steps.
 
     Neighbours differ less than values `_LAG` apart where the series is autocorrelated. Medians of differences are used,
     which a few steps and outliers do not move; a correlation within two standard errors counts as none.
@@ -231,7 +232,7 @@ def _steps(values: Sequence[float], borders: dict[int, float]) -> list[Step]:
 
 
 def _interval(old: list[float], new: list[float], delta: float) -> tuple[float, float]:
-    """The Hodges-Lehmann interval of new / old - 1 at 95 %: order statistics of all ratios."""
+    """Return the Hodges-Lehmann interval of new / old - 1 at 95 %: order statistics of all ratios."""
     old, new = old[:: len(old) // _MAX_SIDE + 1], new[:: len(new) // _MAX_SIDE + 1]
     if not old[0] > 0:
         return delta, delta

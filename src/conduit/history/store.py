@@ -64,7 +64,7 @@ class Store(Protocol):
 
 
 def open_store(where: str, folder: Path) -> Store:
-    """The store that a command line names: `notes`, or a folder, relative to `folder`."""
+    """Return the store that a command line names: `notes`, or a folder, relative to `folder`."""
     if where == NOTES:
         return NotesStore(folder)
     return FolderStore(Path(where) if folder == Path.cwd() else folder / where)
@@ -224,7 +224,8 @@ def _split_note(note: str) -> list[tuple[str, str]]:
 
 
 def context_lines(folder: Path) -> tuple[str, list[str]]:
-    """The commit of a folder (empty outside of a repository) and the configuration lines that describe a run now."""
+    """Return the commit of a folder (empty outside of a repository) and the configuration lines that describe a run
+    now."""
     commit, lines = "", []
     found = git_line(folder, "log", "-1", "--format=%H %ct")
     if found:
@@ -244,7 +245,7 @@ def format_utc(seconds: float) -> str:
 
 
 def git_line(folder: Path, *arguments: str) -> str:
-    """What git prints about a folder, without its last line end; empty where git fails or is not installed."""
+    """Return git's output about a folder, without its last line end; empty if git fails or is not installed."""
     try:
         return git(folder, *arguments).strip()
     except CheckoutError:

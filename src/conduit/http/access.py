@@ -59,11 +59,11 @@ class Access:
             raise ValueError("the token is empty: pass a secret text, or None to have one made")
 
     def refusal(self, request: Request) -> tuple[int, str] | None:
-        """The status and the text to refuse a request with; None where it may pass."""
+        """Return the status and the text to refuse a request with; None if it may pass."""
         return self.refusal_by_origin(request) or self._refusal_by_secret(request)
 
     def refusal_by_origin(self, request: Request) -> tuple[int, str] | None:
-        """What speaks against a request before its token is looked at."""
+        """Return the reason to refuse a request before its token is checked, or None."""
         if not self.remote:
             if not is_loopback(request.peer):
                 return (

@@ -144,7 +144,7 @@ async def answer_lifespan(receive: Receive, send: Send) -> None:
 
 
 def full_path(scope: Scope) -> str:
-    """The full path. Servers and frameworks differ in whether `path` includes the mount point."""
+    """Return the full path. Servers and frameworks differ in whether `path` includes the mount point."""
     path, root = str(scope["path"]), str(scope.get("root_path", ""))
     return path if path.startswith(root) else root + path
 

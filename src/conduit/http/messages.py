@@ -48,13 +48,13 @@ class Response:
 
 
 def plain_response(status: int, message: str, *headers: tuple[str, str]) -> Response:
-    """A response whose body is one message and a newline."""
+    """Return a response whose body is one message and a newline."""
     kind = (("Content-Type", PLAIN), ("X-Content-Type-Options", "nosniff"))
     return Response(status, (*kind, *headers), f"{message}\n".encode("utf-8", "replace"))
 
 
 def redirect_response(status: int, target: str) -> Response:
-    """A response that sends the reader to `target`, an address on this server."""
+    """Return a response that sends the reader to `target`, an address on this server."""
     return Response(
         status,
         (("Location", printable(target)), ("Content-Type", PLAIN)),
@@ -71,7 +71,7 @@ def split_mount(path: str, root: str) -> tuple[str, str] | None:
 
 
 def parse_query(query: str) -> dict[str, str]:
-    """The first value of each parameter. Raises `ValueError` for more than 1,000 parameters."""
+    """Return the first value of each parameter. Raise `ValueError` for more than 1,000 parameters."""
     parameters: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS):
         parameters.setdefault(name, value)
@@ -79,7 +79,8 @@ def parse_query(query: str) -> dict[str, str]:
 
 
 def join_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Headers by lower-case name; the values of a repeated one are joined with a comma, so none is overlooked."""
+    """Return headers by lower-case name; the values of a repeated one are joined with a comma, so none is
+    overlooked."""
     headers: dict[str, str] = {}
     for name, value in pairs:
         key = name.lower()
@@ -88,7 +89,7 @@ def join_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def printable(text: str) -> str:
-    """The text with control characters and everything outside Latin-1 percent-encoded, fit for a header."""
+    """Return the text with control characters and everything outside Latin-1 percent-encoded, fit for a header."""
     from urllib.parse import quote
 
     return "".join(letter if " " < letter < "\x7f" else quote(letter, errors="replace") for letter in text)

@@ -38,7 +38,7 @@ _FORWARDING = frozenset(
 
 
 def host_name(header: str) -> str:
-    """The name in a Host header, without port and brackets, in lower case."""
+    """Return the name in a Host header, without port and brackets, in lower case."""
     if header.startswith("["):
         return header[1:].partition("]")[0].lower()
     name, colon, port = header.rpartition(":")
@@ -46,7 +46,8 @@ def host_name(header: str) -> str:
 
 
 def is_loopback(peer: str) -> bool:
-    """Whether an IP address belongs to this machine. Empty, as for a Unix socket, does: file permissions decide."""
+    """Return whether an IP address belongs to this machine. Empty, as for a Unix socket, does: file permissions
+    decide."""
     from ipaddress import ip_address
 
     if not peer:
@@ -60,7 +61,7 @@ def is_loopback(peer: str) -> bool:
 
 
 def forwarding_header(headers: Mapping[str, str]) -> str | None:
-    """The name of a header that a proxy added on behalf of another client; None without one."""
+    """Return the name of a header that a proxy added on behalf of another client; None without one."""
     for name in headers:
         if name in _FORWARDING or name.startswith("x-forwarded-"):
             return name
@@ -68,7 +69,7 @@ def forwarding_header(headers: Mapping[str, str]) -> str | None:
 
 
 def is_cross_origin(headers: Mapping[str, str], *, navigation: bool = False) -> bool:
-    """Whether a browser sent the request for a page of another origin, by `Origin` and `Sec-Fetch-Site`.
+    """Return whether a browser sent the request for a page of another origin, by `Origin` and `Sec-Fetch-Site`.
 
     With `navigation`, a link on another site that opens this page in the window itself is let through.
     """
@@ -90,7 +91,7 @@ def is_cross_origin(headers: Mapping[str, str], *, navigation: bool = False) -> 
 
 
 def bears_token(headers: Mapping[str, str], token: str, cookie: str) -> bool:
-    """Whether the request carries `token`, compared in constant time.
+    """Return whether the request carries `token`, compared in constant time.
 
     It may stand in `Authorization: Bearer TOKEN`, as the password of `Authorization: Basic` (which is what
     `http://pprof:TOKEN@host/` in an address becomes), or, hashed by `cookie_value`, in the cookie of that name.
@@ -112,7 +113,7 @@ def same_secret(given: str, expected: str) -> bool:
 
 
 def cookie_value(token: str) -> str:
-    """The value of the login cookie: derived from the token, which cannot be computed back from it."""
+    """Return the value of the login cookie: derived from the token, which cannot be computed back from it."""
     return hmac.new(token.encode("utf-8", "replace"), b"conduit login cookie", "sha256").hexdigest()
 
 

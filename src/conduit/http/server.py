@@ -276,7 +276,7 @@ class ClientWatch(threading.Event):
         self._closing = closing
 
     def is_set(self) -> bool:
-        """Whether the request has become pointless, asked of the socket now."""
+        """Return whether the request has become pointless, asked of the socket now."""
         if not super().is_set() and (self._closing.is_set() or _has_hung_up(self._connection)):
             self.set()
         return super().is_set()

@@ -46,7 +46,7 @@ def start_answer(response: Response, environ: Environ, start_response: Callable[
 
 
 def full_path(environ: Environ) -> str:
-    """The path with the mount point."""
+    """Return the path with the mount point."""
     return str(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
 
 

@@ -82,17 +82,17 @@ EMPTY: FrozenDict[Any, Any] = FrozenDict()
 
 
 def text() -> str:
-    """A text key that is written also when it is empty."""
+    """Return a text key that is written also when it is empty."""
     return field(default_factory=str)
 
 
 def flag() -> bool:
-    """A boolean key that is written also when it is false."""
+    """Return a boolean key that is written also when it is false."""
     return field(default_factory=bool)
 
 
 def number() -> int:
-    """An integer key that is written also when it is 0."""
+    """Return an integer key that is written also when it is 0."""
     return field(default_factory=int)
 
 
@@ -101,7 +101,7 @@ def _no_rows() -> tuple[Any, ...]:
 
 
 def rows() -> tuple[Any, ...]:
-    """A list key that is written also when it is empty."""
+    """Return a list key that is written also when it is empty."""
     return field(default_factory=_no_rows)  # msgspec would leave out what `tuple` makes
 
 
@@ -605,7 +605,7 @@ class Metadata(Record, frozen=True):
 
 
 def canonical_timestamp(value: str) -> str:
-    """The timestamp as Go writes it: `Z` for a zero offset, no trailing zeros, at most nine digits of a second.
+    """Return the timestamp as Go writes it: `Z` for a zero offset, no trailing zeros, at most nine digits of a second.
 
     Accepts what Go's reader accepts beyond RFC 3339 (a comma, an hour of one digit, more digits, which are cut).
     Raises `ValueError` for anything else.

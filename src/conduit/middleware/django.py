@@ -60,7 +60,7 @@ class RouteLabels:
 
 
 def _labels_of(request: Any) -> tuple[RequestLabels, AbstractContextManager[Any]]:
-    """The labels of a request and their block: those of a middleware around Django, if there is one."""
+    """Return the labels of a request and their block: those of a middleware around Django, if there is one."""
     outer = current_request.get()
     labels = request._conduit_labels = outer or RequestLabels(request.method)
     return labels, nullcontext() if outer is not None else labels.label

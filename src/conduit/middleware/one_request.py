@@ -90,7 +90,7 @@ class RequestProfiles:
                 self._finished.popitem(last=False)
 
     def is_running(self, path: str) -> bool:
-        """Whether the profile at this path is still being taken: its request has not ended."""
+        """Return whether the profile at this path is still being taken: its request has not ended."""
         number = path.partition(ROOT)[2].partition("/")[0]
         with self._lock:
             return self._running is not None and self._running.number == number
@@ -114,12 +114,12 @@ class RequestProfiles:
 
 
 def is_profile_path(path: str) -> bool:
-    """Whether a path is that of a request's profile, whatever the application is mounted under."""
+    """Return whether a path is that of a request's profile, whatever the application is mounted under."""
     return ROOT in path
 
 
 def printable_text(text: str) -> str:
-    """A message that may stand in a header."""
+    """Return a message that may stand in a header."""
     return printable(text).replace("%20", " ")
 
 
@@ -227,7 +227,7 @@ def _thread_stack(frame: Any) -> tuple[tuple[CodeType, int], ...]:
 
 
 def _task_stack(task: asyncio.Task[Any]) -> tuple[tuple[CodeType, int], ...]:
-    """The coroutines that a suspended task is in, innermost first; those of a task that it awaits are inside."""
+    """Return the coroutines that a suspended task is in, innermost first; those of a task that it awaits are inside."""
     from conduit.record.threads import awaited_coroutines
 
     places: list[tuple[CodeType, int]] = []

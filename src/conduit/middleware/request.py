@@ -78,7 +78,7 @@ class _Known:
         return known
 
     def _resource_of(self, method: str, path: str) -> str:
-        """The resource of the route, or of the one that answers HEAD or every method; empty if none is known."""
+        """Return the resource of the route, or of the one that answers HEAD or every method; empty if none is known."""
         for known in (method, "GET" if method == "HEAD" else method, "ANY"):
             resource = self._resources.get((known, path))
             if resource is not None:

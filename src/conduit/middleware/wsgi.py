@@ -81,7 +81,7 @@ class WSGIRouteLabels:
 
 
 def _is_file(body: object, environ: Environ) -> bool:
-    """Whether the server sends a file by itself, which it recognizes by its own class."""
+    """Return whether the server sends a file by itself, which it recognizes by its own class."""
     wrapper = environ.get("wsgi.file_wrapper")
     return isinstance(wrapper, type) and isinstance(body, wrapper)
 

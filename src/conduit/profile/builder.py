@@ -49,7 +49,7 @@ class ProfileBuilder:
         mapping_file: str = "",
         name_function: Callable[[Frame], tuple[str, str]] | None = None,
     ) -> None:
-        """Starts an empty profile; `mapping_file` is the program's file, by default the interpreter.
+        """Start an empty profile; `mapping_file` is the program's file, by default the interpreter.
 
         `name_function(frame)` returns the name and the system name of a frame's function, asked once for each function;
         without it the frame's own name is the name. Addresses and equality go by the frame's own name.
@@ -85,7 +85,7 @@ class ProfileBuilder:
         numeric_labels: Dictionary[str, int] | None = None,
         numeric_units: Dictionary[str, str] | None = None,
     ) -> None:
-        """Adds a stack, leaf first, of frames (function name, file name, line, first line of the function).
+        """Add a stack, leaf first, of frames (function name, file name, line, first line of the function).
 
         `values` has one number for each sample type. Labels without a key are refused with `ValueError`; one whose
         text is empty, or whose number is 0 without a unit, is left out, as the format cannot hold it.
@@ -113,7 +113,7 @@ class ProfileBuilder:
     def _labels(
         self, texts: Dictionary[str, str], numbers: Dictionary[str, int], units: Dictionary[str, str]
     ) -> Hashable:
-        """The key of a set of labels, which is remembered."""
+        """Return the key of a set of labels, which is remembered."""
         numbers_key = tuple(sorted((name, number, units.get(name)) for name, number in numbers.items()))
         key = tuple(sorted(texts.items())), numbers_key
         if key not in self._label_sets:
@@ -125,7 +125,7 @@ class ProfileBuilder:
         return key
 
     def _location(self, frame: Frame) -> int:
-        """Makes the location of a new frame; returns its id."""
+        """Make the location of a new frame; return its id."""
         name, filename, line, first_line = frame
         function = self._functions.get((name, filename, first_line))
         if function is None:
@@ -149,7 +149,7 @@ class ProfileBuilder:
     def build(
         self, time_nanos: int = 0, duration_nanos: int = 0, comments: Sequence[str] = (), doc_url: str = ""
     ) -> Profile:
-        """Returns the profile of what has been added; further additions go to the builder's next profile too.
+        """Return the profile of all that was added; later additions go to the builder's next profile too.
 
         `time_nanos` is when it was taken (since 1970), `duration_nanos` how long that took.
         """

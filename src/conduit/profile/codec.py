@@ -55,7 +55,7 @@ _COMMENT = 13
 
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Profile:
-    """Reads a profile: gzip or not, `profile.proto` or one of the legacy formats.
+    """Read a profile: gzip or not, `profile.proto` or one of the legacy formats.
 
     Raises `MalformedProfileError`, with google/pprof's words for the fault, when the bytes are no profile, the profile
     contradicts itself, or it exceeds one of the `limits`. Strings that are not UTF-8 keep their bytes as surrogates.
@@ -85,7 +85,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Profile:
 
 
 def _decode_legacy(data: bytes, limits: Limits, problem: WireError) -> Profile:
-    """Reads data that is no `profile.proto`, for the reason given, as one of the older formats."""
+    """Read data that is no `profile.proto`, for the reason given, as one of the older formats."""
     from conduit.profile.legacy import decode_legacy
     from conduit.profile.legacy_stacks import MalformedError, UnrecognizedError
 
@@ -99,7 +99,7 @@ def _decode_legacy(data: bytes, limits: Limits, problem: WireError) -> Profile:
 
 
 def decompress(data: bytes, most: int) -> bytes:
-    """Decompress one or several gzip members; raises `MalformedProfileError` with the offset in `data`."""
+    """Decompres one or several gzip members; raise `MalformedProfileError` with the offset in `data`."""
     member = zlib.decompressobj(_GZIP_WINDOW)
     try:
         # At once, which is usual: in pieces, the rest of the input is copied for each of them.
@@ -112,7 +112,7 @@ def decompress(data: bytes, most: int) -> bytes:
 
 
 def _decompress_in_pieces(data: bytes, most: int) -> bytes:
-    """Decompress several members, or find where a fault is: its offset is that of the piece."""
+    """Decompres several members, or find where a fault is: its offset is that of the piece."""
     parts: list[bytes] = []
     size = 0
     rest = data
@@ -247,7 +247,7 @@ class _Decoder:
         return make_label_set(labels, unknown)
 
     def offset_of(self, fault: Fault) -> int:
-        """Says where the record that `Profile.find_fault` found starts in the document."""
+        """Return the offset in the document at which the record that `Profile.find_fault` found starts."""
         spans = self.spans[_FIELDS[fault.table]]
         return spans[fault.index][0] if fault.index < len(spans) else 0
 
@@ -308,7 +308,7 @@ class _Decoder:
             raise WireError(detail, offset) from None
 
     def _extend(self, numbers: list[int], kind: int, value: int, stop: int, start: int) -> None:
-        """Adds a repeated number's field, packed or not, to `numbers`."""
+        """Add a repeated number's field, packed or not, to `numbers`."""
         if kind == DELIMITED:
             if (
                 stop - value > self.limits.records
@@ -479,7 +479,7 @@ _FIELDS = {name: number for number, name in _TABLES.items()}
 
 
 def encode(profile: Profile, level: int | None = None) -> bytes:
-    """Writes a profile as gzipped `profile.proto`; `level` is gzip's, 1 (fast) to 9 (small).
+    """Write a profile as gzipped `profile.proto`; `level` is gzip's, 1 (fast) to 9 (small).
 
     By default it is 6, and 1 for a document of more than 4 MiB: to compress that takes longer than to make it.
 
@@ -494,7 +494,7 @@ def encode(profile: Profile, level: int | None = None) -> bytes:
 
 
 def encode_uncompressed(profile: Profile) -> bytes:
-    """Writes a profile as bare `profile.proto`, which every reader accepts too."""
+    """Write a profile as bare `profile.proto`, which every reader accepts too."""
     return _Encoder().encode(profile)
 
 
@@ -564,7 +564,7 @@ class _Encoder:
         )
 
     def _label_fields(self, columns: Columns) -> list[bytes]:
-        """The encoded labels of each set that a sample has."""
+        """Return the encoded labels of each set that a sample has."""
         sets = columns.label_sets
         table = LabelTable.of(sets)
         fields = loops.write_labels(table.runs, table.rows, table.strings, columns.label_of, self.strings)

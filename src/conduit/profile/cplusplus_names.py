@@ -16,7 +16,7 @@ _BRACKETS = {"": ("()", "<>"), "default": ("()", "<>"), "templates": ("()",), "f
 
 
 def simplify_names(profile: Profile, mode: str = "", *, force: bool = False) -> Profile:
-    """Shortens C++ names in a profile; `mode` is none, full, templates or, by default, as short as possible.
+    """Shorten C++ names in a profile; `mode` is none, full, templates or, by default, as short as possible.
 
     `force` starts from the system name wherever there is one. Raises `ValueError` for another mode.
     """
@@ -50,7 +50,7 @@ def _is_cplusplus(name: str) -> bool:
 
 
 def remove_brackets(name: str, opening: str, closing: str) -> str:
-    """Removes brackets with what they hold; a name in which they do not match stays as it is from there on."""
+    """Remove brackets with what they hold; a name in which they do not match stays as it is from there on."""
     kept = []
     depth = start = outer = 0
     for position, letter in enumerate(name):

@@ -72,7 +72,7 @@ def apply_filters(
     warn: Callable[[str], None],
     units: dict[str, str] | None = None,
 ) -> Profile:
-    """Filters a profile; `warn` gets a line for each filter that matched nothing or was read as a range.
+    """Filter a profile; `warn` gets a line for each filter that matched nothing or was read as a range.
 
     `units` are those of numeric labels, by default the profile's own (`numeric_label_units`). Raises `PatternError`
     with the name of the option whose text is no regular expression.
@@ -109,7 +109,7 @@ def apply_filters(
 
 
 def _select_tags(profile: Profile, filters: Filters, warn_unmatched: Callable[[list[str]], None]) -> Profile:
-    """Shows and hides labels. As in the original, a bad pattern is reported only after the other has been applied."""
+    """Show and hide labels. As in the original, a bad pattern is reported only after the other has been applied."""
     tagshow = _compile("tagshow", filters.tagshow)
     fault: PatternError | None = None
     taghide: Pattern | None = None
@@ -147,7 +147,7 @@ def filter_by_name(
     hide: Pattern | None = None,
     show: Pattern | None = None,
 ) -> tuple[Profile, list[str]]:
-    """Keeps samples with a frame that matches `focus` and none that matches `ignore`; cuts frames out of them.
+    """Keep samples with a frame that matches `focus` and none that matches `ignore`; cut frames out of them.
 
     Frames that match `hide` go, and so do those that do not match `show`; a sample left without frames goes too.
     Returns also the names of the patterns that matched no location of the profile.
@@ -226,7 +226,7 @@ class _Selection:
 
 
 def show_from(profile: Profile, pattern: Pattern) -> tuple[Profile, bool]:
-    """Cuts from every stack what lies above the highest frame that matches; samples without such a frame go.
+    """Cut from every stack what lies above the highest frame that matches; samples without such a frame go.
 
     Returns also whether any location of the profile matches.
     """

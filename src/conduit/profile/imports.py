@@ -15,7 +15,7 @@ _IMPORT_SYSTEM = "<frozen importlib"
 
 
 def has_imports(profile: Profile) -> bool:
-    """Whether any stack may have a frame of the import system on it."""
+    """Return whether any stack may have a frame of the import system on it."""
     return any(map(_is_import, profile.locations))
 
 

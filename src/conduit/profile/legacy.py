@@ -45,7 +45,7 @@ _CONTENTION_SAMPLE = r"(\d+) *(\d+) @([ x0-9a-f]*)"
 
 
 def decode_legacy(data: bytes, limits: Limits) -> Profile:
-    """Reads a profile in whichever of the old formats it is; raises `UnrecognizedError` or `MalformedError`."""
+    """Read a profile in whichever of the old formats it is; raise `UnrecognizedError` or `MalformedError`."""
     binary = _decode_cpu(data, limits)
     if binary is not None:
         return binary
@@ -124,7 +124,7 @@ def _decode_heap(lines: list[str], limits: Limits) -> Profile | None:
 
 
 def _heap_sampling(kind: str, rate: str) -> tuple[int, bool]:
-    """The sampling period, and whether values are of sampled blocks only and have to be scaled up."""
+    """Return the sampling period, and whether values are of sampled blocks only and have to be scaled up."""
     if len(rate) > 18:
         raise UnrecognizedError
     if kind in ("heapz_v2", "heap_v2"):
@@ -172,7 +172,7 @@ def _decode_contention(lines: list[str], limits: Limits) -> Profile | None:
 
 
 def _read_contention_header(lines: list[str], profile: Profile) -> tuple[int, int]:
-    """Reads the `name = value` lines; returns the index of the first other line, and the clock's speed."""
+    """Read the `name = value` lines; return the index of the first other line, and the clock's speed."""
     cycles_per_second = 0
     for index in range(1, len(lines)):
         line = lines[index].strip()
@@ -215,7 +215,7 @@ def _add_contention_sample(stacks: Stacks, line: str, cycles_per_second: int) ->
 
 
 def _decode_cpu(data: bytes, limits: Limits) -> Profile | None:
-    """Reads words of 4 or 8 bytes in either order: a header of five, then counts with their stacks."""
+    """Read words of 4 or 8 bytes in either order: a header of five, then counts with their stacks."""
     for width, order in ((4, "<"), (4, ">"), (8, "<"), (8, ">")):
         head = _words(data[: 5 * width], width, order)
         if len(head) == 5 and head[:2] == [0, 3] and head[2] <= 1 and 0 < head[3] < 1 << 50 and head[4] == 0:
@@ -264,7 +264,7 @@ def _read_cpu_samples(data: bytes, width: int, order: str, stacks: Stacks, *, is
 
 
 def _strip_handler_frames(profile: Profile) -> None:
-    """Removes what the profiler's own signal handler left in the stacks.
+    """Remove what the profiler's own signal handler left in the stacks.
 
     A frame that nearly all samples have right above the leaf is the handler's, up to twice; and a leaf may be there a
     second time, once from the signal and once from the stack, moved back by one.

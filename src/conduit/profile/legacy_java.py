@@ -125,7 +125,7 @@ def name_locations(stacks: Stacks, lines: list[str]) -> Profile:
 
 
 def _symbol(text: str) -> tuple[str, str, int]:
-    """Function, file and line; a library's path is only its name, and a line that is not known is 0."""
+    """Return function, file and line; a library's path is only its name, and a line that is not known is 0."""
     match = expression(_WITH_LINE).search(text)
     if match is not None:
         return match[1], match[2], max(sample_integer(match[3], text), 0)

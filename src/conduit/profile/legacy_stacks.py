@@ -40,7 +40,7 @@ _LONGEST_VALUE = 256  # characters of a `name=value` line; values may hold other
 
 @cache
 def expression(text: str) -> Expression[str]:
-    """A compiled pattern."""
+    """Return a compiled pattern."""
     return compile_expression(text)
 
 
@@ -75,7 +75,7 @@ class Stacks:
         return sample
 
     def location_at(self, address: int) -> Location | None:
-        """The location of an address that a sample has."""
+        """Return the location of an address that a sample has."""
         return self._locations.get(address)
 
     def _location(self, address: int) -> Location:
@@ -85,7 +85,7 @@ class Stacks:
         return location
 
     def finish(self, map_lines: list[str]) -> Profile:
-        """Numbers the locations in order of use and gives each the mapping that it lies in."""
+        """Number the locations in order of use and give each the mapping that it lies in."""
         profile = self.profile
         used = dict.fromkeys(place for sample in profile.samples for place in sample.locations)
         profile.locations = list(used)
@@ -99,13 +99,13 @@ class Stacks:
 
 
 def is_blank(line: str) -> bool:
-    """Whether a line is empty or a comment."""
+    """Return whether a line is empty or a comment."""
     text = line.strip()
     return not text or text.startswith("#")
 
 
 def map_lines(lines: list[str], start: int) -> list[str]:
-    """The lines below the heading of the memory map, looked for from `start` on."""
+    """Return the lines below the heading of the memory map, looked for from `start` on."""
     for index in range(start, len(lines)):
         if any(header in lines[index] for header in MAP_HEADERS):
             return lines[index + 1 :]
@@ -113,7 +113,7 @@ def map_lines(lines: list[str], start: int) -> list[str]:
 
 
 def sample_integer(text: str, line: str, base: int = 10) -> int:
-    """The number that a text of a line is; raises `MalformedError` beyond 64 bits."""
+    """Return the number that a text of a line is; raise `MalformedError` beyond 64 bits."""
     value = int(text, base) if len(text) < 100 else 1 << 64
     if not -(1 << 63) <= value < 1 << 63:
         raise MalformedError(f"malformed sample: {line}: {text} does not fit into 64 bits")
@@ -121,7 +121,7 @@ def sample_integer(text: str, line: str, base: int = 10) -> int:
 
 
 def hex_addresses(text: str, line: str) -> list[int]:
-    """The addresses in a text of a line; raises `MalformedError` beyond 64 bits."""
+    """Return the addresses in a text of a line; raise `MalformedError` beyond 64 bits."""
     addresses = [int(word, 16) for word in expression(_ADDRESS).findall(text)]
     if addresses and max(addresses) > _MASK64:
         raise MalformedError(f"malformed sample: {line}: an address does not fit into 64 bits")
@@ -129,7 +129,7 @@ def hex_addresses(text: str, line: str) -> list[int]:
 
 
 def unsampled(count: int, size: int, rate: int) -> tuple[int, int]:
-    """Scales a sampled block up: a block of S bytes is sampled with a probability of 1 - exp(-S/rate)."""
+    """Scale a sampled block up: a block of S bytes is sampled with a probability of 1 - exp(-S/rate)."""
     if size == 0:
         return 0, 0
     if rate <= 1:
@@ -142,7 +142,7 @@ def unsampled(count: int, size: int, rate: int) -> tuple[int, int]:
 
 
 def drop_doubled_leaves(profile: Profile) -> None:
-    """Removes a leaf that is there a second time, once from the signal and once from the stack, moved back by one."""
+    """Remove a leaf that is there a second time, once from the signal and once from the stack, moved back by one."""
     for sample in profile.samples:
         stack = sample.locations
         if len(stack) > 1 and stack[0].address == stack[1].address + 1:
@@ -150,7 +150,7 @@ def drop_doubled_leaves(profile: Profile) -> None:
 
 
 def _read_maps(lines: list[str]) -> Iterator[Mapping]:
-    """Reads executable mappings as `/proc/self/maps` prints them; `name=value` lines define `$name` for those below."""
+    """Read executable mappings as `/proc/self/maps` prints them; `name=value` lines define `$name` for those below."""
     replacements: dict[str, str] = {}
     for raw in lines:
         line = raw.removesuffix("\r")
@@ -183,7 +183,7 @@ def _map_fields(line: str) -> tuple[str | None, ...] | None:
 
 
 def _joined(mappings: list[Mapping]) -> list[Mapping]:
-    """Joins regions of one file that follow each other."""
+    """Join regions of one file that follow each other."""
     joined: list[Mapping] = []
     for mapping in mappings:
         if joined and _follows(joined[-1], mapping):
@@ -206,7 +206,7 @@ def _follows(first: Mapping, second: Mapping) -> bool:
 
 
 def _ordered(mappings: list[Mapping]) -> list[Mapping]:
-    """Puts the main program first: the first file that is neither a library nor the kernel's."""
+    """Put the main program first: the first file that is neither a library nor the kernel's."""
     for index, mapping in enumerate(mappings):
         name = mapping.filename.replace("(deleted)", "").strip()
         if name and not name.startswith("[") and not expression(_SHARED_LIBRARY).search(name):
@@ -243,7 +243,7 @@ def _assign_mappings(profile: Profile) -> None:
 
 
 def _extended_downwards(mappings: list[Mapping], address: int) -> Mapping | None:
-    """A mapping whose file begins below it, where a writer left out the part that holds the address."""
+    """Return a mapping whose file begins below it, where a writer left out the part that holds the address."""
     for mapping in mappings:
         if mapping.offset and mapping.start - mapping.offset <= address < mapping.start:
             mapping.start -= mapping.offset

@@ -84,7 +84,8 @@ _SILENT = ("count", "sample", "unit", *_BY_VALUE)
 
 
 def find_unit(spelling: str) -> Unit | None:
-    """Looks a unit up by any of its spellings (`ms`, `Bytes`, `seconds`); None for a unit of no family (`count`)."""
+    """Look up a unit by any of its spellings (`ms`, `Bytes`, `seconds`); return None for a unit of no family
+    (`count`)."""
     if spelling in _KNOWN:
         return _KNOWN[spelling]
     if len(_KNOWN) > _MOST_KNOWN:
@@ -95,7 +96,7 @@ def find_unit(spelling: str) -> Unit | None:
 
 
 def scale(value: int, from_unit: str, to_unit: str) -> tuple[float, str]:
-    """Converts a value; returns it and the printed name of its unit, empty where that would say nothing.
+    """Convert a value; return it and the printed name of its unit, empty where that would say nothing.
 
     With `minimum` or `auto` the largest unit that leaves at least 1 is taken. A target of another family gives the
     family's default unit (B, s, GCU); a source that belongs to no family leaves the number as it is.
@@ -120,19 +121,19 @@ def _target(family: UnitFamily, base_value: float, to_unit: str) -> Unit:
 
 
 def scaled_label(value: int, from_unit: str, to_unit: str) -> str:
-    """Converts a value and prints it with at most two decimals and its unit: `1.09s`, `430ms`, `0`."""
+    """Convert a value and print it with at most two decimals and its unit: `1.09s`, `430ms`, `0`."""
     scaled, name = scale(value, from_unit, to_unit)
     text = f"{scaled:.2f}".removesuffix(".00")
     return "0" if text in ("0", "-0") else text + name
 
 
 def label(value: int, unit: str) -> str:
-    """Prints a value in whatever unit suits it best."""
+    """Print a value in whatever unit suits it best."""
     return scaled_label(value, unit, "auto")
 
 
 def percentage(value: int, total: int) -> str:
-    """Prints a value's share of a total, without its sign, in six columns: `  100%`, `46.47%`, `0.024%`."""
+    """Print a value's share of a total, without its sign, in six columns: `  100%`, `46.47%`, `0.024%`."""
     percent = abs(value / total) * 100 if total else 0.0
     if 99.95 <= percent <= 100.05:
         return "  100%"
@@ -140,7 +141,7 @@ def percentage(value: int, total: int) -> str:
 
 
 def quotient(value: int, divisor: int) -> int:
-    """Divides whole numbers and cuts towards zero; a divisor of 0 leaves the value as it is."""
+    """Divide whole numbers and round towards zero; a divisor of 0 leaves the value as it is."""
     if not divisor:
         return value
     return value // divisor if (value < 0) == (divisor < 0) else -(-value // divisor)

@@ -37,7 +37,7 @@ class IncompatibleProfilesError(ConduitError):
 
 
 def merge(profiles: Sequence[Profile]) -> Profile:
-    """Adds profiles with the same sample types and period type up, stack by stack; see `combine` for unlike ones.
+    """Add profiles with the same sample types and period type up, stack by stack; see `combine` for unlike ones.
 
     Values are added as 64-bit numbers; samples that come to nothing but zeros disappear. Time is the earliest,
     duration the sum, period the longest; comments are united. Raises `IncompatibleProfilesError`.
@@ -56,12 +56,12 @@ def merge(profiles: Sequence[Profile]) -> Profile:
 
 
 def compact(profile: Profile) -> Profile:
-    """Drops zero samples and everything that nothing refers to, adds equal samples up, numbers ids from 1."""
+    """Drop zero samples and everything that nothing refers to, add equal samples up, and number ids from 1."""
     return merge([profile])
 
 
 def combine(profiles: Sequence[Profile]) -> Profile:
-    """Adds profiles up that may differ in their columns and units: keeps common sample types in the finest unit.
+    """Add up profiles that may differ in their columns and units: keep common sample types in the finest unit.
 
     The order of the columns is that of the first profile. One profile alone stays as it is. Raises
     `IncompatibleProfilesError` where nothing is in common or units cannot be converted into each other.
@@ -78,7 +78,7 @@ def align(profiles: Sequence[Profile]) -> list[Profile]:
 def difference(
     profile: Profile, base: Profile, *, mark_base: bool = False, normalize: bool = False
 ) -> Profile:
-    """Subtracts a base profile (`-base`); with `mark_base` percentages are of the base (`-diff_base`).
+    """Subtract a base profile (`-base`); with `mark_base` percentages are of the base (`-diff_base`).
 
     `normalize` first scales `profile` so that the totals of both are the same in every column.
     """
@@ -90,7 +90,7 @@ def difference(
 
 
 def normalise(profile: Profile, base: Profile) -> Profile:
-    """Scales each column of `profile` so that it adds up to what the same column of `base` does (0 if it is empty)."""
+    """Scale each column of `profile` so that it adds up to what the same column of `base` does (0 if it is empty)."""
     _check_compatible(profile, base)
     targets, sums = column_sums(base), column_sums(profile)
     ratios = [target / total if total else 0.0 for target, total in zip(targets, sums, strict=True)]
@@ -98,17 +98,17 @@ def normalise(profile: Profile, base: Profile) -> Profile:
 
 
 def column_sums(profile: Profile) -> list[int]:
-    """Adds every column of values up."""
+    """Return the sum of every column of values."""
     return [sum(column) for column in profile.columns.values]
 
 
 def scale_values(profile: Profile, ratio: float) -> Profile:
-    """Multiplies all values, rounding halves away from zero; see `scale_columns`."""
+    """Multiply all values, rounding halves away from zero; see `scale_columns`."""
     return scale_columns(profile, [ratio] * len(profile.sample_types))
 
 
 def scale_columns(profile: Profile, ratios: Sequence[float]) -> Profile:
-    """Multiplies each column by its ratio, rounding halves away from zero, within the range of 64 bits.
+    """Multiply each column by its ratio, rounding halves away from zero, within the range of 64 bits.
 
     As in the original, a sample stays only if a column whose ratio is not 1 is not 0 in it afterwards.
     """
@@ -137,7 +137,7 @@ def _times(value: int, ratio: float) -> int:
 
 
 def set_label(profile: Profile, key: str, values: list[str]) -> Profile:
-    """Gives every sample a text label, in place of those it may have under the same key."""
+    """Give every sample a text label, in place of those it may have under the same key."""
 
     def labelled(labels: LabelSet) -> LabelSet:
         texts = {**labels.labels, key: values}
@@ -257,7 +257,7 @@ def _combine_headers(profiles: Sequence[Profile]) -> Profile:
 
 
 def _wrap(value: int) -> int:
-    """Cuts a sum to 64 bits, as adding such numbers does."""
+    """Cut a sum to 64 bits, as adding such numbers does."""
     if -_SIGN_BIT <= value < _SIGN_BIT:
         return value
     value &= _MASK64
@@ -313,7 +313,7 @@ class _Merger:
         self._label_of.extend(map(sets.__getitem__, columns.label_of.tolist()))
 
     def result(self) -> Profile:
-        """Adds equal samples up; sums are cut to 64 bits."""
+        """Add equal samples up; sums are cut to 64 bits."""
         labels = array("I", map(self._first_set.__getitem__, self._label_of))
         bounds = self._starts + self._stops
         groups, firsts = loops.group_stacks(bounds, self._frames, labels)
@@ -326,7 +326,7 @@ class _Merger:
         return self._merged.replaced(columns=columns.selected(is_first).revalued(sums))
 
     def _location(self, source: Location) -> int:
-        """The index of a location in the merged table."""
+        """Return the index of a location in the merged table."""
         # Where the mapping's twin lies elsewhere in memory, so does the location.
         mapping, moved = self._places.get(source.mapping) or self._place(source.mapping)
         key: list[object] = [(source.address + moved) & _MASK64, mapping, source.is_folded]
@@ -346,7 +346,7 @@ class _Merger:
         return index
 
     def _place(self, source: Mapping | None) -> tuple[Mapping | None, int]:
-        """The merged mapping, and how far it is from where it was."""
+        """Return the merged mapping, and how far it is from where it was."""
         mapping = None if source is None else self._mapping(source)
         moved = 0 if source is None or mapping is None else mapping.start - source.start
         self._places[source] = mapping, moved

@@ -108,7 +108,7 @@ class Function:
         self.unknown: bytes = b""
 
     def with_name(self, name: str) -> Function:
-        """Returns the same function under another name."""
+        """Return the same function under another name."""
         other = Function(self.id, name, self.system_name, self.filename, self.start_line)
         other.unknown = self.unknown
         return other
@@ -129,7 +129,7 @@ class Line:
         self.unknown: bytes = b""
 
     def with_function(self, function: Function) -> Line:
-        """Returns the same place in another function."""
+        """Return the same place in another function."""
         other = Line(function, self.line, self.column)
         other.unknown = self.unknown
         return other
@@ -164,7 +164,7 @@ class Location:
         self.unknown: bytes = b""
 
     def with_lines(self, lines: list[Line]) -> Location:
-        """Returns the same location with other lines."""
+        """Return the same location with other lines."""
         other = Location(self.id, self.mapping, self.address, lines, self.is_folded)
         other.unknown = self.unknown
         return other
@@ -332,7 +332,7 @@ class Profile:
         return other
 
     def check_valid(self) -> None:
-        """Raises `MalformedProfileError` unless every reference leads to an entry of the profile's own tables.
+        """Raise `MalformedProfileError` unless every reference leads to an entry of the profile's own tables.
 
         Checked are: one value for each sample type, ids that are unique and not 0, and that samples, locations
         and lines refer to entries of the tables. The messages are those of google/pprof's `CheckValid`.
@@ -342,7 +342,8 @@ class Profile:
             raise MalformedProfileError(f"malformed profile: {fault.reason}")
 
     def find_fault(self) -> Fault | None:
-        """Finds the first contradiction in the order in which the original looks for them; None in a valid profile."""
+        """Find the first contradiction in the order in which the original looks for them; return None for a valid
+        profile."""
         return (
             self._sample_fault()
             or _id_fault(self.mappings, "mapping", "ID")
@@ -383,7 +384,7 @@ class Profile:
 
 
 def _samples_of(columns: Columns, locations: list[Location]) -> list[Sample]:
-    """The samples as objects, each with lists of its own."""
+    """Return the samples as objects, each with lists of its own."""
     from conduit.profile import loops
 
     stacks = loops.list_stacks(columns.bounds, columns.frames, locations)

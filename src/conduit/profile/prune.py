@@ -22,7 +22,7 @@ _RESERVED = ("(anonymous namespace)", "operator()")
 
 
 def drop_frames(profile: Profile) -> Profile:
-    """Prunes by the profile's own `drop_frames` and `keep_frames`, which match whole names; see `prune`.
+    """Prune by the profile's own `drop_frames` and `keep_frames`, which match whole names; see `prune`.
 
     Raises `PatternError` when one of them is no regular expression.
     """
@@ -34,7 +34,7 @@ def drop_frames(profile: Profile) -> Profile:
 
 
 def prune(profile: Profile, drop: Pattern, keep: Pattern | None = None) -> Profile:
-    """Cuts from every stack the highest frame that matches `drop` but not `keep`, and all below it.
+    """Cut from every stack the highest frame that matches `drop` but not `keep`, and all below it.
 
     Frames above the first one that does not match stay, lest nothing be left.
     """
@@ -55,7 +55,7 @@ def prune(profile: Profile, drop: Pattern, keep: Pattern | None = None) -> Profi
 
 
 def prune_from(profile: Profile, pattern: Pattern) -> Profile:
-    """Cuts from every stack what lies below the lowest frame that matches; that frame stays."""
+    """Cut from every stack what lies below the lowest frame that matches; that frame stays."""
     judge = _by_name(pattern.matches)
     locations: list[Location] = []
     flags = bytearray()
@@ -89,7 +89,7 @@ def _by_name(matches: Callable[[str], bool]) -> Callable[[Line], bool]:
 
 
 def simple_name(name: str) -> str:
-    """A function's name without a leading dot and its argument list: `ns::f` for `.ns::f(int)`."""
+    """Return a function's name without a leading dot and its argument list: `ns::f` for `.ns::f(int)`."""
     name = name.removeprefix(".")
     position = name.find("(")
     while position >= 0:

@@ -75,7 +75,7 @@ def _places(bounds: Buffer, size: int) -> list[tuple[int, int]]:
 
 
 def _rows(runs: Buffer, numbers: Buffer) -> list[tuple[int, ...]]:
-    """The numbers of each location."""
+    """Return the numbers of each location."""
     positions, row = _typed(runs, "i"), _typed(numbers, "i")
     return [tuple(row[start:stop]) for start, stop in pairwise(positions)]
 
@@ -114,7 +114,7 @@ class _StackWriter:
 def _restacked(
     bounds: Buffer, frames: Buffer, change: Callable[[list[int]], Sequence[int]], mask: Buffer | None = None
 ) -> Stacks:
-    """The stacks in the mask (None: all), changed."""
+    """Return the stacks in the mask (None: all), changed."""
     writer = _StackWriter(bounds, frames)
     indices = memoryview(frames).cast("B").cast("I")
     keep = repeat(1, len(writer.read)) if mask is None else memoryview(mask).cast("B")

@@ -19,7 +19,7 @@ class UnusualError(Exception):
 
 
 def index_table(ids: list[int]) -> list[int]:
-    """The index of each location by its id, -1 where there is none; empty where a list would be mostly holes."""
+    """Return the index of each location by its id, -1 where there is none; empty if a list would be mostly holes."""
     highest = max(ids, default=0)
     if highest > 2 * len(ids) + 1000:
         return []
@@ -38,7 +38,7 @@ class SampleReader:
         self._table = index_table(ids)
 
     def read(self, position: int, stop: int) -> tuple[list[int], list[int], list[bytes]]:
-        """Reads the stack (indices), the values and the undecoded labels of the sample in data[position:stop].
+        """Read the stack (indices), the values and the undecoded labels of the sample in data[position:stop].
 
         Raises `UnusualError` where the general reader has to take over.
         """
@@ -83,7 +83,7 @@ def _read_values(data: bytes, start: int, stop: int) -> list[int]:
 
 
 def _read_stack(packed: bytes, table: list[int]) -> list[int]:
-    """Looks packed ids up; unknown ones and broken varints are not for here."""
+    """Look up packed ids; unknown ones and broken varints are handled elsewhere."""
     stack: list[int] = []
     append = stack.append
     value = shift = 0

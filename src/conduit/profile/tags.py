@@ -23,7 +23,7 @@ _BYTE_KEYS = ("alignment", "request")  # numeric labels that count bytes whereve
 
 
 def numeric_label_units(profile: Profile) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """The unit of each numeric label, and the other units that occur with it, sorted.
+    """Return the unit of each numeric label, and the other units that occur with it, sorted.
 
     The first unit given with a key counts; a key without any counts bytes if it is `alignment` or `request`, else
     its name is its unit.
@@ -51,7 +51,7 @@ class TagFilter:
 
 
 def parse_tag_filter(option: str, text: str, units: dict[str, str]) -> TagFilter:
-    """Reads `[key=]value`, where the value is a range (`7`, `1kb:`, `:64kb`, `1kb:2mb`) or patterns with commas.
+    """Read `[key=]value`, where the value is a range (`7`, `1kb:`, `:64kb`, `1kb:2mb`) or patterns with commas.
 
     A range is of numeric labels, in `units` from `numeric_label_units`. Without a key every pattern must match one of
     the sample's `key:value` texts; with one, some pattern must match one of its values. Raises `PatternError`.
@@ -97,7 +97,7 @@ def _number_matcher(
 
 
 def _parse_range(text: str) -> Callable[[int, str], bool] | None:
-    """Reads a range of numbers with units; returns what tells whether a number lies in it, or None if it is none."""
+    """Read a range of numbers with units; return a test of whether a number lies in it, or None if it is no range."""
     low_text, colon, high_text = text.partition(":")
     low, high = _parse_amount(low_text), _parse_amount(high_text)
     if not colon:
@@ -125,7 +125,7 @@ def _between(low: tuple[int, str] | None, high: tuple[int, str] | None) -> Calla
 
 
 def _parse_amount(text: str) -> tuple[int, str] | None:
-    """Splits `-12kb` into its number and its unit; None for anything else."""
+    """Split `-12kb` into its number and its unit; None for anything else."""
     position = 1 if text[:1] in ("+", "-") else 0
     start = position
     while text[position : position + 1] in _DIGITS and position < len(text):
@@ -142,7 +142,7 @@ def _parse_amount(text: str) -> tuple[int, str] | None:
 def filter_samples_by_tag(
     profile: Profile, focus: TagFilter | None, ignore: TagFilter | None
 ) -> tuple[Profile, list[str]]:
-    """Keeps the samples that `focus` matches and `ignore` does not; returns also which of the two matched nothing."""
+    """Keep the samples that `focus` matches and `ignore` does not; return also which of the two matched nothing."""
     focused = ignored = False
 
     def keeps(labels: LabelSet) -> bool:
@@ -164,7 +164,7 @@ def filter_samples_by_tag(
 
 
 def select_tags(profile: Profile, show: Pattern | None, hide: Pattern | None) -> tuple[Profile, list[str]]:
-    """Keeps the labels whose key matches `show` and not `hide`; returns also which of the two matched nothing."""
+    """Keep the labels whose key matches `show` and not `hide`; return also which of the two matched nothing."""
     shown = hidden = False
 
     def keeps(key: str) -> bool:
@@ -196,7 +196,7 @@ def select_tags(profile: Profile, show: Pattern | None, hide: Pattern | None) ->
 def add_tag_frames(
     profile: Profile, root_keys: Sequence[str], leaf_keys: Sequence[str], unit: str
 ) -> tuple[Profile, list[str]]:
-    """Makes labels frames: the first of `root_keys` the outermost one, the last of `leaf_keys` the innermost.
+    """Make labels frames: the first of `root_keys` the outermost one, the last of `leaf_keys` the innermost.
 
     Such a frame's function is named by the values (numbers in `unit`, joined by commas), its file by the key. A sample
     without the label gets one too, with no name. Returns also which of the two matched nothing.
@@ -246,7 +246,7 @@ class _TagFrames:
         self.functions: list[Function] = []
 
     def of(self, labels: LabelSet, key: str) -> int:
-        """The index of the location of a label's values."""
+        """Return the index of the location of a label's values."""
         name = ",".join(tag_texts(labels, key, self._unit))
         index = self._index_of.get((name, key))
         if index is None:
@@ -259,7 +259,8 @@ class _TagFrames:
 
 
 def tag_texts(labels: LabelSet, key: str, unit: str) -> list[str]:
-    """A label's values as text: those that are text, then the numbers, which are scaled to `unit` if they have one."""
+    """Return a label's values as text: those that are text, then the numbers, which are scaled to `unit` if they
+    have one."""
     texts = list(labels.labels.get(key, ()))
     numbers = labels.numeric_labels.get(key, [])
     units = labels.numeric_units.get(key, [])

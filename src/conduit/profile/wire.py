@@ -30,7 +30,7 @@ class WireError(Exception):
 
 
 def read_varint(data: bytes, position: int, end: int) -> tuple[int, int]:
-    """Reads one unsigned varint before `end`; returns it and the position after it. Bits beyond 64 are cut off."""
+    """Read one unsigned varint before `end`; return it and the position after it. Bits beyond 64 are cut off."""
     value = shift = 0
     for index in range(position, min(end, position + _LONGEST_VARINT)):
         byte = data[index]
@@ -42,7 +42,7 @@ def read_varint(data: bytes, position: int, end: int) -> tuple[int, int]:
 
 
 def read_fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
-    """Walks over the fields of the message in data[position:end].
+    """Walk over the fields of the message in data[position:end].
 
     Yields (field number, wire type, value, stop, start): for a varint `value` is the number; for a delimited field
     data[value:stop] is its content; for a fixed-width one data[value:stop] its bytes. data[start:stop] is the whole
@@ -75,13 +75,13 @@ def read_fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int
 
 
 def expect_kind(kind: int, expected: int, offset: int) -> None:
-    """Raises `WireError` where a field has another wire type than its number calls for."""
+    """Raise `WireError` where a field has another wire type than its number calls for."""
     if kind != expected:
         raise WireError(f"wire type {kind} in a field that has wire type {expected}", offset)
 
 
 def read_numbers(data: bytes, position: int, stop: int, last: int) -> tuple[list[int], bytes]:
-    """Reads a message whose fields 1 to `last` are numbers; returns them by field number, and the unknown fields."""
+    """Read a message whose fields 1 to `last` are numbers; return them by field number, and the unknown fields."""
     values = [0] * (last + 1)
     unknown = b""
     while position < stop:
@@ -104,7 +104,7 @@ def read_numbers(data: bytes, position: int, stop: int, last: int) -> tuple[list
 
 
 def read_packed(data: bytes, position: int, end: int) -> list[int]:
-    """Reads all the unsigned varints in data[position:end]."""
+    """Read all the unsigned varints in data[position:end]."""
     chunk = data[position:end]
     if chunk.isascii():  # Every byte is a number of its own.
         return list(chunk)
@@ -128,12 +128,12 @@ def read_packed(data: bytes, position: int, end: int) -> list[int]:
 
 
 def count_packed(data: bytes, position: int, end: int) -> int:
-    """Counts the varints in data[position:end] without making them: each ends with its only byte below 0x80."""
+    """Count the varints in data[position:end] without making them: each ends with its only byte below 0x80."""
     return len(data[position:end].translate(None, _CONTINUED))
 
 
 def to_signed(value: int) -> int:
-    """Reads 64 unsigned bits as a two's complement number."""
+    """Read 64 unsigned bits as a two's complement number."""
     return value - (1 << 64) if value & _SIGN_BIT else value
 
 
@@ -145,7 +145,7 @@ def to_bits(value: int) -> int:
 
 
 def write_varint(value: int) -> bytes:
-    """Writes a number from -2**63 to 2**64 - 1 as the format does: negative ones as 64 bits, ten bytes long."""
+    """Write a number from -2**63 to 2**64 - 1 as the format does: negative ones as 64 bits, ten bytes long."""
     if 0 <= value < 0x80:
         return _ONE_BYTE[value]
     value = to_bits(value)
@@ -161,16 +161,16 @@ _ONE_BYTE = [bytes((value,)) for value in range(0x80)]
 
 
 def write_number(field: int, value: int) -> bytes:
-    """Writes a varint field; nothing for 0, which is the default."""
+    """Write a varint field; nothing for 0, which is the default."""
     return write_varint(field << 3) + write_varint(value) if value else b""
 
 
 def write_delimited(field: int, content: bytes) -> bytes:
-    """Writes a string, packed or message field, also when it is empty."""
+    """Write a string, packed or message field, also when it is empty."""
     return write_varint(field << 3 | DELIMITED) + write_varint(len(content)) + content
 
 
 def write_numbers(field: int, values: Iterable[int]) -> bytes:
-    """Writes a repeated number in packed form; nothing when there are none."""
+    """Write a repeated number in packed form; nothing when there are none."""
     content = b"".join(map(write_varint, values))
     return write_delimited(field, content) if content else b""

@@ -255,7 +255,7 @@ def _task_of(callback: Any) -> asyncio.Task[Any] | None:
 
 
 def _wanted_lock(task: asyncio.Task[Any]) -> Any:
-    """The lock in whose `acquire` a task is suspended, or None."""
+    """Return the lock in whose `acquire` a task is suspended, or None."""
     frame: FrameType | None = None
     for _, frame in awaited_coroutines(task):  # noqa: B007 (the last one is wanted)
         pass

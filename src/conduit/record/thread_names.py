@@ -24,7 +24,7 @@ _original: Callable[[Any], None] | None = None
 
 
 def _announce(thread: threading.Thread) -> None:
-    """Replaces the method while recordings watch; recordings may end in another order than they began."""
+    """Replace the method while recordings watch; recordings may end in another order than they began."""
     assert _original is not None
     _original(thread)
     for names in tuple(_watching):

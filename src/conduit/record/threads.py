@@ -126,7 +126,7 @@ def _threads() -> Iterator[ThreadStack]:
 
 
 def _has_a_root(frame: FrameType) -> bool:
-    """Whether the last caller can be a thread's first call; a generator that has ended forgets who called it."""
+    """Return whether the last caller can be a thread's first call; a generator that has ended forgets who called it."""
     while frame.f_back is not None:
         frame = frame.f_back
     return not frame.f_code.co_flags & _CO_GENERATOR
@@ -320,7 +320,7 @@ def _attribute(coroutine: Any, name: str) -> Any:
 
 
 def _numbers_last(name: str) -> tuple[str, int]:
-    """Sorts `Task-2` before `Task-10`."""
+    """Sort `Task-2` before `Task-10`."""
     stem = name.rstrip("0123456789")
     return stem, int(name[len(stem) :] or 0)
 

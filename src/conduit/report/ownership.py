@@ -29,7 +29,7 @@ def owner_of(name: str, file: str) -> tuple[str, str]:
 
 
 def module_of(name: str, file: str) -> str:
-    """The module's dotted name for code in a package or the standard library, otherwise its folder and file."""
+    """Return the module's dotted name for code in a package or the standard library, otherwise its folder and file."""
     path = file.replace("\\", "/")
     found = _PATH_IN_LIBRARY.search(path)
     if found:
@@ -38,7 +38,7 @@ def module_of(name: str, file: str) -> str:
 
 
 def _module(name: str, path: str) -> str:
-    """The folder and file of Python code, the package of other names."""
+    """Return the folder and file of Python code, the package of other names."""
     if path.endswith(".py") or path.startswith("<"):
         return "/".join(path.rsplit("/", 2)[-2:])
     head, slash, tail = name.rpartition("/")

@@ -8,7 +8,7 @@ from conduit.profile.measurement import find_unit
 
 
 def amounts_document(unit: str, ratio: float) -> dict[str, Any]:
-    """The factor of a profile's unit, and the units to print in, smallest first (as `label` chooses among them).
+    """Return the factor of a profile's unit, and the units to print in, smallest first (as `label` chooses among them).
 
     A unit of no family has no factor: its values are printed as they are, without a name.
     """

@@ -34,5 +34,5 @@ def compressed_response(request: Request, status: int, headers: Headers, body: b
 
 
 def accepts_gzip(request: Request) -> bool:
-    """Whether the client takes a compressed body."""
+    """Return whether the client takes a compressed body."""
     return "gzip" in request.headers.get("accept-encoding", "")

@@ -63,7 +63,7 @@ class Session(Protocol):
         """Return the part of the flame graph below a node. Raises `ViewError` for a malformed one."""
 
     def download(self) -> bytes:
-        """The profile as gzipped protobuf."""
+        """Return the profile as gzipped protobuf."""
 
     def save_config(self, name: str, parameters: Mapping[str, str]) -> None:
         """Save the parameters under a name."""
@@ -219,7 +219,7 @@ def _json(document: dict[str, Any]) -> Response:
 
 
 def _static(name: str, *, named: bool) -> Response:
-    """A script or style; with `named`, the address names what it holds, and it may be kept."""
+    """Return a script or style; with `named`, the address names what it holds, and it may be kept."""
     joined = {ALL_SCRIPTS: all_scripts, ALL_STYLES: all_styles}.get(name)
     if joined is None and name not in (*SCRIPTS, *STYLES):
         return plain_response(404, "404 page not found")

@@ -17,7 +17,7 @@ def open_browser(url: str) -> bool:
 
 
 def has_screen() -> bool:
-    """Whether a window can be opened, or the user named a browser (`BROWSER`) that needs none."""
+    """Return whether a window can be opened, or the user named a browser (`BROWSER`) that needs none."""
     if os.name == "nt" or os.uname().sysname == "Darwin":
         return True
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

@@ -48,7 +48,7 @@ def without_constant_labels(report: Report) -> tuple[Report, list[str]]:
 
 
 def graph_document(report: Report) -> tuple[dict[str, Any], list[str]]:
-    """The page's data, with the graph in Graphviz's language under `dot` for `draw`, and the header's lines."""
+    """Return the page's data, with the graph in Graphviz's language under `dot` for `draw`, and the header's lines."""
     drawing = compute_drawing(report)
     report = report.in_unit(drawing.unit)
     names = {f"N{number}": node.frame.name or node.name for number, node in enumerate(drawing.nodes, 1)}
@@ -79,7 +79,7 @@ def draw(content: dict[str, Any], cancelled: threading.Event | None) -> None:
 
 
 def _run_graphviz(program: str, source: bytes, cancelled: threading.Event | None) -> tuple[str | None, str]:
-    """The drawing, or None and the reason. The process ends with the time limit and with the client."""
+    """Return the drawing, or None and the reason. The process ends with the time limit and with the client."""
     try:
         process = subprocess.Popen(
             [program, "-Tsvg"],
@@ -140,7 +140,7 @@ def _own_drawing(report: Report, drawing: Drawing) -> dict[str, Any]:
 
 
 def _lines(report: Report, name: str) -> list[str]:
-    """A name in lines of a box, split where it has dots."""
+    """Return a name in lines of a box, split where it has dots."""
     short = shown_name(report, name)
     parts = short.rsplit(".", 2)
     return [part if len(part) <= 48 else f"{part[:47]}…" for part in parts]

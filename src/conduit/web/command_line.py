@@ -36,7 +36,7 @@ def command_line(
     series: Sequence[str] = (),
     during: str = "",
 ) -> str:
-    """A line for a shell, or an empty text where the sources are not known.
+    """Return a line for a shell, or an empty text where the sources are not known.
 
     `base` are flags that name a base; `series` the heap profiles through which growth is followed; `during` the tag
     filter of a range of the time. The line is made to
@@ -74,7 +74,7 @@ def command_line(
 
 
 def _without_passwords(text: str) -> str:
-    """A source, or a flag that names several, parted by commas, with `***` for each password."""
+    """Return a source, or a flag that names several, parted by commas, with `***` for each password."""
     from conduit.fetch.download import without_password
 
     # First the whole: a password may hold a comma.

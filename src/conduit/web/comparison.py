@@ -20,7 +20,7 @@ MAX_ROWS = 300  # that changed most by what they took themselves, and as many by
 
 
 def has_base(profile: Profile) -> bool:
-    """Whether samples are marked as the base's, so that before and after can be told apart."""
+    """Return whether samples are marked as the base's, so that before and after can be told apart."""
     return any(_is_base(labels) for labels in profile.columns.used_sets())
 
 
@@ -29,7 +29,7 @@ def _is_base(labels: LabelSet) -> bool:
 
 
 def split(profile: Profile) -> tuple[Profile, Profile]:
-    """The base's samples with their own, positive values, and the others."""
+    """Return the base's samples with their own, positive values, and the others."""
     columns = profile.columns
     mask = columns.mask_of(_is_base)
     others = bytes(not marked for marked in mask)
@@ -38,14 +38,14 @@ def split(profile: Profile) -> tuple[Profile, Profile]:
 
 
 def normalised(profile: Profile) -> Profile:
-    """The same comparison with the newer side scaled so that each type of values adds up to the base's."""
+    """Return the same comparison with the newer side scaled so that each type of values adds up to the base's."""
     before, after = split(profile)
     made = difference(after, before, mark_base=True, normalize=True)
     return made.replaced(time_nanos=profile.time_nanos, duration_nanos=profile.duration_nanos)
 
 
 def changes_document(report: Report, repeated: RepeatedSums | None = None) -> dict[str, Any]:
-    """The functions whose amount changed most; totals of both sides, and whether they were made equal.
+    """Return the functions whose amount changed most; totals of both sides, and whether they were made equal.
 
     With `repeated`, amounts are the means of a profile, what moved beyond chance stands first, and `repeats` says how
     many profiles there are and what was tested.
@@ -80,7 +80,7 @@ def _sums_of_sides(report: Report) -> dict[str, list[int]]:
 
 
 def totals_of(report: Report) -> tuple[int, int]:
-    """What the samples of both sides add up to, before and after."""
+    """Return the sums of the samples of both sides, before and after."""
     before, after = (sum(profile.columns.values[report.values.index]) for profile in split(report.profile))
     return before, after
 
@@ -144,12 +144,12 @@ def _row(report: Report, name: str, sums: list[int], repeated: RepeatedSums | No
 
 
 def format_p(p: float) -> str:
-    """An adjusted p-value as `benchstat` prints one; never 0, which no test of so few profiles could show."""
+    """Return an adjusted p-value as `benchstat` prints one; never 0, which no test of so few profiles could show."""
     return f"{p:.3f}" if p >= 0.0005 else "<0.001"
 
 
 def change_text(before: int, after: int) -> str:
-    """How much more or less, as a share of before; `new` and `gone` where one side has none."""
+    """Return the change as a share of before; `new` or `gone` if one side has none."""
     if before == after:
         return "0%"
     if not before:

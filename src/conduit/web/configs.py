@@ -42,11 +42,12 @@ class SavedConfigs:
         self._path = path
 
     def all(self) -> dict[str, dict[str, Any]]:
-        """The options of each configuration by name, in the file's order; raises `ConduitError` for a damaged file."""
+        """Return the options of each configuration by name, in the file's order; raise `ConduitError` for a damaged
+        file."""
         return {entry["name"]: _options_of(entry, self._file()) for entry in self._read()}
 
     def get(self, name: str) -> dict[str, Any] | None:
-        """The options of one configuration; None if there is none of that name."""
+        """Return the options of one configuration; None if there is none of that name."""
         return self.all().get(name)
 
     def save(self, name: str, options: Options) -> None:
@@ -125,7 +126,8 @@ def _entries(document: Any) -> list[dict[str, Any]]:
 
 
 def _options_of(entry: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The saved values, each parsed as the text of a parameter would be: a wrong type is refused, not passed on."""
+    """Return the saved values, each parsed as the text of a parameter would be: a wrong type is refused, not passed
+    on."""
     options = Options()
     for key in _SAVED:
         value = entry.get(key)

@@ -16,7 +16,7 @@ MAX_ROWS = 1000  # the heaviest by what they took themselves, and as many by wha
 
 
 def function_rows(report: Report, flame: Flame) -> list[tuple[int, int, int]]:
-    """Rows of (number of the source, flat, cum), heaviest first; `report` has the flame graph's granularity.
+    """Return rows of (number of the source, flat, cum), heaviest first; `report` has the flame graph's granularity.
 
     The sums are those of `-top`, of the whole profile, also where the picture leaves boxes out.
     """

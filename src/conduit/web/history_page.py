@@ -100,7 +100,7 @@ def _series_object(series: Series, commit_set: int, findings: list[Finding]) -> 
 
 
 def _samples_object(series: Series) -> dict[str, str]:
-    """All values of a series, point by point, and how many each point has."""
+    """Return all values of a series, point by point, and how many each point has."""
     return {
         "counts": _packed("I", [len(point.samples) for point in series.points]),
         "samples": _packed("d", [value for point in series.points for value in point.samples]),

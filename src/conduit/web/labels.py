@@ -25,7 +25,8 @@ _NONE = "(none)"
 
 
 def labels_document(report: Report, by: str) -> dict[str, Any]:
-    """The facets, heaviest values first, and below them the functions that took most for each value of the label `by`.
+    """Return the facets, heaviest values first, and below them the functions that took most for each value of the
+    label `by`.
 
     `by` empty or unknown is the first text label that has more than one value. A sample that carries a label twice
     counts for both of its values. `count` is the sum of the profile's first type of values that is a count.
@@ -59,7 +60,7 @@ def labels_document(report: Report, by: str) -> dict[str, Any]:
 
 
 def _by_labels(columns: Columns, values: Iterable[int]) -> dict[int, int]:
-    """The sum over the samples with each set of labels, by the set's number."""
+    """Return the sum over the samples with each set of labels, by the set's number."""
     sums: dict[int, int] = {}
     for number, value in interruptible(zip(columns.label_of, values, strict=True)):
         sums[number] = sums.get(number, 0) + value
@@ -97,12 +98,12 @@ def _facet(report: Report, key: str, values: Mapping[str, list[int]], numeric: b
 
 
 def _expression(key: str, text: str) -> str:
-    """A tag filter for one value. Several of this form, joined with commas, must all match."""
+    """Return a tag filter for one value. Several of this form, joined with commas, must all match."""
     return f"^{re.escape(f'{key}:{text}')}$".replace("=", r"\x3d").replace(",", r"\x2c")
 
 
 def _top(report: Report, key: str, values: Mapping[str, list[int]]) -> dict[str, Any]:
-    """The functions by their own amount, with a column for each of the label's heaviest values."""
+    """Return the functions by their own amount, with a column for each of the label's heaviest values."""
     ordered = sorted(values, key=lambda text: (-abs(values[text][0]), text))
     shown = ordered[:MAX_COLUMNS]
     flat = _by_leaf(report, key)

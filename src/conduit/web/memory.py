@@ -23,7 +23,7 @@ MAX_ROWS = 500
 
 
 def is_heap(profile: Profile) -> bool:
-    """Whether the samples say how much memory is still held."""
+    """Return whether the samples say how much memory is still held."""
     return any(kind.type == HELD for kind in profile.sample_types)
 
 
@@ -49,7 +49,8 @@ class ImportSwitch:
 
 
 def series_of(profile: Profile, recordings: Sequence[Profile]) -> list[Profile]:
-    """The heap profiles to follow growth through, the earliest first: a comparison's sides, or the recordings."""
+    """Return the heap profiles to follow growth through, the earliest first: a comparison's sides, or the
+    recordings."""
     if not is_heap(profile):
         return []
     if has_base(profile):
@@ -59,7 +60,7 @@ def series_of(profile: Profile, recordings: Sequence[Profile]) -> list[Profile]:
 
 
 def growth_document(series: Sequence[Profile], options: Options) -> dict[str, Any]:
-    """The lines that hold more at the end than at the start, under the filters of `options`.
+    """Return the lines that hold more at the end than at the start, under the filters of `options`.
 
     Raises `ReportError` where there are fewer than two profiles, or their times are in another order.
     """

@@ -121,14 +121,14 @@ class ProfilePages:
         return list_page(self._stored(), LIVE if self._live_seconds > 0 else (), self._live_seconds)
 
     def _stored(self) -> list[Path]:
-        """The pprof files of the folder, the newest first."""
+        """Return the pprof files of the folder, the newest first."""
         if self._folder is None or not self._folder.is_dir():
             return []
         found = [path for path in self._folder.iterdir() if path.name.endswith(_SUFFIXES) and path.is_file()]
         return sorted(found, key=lambda path: (-path.stat().st_mtime, path.name))
 
     def _application(self, name: str, prefix: str, cancelled: threading.Event) -> Application | None:
-        """The pages of one profile: those of before, unless its file has changed; None where there is none."""
+        """Return the pages of one profile: those of before, unless its file has changed; None if there is none."""
         is_live = name in LIVE and self._live_seconds > 0
         path = None if is_live else next((path for path in self._stored() if path.name == name), None)
         if path is None and not is_live:

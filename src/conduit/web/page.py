@@ -59,7 +59,7 @@ _FRAMES_SERVER = "frame-src 'self'; "
 
 
 def served_page(data: dict[str, Any]) -> bytes:
-    """The document of one view; scripts and style are fetched from `./static/`.
+    """Return the document of one view; scripts and style are fetched from `./static/`.
 
     All scripts come in one answer, since a browser asks for few at a time. Its address, and the style's, name what they
     hold, so that a browser need not ask for them again on the next page.
@@ -74,13 +74,13 @@ def served_page(data: dict[str, Any]) -> bytes:
 
 @cache
 def all_scripts() -> str:
-    """The scripts of a page one after the other, as `ALL_SCRIPTS` serves them."""
+    """Return the scripts of a page one after the other, as `ALL_SCRIPTS` serves them."""
     return "\n".join(f"// {name}\n{_static(name)}" for name in SCRIPTS)
 
 
 @cache
 def all_styles() -> str:
-    """The styles of a page one after the other, as `ALL_STYLES` serves them."""
+    """Return the styles of a page one after the other, as `ALL_STYLES` serves them."""
     return "".join(_static(name) for name in STYLES)
 
 
@@ -90,7 +90,7 @@ def _short_digest(text: str) -> str:
 
 
 def single_file(data: dict[str, Any]) -> bytes:
-    """The whole report in one document that opens from disk."""
+    """Return the whole report in one document that opens from disk."""
     return document("page.html", data, STYLES, SCRIPTS)
 
 
@@ -145,7 +145,7 @@ def _template(name: str) -> Template:
 
 
 def inert_json(data: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """Return JSON that cannot end the script element it stands in."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

@@ -24,7 +24,8 @@ PAGE = 100  # functions
 
 
 def peek_document(report: Report, first: int) -> dict[str, Any]:
-    """The lines of the functions from number `first` on, heaviest first: `[text, regular expression of the link]`.
+    """Return the lines of the functions from number `first` on, heaviest first: `[text, regular expression of the
+    link]`.
 
     Raises `NoMatchError` where the report's expression matches no function.
     """
@@ -50,5 +51,5 @@ def peek_document(report: Report, first: int) -> dict[str, Any]:
 
 
 def _expression(node: Node) -> str:
-    """What finds the lines of a node's function: their printed names continue with the file after a space."""
+    """Return a pattern for the lines of a node's function: their printed names continue with the file after a space."""
     return f"^{re.escape(node.frame.name)}( |$)" if node.frame.name else ""

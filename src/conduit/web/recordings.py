@@ -46,12 +46,13 @@ class Recordings:
                 self._compared = {pair: made for pair, made in self._compared.items() if gone not in pair}
 
     def all(self) -> list[Profile]:
-        """The profiles that are kept, the newest last."""
+        """Return the profiles that are kept, the newest last."""
         with self._lock:
             return [profile for profile, _ in self._profiles.values()]
 
     def choose(self, number: str, against: str) -> tuple[Profile, int, int | None]:
-        """The profile of a number (empty: the newest), or its difference from another's; both as they were found."""
+        """Return the profile of a number (empty: the newest), or its difference from another's; both as they were
+        found."""
         with self._lock:
             shown = self._number(number) if number else next(reversed(self._profiles))
             if not against:
@@ -87,6 +88,6 @@ class Recordings:
 
 
 def _seconds(profile: Profile) -> int | None:
-    """How long a profile was recorded for; None for those of a moment, and of all of the process's time."""
+    """Return how long a profile was recorded for; None for those of a moment, and of all of the process's time."""
     recorded = any(kind.type in _RECORDED for kind in profile.sample_types)
     return round(profile.duration_nanos / 10**9) or None if recorded else None

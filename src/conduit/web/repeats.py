@@ -61,15 +61,15 @@ class RepeatedSums(NamedTuple):
         return _smallest_p(*map(len, self.totals)) <= ALPHA
 
     def needed(self, tested: int) -> int:
-        """The number of profiles a side from which on a single one of `tested` functions could be told from chance; 0
-        where there are enough."""
+        """Return the number of profiles a side from which on a single one of `tested` functions could be told from
+        chance; 0 where there are enough."""
         if _smallest_p(*map(len, self.totals)) * tested <= ALPHA:
             return 0
         return next(count for count in itertools.count(1) if _smallest_p(count, count) * tested <= ALPHA)
 
 
 def _smallest_p(before: int, after: int) -> float:
-    """The p-value of the U test where all amounts before lie below, or above, all after."""
+    """Return the p-value of the U test where all amounts before lie below, or above, all after."""
     return 2 / math.comb(before + after, before)
 
 

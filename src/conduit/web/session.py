@@ -258,7 +258,7 @@ class ProfileSession:
         self._recordings.add(self._fetch())
 
     def options_of(self, parameters: Mapping[str, str]) -> Options:
-        """The command line's options, changed by an address's parameters. Raises `ViewError` for a bad value."""
+        """Return the command line's options, changed by an address's parameters. Raise `ViewError` for a bad value."""
         options = self._options.copy()
         if "config" in parameters:
             saved = self._configs.get(parameters["config"])
@@ -428,7 +428,7 @@ class ProfileSession:
         return list(self._series) or series_of(self._whole, self._recordings.all())
 
     def _chosen(self, profile: Profile) -> Profile:
-        """A profile with or without imports, as the address has it."""
+        """Return a profile with or without imports, as the address has it."""
         return ImportSwitch().applied(profile) if self._without_imports else profile
 
     @property
@@ -437,7 +437,8 @@ class ProfileSession:
         return has_base(self._profile)
 
     def _profile_of(self, options: Options) -> Profile:
-        """The profile that the options are about: on request with both sides of a comparison scaled to one total."""
+        """Return the profile that the options are about: on request with both sides of a comparison scaled to one
+        total."""
         return normalised(self._profile) if options.normalize and self.compared else self._profile
 
     # ── what every page has ──
@@ -517,7 +518,7 @@ class ProfileSession:
         return [default, *saved]
 
     def _saved(self, warn: Callable[[str], None]) -> dict[str, dict[str, Any]]:
-        """The saved configurations; a damaged file costs a page its menu, not its numbers."""
+        """Return the saved configurations; none if the file is damaged, so that the page still shows its numbers."""
         try:
             return self._configs.all()
         except ConduitError as error:
@@ -526,7 +527,8 @@ class ProfileSession:
 
 
 def _top_rows(rows: Sequence[TopRow], total: int) -> list[dict[str, Any]]:
-    """The rows with all texts that the table shows. Sum% follows the order, so there is one for each of the two."""
+    """Return the rows with all texts that the table shows. Sum% follows the order, so there is one for each of the
+    two."""
     from conduit.profile.measurement import percentage
 
     shown: list[dict[str, Any]] = [
@@ -561,7 +563,7 @@ def without_equal_parts(document: dict[str, Any], base: dict[str, Any]) -> dict[
 
 
 def _first(parameters: Mapping[str, str]) -> int:
-    """The number of the first function on a page of a long list."""
+    """Return the number of the first function on a page of a long list."""
     text = parameters.get("first", "0")
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise ViewError(f"invalid first={text[:40]!r}: expected the number of a function")

@@ -24,14 +24,14 @@ MAX_NODES = 200_000
 
 
 def has_times(profile: Profile) -> bool:
-    """Whether any sample says when it was taken."""
+    """Return whether any sample says when it was taken."""
     return any(TIME_LABEL in labels.numeric_labels for labels in profile.columns.used_sets())
 
 
 def time_tree(
     report: Report, flame: Flame, visit: Callable[[int, int, int], None] | None = None
 ) -> dict[str, Any]:
-    """The columns of the tree: below the root a node for each thread, below it the stacks one after the other.
+    """Return the columns of the tree: below the root a node for each thread, below it the stacks one after the other.
 
     Its sources are those of `flame` and, after them, the threads'.
 
@@ -119,7 +119,7 @@ def thread_of(labels: LabelSet) -> str:
 
 
 def _common(one: list[int], other: list[int]) -> int:
-    """How many sources two paths have in common at their beginning."""
+    """Return how many sources two paths have in common at their beginning."""
     count = 0
     for first, second in zip(one, other, strict=False):
         if first != second:

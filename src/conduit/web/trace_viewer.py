@@ -97,7 +97,7 @@ class TraceViewer:
         return self._file(request.path.removeprefix(_PERFETTO))
 
     def _file(self, path: str) -> Response:
-        """A file of the page; a path out of its folder is not found."""
+        """Return a file of the page; a path out of its folder is not found."""
         import mimetypes
 
         name = unquote(path).lstrip("/") or "index.html"
@@ -135,7 +135,7 @@ def _check_head(head: bytes, path: Path) -> None:
 
 
 def read_trace(path: Path) -> bytes:
-    """The trace as JSON text; `.gz` is unpacked. Raises `ConduitError` for a file that holds no trace events."""
+    """Return the trace as JSON text; `.gz` is unpacked. Raise `ConduitError` for a file that holds no trace events."""
     try:
         with path.open("rb") as file:
             if file.peek(2)[:2] != b"\x1f\x8b":

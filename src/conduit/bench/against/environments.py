@@ -55,12 +55,12 @@ class CheckoutError(ConduitError):
 
 
 def is_installable(tree: Path) -> bool:
-    """Whether pip can install the project in a folder."""
+    """Return whether pip can install the project in a folder."""
     return any((tree / file).is_file() for file in INSTALLABLE)
 
 
 def needs_environment(tree: Path) -> bool:
-    """Whether a folder says what it needs; a plain folder of sources runs in this environment."""
+    """Return whether a folder says what it needs; a plain folder of sources runs in this environment."""
     return is_installable(tree) or any((tree / file).is_file() for file in (*LOCKS, *REQUIREMENTS))
 
 
@@ -114,7 +114,7 @@ def _deciding_files(tree: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _build_part(text: bytes) -> bytes:
-    """The part of a pyproject.toml that decides about an installation; all of it where it cannot be read."""
+    """Return the part of a pyproject.toml that decides about an installation; all of it if it cannot be read."""
     try:
         document: dict[str, Any] = tomllib.loads(text.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):
@@ -152,7 +152,7 @@ def _link_built_files(environment: Path, tree: Path) -> None:
 
 
 def _requirements(tree: Path, notify: Callable[[str], None]) -> Path | None:
-    """The revision's pinned versions as a file that pip reads; None where it has none that can be read here."""
+    """Return the revision's pinned versions as a file that pip reads; None if it has none that can be read here."""
     for lock, command in LOCKS.items():
         if not (tree / lock).is_file():
             continue

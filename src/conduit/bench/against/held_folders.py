@@ -30,7 +30,7 @@ def held_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
 
 
 def is_abandoned(folder: Path) -> bool:
-    """Whether a folder that `held_folder` made is held no more, or is gone; False where that cannot be told."""
+    """Return whether a folder that `held_folder` made is held no more, or is gone; False where that cannot be told."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

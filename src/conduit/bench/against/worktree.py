@@ -69,7 +69,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def repository_root(folder: Path) -> Path:
-    """The top of the git checkout around a folder. Raises `UsageError` where there is none."""
+    """Return the top of the git checkout around a folder. Raise `UsageError` where there is none."""
     try:
         return Path(git(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
     except CheckoutError as error:
@@ -77,7 +77,7 @@ def repository_root(folder: Path) -> Path:
 
 
 def resolve_revision(root: Path, revision: str) -> str:
-    """The full commit id of a revision. Raises `UsageError` for one that git does not know."""
+    """Return the full commit id of a revision. Raise `UsageError` for one that git does not know."""
     try:
         return git(
             root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
@@ -90,7 +90,7 @@ def resolve_revision(root: Path, revision: str) -> str:
 
 
 def dirty_submodules(root: Path) -> list[str]:
-    """The submodules whose content is not the recorded commit: the new side has it, a revision cannot."""
+    """Return the submodules whose content is not the recorded commit: the new side has it, a revision cannot."""
     if not (root / ".gitmodules").is_file():
         return []
     lines = git(root, "submodule", "status", "--recursive").splitlines()
@@ -165,7 +165,7 @@ def _remove_worktree(root: Path, tree: Path) -> None:
 
 
 def folder_as_checkout(folder: Path, environment: Environment) -> Checkout:
-    """A checkout that exists already: it is left as it is, and runs in its own `.venv` where it has one."""
+    """Return a checkout that exists already: it is left as it is, and runs in its own `.venv` where it has one."""
     python = folder / ".venv" / "bin" / "python"
     if environment == "own" and python.exists():
         return Checkout(str(folder), folder, str(python), (str(folder),))
@@ -173,12 +173,12 @@ def folder_as_checkout(folder: Path, environment: Environment) -> Checkout:
 
 
 def current_checkout(root: Path) -> Checkout:
-    """The side of the caller: this interpreter, with the checkout's sources before everything installed."""
+    """Return the side of the caller: this interpreter, with the checkout's sources before everything installed."""
     return Checkout("working copy", root, sys.executable, source_folders(root))
 
 
 def source_folders(root: Path) -> tuple[str, ...]:
-    """What goes on the path so that a checkout's own packages are imported without an installation."""
+    """Return the folders to put on the path so that a checkout's own packages are imported without an installation."""
     source = root / "src"
     return (str(source), str(root)) if source.is_dir() else (str(root),)
 

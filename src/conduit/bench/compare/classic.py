@@ -145,7 +145,8 @@ class _Collection:
 
 
 def _counts(text: str) -> bool:
-    """Whether an iteration count counts: zero and text that is no number do not, a number that is too large does."""
+    """Return whether an iteration count counts: zero and text that is no number do not, a number that is too large
+    does."""
     try:
         return parse_int(text) != 0
     except ValueError as error:
@@ -176,7 +177,7 @@ def _result_lines(input_file: InputFile) -> Iterator[tuple[str, dict[str, str], 
 
 
 def running_mean(values: Sequence[float]) -> float:
-    """The arithmetic mean, updated value by value; NaN of nothing."""
+    """Return the arithmetic mean, updated value by value; NaN of nothing."""
     mean = 0.0
     for count, value in enumerate(values, start=1):
         mean += (value - mean) / count
@@ -291,7 +292,7 @@ def _sort(rows: list[ClassicRow], options: ClassicOptions) -> None:
 
 
 def _geomean(collection: _Collection, unit: str) -> list[ClassicRow]:
-    """The row of geometric means. Zeros are left out of it; a mean of one benchmark is not worth a row."""
+    """Return the row of geometric means. Zeros are left out of it; a mean of one benchmark is not worth a row."""
     means = []
     for label in collection.labels:
         cells = (
@@ -331,7 +332,7 @@ _COUNT_STEPS = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")]
 
 
 def scaler(value: float, unit: str) -> Callable[[float], str]:
-    """How the means of one row are printed, from the first of them: three digits and a prefix for all."""
+    """Return how the means of one row are printed, from the first of them: three digits and a prefix for all."""
     if _has_base(unit, "ns/op", "ns/GC"):
         return _time_scaler(value)
     before = 1e6 if _has_base(unit, "MB/s") else 1.0
@@ -360,5 +361,5 @@ def _step(value: float, steps: list[tuple[float, str]]) -> tuple[int, float, str
 
 
 def _border(border: str, step: float) -> float:
-    """The border times the step, read from text: 99.5 * 1e-6 is not the float 0.0000995."""
+    """Return the border times the step, read from text: 99.5 * 1e-6 is not the float 0.0000995."""
     return float(f"{border}e{round(math.log10(step))}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def format_classic_text(tables: Sequence[ClassicTable]) -> str:
-    """The tables as text. A line keeps the blanks that stand for a missing deviation, as the original does."""
+    """Return the tables as text. A line keeps the blanks that stand for a missing deviation, as the original does."""
     pages = [_text_rows(table) for table in tables]
     widths: list[int] = []
     for row in (row for page in pages for row in page if len(row) != 1):
@@ -79,7 +79,7 @@ def _line(row: list[str], widths: list[int]) -> str:
 
 
 def format_classic_csv(tables: Sequence[ClassicTable], *, ranges: bool = True) -> str:
-    """The tables as comma-separated values, a blank line between; without `ranges`, means only."""
+    """Return the tables as comma-separated values, a blank line between; without `ranges`, means only."""
     pages = ["".join(csv_line(row) + "\n" for row in _csv_rows(table, ranges)) for table in tables]
     return "\n".join(pages)
 

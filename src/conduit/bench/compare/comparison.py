@@ -271,7 +271,7 @@ class Builder:
         )
 
     def _table_keys(self, row: list[str], columns: tuple[Column, ...], passes: list[bool]) -> list[Key]:
-        """The table of each value that passes; the projected row lacks the unit."""
+        """Return the table of each value that passes; the projected row lacks the unit."""
         known = (tuple(row), id(columns), tuple(passes))
         keys = self._tables_of.get(known)
         if keys is None:
@@ -311,7 +311,7 @@ class Builder:
         return table
 
     def _rows(self, rows: set[Key]) -> tuple[list[Key], list[str]]:
-        """The rows in order, and their labels; the tables of several units mostly have the same."""
+        """Return the rows in order, and their labels; the tables of several units mostly have the same."""
         if rows != self._last_rows[0]:
             ordered = self._row_by.sorted(rows)
             self._last_rows = rows, ordered, [self._row_by.text(row) for row in ordered]
@@ -347,7 +347,7 @@ def _parse(projections: Projections, flag: str, query: str) -> Projection:
 
 
 def _summarize_column(table: Table, index: int) -> ColumnSummary:
-    """The mean of ratios, not the ratio of means: where the rows differ, it still speaks of one set of rows."""
+    """Return the mean of ratios, not the ratio of means: where the rows differ, it still speaks of one set of rows."""
     column, first = table.columns[index], table.columns[0]
     centers: list[float] = []
     ratios: list[float | None] = []

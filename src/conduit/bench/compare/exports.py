@@ -19,7 +19,8 @@ FORMAT_VERSION = 1
 
 
 def format_json(comparison: Comparison, judged: Sequence[Judged]) -> str:
-    """The comparison as one JSON object. Values are in tidied units, shares 0 to 1; NaN and infinity are null."""
+    """Return the comparison as one JSON object. Values are in tidied units, shares 0 to 1; NaN and infinity are
+    null."""
     closing = outcome(judged)
     document = {
         "version": FORMAT_VERSION,
@@ -97,7 +98,7 @@ def _row_object(judged: Judged) -> dict[str, Any]:
 
 
 def format_markdown(comparison: Comparison, judged: Sequence[Judged]) -> str:
-    """The comparison as Markdown tables, the summary first; medians alone where there is nothing to compare."""
+    """Return the comparison as Markdown tables, the summary first; medians alone if there is nothing to compare."""
     if not judged:
         return "\n".join([*_medians(comparison.tables), *_unpaired_lines(comparison)]) + "\n"
     lines = [_summary(judged), ""]
@@ -149,7 +150,8 @@ def _markdown_row(judged: Judged, several: bool) -> str:
 
 
 def verdict_text(judged: Judged) -> str:
-    """The verdict in words; a p below alpha that is above it once it is corrected for the number of rows is named."""
+    """Return the verdict in words; a p below alpha that is above it once it is corrected for the number of rows is
+    named."""
     row = judged.row
     if judged.grade == "same" and row.p <= row.alpha < judged.p:
         return f"not significant among this many comparisons (corrected p={judged.p:.3f})"
@@ -157,7 +159,7 @@ def verdict_text(judged: Judged) -> str:
 
 
 def delta_text(judged: Judged) -> str:
-    """The difference in percent; `~` where none was found."""
+    """Return the difference in percent; `~` if none was found."""
     delta = judged.row.delta
     if judged.grade in ("same", "undecided"):
         return "~"
@@ -198,5 +200,5 @@ def _escape(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """A name as code; a pipe would end the cell, and a backquote the code."""
+    """Return a name as code; a pipe would end the cell, and a backquote the code."""
     return "`" + text.replace("`", "'").replace("|", "\\|").replace("\n", " ") + "`"

@@ -72,7 +72,7 @@ def _part_extractor(key: str) -> Extractor:
 
 
 def _full_name_without(keys: Sequence[str]) -> Extractor:
-    """The full name with some of its parts deleted; without its base, that becomes `*`."""
+    """Return the full name with some of its parts deleted; without its base, that becomes `*`."""
     prefixes = tuple(key + "=" for key in keys if key.startswith("/"))
     without_base = ".name" in keys
     without_suffix = "/gomaxprocs" in keys
@@ -104,7 +104,7 @@ class ResultFilter:
             self._match = _all_of([*conditions, self._match])
 
     def columns(self, result: Result) -> list[bool]:
-        """For each column of a result, whether it passes."""
+        """Return for each column of a result whether it passes."""
         verdict = self._match(result)
         return [verdict] * len(result.columns) if isinstance(verdict, bool) else verdict
 
@@ -200,7 +200,7 @@ class Field:
         self._first.setdefault(value, len(self._first))
 
     def rank(self, value: str) -> tuple[object, ...]:
-        """What values of this field are sorted by; equal only for equal values."""
+        """Return the sort key of a value of this field; equal only for equal values."""
         if self._order == "num":
             return (*_numeric_rank(value), value)
         if self._order == "fixed":
@@ -214,7 +214,7 @@ _NUMBER_WITH_PREFIX = re.compile(r"([0-9.]+)([kKMGTPEZY]i?)?[bB]?")
 
 
 def _numeric_rank(value: str) -> tuple[int, float]:
-    """Numbers first, then NaN, then other text."""
+    """Return a sort key that orders numbers first, then NaN, then other text."""
     number = _fuzzy_number(value)
     if number is None:
         return 2, 0.0
@@ -299,7 +299,7 @@ class Projection:
         return sorted(keys, key=lambda key: _rank(key, fields, ranks))
 
     def text(self, key: Key) -> str:
-        """The key's values that are not empty, with blanks between."""
+        """Return the key's values that are not empty, with blanks between."""
         return " ".join(value for field in self.fields if (value := field.value(key)))
 
 
@@ -409,7 +409,7 @@ def _is_one_of(values: frozenset[str], extract: Extractor) -> Callable[[Result],
 
 
 def differing_fields(projection: Projection, keys: set[Key]) -> list[str]:
-    """The names of the fields in which the keys are not all equal."""
+    """Return the names of the fields in which the keys are not all equal."""
     if len(keys) < 2:
         return []
     return [field.name for field in projection.fields if len({field.value(key) for key in keys}) > 1]

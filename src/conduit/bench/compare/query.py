@@ -41,7 +41,7 @@ class Match(NamedTuple):
     offset: int
 
     def accepts(self, value: str) -> bool:
-        """Whether a value passes."""
+        """Return whether a value passes."""
         return value == self.literal if self.pattern is None else self.pattern.matches(value)
 
 
@@ -111,7 +111,7 @@ class _Parser:
         self.position = token.end
 
     def peek(self, *, regexps: bool = False) -> _Token:
-        """The next token, left in place. Only where a value may stand does `/` begin a regular expression."""
+        """Return the next token, left in place. Only where a value may stand does `/` begin a regular expression."""
         query, start = self.query, self.position
         while start < len(query) and query[start].isspace():
             start += 1

@@ -28,7 +28,7 @@ _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def format_text(comparison: Comparison) -> str:
-    """The tables as text for people; empty where nothing was measured."""
+    """Return the tables as text for people; empty if nothing was measured."""
     pieces = []
     for heading, table in _with_headings(comparison.tables):
         pieces += [line + "\n" for line in heading]
@@ -162,7 +162,7 @@ class _Page:
 
 
 def _template(pattern: tuple[int, ...], margins: list[int], offsets: list[int]) -> str:
-    """The %-format of a row of results: each text in its place, and nothing behind the last one."""
+    """Return the %-format of a row of results: each text in its place, and nothing behind the last one."""
     pieces = []
     end = 0
     for column in pattern:
@@ -302,7 +302,7 @@ def _percent(ratio: float) -> str:
 
 
 def format_csv(comparison: Comparison) -> tuple[str, str]:
-    """The tables as comma-separated values, and the warnings with the cells they belong to (`B6: …`)."""
+    """Return the tables as comma-separated values, and the warnings with the cells they belong to (`B6: …`)."""
     lines: list[str] = []
     warnings: list[str] = []
     for heading, table in _with_headings(comparison.tables):
@@ -388,7 +388,7 @@ class _CsvTable:
 
 
 def _sheet_column(index: int) -> str:
-    """The letters of a column. From the 27th on they are benchstat's, not a spreadsheet's: BA follows Z."""
+    """Return the letters of a column. From the 27th on they are benchstat's, not a spreadsheet's: BA follows Z."""
     letters = ""
     while index:
         index, digit = divmod(index, 26)
@@ -397,7 +397,7 @@ def _sheet_column(index: int) -> str:
 
 
 def csv_line(fields: Iterable[str]) -> str:
-    """One line of comma-separated values, quoted where it must be."""
+    """Return one line of comma-separated values, quoted where it must be."""
     return ",".join([_csv_field(field) for field in fields])
 
 

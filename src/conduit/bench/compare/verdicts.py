@@ -62,7 +62,7 @@ class Gates:
         self._metrics = {tidy_unit(unit)[0]: levels for unit, levels in (metrics or {}).items()}
 
     def levels(self, unit: str) -> Levels:
-        """The levels for a unit, written or tidied."""
+        """Return the levels for a unit, written or tidied."""
         return self._metrics.get(tidy_unit(unit)[0], self._common)
 
 
@@ -97,7 +97,7 @@ def is_deterministic(row: Row) -> bool:
 
 
 def correct_by_holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction: in ascending order, each p times the number of those not yet passed."""
+    """Apply Holm's step-down correction: in ascending order, multiply each p by the number of those not yet passed."""
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     corrected = [1.0] * len(p_values)
     highest = 0.0
@@ -131,7 +131,7 @@ def _judge(row: Row, p: float | None, family: int, gates: Gates) -> Judged:
 
 
 def grade_of(worse: float, levels: Levels) -> Grade:
-    """The grade of a difference that is known to be real."""
+    """Return the grade of a difference that is known to be real."""
     if math.isnan(worse):
         return "undecided"
     if worse > levels.major:
@@ -146,12 +146,12 @@ def grade_of(worse: float, levels: Levels) -> Grade:
 
 
 def closes(grade: Grade, levels: Levels) -> bool:
-    """Whether a grade closes the gate."""
+    """Return whether a grade closes the gate."""
     return grade in SEVERITY and SEVERITY.index(grade) >= SEVERITY.index(levels.fail)
 
 
 def smallest_p(n_old: int, n_new: int) -> float:
-    """The smallest p that the U test can give for samples of these sizes."""
+    """Return the smallest p that the U test can give for samples of these sizes."""
     return min(1.0, 2 / math.comb(n_old + n_new, n_old)) if n_old and n_new else 1.0
 
 
@@ -162,7 +162,7 @@ class Outcome(NamedTuple):
     undecided: list[Judged]
 
     def status(self, *, strict: bool) -> int:
-        """The exit status: 1 where the gate is closed, and, if `strict`, where it could not be decided."""
+        """Return the exit status: 1 where the gate is closed, and, if `strict`, where it could not be decided."""
         return int(bool(self.closing or (strict and self.undecided)))
 
 

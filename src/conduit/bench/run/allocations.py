@@ -43,10 +43,10 @@ if TYPE_CHECKING:
             """End counting."""
 
         def read(self) -> Reading:
-            """The calling thread's."""
+            """Return the reading of the calling thread."""
 
         def read_all_threads(self) -> Reading:
-            """All threads'."""
+            """Return the sum of the readings of all threads."""
 
 
 BUDGET_NS = 250_000_000  # of CPU time, before counting slows it down
@@ -66,7 +66,7 @@ def unavailable_reason() -> str | None:
 
 
 def counter() -> AllocationCounter:
-    """The allocation counter of the native extension. Call `unavailable_reason` first."""
+    """Return the allocation counter of the native extension. Call `unavailable_reason` first."""
     from conduit._native import allocations
 
     return allocations

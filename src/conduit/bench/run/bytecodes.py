@@ -42,7 +42,7 @@ class InstructionCounter:
         """Join a thread that ran already when the counting started."""
 
     def read(self) -> int:
-        """Instructions so far; the counter's own ticks for reading are taken off."""
+        """Return the instructions so far, without those that reading the counter takes."""
         self._reads += 1
         return self._tick() - (self._reads - 1)
 
@@ -118,7 +118,7 @@ class MonitoringCounter(InstructionCounter):
 
 
 def new_counter() -> InstructionCounter:
-    """The instruction counter for this interpreter."""
+    """Return the instruction counter for this interpreter."""
     return MonitoringCounter() if sys.version_info >= (3, 12) else TraceCounter()
 
 
@@ -156,5 +156,5 @@ class BytecodeBenchmark(Benchmark):
 
 
 def count_bytecodes(run: Callable[[int], int]) -> int:
-    """Instructions of one operation; `run(n)` does n iterations and returns the instructions of them all."""
+    """Return the instructions of one operation; `run(n)` does n iterations and returns their instructions."""
     return max(run(LONG_RUN) - run(SHORT_RUN), 0)

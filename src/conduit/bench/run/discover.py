@@ -37,7 +37,8 @@ class BenchmarkFile:
 
 
 def find_files(paths: Iterable[str | Path]) -> list[BenchmarkFile]:
-    """The benchmark files under each path, sorted within a folder; a file named itself is taken whatever its name.
+    """Return the benchmark files under each path, sorted within a folder; a file named itself is taken whatever its
+    name.
 
     Hidden folders and folders that no benchmark lives in (`__pycache__`, `build`, …) are not entered. Raises
     `NoSuchPathError`.
@@ -69,7 +70,7 @@ def _describe(path: Path) -> BenchmarkFile:
 
 
 def project_root(folder: Path) -> Path:
-    """The nearest folder upwards with a `pyproject.toml` or a `.git`; the current folder where there is none."""
+    """Return the nearest folder upwards with a `pyproject.toml` or a `.git`; the current folder if there is none."""
     for candidate in (folder, *folder.parents):
         if (candidate / "pyproject.toml").is_file() or (candidate / ".git").exists():
             return candidate

@@ -60,12 +60,12 @@ Event: TypeAlias = Started | Measuring | Measured | Warned | Ended
 
 
 def encode_event(event: Event) -> dict[str, object]:
-    """An event as plain data for JSON; `decode_event` reads it again."""
+    """Return an event as plain data for JSON; `decode_event` reads it again."""
     return {"event": type(event).__name__, **asdict(event)}
 
 
 def decode_event(data: dict[str, Any]) -> Event:
-    """The event that `encode_event` wrote. Raises `KeyError` or `TypeError` for anything else."""
+    """Return the event that `encode_event` wrote. Raise `KeyError` or `TypeError` for anything else."""
     fields = {name: value for name, value in data.items() if name != "event"}
     kind = data["event"]
     if kind == "Started":

@@ -87,7 +87,7 @@ def _describe_status(status: int) -> str:
 
 
 def _in_a_row(events: list[Event], options: Options) -> list[Event]:
-    """The events of all repetitions, benchmark by benchmark, in the order of the first repetition."""
+    """Return the events of all repetitions, benchmark by benchmark, in the order of the first repetition."""
     by_name: dict[str, list[Event]] = {}
     for event in events:
         name = event.measurement.name if isinstance(event, Measured) else event.name
@@ -114,7 +114,7 @@ def _with_spread(measurements: list[Measurement]) -> list[Event]:
 
 
 def serve() -> int:
-    """The child: reads the request, runs the benchmark, writes its events. Returns the exit status."""
+    """Read the request, run the benchmark and write its events, in the child process. Return the exit status."""
     request = json.load(sys.stdin)
     # Only events may reach the parent's pipe: everything else that is written to 1 goes where errors go.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")

@@ -23,7 +23,7 @@ MEASURABLE_NS = 1_000_000
 
 
 def config_lines(package: str) -> list[str]:
-    """The `key: value` lines that hold for the results below them, in Go's order, with ours behind."""
+    """Return the `key: value` lines that hold for the results below them, in Go's order, with ours behind."""
     machine = platform.machine()
     lines = [f"goos: {sys.platform}", f"goarch: {GOARCH.get(machine, machine)}", f"pkg: {package}"]
     cpu = cpu_model()
@@ -34,13 +34,13 @@ def config_lines(package: str) -> list[str]:
 
 
 def python_version() -> str:
-    """`3.11.7` for CPython; with the implementation's name before it for any other."""
+    """Return `3.11.7` for CPython; with the implementation's name before it for any other."""
     name = platform.python_implementation()
     return platform.python_version() if name == "CPython" else f"{name} {platform.python_version()}"
 
 
 def cpu_model() -> str:
-    """The processor's name as the kernel gives it, or an empty text."""
+    """Return the processor's name as the kernel gives it, or an empty text."""
     for line in _read("/proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
         if key.strip() in ("model name", "Hardware", "cpu model"):
@@ -49,7 +49,7 @@ def cpu_model() -> str:
 
 
 def processors() -> int:
-    """How many processors this process may use: the `-N` of the names."""
+    """Return how many processors this process may use: the `-N` of the names."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -65,7 +65,7 @@ class Watch:
         self._opened_ns = perf_counter_ns()
 
     def warnings(self) -> list[MeasurementWarning]:
-        """What disturbed the time since the watch was opened; nothing can be said of less than a millisecond."""
+        """Return warnings about disturbances since the watch was opened; none for less than a millisecond."""
         wall_ns = perf_counter_ns() - self._opened_ns
         if wall_ns < MEASURABLE_NS:
             return []
@@ -83,7 +83,7 @@ class Watch:
 
 
 def machine_warnings() -> list[MeasurementWarning]:
-    """Warnings about the machine, found before the first run and given once."""
+    """Return warnings about the machine, found before the first run and given once."""
     governors = frequency_governors()
     if not governors or governors == ["performance"]:
         return []
@@ -137,7 +137,8 @@ def _throttled_ns() -> int:
 
 
 def _cpu_control_groups() -> list[Path]:
-    """Folders which may hold this process's `cpu.stat`: version 2, then version 1; its own group, then the root."""
+    """Return folders that may hold this process's `cpu.stat`: version 2, then version 1; its own group, then the
+    root."""
     folders = []
     for line in _read("/proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
@@ -158,13 +159,13 @@ def _thermal_events() -> int:
 
 
 def frequency_governors() -> list[str]:
-    """The frequency governors that are set, each once, by name; empty where the kernel shows none."""
+    """Return the frequency governors that are set, each once, by name; empty if the kernel shows none."""
     paths = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor")
     return sorted({text for path in paths if (text := _read(path).strip())})
 
 
 def cpu_quota() -> float | None:
-    """How many processors' time the control group grants this process; None where it sets no limit."""
+    """Return how many processors' time the control group grants this process; None if it sets no limit."""
     for folder in _cpu_control_groups():
         quota = _read(folder / "cpu.max").split() or [
             _read(folder / name).strip() for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
@@ -175,7 +176,7 @@ def cpu_quota() -> float | None:
 
 
 def _read(path: str | Path) -> str:
-    """A kernel file's text; empty where it does not exist or may not be read, which means: nothing is known."""
+    """Return a kernel file's text; empty if it does not exist or may not be read, which means: nothing is known."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:

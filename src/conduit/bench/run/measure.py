@@ -61,7 +61,7 @@ class Options:
     fail_fast: bool = False
 
     def processor_list(self) -> tuple[int, ...]:
-        """The `-cpu` list, or how many this process may use."""
+        """Return the `-cpu` list, or how many this process may use."""
         return self.processors or (processors(),)
 
 
@@ -79,12 +79,12 @@ class Run:
     threads: int = 1
 
     def settings(self) -> dict[str, object]:
-        """The keyword arguments for every `Benchmark` of this benchmark."""
+        """Return the keyword arguments for every `Benchmark` of this benchmark."""
         return {"log_lines": self.log_lines, "threads": self.threads, "short": self.options.short}
 
 
 def call(run: Run, benchmark: Benchmark) -> Benchmark:
-    """One call of the benchmark function with the timer running; return the benchmark with what it measured.
+    """Return one call of the benchmark function with the timer running; return the benchmark with what it measured.
 
     Raises what the function raises, and `BenchmarkMisuseError` where its loop was left early.
     """
@@ -184,7 +184,8 @@ def _garbage_collector(mode: GcMode, benchmark: Benchmark) -> Iterator[None]:
 
 
 def next_n(goal_ns: int, previous_n: int, previous_ns: int, last_n: int) -> int:
-    """The next number of iterations, by Go's rule: predicted, a fifth more, at most 100 times, at least one more."""
+    """Return the next number of iterations, by Go's rule: predicted, a fifth more, at most 100 times, at least one
+    more."""
     n = goal_ns * previous_n // max(previous_ns, 1)
     n += n // 5
     n = min(n, 100 * last_n)
@@ -211,7 +212,7 @@ def affordable_n(goal_ns: int, last: Benchmark) -> int:
 
 
 def measure(run: Run, first: Benchmark, processor_count: int) -> Measurement:
-    """One repetition: from the first run (n = 1) to a `Measurement` with its warnings."""
+    """Measure one repetition: from the first run (n = 1) to a `Measurement` with its warnings."""
     options = run.options
     disturbances: list[MeasurementWarning] = []
 
@@ -266,7 +267,8 @@ _loop_cost: list[float] = []
 
 
 def loop_cost_ns() -> float:
-    """What the loop itself costs an iteration here, in nanoseconds: the least of five empty loops; measured once."""
+    """Return the cost of the loop itself per iteration, in nanoseconds: the least of five empty loops; measured
+    once."""
     if not _loop_cost:
 
         def empty(b: Benchmark) -> None:
@@ -376,7 +378,7 @@ def _uses_first_parameter(function: BenchmarkFunction) -> bool:
 
 
 def spread_warning(measurements: Sequence[Measurement]) -> MeasurementWarning | None:
-    """A warning where repetitions of one benchmark lie further apart than a tenth, from quickest to slowest."""
+    """Return a warning if repetitions of one benchmark differ by more than a tenth, from quickest to slowest."""
     times = sorted(measurement.ns_per_op for measurement in measurements)
     if len(times) < 2 or times[0] <= 0:
         return None
@@ -488,6 +490,6 @@ def _instructions_of(run: Run, n: int) -> int:
 
 
 def _quiet(run: Run) -> Run:
-    """The same benchmark with a log of its own: counting runs are not in the user's log."""
+    """Return the same benchmark with a log of its own: counting runs are not in the user's log."""
     options = replace(run.options, gc_mode="off")
     return replace(run, log_lines=[], options=options)

@@ -51,11 +51,11 @@ class Target:
         return self.unit.endswith("/s")
 
     def matches(self, name: str) -> bool:
-        """Whether this is for the benchmark of that full name (without `-N`)."""
+        """Return whether this is for the benchmark of that full name (without `-N`)."""
         return fnmatchcase(name, self.pattern) or fnmatchcase(name.removeprefix("Benchmark"), self.pattern)
 
     def grade(self, value: float) -> Grade:
-        """How good a value is."""
+        """Return the grade of a value."""
         if self.target is not None and self._reaches(value, self.target):
             return "target met"
         passing = self.unacceptable if self.acceptable is None else self.acceptable
@@ -144,7 +144,7 @@ def parse_amount(unit: str, value: object) -> float:
 
 
 def format_amount(unit: str, value: float | None) -> str:
-    """An amount for people; a dash for None."""
+    """Return an amount for people; a dash for None."""
     if value is None:
         return "-"
     if unit == "ns/op":
@@ -165,7 +165,7 @@ def judge(
     *,
     reports_absent: bool = True,
 ) -> list[Verdict]:
-    """Every target against every benchmark that it is for, in the order of the targets.
+    """Compare every target with every benchmark that it is for, in the order of the targets.
 
     `unavailable` says, by unit, why this machine cannot measure it. A target that is for no benchmark at all
     gives a verdict of its own, under its pattern, unless `reports_absent` is off.
@@ -192,7 +192,7 @@ def _judge_one(target: Target, result: BenchmarkResult, unavailable: Mapping[str
 
 
 def verdict_row(verdict: Verdict) -> list[str]:
-    """Name, metric, value, the three limits, and the verdict: the cells of a table."""
+    """Return name, metric, value, the three limits, and the verdict: the cells of a table."""
     target = verdict.target
     shown = "n/a" if verdict.value is None else format_amount(target.unit, verdict.value)
     limits = [

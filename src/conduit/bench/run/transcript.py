@@ -82,7 +82,7 @@ class JsonSink:
 
 
 def result_data(measurement: Measurement) -> dict[str, object]:
-    """A measurement as data: its name, n, every value by its unit (None: not available), and the warnings."""
+    """Return a measurement as data: its name, n, every value by its unit (None: not available), and the warnings."""
     values: dict[str, float | None] = dict(measurement.values())
     if any(warning.code == "no-allocations" for warning in measurement.warnings):
         values |= {"B/op": None, "allocs/op": None}

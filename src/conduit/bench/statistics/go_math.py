@@ -38,7 +38,7 @@ _TAYLOR = [1.0, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720, 1 / 5040, 1 / 40320]
 
 @lru_cache(maxsize=4096)
 def log(x: float) -> float:
-    """The natural logarithm of a normal x > 0."""
+    """Return the natural logarithm of a normal x > 0."""
     fraction, exponent = math.frexp(x)
     if fraction < 0.7071067811865476:
         fraction *= 2
@@ -55,7 +55,7 @@ def log(x: float) -> float:
 
 
 def exp(x: float) -> float:
-    """The exponential of a finite x; infinite where it overflows."""
+    """Return the exponential of a finite x; infinite where it overflows."""
     if x > 709.782712893384:
         return math.inf
     exponent = round(x * math.log2(math.e))
@@ -71,7 +71,7 @@ def exp(x: float) -> float:
 
 
 def choose(n: int, k: int) -> float:
-    """The binomial coefficient, exact up to n = 20, and through logarithms (so not symmetric in k) above."""
+    """Return the binomial coefficient, exact up to n = 20, and through logarithms (so not symmetric in k) above."""
     if n <= 20 or k in (0, n):
         return float(math.comb(n, k))
     return exp(_log_factorial(n) - _log_factorial(k) - _log_factorial(n - k))

@@ -76,7 +76,7 @@ class Comparison(NamedTuple):
         return f"{p}n={self.n_old}" if self.n_old == self.n_new else f"{p}n={self.n_old}+{self.n_new}"
 
     def delta_text(self, old: float, new: float) -> str:
-        """The difference of two centres in percent; `~` where the test sees none, `?` where it has no base."""
+        """Return the difference of two centres in percent; `~` if the test sees none, `?` where it has no base."""
         if self.p > self.alpha:
             return "~"
         if old == new:
@@ -87,7 +87,7 @@ class Comparison(NamedTuple):
 
 
 def divide(numerator: float, denominator: float) -> float:
-    """IEEE division: a zero denominator gives an infinity or NaN."""
+    """Divide as IEEE 754 does: a zero denominator gives an infinity or NaN."""
     if denominator:
         return numerator / denominator
     if not numerator or math.isnan(numerator):
@@ -104,7 +104,7 @@ def sort_values(values: list[float]) -> list[float]:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The quantile of a sorted sample by Hyndman and Fan's method 8; NaN of nothing."""
+    """Return the quantile of a sorted sample by Hyndman and Fan's method 8; NaN of nothing."""
     if not ordered:
         return math.nan
     position = 1 / 3.0 + share * (len(ordered) + 1 / 3.0)
@@ -118,7 +118,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def summarize(ordered: list[float], confidence: float) -> Summary:
-    """The median of a sorted sample and its interval at a confidence level (0 to 1)."""
+    """Return the median of a sorted sample and its interval at a confidence level (0 to 1)."""
     low_order, high_order = median_interval(len(ordered), confidence)
     low = ordered[low_order - 1] if low_order >= 1 else -math.inf
     high = ordered[high_order - 1] if high_order <= len(ordered) else math.inf
@@ -129,7 +129,7 @@ def summarize(ordered: list[float], confidence: float) -> Summary:
 
 
 def summarize_exact(ordered: list[float]) -> Summary:
-    """The most frequent value of a sorted sample (the first of those), and its extremes."""
+    """Return the most frequent value of a sorted sample (the first of those), and its extremes."""
     mode, most = ordered[0], 0
     for value, run in groupby(ordered):
         count = sum(1 for _ in run)
@@ -165,7 +165,7 @@ def compare_exact(old: list[float], new: list[float]) -> Comparison:
 
 
 def geometric_mean(values: Iterable[float]) -> float:
-    """The geometric mean as a running mean of logarithms; NaN of nothing and where a value is not above 0."""
+    """Return the geometric mean as a running mean of logarithms; NaN of nothing and where a value is not above 0."""
     mean = 0.0
     count = 0
     for value in values:
@@ -177,7 +177,8 @@ def geometric_mean(values: Iterable[float]) -> float:
 
 
 def u_test(old: list[float], new: list[float]) -> float | None:
-    """The two-sided p-value of the Mann-Whitney U test of two sorted samples; `None` where all values are equal."""
+    """Return the two-sided p-value of the Mann-Whitney U test of two sorted samples; `None` where all values are
+    equal."""
     n_old, n_new = len(old), len(new)
     if old[0] == old[-1] == new[0] == new[-1] and max(n_old, n_new) <= _EXACT_LIMIT_WITH_TIES:
         return None  # as for sizes and allocations, which often are all equal
@@ -206,13 +207,13 @@ def u_test(old: list[float], new: list[float]) -> float | None:
 
 
 def _ties_of(old: list[float], new: list[float]) -> tuple[int, ...]:
-    """How many values share each rank, lowest rank first."""
+    """Return how many values share each rank, lowest rank first."""
     return tuple([len(list(run)) for _, run in groupby(sorted(old + new))])
 
 
 @lru_cache(maxsize=256)
 def _tails_without_ties(n_old: int, n_new: int) -> list[float]:
-    """P(U <= u) for u = 0, 1, …: partitions into at most `n_old` parts of at most `n_new` each."""
+    """Return P(U <= u) for u = 0, 1, …: partitions into at most `n_old` parts of at most `n_new` each."""
     limit = n_old * n_new
     counts = [1] + [0] * limit
     # The Gaussian binomial coefficient: multiplied by 1 - x^(n_new + i), divided by 1 - x^i.
@@ -239,7 +240,8 @@ def _exact_p_with_ties(n_old: int, ties: tuple[int, ...], twice_u: int) -> float
 
 @lru_cache(maxsize=256)
 def _counts_by_u(n_old: int, ties: tuple[int, ...]) -> int:
-    """How many ways give each value of 2 U: a number whose digit u (of a fixed width) counts the ways with 2 U = u.
+    """Return how many ways give each value of 2 U: a number whose digit u (of a fixed width) counts the ways with 2
+    U = u.
 
     Polynomials packed into whole numbers: one shift and one addition multiply a polynomial by a term.
     """
@@ -274,7 +276,7 @@ def _sum_of_digits(number: int, width: int) -> int:
 
 
 def _normal_p(u: float, n_old: int, n_new: int, ties: tuple[int, ...]) -> float | None:
-    """The normal approximation, corrected for ties and for continuity."""
+    """Return the normal approximation, corrected for ties and for continuity."""
     size = n_old + n_new
     correction = float(sum(tied**3 - tied for tied in ties))
     variance = n_old * n_new * ((size + 1) - correction / (size * (size - 1))) / 12
@@ -288,13 +290,13 @@ def _normal_p(u: float, n_old: int, n_new: int, ties: tuple[int, ...]) -> float 
 
 
 def student_p(t: float, freedom: float) -> float:
-    """The two-sided p-value of |t| under Student's distribution: a regularized incomplete beta function."""
+    """Return the two-sided p-value of |t| under Student's distribution: a regularized incomplete beta function."""
     x = freedom / (freedom + t * t)
     return _incomplete_beta(x, freedom / 2, 0.5)
 
 
 def _incomplete_beta(x: float, a: float, b: float) -> float:
-    """I_x(a, b), by its continued fraction on the side where that converges fast (Lentz's algorithm)."""
+    """Return I_x(a, b), by its continued fraction on the side where that converges fast (Lentz's algorithm)."""
     if x <= 0 or x >= 1:
         return 0.0 if x <= 0 else 1.0
     if x > (a + 1) / (a + b + 2):
@@ -340,7 +342,7 @@ def _too_few_for_interval(confidence: float) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def median_interval(n: int, confidence: float) -> tuple[int, int]:
-    """The order statistics (counted from 1) between which the median of the population lies.
+    """Return the order statistics (counted from 1) between which the median of the population lies.
 
     0 and n + 1 stand for minus and plus infinity: the sample is too small for that confidence.
     """
@@ -375,7 +377,8 @@ def _binomial_interval(n: int, confidence: float) -> tuple[int, int]:
 
 
 def _normal_interval(n: int, confidence: float) -> tuple[int, int]:
-    """The normal approximation, rounded outwards to whole gaps, then narrowed from the right where that suffices."""
+    """Return the normal approximation, rounded outwards to whole gaps, then narrowed from the right where that
+    suffices."""
     mean, deviation = n * 0.5, math.sqrt(n * 0.5 * 0.5)
     left = _normal_quantile((1 - confidence) / 2) * deviation + mean
     right = 2 * mean - left

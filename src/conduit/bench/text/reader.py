@@ -55,7 +55,7 @@ class Configuration:
         self.values: dict[str, str] = values  # in the order in which projections discover the keys
 
     def get(self, key: str) -> str:
-        """The value for a key; `.file` is the file's label. Empty where there is none."""
+        """Return the value for a key; `.file` is the file's label. Empty where there is none."""
         return self.file if key == ".file" else self.values.get(key, "")
 
 
@@ -375,7 +375,8 @@ def file_records(
 
 
 def name_parts_as_labels(name: str) -> dict[str, str]:
-    """The parts of a name by key: `name`, `gomaxprocs`, each `/key=value`, and `sub1`, `sub2`, … for the others."""
+    """Return the parts of a name by key: `name`, `gomaxprocs`, each `/key=value`, and `sub1`, `sub2`, … for the
+    others."""
     labels = {}
     before, dash, after = name.rpartition("-")
     if dash:

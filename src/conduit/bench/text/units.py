@@ -65,7 +65,7 @@ def _numerator(unit: str) -> Iterator[tuple[str, int]]:
 
 @lru_cache(maxsize=1024)
 def is_binary(unit: str) -> bool:
-    """Whether amounts in this unit are scaled by 1024 (bytes above the line) and not by 1000."""
+    """Return whether amounts in this unit are scaled by 1024 (bytes above the line) and not by 1000."""
     return any(word in ("B", "MB", "bytes") for word, _ in _numerator(unit))
 
 
@@ -89,7 +89,7 @@ class Scaler:
 
 
 def _scales(names: str, steps: list[float], borders: tuple[float, ...]) -> list[tuple[float, Scaler]]:
-    """For each prefix, largest first: the smallest value that still takes 1, 2 and 3 decimals with it."""
+    """Return for each prefix, largest first, the smallest value that still takes 1, 2 and 3 decimals with it."""
     table = []
     for name, factor in zip(names.split(","), steps, strict=True):
         for decimals, border in enumerate(borders, start=1):

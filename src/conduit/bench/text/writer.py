@@ -32,7 +32,7 @@ _BUILT_IN = ("ns/op", "MB/s", "B/op", "allocs/op")
 
 
 def format_value(value: float, unit: str) -> str:
-    """A value with its unit: four digits, padded so that decimal points stand below each other."""
+    """Return a value with its unit: four digits, padded so that decimal points stand below each other."""
     magnitude = abs(value)
     if magnitude == 0:
         return f"{value:10.0f} {unit}"
@@ -41,7 +41,7 @@ def format_value(value: float, unit: str) -> str:
 
 
 def format_measurement(measurement: Measurement, width: int) -> str:
-    """The result line, without a line end; `width` is that of the name's column (see `NameColumn`).
+    """Return the result line, without a line end; `width` is that of the name's column (see `NameColumn`).
 
     A value of 0 ns/op or 0 MB/s is left out; so are columns that were not counted.
     """
@@ -63,17 +63,18 @@ def format_measurement(measurement: Measurement, width: int) -> str:
 
 
 def format_block(tag: str, name: str, lines: Sequence[str]) -> str:
-    """A block below a result line (`--- BENCH: name`), which readers of the format pass over; with a line end."""
+    """Return a block below a result line (`--- BENCH: name`), which readers of the format pass over; with a line
+    end."""
     return "\n".join([f"--- {tag}: {name}", *lines]) + "\n"
 
 
 def format_warnings(name: str, warnings: Sequence[MeasurementWarning]) -> str:
-    """The warnings about a result, one a line, with a line end."""
+    """Return the warnings about a result, one a line, with a line end."""
     return format_block("WARN", name, [f"    {warning}" for warning in warnings])
 
 
 def trim_log(lines: Sequence[str]) -> list[str]:
-    """At most ten lines of a log, and a line that says so where there were more."""
+    """Return at most ten lines of a log, and a line that says so where there were more."""
     if len(lines) <= MAX_LOG_LINES:
         return list(lines)
     return [*lines[:MAX_LOG_LINES], "\t... [output truncated]"]

@@ -83,7 +83,7 @@ def missed(entries: Sequence[Entry]) -> list[Missed]:
 
 
 def _is_ours(words: Sequence[str]) -> bool:
-    """Whether this is the helper of multiprocessing that removes what crashed processes leave."""
+    """Return whether this is the helper of multiprocessing that removes what crashed processes leave."""
     return any("multiprocessing.resource_tracker" in word for word in words)
 
 

@@ -27,7 +27,7 @@ class OpenJournal(NamedTuple):
     inode: int
 
     def is_open(self) -> bool:
-        """Whether the descriptor is still the journal's."""
+        """Return whether the descriptor is still the journal's."""
         try:
             status = os.fstat(self.descriptor)
         except OSError:

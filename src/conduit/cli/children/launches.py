@@ -184,7 +184,7 @@ def ask_to_write(journal: Journal, pid: int, send: Callable[[int, int], None]) -
 
 
 def is_recorded(journal: Journal, pid: int) -> bool:
-    """Whether the process has begun and has not written its profiles yet."""
+    """Return whether the process has begun and has not written its profiles yet."""
     last = ""
     for entry in journal.entries():
         if entry["pid"] == pid and entry["event"] in ("began", "ended", "given up"):
@@ -193,7 +193,7 @@ def is_recorded(journal: Journal, pid: int) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and was not waited for does not."""
+    """Return whether a process runs; one that has ended and was not waited for does not."""
     try:
         with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
             return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
@@ -208,7 +208,7 @@ def is_alive(pid: int) -> bool:
 
 
 def is_python_program(path: str) -> bool:
-    """Whether a file is a Python interpreter, by its name, or a script for one, by its first line."""
+    """Return whether a file is a Python interpreter, by its name, or a script for one, by its first line."""
     if os.path.basename(path).startswith(("python", "pypy")):  # noqa: PTH119
         return True
     try:
@@ -220,7 +220,7 @@ def is_python_program(path: str) -> bool:
 
 
 def _with_hook(environment: Sequence[bytes]) -> list[bytes]:
-    """The environment, with the folder of the start hook in PYTHONPATH where it has the variable of the run."""
+    """Return the environment, with the folder of the start hook in PYTHONPATH where it has the variable of the run."""
     if not any(each.startswith(VARIABLE.encode() + b"=") for each in environment):
         return list(environment)
     path = next((each for each in environment if each.startswith(_PATH)), _PATH)

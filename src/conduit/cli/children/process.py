@@ -116,14 +116,14 @@ class RunProcess:
         return lambda _: self._path_of(recording)
 
     def _path_of(self, recording: Any) -> str:
-        """The file of this process; it may be asked for in a forked child before `_after_fork_in_child`."""
+        """Return the file of this process; it may be asked for in a forked child before `_after_fork_in_child`."""
         if os.getpid() != self._pid:
             self._pid = os.getpid()
             self.number = self._new_number()
         return process_file(self._outputs[id(recording)], self.number, self._settings.folder)
 
     def _new_number(self) -> str:
-        """The process id, told apart from an earlier process that had the same."""
+        """Return the process id, told apart from an earlier process that had the same."""
         pid = os.getpid()
         if not self._settings.follows:
             return str(pid)
@@ -193,7 +193,7 @@ def _rename(recording: Any, path: str) -> None:
 
 
 def _name() -> str:
-    """The name that multiprocessing gave this process, where it made it."""
+    """Return the name that multiprocessing gave this process, where it made it."""
     process = sys.modules.get("multiprocessing.process")
     if process is None or process.parent_process() is None:
         return ""

@@ -138,7 +138,7 @@ class Run:
             self._tell_not_followed()
 
     def _wait_for_writers(self) -> list[Recorded]:
-        """The recorded processes, once those that are writing have written."""
+        """Wait until those that are writing have written, and return the recorded processes."""
         for one in recorded(self._journal.entries()):
             if one.state == "began" and "multiprocessing.forkserver" in one.title:
                 ask_to_write(self._journal, one.pid, os.kill)  # it ends when this process has ended
@@ -279,7 +279,7 @@ def own_outputs(outputs: dict[str, str], outer: RunSettings) -> dict[str, str]:
 
 
 def is_recorded_already(outputs: dict[str, str]) -> bool:
-    """Whether this process is in a run that follows it and has the same outputs."""
+    """Return whether this process is in a run that follows it and has the same outputs."""
     from conduit.cli import children
 
     outer = of_environment()

@@ -22,7 +22,7 @@ Prints a completion script. To have it in every new shell:
 
 
 def run(arguments: list[str]) -> int:
-    """Prints the script for a shell, or, for the scripts, the candidates for the last of some words."""
+    """Print the script for a shell, or, for the scripts, the candidates for the last of some words."""
     if arguments and arguments[0] in ("-h", "-help", "--help", "help"):
         sys.stdout.write(_HELP)
         return 0

@@ -27,7 +27,8 @@ _TAKES_RESOURCE = ("resource", "deps", "impact", "path", "diagram")
 
 
 def candidates(words: list[str]) -> list[str]:
-    """The candidates for the last word (which may be empty), each with a tab and a description where there is one.
+    """Return the candidates for the last word (which may be empty), each with a tab and a description where there is
+    one.
 
     Names are read from the metadata document that the command itself would read. Where it cannot be read
     there are none: completion is no place for an error message.
@@ -74,7 +75,7 @@ def _introspect(before: list[str], current: str) -> list[str]:
 
 
 def _values(flag: str, before: list[str]) -> list[str]:
-    """The values that a flag of `introspect` may have."""
+    """Return the values that a flag of `introspect` may have."""
     if flag == "metadata":
         return [FILES]
     if flag in ("resource", "around"):
@@ -85,7 +86,7 @@ def _values(flag: str, before: list[str]) -> list[str]:
 
 
 def _registry(before: list[str]) -> Registry:
-    """The registry of the document that the words name, or of the default one."""
+    """Return the registry of the document that the words name, or of the default one."""
     import conduit
 
     given = None
@@ -112,7 +113,7 @@ def _categories(registry: Registry) -> list[str]:
 
 
 def _flags_in_help(module_name: str) -> list[str]:
-    """The flags of any command, from its own help: rows that begin with two blanks and a dash."""
+    """Return the flags of any command, from its own help: rows that begin with two blanks and a dash."""
     printed = io.StringIO()
     try:
         with redirect_stdout(printed):

@@ -35,7 +35,7 @@ def bench_allocation(b):
 
 
 def run_self_test(budget: str) -> str:
-    """Runs the test for about `budget` (as in `10s`) and returns what it says.
+    """Run the test for about `budget` (as in `10s`) and return what it says.
 
     It runs in a process and a folder of its own, both gone afterwards, as a user's project would.
     """

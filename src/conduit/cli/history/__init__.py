@@ -52,7 +52,7 @@ _PAGE = _Subcommand("page", "show_page", ("http", "html", "no_browser"), 0)
 
 
 def flags() -> FlagSet:
-    """The flags of all subcommands."""
+    """Return the flags of all subcommands."""
     found = FlagSet(_USAGE)
     found.option(
         "store",

@@ -68,7 +68,8 @@ def _range_and_paths(
 
 
 def _range_of_last_step(parsed: Parsed, benchmark: str) -> tuple[str, str]:
-    """The commits between which the store's newest lasting step of the benchmark happened. Raises `UsageError`."""
+    """Return the commits between which the store's newest lasting step of the benchmark happened. Raise
+    `UsageError`."""
     from conduit.cli.history.stored import matcher
     from conduit.history.findings import find_all
 
@@ -195,7 +196,7 @@ def named(commit: Commit) -> str:
 
 
 def _plain_name(benchmark: str) -> str:
-    """A benchmark's name as results print it, without its package and its `-N`; a pattern stays as it is."""
+    """Return a benchmark's name as results print it, without its package and its `-N`; a pattern stays as it is."""
     return re.sub(
         r"-\d+$", "", benchmark.partition(":")[2] if re.match(r"[\w/.-]+:\w", benchmark) else benchmark
     )

@@ -39,7 +39,7 @@ def texts_of(parsed: Parsed, history: History, revision: str) -> list[str]:
 
 
 def _runs_of(history: History, revision: str) -> list[Run]:
-    """The runs of a commit, given by any revision that git knows or by the beginning of its id."""
+    """Return the runs of a commit, given by any revision that git knows or by the beginning of its id."""
     from conduit.history.store import git_line
 
     commit = git_line(

@@ -115,7 +115,7 @@ _SPARK_WIDTH = 24
 
 
 def sparkline(values: list[float]) -> str:
-    """Medians of up to 24 stretches of a series as bars; the lowest value is the lowest bar."""
+    """Return the medians of up to 24 stretches of a series as bars; the lowest value is the lowest bar."""
     from itertools import pairwise
     from statistics import median
 

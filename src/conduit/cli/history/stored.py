@@ -34,14 +34,14 @@ def read_store(parsed: Parsed, *, quiet: bool = False) -> History:
 
 
 def _commit_order(folder: Path) -> list[str]:
-    """All commits of the repository, oldest first; none outside of a repository."""
+    """Return all commits of the repository, oldest first; none outside of a repository."""
     from conduit.history.store import git_line
 
     return git_line(folder, "rev-list", "--topo-order", "--reverse", "--all").split()
 
 
 def commit_subjects(folder: Path) -> dict[str, str]:
-    """The first line of every commit's message; none outside of a repository."""
+    """Return the first line of every commit's message; none outside of a repository."""
     from conduit.history.store import git_line
 
     lines = git_line(folder, "log", "--all", "--format=%H %s").splitlines()

@@ -51,7 +51,7 @@ FORMATS = ("table", "json", "yaml")
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one `conduit introspect …`; raises `UsageError` for a wrong call."""
+    """Run one `conduit introspect …`; raise `UsageError` for a wrong call."""
     verb, words = _split(arguments)
     if verb not in VERBS:
         raise UsageError(_unknown_verb(verb))
@@ -78,7 +78,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _import_msgspec() -> None:
-    """Imports msgspec without `typing_extensions`, which it takes where it is installed: a third of a whole answer.
+    """Import msgspec without `typing_extensions`, which it takes where it is installed: a third of a whole answer.
 
     What it takes from there, `typing` has since 3.11. No other types are read in this process:
     an application is loaded in its own.
@@ -94,7 +94,7 @@ def _import_msgspec() -> None:
 
 
 def verb_flags(verb: str, module: ModuleType | None = None) -> FlagSet:
-    """All the flags of one verb: the common ones and its own."""
+    """Return all the flags of one verb: the common ones and its own."""
     module_name, usage, summary, _, _ = VERBS[verb]
     flags = FlagSet(f"usage: conduit introspect {verb} {usage} [flags]".replace("  ", " ") + f"\n\n{summary}")
     declare = getattr(module or _load(module_name), "declare", None)
@@ -156,7 +156,7 @@ def _format(text: str) -> str:
 
 
 def _split(arguments: list[str]) -> tuple[str, list[str]]:
-    """The verb, and every other word in its order; flags may stand before the verb too."""
+    """Return the verb, and every other word in its order; flags may stand before the verb too."""
     common = FlagSet(_usage())
     common.option("format", "table, json or yaml; of some verbs others", default="table", metavar="FORMAT")
     _declare_common(common)

@@ -13,7 +13,7 @@ PART = "relations*"
 
 
 def run(question: Question) -> int:
-    """Prints each group with one way round through it; none is good news and exit status 0."""
+    """Print each cycle with one path around it; the exit status is 0 also if there is none."""
     cycles = question.registry.cycles()
     return question.answer(cycles, lambda page: _print(page, cycles))
 

@@ -20,7 +20,7 @@ _GO_ESCAPES = (
 
 
 def print_data(value: Any, form: str) -> None:
-    """Prints records, or lists and dicts of them, as `json` or `yaml` on standard output."""
+    """Print records, or lists and dicts of them, as `json` or `yaml` on standard output."""
     print_json_text(escaped_json(value), form)
 
 

@@ -26,7 +26,7 @@ def declare(flags: FlagSet) -> None:
 
 
 def run(question: Question) -> int:
-    """Prints the graph of the direction asked for; without --reverse the other direction follows it."""
+    """Print the graph of the direction asked for; without --reverse the other direction follows it."""
     registry, name = question.registry, question.arguments[0]
     depth, types = question.flags["depth"], _edge_types(registry, question.flags["type"])
     if question.flags["reverse"]:
@@ -56,7 +56,7 @@ def _kind(text: str) -> str:
 
 
 def _edge_types(registry: Registry, kind: str | None) -> tuple[str, ...] | None:
-    """The edges that lead to nodes of a kind; None for all."""
+    """Return the edges that lead to nodes of a kind; None for all."""
     if kind is None:
         return None
     if kind != "resource":

@@ -98,7 +98,7 @@ def _arrow(before: str, after: str) -> str:
 
 
 def markdown(found: Difference) -> str:
-    """The difference as Markdown, for a comment on a change."""
+    """Return the difference as Markdown, for a comment on a change."""
     if not found.changes:
         return "Nothing changed.\n"
     lines = []

@@ -19,7 +19,7 @@ _VARIABLE = re.compile(
 
 
 def parse_request(text: str) -> tuple[str, str]:
-    """`GET /orders/5?x=1` → (`GET`, `/orders/5`); the method is empty where none is given.
+    """Parse `GET /orders/5?x=1` into (`GET`, `/orders/5`); the method is empty if none is given.
 
     A whole URL is taken for its path. Raises `ValueError` for anything without a path.
     """
@@ -35,7 +35,8 @@ def parse_request(text: str) -> tuple[str, str]:
 
 
 def match_routes(routes: Sequence[Route], method: str, path: str) -> list[Route]:
-    """The routes that serve a request, those with more literal text first; an empty method matches every route."""
+    """Return the routes that serve a request, those with more literal text first; an empty method matches every
+    route."""
     found = [
         (literal_length(route.path), route)
         for route in routes
@@ -49,7 +50,8 @@ def _serves_method(route: Route, method: str) -> bool:
 
 
 def matches(template: str, path: str) -> bool:
-    """Whether a path is an instance of a template; a variable part is one segment or part of one, and never empty."""
+    """Return whether a path is an instance of a template; a variable part is one segment or part of one, and never
+    empty."""
     if not template.startswith("/"):
         template = "/" + template
     variable = _VARIABLE.search(template)
@@ -62,7 +64,7 @@ def matches(template: str, path: str) -> bool:
 
 
 def literal_length(template: str) -> int:
-    """How much of a template is fixed text: what tells the closer of two matching routes."""
+    """Return how much of a template is fixed text; of two matching routes, the one with more is the closer."""
     return len(_VARIABLE.sub("", template))
 
 

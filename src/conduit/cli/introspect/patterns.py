@@ -28,7 +28,7 @@ def declare(flags: FlagSet) -> None:
 
 
 def run(question: Question) -> int:
-    """Prints the document's own patterns and the conventions found in it, the most frequent first."""
+    """Print the document's own patterns and the conventions found in it, the most frequent first."""
     patterns = _patterns(question)
     if question.arguments:
         category = question.arguments[0]
@@ -51,7 +51,8 @@ def _patterns(question: Question) -> list[Pattern]:
 
 
 def all_patterns(registry: Registry, minimum_frequency: int | None = None) -> list[Pattern]:
-    """The document's own patterns and the conventions found in it, each id once; a lower minimum finds rarer ones."""
+    """Return the document's own patterns and the conventions found in it, each id once; a lower minimum finds rarer
+    ones."""
     from conduit.metadata.patterns import PatternOptions
 
     if minimum_frequency is None:

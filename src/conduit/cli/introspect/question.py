@@ -130,7 +130,7 @@ class Question:
         return found
 
     def resolve_name(self, given: str) -> str:
-        """The name of the resource that is meant: by name, by id, or by the last part of an id that only one has.
+        """Return the name of the resource that is meant: by name, by id, or by the last part of an id if it is unique.
 
         Raises `UnknownNameError` with the candidates where several have it; an unknown name is returned as it is.
         """
@@ -149,7 +149,7 @@ class Question:
         return candidates[0] if candidates else given
 
     def without_framework(self, records: Sequence[T], noun: str) -> Sequence[T]:
-        """The records that are not the framework's own; how many were left out is said on standard error."""
+        """Return the records that are not the framework's own; print on standard error how many were left out."""
         if self.flags["all"]:
             return records
         own = [record for record in records if record.origin != "framework"]
@@ -191,7 +191,7 @@ class Question:
         return msgspec.msgpack.decode(stored, type=list[int])
 
     def answer(self, value: Any, print_table: Callable[[Page], None]) -> int:
-        """Prints the answer: `value` (records, lists and dicts of them) as JSON or YAML, or the table. Returns 0."""
+        """Print the answer: `value` (records, lists and dicts of them) as JSON or YAML, or the table. Return 0."""
         if self.flags["format"] == "table":
             from conduit.cli.tables import standard_page
 
@@ -265,7 +265,7 @@ def metadata_path(given: str | None) -> str:
 
 
 def require_known(name: str, known: Iterable[str], what: str) -> None:
-    """Raises `UnknownNameError` with near names where `name` is not among the known ones."""
+    """Raise `UnknownNameError` with near names where `name` is not among the known ones."""
     names = tuple(dict.fromkeys(known))
     if name in names:
         return
@@ -277,7 +277,7 @@ def require_known(name: str, known: Iterable[str], what: str) -> None:
 
 
 def live_registry(parsed: Parsed) -> Registry:
-    """The registry of the application that the flags name; collected again when one of its files has changed."""
+    """Return the registry of the application that the flags name; collected again when one of its files has changed."""
     from conduit.cli.collect_application import application_of, time_limit_s
     from conduit.metadata.registry import Registry
     from conduit.sources.document_cache import CollectedWithErrorsError, collect_and_cache, find_cached
@@ -298,7 +298,7 @@ def live_registry(parsed: Parsed) -> Registry:
 
 
 def print_warnings(path: str, warnings: Sequence[object], verbose: bool) -> None:
-    """Prints the first few warnings, or all of them, and how many there are beyond."""
+    """Print the first few warnings, or all of them, and how many there are beyond."""
     shown = len(warnings) if verbose else min(SHOWN_WARNINGS, len(warnings))
     for warning in warnings[:shown]:
         complain(f"conduit: warning: {path}: {warning}")

@@ -23,7 +23,7 @@ PART = "resource*"
 
 
 def run(question: Question) -> int:
-    """Prints one resource; a name that is not there is `NotFoundError` with near names, exit status 1."""
+    """Print one resource; a name that is not there is `NotFoundError` with near names, exit status 1."""
     registry = question.registry
     resource = registry.resource(question.arguments[0])
     return question.answer(resource, lambda page: _print(page, registry, resource, question.verbose))

@@ -32,7 +32,7 @@ def declare(flags: FlagSet) -> None:
 
 
 def run(question: Question) -> int:
-    """Prints every resource in document order."""
+    """Print every resource in document order."""
     registry = question.registry
     resources: Sequence[Resource] = registry.resources()
     if question.flags["kind"] is not None:

@@ -44,12 +44,12 @@ class Cost(NamedTuple):
     by_route: dict[str, int]
 
     def cell(self, route: str) -> str:
-        """The amount and its share of the whole profile; empty where there is none."""
+        """Return the amount and its share of the whole profile; empty if there is none."""
         amount = self.by_route.get(route, 0)
         return f"{label(amount, self.unit)} {percentage(amount, self.total).strip()}" if amount else ""
 
     def as_data(self, route: str) -> dict[str, Any]:
-        """The amount in `unit`, and its share of the whole profile in percent."""
+        """Return the amount in `unit`, and its share of the whole profile in percent."""
         amount = self.by_route.get(route, 0)
         percent = round(100 * amount / self.total, 4) if self.total else 0.0
         return {"file": self.file, "type": self.type, "unit": self.unit, "value": amount, "percent": percent}
@@ -108,7 +108,7 @@ def _sum(profile: Profile, position: int, title: str, source: str) -> Cost:
 
 
 def _told_apart(costs: list[Cost]) -> list[Cost]:
-    """Columns of the same title get their file's name."""
+    """Add their file's name to columns with the same title."""
     titles = [cost.title for cost in costs]
     return [
         cost if titles.count(cost.title) == 1 else cost._replace(title=f"{cost.title} {cost.file}")
@@ -117,7 +117,7 @@ def _told_apart(costs: list[Cost]) -> list[Cost]:
 
 
 def name_of(route: Route) -> str:
-    """The route as its label names it."""
+    """Return the route as its label names it."""
     return f"{route.method.upper()} {route.path}"
 
 

@@ -161,7 +161,8 @@ def _sort_key(text: str) -> str:
 
 
 def _names_in(entry: str) -> list[str]:
-    """What a middleware entry may be asked for by: itself, its name without parameters, each of its alternatives."""
+    """Return the names by which a middleware entry is found: itself, its name without parameters, each of its
+    alternatives."""
     parts = [part for choice in entry.split(" or ") for part in choice.split(" and ")]
     names = [part.partition("(")[0] for part in parts if part != "none"]
     return list(dict.fromkeys([*names, *parts, entry]))

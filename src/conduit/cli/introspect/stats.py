@@ -19,7 +19,7 @@ PART = "stats*"
 
 
 def run(question: Question) -> int:
-    """Prints the counts; the document's own warnings are told on standard error."""
+    """Print the counts, and the document's own warnings on standard error."""
     stored = question.stored_answer("stats")
     if stored is None:
         question.print_warnings()
@@ -90,7 +90,7 @@ def _answer(registry: Registry) -> dict[str, object]:
 
 
 def _tally(names: Iterable[str]) -> dict[str, int]:
-    """How often each name occurs, the most frequent first, then by name."""
+    """Return how often each name occurs, the most frequent first, then by name."""
     counts: dict[str, int] = {}
     for name in names:
         counts[name] = counts.get(name, 0) + 1

@@ -28,7 +28,7 @@ DEFAULT_BUDGET_BYTES = 20_000
 
 
 def flags() -> FlagSet:
-    """The flags of the command."""
+    """Return the flags of the command."""
     found = FlagSet(_USAGE)
     found.option("metadata", "the metadata document of the registry tools", metavar="FILE")
     found.option(

@@ -127,7 +127,7 @@ def fitted(value: Any, budget_bytes: int) -> Any:
 
 
 def size_bytes(value: Any) -> int:
-    """The bytes of a value as JSON."""
+    """Return the bytes of a value as JSON."""
     return len(json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace"))
 
 

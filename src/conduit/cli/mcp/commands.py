@@ -27,7 +27,7 @@ class Scope(NamedTuple):
     budget_bytes: int
 
     def source(self, given: str) -> str:
-        """The profile that is meant, if it may be read: one named at the start, or a file inside of the folder."""
+        """Return the profile that is meant, if it may be read: one named at the start, or a file inside the folder."""
         for allowed in self.profiles:
             if given in (allowed, without_password(allowed)):
                 return allowed
@@ -38,7 +38,7 @@ class Scope(NamedTuple):
         return str(self.file(given))
 
     def file(self, given: str) -> Path:
-        """A file inside of the folder. Raises `ToolError` for any other."""
+        """Return a file inside the folder. Raise `ToolError` for any other."""
         path = (self.root / given).resolve()
         if not path.is_relative_to(self.root):
             raise ToolError(
@@ -58,7 +58,7 @@ class Output(NamedTuple):
     status: int
 
     def json(self) -> Any:
-        """The output as a JSON value. Raises `ToolError`, with what the command said, where it is none."""
+        """Return the output as a JSON value. Raise `ToolError`, with what the command said, where it is none."""
         try:
             return json.loads(self.text)
         except ValueError:

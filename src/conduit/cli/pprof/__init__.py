@@ -40,12 +40,12 @@ _SAMPLE_FLAGS = {
 
 
 def say(text: str) -> None:
-    """Prints a message, which is never data, on standard error."""
+    """Print a message, which is never data, on standard error."""
     sys.stderr.write(printable(text if text.endswith("\n") else f"{text}\n"))
 
 
 def run(arguments: list[str]) -> int:
-    """Runs `conduit pprof`; returns 0, 1 where a budget is exceeded, 2 for any error."""
+    """Run `conduit pprof`; return 0, 1 where a budget is exceeded, 2 for any error."""
     try:
         parsed = _flags().parse(arguments)
     except HelpRequested:
@@ -215,7 +215,7 @@ def _write_once(
 
 
 def _sources(positionals: list[str]) -> tuple[list[str], str]:
-    """The sources, and the program's binary if that is what the first of several names."""
+    """Return the sources, and the program's binary if that is what the first of several names."""
     from conduit.fetch.inputs import is_executable
 
     if len(positionals) > 1 and is_executable(positionals[0]):
@@ -239,7 +239,7 @@ def _options(parsed: Parsed) -> Options:
 
 
 def _command(parsed: Parsed) -> tuple[str, str] | None:
-    """The format asked for and its argument; None for the shell."""
+    """Return the format asked for and its argument; None for the shell."""
     chosen = [name for name in FORMATS if parsed[name]]
     if len(chosen) > 1:
         raise UsageError("must set at most one output format")

@@ -58,7 +58,7 @@ def _header(document: dict[str, Any], type: str, key: str) -> list[str]:
 
 
 def moved_text(repeats: dict[str, Any], key: str) -> str:
-    """How many functions moved beyond chance, by which test."""
+    """Return how many functions moved beyond chance, by which test."""
     if not repeats["canTell"]:
         return f"Too few to tell a change from chance: {_FEWEST} or more of each side are needed."
     moved, tested = repeats["moved"][key], repeats["tested"][key]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check_budgets(profile: Profile, texts: list[str], options: Options, say: Say) -> int:
-    """Prints the functions that exceed a budget; returns 1 if there are any, else 0."""
+    """Print the functions that exceed a budget; return 1 if there are any, else 0."""
     budgets = [budget for text in texts for budget in read_budgets(text)]
     verdicts = check_profile(profile, budgets, options, say)
     exceeded = [verdict for verdict in verdicts if verdict.overruns]

@@ -165,7 +165,7 @@ def _report(leaks: Leaks, most: int) -> list[str]:
 
 
 def _sampling_remark(leaks: Leaks) -> str:
-    """What to do where some of the growth rests on too few samples, or none was seen."""
+    """Return advice if some of the growth rests on too few samples, or if none was seen."""
     largest = max((growth.grown_bytes for growth in (*leaks.growths, *leaks.origins)), default=0)
     if largest >= leaks.uncertain_bytes:
         return ""
@@ -215,7 +215,7 @@ def _row(growth: Growth, seconds: float, callers: int) -> tuple[str, str, str, s
 
 
 def _led_by(growth: Growth, callers: int) -> str:
-    """The callers of a line, or of a library's line the line of the program that led there."""
+    """Return the callers of a line, or of a library's line the line of the program that led there."""
     if growth.origin is not None and not growth.is_origin:
         return f" (from {_place(*growth.origin)})"
     names = growth.callers[:callers]

@@ -33,7 +33,7 @@ def write_report(
     compared: bool = False,
     repeats: Repeats | None = None,
 ) -> None:
-    """Makes a report and writes it where the options and the format say. Raises `ConduitError`.
+    """Make a report and write it where the options and the format say. Raise `ConduitError`.
 
     `compared` says that a base has been subtracted from the profile; `repeats` are the single ones of such a
     comparison.
@@ -93,7 +93,7 @@ def _page_of_listings(report: Report) -> bytes:
 
 
 def _on_terminal(format: Format) -> bool:
-    """Whether binary data would be poured onto a terminal."""
+    """Return whether binary data would be written to a terminal."""
     return format.binary and sys.stdout.isatty()
 
 
@@ -118,7 +118,7 @@ def _write_numbered(format: Format, data: bytes, say: Say) -> None:
 
 
 def _show(format: Format, data: bytes, *, waits: bool) -> None:
-    """Hands the report to the first of the format's viewers that there is."""
+    """Hand the report to the first of the format's viewers that there is."""
     import shlex
     import shutil
     import subprocess

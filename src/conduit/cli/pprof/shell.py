@@ -53,7 +53,7 @@ class Shell:
         self._shortcuts = _shortcuts(profile)
 
     def run(self) -> int:
-        """Reads commands until the end of input or `quit`; returns 0."""
+        """Read commands until the end of input or `quit`; return 0."""
         self._greet()
         with _Input(self) as lines:
             for line in lines:
@@ -77,12 +77,12 @@ class Shell:
         self._say('Entering interactive mode (type "help" for commands, "o" for options)')
 
     def _unfiltered(self) -> Options:
-        """The options without those that would warn: a greeting is of the whole profile."""
+        """Return the options without those that would warn: a greeting is of the whole profile."""
         filters = ("show", "show_from", "tagshow", "taghide", "prune_from", "tagroot", "tagleaf", *_CLEARED)
         return self.options.copy(**dict.fromkeys(filters, ""))
 
     def execute(self, line: str) -> bool:
-        """Runs one line; returns False when it ends the session."""
+        """Run one line; return False when it ends the session."""
         text = line.strip()
         return all(self._execute(step) for step in self._shortcuts.get(text, (text,)))
 
@@ -103,7 +103,7 @@ class Shell:
         return True
 
     def _assign(self, text: str) -> bool:
-        """Sets an option if the line does; returns whether it does."""
+        """Set an option if the line does; return whether it does."""
         name, equals, value = text.partition("=")
         name = name.strip()
         if name not in OPTIONS and name not in OPTION_OF_CHOICE:
@@ -134,7 +134,7 @@ class Shell:
             self._say(str(error))
 
     def parse_command(self, words: list[str]) -> tuple[str, str, Options]:
-        """Reads a command line: the format, its argument, and the options for this one report."""
+        """Read a command line: the format, its argument, and the options for this one report."""
         name, arguments = words[0], list(words[1:])
         if name not in FORMATS:
             digits = _LAST_DIGITS.search(name)
@@ -180,7 +180,7 @@ class Shell:
         return options
 
     def options_table(self) -> str:
-        """All options with their values, as `o` prints them."""
+        """Return all options with their values, as `o` prints them."""
         return "\n".join(
             sorted(
                 self._option_row(name)
@@ -225,7 +225,7 @@ class Shell:
             self._say(f"Unknown command: {name}" if text is None else text)
 
     def complete(self, line: str) -> list[str]:
-        """The words that may stand last in a line: commands and options first, then functions."""
+        """Return the words that may stand last in a line: commands and options first, then functions."""
         words = line.split()
         last = "" if not words or line[-1].isspace() else words[-1]
         if len(words) - bool(last) == 0 or (words[0] == "help" and len(words) - bool(last) == 1):
@@ -249,7 +249,7 @@ class Shell:
 
 
 def _shortcuts(profile: Profile) -> dict[str, tuple[str, ...]]:
-    """Words that stand for other lines: `:` clears the filters, a sample type's name chooses it."""
+    """Return the words that stand for other lines: `:` clears the filters, a sample type's name chooses it."""
     shortcuts = {":": tuple(f"{name}=" for name in _CLEARED)}
     for kind in profile.sample_types:
         choose = f"sample_index={kind.type}"
@@ -306,7 +306,7 @@ class _Editor:
 
     @classmethod
     def start(cls, shell: Shell) -> _Editor | None:
-        """Takes readline over; None where Python has none."""
+        """Take over readline; return None if Python has none."""
         try:
             import readline
         except ImportError:
@@ -332,7 +332,7 @@ class _Editor:
         return self._candidates[state] if state < len(self._candidates) else None
 
     def stop(self) -> None:
-        """Gives readline back, and writes the history down where that is possible."""
+        """Give readline back, and write the history down where that is possible."""
         import os
         import readline
 

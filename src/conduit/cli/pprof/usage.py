@@ -127,18 +127,18 @@ Most used
 
 
 def usage() -> str:
-    """The help of the command line."""
+    """Return the help of the command line."""
     return _HEADER + _tables("-") + _SOURCES
 
 
 def own_usage() -> str:
-    """What Conduit adds to the original."""
+    """Return the help of the flags that Conduit adds to the original."""
     rows = "\n".join(_row(f"-{format.name}", format.description) for format in OWN_FORMATS.values())
     return f"\nOf Conduit's own\n\n  Output formats:\n{rows}\n{_OWN_FOOTER}"
 
 
 def shell_usage() -> str:
-    """The help of the shell."""
+    """Return the help of the shell."""
     return _tables("") + _SHELL_FOOTER
 
 
@@ -184,7 +184,7 @@ def _tables(prefix: str) -> str:
 
 
 def command_help(name: str) -> str:
-    """What the shell says about one command: its description and how it is called."""
+    """Return the shell's help for one command: its description and how it is called."""
     format = {**PPROF_FORMATS, **OWN_FORMATS}[name]
     lines = [format.description]
     if format.usage:
@@ -194,7 +194,7 @@ def command_help(name: str) -> str:
 
 
 def option_help(name: str, sample_types: list[str]) -> str | None:
-    """What the shell says about one option or choice; None for a name that is neither."""
+    """Return the shell's help for one option or choice; None for a name that is neither."""
     text = CHOICE_HELP.get(name)
     if text is None and name in OPTIONS and not OPTIONS[name].choices:
         text = OPTIONS[name].help

@@ -44,7 +44,7 @@ _SECONDS = 2.0
 
 
 def flags() -> FlagSet:
-    """The flags of the command."""
+    """Return the flags of the command."""
     from conduit.cli.record import parse_positive, parse_seconds
     from conduit.record.remote import OUTSIDE_RATE_HZ
 
@@ -74,7 +74,7 @@ def flags() -> FlagSet:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command."""
+    """Run the command."""
     parsed = flags().parse(arguments, positionals="mixed")
     target = process_or_service(parsed)
     _check(parsed, target)

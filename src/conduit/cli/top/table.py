@@ -59,7 +59,7 @@ def make_task_table(tasks: Tasks, matches: Callable[[str], bool]) -> Table:
 
 
 def _lines(rows: Iterable[str]) -> list[str]:
-    """Every name comes from the process that is watched."""
+    """Return every name comes from the process that is watched."""
     return [printable(row).replace("\n", "\\n").replace("\t", "\\t") for row in rows]
 
 

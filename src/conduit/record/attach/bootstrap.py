@@ -108,7 +108,7 @@ def collect() -> None:
 
 
 def has_extension(root: str) -> bool:
-    """Whether the extension below a folder is built for this interpreter."""
+    """Return whether the extension below a folder is built for this interpreter."""
     for suffix in _imp.extension_suffixes():
         try:
             posix.stat(f"{root}/conduit/_native/_core{suffix}")
@@ -138,7 +138,7 @@ class Finder:
         )
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """The specification of a module of these packages; None for all others."""
+        """Return the specification of a module of these packages; None for all others."""
         parts = name.split(".")
         if parts[0] not in self._roots:
             return None

@@ -201,7 +201,7 @@ class InsideRecording:
         self._give_to_user()
 
     def _visible_root(self) -> str:
-        """The folder from which the process can import conduit: this installation, or a copy in the folder."""
+        """Return the folder from which the process can import conduit: this installation, or a copy in the folder."""
         seen = Path(f"/proc/{self.pid}/root{_PACKAGE}")
         try:
             if seen.stat().st_ino == _PACKAGE.stat().st_ino and _is_readable_by(self.pid, _PACKAGE):
@@ -345,7 +345,7 @@ def _check_signal(pid: int, recordings: Mapping[str, object]) -> None:
 
 
 def _is_readable_by(pid: int, folder: Path) -> bool:
-    """Whether the process's user may read a folder: sure for root, for this user, and where all may."""
+    """Return whether the process's user may read a folder: sure for root, for this user, and where all may."""
     owner = Path(f"/proc/{pid}").stat().st_uid
     if owner in (0, os.geteuid()):
         return True

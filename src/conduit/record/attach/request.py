@@ -97,7 +97,7 @@ class ScriptRequest:
         self._asked.add(thread)
 
     def _is_waiting(self, thread: int) -> bool:
-        """Whether a thread still has this request."""
+        """Return whether a thread still has this request."""
         try:
             support = self._support(thread)
             pending = self._memory.read(support + self._at["debugger.pending"], len(_CALL))

@@ -154,5 +154,5 @@ def print_listing(report: Report) -> Iterator[str]:
 
 
 def print_disassembly(report: Report) -> bytes:
-    """Always raise `NoMatchError`: Conduit does not read machine code."""
+    """Alway raise `NoMatchError`: Conduit does not read machine code."""
     raise NoMatchError(f"no matches found for regexp {report.argument}")
