@@ -35,6 +35,15 @@ def long():
     burn(0.6)
 """
 CHILD = BURN + "short()\n"
+RATE = "-profilerate=1000"  # a sample at each of the kernel's ticks, mostly 250 a second
+
+
+def about(expected: float | list[float]) -> object:
+    """What samples may show of a time from 0.2 s on in a process that spends 0.1 s on its imports.
+
+    Of 75 samples, 50 are expected there, and 4 more or less on average where ticks meet the program at random.
+    """
+    return pytest.approx(expected, rel=0.3)
 
 
 def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -53,7 +62,7 @@ def run(folder: Path, program: str, *flags: str) -> tuple[str, str]:
     """The output and the messages of a program that succeeds."""
     (folder / "program.py").write_text(BURN + program)
     (folder / "child.py").write_text(CHILD)
-    process = start(folder, *(flags or ("-children", "-cpuprofile=cpu.prof")), "program.py")
+    process = start(folder, *(flags or ("-children", "-cpuprofile=cpu.prof", RATE)), "program.py")
     output, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert "Traceback" not in said, said
@@ -98,7 +107,7 @@ def test_processes_of_multiprocessing_have_their_times_in_files_of_their_own_and
     output, said = run(tmp_path, METHODS.format(method=method))
     assert output == "0 0\n"
     shown = sorted(seconds(tmp_path / "cpu.prof", "burn").values())
-    assert shown == pytest.approx([0.2, 0.6], rel=0.15)
+    assert shown == about([0.2, 0.6])
     assert files_of_processes(tmp_path) >= set(seconds(tmp_path / "cpu.prof", "burn"))
     assert f"cpu.prof: {len(files_of_processes(tmp_path))} processes, merged from cpu." in said
 
@@ -115,7 +124,7 @@ def test_processes_of_multiprocessing_have_their_times_in_files_of_their_own_and
 def test_a_pools_workers_are_recorded_also_when_they_are_terminated(pool: str, tmp_path: Path) -> None:
     run(tmp_path, f"if __name__ == '__main__':\n    with {pool}\n")
     shown = seconds(tmp_path / "cpu.prof", "burn")
-    assert sum(shown.values()) == pytest.approx(0.8, rel=0.15)
+    assert sum(shown.values()) == about(0.8)
     assert 1 <= len(shown) <= 2
 
 
@@ -146,7 +155,7 @@ def test_a_program_that_is_started_is_recorded_and_keeps_its_status(
     output, said = run(tmp_path, f"CHILD = open('child.py').read()\nprint({call})\n")
     assert output == f"{status}\n"
     [shown] = seconds(tmp_path / "cpu.prof", "short").values()
-    assert shown == pytest.approx(0.2, rel=0.15)
+    assert shown == about(0.2)
     assert "lost" not in said
 
 
@@ -156,7 +165,7 @@ def test_the_child_of_a_child_is_recorded(tmp_path: Path) -> None:
         "subprocess.call([sys.executable, '-c', \"import subprocess, sys; subprocess.call([sys.executable, 'child.py'])\"])",
     )
     [shown] = seconds(tmp_path / "cpu.prof", "short").values()
-    assert shown == pytest.approx(0.2, rel=0.15)
+    assert shown == about(0.2)
     assert len(files_of_processes(tmp_path)) == 3
 
 
@@ -179,7 +188,7 @@ def test_a_child_that_is_killed_by_the_program_writes_before(tmp_path: Path) -> 
     output, _ = run(tmp_path, body + program)
     assert output == "-9\n"
     [shown] = seconds(tmp_path / "cpu.prof", "short").values()
-    assert shown == pytest.approx(0.2, rel=0.15)
+    assert shown == about(0.2)
 
 
 def test_a_child_that_is_killed_from_outside_is_lost_and_that_is_told_there_and_in_the_file(
@@ -327,12 +336,14 @@ def test_a_trace_shows_all_processes_on_one_clock(method: str, tmp_path: Path) -
 
 def test_a_pipe_gets_the_merged_profile(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(BURN + METHODS.format(method="spawn"))
-    command = f"{sys.executable} -m conduit run -children -cpuprofile=/dev/stdout program.py | cat > out"
+    command = (
+        f"{sys.executable} -m conduit run -children -cpuprofile=/dev/stdout {RATE} program.py | cat > out"
+    )
     subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True, timeout=120)
     said, data = (tmp_path / "out").read_bytes().split(b"\n", 1)
     assert said == b"0 0"
     (tmp_path / "cpu.prof").write_bytes(data)
-    assert sorted(seconds(tmp_path / "cpu.prof", "burn").values()) == pytest.approx([0.2, 0.6], rel=0.15)
+    assert sorted(seconds(tmp_path / "cpu.prof", "burn").values()) == about([0.2, 0.6])
 
 
 SERVICE = (
@@ -381,12 +392,12 @@ def test_a_terminated_server_has_the_requests_of_all_its_workers(server: str, tm
         "uvicorn": ["uvicorn", "service:asgi", "--workers", "2", "--port", str(port), "--lifespan", "off"],
         "gunicorn": ["gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}", "service:wsgi"],
     }[server]
-    process = start(tmp_path, "-children", "-cpuprofile=cpu.prof", "-m", *arguments)
+    process = start(tmp_path, "-children", "-cpuprofile=cpu.prof", RATE, "-m", *arguments)
     ask(port, 5)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
-    assert sum(seconds(tmp_path / "cpu.prof", "short").values()) == pytest.approx(1.0, rel=0.15)
+    assert sum(seconds(tmp_path / "cpu.prof", "short").values()) == about(1.0)
     assert len(files_of_processes(tmp_path)) == 3
     assert "lost" not in said
 
@@ -432,9 +443,9 @@ def test_the_served_process_of_a_reloader_keeps_its_profile(
         for path in tmp_path.glob("cpu.*.prof")
     ]
     [spent] = [spent for _, spent in served if spent]
-    assert spent == pytest.approx(0.6, rel=0.15)
+    assert spent == about(0.6)
     if flags:
-        assert sum(seconds(tmp_path / "cpu.prof", "short").values()) == pytest.approx(0.6, rel=0.15)
+        assert sum(seconds(tmp_path / "cpu.prof", "short").values()) == about(0.6)
     else:
         [(path, _)] = served
         assert f"has recordings of its own: {path.name}" in said
