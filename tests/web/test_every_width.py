@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from base64 import b64encode
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,13 @@ import pytest
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
 
-from .conftest import SCREENSHOTS
+from .conftest import SCREENSHOTS, wait_until
 from .test_browser import axe_findings
 from .test_flame_graph import SITE, WINDOWS, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from playwright.sync_api import Page
 
@@ -147,3 +149,140 @@ def test_a_large_profile_is_read_with_mouse_wheel_and_keys(
     # The browser itself logs that the filter was refused, some time after it showed the answer.
     assert all(one.startswith("Failed to load resource") for one in visitor.complaints)
     visitor.complaints.clear()
+
+
+@pytest.fixture
+def readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
+    """A profile of a function whose source can be read, with a line of every heat, below a library and the standard one."""
+    monkeypatch.chdir(tmp_path)  # sources are read below it
+    source = tmp_path / "work.py"
+    source.write_text("def hot():\n" + "".join(f"    line{n} = {n}\n" for n in range(9)))
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    for n in range(9):
+        stack = [("hot", str(source), n + 2, 1), ("shop.view", str(tmp_path / "view.py"), 3, 1)]
+        stack += [
+            ("django.handle", f"{SITE}/django/core.py", 5, 1),
+            ("main", str(tmp_path / "work.py"), 1, 1),
+        ]
+        builder.add(stack, [2**n * 10**6])
+    for name, file, milliseconds in (
+        ("json.encode", "json/encoder.py", 100),
+        ("zipfile.write", "zipfile.py", 90),
+    ):
+        leaf = (name, f"/usr/lib/python3.11/{file}", 5, 1)
+        builder.add([leaf, ("main", str(tmp_path / "work.py"), 1, 1)], [milliseconds * 10**6])
+    return builder.build()
+
+
+def order_and_picked_rows_come_back_with_the_address(page: Page) -> None:
+    page.get_by_role("button", name="Cum", exact=True).click()
+    for name in ("hot", "json.encode"):
+        page.get_by_role("cell", name=name, exact=True).click()
+    page.wait_for_url(lambda address: "by=cum" in address and "sel=" in address)
+    page.goto(page.url)
+    assert page.locator("th[aria-sort=descending]").inner_text() == "Cum"
+    picked = page.locator("tr.picked td:last-child").all_inner_texts()
+    assert sorted(picked) == ["hot", "json.encode"]
+
+
+def escape_in_a_menu_gives_the_focus_back(page: Page) -> None:
+    for menu in ("menu-refine", "menu-show", "menu-config", "menu-save"):
+        page.locator(f"#{menu} > summary").click()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Escape")
+        assert page.locator(f"#{menu}").get_attribute("open") is None
+        assert page.evaluate("document.activeElement.closest('details')?.id") == menu
+    page.locator("tbody tr").first.click(button="right")
+    page.get_by_role("menu").wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Escape")
+    page.locator("#context").wait_for(state="hidden")
+    assert page.evaluate("document.activeElement !== document.body")
+
+
+def the_zoom_comes_back_with_the_address(page: Page) -> None:
+    whole = place_of(page, "json.encode")
+    page.mouse.move(whole["x"] + whole["width"] / 2, whole["y"] + 5)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -300)
+    page.keyboard.up("Control")
+    page.wait_for_url("**z=*")
+    zoomed = place_of(page, "json.encode")
+    assert zoomed["width"] > 2 * whole["width"]
+    page.reload()
+    again = place_of(page, "json.encode")
+    assert again["x"] == pytest.approx(zoomed["x"], abs=2)
+    assert again["width"] == pytest.approx(zoomed["width"], abs=2)
+    page.get_by_role("button", name="Whole profile").click()
+    page.wait_for_url(lambda address: "z=" not in address)
+
+
+def two_fingers_zoom_about_their_middle(page: Page) -> None:
+    whole = place_of(page, "json.encode")
+    middle, y = whole["x"] + whole["width"] / 2, whole["y"] + 5
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: float) -> None:
+        points = [{"x": x, "y": y, "id": number} for number, x in enumerate(places)]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", middle - 20)
+    touch("touchStart", middle - 20, middle + 20)
+    for apart in (25, 30, 35, 40, 45, 50):
+        touch("touchMove", middle - apart, middle + apart)
+    touch("touchEnd")
+    fingers.detach()
+    # The fingers are two and a half times as far apart as they were, and what was between them is so still.
+    scale = "Number(new URLSearchParams(location.search).get('z')?.split(',')[1] ?? 1)"
+    wait_until(page, f"Math.abs({scale} - 2.5) < 0.05")
+    zoomed = place_of(page, "json.encode")
+    assert zoomed["x"] + zoomed["width"] / 2 == pytest.approx(middle, abs=8)
+    assert zoomed["width"] > 2 * whole["width"]
+    assert page.evaluate("visualViewport.scale") == 1  # the page itself was not enlarged
+    assert "p=" not in page.url  # two fingers are no click
+
+
+def each_scheme_of_colours_has_a_legend(page: Page) -> None:
+    for colour in ("package", "module", "file", "owner"):
+        page.get_by_label("Colours by").select_option(colour)
+        swatches = page.evaluate(
+            "[...document.querySelectorAll('.keys .swatch')].map(s => s.style.background)"
+        )
+        assert len(set(swatches)) == len(swatches) >= 3, colour
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), colour
+
+
+def the_graph_is_a_sheet_of_the_scheme(page: Page, scheme: str) -> None:
+    page.locator("g.node").first.wait_for()
+    shot = page.locator("div.graph").screenshot()
+    page.goto("about:blank")  # the pages themselves refuse pictures from elsewhere
+    light = page.evaluate(
+        """async (data) => { const image = new Image(); image.src = data; await image.decode();
+        const canvas = new OffscreenCanvas(image.width, image.height), pen = canvas.getContext("2d");
+        pen.drawImage(image, 0, 0); const all = pen.getImageData(0, 0, image.width, image.height).data;
+        let light = 0; for (let n = 0; n < all.length; n += 4) light += (all[n] + all[n + 1] + all[n + 2]) / 3 > 140;
+        return light / (all.length / 4); }""",
+        "data:image/png;base64," + b64encode(shot).decode(),
+    )
+    assert light < 0.1 if scheme == "dark" else light > 0.6
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_order_zoom_menus_legend_source_and_graph_hold_at_each_width(
+    serve: Serve, visitor: Visitor, readable: Profile, window: tuple[int, int], scheme: str
+) -> None:
+    width, height = window
+    url = serve(readable)
+    page = visitor.open(f"{url}/ui/top", width=width, height=height, scheme=scheme)
+    order_and_picked_rows_come_back_with_the_address(page)
+    escape_in_a_menu_gives_the_focus_back(page)
+    page.goto(f"{url}/ui/flamegraph?table=f")
+    the_zoom_comes_back_with_the_address(page)
+    two_fingers_zoom_about_their_middle(page)
+    each_scheme_of_colours_has_a_legend(page)
+    page.goto(f"{url}/ui/source")
+    assert page.locator("tr.hot").count() >= 9
+    assert axe_findings(page) == []  # contrast at every heat
+    page.goto(f"{url}/ui/graph")
+    the_graph_is_a_sheet_of_the_scheme(page, scheme)
