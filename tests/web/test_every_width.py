@@ -65,6 +65,17 @@ def finer_boxes_come_with_the_zoom(page: Page) -> None:
     page.wait_for_url(lambda address: "z=" not in address)
 
 
+def finer_boxes_come_with_a_selected_function(page: Page) -> None:
+    page.reload()  # forgets what was fetched
+    frequent = place_of(page, "f2")
+    with page.expect_response("**/subtree*") as answered:
+        page.mouse.click(frequent["x"] + frequent["width"] / 2, frequent["y"] + frequent["height"] / 2)
+    assert len(answered.value.json()["parents"]) > 1
+    page.wait_for_url("**p=*")
+    page.get_by_role("button", name="Whole profile").click()
+    page.wait_for_url(lambda address: "p=" not in address)
+
+
 def few_boxes_are_painted_and_few_have_an_element(page: Page) -> None:
     counted = page.evaluate(
         """() => { const canvas = document.querySelector(".flame canvas"), pen = canvas.getContext("2d"); let calls = 0;
@@ -134,6 +145,7 @@ def test_a_large_profile_is_read_with_mouse_wheel_and_keys(
         f"{serve(large_profile())}/ui/flamegraph?table=f", width=width, height=height, scheme=scheme
     )
     finer_boxes_come_with_the_zoom(page)
+    finer_boxes_come_with_a_selected_function(page)
     few_boxes_are_painted_and_few_have_an_element(page)
     a_finger_or_a_mouse_reaches_the_menu(page)
     assert axe_findings(page) == []
