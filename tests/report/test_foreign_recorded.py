@@ -76,3 +76,10 @@ def test_pyinstruments_file_has_the_duration_and_the_time_that_it_prints(tmp_pat
     # Both are printed in whole milliseconds.
     assert profile.duration_nanos == pytest.approx(float(duration[1]) * 1e9, abs=510_000)
     assert total(profile) == pytest.approx(float(root[1]) * 1e9, abs=510_000)
+
+
+def test_a_sample_without_a_stack_counts() -> None:
+    found = decode_foreign(b"<module> (work.py:3) 10\n 1\n")  # as py-spy wrote it
+    assert found is not None
+    assert total(found.profile) == 11
+    assert decode_foreign(b" 1\n") is None

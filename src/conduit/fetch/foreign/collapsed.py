@@ -9,7 +9,9 @@ from conduit.fetch.foreign.result import MAX_VALUE, ForeignProfile, malformed
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
 
-_LINE = re.compile(r"(?P<stack>\S.*) (?P<value>\d+)\s*")
+# py-spy now and then writes a sample with an empty stack: the line is a space and the value.
+_LINE = re.compile(r"(?P<stack>(?:\S.*)?) (?P<value>\d+)\s*")
+_NO_STACK = "[no stack]"
 _THREAD = re.compile(r"(?:tid:|thread )(?P<id>\d+)", re.IGNORECASE)
 _CAVEAT = "collapsed stacks have no unit: values are shown as counts"
 
@@ -21,7 +23,7 @@ def decode(data: bytes) -> ForeignProfile | None:
     except UnicodeDecodeError:
         return None
     matches = [_LINE.fullmatch(line) for line in lines]
-    if not lines or not all(matches):
+    if not all(matches) or not any(match and match["stack"] for match in matches):
         return None
     builder = ProfileBuilder([ValueType("samples", "count")])
     for match in matches:
@@ -29,7 +31,7 @@ def decode(data: bytes) -> ForeignProfile | None:
         value = int(match["value"]) if len(match["value"]) <= 19 else MAX_VALUE + 1
         if value > MAX_VALUE:
             raise malformed("collapsed stacks", f"the value {match['value'][:30]} is over {MAX_VALUE}")
-        frames = match["stack"].split(";")
+        frames = (match["stack"] or _NO_STACK).split(";")
         thread = _THREAD.fullmatch(frames[0])
         labels = {}
         if thread is not None and len(frames) > 1:
