@@ -198,3 +198,41 @@ def test_translated_texts_and_the_projects_own_makemigrations_are_compared_as_th
     (commands / "makemigrations.py").unlink()
     (project / "shop" / "models.py").write_text(TRANSLATED.replace(', help_text="not compared"', ""))
     assert json.loads(conduit_command(*words, cwd=project).stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("location", "ini"),
+    [
+        ("%(here)s/alembic", "."),
+        ("alembic", "."),
+        ("shipped:store/alembic", "."),
+        ("shipped/store/alembic", "shipped/store"),
+        ("shipped/store/alembic", "shipped/store/alembic"),
+    ],
+)
+def test_script_location_is_found_where_alembics_own_folder_of_migrations_is(
+    tables: Path, monkeypatch: pytest.MonkeyPatch, location: str, ini: str
+) -> None:
+    from conduit.sources.collector.migrations.alembic import script_folder
+
+    monkeypatch.syspath_prepend(tables)
+    (tables / "elsewhere").mkdir()
+    monkeypatch.chdir(tables / "elsewhere")
+    expected = tables / "alembic"
+    if "shipped" in location:
+        expected = tables / "shipped/store/alembic"
+        expected.parent.mkdir(parents=True)
+        (tables / "shipped/__init__.py").touch()
+        (tables / "alembic").rename(expected)
+    (tables / "alembic.ini").unlink()
+    (tables / ini / "alembic.ini").write_text(f"[alembic]\nscript_location = {location}\n")
+    assert Path(script_folder(str(tables / ini))).resolve() == expected.resolve()
+
+
+def test_a_package_that_script_location_names_and_is_not_installed_is_told(
+    tables: Path, conduit_command: Run
+) -> None:
+    (tables / "alembic.ini").write_text("[alembic]\nscript_location = nosuch:alembic\n")
+    done = conduit_command("introspect", "diff", "--migrations", "--app", "tables", cwd=tables)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "script_location nosuch:alembic" in done.stderr

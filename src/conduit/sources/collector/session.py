@@ -100,7 +100,9 @@ class Session:
             compared = True
             with self._part("django's migrations"):
                 found += django.missing_operations()
-        folder = script_folder(request["root"])
+        folder = ""
+        with self._part("alembic.ini"):
+            folder = script_folder(request["root"])
         if folder:
             from .migrations import alembic
             from .sqlalchemy.tables import loaded_metadata

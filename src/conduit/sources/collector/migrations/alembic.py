@@ -20,13 +20,44 @@ def script_folder(root: str) -> str:
     """Return the folder of migrations: `script_location` of alembic.ini, a usual folder, or an empty text."""
     path = os.path.join(root, "alembic.ini")
     if os.path.exists(path):
-        parser = configparser.ConfigParser({"here": root}, interpolation=configparser.BasicInterpolation())
+        here = os.path.abspath(root)
+        parser = configparser.ConfigParser({"here": here.replace("%", "%%")})
         parser.read(path, encoding="utf-8")
         location = parser.get("alembic", "script_location", fallback="")
         if location:
-            return location if ":" in location else os.path.join(root, location)
+            return _located(location, here)
     folders = (os.path.join(root, folder) for folder in _FOLDERS)
     return next((folder for folder in folders if os.path.isdir(os.path.join(folder, "versions"))), "")
+
+
+def _located(location: str, here: str) -> str:
+    """Return the folder that a `script_location` names in an alembic.ini in the folder `here`.
+
+    `package:folder` is a folder of an installed package. Alembic reads a relative location from the current folder,
+    which is the project's for most applications, but the folder above the package for one that ships its
+    alembic.ini in the package. Hence the current folder, then the ini's folder, then each folder above that; the
+    first one from which the location exists counts.
+    """
+    if ":" in location and not os.path.isabs(location):
+        return _in_package(location)
+    folders = [os.getcwd(), here]
+    while os.path.dirname(here) != here:
+        here = os.path.dirname(here)
+        folders.append(here)
+    candidates = [os.path.join(folder, location) for folder in folders]
+    return next((folder for folder in candidates if os.path.isdir(folder)), candidates[1])
+
+
+def _in_package(location: str) -> str:
+    import importlib.util
+
+    package, _, folder = location.partition(":")
+    spec = importlib.util.find_spec(package)
+    for parent in (spec.submodule_search_locations or ()) if spec is not None else ():
+        found = os.path.join(parent, *folder.split(":"))
+        if os.path.isdir(found):
+            return found
+    raise LookupError(f"script_location {location} of alembic.ini names no folder of an installed package")
 
 
 def missing_operations(folder: str, metadata: list[Any]) -> list[dict[str, str]]:
