@@ -29,6 +29,18 @@ def test_a_step_of_five_times_the_noise_is_found_within_eight_points(seed: int) 
     assert step.holds
 
 
+@pytest.mark.parametrize(("before", "after"), [(12, 8), (8, 8), (16, 8)])
+def test_an_obvious_step_of_a_short_series_is_not_taken_for_neighbours_that_resemble_each_other(
+    before: int, after: int
+) -> None:
+    missed = 0
+    for seed in SEEDS:
+        rng = random.Random(seed)
+        values = noise(rng, before, 0.004) + [value * 1.5 for value in noise(rng, after, 0.004)]
+        missed += [step.position for step in find_steps(values)] != [before]
+    assert missed <= 2
+
+
 def test_a_thousand_points_of_noise_have_no_step_in_nineteen_of_twenty_series() -> None:
     found = [len(find_steps(noise(random.Random(seed), 1000, 0.02))) for seed in SEEDS]
     assert sum(found) <= 1

@@ -13,7 +13,7 @@ Hammersley, 1946). Values that never vary between steps (allocations, instructio
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,6 +39,8 @@ _LONGEST_INTERVAL = 200
 _DECAY = math.sqrt(0.5)  # each layer of intervals is shorter than the one above by this factor
 _LAG = 6
 _MAX_AUTOCORRELATION = 0.9
+_OBVIOUS_SIDE = 6  # values on each side of an obvious step, and
+_OBVIOUS_GAP = 2.0  # how many times their spread lies between the sides
 
 
 class Step(NamedTuple):
@@ -201,19 +203,44 @@ def _value_count_factor(values: Sequence[float]) -> float:
     """Return how many independent values one value counts for (0 to 1), by the lag-1 autocorrelation between the steps.
 
     Neighbours differ less than values `_LAG` apart where the series is autocorrelated. Medians of differences are used,
-    which a few steps and outliers do not move; a correlation within two standard errors counts as none.
+    which a few steps and outliers do not move, and none across an obvious step, which would be half of a short series'
+    differences; a correlation within two standard errors counts as none.
     """
-    near = _median_difference(values, 1)
-    far = _median_difference(values, _LAG)
+    steps = _obvious_steps(values)
+    near = median(_differences(values, 1, steps) or [0.0])
+    apart = _differences(values, _LAG, steps)
+    far = median(apart or [0.0])
     if near >= far:  # no correlation above 0; far may be 0, or so small that the quotient has no float
         return 1.0
-    correlation = 1 - (near / far) ** 2 - 2 / math.sqrt(len(values))
+    correlation = 1 - (near / far) ** 2 - 2 / math.sqrt(len(apart) if steps else len(values))
     correlation = min(max(correlation, 0.0), _MAX_AUTOCORRELATION)
     return (1 - correlation) / (1 + correlation)
 
 
-def _median_difference(values: Sequence[float], lag: int) -> float:
-    return median([abs(a - b) for a, b in zip(values, values[lag:], strict=False)] or [0.0])
+def _obvious_steps(values: Sequence[float]) -> list[int]:
+    """Return where the level moves by far more than the values on either side spread; drift and noise never do."""
+    found = []
+    for split in range(_OBVIOUS_SIDE, len(values) - _OBVIOUS_SIDE + 1):
+        left, right = values[split - _OBVIOUS_SIDE : split], values[split : split + _OBVIOUS_SIDE]
+        if min(right) > max(left):
+            gap = min(right) - max(left)
+        elif min(left) > max(right):
+            gap = min(left) - max(right)
+        else:
+            continue
+        spread = max(max(left) - min(left), max(right) - min(right))
+        if gap > _OBVIOUS_GAP * spread * (1 + 1e-9):  # where both are equal, rounding does not decide
+            found.append(split)
+    return found
+
+
+def _differences(values: Sequence[float], lag: int, steps: Sequence[int]) -> list[float]:
+    """Return how far values `lag` apart differ, where no step lies between them."""
+    return [
+        abs(values[at + lag] - values[at])
+        for at in range(len(values) - lag)
+        if bisect_right(steps, at + lag) == bisect_right(steps, at)
+    ]
 
 
 def _steps(values: Sequence[float], borders: dict[int, float]) -> list[Step]:
