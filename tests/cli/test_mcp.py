@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import asynccontextmanager
@@ -52,6 +53,14 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("profile_advice", {"source": "cpu.prof"}),
 ]
 """A call of each tool that reads, except `app_resources` and `benchmark_history`."""
+
+OTHER_CALLS: list[tuple[str, dict[str, Any]]] = [
+    ("app_resources", {}),
+    ("benchmark_history", {}),
+    ("benchmark_names", {}),
+    ("benchmark_run", {"pattern": "Quick", "count": 1, "benchtime": "10x"}),
+    ("benchmark_compare", {"revision": "HEAD", "pattern": "Quick", "budget": "1s"}),
+]
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +271,41 @@ def test_benchmarks_run_only_where_they_are_offered(project: Path) -> None:
         async with session(project, "-benchmarks=false") as opened:
             tools = {tool.name: None for tool in (await opened.list_tools()).tools}
             assert "benchmark_run" not in tools
+
+    asyncio.run(walk())
+
+
+def test_every_tool_answers_and_the_history_names_the_commit_of_a_step(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(project, folder)
+    store = folder / ".conduit" / "bench"
+    store.mkdir(parents=True)
+    for number in range(20):
+        times = "".join(
+            f"BenchmarkTotal-2 1000 {(100 if number < 12 else 150) + (number * 7 + at) % 5 / 10} ns/op\n"
+            for at in range(6)
+        )
+        head = f"commit: {number + 1:040x}\ncommit-date: 2026-01-{number + 1:02}T00:00:00Z\npython: 3.13.1\npkg: shop\n"
+        (store / f"{number:02}.txt").write_text(head + times)
+    who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "a project"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+
+    async def walk() -> None:
+        async with session(folder) as opened:
+            offered = {tool.name for tool in (await opened.list_tools()).tools}
+            assert offered == {name for name, _ in [*CALLS, *OTHER_CALLS]}
+            answers = {name: await ask(opened, name, **given) for name, given in [*CALLS, *OTHER_CALLS]}
+            [step] = answers["benchmark_history"]["steps"]
+            assert step["first_commit"] == f"{13:040x}"
+            assert step["delta"] == pytest.approx(0.5, abs=0.01)
+            assert answers["benchmark_history"]["series"] == 1
+            assert answers["benchmark_names"]["text"].splitlines()[:2] == [
+                "BenchmarkQuick",
+                "BenchmarkEndless",
+            ]
+            assert "BenchmarkQuick" in answers["benchmark_run"]["text"]
+            assert "Quick" in json.dumps(answers["benchmark_compare"])
 
     asyncio.run(walk())
 
