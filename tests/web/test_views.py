@@ -202,10 +202,11 @@ def test_source_lines_can_be_read_at_every_heat(
     source.write_text("def hot():\n" + "".join(f"    line{n} = {n}\n" for n in range(9)))
     builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
     for n in range(9):
-        builder.add([("hot", str(source), n + 2, 1)], [2**n * 10**6])
+        builder.add([("hot", str(source), n + 2, 1)], [(-2) ** n * 10**6])
     url = serve(builder.build())
     page = visitor.open(f"{url}/ui/source", scheme=scheme)
     assert page.locator("tr.hot").count() == 9
+    assert page.locator("tr.hot.shrank").count() == 4  # green, as in the other views of a difference
     assert axe_findings(page) == []
     picture(page, f"source-heat-{scheme}")
     drawer = visitor.open(f"{url}/ui/flamegraph?lines=t&p=%5Ehot%24&table=t", scheme=scheme)

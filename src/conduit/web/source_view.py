@@ -101,6 +101,7 @@ def _document(report: Report, listing: Listing) -> dict[str, Any]:
                 "flat": report.amount_or_dot(line.flat),
                 "cum": report.amount_or_dot(line.cum),
                 "share": abs(line.cum) / whole,
+                "shrank": line.cum < 0,  # in a difference
             }
             if isinstance(line, ListedLine)
             else {

@@ -48,7 +48,7 @@ Conduit.page.views.source = (() => {
     const body = make("tbody", {}, ...one.lines.map((line) => {
       const row = make("tr", {},
         make("td", {}, line.flat), make("td", {}, line.cum), make("td", { className: "number" }, String(line.number)), make("td", {}, line.text));
-      if (line.share) { row.className = "hot"; row.style.setProperty("--heat", heat(line.share)); }
+      if (line.share) { row.className = line.shrank ? "hot shrank" : "hot"; row.style.setProperty("--heat", heat(line.share)); }
       return row;
     }));
     return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Source of ${one.name}` }, make("table", { className: "listing" },
