@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _USAGE = """usage: conduit mcp [flags]
 
 Serves tools for coding agents on standard input and output (Model Context Protocol). No file is written and no code
-is run, except by -app, which loads the application, and by the two tools that run benchmarks, which -benchmarks=false
+is run, except by -app, which loads the application, and by the three tools for benchmarks, which -benchmarks=false
 removes."""
 
 DEFAULT_BUDGET_BYTES = 20_000
