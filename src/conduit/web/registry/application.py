@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import threading
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,11 +15,11 @@ from conduit.http.messages import (
     plain_response,
     redirect_response,
 )
-from conduit.web.answers import accepts_gzip, page_headers
+from conduit.web.answers import compressed_response, pack, page_headers
 from conduit.web.turns import take_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from conduit.http.access import Access
     from conduit.web.access import AccessRules
@@ -88,9 +87,7 @@ class RegistryApplication:
             if not request.path.endswith("/"):  # the page's own addresses stand behind a slash
                 return redirect_response(307, f"{request.path}/")
             with take_turn(self._lock, cancelled):
-                page = self._source.page()
-                packed = self._pack(page) if _is_packed(request, page) else None
-            return _response(HTML, page, packed)
+                return _compressed(request, HTML, self._source.page(), self._pack_once)
         if path == "/source":
             try:
                 number = parse_query(request.query).get("file", "")
@@ -100,23 +97,14 @@ class RegistryApplication:
                 text = self._source.source(number)
             except ConduitError as error:
                 return plain_response(404, str(error))
-            body = text.encode()
-            return _response(PLAIN, body, gzip.compress(body, 1) if _is_packed(request, body) else None)
+            return _compressed(request, PLAIN, text.encode(), pack)
         return plain_response(404, "404 page not found")
 
-    def _pack(self, page: bytes) -> bytes:
-        """Return the page compressed, once for each page."""
+    def _pack_once(self, page: bytes) -> bytes:
         if self._packed[0] is not page:
-            self._packed = (page, gzip.compress(page, 1))
+            self._packed = (page, pack(page))
         return self._packed[1]
 
 
-def _is_packed(request: Request, body: bytes) -> bool:
-    return len(body) >= _COMPRESS_FROM and accepts_gzip(request)
-
-
-def _response(kind: str, body: bytes, packed: bytes | None) -> Response:
-    headers = page_headers(kind)
-    if packed is not None:
-        return Response(200, (*headers, ("Content-Encoding", "gzip")), packed)
-    return Response(200, headers, body)
+def _compressed(request: Request, kind: str, body: bytes, pack: Callable[[bytes], bytes]) -> Response:
+    return compressed_response(request, 200, page_headers(kind), body, _COMPRESS_FROM, pack)
