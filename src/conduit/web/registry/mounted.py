@@ -92,11 +92,12 @@ class _MountedRegistry:
             token = parse_query(request.query).get("token", "")
             return plain_response(*refused) if refused else log_in(self._access, token)
         with self._lock:
-            application = self._applications.setdefault(
-                parts[0], RegistryApplication(self, AccessRules(prefix=parts[0]), self._access)
-            )
-            if len(self._applications) > _MAX_MOUNTS:  # the prefix comes from the request's path
-                self._applications.clear()
+            application = self._applications.get(parts[0])
+            if application is None:
+                if len(self._applications) >= _MAX_MOUNTS:  # the prefix comes from the request's path
+                    self._applications.clear()
+                application = RegistryApplication(self, AccessRules(prefix=parts[0]), self._access)
+                self._applications[parts[0]] = application
         return application.answer(request, cancelled)
 
     def page(self) -> bytes:
