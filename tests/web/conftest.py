@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,3 +163,16 @@ def wait_until(page: Page, condition: str, arg: object = None, seconds: float = 
             return
         page.wait_for_timeout(20)
     raise AssertionError(f"after {seconds} s this does not hold: {condition}")
+
+
+def light_share(page: Page, shot: bytes) -> float:
+    """The share of a picture's pixels that are light, counted in a page that takes pictures from elsewhere."""
+    share: float = page.evaluate(
+        """async (data) => { const image = new Image(); image.src = data; await image.decode();
+        const canvas = new OffscreenCanvas(image.width, image.height), pen = canvas.getContext("2d");
+        pen.drawImage(image, 0, 0); const all = pen.getImageData(0, 0, image.width, image.height).data;
+        let light = 0; for (let n = 0; n < all.length; n += 4) light += (all[n] + all[n + 1] + all[n + 2]) / 3 > 140;
+        return light / (all.length / 4); }""",
+        "data:image/png;base64," + b64encode(shot).decode(),
+    )
+    return share

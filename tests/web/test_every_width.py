@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from base64 import b64encode
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import pytest
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
 
-from .conftest import SCREENSHOTS, wait_until
+from .conftest import SCREENSHOTS, light_share, wait_until
 from .test_browser import axe_findings
 from .test_flame_graph import SITE, WINDOWS, place_of
 
@@ -268,14 +267,7 @@ def the_graph_is_a_sheet_of_the_scheme(page: Page, scheme: str) -> None:
     page.locator("g.node").first.wait_for()
     shot = page.locator("div.graph").screenshot()
     page.goto("about:blank")  # the pages themselves refuse pictures from elsewhere
-    light = page.evaluate(
-        """async (data) => { const image = new Image(); image.src = data; await image.decode();
-        const canvas = new OffscreenCanvas(image.width, image.height), pen = canvas.getContext("2d");
-        pen.drawImage(image, 0, 0); const all = pen.getImageData(0, 0, image.width, image.height).data;
-        let light = 0; for (let n = 0; n < all.length; n += 4) light += (all[n] + all[n + 1] + all[n + 2]) / 3 > 140;
-        return light / (all.length / 4); }""",
-        "data:image/png;base64," + b64encode(shot).decode(),
-    )
+    light = light_share(page, shot)
     assert light < 0.1 if scheme == "dark" else light > 0.6
 
 

@@ -11,7 +11,7 @@ from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
 from tests.web.conftest import wait_until
 
-from .conftest import SCREENSHOTS, profile_named
+from .conftest import SCREENSHOTS, light_share, profile_named
 from .test_browser import axe_findings
 from .test_comparison import compared
 
@@ -124,19 +124,9 @@ def test_the_call_graph_is_dark_in_dark_mode(
     if graphviz == "without":
         monkeypatch.setattr("conduit.web.call_graph.shutil.which", lambda _: None)
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/graph", scheme="dark")
-    from base64 import b64encode
-
     shot = page.locator("div.graph").screenshot(path=str(SCREENSHOTS / f"graph-dark-{graphviz}.png"))
     other = visitor.open("about:blank")
-    light = other.evaluate(
-        """async (data) => { const image = new Image(); image.src = data; await image.decode();
-        const canvas = new OffscreenCanvas(image.width, image.height), pen = canvas.getContext("2d");
-        pen.drawImage(image, 0, 0); const all = pen.getImageData(0, 0, image.width, image.height).data;
-        let light = 0; for (let n = 0; n < all.length; n += 4) light += (all[n] + all[n + 1] + all[n + 2]) / 3 > 140;
-        return light / (all.length / 4); }""",
-        "data:image/png;base64," + b64encode(shot).decode(),
-    )
-    assert light < 0.1, "most of the graph is a light sheet"
+    assert light_share(other, shot) < 0.1, "most of the graph is a light sheet"
 
 
 def test_an_invalid_filter_is_told_beside_the_box_and_the_picture_stays(
