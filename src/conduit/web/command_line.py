@@ -39,8 +39,8 @@ def command_line(
     """Return a line for a shell, or an empty text where the sources are not known.
 
     `base` are flags that name a base; `series` the heap profiles through which growth is followed; `during` the tag
-    filter of a range of the time. The line is made to
-    be passed on, and stands in a page saved as a file: `***` stands for the password or token of a source's URL.
+    filter of a range of the time. The line is made to be passed on, and stands in a page saved as a file: `***` stands
+    for the password or token of a source's URL.
     """
     sources, base, series = (
         [_without_passwords(text) for text in texts] for texts in (sources, base, series)
