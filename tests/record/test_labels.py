@@ -489,3 +489,23 @@ def test_without_the_extension_labels_do_nothing_and_the_profile_says_so() -> No
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("[] samples have no labels of conduit.label: the C extension is turned off")
+
+
+def test_a_label_in_memory_that_is_not_cleared_lives_until_it_is_left() -> None:
+    program = """if True:
+        import conduit
+
+        for number in range(100):
+            with conduit.label(tenant=str(number), plan="free"):
+                others = [conduit.label(tenant=str(number), plan=str(other)) for other in range(20)]
+                del others
+        print("left")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONMALLOC": "debug"},  # it fills memory with bytes that are no refcount
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "left\n"), done.stderr

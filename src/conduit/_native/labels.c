@@ -371,8 +371,9 @@ static PyTypeObject bound_method_type = {
 };
 
 static void make_bound_method(BoundMethod *method, PyObject *label, vectorcallfunc call) {
+    /* A new object's memory is not cleared, and Py_SET_REFCNT leaves a count that looks like an immortal object's. */
+    memset(method, 0, sizeof *method);
     Py_SET_TYPE((PyObject *)method, &bound_method_type);
-    Py_SET_REFCNT((PyObject *)method, 0);
     method->call = call;
     method->label = label;
 }
