@@ -36,8 +36,11 @@ def test_a_signal_comes_again_until_its_handler_says_that_it_runs(number: int) -
     assert repeated_signals.repeat(number)
     os.kill(os.getpid(), number)
     assert enough.wait(30)
-    assert not threading.Event().wait(0.1)
-    assert calls == [number] * 3
+    threading.Event().wait(0.1)
+    came = len(calls)  # one more may have been sent while the third was being handled
+    assert came in (3, 4)
+    threading.Event().wait(0.1)
+    assert calls == [number] * came
 
 
 def test_a_forked_child_has_its_own_repetitions(number: int) -> None:
