@@ -18,6 +18,7 @@ from conduit._native import available, reason
 from conduit.errors import ProfilerBusyError, ProfilerUnavailableError
 from conduit.profile.codec import decode
 from conduit.profile.model import Profile
+from conduit.record.thread_names import ThreadNames
 from tests.record import shares
 from tests.record.burning import burn
 
@@ -115,6 +116,45 @@ def test_the_sum_of_a_profile_is_the_cpu_time_of_the_process() -> None:
         used = time.process_time_ns() - begin
     assert recording.profile is not None
     assert sum(sample.values[1] for sample in recording.profile.samples) == pytest.approx(used, rel=0.01)
+
+
+def test_a_recordings_own_start_and_end_are_neither_sampled_nor_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class SlowNames(ThreadNames):
+        def watch(self) -> None:
+            burn(0.3)
+            super().watch()
+
+        def resolve(self) -> Callable[..., str]:
+            burn(0.3)
+            return super().resolve()
+
+    monkeypatch.setattr(sys.modules["conduit.record.cpu"], "ThreadNames", SlowNames)
+    with record.cpu(
+        rate_hz=5
+    ) as recording:  # one sample in 0.2 s: most would fall into the start and the end
+        begin = time.thread_time_ns()
+        burn(0.2)
+        used = time.thread_time_ns() - begin
+    assert recording.profile is not None and recording.facts is not None
+    assert sum(sample.values[1] for sample in recording.profile.samples) == pytest.approx(used, rel=0.02)
+    assert recording.facts["paused_ns"] >= 600_000_000
+
+
+def test_a_recording_inside_another_costs_the_outer_ones_nothing() -> None:
+    with record.cpu(rate_hz=20) as recording:
+        begin = time.thread_time_ns()
+        burn(0.2)
+        used = time.thread_time_ns() - begin
+        recording_of_heap = record.heap()
+        recording_of_heap.start()
+        recording_of_heap.stop()
+        begin = time.thread_time_ns()
+        burn(0.2)
+        used += time.thread_time_ns() - begin
+    assert recording.profile is not None
+    assert sum(sample.values[1] for sample in recording.profile.samples) == pytest.approx(used, rel=0.02)
 
 
 def test_the_profile_has_the_types_the_period_and_the_times_of_gos(tmp_path: Path) -> None:

@@ -17,6 +17,10 @@
  * of their groups. That time counts, because on a busy machine the ticks are not as dense everywhere: a thread that
  * computes without a pause is found by far fewer of them than one that often waits.
  *
+ * A recording's own work (its start, its end, what else it does around the program) is passed over: between `cpu_pause`
+ * and `cpu_resume` no tick of the thread is a sample, and the time is taken out of its clock. A sample that fell there
+ * would take with it the program's time since the sample before, a twentieth of a program that works for 0.2 s.
+ *
  * Ownership: a slot of the ring belongs to its handler until the sample is published, and then to the holder of
  * `table_lock`. Code objects are known by address only; while sampling goes on, dying ones are parked
  * (code_parking.c), so an address in the table cannot come to mean another object. `handlers` counts the handlers
@@ -80,6 +84,7 @@ static int64_t sampling_period_ns;
 static TimerClock sampling_clock;
 static int64_t tick_guess_ns;
 static struct timespec started, process_started;
+static int64_t starter_began_ns; /* the clock of the thread that starts the recording, at the same moment */
 static pthread_key_t end_key; /* its destructor runs in each thread that ends */
 
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -113,11 +118,17 @@ static THREAD_LOCAL int64_t own_group_size;
 static THREAD_LOCAL int64_t own_choice; /* the place in the group that is to be a sample */
 static THREAD_LOCAL int64_t own_first_ns;     /* the thread's clock when it got its timer */
 static THREAD_LOCAL uint64_t own_random;
+static THREAD_LOCAL volatile sig_atomic_t own_pauses; /* how many times its time is passed over, one in another */
 
 static int64_t since(const struct timespec *begin, clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);
     return (int64_t)(now.tv_sec - begin->tv_sec) * 1000000000 + (now.tv_nsec - begin->tv_nsec);
+}
+
+static int64_t own_clock_ns(void) {
+    const struct timespec zero = {0, 0};
+    return since(&zero, CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* ---- in the handler ---- */
@@ -185,7 +196,7 @@ static void take_sample(const siginfo_t *information, const ucontext_t *context,
     }
     int64_t periods = 1 + (information->si_overrun > 0 ? information->si_overrun : 0);
     unsigned current = atomic_load(&session);
-    if (own_ended_session == current) return;
+    if (own_ended_session == current || own_pauses) return;
     uint32_t thread_number = number_own_thread();
     if (own_clock_session != current) {
         int64_t used_ns = periods * TICK_PERIOD_NS;
@@ -378,8 +389,7 @@ static void *collect(void *Py_UNUSED(argument)) {
         pthread_mutex_lock(&collector_lock);
         doze(wait);
     }
-    struct timespec zero = {0, 0};
-    collector_ns = since(&zero, CLOCK_THREAD_CPUTIME_ID);
+    collector_ns = own_clock_ns();
     pthread_mutex_unlock(&collector_lock);
     return NULL;
 }
@@ -483,6 +493,7 @@ static void reset_counts(void) {
     atomic_fetch_add(&session, 1);
     clock_gettime(CLOCK_MONOTONIC, &started);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &process_started);
+    starter_began_ns = own_clock_ns();
 }
 
 /* Wait for the handlers that run on other threads. False: one of them has been stuck for seconds (a stopped thread). */
@@ -512,6 +523,7 @@ static bool begin_signals(TimerClock clock, int64_t period_ns) {
     thread_timers_begin(clock, period_ns, SIGPROF);
     if (thread_timers_arm((pid_t)syscall(SYS_gettid)) && start_collector()) {
         thread_timers_arm_all(0);
+        if (own_pauses) thread_timers_pause((pid_t)syscall(SYS_gettid), starter_began_ns);
         return true;
     }
     PyErr_SetString(PyExc_RuntimeError, "the kernel gives this process no more timers or threads: raise its limit of "
@@ -621,12 +633,13 @@ static PyObject *build_samples(void) {
     return samples;
 }
 
-static PyObject *build_facts(bool kept_signal, int64_t process_ns, PyObject *clocks) {
+static PyObject *build_facts(bool kept_signal, int64_t process_ns, int64_t paused_ns, PyObject *clocks) {
     TimerCounts timers = thread_timers_counts();
     return Py_BuildValue(
-        "{s:N,s:L,s:L,s:K,s:K,s:K,s:K,s:i,s:i,s:K,s:K,s:L,s:O}",
+        "{s:N,s:L,s:L,s:L,s:K,s:K,s:K,s:K,s:i,s:i,s:K,s:K,s:L,s:O}",
         "clocks", clocks,
         "process_ns", (long long)process_ns,
+        "paused_ns", (long long)paused_ns,
         "duration_ns", (long long)since(&started, CLOCK_MONOTONIC),
         "samples", (unsigned long long)walked,
         "lost", (unsigned long long)lost,
@@ -667,6 +680,7 @@ static PyObject *cpu_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignor
     atomic_store(&sampling, false);
     stop_collector();
     PyObject *clocks = build_clocks();
+    int64_t paused_ns = thread_timers_paused_ns();
     int64_t process_ns = since(&process_started, CLOCK_PROCESS_CPUTIME_ID);
     bool kept_signal = end_signals();
     bool quiet = wait_until_quiet();
@@ -674,7 +688,7 @@ static PyObject *cpu_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignor
     share_out_all();
     forget_shared();
     sample_ring_release();
-    PyObject *facts = clocks == NULL ? NULL : build_facts(kept_signal, process_ns, clocks);
+    PyObject *facts = clocks == NULL ? NULL : build_facts(kept_signal, process_ns, paused_ns, clocks);
     PyObject *samples = facts == NULL ? NULL : build_samples();
     stack_table_clear(&table);
     code_parking_end(quiet);
@@ -713,11 +727,36 @@ static PyObject *cpu_thread_began(PyObject *Py_UNUSED(module), PyObject *Py_UNUS
     return PyLong_FromUnsignedLong(number);
 }
 
+/* Until the matching `cpu_resume`, no tick of the calling thread is a sample, and its time is passed over. */
+static PyObject *cpu_pause(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    if (own_pauses++ == 0 && active) thread_timers_pause((pid_t)syscall(SYS_gettid), own_clock_ns());
+    Py_RETURN_NONE;
+}
+
+static PyObject *cpu_resume(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
+    if (own_pauses == 0) {
+        PyErr_SetString(PyExc_RuntimeError, "this thread's time is not passed over: pause() comes first");
+        return NULL;
+    }
+    if (own_pauses == 1 && active) {
+        int64_t passed = thread_timers_resume((pid_t)syscall(SYS_gettid));
+        if (own_clock_session == atomic_load(&session)) {
+            own_first_ns += passed;
+            own_last_ns += passed;
+            own_new_until_ns += passed;
+        }
+    }
+    own_pauses--;
+    Py_RETURN_NONE;
+}
+
 PyMethodDef cpu_methods[] = {
     {"cpu_start", cpu_start, METH_VARARGS, "cpu_start(period_ns, by_wall, counters): start to sample every thread."},
     {"cpu_stop", cpu_stop, METH_NOARGS, "Stop sampling; return (samples, facts)."},
     {"cpu_left_signal", cpu_left_signal, METH_NOARGS, "Whether a recording has left SIGPROF ignored."},
     {"cpu_restore_signal", cpu_restore_signal, METH_NOARGS, "Give SIGPROF its default action back, if so."},
+    {"cpu_pause", cpu_pause, METH_NOARGS, "Pass over the calling thread's CPU time until the matching cpu_resume."},
+    {"cpu_resume", cpu_resume, METH_NOARGS, "End what the latest cpu_pause of this thread began."},
     {"cpu_thread_began", cpu_thread_began, METH_NOARGS, "Arm the calling thread; return its number, or None."},
     {"cpu_after_fork_in_child", cpu_after_fork_in_child, METH_VARARGS,
      "cpu_after_fork_in_child(period_ns, by_wall): arm the child after fork."},

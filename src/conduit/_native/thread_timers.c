@@ -36,6 +36,9 @@ typedef struct {
     uint32_t number;
     int64_t base_ns; /* the thread's clock when it got the timer */
     bool seen;       /* by the current listing of threads */
+    bool is_paused;
+    int64_t paused_from_ns; /* the thread's clock when its time began to be passed over */
+    int64_t paused_ns;      /* what has been passed over before */
 } ThreadTimer;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -44,6 +47,7 @@ static int timer_count, timer_capacity;
 static ThreadClock *ended;
 static size_t ended_count, ended_capacity;
 static TimerCounts counts;
+static int64_t paused_ns; /* of all threads, without those that are paused now */
 static TimerClock timer_clock;
 static int64_t period_ns;
 static int timer_signal;
@@ -137,7 +141,8 @@ static bool arm(pid_t tid, uint32_t number) {
         if (errno == EAGAIN || errno == ENOMEM) counts.refused++;
         return false;
     }
-    timers[timer_count++] = (ThreadTimer){tid, timer, number, clock_ns(tid), true};
+    timers[timer_count++] =
+        (ThreadTimer){.tid = tid, .timer = timer, .number = number, .base_ns = clock_ns(tid), .seen = true};
     counts.armed++;
     return true;
 }
@@ -149,6 +154,7 @@ void thread_timers_begin(TimerClock clock, int64_t period, int signal_number) {
     timer_signal = signal_number;
     counts = (TimerCounts){0, 0};
     ended_count = 0;
+    paused_ns = 0;
     random_state = random_seed(&random_state);
     pthread_mutex_unlock(&lock);
 }
@@ -167,6 +173,50 @@ bool thread_timers_arm_new(pid_t tid, uint32_t number) {
     return armed;
 }
 
+void thread_timers_pause(pid_t tid, int64_t from_ns) {
+    pthread_mutex_lock(&lock);
+    int index = find(tid);
+    if (index >= 0 && !timers[index].is_paused) {
+        ThreadTimer *timer = &timers[index];
+        timer->is_paused = true;
+        timer->paused_from_ns = from_ns;
+        if (from_ns < timer->base_ns) timer->base_ns = from_ns;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static int64_t open_pause_ns(const ThreadTimer *timer) {
+    return timer->is_paused ? clock_ns(timer->tid) - timer->paused_from_ns : 0;
+}
+
+int64_t thread_timers_resume(pid_t tid) {
+    int64_t passed = 0;
+    pthread_mutex_lock(&lock);
+    int index = find(tid);
+    if (index >= 0) {
+        passed = open_pause_ns(&timers[index]);
+        timers[index].paused_ns += passed;
+        timers[index].is_paused = false;
+        paused_ns += passed;
+    }
+    pthread_mutex_unlock(&lock);
+    return passed;
+}
+
+int64_t thread_timers_paused_ns(void) {
+    pthread_mutex_lock(&lock);
+    int64_t total = paused_ns;
+    for (int i = 0; i < timer_count; i++) total += open_pause_ns(&timers[i]);
+    pthread_mutex_unlock(&lock);
+    return total;
+}
+
+/* What a thread has used since it got its timer, without what was passed over. */
+static int64_t used_ns(const ThreadTimer *timer) {
+    int64_t until = timer->is_paused ? timer->paused_from_ns : clock_ns(timer->tid);
+    return until - timer->base_ns - timer->paused_ns;
+}
+
 static bool own_mask_has_signal(void) {
     sigset_t blocked;
     return pthread_sigmask(SIG_SETMASK, NULL, &blocked) == 0 && sigismember(&blocked, timer_signal) == 1;
@@ -177,7 +227,7 @@ void thread_timers_retire(pid_t tid, uint32_t number) {
     pthread_mutex_lock(&lock);
     int index = find(tid);
     if (index >= 0) {
-        int64_t used = clock_ns(tid) - timers[index].base_ns;
+        int64_t used = used_ns(&timers[index]);
         if (array_reserve((void **)&ended, &ended_capacity, ended_count + 1, sizeof *ended))
             ended[ended_count++] = (ThreadClock){number, tid, used, blocks};
         drop(index);
@@ -205,7 +255,7 @@ size_t thread_timers_clocks(ThreadClock **clocks) {
     if (*clocks != NULL) {
         for (; count < ended_count; count++) (*clocks)[count] = ended[count];
         for (int i = 0; i < timer_count; i++) {
-            int64_t used = clock_ns(timers[i].tid) - timers[i].base_ns;
+            int64_t used = used_ns(&timers[i]);
             if (used <= 0) continue; /* it has not run, or is gone */
             (*clocks)[count++] = (ThreadClock){timers[i].number, timers[i].tid, used, mask_has_signal(timers[i].tid)};
         }

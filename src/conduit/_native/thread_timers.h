@@ -19,7 +19,7 @@ typedef struct {
 
 #define NO_THREAD_NUMBER UINT32_MAX
 
-/* The CPU time of a thread since it got its timer, by its own clock. */
+/* The CPU time of a thread since it got its timer, by its own clock, without the time that was passed over. */
 typedef struct {
     uint32_t number; /* the owner's number for the thread, or NO_THREAD_NUMBER */
     pid_t tid;
@@ -39,6 +39,14 @@ bool thread_timers_arm(pid_t tid);
 
 /* The same for the calling thread, which has just begun and is known by a number. */
 bool thread_timers_arm_new(pid_t tid, uint32_t number);
+
+/* Pass over the CPU time of a thread from `from_ns` of its clock until `thread_timers_resume`, which returns how much
+ * it was. Does nothing for a thread without a timer, or whose time is passed over already. */
+void thread_timers_pause(pid_t tid, int64_t from_ns);
+int64_t thread_timers_resume(pid_t tid);
+
+/* The CPU time of all threads that has been passed over, up to now. */
+int64_t thread_timers_paused_ns(void);
 
 /* In a thread that ends: delete its timer and keep its clock. */
 void thread_timers_retire(pid_t tid, uint32_t number);

@@ -4,7 +4,8 @@ How it works: each thread has a timer on its own CPU clock, which interrupts it 
 running. One tick in every 10 ms of CPU time, chosen at random, becomes a sample: the C extension's signal handler
 records the interrupted thread's Python stack (`conduit/_native/cpu.c`). A thread that sleeps or waits uses no CPU time
 and is not seen. The time of a C function belongs to the Python line that called it. The samples of each thread are then
-scaled to its CPU clock, and all samples to that of the process (`clocks.py`).
+scaled to its CPU clock, and all samples to that of the process (`clocks.py`). The recording's own start and end are not
+sampled, and are taken out of both clocks (`conduit/_native/own_work.py`).
 
 This cannot be done in pure Python: code that needs the interpreter lock to take a sample sees only threads that have
 just released it, which misattributes 20 to 50 percentage points of the time (`docs/explanation/sampler.md`). Without
@@ -124,7 +125,7 @@ class CpuRecording(Recording):
         self._reconciled = clocks.reconcile(
             self._samples,
             [sampler.ThreadClock(*clock) for clock in self.facts["clocks"]],
-            self.facts["process_ns"] - self.facts["collector_ns"],
+            _used_ns(self.facts),
             name_of,
             self._names.functions,
             self._period_ns,
@@ -227,13 +228,17 @@ def few_samples_warning(signals: int, used_ns: int, rate_hz: int) -> str:
 
 
 def _few_samples_warning(facts: CpuFacts, samples: list[RawSample], rate_hz: int) -> str:
-    used_ns = facts["process_ns"] - facts["collector_ns"]
-    return few_samples_warning(sum(sample.signals for sample in samples), used_ns, rate_hz)
+    return few_samples_warning(sum(sample.signals for sample in samples), _used_ns(facts), rate_hz)
+
+
+def _used_ns(facts: CpuFacts) -> int:
+    """Return the CPU time of the process without the recording's own."""
+    return facts["process_ns"] - facts["collector_ns"] - facts["paused_ns"]
 
 
 def _warnings(facts: CpuFacts, reconciled: Reconciled) -> Iterable[str]:
     """Yield warnings about CPU time without a stack, lost samples and unreadable stacks."""
-    used = facts["process_ns"] - facts["collector_ns"]
+    used = _used_ns(facts)
     yield from _unsampled_warnings(reconciled, used)
     if facts["lost"]:
         yield f"{facts['lost']} samples were lost: signals came faster than they could be stored"

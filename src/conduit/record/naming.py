@@ -59,6 +59,7 @@ def drop_harness_frames(stack: list[Frame], is_harness: Callable[[str], bool] | 
     if is_harness is None:
         return stack
     end = next((at for at, frame in enumerate(stack) if is_harness(frame[1])), len(stack))
-    while end and stack[end - 1][1] == _MODULE_RUNNER:
-        end -= 1
-    return stack[:end]
+    program = end
+    while program and stack[program - 1][1] == _MODULE_RUNNER:
+        program -= 1
+    return stack[:program] or stack[:end]  # the runner's own work, before the module's, is the program's time

@@ -14,6 +14,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, ClassVar
 
+from conduit._native.own_work import OwnWork
 from conduit.errors import ProfilerBusyError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Recording:
         Raise `ProfilerBusyError` if another recording of this kind is running, and `ProfilerUnavailableError` if this
         kind cannot be recorded.
         """
-        with _lock:
+        with _lock, OwnWork():
             present = _running.get(self.kind)
             if present is not None and present.gives_way:
                 present.stop()
@@ -93,22 +94,23 @@ class Recording:
 
         So several recordings can end without sampling one another's post-processing.
         """
-        with _lock:
+        with _lock, OwnWork():
             if self.is_running and not self._is_halted:
                 self._is_halted = True
                 self._halt()
 
     def stop(self) -> Profile:
         """End the recording, write the file, and return the profile. Raise `RuntimeError` if it was not running."""
-        with _lock:
-            if not self.is_running:
-                raise RuntimeError(f"this {self.kind} profile is not being taken: start() comes first")
-            self.halt()
-            del _running[self.kind]
-            atexit.unregister(self._stop_at_exit)
-            self.profile = profile = self._build()
-        if self.path is not None:
-            _write(self.path, profile)
+        with OwnWork():
+            with _lock:
+                if not self.is_running:
+                    raise RuntimeError(f"this {self.kind} profile is not being taken: start() comes first")
+                self.halt()
+                del _running[self.kind]
+                atexit.unregister(self._stop_at_exit)
+                self.profile = profile = self._build()
+            if self.path is not None:
+                _write(self.path, profile)
         return profile
 
     def discard(self) -> None:

@@ -18,6 +18,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from conduit._native.own_work import OwnWork
 from conduit.errors import ConduitError, ProfilerBusyError, ProfilerUnavailableError
 from conduit.record.labels import watch_labels
 from conduit.record.thread_names import ThreadNames
@@ -88,7 +89,7 @@ class Trace:
         global _active, _running
         if _running is not None and _running.gives_way:
             _running.stop()
-        with _lock:
+        with _lock, OwnWork():
             if _running is not None:
                 raise ProfilerBusyError("Could not enable tracing: execution tracer already enabled")
             foreign = sys.getprofile()
@@ -113,7 +114,7 @@ class Trace:
     def halt(self) -> None:
         """Stop recording events; `stop()` writes the file later."""
         global _active
-        with _lock:
+        with _lock, OwnWork():
             tracer = self._tracer
             if tracer is None or self._is_halted:
                 return
@@ -165,7 +166,8 @@ class Trace:
         if tracer is None:
             return
         try:
-            write(tracer)
+            with OwnWork():
+                write(tracer)
         finally:
             tracer.clear()
             if self._releases_memory:

@@ -16,6 +16,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from conduit._native.own_work import OwnWork
 from conduit.errors import ConduitError
 from conduit.record import recording as recording_module
 from conduit.record.attach import bootstrap
@@ -41,7 +42,8 @@ def record_session(plan: Mapping[str, Any], connection: Any, send: Send) -> None
     session = _Session(plan, connection, send)
     _session = session
     try:
-        session.run()
+        with OwnWork():  # the thread is the session's own
+            session.run()
     finally:
         _session = None
 
@@ -122,8 +124,9 @@ class _Session:
             if self._is_over:
                 return
             self._is_over = True
-            for recording in self._recordings.values():
-                recording.halt()
+            with OwnWork():  # this may be the program's exit
+                for recording in self._recordings.values():
+                    recording.halt()
             if sends and "stacks" in self._plan["recordings"]:
                 from conduit.record import threads
 
