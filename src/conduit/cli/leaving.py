@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from conduit._native import repeated_signals
+from conduit._native.own_work import OwnWork
 from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
@@ -52,13 +53,14 @@ class EndedBySignals:
             signal.raise_signal(self._pending)
 
     def _leave(self, number: int, frame: FrameType | None) -> None:
-        repeated_signals.handled(number)
-        try:
-            if not self._end():
-                self._pending = number
-                return
-        except ConduitError as error:
-            print(f"conduit: {error}", file=sys.stderr)
+        with OwnWork():
+            repeated_signals.handled(number)
+            try:
+                if not self._end():
+                    self._pending = number
+                    return
+            except ConduitError as error:
+                print(f"conduit: {error}", file=sys.stderr)
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from conduit._native.own_work import OwnWork
 from conduit.cli.terminal_text import complain
 from conduit.errors import UsageError
 
@@ -165,7 +166,7 @@ class Together:
     def __enter__(self) -> Together:
         from conduit.record.recording import Recording
 
-        with ExitStack() as stack:
+        with OwnWork(), ExitStack() as stack:
             for recording in self.recordings:
                 stack.enter_context(recording)
             self._stack = stack.pop_all()
@@ -183,19 +184,21 @@ class Together:
             self._halt()
 
     def _halt(self) -> None:
-        for recording in self.recordings:
-            recording.halt()
+        with OwnWork():
+            for recording in self.recordings:
+                recording.halt()
 
     def end(self) -> bool:
         """End the recordings and write their profiles, once; return False where that is under way or done."""
         if self.is_over:
             return False
         self.is_over = True
-        self._halt()
-        self._stack.close()
-        for recording in self.recordings if self._told else ():
-            for warning in recording.warnings:
-                complain(f"conduit: {recording.name}: {warning}")
+        with OwnWork():
+            self._halt()
+            self._stack.close()
+            for recording in self.recordings if self._told else ():
+                for warning in recording.warnings:
+                    complain(f"conduit: {recording.name}: {warning}")
         return True
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from conduit._native.own_work import OwnWork, ProgramWork
 from conduit.cli.flags import FlagSet
 from conduit.cli.leaving import EndedBySignals, run_exit_functions, stop_program_timers
 from conduit.errors import UsageError
@@ -70,7 +71,7 @@ def run(arguments: list[str]) -> int:
         return _execute(program)
     called = ["python", *(["-m", module] if module is not None else []), *words]
     run = Run.new(together, asked, rates(parsed), called, follows=parsed["children"], outer=outer)
-    with EndedBySignals(run.end), run:
+    with OwnWork(), EndedBySignals(run.end), run, ProgramWork():
         return _execute(program)
 
 
@@ -133,7 +134,9 @@ def _script_program(words: list[str]) -> Callable[[], object]:
         sys.modules["__main__"] = module
         sys.argv[:] = words
         sys.path[0] = os.path.dirname(os.path.realpath(path))  # noqa: PTH120
-        exec(compile(source, path, "exec"), module.__dict__)
+        with OwnWork():
+            code = compile(source, path, "exec")
+        exec(code, module.__dict__)
 
     return program
 

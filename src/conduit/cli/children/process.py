@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from conduit._native import repeated_signals
+from conduit._native.own_work import OwnWork
 from conduit.cli.children.journal import Journal
 from conduit.cli.children.paths import path_of_process
 from conduit.cli.terminal_text import complain
@@ -60,6 +61,10 @@ class RunProcess:
 
     def end(self) -> bool:
         """End the recordings and write their profiles, once; return False where that is under way or done."""
+        with OwnWork():
+            return self._end()
+
+    def _end(self) -> bool:
         if self._together.is_over:
             return False
         if not self._settings.follows:

@@ -7,6 +7,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from conduit._native.own_work import OwnWork
 from conduit.cli.children.account import Recorded, listed, listed_files, missed, recorded, title
 from conduit.cli.children.journal import Journal
 from conduit.cli.children.launches import ask_to_write, is_alive, is_python_program, watch_launches
@@ -103,16 +104,17 @@ class Run:
     def end(self) -> bool:
         """End this process's recordings; in the program's own process, merge, and name those that are missing. Once."""
         is_main = os.getpid() == self._settings.main
-        if not self._process.end():
-            return False
-        if is_main:
-            try:
-                self._conclude()
-            finally:
-                self._journal.remove()
-                self._note_outside("ended")
-            self._tell_how_to_read()
-        return True
+        with OwnWork():
+            if not self._process.end():
+                return False
+            if is_main:
+                try:
+                    self._conclude()
+                finally:
+                    self._journal.remove()
+                    self._note_outside("ended")
+                self._tell_how_to_read()
+            return True
 
     def _tell_how_to_read(self) -> None:
         """Name what was written and the command that reads it, to a person: only on a terminal."""

@@ -17,6 +17,13 @@ def start(dumped: dict[str, Any]) -> None:
 
     Raise `ConduitError` where that cannot be done.
     """
+    from conduit._native.own_work import OwnWork
+
+    with OwnWork():
+        _start(dumped)
+
+
+def _start(dumped: dict[str, Any]) -> None:
     from conduit.cli import children
     from conduit.cli.children.launches import watch_launches
     from conduit.cli.children.process import RunProcess
