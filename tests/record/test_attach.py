@@ -58,9 +58,12 @@ class Program:
         self.process.stdin.write(f"{word}\n")
         self.process.stdin.flush()
 
-    def state(self, word: str = "state") -> dict[str, Any]:
+    def answer(self, word: str) -> Any:
         self.say(word)
-        found: dict[str, Any] = json.loads(self.line())
+        return json.loads(self.line())
+
+    def state(self, word: str = "state") -> dict[str, Any]:
+        found: dict[str, Any] = self.answer(word)
         return found
 
     def end(self) -> str:
@@ -182,6 +185,16 @@ def test_a_process_does_not_grow_however_often_it_is_recorded(
         assert counts[-1] == counts[1]
     else:
         assert counts == [0] * 5
+
+
+@pytest.mark.skipif(find_spec("viztracer") is None, reason="traces need viztracer")
+def test_the_memory_of_a_traces_file_goes_back_to_the_system(start: Callable[..., Program]) -> None:
+    program = start("alone")  # what it allocates itself would be in the figures
+    sizes, held_kb = [], []
+    for _ in range(4):
+        sizes.append(len(files(program, 0.5, {"trace": {"max_events": 100_000}})["trace"]))
+        held_kb.append(program.answer("memory"))
+    assert held_kb[-1] - held_kb[0] < min(sizes) // 1024 // 2, (sizes, held_kb)
 
 
 def test_a_recording_ends_by_itself_when_the_recording_process_is_killed(

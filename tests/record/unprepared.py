@@ -1,6 +1,6 @@
 """A program that never heard of conduit, and tells its state when it is asked to: a line in, a line of JSON out.
 
-Lines: `state`; `exit`; `functions` (those of conduit that are in memory); `fork` (the state of a child, made now); `sleep`
+Lines: `state`; `exit`; `functions` (those of conduit that are in memory); `memory` (kB of its own in memory); `fork` (the state of a child, made now); `sleep`
 (the main thread sleeps until SIGUSR1); `epoll` (it waits for a second line in epoll). It is run as a file, with nothing of the project on its path.
 """
 
@@ -77,6 +77,11 @@ def functions_in_memory() -> list[str]:
     ]
 
 
+def memory_kb() -> int:
+    status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+    return int(status["RssAnon"].split()[0])
+
+
 def state() -> dict[str, Any]:
     status = open("/proc/self/status").read().splitlines()
     masks = {
@@ -151,7 +156,8 @@ def main() -> None:
     if "handler" in sys.argv:
         signal.signal(signal.SIGPROF, lambda *_: None)
     if "idle" not in sys.argv:
-        for target in (works, holds_the_lock, waits_for_the_lock, allocates):
+        others = () if "alone" in sys.argv else (holds_the_lock, waits_for_the_lock, allocates)
+        for target in (works, *others):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
     json.dumps([state(), of_child()])  # whatever these import is there from now on
     print("ready", flush=True)
@@ -163,7 +169,11 @@ def main() -> None:
             sleeps()
         if word == "epoll":
             waits_in_epoll()
-        answers: dict[str, Callable[[], Any]] = {"fork": of_child, "functions": functions_in_memory}
+        answers: dict[str, Callable[[], Any]] = {
+            "fork": of_child,
+            "functions": functions_in_memory,
+            "memory": memory_kb,
+        }
         answer: Callable[[], Any] = answers.get(word, state)
         print(json.dumps(answer()), flush=True)
 

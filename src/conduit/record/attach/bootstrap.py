@@ -146,8 +146,8 @@ class Finder:
         return self._external.FileFinder(folder, *self._loaders).find_spec(name)
 
 
-def send(connection: Any, kind: str, data: str | bytes) -> None:
-    """Send a message: its kind, its size, and text or bytes."""
+def send(connection: Any, kind: str, data: Any) -> None:
+    """Send a message: its kind, its size, and text, bytes or a mapped file."""
     body = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
     connection.sendall(f"{kind} {len(body)}\n".encode(), NO_SIGNAL)
     connection.sendall(body, NO_SIGNAL)

@@ -20,14 +20,16 @@ from conduit._native.own_work import OwnWork
 from conduit.errors import ConduitError
 from conduit.record import recording as recording_module
 from conduit.record.attach import bootstrap
+from conduit.record.freed_memory import give_back
 from conduit.record.recording import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from mmap import mmap
 
     from conduit.record.trace import Trace
 
-    Send = Callable[[str, str | bytes], None]
+    Send = Callable[[str, str | bytes | mmap], None]
 
 _QUIET_SECONDS = 0.1  # a signal that is on its way when its timer is deleted arrives within microseconds
 _GRACE_SECONDS = 10.0
@@ -134,6 +136,8 @@ class _Session:
             for kind, recording in self._recordings.items():
                 self._end(kind, recording, sends=sends)
             _restore_signal(_QUIET_SECONDS)
+            if sends and sys.getallocatedblocks() < bootstrap.MAX_BLOCKS:  # a large heap takes long to walk
+                give_back()
 
     def _end(self, kind: str, recording: Recording | Trace, *, sends: bool) -> None:
         if isinstance(recording, Recording):
@@ -143,11 +147,20 @@ class _Session:
         else:
             recording.stop() if sends else recording.discard()
             if sends:
-                with open(self._plan["trace"], "rb") as file:  # noqa: PTH123 (pathlib is not imported into the program)
-                    self._send(f"profile:{kind}", file.read())
+                self._send_file(kind, self._plan["trace"])
         if sends:
             for warning in recording.warnings:
                 self._send(f"warning:{kind}", warning)
+
+    def _send_file(self, kind: str, path: str) -> None:
+        """Send a file of 10 to 50 MB, mapped: once the C library has freed as large an object, it keeps such memory."""
+        import mmap
+
+        with (
+            open(path, "rb") as file,  # noqa: PTH123 (pathlib is not imported into the program)
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        ):
+            self._send(f"profile:{kind}", mapped)
 
     def _send_profile(self, kind: str, profile: Any) -> None:
         from conduit.profile.codec import encode
