@@ -1,4 +1,4 @@
-/* Open addressing with linear probing, at most half full. Memory comes from mmap and goes back at once.
+/* Open addressing with linear probing, at most half full. Memory comes from mmap and is returned to the system at once.
  *
  * Deletion closes the gap by moving later entries back, so there are no tombstones and a map that lives for days
  * does not slow down. */

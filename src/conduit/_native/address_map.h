@@ -10,8 +10,8 @@
 
 typedef struct {
     uintptr_t address; /* 0: the slot is empty */
-    size_t size;       /* bytes that were asked for */
-    uint32_t site;     /* a number that the owner of the map gives meaning to */
+    size_t size;       /* bytes requested */
+    uint32_t site;     /* a number whose meaning the owner of the map decides */
 } Block;
 
 typedef struct {

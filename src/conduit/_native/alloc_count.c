@@ -1,17 +1,17 @@
 /* Exact counts of allocations: how many requests, how many bytes, for B/op and allocs/op.
  *
- * Counted are the requests of the program to the interpreter's allocators (domains raw, mem and obj), in the
- * requested size: malloc, calloc, and a realloc that grows, which counts as one allocation of the whole new size, as
- * Go's growslice does. Not counted: shrinking in place, frees, objects from a free list, and memory that never
- * passes these allocators. pymalloc passes requests above 512 bytes on to the raw domain; a thread that is inside a
- * hook already is therefore let through, so that each request counts once.
+ * The program's requests to the interpreter's allocators (domains raw, mem and obj) are counted, in the requested size:
+ * malloc, calloc, and a realloc that grows, which counts as one allocation of the whole new size, as Go's growslice
+ * does. Not counted: shrinking in place, frees, objects from a free list, and memory that never passes these
+ * allocators. pymalloc passes requests above 512 bytes on to the raw domain; a call from inside a hook is therefore
+ * passed on uncounted, so that each request counts once.
  *
- * A map of the live blocks and their sizes tells whether a realloc grows. A block that is older than the counting
+ * A map of the live blocks and their sizes tells whether a realloc grows. A block allocated before the counting began
  * has an unknown size, and its first realloc counts as growing.
  *
- * Each thread counts for itself, so that a deterministic operation has one result whatever other threads do, and one
- * total counts all threads. The raw domain is used without the GIL, so map and total have a lock; only mmap is
- * called under it. */
+ * Each thread has counts of its own, so that a deterministic operation gives the same counts whatever other threads do;
+ * a total counts all threads. The raw domain is used without the GIL, so map and total have a lock; only mmap is called
+ * under it. */
 #include "address_map.h"
 #include "alloc_hook.h"
 #include "reported_blocks.h"
@@ -26,7 +26,7 @@ typedef struct {
     uint64_t bytes;
 } Counts;
 
-/* Where a block of the map comes from, in its `site`: whose end tells that it is gone. */
+/* Where a block of the map comes from, kept in its `site`. A withdrawn report removes only reported blocks. */
 typedef enum { FROM_ALLOCATOR, FROM_REPORT } Origin;
 
 static atomic_bool counting;
@@ -39,7 +39,7 @@ static int64_t held_at_peak_start, peak;
 static unsigned round_number;
 
 static THREAD_LOCAL Counts own;
-static THREAD_LOCAL unsigned own_round; /* the counting to which `own` belongs */
+static THREAD_LOCAL unsigned own_round; /* the number of the counting in which `own` is valid */
 static THREAD_LOCAL bool inside;
 
 static void count(size_t size) {
@@ -99,7 +99,7 @@ static inline void *counted_calloc(const PyMemAllocatorEx *below, size_t count, 
 }
 
 static void *counted_resize(const PyMemAllocatorEx *below, void *old, size_t size) {
-    /* Forgotten before the call: once the old block is free, another thread may be given its address. */
+    /* Forget the old block before the call: once it is free, another thread may get its address. */
     Block known;
     bool is_known = forget(old, &known);
     inside = true;
@@ -126,16 +126,16 @@ static inline void *counted_realloc(const PyMemAllocatorEx *below, void *old, si
     return block;
 }
 
-/* Freeing is noted even inside a hook: the map must not hold a block that is gone. */
+/* A free is noted even inside a hook: the map must not keep a block that has been freed. */
 static inline void counted_free(const PyMemAllocatorEx *below, void *block) {
     Block known;
     if (block != NULL && atomic_load_explicit(&counting, memory_order_relaxed)) forget(block, &known);
     below->free(below->ctx, block);
 }
 
-/* Memory that an extension takes from elsewhere and reports to tracemalloc, such as the contents of numpy's arrays. It
- * reports a block that it has resized again. Newer versions take the memory from the raw domain, withdraw it and report
- * it under a domain of their own: such a block is counted already, and ends by its free. */
+/* Count memory that an extension allocates elsewhere and reports to tracemalloc, such as the contents of numpy's
+ * arrays. A block that was resized is reported again. Newer versions of numpy allocate from the raw domain, withdraw
+ * the block and report it under a domain of their own: such a block has been counted, and its free removes it. */
 static void count_reported(void *block, size_t size) {
     if (passing()) return;
     Block known = {.site = FROM_REPORT};
@@ -200,8 +200,8 @@ static PyObject *allocations_start(PyObject *Py_UNUSED(module), PyObject *Py_UNU
     return PyBool_FromLong(receives_reports);
 }
 
-/* Counts as a sequence of two that makes its numbers when they are read: a tuple or an int made here could come from
- * a free list that the measured program lives on (3.14 keeps one of ints). */
+/* The two counts as a sequence whose ints are made when they are read: a tuple or an int made here could come from a
+ * free list that the measured program uses (3.14 has one for ints). */
 typedef struct {
     PyObject_HEAD
     Counts counts;
@@ -252,7 +252,7 @@ static PyTypeObject counts_type = {
     .tp_repr = counts_repr,
 };
 
-/* The object is not the program's, and not counted. */
+/* The object is ours and not the program's, so its allocation is not counted. */
 static PyObject *build_counts(Counts counts) {
     bool was_inside = inside;
     inside = true;

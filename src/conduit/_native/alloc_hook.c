@@ -1,10 +1,10 @@
-/* A layer is put in and taken out by PyMem_SetAllocator, one set of functions for each domain.
+/* A layer is installed and removed by PyMem_SetAllocator, one set of functions for each domain.
  *
  * At that moment another thread may be inside PyMem_RawMalloc without the GIL, and read a new function with the old
  * context or the other way round. A layer therefore keeps the context of the one below it and finds its own data in
  * static memory, which makes every such mixture a correct call.
  *
- * Another library (tracemalloc, a debugger) may have put its layer above ours since. Ours cannot be removed below
+ * Another library (tracemalloc, a debugger) may have put its layer above ours since. Ours cannot be removed from under
  * it, so it stays, `installed` stays true, its functions pass every call on, and the next start uses it again. */
 #include "alloc_hook.h"
 
@@ -14,7 +14,7 @@ static bool has_hooks(const PyMemAllocatorEx *hooks) {
     return hooks->malloc != NULL || hooks->calloc != NULL || hooks->realloc != NULL || hooks->free != NULL;
 }
 
-/* The domain's allocator while the layer is on top: its functions, and the original ones where it has none. */
+/* The domain's allocator while the layer is on top: the layer's functions, or the original ones where it has none. */
 static PyMemAllocatorEx merged(const AllocatorLayer *layer, int domain) {
     const PyMemAllocatorEx *hooks = &layer->hooks[domain];
     PyMemAllocatorEx allocator = layer->originals[domain];

@@ -1,8 +1,8 @@
 /* Three levels of tables over the address, as processors map pages.
  *
- * They take a quarter of a byte for each byte of the heap, but no hashing and no growing, and the numbers of blocks
- * that lie together (as the interpreter allocates them) lie together too. Memory comes from mmap, zeroed, in chunks
- * that are given back all at once. */
+ * They take a quarter of a byte for each byte of the heap, but need no hashing and no growing. The interpreter
+ * allocates many blocks next to each other, and their numbers are next to each other too. Memory comes from mmap,
+ * zeroed, in chunks that are given back all at once. */
 #define _GNU_SOURCE
 #include "block_pages.h"
 

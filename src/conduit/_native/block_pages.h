@@ -35,7 +35,7 @@ uint32_t *block_pages_add(BlockPages *pages, uintptr_t address);
 /* Remove all numbers and give the memory back. */
 void block_pages_clear(BlockPages *pages);
 
-/* The place of the number of the block at this address (0: none); NULL where no block near it ever had one. */
+/* A pointer to the number of the block at this address (0: none); NULL if no block near it ever had a number. */
 static inline uint32_t *block_pages_find(const BlockPages *pages, uintptr_t address) {
     const unsigned leaf_shift = BLOCK_ALIGNMENT_BITS, directory_shift = leaf_shift + BLOCK_LEAF_BITS;
     const unsigned root_shift = directory_shift + BLOCK_DIRECTORY_BITS;

@@ -1,9 +1,9 @@
-/* A tree that shares what stacks have in common.
+/* A tree in which stacks with the same outer calls share nodes.
  *
- * A stack is walked in full each time, because nothing in a frame tells one activation from the next. But most
- * stacks differ from the one before in their last calls only, so the walk is compared with it from the root on, and
- * the equal part needs no search. A node remembers the child and the site of its last search, so that the rest
- * seldom needs the index. An allocation at the same site as the last one costs a few loads a frame. */
+ * A stack is walked in full each time, because nothing in a frame tells one activation from the next. But most stacks
+ * differ from the previous one only in their last calls, so the walk is compared with it from the root on, and the
+ * equal part needs no search. A node remembers the child and the site of its last search, so that the rest seldom needs
+ * the index. An allocation at the same site as the last one costs a few loads for each frame. */
 #include "call_tree.h"
 
 #include <stdlib.h>
@@ -61,8 +61,8 @@ static bool add_root(CallTree *tree) {
     return true;
 }
 
-/* Frames without code are left out, and so is a code object that is being destroyed (the callbacks of its weak
- * references may allocate). */
+/* Omit frames without code, and those of a code object that is being destroyed (callbacks of its weak references may
+ * allocate). */
 static inline bool is_living_code(PyCodeObject *code) {
     return code != NULL && PyCode_Check((PyObject *)code) && Py_REFCNT(code) > 0;
 }

@@ -3,9 +3,8 @@
  *
  * Labels are numbers of sets (label_sets.h), which the owner keeps alive.
  *
- * Contract: not locked; the owner calls from one thread at a time, with the GIL. A zeroed tree is an empty one. A
- * node owns a reference to its code object, so the code that is compared with it can neither be freed nor be another
- * at its address. */
+ * Contract: not locked; the owner calls from one thread at a time, with the GIL. A zeroed tree is an empty one. A node
+ * owns a reference to its code object, so the code object is not freed, and no other one gets its address. */
 #ifndef CONDUIT_CALL_TREE_H
 #define CONDUIT_CALL_TREE_H
 

@@ -1,7 +1,7 @@
 /* A call from one shared object to another goes through a slot of the caller's global offset table; writing another
- * address there changes the calls of that object alone. The interpreter is libpython, or the program where that is
- * linked in; its modules that wait are select, _socket, _ssl and time. Slots that the linker made read-only are made
- * writable first. */
+ * address there changes the calls of that object alone. The interpreter is libpython, or the program itself if
+ * libpython is linked into it; its modules that wait are select, _socket, _ssl and time. Slots that the linker made
+ * read-only are made writable first. */
 #define _GNU_SOURCE
 #include "got.h"
 
@@ -39,7 +39,7 @@ typedef struct {
 static bool write_slot(void **slot, void *value) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t first = (uintptr_t)slot & ~(page - 1);
-    /* Left writable, as lazy binding leaves it: whether it was before is not known here. */
+    /* The page is left writable, as lazy binding leaves it: its earlier protection is not known here. */
     if (mprotect((void *)first, page, PROT_READ | PROT_WRITE) != 0) return false;
     __atomic_store_n(slot, value, __ATOMIC_RELEASE);
     return true;
@@ -54,7 +54,7 @@ static bool patch_slot(GotPatches *patches, void **slot, GotHook *hook) {
         patches->slots = moved;
         patches->capacity = capacity;
     }
-    /* A slot that is not bound yet holds the linker's stub, which is as good to restore. */
+    /* A slot that is not bound yet has the linker's stub, which can be restored just as well. */
     patches->slots[patches->count] = (GotSlot){slot, *slot, hook->replacement};
     if (!write_slot(slot, hook->replacement)) return false;
     patches->count++;
@@ -88,7 +88,7 @@ static bool ends_in_module(const char *path, const char *module) {
     return base != NULL && strncmp(base + 1, module, length) == 0 && base[1 + length] == '.';
 }
 
-/* The reaches that an object belongs to, a bit each. */
+/* The reaches that an object belongs to, one bit for each. */
 static unsigned reaches_of(const char *path) {
     if (*path == '\0' || strstr(path, "libpython") != NULL) return REACH(GOT_INTERPRETER) | REACH(GOT_WAITING);
     bool waits = ends_in_module(path, "select") || ends_in_module(path, "_socket") || ends_in_module(path, "_ssl") ||
@@ -108,7 +108,7 @@ static int patch_object(struct dl_phdr_info *object, size_t size, void *argument
     GotPatches *patches = patching->patches;
     if (patching->position++ == 0 && patches->objects_gone != object->dlpi_subs) {
         patches->objects_gone = object->dlpi_subs;
-        patches->objects_seen = 0; /* the later ones have moved up */
+        patches->objects_seen = 0; /* later objects now have other positions */
     }
     unsigned reaches = reaches_of(object->dlpi_name ? object->dlpi_name : "");
     if (patching->position <= patches->objects_seen || !concerns_any(patching, reaches)) return 0;

@@ -9,7 +9,7 @@
  * ordinary allocation costs one subtraction from a thread-local counter. Exact mode (rate 1): every block is a
  * sample, and the live ones are found by their addresses in page tables.
  *
- * A free must find out whether its block was sampled, at next to no cost for the others:
+ * A free must find out whether its block was sampled, and cost almost nothing if it was not:
  *   aligned    a sampled block comes from libc, aligned to the size of pymalloc's pools. pymalloc never returns such
  *              an address (a pool begins with its header), so one AND rules out all other blocks.
  *              Under pymalloc the ordinary free is not hooked at all: pymalloc passes every block outside its arenas
@@ -87,8 +87,8 @@ static inline void lock_tables(void) {
 
 static inline void unlock_tables(void) { atomic_flag_clear_explicit(&lock, memory_order_release); }
 
-/* For threads with the GIL. In exact mode the raw domain is not hooked, so that with one GIL for all interpreters it
- * is the lock, and a second one, taken twice for each block, would cost as much as all the rest. */
+/* For threads with the GIL. In exact mode the raw domain is not hooked, so if all interpreters share one GIL, the GIL
+ * is the lock. A second lock, taken twice for each block, would cost as much as the rest of the hooks. */
 #define GIL_IS_LOCK (PYTHON_HAS_ONE_GIL && exact)
 
 static inline void acquire(void) {
@@ -108,10 +108,10 @@ static int64_t next_distance(void) {
     return (int64_t)(-log(uniform) * rate) + 1;
 }
 
-/* `until_sample` has just fallen below zero: whether this block is really a sample. */
+/* Whether the block with which `until_sample` fell below zero is a sample. */
 static bool is_sample(size_t size) {
     if (!atomic_load_explicit(&recording, memory_order_relaxed)) {
-        until_sample = FIRST_DISTANCE; /* our hooks lie below another library's, and only pass calls on */
+        until_sample = FIRST_DISTANCE; /* our hooks had to stay below another library's, and only pass calls on */
         return false;
     }
     if (own_recording != recording_number) {
@@ -129,8 +129,8 @@ static inline uint8_t *filter_of(const void *block) {
     return &filter[hash_mix(0, (uintptr_t)block >> 4) % FILTER_SIZE];
 }
 
-/* Sizes that share an entry when sampled: 16 bytes apart up to 1 KiB, then eight to an octave. A service that allocates
- * all sizes would otherwise add entries for as long as it runs. */
+/* In sampled mode sizes are grouped: in steps of 16 bytes up to 1 KiB, then in eight steps from each power of two to
+ * the next. A service that allocates all sizes would otherwise add entries for as long as it runs. */
 static size_t size_class(size_t size) {
     if (exact || size == 0) return size;
     size_t step = 16;
@@ -138,7 +138,7 @@ static size_t size_class(size_t size) {
     return (size + step - 1) / step * step;
 }
 
-/* In exact mode all blocks of a site have its size, so that objects tell the space. */
+/* In exact mode all blocks of a site have its size, so the space follows from the number of objects. */
 static inline void count(uint32_t site, int objects_at, int64_t objects, size_t size) {
     int64_t *values = &tree.sites[site].values[objects_at];
     values[0] += objects;
@@ -160,7 +160,7 @@ static inline bool remember_exact(void *block, uint32_t site) {
     return true;
 }
 
-/* In use from now on. False: for want of memory it will not be known. */
+/* Note that a block is in use. False: there is no memory to note it. */
 static inline bool enter(void *block, size_t size, uint32_t site) {
     if (LIKELY(site != NO_SITE && (exact ? remember_exact(block, site) : remember_sampled(block, size, site)))) {
         count(site, INUSE_OBJECTS, 1, size);
@@ -193,7 +193,7 @@ static bool note_gone(const void *block, Block *known) {
     return was_known;
 }
 
-/* What an ordinary free does in exact mode: nothing that needs the size. */
+/* An ordinary free in exact mode, which does not need the block's size. */
 static inline void exact_gone(void *block) {
     acquire();
     uint32_t *number = block_pages_find(&exact_live, (uintptr_t)block);
@@ -218,8 +218,8 @@ static inline void note_new(void *block, size_t size) {
     release();
 }
 
-/* The block shrank where it is, or nearly: still the same allocation, with less in use. It stays counted as allocated
- * at the larger size it had then. */
+/* Note a block that shrank: it is still the same allocation, with fewer bytes in use, and stays counted as allocated at
+ * its earlier, larger size. */
 static void note_shrunk(void *block, size_t size, const Block *known) {
     acquire();
     const CallSite *site = &tree.sites[known->site];
@@ -234,7 +234,7 @@ static void note_shrunk(void *block, size_t size, const Block *known) {
 
 static AllocatorLayer pymalloc_layer, libc_layer, filtered_layer; /* at most one of them is installed */
 
-/* Through pymalloc, which asks the raw domain, whose hook answers with what `aligned_size` says. */
+/* Allocate through pymalloc: it asks the raw domain, whose hook returns an aligned block of `aligned_size` bytes. */
 static void *allocate_through_pymalloc(const PyMemAllocatorEx *below, size_t size) {
     aligned_size = size;
     void *block = below->malloc(below->ctx, size > MAX_POOLED_SIZE ? size : MAX_POOLED_SIZE + 1);
@@ -272,7 +272,7 @@ static inline void *aligned_calloc(const PyMemAllocatorEx *below, void *context,
     return block;
 }
 
-/* The new block of a sampled one is sampled anew. */
+/* Resizing a sampled block always makes a new one, which may or may not be a sample. */
 static __attribute__((noinline)) void *realloc_sampled(const PyMemAllocatorEx *below, void *old, size_t old_size,
                                                         size_t size) {
     Block known;
@@ -293,7 +293,7 @@ static bool find_sampled(const void *block, size_t *size) {
     return found;
 }
 
-/* The old size is unknown here, so the block below grows first and is copied from there. */
+/* The old size is unknown here, so the block is first resized by the allocator below and then copied. */
 static __attribute__((noinline)) void *realloc_into_sample(const PyMemAllocatorEx *below, void *old, size_t size) {
     void *grown = below->realloc(below->ctx, old, size);
     if (grown == NULL || !is_sample(size)) return grown;
@@ -320,7 +320,7 @@ static inline void *aligned_realloc(const PyMemAllocatorEx *below, void *context
     return below->realloc(context, old, size);
 }
 
-/* Perhaps without the GIL, perhaps by a thread that entered the hook before the recording ended. */
+/* May run without the GIL, and in a thread that entered the hook before the recording ended. */
 static __attribute__((noinline)) void note_freed(const void *block) {
     Block known;
     if (block == NULL) return;
@@ -381,7 +381,7 @@ static inline void *filtered_realloc(const PyMemAllocatorEx *below, void *old, s
     bool was_known = may_be_known(old) && note_gone(old, &known);
     void *block = below->realloc(below->ctx, old, size);
     if (block == NULL) {
-        if (was_known) note_shrunk(old, known.size, &known); /* as it was */
+        if (was_known) note_shrunk(old, known.size, &known); /* it is still there */
         return NULL;
     }
     if (exact && was_known && size <= known.size)
@@ -393,7 +393,7 @@ static inline void *filtered_realloc(const PyMemAllocatorEx *below, void *old, s
 
 /* ---- blocks that extensions report: they too stay where they are ---- */
 
-/* Where the GIL is the lock, the tables are not to be touched without it, and a reporter need not hold it. */
+/* If the GIL is the lock, the tables must not be touched without it, and an extension may report without it. */
 static bool can_note(void) {
     if (!atomic_load_explicit(&recording, memory_order_relaxed)) return false;
     if (!GIL_IS_LOCK || layout_own_thread() != NULL) return true;
@@ -459,7 +459,7 @@ FILTERED_HOOKS_OF(DOMAIN_MEM)
 FILTERED_HOOKS_OF(DOMAIN_OBJ)
 #define GIVERS_OF(layer, domain)                                                                              \
     .malloc = layer##_##domain##_malloc, .calloc = layer##_##domain##_calloc, .realloc = layer##_##domain##_realloc
-/* realloc of the raw domain may be left alone: pymalloc is not asked to resize a sampled block, but to make another. */
+/* The raw domain's realloc needs no hook: pymalloc is never asked to resize a sampled block, but to make a new one. */
 static AllocatorLayer pymalloc_layer = {
     .hooks = {[DOMAIN_RAW] = {.malloc = pymalloc_layer_DOMAIN_RAW_malloc, .free = pymalloc_layer_DOMAIN_RAW_free},
               [DOMAIN_MEM] = {GIVERS_OF(pymalloc_layer, DOMAIN_MEM)},
@@ -475,7 +475,7 @@ enum { LAYER_COUNT = sizeof LAYERS / sizeof *LAYERS };
 
 /* ---- start, read, stop ---- */
 
-/* The layer for the interpreter's allocators. One that had to stay below another library's hooks still fits. */
+/* The layer for the interpreter's allocators. One that had to stay below another library's hooks is used again. */
 static AllocatorLayer *choose_layer(bool for_exact) {
     for (int i = 0; i < LAYER_COUNT; i++)
         if (LAYERS[i]->installed) return LAYERS[i];

@@ -1,7 +1,7 @@
-/* Extensions announce their own memory by PyTraceMalloc_Track for each block and PyTraceMalloc_Untrack before they
- * free one, whether tracemalloc runs or not. Those calls go through the extension's own table (got.c), and during a
- * heap profile they come here first. Extensions that are loaded later are found when the import looks for their
- * first symbol, which is after they were loaded and before they run.
+/* Extensions announce their own memory by PyTraceMalloc_Track for each block and PyTraceMalloc_Untrack before they free
+ * one, whether tracemalloc runs or not. Those calls go through the extension's own table (got.c), and during a heap
+ * profile they come here first. Extensions that are loaded later are found when the import looks up their first symbol:
+ * by then they are loaded and have not run.
  *
  * The replacements run on any thread, mostly with the GIL, and always pass the call on. The patches are under
  * `guard`, because interpreters may have a GIL of their own; only the linker is called under it. */
