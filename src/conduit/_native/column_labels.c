@@ -1,6 +1,6 @@
 /* The labels of a profile's samples as rows of four numbers: the indices of key and text, the number's bits, and the
- * index of its unit; a row with a text has no number. `runs` says where the rows of each set begin (int64), `label_of`
- * which set a sample has (uint32). Nothing is kept; what does not lie within its table raises ValueError. */
+ * index of its unit; a row with a text has no number. `runs` (int64) has the first row of each set, `label_of` (uint32)
+ * the set of each sample. Nothing is kept between calls; an index beyond its table raises ValueError. */
 #include "native.h"
 
 #include "hash_table.h"
@@ -108,8 +108,8 @@ typedef struct {
     const uint64_t *rows;
     Py_ssize_t sets, row_count;
     PyObject *strings, *marks[MARKS], *head_of, *number_text;
-    PyObject *heads;      /* by the text of the key */
-    PyObject **known;     /* the same by the index of the key, borrowed */
+    PyObject *heads;      /* by the key's text */
+    PyObject **known;     /* the same heads by the key's index, borrowed */
     Label *labels;        /* those of one set */
     Group *groups;        /* their groups by key */
     size_t label_capacity, group_capacity, group_count;
@@ -139,7 +139,7 @@ static PyObject *head_of_key(Joiner *joiner, uint64_t key) {
     return joiner->known[key] = head;
 }
 
-/* Texts before numbers, those of a key together and in the order of the rows. */
+/* The order of labels: texts before numbers, then by key, then by row. */
 static int compare_labels(const void *first, const void *second) {
     const Label *a = first, *b = second;
     bool a_is_number = a->row[TEXT] == 0, b_is_number = b->row[TEXT] == 0;

@@ -11,7 +11,7 @@ static PyObject *bytes_of(const void *memory, size_t size) {
     return PyBytes_FromStringAndSize(memory, (Py_ssize_t)size);
 }
 
-/* Take two buffers over; false with an exception where a stack does not lie within the frames. */
+/* Fill in the fields from the two buffers; false, with an exception, if a stack does not lie within the frames. */
 bool open_stacks(Stacks *stacks) {
     Py_ssize_t numbers = stacks->bounds_buffer.len / (Py_ssize_t)sizeof(int64_t);
     stacks->count = numbers / 2;
@@ -38,7 +38,7 @@ static bool refuse(const char *reason) {
     return false;
 }
 
-/* Lists of the members of `table`, one a stack. */
+/* For each stack, the list of its frames' members of `table`. */
 static PyObject *list_stacks(PyObject *module, PyObject *arguments) {
     (void)module;
     Stacks stacks;
@@ -67,7 +67,8 @@ done:
     return result;
 }
 
-/* A byte a stack: 1 where a frame's flag (a byte a location) is set in `any`, and none in `none`. */
+/* One byte for each stack: 1 if a frame has its flag set in `any` and no frame in `none`. Flags are one byte for each
+ * location. */
 static PyObject *match_stacks(PyObject *module, PyObject *arguments) {
     (void)module;
     Stacks stacks;
@@ -100,13 +101,13 @@ done:
 
 /* ── writing ── */
 
-/* Stacks being written one behind the other. Where those that are read share frames, those that are written do, too:
- * a stack that lies where an earlier one does becomes what that one became. */
+/* Stacks being written one after another. If stacks that are read share frames, so do the written ones: a stack at the
+ * position of an earlier one gets the position at which that one was written. */
 typedef struct {
     const Stacks *from;
     int64_t *starts, *stops;
     uint32_t *frames;
-    size_t count, used, ended; /* `ended`: the frames of the stacks that are whole */
+    size_t count, used, ended; /* `ended`: frames of the complete stacks */
     bool shares;
     HashIndex index; /* of the stacks in `ends`, by where they lie */
     struct {
@@ -116,7 +117,7 @@ typedef struct {
     size_t ends_capacity;
 } StackWriter;
 
-/* `more` frames may be added to those that are read. */
+/* Make room for the frames that are read and `more` others. */
 static bool open_writer(StackWriter *writer, const Stacks *from, size_t more) {
     *writer = (StackWriter){.from = from, .shares = from->total > from->size};
     writer->starts = malloc(((size_t)from->count + 1) * sizeof(int64_t));
@@ -155,7 +156,7 @@ static bool put_known(StackWriter *writer, Py_ssize_t i) {
     return false;
 }
 
-/* End the stack whose frames were put, which became of stack `i`. */
+/* End the stack whose frames have been written: it is the result for stack `i`. */
 static bool end_stack(StackWriter *writer, Py_ssize_t i) {
     size_t number = writer->count++;
     writer->starts[number] = (int64_t)writer->ended;
@@ -188,8 +189,8 @@ static PyObject *stacks_written(const StackWriter *writer) {
     return Py_BuildValue("(NN)", bounds, frames);
 }
 
-/* (bounds, frames) of the stacks whose byte in `mask` is set, each frame replaced by `new_of[frame]`, or left out (-1).
- */
+/* (bounds, frames) of the stacks whose byte in `mask` is set, each frame replaced by `new_of[frame]`, or omitted if
+ * that is -1. */
 static PyObject *select_stacks(PyObject *module, PyObject *arguments) {
     (void)module;
     Stacks stacks;
@@ -269,7 +270,8 @@ done:
     return result;
 }
 
-/* The number of each stack's group (uint32): equal stacks with equal labels are one, numbered in order of first use. */
+/* The number of each stack's group (uint32): equal stacks with equal labels form one group; groups are numbered in
+ * order of first use. */
 static PyObject *group_stacks(PyObject *module, PyObject *arguments) {
     (void)module;
     Stacks stacks;
@@ -423,7 +425,7 @@ done:
 
 /* ── wrapping ── */
 
-/* Frames for each set of labels: those of set i lie between runs i and i + 1. */
+/* The frames to add for each set of labels: those of set i are numbers[runs[i]] to numbers[runs[i + 1] - 1]. */
 typedef struct {
     Py_buffer runs, numbers;
     Py_ssize_t sets;
@@ -520,7 +522,7 @@ static inline size_t put_text(PyObject *list, size_t number, char *at) {
     return size;
 }
 
-/* Put all texts at `at`, or nowhere if it is NULL; their size. */
+/* Write all texts to `at` unless it is NULL; return their total size. */
 static size_t put_texts(const Stacks *stacks, const Texts *texts, char *at) {
     size_t used = 0;
     for (Py_ssize_t i = 0; i < stacks->count; i++) {

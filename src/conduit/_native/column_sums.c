@@ -1,9 +1,9 @@
 /* Summing the stacks of a profile: the loops that run once for every frame of every sample.
  *
- * Each location has a run of numbers: its frames, innermost first (`sum_stacks`), or its steps, outermost first
- * (`sum_calls`): -1 for a frame that is left out, else twice its number, plus one where it is inlined. Run i of
- * `numbers` (int32) lies between positions i and i + 1 of `runs` (int32). Both functions return the same as the loops
- * in Python, or None where a sum does not fit into 64 bits. */
+ * Each location has a run of numbers. In `sum_stacks` they are its frames, innermost first; in `sum_calls` its steps,
+ * outermost first: -1 for a frame that is left out, otherwise twice the frame's number, plus one if it is inlined. Run
+ * i of `numbers` (int32) lies between positions i and i + 1 of `runs` (int32). Both functions return the same as the
+ * loops in Python, or None where a sum does not fit into 64 bits. */
 #include "columns.h"
 #include "hash_table.h"
 #include "native.h"
@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The sums of one call: by frame number, and which stack last added to each frame. */
+/* The sums that one call of a function returns, by frame number, and the stack that last added to each frame. */
 typedef struct {
     Py_ssize_t frames;
     int64_t *flat;
@@ -100,7 +100,7 @@ static void close_input(Input *input) {
     PyBuffer_Release(&input->numbers);
 }
 
-/* Whether a sample weighs nothing: its value is 0, and so is the other one by which a report divides. */
+/* Whether a sample has no weight: its value is 0, and so is the second value, by which a report divides. */
 static bool is_weightless(const Input *input, Py_ssize_t stack) {
     return ((const int64_t *)input->values.buf)[stack] == 0 && ((const int64_t *)input->others.buf)[stack] == 0;
 }
@@ -143,12 +143,12 @@ static PyObject *sum_stacks(PyObject *module, PyObject *arguments) {
     return result;
 }
 
-/* One call from a frame to another, by caller * frames + callee; or a frame's samples with one set of labels, by
- * frame * sets + set. */
+/* One call from a frame to another, with the key caller * frames + callee; or a frame's samples with one set of labels,
+ * with the key frame * sets + set. */
 typedef struct {
     uint64_t key;
     int64_t weight;
-    int64_t own; /* of a frame with labels: where it is the leaf */
+    int64_t own; /* with labels: the sum of the stacks in which the frame is the leaf */
     Py_ssize_t last_stack;
     bool called;   /* at least once, the callee was not inlined */
     bool residual; /* at least once, a frame between the two was left out */
@@ -356,7 +356,7 @@ done:
 
 /* ── calls in order ── */
 
-/* A call among those of one frame: heavy ones first, then by the rank of the other frame, then by number. */
+/* A call of one frame, as it is sorted: largest weight first, then by the rank of the other frame, then by number. */
 typedef struct {
     uint64_t size;
     uint32_t rank, number;

@@ -1,8 +1,8 @@
 /* Stacks joined to a call tree, level by level from the root; see `join_stacks` in conduit.profile.loops.
  *
- * The stacks are first spread into paths of numbers, the root first. Then each node's samples are walked once: those
- * whose path ends there give it their value, the others are put into lists by their next number, in order of first
- * use. Only nodes whose samples are large enough are walked in turn. */
+ * First each stack is expanded into a path of numbers, the root first. Then each node's samples are walked once: a
+ * sample whose path ends there adds its value to the node, the others are put into lists by their next number, in order
+ * of first use. Only nodes whose samples are large enough are walked in turn. */
 #include "columns.h"
 #include "hash_table.h"
 #include "native.h"
@@ -18,10 +18,10 @@ typedef struct {
     int64_t parent, number, positive, negative;
     int64_t depth;
     int64_t first, last; /* samples */
-    int64_t size;        /* of absolute values */
+    int64_t size;        /* sum of absolute values */
 } Node;
 
-/* What was left out below a node. */
+/* The nodes that are left out below a node. */
 typedef struct {
     int64_t node, nodes, size;
 } Hidden;

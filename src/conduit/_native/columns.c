@@ -4,9 +4,9 @@
  * location indices (uint32), leaf first, those of equal stacks once; each column of values is n int64. Everything here
  * works on whole arrays that Python owns and passes as buffers; nothing is kept.
  *
- * `scan_profile` and `read_columns` read only the form that writers use, and return None for anything else, malformed
- * input included: the reader in Python then reads it, and knows every rule and message. Input may be hostile: a length
- * is compared with the rest before anything is read, an index with its table before it is used. */
+ * `scan_profile` and `read_columns` read only the form that writers use, and return None for anything else, including
+ * malformed input: the reader in Python, which has every rule and error message, then reads it. Input may be hostile: a
+ * length is compared with the remaining bytes before anything is read, an index with its table before it is used. */
 #include "columns.h"
 #include "hash_table.h"
 #include "native.h"
@@ -22,11 +22,11 @@ enum { MAX_FIELD = 15, STRING_FIELD = 6, SAMPLE_FIELD = 2, COMMENT_FIELD = 13, T
 /* ── the top level ── */
 
 typedef struct {
-    PyObject *spans[MAX_FIELD + 1]; /* lists of (start, stop); NULL for fields that are no messages kept as spans */
+    PyObject *spans[MAX_FIELD + 1]; /* lists of (start, stop); NULL for fields that are not kept as spans */
     PyObject *strings;
     PyObject *numbers; /* (field, value, start) */
     int64_t *samples;
-    size_t sample_numbers, sample_capacity; /* two numbers a sample */
+    size_t sample_numbers, sample_capacity; /* two numbers for each sample */
     Py_ssize_t limit;
     bool has_time;
 } Scan;
@@ -145,7 +145,7 @@ typedef struct {
     uint64_t strings;
     PyObject *bounds, *label_of, *values[MAX_TYPES]; /* bytes that are being filled */
     Output frames;
-    size_t frame_count, max_frames; /* equal stacks counted each */
+    size_t frame_count, max_frames; /* equal stacks counted separately */
     KnownRows stacks;
     Py_ssize_t *first_of; /* by distinct stack: the first sample that has it */
     size_t first_capacity;
@@ -168,7 +168,8 @@ static uint32_t hash_of_bytes(Wire bytes) {
     return (uint32_t)hash_mix(hash, 1);
 }
 
-/* The number of equal bytes, which are added if they are new. What hostile input made collide is not remembered. */
+/* Find the number of these bytes, and add them if they are new. After many collisions, which only hostile input has,
+ * they are not put into the index. */
 static bool find_row(KnownRows *known, Wire row, uint32_t *number) {
     uint32_t hash = hash_of_bytes(row), probe = 0;
     size_t size = (size_t)(row.end - row.next);
@@ -209,7 +210,7 @@ static bool read_frames(Reader *reader, Wire packed) {
     return true;
 }
 
-/* Where the frames of a sample lie: those of an equal stack, or new ones. */
+/* Note the position of a sample's frames: those of an equal stack, or newly added ones. */
 static bool read_stack(Reader *reader, Wire packed, Py_ssize_t sample) {
     int64_t *starts = numbers_in(reader->bounds), *stops = starts + reader->samples;
     uint32_t before = reader->stacks.count, number;
@@ -279,7 +280,7 @@ static bool read_plain_numbers(Wire wire, uint64_t *numbers, unsigned count) {
     return true;
 }
 
-/* Append a label that says something: of a text its key and text, else key, number and unit. */
+/* Append a label, unless it has neither text nor number nor unit: key and text, or else key, number and unit. */
 static bool read_label(Reader *reader, Wire content) {
     uint64_t label[LABEL_NUMBERS] = {0};
     if (!read_plain_numbers(content, label, LABEL_NUMBERS)) return false;
@@ -293,7 +294,7 @@ static bool read_label(Reader *reader, Wire content) {
     return true;
 }
 
-/* The labels of the distinct sets, one behind the other, and where each set begins. */
+/* The labels of the distinct sets, one after another, and the position at which each set begins. */
 static bool read_label_sets(Reader *reader) {
     size_t size = ((size_t)reader->label_sets.count + 1) * sizeof(int64_t);
     int64_t *runs = (int64_t *)output_reserve(&reader->label_runs, size);

@@ -1,6 +1,6 @@
 /* Stacks as two buffers, for the files that work on a profile's columns.
  *
- * Equal stacks may lie at the same place: `total` counts each of them, `size` the frames that are there.
+ * Equal stacks may share their frames: `total` counts the frames of every stack, `size` the frames in the buffer.
  *
  * Contract: `open_stacks` checks what a hostile caller could break (a stack beyond the frames) and sets an exception;
  * after it succeeded, 0 <= starts[i] <= stops[i] <= size for every stack. The frames themselves are unchecked: compare

@@ -1,10 +1,10 @@
 /* Whether an object in a JSON text has a key twice, answered without building any value.
  *
  * One pass over the bytes. A string followed by a colon is a key of the innermost open object; arrays need no
- * bookkeeping, because their objects open and close for themselves. The keys' hashes of an object lie next to each
- * other: few are compared one by one behind a 64-bit filter, many are sorted when the object closes. Equal hashes, keys
- * with escapes and text that is not JSON are answered "perhaps"; the caller then looks in Python. Only bytes inside the
- * buffer are read, whatever it holds. */
+ * bookkeeping, because their objects open and close for themselves. The hashes of an object's keys lie next to each
+ * other: a few are compared one by one after a 64-bit filter, many are sorted when the object closes. For equal hashes,
+ * keys with escapes and text that is not JSON the answer is "perhaps"; the caller then checks in Python. Only bytes
+ * inside the buffer are read, whatever it holds. */
 #include "hash_table.h"
 #include "native.h"
 
@@ -117,7 +117,7 @@ static bool add_key(KeyScan *scan, uint64_t hash) {
     return true;
 }
 
-/* Pass one string, whose first byte `at` is; false where it may be a repeated key or does not end. */
+/* Skip one string, which begins at `at`; false where it may be a repeated key or does not end. */
 static bool pass_string(KeyScan *scan) {
     bool escaped;
     const unsigned char *start = scan->at, *close = string_end(start, scan->end, &escaped);

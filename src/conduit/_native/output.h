@@ -1,6 +1,6 @@
 /* A bytes object being written: it grows by doubling, and is handed out without a copy.
  *
- * Contract: `output_reserve` gives room for `more` bytes behind those used, or NULL with an exception; the pointer
+ * Contract: `output_reserve` returns room for `more` bytes after those used, or NULL with an exception; the pointer
  * holds until the next call. `output_take` returns the object, cut to the bytes used, or NULL with an exception, and
  * leaves the output empty. `output_clear` drops it; a zeroed structure is an empty one. */
 #ifndef CONDUIT_OUTPUT_H

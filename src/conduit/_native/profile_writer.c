@@ -23,7 +23,7 @@ static bool refuse(const char *reason) {
 
 /* ── messages ── */
 
-/* Begin a field with a length that is not known yet: one byte is left for it. NO_MESSAGE: an exception is set. */
+/* Begin a field whose length is not known yet: one byte is reserved for it. NO_MESSAGE: an exception is set. */
 #define NO_MESSAGE SIZE_MAX
 
 static size_t begin_message(Output *output, unsigned field) {
@@ -34,7 +34,7 @@ static size_t begin_message(Output *output, unsigned field) {
     return output->used;
 }
 
-/* Fill the length in; the content moves where that takes more than a byte. */
+/* Fill in the length; if it takes more than a byte, the content is moved. */
 static bool end_message(Output *output, size_t start) {
     size_t size = output->used - start, more = number_size(size) - 1;
     if (output_reserve(output, more) == NULL) return false;
@@ -248,13 +248,13 @@ typedef struct {
     const uint64_t *rows;
     Py_ssize_t sets, row_count;
     PyObject *strings; /* the list that the rows refer to */
-    uint32_t *index_of; /* by that list: index in the new table + 1, 0 where there is none yet */
+    uint32_t *index_of; /* by index in that list: index in the new table + 1, or 0 */
     PyObject *table;
     Label *labels; /* those of one set */
     size_t capacity;
 } LabelWriter;
 
-/* Texts before numbers, by key, then in the order of the rows: a stable order needs no other number. */
+/* The order of labels: texts before numbers, then by key, then by row. */
 static int compare_labels(const void *first, const void *second) {
     const Label *a = first, *b = second;
     bool a_is_text = a->row[1] != 0, b_is_text = b->row[1] != 0;
@@ -284,7 +284,7 @@ static bool new_index(LabelWriter *writer, uint64_t old, uint64_t *index) {
     return true;
 }
 
-/* An empty text, and a 0 without a unit, cannot be told from nothing. */
+/* A label with an empty text, or with 0 and no unit, is not written: in the format it is the same as no value. */
 static bool write_label(LabelWriter *writer, Output *output, const Label *label) {
     uint64_t text = label->row[1], number = label->row[2], unit = label->row[3], key;
     PyObject *name = string_at(writer, text ? text : unit);
@@ -407,7 +407,7 @@ static bool size_of_stack(const Writer *writer, Py_ssize_t i, size_t *size) {
     return true;
 }
 
-/* Each id is copied whole, which is quicker than by its size: the output has room for one more. */
+/* Each id is copied at its full width, which is quicker than copying its size: the output has room for one more. */
 static uint8_t *put_stack(const Writer *writer, Py_ssize_t i, uint8_t *next) {
     const uint32_t *frames = writer->stacks.frames;
     for (int64_t k = writer->stacks.starts[i]; k < writer->stacks.stops[i]; k++) {

@@ -4,10 +4,10 @@
  * behave as the Python classes of the same names in conduit.metadata.tables and conduit.metadata.questions, which
  * replace them where this extension is not loaded; tests compare the two.
  *
- * A cached answer is found, given a reference and returned, without a lock or an allocation. For an answer in no
- * table the document's `compute_…` method is called, which computes and caches it. Comparing keys may run Python
- * code (a str with its own __eq__), and that code may replace the document, so everything being searched is owned
- * during the search. */
+ * A cached answer is found, given a reference and returned, without a lock or an allocation. If no table has the
+ * answer, the document's `compute_…` method is called, which computes and caches it. Comparing keys may run Python code
+ * (a str with its own __eq__), and that code may replace the document, so everything being searched is owned during the
+ * search. */
 #include "native.h"
 
 #include <stdbool.h>
@@ -71,7 +71,7 @@ static bool bind_named(const Signature *signature, PyObject *const *values, PyOb
     return true;
 }
 
-/* Fills `bound`, NULL where an argument is not given; false with a TypeError for a wrong call. */
+/* Fill `bound`, with NULL for an argument that is not given; false, with a TypeError, for a wrong call. */
 static inline bool bind(const Signature *signature, PyObject *const *values, Py_ssize_t count, PyObject *names,
                         PyObject **bound) {
     if (UNLIKELY(count > signature->count)) {
@@ -92,7 +92,7 @@ static inline bool bind(const Signature *signature, PyObject *const *values, Py_
 
 /* ---- looking up ---- */
 
-/* The value as a reference of the caller's. NULL: not there, or an error, which is then set. */
+/* A new reference to the value. NULL: it is not in the table, or, with an exception set, the lookup failed. */
 static inline PyObject *look_up(PyObject *table, PyObject *key) {
     if (UNLIKELY(table == NULL || !PyDict_Check(table))) return NULL;
     Py_INCREF(table);
@@ -109,7 +109,7 @@ static inline PyObject *look_up_again(PyObject *found, PyObject *key) {
     return value;
 }
 
-/* The document that answers this question from first to last, owned. */
+/* The document for the whole of this question; a new reference. */
 static inline Tables *current_document(Questions *self) {
     if (UNLIKELY(self->document == NULL)) {
         PyErr_SetString(PyExc_AttributeError, "document");
@@ -121,14 +121,14 @@ static inline Tables *current_document(Questions *self) {
 
 static inline bool is_missing(const PyObject *answer) { return UNLIKELY(answer == NULL) && !PyErr_Occurred(); }
 
-static PyObject *empty_text, *zero; /* what a table has for an argument that is not given */
+static PyObject *empty_text, *zero; /* the keys for an argument that is not given */
 
 static inline bool is_given(PyObject *argument) {
     return argument != NULL && argument != Py_None && argument != empty_text &&
            !(PyUnicode_Check(argument) && PyUnicode_GET_LENGTH(argument) == 0);
 }
 
-/* ---- questions of one word ---- */
+/* ---- questions with one argument ---- */
 
 static PyObject *ask_of(Questions *self, int table, PyObject *key, PyObject *compute) {
     Tables *document = current_document(self);
@@ -190,7 +190,7 @@ static PyObject *get(Questions *self, PyObject *const *values, Py_ssize_t count,
     return answer;
 }
 
-/* ---- questions of none ---- */
+/* ---- questions without an argument ---- */
 
 static PyObject *whole(Questions *self, int table) {
     Tables *document = current_document(self);

@@ -1,9 +1,9 @@
 /* Loops over the records of a document, for the indexes that are built when it is loaded.
  *
- * Law: what these do, `conduit.metadata.indexing` says in Python, and does where this extension is not. Attributes
- * of a type with slots are read and written where they lie in memory, as the interpreter's own inline caches do; of
- * any other by their name. A record's attribute may be replaced by the program while keys are compared, so keys are
- * owned. */
+ * Contract: each function does the same as its counterpart in `conduit.metadata.indexing`, which replaces it where this
+ * extension is not loaded. Attributes of a type with slots are read and written where they lie in memory, as the
+ * interpreter's own inline caches do; those of any other type by name. A record's attribute may be replaced by the
+ * program while keys are compared, so keys are owned. */
 #include "native.h"
 
 #include <stdbool.h>
@@ -30,7 +30,7 @@ static inline PyObject **slot_of(PyObject *record, PyObject *attribute, FieldOff
     return field->offset == 0 ? NULL : (PyObject **)((char *)record + field->offset);
 }
 
-/* The attribute as a reference of the caller's. */
+/* A new reference to the attribute. */
 static inline PyObject *attribute_of(PyObject *record, PyObject *attribute, FieldOffset *field) {
     PyObject **slot = slot_of(record, attribute, field);
     if (UNLIKELY(slot == NULL || *slot == NULL)) return PyObject_GetAttr(record, attribute);
@@ -45,7 +45,7 @@ static inline bool same_text(PyObject *one, PyObject *other) {
            memcmp(PyUnicode_DATA(one), PyUnicode_DATA(other), (size_t)length * PyUnicode_KIND(one)) == 0;
 }
 
-/* The group of a key, borrowed from `groups`, where it is made if it is new. */
+/* The group of a key, added to `groups` if it is new; borrowed from there. */
 static PyObject *group_of(PyObject *groups, PyObject *key) {
     PyObject *group = PyDict_GetItemWithError(groups, key);
     if (group != NULL || PyErr_Occurred()) return group;
@@ -112,7 +112,7 @@ static PyObject *index_by(PyObject *Py_UNUSED(module), PyObject *arguments) {
 
 /* ---- what Go writes as null ---- */
 
-/* Only records whose slots are plain memory are changed: a type that wants more would have to be asked. */
+/* Change only records whose slots are plain memory: any other type may need its own code to set an attribute. */
 static bool replace_in(PyObject *records, PyObject *attribute, PyObject *value) {
     FieldOffset field = {NULL, 0};
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(records); i++) {

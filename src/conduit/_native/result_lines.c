@@ -2,8 +2,8 @@
  *
  * A plain line is ASCII, `Benchmark` and the rest of the name, a count of at most 18 digits, then values and units in
  * pairs, with blanks and tabs between them. A value has digits and at most one point behind the first of them, and at
- * most 15 digits in all, so that it is a whole number below 2**53 divided by a power of ten that is exact, which rounds
- * as reading the text does. Every other line is left to the reader in Python. */
+ * most 15 digits in all, so it is a whole number below 2**53 divided by an exact power of ten, and the division rounds
+ * as parsing the text does. Every other line is left to the reader in Python. */
 #include "native.h"
 
 #include <stdbool.h>
@@ -116,7 +116,8 @@ static bool add_values(PyObject *plan, const Line *line) {
     return true;
 }
 
-/* The number of the first line from `at` on that is left to Python, and its key if it is plain but has no plan. */
+/* Return the number of the first line from `at` on that is left to Python, and its key if the line is plain but has no
+ * plan. */
 static PyObject *add_results(PyObject *module, PyObject *arguments) {
     (void)module;
     PyObject *lines, *plans;

@@ -1,10 +1,10 @@
 /* JSON as YAML in block style, in one pass over the text.
  *
- * A string stands as it is where YAML reads the same text back for certain, else as in JSON, whose escapes YAML has,
- * too; what YAML forbids or takes for a line break (DEL, C1 controls, U+2028, U+2029, U+FEFF, U+FFFE, U+FFFF) is
- * escaped. Lists stand at the column of their key. `conduit.cli.introspect.yaml_text` does the same in Python. The text
- * is JSON without whitespace between its parts, as msgspec writes it; other text is a ValueError, and only bytes inside
- * the buffer are read. */
+ * A string is written without quotes if YAML is certain to read the same text back, otherwise as in JSON, whose escapes
+ * YAML has, too; characters that YAML forbids or takes for a line break (DEL, C1 controls, U+2028, U+2029, U+FEFF,
+ * U+FFFE, U+FFFF) are escaped. Lists begin at the column of their key. `conduit.cli.introspect.yaml_text` does the same
+ * in Python. The text is JSON without whitespace between its parts, as msgspec writes it; other text is a ValueError,
+ * and only bytes inside the buffer are read. */
 #include "native.h"
 #include "output.h"
 
@@ -72,7 +72,7 @@ static bool is_plain(const unsigned char *text, size_t size) {
     return true;
 }
 
-/* Where the character at `at` is one that YAML forbids, its number; else 0. Only whole characters are looked at. */
+/* The number of the character at `at` if YAML forbids it, otherwise 0. Only complete characters are checked. */
 static unsigned forbidden(const unsigned char *at, const unsigned char *end) {
     if (*at == 0x7f) return 0x7f;
     if (*at == 0xc2 && end - at > 1 && at[1] < 0xa0) return at[1];
@@ -84,7 +84,7 @@ static unsigned forbidden(const unsigned char *at, const unsigned char *end) {
     return 0;
 }
 
-/* Read the string behind its opening quote into `string`: as JSON has it, but with `<`, `>` and `&` as themselves. */
+/* Read the string after its opening quote into `string`: as in JSON, but with `<`, `>` and `&` unescaped. */
 static bool read_string(Writer *writer) {
     Output *string = &writer->string;
     string->used = 0;
@@ -139,7 +139,8 @@ static bool add_string(Writer *writer) {
     return output_add(&writer->yaml, text, size) && (plain || add(writer, "\""));
 }
 
-/* Write a number, `true`, `false` or `null`. In YAML 1.1, exponents are numbers only behind a point and with a sign. */
+/* Write a number, `true`, `false` or `null`. In YAML 1.1, a number with an exponent needs a point and a sign of the
+ * exponent. */
 static bool add_word(Writer *writer) {
     const unsigned char *start = writer->at;
     const unsigned char *exponent = NULL;
