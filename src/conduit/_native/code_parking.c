@@ -1,7 +1,7 @@
-/* Parked code is resurrected: this list owns its one reference. It is released at the next sweep that finds no
- * sample with its address, or at the end. 3.12 and later announce the destruction of a code object to a watcher,
- * which may resurrect it by taking a reference; on 3.11 the type's `tp_dealloc` is replaced while parking. Where the
- * list cannot grow, the code object is leaked, which is safe. */
+/* Parked code is resurrected: this list owns its one reference. It is released at the next sweep that finds no sample
+ * with its address, or at the end. 3.12 and later announce the destruction of a code object to a watcher, which may
+ * resurrect it by taking a reference; on 3.11 the type's `tp_dealloc` is replaced while parking. If the list cannot
+ * grow, the code object is leaked, which is safe. */
 #include "python_layout.h"
 
 #include "code_parking.h"
@@ -67,7 +67,7 @@ static bool begin_watching(void) {
 }
 
 static void end_watching(void) {
-    /* Another wrapper may lie above ours by now; then ours stays, and with `parking` off only passes calls on. */
+    /* If another wrapper lies above ours by now, ours stays; while `parking` is off it only passes calls on. */
     if (PyCode_Type.tp_dealloc == parking_dealloc) PyCode_Type.tp_dealloc = real_dealloc;
 }
 #endif

@@ -1,7 +1,7 @@
 /* Parking for dying code objects while stacks are sampled: a sample holds their address without a reference.
  *
- * Contract: everything here runs with the GIL. Between begin and end, the address of a code object does not come to
- * mean another one. */
+ * Contract: everything here runs with the GIL. Between begin and end, no code object gets the address of an earlier
+ * one. */
 #ifndef CONDUIT_CODE_PARKING_H
 #define CONDUIT_CODE_PARKING_H
 

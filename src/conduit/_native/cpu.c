@@ -5,26 +5,27 @@
  *                    ring, and touches nothing else but atomics and thread-local integers.
  *   the collector    a thread of ours without the GIL and with all signals blocked. Five times a second it moves
  *                    samples from the ring to the table (more often where they come faster), and half as often it
- *                    looks for threads without a timer; those of `threading` are armed as they begin.
+ *                    looks for threads without a timer; those of `threading` get theirs as they begin.
  *   start and stop   with the GIL, on any thread.
  *
- * Which signals become samples: every tick of the kernel that finds a thread running signals it. The ticks of a thread
- * are counted off in groups, as large as the rate asks for, and in each group one is taken at random. A timer with the
- * rate's period would choose otherwise: it is silent until the period is used up, so a tick is the more likely to
- * signal the more the thread has run before it, which prefers long calls to short ones. (In a thread that runs for
- * tenths of a millisecond between sleeps a function ten times as long was up to 5 points too large.) For the same
- * reason a sample is not weighted by the time before it, but every few samples of a thread share their time by the size
- * of their groups. That time counts, because on a busy machine the ticks are not as dense everywhere: a thread that
- * computes without a pause is found by far fewer of them than one that often waits.
+ * Which signals become samples: every kernel tick signals the thread that it finds running. A thread's ticks are
+ * divided into groups, whose size follows from the rate, and one tick of each group, chosen at random, becomes a
+ * sample. A timer with the rate's period would be biased: it is silent until the period is used up, so a tick is more
+ * likely to signal the longer the thread has run before it, which favours long calls over short ones. (In a thread that
+ * runs for tenths of a millisecond between sleeps, the share of a function that takes ten times as long was up to 5
+ * percentage points too large.) For the same reason a sample is not weighted by the CPU time before it; instead, the
+ * time of a few consecutive samples of a thread is divided among them by the size of their groups. The time is used at
+ * all because ticks are not equally frequent on a busy machine: a thread that computes without a pause is found by far
+ * fewer of them than one that often waits.
  *
  * A recording's own work (its start, its end, what else it does around the program) is passed over: between `cpu_pause`
  * and `cpu_resume` no tick of the thread is a sample, and the time is taken out of its clock. A sample that fell there
  * would take with it the program's time since the sample before, a twentieth of a program that works for 0.2 s.
  *
  * Ownership: a slot of the ring belongs to its handler until the sample is published, and then to the holder of
- * `table_lock`. Code objects are known by address only; while sampling goes on, dying ones are parked
- * (code_parking.c), so an address in the table cannot come to mean another object. `handlers` counts the handlers
- * that are running: stop and sweep wait until there are none that began before. */
+ * `table_lock`. Code objects are known by address only; while sampling goes on, dying ones are parked (code_parking.c),
+ * so no other object gets an address that is in the table. `handlers` counts the handlers that are running: stop waits
+ * until there are none, and a sweep is skipped while there are any. */
 #define _GNU_SOURCE
 #include "address_map.h"
 #include "code_parking.h"
@@ -53,19 +54,20 @@
 #define MIN_WAIT_NS 1000000
 #define MAX_QUIET_WAIT_NS INT64_C(5000000000)
 
-/* Other facts of a stack follow its frames in the table, as frames with instructions that no code object has. */
+/* Other facts about a stack follow its frames in the table, as frames whose instruction is one of these numbers. */
 enum { MARK_THREAD = -1000, MARK_COUNTER = -1001, MARK_TASK = -1002, MARK_UNREADABLE = -1003, MARK_LABELS = -1004 };
 enum { MARKS = 5 };
 
-/* The sums of a stack: CPU time, samples, and their weight: how many ticks each stands for. */
+/* The sums of a stack: CPU time, number of samples, and their weight (the number of ticks that they stand for). */
 enum { CPU_NS, SIGNALS, WEIGHT };
 /* How many samples share their CPU time. */
 enum { SHARING = 8 };
 #define WEIGHT_OF_ONE 1024
 
-/* CPU time for which every tick in a new thread is a sample: it may be short, and is then sampled often enough. */
+/* Until a new thread has used this much CPU time, every tick in it is a sample, so that even a short thread has
+ * enough. */
 #define NEW_THREAD_NS INT64_C(100000000)
-/* How many ticks the guess of their length counts for, until a thread has had more. */
+/* The weight, in ticks, of the guessed length of a tick in the average of a thread's ticks. */
 #define GUESSED_TICKS 10
 #define MIN_TICK_NS 1000000
 #define MAX_TICK_NS 10000000
@@ -106,16 +108,16 @@ static pthread_mutex_t collector_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t collector_wakes;
 static int64_t collector_ns;
 
-static THREAD_LOCAL atomic_ullong own_number; /* the session above, the thread's number in it below */
+static THREAD_LOCAL atomic_ullong own_number; /* high half: the session; low half: the thread's number in it */
 static THREAD_LOCAL pid_t own_tid;
-static THREAD_LOCAL unsigned own_clock_session; /* in which `own_last_ns` holds */
+static THREAD_LOCAL unsigned own_clock_session; /* the session in which `own_last_ns` is valid */
 static THREAD_LOCAL unsigned own_ended_session;
 static THREAD_LOCAL int64_t own_last_ns;      /* the thread's clock at its last sample */
 static THREAD_LOCAL int64_t own_new_until_ns; /* until then every signal is a sample */
 static THREAD_LOCAL int64_t own_ticks;        /* signals in this session */
 static THREAD_LOCAL int64_t own_group_end;    /* in ticks, of WEIGHT_OF_ONE each, like the next two */
 static THREAD_LOCAL int64_t own_group_size;
-static THREAD_LOCAL int64_t own_choice; /* the place in the group that is to be a sample */
+static THREAD_LOCAL int64_t own_choice; /* the position of the next sample */
 static THREAD_LOCAL int64_t own_first_ns;     /* the thread's clock when it got its timer */
 static THREAD_LOCAL uint64_t own_random;
 static THREAD_LOCAL volatile sig_atomic_t own_pauses; /* how many times its time is passed over, one in another */
@@ -133,8 +135,8 @@ static int64_t own_clock_ns(void) {
 
 /* ---- in the handler ---- */
 
-/* The calling thread's number; unlike the kernel's, no later thread of this session gets it again. A signal may
- * arrive anywhere in here and draw a number first: then that one holds. */
+/* The calling thread's number; unlike the kernel's, it is not given to a later thread of this session. If the handler
+ * of a signal that arrives in this function assigns a number first, the thread keeps that one. */
 static uint32_t number_own_thread(void) {
     unsigned long long known = atomic_load(&own_number);
     unsigned current = atomic_load(&session);
@@ -144,23 +146,24 @@ static uint32_t number_own_thread(void) {
     return (uint32_t)(atomic_compare_exchange_strong(&own_number, &known, drawn) ? drawn : known);
 }
 
-/* Have `note_end` called as the calling thread ends. In a handler only the first keys need no memory. */
+/* Have `note_end` called when the calling thread ends. In a handler this is possible only for the first 32 keys,
+ * because pthread_setspecific allocates memory for later ones. */
 static void watch_own_end(bool in_handler) {
     if (!in_handler || end_key < 32) pthread_setspecific(end_key, &end_key);
 }
 
-/* The destructor of `end_key`: the thread is about to be gone, and with it its clock. It is noted also while the
- * recording stops, which takes a moment before the clocks are read; once the timers are gone, the thread is unknown. */
+/* The destructor of `end_key`: keep the clock of a thread that is about to end. This happens also while the recording
+ * stops, until the clocks are read; once the timers have been deleted, the thread is unknown. */
 static void note_end(void *Py_UNUSED(value)) {
     unsigned long long known = atomic_load(&own_number);
     unsigned current = atomic_load(&session);
     if (known >> 32 != current) return;
-    own_ended_session = current; /* a signal that comes now finds its time counted already */
+    own_ended_session = current; /* a signal from now on is ignored: its time is counted here */
     thread_timers_retire(own_tid, (uint32_t)known);
 }
 
-/* How many ticks of this thread there are to one sample, by those that it has had. Between one and one and a quarter,
- * all are taken: two places would often fall on the same tick. */
+/* The number of this thread's ticks for each sample, from the average length of those it has had. Between 1 and 1.25
+ * all are taken: otherwise the samples of two groups would often fall on the same tick. */
 static int64_t group_size(int64_t now_ns) {
     if (sampling_clock == CLOCK_OF_WALL || now_ns < own_new_until_ns) return WEIGHT_OF_ONE;
     int64_t tick_ns = (GUESSED_TICKS * tick_guess_ns + now_ns - own_first_ns) / (GUESSED_TICKS + own_ticks);
@@ -182,7 +185,7 @@ static void begin_own_clock(unsigned current, int64_t first_ns, int64_t new_unti
     begin_group(first_ns);
 }
 
-/* How many ticks the one at `now_ns` stands for, in units of 1/WEIGHT_OF_ONE; 0: it is not to be a sample. */
+/* How many ticks the one at `now_ns` stands for, in units of 1/WEIGHT_OF_ONE; 0: it is not sampled. */
 static int64_t weight_of_tick(int64_t now_ns) {
     int64_t weight = 0, position = ++own_ticks * WEIGHT_OF_ONE;
     for (; own_choice <= position; begin_group(now_ns)) weight += own_group_size;
@@ -259,7 +262,7 @@ static uint32_t task_number(const char *name) {
     return task_count++;
 }
 
-/* Divide the CPU time of a thread's latest samples by their weights. With `table_lock`, like all that share. */
+/* Divide the CPU time of a thread's latest samples among them by weight. Needs `table_lock`. */
 static void share_out(Shared *shared) {
     int64_t left_ns = shared->cpu_ns, left_weight = shared->weight;
     for (int i = 0; i < shared->count; i++) {
@@ -338,8 +341,8 @@ static bool is_in_samples(const PyCodeObject *code, void *argument) {
     return address_map_find(argument, (uintptr_t)code, &block);
 }
 
-/* Release parked code that is in no sample. A handler that is running may have read the address of code that was
- * alive then, and not published it yet: then this has to wait. */
+/* Release parked code that is in no sample. A running handler may have read the address of code that was alive then and
+ * not have published it yet, so nothing is released while one runs. */
 static void sweep_parked_code(void) {
     AddressMap known = {NULL, 0, 0};
     bool complete = true;
@@ -348,7 +351,7 @@ static void sweep_parked_code(void) {
     sample_ring_drain(add_to_table);
     for (size_t i = 0; i < table.frame_count && complete; i++) {
         const Frame *frame = &table.frames[i];
-        bool is_repeated = i > 0 && frame->code == frame[-1].code; /* a recursion's table is mostly such */
+        bool is_repeated = i > 0 && frame->code == frame[-1].code; /* most frames of a recursion */
         if (frame->instruction > MARK_THREAD && !is_repeated)
             complete = address_map_put(&known, (Block){.address = (uintptr_t)frame->code});
     }
@@ -357,7 +360,7 @@ static void sweep_parked_code(void) {
     address_map_clear(&known);
 }
 
-/* Wait for `nanoseconds` or for the end, whichever is first. With `collector_lock`. */
+/* Wait for `nanoseconds` or until the recording ends, whichever is first. With `collector_lock`. */
 static void doze(int64_t nanoseconds) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -367,7 +370,7 @@ static void doze(int64_t nanoseconds) {
     while (collecting && pthread_cond_timedwait(&collector_wakes, &collector_lock, &until) == 0) continue;
 }
 
-/* Many threads or a high rate fill the ring sooner: then it is emptied as often as it takes. */
+/* Many threads or a high rate fill the ring sooner; it is then emptied more often. */
 static int64_t next_wait(int64_t wait, double fullness) {
     if (fullness > 0.05) return wait / 8 > MIN_WAIT_NS ? wait / 8 : MIN_WAIT_NS;
     if (fullness < 0.01) return wait * 2 < DRAIN_PERIOD_NS ? wait * 2 : DRAIN_PERIOD_NS;
@@ -478,8 +481,8 @@ static PyObject *cpu_left_signal(PyObject *Py_UNUSED(module), PyObject *Py_UNUSE
     return PyBool_FromLong(left_signal_ignored());
 }
 
-/* For a process that is to be left as it was: ignoring the signal has dropped those that were pending, and those that
- * were being delivered are gone after the caller's pause. */
+/* Restore the signal's default action, for a process that is to be left as it was. Ignoring the signal has dropped
+ * pending signals, and those that were being delivered have arrived during the caller's pause. */
 static PyObject *cpu_restore_signal(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     if (left_signal_ignored()) sigaction(SIGPROF, &action_before, NULL);
     Py_RETURN_NONE;
@@ -507,7 +510,7 @@ static bool wait_until_quiet(void) {
     return true;
 }
 
-/* The kernel's tick is the step of its coarse clocks, where these are coarse. */
+/* The kernel's coarse clocks advance by one tick, so their resolution is the guess, within limits. */
 static int64_t guess_tick(void) {
     struct timespec step;
     if (clock_getres(CLOCK_MONOTONIC_COARSE, &step) != 0 || step.tv_sec != 0) return MAX_TICK_NS;
@@ -656,7 +659,7 @@ static PyObject *build_facts(bool kept_signal, int64_t process_ns, int64_t pause
 /* The child of a fork has one thread, no timers, no collector, and a count of handlers that will never return. */
 static void become_child(void) {
     atomic_store(&handlers, 0);
-    init_condition(); /* the parent's collector is still waiting on it, as far as its memory says */
+    init_condition(); /* its copy says that the parent's collector waits on it */
     thread_timers_forget();
     sample_ring_reset();
     collecting = false;
@@ -703,7 +706,7 @@ static PyObject *cpu_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignor
     return Py_BuildValue("(NN)", samples, facts);
 }
 
-/* For os.register_at_fork: the child goes on sampling, from nothing. */
+/* For os.register_at_fork: the child continues to sample, with empty tables. */
 static PyObject *cpu_after_fork_in_child(PyObject *Py_UNUSED(module), PyObject *arguments) {
     long long period_ns;
     int by_wall;
@@ -714,7 +717,8 @@ static PyObject *cpu_after_fork_in_child(PyObject *Py_UNUSED(module), PyObject *
     Py_RETURN_NONE;
 }
 
-/* In a thread that has just begun: arm it at once, without waiting for the listing, and return its number. */
+/* Called in a thread that has just begun: give it a timer at once, without waiting for the listing, and return its
+ * number. */
 static PyObject *cpu_thread_began(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     if (!active || !sampling) Py_RETURN_NONE;
     uint32_t number = number_own_thread();

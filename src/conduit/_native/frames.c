@@ -55,7 +55,7 @@ static bool may_be_code(LoadMethod method, const PyObject *object) {
     return layout_is_code(&head);
 }
 
-/* A generator's frame lies inside it. Of more than there is room for, the outermost stay. */
+/* A generator's frame lies inside the generator object. If there are more than fit, the outermost are kept. */
 static void note_coroutine(const _PyInterpreterFrame *frame, Coroutines *coroutines) {
     int room = (int)(sizeof coroutines->addresses / sizeof coroutines->addresses[0]);
     if (coroutines->count == room) {
@@ -107,8 +107,8 @@ static bool may_be_older(const PyThreadState *thread, uintptr_t candidate, uintp
     return candidate > newer && candidate - newer < MAX_STACK_SIZE;
 }
 
-/* The cframe below the newest one, while nothing of the newest has been written, not even its link to this one. The
- * link will be written next, so the address is in a register. Return the nearest one from which a stack can be
+/* Find the cframe below the newest one when nothing of the newest has been written yet, not even its link to the one
+ * below. That link is written next, so the address is in a register. Return the nearest one from which a stack can be
  * walked, or NULL. */
 static const _PyCFrame *find_cframe_below(const PyThreadState *thread, LoadMethod method, const ucontext_t *context,
                                           const _PyCFrame *newest) {
@@ -138,7 +138,7 @@ int frames_walk_interrupted(PyThreadState *thread, LoadMethod method, const ucon
     if (thread == NULL) return 0;
 #if PYTHON_HAS_CFRAMES
     /* Between `tstate->cframe = &cframe` and `cframe.current_frame = frame` the newest cframe is not filled yet: the
-     * one below it holds the stack, one call short. `cframe.previous` may be written before or with the other. */
+     * one below it has the stack without the newest call. `cframe.previous` may be written before or with the other. */
     const _PyCFrame *newest = thread->cframe;
     _PyCFrame copy;
     if (newest == NULL || !load_cframe(method, &copy, newest)) return -1;

@@ -1,8 +1,8 @@
 /* The Python stack of a thread, as addresses.
  *
- * Contract of all walks: they write code object and instruction of each frame, leaf first, up to `capacity` frames, and
- * return how many. They allocate nothing, take no lock and no reference. `thread` is the calling thread's own state, or
- * NULL (no frames). */
+ * Contract of all walks: they write the code object and the instruction of each frame, leaf first, up to `capacity`
+ * frames, and return how many. They allocate nothing, take no lock and no reference. `thread` is the calling thread's
+ * own state, or NULL (no frames). */
 #ifndef CONDUIT_FRAMES_H
 #define CONDUIT_FRAMES_H
 
@@ -24,10 +24,11 @@ typedef struct {
     int count;
 } Coroutines;
 
-/* The frames of a thread that is at rest in a call of ours: an allocator hook, a wait. With or without the GIL. */
+/* The frames of a thread that is at rest inside one of our hooks (on an allocator or a wait). With or without the
+ * GIL. */
 int frames_walk(PyThreadState *thread, Frame *frames, int capacity);
 
-/* As `frames_walk`, but without a look at the code objects: `code` may be another object or NULL. */
+/* As `frames_walk`, but without checking the code objects: `code` may be another object or NULL. */
 int frames_walk_raw(PyThreadState *thread, Frame *frames, int capacity);
 
 /* The frames of the thread that a signal has interrupted, and the coroutines on its stack; -1 where the stack cannot be

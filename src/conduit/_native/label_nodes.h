@@ -1,4 +1,4 @@
-/* What has been entered in a context, and how it is read there.
+/* The labels that have been entered in a context, as a chain of nodes, and how they are read.
  *
  * Contract: the variable exists once the layout is known. */
 #ifndef CONDUIT_LABEL_NODES_H
@@ -15,10 +15,10 @@ typedef struct LabelNode {
     struct LabelNode *outer;
     _Atomic(uint32_t) number;
     PyObject *generator; /* a weak reference to the generator in which it was entered, or NULL */
-    const void *context; /* in which it was entered there: an address, not a reference */
+    const void *context; /* the context in which the generator entered it: an address, not a reference */
     PyObject *own;       /* pairs of this label alone */
     const void *owner;   /* the label: compared only */
-    PyObject *older;     /* numbers that it had before: its readers may still have one in hand; or NULL */
+    PyObject *older;     /* its earlier numbers, which a reader may still be using; or NULL */
 } LabelNode;
 
 extern PyTypeObject label_node_type;
@@ -29,20 +29,20 @@ extern PyObject *label_variable;
 /* Whether labels can be read on this interpreter, found out once. */
 bool label_layout_is_known(void);
 
-/* Whether that has been found out, and they cannot. */
+/* Whether it has been found out that labels cannot be read. */
 bool label_layout_is_refused(void);
 
-/* A label is about to be entered for the first time, perhaps. */
+/* Called before a label is entered, in case it is the first one. */
 void label_note_use(void);
 bool label_was_used(void);
 
 /* The variables of a context; borrowed. */
 PyObject *label_variables_of(const PyObject *context);
 
-/* The innermost node of a context that stands still, whether it holds or not; borrowed, or NULL. */
+/* The innermost node of a context that does not change now, whether it applies or not; borrowed, or NULL. */
 const LabelNode *label_node_in(const PyObject *context);
 
-/* The number of the innermost node that holds in a context that stands still. */
+/* The number of the innermost node that applies in a context that does not change now. */
 uint32_t label_number_in(const PyObject *context);
 
 bool label_put(PyObject *which, PyObject *value);

@@ -1,11 +1,12 @@
 /* Readers of labels: from a thread's context to the number of a set.
  *
- * A context's variables are an immutable tree (HAMT). Only the context's own thread replaces it, so it stands still
- * for a signal handler in that thread, and for the thread itself without the GIL; the handler still loads everything by
- * safe_load and checks the types. At first use the readers are compared with the interpreter.
+ * A context's variables are an immutable tree (HAMT). Only the context's own thread replaces it, so it does not change
+ * during a signal handler in that thread, nor for the thread itself without the GIL; the handler still loads everything
+ * by safe_load and checks the types. At first use the readers are compared with the interpreter.
  *
- * A generator runs in its caller's context. A label that was entered in one holds only while it runs: between two of
- * its values, the caller is not under it. The node has a weak reference to the generator for this. */
+ * A generator runs in its caller's context. A label that was entered in a generator applies only while the generator
+ * runs: between two of its values, it does not apply to the caller. The node has a weak reference to the generator for
+ * this. */
 #include "python_layout.h"
 
 #include "label_nodes.h"
@@ -86,8 +87,8 @@ static inline __attribute__((always_inline)) const void *value_in_context(const 
     return value_below(method, field_at(method, variables, LAYOUT_VARIABLES_ROOT));
 }
 
-/* Whether the generator in which a node was entered is running. Elsewhere than in its own context, the node was
- * inherited, and holds there. */
+/* Whether the generator in which a node was entered is running. In any context but the node's own, the node was
+ * inherited, and applies whether the generator runs or not. */
 static bool generator_runs(const LoadMethod *method, const LabelNode *node, const void *context) {
     if (node->context != context) return true;
     const void *generator = field_at(method, node->generator, offsetof(PyWeakReference, wr_object));
@@ -129,7 +130,8 @@ uint32_t labels_interrupted(LoadMethod method, const PyThreadState *thread, Labe
 
 /* ---- for a reader in another process (conduit/record/remote_labels.py) ---- */
 
-/* Where labels are in this process, found by the name of the section; all 0 until a label has been entered. */
+/* How labels are stored in this process; a reader finds this table by the name of its section; all 0 until a label has
+ * been entered. */
 static struct {
     uint64_t size; /* of this table, in bytes: the version of its fields */
     const void *variable;
@@ -168,7 +170,7 @@ static void publish_layout(void) {
     published_labels.object_type = offsetof(PyObject, ob_type);
     published_labels.tuple_size = offsetof(PyVarObject, ob_size);
     published_labels.tuple_items = offsetof(PyTupleObject, ob_item);
-    published_labels.size = sizeof published_labels; /* the last one: the table is whole */
+    published_labels.size = sizeof published_labels; /* written last: the table is complete */
 }
 
 /* ---- the layout, at first use ---- */
@@ -200,7 +202,7 @@ bool label_put(PyObject *which, PyObject *value) {
     return token != NULL;
 }
 
-/* Whether the variables as they were come back, and the interpreter itself finds them. */
+/* Whether the interpreter finds the earlier value of the variable once the context's variables have been restored. */
 static bool restores(PyObject *value) {
     PyObject *context = PyThreadState_Get()->context, *before = Py_NewRef(label_variables_of(context)), *found = NULL;
     PyObject *expected = NULL;
@@ -213,7 +215,8 @@ static bool restores(PyObject *value) {
     return right;
 }
 
-/* In a new context: the variable alone, then among so many others that the tree has nodes of both kinds, then reset. */
+/* Read the variable in a new context: alone, then among so many others that the tree has nodes of both kinds, then
+ * reset. */
 static bool check_layout(void) {
     PyObject *first = PyTuple_Pack(1, Py_None), *second = PyTuple_Pack(1, Py_True);
     bool right = first != NULL && second != NULL && label_put(label_variable, first);

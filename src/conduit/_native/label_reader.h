@@ -1,4 +1,4 @@
-/* The labels that a thread is under: `conduit.label`.
+/* The labels that apply to a thread (`conduit.label`).
  *
  * Contract: the two readers may be called with or without the GIL. Each marks the set that it returns as used by its
  * recorder, so that the number keeps its meaning until `labels_unuse`. Number 0 is the empty set. */
@@ -8,7 +8,7 @@
 #include "label_sets.h"
 #include "safe_load.h"
 
-/* The labels of a thread that is at rest in a call of ours; NULL has none. */
+/* The labels of a thread that is at rest inside one of our hooks; for NULL, none. */
 uint32_t labels_at_rest(const PyThreadState *thread, LabelUser user);
 
 /* The labels of the thread that a signal has interrupted. Safe in a signal handler. */

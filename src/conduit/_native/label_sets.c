@@ -1,6 +1,7 @@
-/* Interned sets, counted: by the nodes and labels that have them, and by the recorders whose samples do. All of this is
- * under the GIL, except the marks by which a reader keeps a set alive; what it has the number from keeps the set alive
- * until the mark is made. Chunks of the table are never moved or freed, because readers hold no lock. */
+/* Interned sets with counts of the nodes and labels that refer to them, and marks of the recorders whose samples do.
+ * Everything needs the GIL except the marks, by which a reader keeps a set alive; until the mark is made, the node from
+ * which the reader has the number keeps it alive. Chunks of the table are never moved or freed, because readers hold no
+ * lock. */
 #include "label_sets.h"
 
 #include <stdatomic.h>

@@ -1,4 +1,4 @@
-/* Sets of labels, each known by a number while something has it.
+/* Sets of labels, each with a number for as long as something refers to it.
  *
  * Contract: a set is ((key, text), …), sorted by key; number 0 is the empty one, which needs no owner. Everything needs
  * the GIL, except where it says so. */
@@ -10,11 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Who keeps a set because its samples have the number. */
+/* The recorders; each keeps the sets whose numbers are in its samples. */
 typedef enum { LABELS_OF_CPU = 1, LABELS_OF_HEAP = 2, LABELS_OF_WAITS = 4 } LabelUser;
 
-/* The number of the set with these pairs, owned once more by the caller. Where no more sets can be told apart, it is
- * the one that says so. False: an error is set. */
+/* The number of the set with these pairs, to which the caller gets a reference. If no number is left, it is that of a
+ * set that says so. False: an exception is set. */
 bool label_set_intern(PyObject *pairs, uint32_t *number);
 
 /* The same for the pairs of a set with `inner` added, or in place of those with the same key. */
@@ -33,7 +33,7 @@ void label_set_mark(uint32_t number, LabelUser user);
 /* Whether there may be a set with this number. */
 bool label_set_exists(uint32_t number);
 
-/* The recorder has forgotten all numbers. Needs the GIL. */
+/* Called when the recorder has dropped all numbers. Needs the GIL. */
 void labels_unuse(LabelUser user);
 
 Py_ssize_t label_set_count(void);

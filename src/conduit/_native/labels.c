@@ -4,9 +4,9 @@
  * context variables do. Its value is a node (label_nodes.h): what was entered, the node that it was entered in, and the
  * number of the set that both make together (label_sets.c). Samples keep that number only; label_reader.c finds it.
  *
- * Leaving puts the context's variables back as they were before entering, where no other variable has been set since:
- * half the cost of setting one. Up to 3.13, `with` binds __enter__ and __exit__ before it calls them, and making two
- * bound methods costs as much as the rest; a label has them in itself instead. */
+ * If no other variable has been set since, leaving restores the context's variables as they were before entering, which
+ * costs half as much as setting one. Up to 3.13, `with` binds __enter__ and __exit__ before it calls them, and making
+ * two bound methods costs as much as the rest; a label contains both methods instead. */
 #include "python_layout.h"
 
 #include "label_nodes.h"
@@ -14,7 +14,8 @@
 
 #define REMEMBERED 256 /* labels by the arguments that they were made of */
 
-/* A method of a label that is bound to it, and a part of it: while something refers to it, it refers to the label. */
+/* A bound method of a label, stored in the label. While something refers to the method, the method refers to the
+ * label. */
 typedef struct {
     PyObject_HEAD
     vectorcallfunc call;
@@ -29,8 +30,8 @@ typedef struct {
     bool is_late;
     uint32_t outer_number, number; /* the last two sets that were merged, while `has_merged` */
     bool has_merged;
-    /* While it is entered (once; entries beyond have no such room): the context, its variables before and since, and
-     * the node. If the variables are still the same on leaving, they are put back as they were. */
+    /* While it is entered (only for the first of several entries): the context, its variables before and since, and the
+     * node. If the variables have not changed since when it is left, those from before are restored. */
     PyObject *context, *before, *since;
     const LabelNode *entered;
 } Label;
@@ -77,7 +78,7 @@ PyTypeObject label_node_type = {
     .tp_doc = "A label that has been entered.",
 };
 
-/* A new node; `number` is the caller's own, and the node's from now on. */
+/* Make a node, which takes over the caller's reference to the set `number`. */
 static LabelNode *make_node(LabelNode *outer, PyObject *own_pairs, const void *owner, uint32_t number) {
     LabelNode *node = PyObject_New(LabelNode, &label_node_type);
     if (node == NULL) {
@@ -96,7 +97,8 @@ static LabelNode *make_node(LabelNode *outer, PyObject *own_pairs, const void *o
 
 static uint32_t number_of(const LabelNode *node) { return node == NULL ? 0 : node->number; }
 
-/* The label's set inside another, owned once more by the caller. The last answer is kept. */
+/* Find the number of the label's set merged into the set `outer`; the caller gets a reference to it. The last result is
+ * kept. */
 static bool number_inside(Label *label, uint32_t outer, uint32_t *number) {
     if (!label->has_merged || label->outer_number != outer) {
         if (!label_set_merged(outer, label->own, number)) return false;
@@ -115,7 +117,7 @@ static bool number_inside(Label *label, uint32_t outer, uint32_t *number) {
     return true;
 }
 
-/* Give a node another number; the old one stays its own. */
+/* Give a node another number; it keeps its reference to the old one. */
 static bool renumber(LabelNode *node, uint32_t number) {
     if (node->older == NULL && (node->older = PyList_New(0)) == NULL) return false;
     PyObject *old = PyLong_FromUnsignedLong(node->number);
@@ -139,7 +141,7 @@ static LabelNode *current_node(void) {
     return Py_IS_TYPE(value, &label_node_type) ? (LabelNode *)value : NULL;
 }
 
-/* Whether the node of the last enter is also that of one inside `outer`, whose labels may have become known since. */
+/* Whether the node of the last enter can be used again inside `outer`, whose labels may have become known since. */
 static bool fits_again(const Label *label, const LabelNode *outer) {
     const LabelNode *last = label->last;
     if (last == NULL || last->outer != outer || label->is_late) return false;
@@ -250,13 +252,14 @@ static bool is_entered(const LabelNode *top, const void *owner) {
     return false;
 }
 
-/* Whether the innermost node of this label is another than the one whose entry it notes. */
+/* Whether the label's innermost node is not the one in `entered`. */
 static bool is_beside(const LabelNode *top, const Label *label) {
     while (top->owner != label) top = top->outer;
     return top != label->entered;
 }
 
-/* Leaving in another context than it was entered in (a generator that is closed elsewhere) changes nothing there. */
+/* Leaving in a context in which the label was not entered (a generator that is closed elsewhere) changes nothing
+ * there. */
 static bool leave(Label *label) {
     PyObject *context = PyThreadState_Get()->context;
     if (LIKELY(leave_as_entered(label, context))) return true;
@@ -277,7 +280,8 @@ static PyObject *label_exit(PyObject *self, PyObject *const *Py_UNUSED(arguments
     Py_RETURN_NONE;
 }
 
-/* Labels that became known inside: the node of this label gets them, and those that were entered in it here. */
+/* Add labels that became known after the label was entered: to its node, and to the nodes entered inside it in this
+ * context. */
 static PyObject *label_assign(PyObject *self, PyObject *pairs) {
     Label *label = (Label *)self;
     if (!PyTuple_Check(pairs) || !label->is_late) {
@@ -350,7 +354,7 @@ static PyObject *call_exit(PyObject *self, PyObject *const *arguments, size_t fl
     return NULL;
 }
 
-/* It is not freed, being a part of the label, which may be freed by this. */
+/* Only the reference to the label is dropped, which may free the label: the method's memory is part of it. */
 static void bound_method_dealloc(PyObject *self) { Py_DECREF(((BoundMethod *)self)->label); }
 
 static PyObject *bound_method_repr(PyObject *self) {
@@ -381,7 +385,7 @@ static void make_bound_method(BoundMethod *method, PyObject *label, vectorcallfu
 /* In place of __enter__ or __exit__ in the type of labels. */
 typedef struct {
     PyObject_HEAD
-    PyObject *method; /* as it was: bound to no label, it is the answer */
+    PyObject *method; /* the original, which is returned for the type itself */
     size_t offset;    /* of the bound method in a label */
 } Descriptor;
 
@@ -529,8 +533,8 @@ static PyObject *labels_current(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED
     return label_set_pairs(label_number_in(PyThreadState_Get()->context));
 }
 
-/* Where the context is not entered now, its task is suspended, with all generators that it is in. A generator of
- * another kind than an asynchronous one that awaits is not in the task's hands. */
+/* If the context is not entered now, its task is suspended, together with all generators that it is in. Labels entered
+ * in a generator then apply only if it is an asynchronous generator that is awaiting. */
 static PyObject *labels_of_context(PyObject *Py_UNUSED(module), PyObject *context) {
     if (!label_was_used() || !PyContext_CheckExact(context)) return PyTuple_New(0);
     if (layout_context_is_entered(context)) return label_set_pairs(label_number_in(context));
@@ -548,7 +552,7 @@ static PyObject *labels_of_context(PyObject *Py_UNUSED(module), PyObject *contex
     return label_set_pairs(number_of(node));
 }
 
-/* (frames(), labels by thread ident): both of the same moment, as the GIL is kept between them. */
+/* (frames(), labels by thread ident): both from the same moment, because the GIL is not released between them. */
 static PyObject *labels_beside(PyObject *Py_UNUSED(module), PyObject *frames) {
     PyObject *found = PyObject_CallNoArgs(frames), *labels = PyDict_New();
     if (!label_was_used() || found == NULL || labels == NULL) goto done;

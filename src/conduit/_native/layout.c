@@ -1,4 +1,4 @@
-/* The offsets that reading another process needs, for processes of this very minor version. */
+/* The offsets that reading another process needs, for processes of the same minor version as this one. */
 #include "python_layout.h"
 
 typedef struct {

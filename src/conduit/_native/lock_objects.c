@@ -1,6 +1,6 @@
 /* From 3.14 on, a lock object begins with a PyMutex of one byte, which needs no initialisation that could be
- * intercepted. So `tp_alloc` and `tp_dealloc` of the two types are wrapped while locks are watched. A subclass of
- * RLock has its own `tp_alloc`, and its locks have no known place. */
+ * intercepted. So `tp_alloc` and `tp_dealloc` of the two types are wrapped while locks are watched. A subclass of RLock
+ * has its own `tp_alloc`, so the place where its locks are made is not known. */
 #include "python_layout.h"
 
 #include "lock_objects.h"

@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-/* A hook for forks cannot be taken back, while the Python modules may be loaded anew: who makes it is kept here. */
+/* A fork hook cannot be unregistered, but the Python modules may be loaded again: this remembers that one was
+ * registered. */
 static PyObject *claim_fork_hook(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     static bool is_claimed;
     bool is_first = !is_claimed;
@@ -14,7 +15,7 @@ static PyObject *claim_fork_hook(PyObject *Py_UNUSED(module), PyObject *Py_UNUSE
     return PyBool_FromLong(is_first);
 }
 
-/* What must outlive the Python modules, which may be loaded anew. */
+/* An object that must outlive the Python modules, which may be loaded again. */
 static PyObject *held_object;
 
 static PyObject *hold(PyObject *Py_UNUSED(module), PyObject *object) {

@@ -1,5 +1,5 @@
-/* An index over frames by code object, names, and instruction. Texts are encoded here, because the threads that call
- * this mostly hold no GIL. */
+/* An index over frames by code object, names, and instruction. Texts are encoded here, because most calls come from
+ * threads without the GIL. */
 #include "named_frames.h"
 
 #include "hash_table.h"

@@ -1,8 +1,9 @@
-/* Puts the calling thread on a processor as soon as it wakes up, also where another thread runs at that moment.
+/* Has the calling thread run as soon as it wakes up, even if another thread is running at that moment.
  *
- * A sampler at an ordinary priority may be made to wait until the thread that it came to sample has ended its work and
- * sleeps: it would find threads asleep that run in short bursts. A real-time priority prevents that, where it is
- * permitted (root, CAP_SYS_NICE); else a short slice, which anyone may ask for, and which kernels from 6.12 on heed. */
+ * A sampler with an ordinary priority may have to wait until the thread that it should sample has finished its work and
+ * sleeps, so threads that run in short bursts would seem to be asleep. A real-time priority prevents that, where it is
+ * permitted (root, CAP_SYS_NICE); otherwise a short time slice does, which needs no permission and has an effect from
+ * kernel 6.12 on. */
 #define _GNU_SOURCE
 #include "native.h"
 

@@ -148,8 +148,8 @@ static inline bool layout_context_is_entered(const PyObject *context) {
     return ((const struct _pycontextobject *)context)->ctx_entered != 0;
 }
 
-/* Give a context the variables that it had before, and return those that it has now. Both references pass over. The
- * caller is the context's thread, and `changed` the only variable in which the two differ. */
+/* Give a context the variables that it had before, and return those that it has now. Both references change hands. The
+ * caller must be the context's thread, and `changed` the only variable in which the two differ. */
 static inline PyObject *layout_restore_variables(PyObject *context, PyObject *variables, PyObject *changed) {
     PyHamtObject **at = &((struct _pycontextobject *)context)->ctx_vars;
     PyObject *now = (PyObject *)*at;
@@ -185,7 +185,7 @@ static inline uint32_t layout_hamt_hash(Py_hash_t hash) {
 #define LAYOUT_GENERATOR_STATE offsetof(PyGenObject, gi_frame_state)
 #define LAYOUT_GENERATOR_RUNS FRAME_EXECUTING
 
-/* The generator (no coroutine) whose frame is the innermost one of the calling thread; borrowed, or NULL. */
+/* The generator (not a coroutine) whose frame is the innermost one of the calling thread; borrowed, or NULL. */
 static inline PyObject *layout_calling_generator(const PyThreadState *thread) {
     const _PyInterpreterFrame *frame = layout_newest_frame(thread);
     while (frame != NULL && layout_is_entry(frame)) frame = frame->previous;
@@ -223,11 +223,11 @@ static inline uintptr_t layout_lock_behind(const void *semaphore, const void *fr
 
 /* ---- objects ---- */
 
-/* Whether a copied object head can be that of a living code object. A dead one has no references, and in one that
- * lies on a free list a pointer stands where the count was. */
+/* Whether a copied object head can be that of a living code object. A dead one has no references, and one on a free
+ * list has a pointer in place of the count. */
 static inline bool layout_is_code(const PyObject *head) {
 #if PY_VERSION_HEX >= 0x030E0000
-    /* 32 bits of count, then 16 that stay 0 and in which a pointer has bits, then 16 of flags. */
+    /* 32 bits of count, then 16 bits that stay 0 here but not in a pointer, then 16 bits of flags. */
     return head->ob_type == &PyCode_Type && head->ob_refcnt != 0 && head->ob_overflow == 0;
 #else
     return head->ob_type == &PyCode_Type && head->ob_refcnt > 0 && head->ob_refcnt <= ((Py_ssize_t)1 << 32);

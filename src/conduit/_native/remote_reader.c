@@ -21,7 +21,7 @@ typedef struct {
     RemoteMemory memory;
     RemoteThread *threads; /* in the order of the process's list, which changes at its beginning only */
     size_t count, capacity;
-    RemoteThread *earlier; /* those of the look before, while a look goes on */
+    RemoteThread *earlier; /* those of the previous look, during a look */
     size_t earlier_count, earlier_capacity, expected;
 } RemoteReader;
 
@@ -150,7 +150,8 @@ static bool look_while_stopped(RemoteReader *self, RemoteThread *thread, uint64_
     look->count = remote_walk(&self->memory, &self->at, address, look->frames, true);
     remote_thread_clock(thread);
     remote_thread_state(thread); /* brings the counters up to date */
-    /* Outside of a system call it runs or waits for a processor. Inside, it has run if it yielded to the stop alone. */
+    /* Outside of a system call the thread runs or waits for a processor. Inside one, it was running if the stop was its
+     * only voluntary switch. */
     if (!remote_stop_is_in_system_call(&stop) || (was_running && thread->yields == yields + 1))
         look->state = REMOTE_RUNNING;
     else
@@ -165,7 +166,7 @@ static bool read_word(const RemoteReader *self, uint64_t address, uint64_t *word
     return remote_read(&self->memory, address, word, sizeof *word);
 }
 
-/* The record of a thread from the look before, or NULL. Begins where the list is expected to go on. */
+/* The record of a thread from the previous look, or NULL. The search begins behind the thread that was found last. */
 static RemoteThread *find_earlier(RemoteReader *self, int tid) {
     for (size_t i = 0; i < self->earlier_count; i++) {
         RemoteThread *thread = &self->earlier[(self->expected + i) % self->earlier_count];
@@ -185,7 +186,7 @@ static RemoteThread *add_thread(RemoteReader *self, int tid) {
     RemoteThread *thread = &self->threads[self->count], *earlier = find_earlier(self, tid);
     if (earlier != NULL) {
         *thread = *earlier;
-        earlier->tid = 0; /* its files are the new one's */
+        earlier->tid = 0; /* its files belong to the new record */
     } else {
         remote_thread_begin(thread, self->pid, tid, self->count < MAX_THREADS_WITH_OPEN_FILES);
     }

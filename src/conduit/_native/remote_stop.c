@@ -26,7 +26,7 @@ bool remote_stop(RemoteStop *stop, int pid, int tid) {
         errno = ESRCH;
         return false;
     }
-    /* Stopped by our request (an event), or on the way to a handler, whose signal must not be lost. */
+    /* The thread stopped at our request (an event), or for a signal, which must not be lost. */
     if (status >> 16 == 0) stop->signal = WSTOPSIG(status);
     return true;
 }

@@ -1,7 +1,7 @@
 /* One thread of another process, stopped for the moment in which its stack is read, as a debugger stops it.
  *
- * The thread sees no signal, and one that arrives at that moment is delivered. The kernel lets it go on if this process
- * dies. Contract: stop and continue are called by one thread, in pairs. */
+ * The thread sees no signal of the stop, and a signal that arrives at that moment is still delivered. If this process
+ * dies, the kernel lets the thread continue. Contract: stop and continue are called by one thread, in pairs. */
 #ifndef CONDUIT_REMOTE_STOP_H
 #define CONDUIT_REMOTE_STOP_H
 

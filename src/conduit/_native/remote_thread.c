@@ -59,7 +59,7 @@ RemoteState remote_thread_state(RemoteThread *thread) {
     bool is_runnable = state != NULL && state[8] == 'R';
     uint64_t yields = number_after(text, "\nvoluntary_ctxt_switches:\t");
     uint64_t preemptions = number_after(text, "\nnonvoluntary_ctxt_switches:\t");
-    /* Switched out only by itself: if it is runnable, it has been woken, and has not run yet. */
+    /* If it was switched out only voluntarily and is runnable, it has been woken and has not run yet. */
     bool has_slept = yields != thread->yields && preemptions == thread->preemptions;
     thread->yields = yields;
     thread->preemptions = preemptions;

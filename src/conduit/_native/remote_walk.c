@@ -1,5 +1,5 @@
-/* Frames lie one behind the other, a caller before what it calls, so a page that is read to the end of a frame holds
- * many of its callers: one call of the kernel for many frames. */
+/* Frames are adjacent in memory, each caller before its callee, so a page that is read up to the end of a frame has
+ * many of its callers: one system call for many frames. */
 #define _GNU_SOURCE
 #include "remote_walk.h"
 
@@ -73,13 +73,14 @@ static bool is_unchanged(RemoteMemory *memory, const RemoteLayout *at, const Rem
     return read_frame(memory, at, frame->address, &now) && memcmp(&now, frame, sizeof now) == 0;
 }
 
-/* Replace a frame's owner by the identity of its code. False: it has none, where it should have. */
+/* Replace a frame's owner by the identity of its code. False: it has no code and is not an entry from C. */
 static bool identify(const RemoteMemory *memory, const RemoteLayout *at, RemoteFrame *frame) {
     if (frame->identity >= at->owner_of_entry) {
         frame->code = frame->identity = 0;
         return true;
     }
-    /* From the first line to the table of lines lie the sizes and the names: they tell one code from another. */
+    /* The part of a code object from its type to its table of lines has its sizes and names, which distinguish it from
+     * others. */
     size_t begin = at->object_type, end = at->code_linetable + sizeof(uint64_t);
     char head[MAX_STRUCTURE];
     if (end - begin > sizeof head || !remote_read(memory, frame->code + begin, head, end - begin)) return false;
@@ -99,7 +100,7 @@ int remote_walk(RemoteMemory *memory, const RemoteLayout *at, uint64_t thread, R
         if (!read_frame(memory, at, next, &frames[count])) return -1;
     if (count > 0 && next == 0 && !is_root(memory, at, thread, &frames[count - 1])) return -1;
     if (stands_still) return count;
-    /* A caller stands at its call, so not even its instruction changes while the call goes on. */
+    /* A caller stays at its call, so not even its instruction changes during the call. */
     remote_forget(memory);
     for (int i = 1; i < count; i++)
         if (!is_unchanged(memory, at, &frames[i])) return -1;

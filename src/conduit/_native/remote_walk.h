@@ -23,7 +23,7 @@ typedef struct {
     uint64_t runtime, code_type; /* addresses */
 } RemoteLayout;
 
-/* A piece of the process's memory that has been copied, so that neighbours are of one moment and cost one call. */
+/* A copied piece of the process's memory: neighbouring values are from the same moment and cost one system call. */
 typedef struct {
     uint64_t start;
     size_t size;
@@ -49,14 +49,14 @@ bool remote_read(const RemoteMemory *memory, uint64_t address, void *to, size_t 
 void remote_forget(RemoteMemory *memory);
 
 /* Write the frames of a thread, leaf first, at most REMOTE_MAX_FRAMES; return how many, or -1 for a stack that changed
- * while it was read. With `stands_still` the thread is stopped, and one reading will do.
+ * while it was read. With `stands_still` the thread is stopped, so one reading is enough.
  *
- * The frames are of one moment but for the leaf's instruction: a stack counts only if it reaches the thread's outermost
- * frame and its callers are unchanged when they are read again. */
+ * The frames are from the same moment except for the leaf's instruction: a stack counts only if it reaches the thread's
+ * outermost frame and its callers are unchanged when they are read again. */
 int remote_walk(RemoteMemory *memory, const RemoteLayout *at, uint64_t thread, RemoteFrame *frames, bool stands_still);
 
-/* Give each frame the identity of its code: another code object at the same address has another one. False: a frame
- * has no code, so the stack was none. */
+/* Give each frame the identity of its code: another code object at the same address has another one. False: a frame has
+ * no code, so this was not a stack. */
 bool remote_identify(const RemoteMemory *memory, const RemoteLayout *at, RemoteFrame *frames, int count);
 
 #endif

@@ -1,12 +1,12 @@
 /* Signals whose handler in Python is called also when the interpreter has just begun to wait.
  *
- * The interpreter's own handler only notes a signal. When it arrives between the last look at that note and a system
- * call that waits for a lock, the call is not interrupted, and a handler in Python does not run until something else
- * wakes the thread: for a worker whose lock is held by a process that has ended, never. So the signal is sent to the
- * main thread again, by a timer, until the handler in Python says that it runs.
+ * The interpreter's own handler only notes a signal. If the signal arrives between the last check of that note and a
+ * system call that waits for a lock, the call is not interrupted, and a handler in Python does not run until something
+ * else wakes the thread: for a worker whose lock is held by a process that has ended, never. So the signal is sent to
+ * the main thread again, by a timer, until the handler in Python says that it runs.
  *
- * The kernel's own calls are used, since a handler may call them and glibc does not promise that of its own; the C
- * library's timers are these. */
+ * Timers are made by direct system calls, because a handler may make those, and glibc does not promise that for its own
+ * functions. */
 #define _GNU_SOURCE
 #include "native.h"
 

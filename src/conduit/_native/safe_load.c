@@ -4,10 +4,10 @@
  * our SIGSEGV and SIGBUS handler sets the program counter to the exit that reports failure; nothing is unwound and
  * no jump buffer is kept, so this works on any thread, nested in any handler.
  *
- * Any other fault belongs to the program: the earlier handler is put back and the instruction runs again, which has
- * the same effect as if ours had never been there. A handler that the program installs later replaces ours and
- * stays: before each sample the owner of SIGSEGV is looked up, and where it is not this file, or the interrupted
- * code has blocked the signal, the kernel copies instead (process_vm_readv). */
+ * Any other fault belongs to the program: the earlier handler is restored and the instruction runs again, as if ours
+ * had never been installed. A handler that the program installs later replaces ours and stays: before each sample the
+ * owner of SIGSEGV is looked up, and where it is not this file, or the interrupted code has blocked the signal, the
+ * kernel copies instead (process_vm_readv). */
 #define _GNU_SOURCE
 #include "safe_load.h"
 
@@ -108,7 +108,7 @@ static void restore_previous(int signal_number, const siginfo_t *information) {
         }
         in_chain[i] = 0;
         sigaction(signal_number, &before, NULL);
-        /* A real fault happens again by itself; one that was sent (kill, raise) has to be sent again. */
+        /* A real fault recurs when the instruction runs again; one that was sent (kill, raise) has to be sent again. */
         if (information->si_code <= 0) syscall(SYS_tgkill, (long)getpid(), syscall(SYS_gettid), (long)signal_number);
         return;
     }

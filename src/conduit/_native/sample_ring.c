@@ -1,7 +1,6 @@
-/* A handler tries a few slots by compare-and-swap; where all are taken, its sample is lost, and the caller counts
- * it. The states lie apart from the slots, so that searching for published ones touches 8 KB and not 17 MB. The
- * address space is mapped once and kept for the life of the process, because a handler that comes late may still use
- * it. */
+/* A handler tries a few slots by compare-and-swap; where all are taken, its sample is lost, and the caller counts it.
+ * The states lie apart from the slots, so that searching for published ones touches 8 KB and not 17 MB. The address
+ * space is mapped once and kept for the life of the process, because a late handler may still use it. */
 #define _GNU_SOURCE
 #include "sample_ring.h"
 
@@ -56,5 +55,5 @@ void sample_ring_reset(void) {
     for (unsigned slot = 0; slot < SLOTS; slot++) atomic_store(&states[slot], FREE);
 }
 
-/* New threads begin at other slots, so that recordings would touch all of them in time. */
+/* New threads begin at other slots, so without this, recordings would touch all of the memory in time. */
 void sample_ring_release(void) { madvise(slots, SLOTS * sizeof(Sample), MADV_DONTNEED); }

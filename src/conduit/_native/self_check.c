@@ -19,7 +19,7 @@ static PyObject *coroutines_as_tuple(const Coroutines *coroutines) {
     return tuple;
 }
 
-/* The walk of a signal handler, outside of one: the stack stands still, so that its code objects are alive. */
+/* The walk of a signal handler, made outside of one: the stack does not change, so its code objects are alive. */
 static PyObject *own_stack(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     Frame plain[MAX_DEPTH], interrupted[MAX_DEPTH];
     Coroutines coroutines = {.count = 0};

@@ -13,7 +13,8 @@ static PyObject *line_of(PyObject *Py_UNUSED(module), PyObject *arguments) {
     return PyLong_FromLong(PyCode_Addr2Line((PyCodeObject *)code, instruction));
 }
 
-/* Whether the symbol really covers the address: the nearest exported one before a static function does not. */
+/* Whether the symbol covers the address. For a static function, the symbol found is the nearest exported one before it,
+ * which does not. */
 static bool covers(const Dl_info *information, const ElfW(Sym) *symbol, uintptr_t address) {
     if (information->dli_sname == NULL || symbol == NULL) return false;
     return address - (uintptr_t)information->dli_saddr < symbol->st_size;

@@ -6,8 +6,8 @@
  * interrupted stack. Everything may change at any moment, so it is read by safe_load, and the name is copied at
  * once, because the task may be gone when the sample is read.
  *
- * The offsets of coroutine and name in a task are not public: Python finds them in a task that it makes for that
- * (conduit/record/task_names.py) and passes them here, with the dictionary. */
+ * The offsets of coroutine and name in a task are not public: conduit/record/task_names.py finds them in a task that it
+ * makes for this purpose, and passes them here with the dictionary. */
 #include "python_layout.h"
 
 #include "task_names.h"

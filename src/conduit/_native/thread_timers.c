@@ -4,8 +4,8 @@
  * older kernels prefer the main thread. Timers do not survive fork and end with exec; the timer of a thread that has
  * ended stays allocated until it is deleted here.
  *
- * The kernel looks at a CPU timer at its ticks only (every 1 to 10 ms), so a thread that ends before a tick is never
- * signalled, however short the period. What the signals miss, the thread's clock tells: it is read as the thread
+ * The kernel checks a CPU timer only at its ticks (every 1 to 10 ms), so a thread that ends before a tick is never
+ * signalled, however short the period. The time that signals miss is in the thread's clock, which is read as the thread
  * ends. The period of CPU timers is so short that every tick which finds the thread running signals it; the receiver
  * chooses among these signals (cpu.c says why). */
 #define _GNU_SOURCE
@@ -69,7 +69,7 @@ static struct timespec as_timespec(int64_t nanoseconds) {
     return (struct timespec){nanoseconds / 1000000000, nanoseconds % 1000000000};
 }
 
-/* A CPU timer reads as all zero once its thread is gone, though the thread's number may be another's by now. */
+/* A CPU timer reads as all zero once its thread has ended, even if another thread has the thread's number by now. */
 static bool is_dead(timer_t timer) {
     struct itimerspec left;
     if (timer_clock == CLOCK_OF_WALL) return false;
@@ -127,7 +127,7 @@ static bool arm(pid_t tid, uint32_t number) {
     }
     if (index >= 0) {
         timers[index].seen = true;
-        /* A listing may find a thread before it has told its number. */
+        /* A listing may find a thread before the thread has told its number. */
         if (number != NO_THREAD_NUMBER) timers[index].number = number;
         return true;
     }
@@ -137,7 +137,7 @@ static bool arm(pid_t tid, uint32_t number) {
         return false;
     }
     if (!create(tid, &timer)) {
-        /* A thread that ended since it was listed was not refused. */
+        /* If the thread has ended since it was listed, the kernel did not refuse it. */
         if (errno == EAGAIN || errno == ENOMEM) counts.refused++;
         return false;
     }
@@ -235,7 +235,7 @@ void thread_timers_retire(pid_t tid, uint32_t number) {
     pthread_mutex_unlock(&lock);
 }
 
-/* The mask of another thread, as the kernel tells it. */
+/* Whether another thread blocks the signal, according to the kernel. */
 static bool mask_has_signal(pid_t tid) {
     char path[64], line[256];
     unsigned long long mask = 0;
@@ -300,7 +300,8 @@ void thread_timers_end(void) {
     pthread_mutex_unlock(&lock);
 }
 
-/* The parent's timers do not exist here. One that does was made since the fork: `threading` names its thread first. */
+/* The parent's timers do not exist here. A timer of the calling thread was made since the fork, because `threading`
+ * announces the thread before this is called. */
 void thread_timers_forget(void) {
     pid_t own = (pid_t)syscall(SYS_gettid);
     pthread_mutex_lock(&lock);

@@ -24,7 +24,7 @@ typedef struct {
     uint32_t number; /* the owner's number for the thread, or NO_THREAD_NUMBER */
     pid_t tid;
     int64_t cpu_ns;
-    bool blocks_signal; /* at its end, or now: the timers' signal does not reach it */
+    bool blocks_signal; /* at its end or now, the timers' signal is blocked */
 } ThreadClock;
 
 /* The period of timers on the CPU clock: much shorter than a tick of the kernel, so that each tick which finds the

@@ -27,7 +27,7 @@ typedef struct {
     double count, delay_ns;
 } WaitStack;
 
-/* What tells stacks apart, beside their frames. */
+/* The part of a stack's key that is not its frames. */
 typedef struct {
     uint32_t creation_depth, labels;
     WaitReason reason;
@@ -178,7 +178,7 @@ void wait_table_add(WaitProfile profile, WaitReason reason, uintptr_t lock, doub
 
 /* ---- reading ---- */
 
-/* A copy of a table that needs no lock: building Python objects may let other threads run, and wait. */
+/* A copy of a table that can be read without the lock: building Python objects may let other threads run, and wait. */
 typedef struct {
     WaitStack *stacks;
     uint32_t count;

@@ -18,7 +18,8 @@ typedef enum { ON_LOCK, ON_SLEEP, ON_SELECT, ON_SOCKET, ON_GIL } WaitReason;
  * A thread without Python frames (it begins or ends) adds nothing. */
 void wait_table_add(WaitProfile profile, WaitReason reason, uintptr_t lock, double count, double delay_ns);
 
-/* Note that the calling thread is making the lock at this address. An address that is used again gets its new place. */
+/* Note that the calling thread is making the lock at this address. For an address that is used again, the new place
+ * counts. */
 void wait_table_lock_made(uintptr_t lock);
 void wait_table_lock_freed(uintptr_t lock);
 

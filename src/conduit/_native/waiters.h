@@ -21,8 +21,8 @@ void waiters_leave(Waiter *waiter);
 /* Whether any thread waits; costs one load. */
 bool waiters_any(void);
 
-/* Called by the thread that is about to post a semaphore: the lock that this releases, and the time that all who
- * wait for it have waited since the last charge. Return the number of these waiters. */
+/* Called by the thread that is about to post a semaphore. Write the lock that this releases, and the total time that
+ * its waiters have waited since the last charge; return the number of these waiters. */
 int waiters_charge(uintptr_t semaphore, uint64_t now_ns, uintptr_t *lock, uint64_t *delay_ns);
 
 void waiters_init(void);

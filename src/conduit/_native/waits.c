@@ -29,7 +29,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define MIN_WAIT_NS 5000 /* a shorter system call found its data there */
+#define MIN_WAIT_NS 5000 /* a shorter system call found its data ready */
 
 static atomic_bool recording, records_gil;
 static atomic_ullong block_rate_ns;
@@ -50,8 +50,8 @@ static uint64_t next_random(void) {
     return random_next(&state);
 }
 
-/* Go's sampling: a wait of at least the rate always counts; a shorter one counts with probability delay/rate, for all
- * waits of its length. */
+/* Go's sampling: a wait of at least the rate always counts; a shorter one counts with probability delay/rate, and then
+ * stands for all waits of its length. */
 static void add_blocked(WaitReason reason, uint64_t delay) {
     uint64_t rate = atomic_load_explicit(&block_rate_ns, memory_order_relaxed);
     if (rate == 0 || inside) return;
@@ -95,8 +95,8 @@ static int (*real_connect)(int, const struct sockaddr *, socklen_t);
     errno = error;                                                                                         \
     return result
 
-/* Fill in the waiter and list it. Not listed is a thread without Python frames that parks: it is starting or ending,
- * and waits for the interpreter and not for a lock of the program. `frame` is the hook's own. */
+/* Fill in the waiter and list it. A thread without Python frames that parks is not listed: it is starting or ending,
+ * and waits for the interpreter rather than for a lock of the program. `frame` is the hook's own. */
 static bool begin_wait(Waiter *waiter, const sem_t *semaphore, const void *frame) {
     Frame leaf;
     *waiter = (Waiter){.semaphore = (uintptr_t)semaphore, .lock = layout_lock_behind(semaphore, frame)};
@@ -241,7 +241,7 @@ static GotHook hooks[] = {
 
 static void see_own_waits(atomic_uintptr_t *seen) { lock_seen = seen; }
 
-/* Whether a known lock is seen as it should be, found out once. */
+/* Whether waits for a known lock are seen as they should be, found out once. */
 static bool knows_locks(void) {
     static enum { UNKNOWN, SEEN, NOT_SEEN } locks;
     inside = true; /* the check is not recorded */
@@ -295,7 +295,7 @@ static PyObject *waits_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
         if (!was_recording) restore_calls();
         return NULL;
     }
-    /* Locks that died unseen have left their addresses to others. */
+    /* Other locks may have the addresses of locks whose end was not seen. */
     if (fraction && !atomic_load(&mutex_fraction)) wait_table_forget_locks();
     if (!fraction) lock_objects_unwatch();
     atomic_store(&block_rate_ns, rate);
