@@ -147,7 +147,7 @@ def test_help_of_conduit_s_own_formats_is_a_word_away() -> None:
     shell.execute("help conduit")
     shell.execute("help collapsed")
     assert "-collapsed" in said[0]
-    assert said[1].startswith("Outputs one line a stack")
+    assert said[1].startswith("Outputs one line for each stack")
 
 
 class _Terminal:

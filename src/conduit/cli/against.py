@@ -44,10 +44,11 @@ def declare_against(flags: FlagSet) -> None:
     )
     flags.switch("own-benchmarks", "-against: run each side's own benchmark files, not this side's on both")
     flags.option("budget", "-against: time for all benchmarks together", default="60s", metavar="TIME")
-    flags.option("seed", "-against: repeat a random order", parse=int, metavar="N")
+    flags.option("seed", "-against: measure in the random order of this seed", parse=int, metavar="N")
     flags.option("format", f"-against: {', '.join(FORMATS)}", default="text", parse=_format, metavar="FORMAT")
     flags.switch(
-        "self-test", "compare this checkout with itself, and report the differences that can be resolved"
+        "self-test",
+        "compare this checkout with itself, and report the smallest difference that can be detected",
     )
     declare_gate(flags)
 

@@ -63,13 +63,12 @@ def flags() -> FlagSet:
     found.option(
         "cpu", "run with each of these numbers of processors", default=(), parse=_cpu_list, metavar="1,2"
     )
-    found.switch(
-        "benchmem", "print B/op and allocs/op (of the same code they differ between minor versions of Python)"
-    )
+    found.switch("benchmem", "print B/op and allocs/op (both depend on the minor version of Python)")
     found.switch("peakmem", "print peak-B/op, the most memory that an operation holds at once")
     found.switch("bytecodes", "print bytecodes/op")
     found.switch(
-        "instructions", "print instructions/op, by perf events or valgrind (seconds for each benchmark)"
+        "instructions",
+        "print instructions/op, from perf events or valgrind (takes seconds for each benchmark)",
     )
     found.switch("short", "set b.short, so that benchmarks can do less")
     found.switch("v", "print each name when it starts, and every log line")
@@ -96,7 +95,7 @@ def flags() -> FlagSet:
     )
     found.option(
         "gc",
-        "the garbage collector while measuring: off, on, or collect (off, and one collection counts)",
+        "the garbage collector while measuring: off, on, or collect (off, then one measured collection)",
         default="off",
         parse=_gc_mode,
         metavar="off|on|collect",
@@ -105,7 +104,7 @@ def flags() -> FlagSet:
     add_profile_flags(found)
     declare_page(found)
     found.switch(
-        "check", "compare with [tool.conduit.targets] in pyproject.toml; exit 1 where acceptable is missed"
+        "check", "compare with [tool.conduit.targets] in pyproject.toml; exit 1 if a result is not acceptable"
     )
     declare_against(found)
     declare_save(found)

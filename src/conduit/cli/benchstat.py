@@ -94,7 +94,11 @@ def _flags() -> FlagSet:
     flags.option("col", "one column for each distinct value", default=".file", metavar="KEYS")
     flags.option("ignore", "let results differ in these keys", default="", metavar="KEYS")
     flags.option(
-        "alpha", "a difference counts if p is not above it", default=0.05, parse=_level, metavar="LEVEL"
+        "alpha",
+        "a difference is significant if p is at most this",
+        default=0.05,
+        parse=_level,
+        metavar="LEVEL",
     )
     flags.option("confidence", "level of the intervals", default=0.95, parse=_level, metavar="LEVEL")
     flags.option("format", f"one of {', '.join(_FORMATS)}", default="text", metavar="FORMAT")
@@ -107,7 +111,10 @@ def _flags() -> FlagSet:
         metavar="ORDER",
     )
     flags.option(
-        "growth", "how costs grow with this parameter of the names, such as /n", default="", metavar="KEY"
+        "growth",
+        "show how costs grow with this parameter of the names, such as /n",
+        default="",
+        metavar="KEY",
     )
     flags.switch("only-significant", "show only rows with a significant difference")
     flags.option("split", "classic: group by these LABELS", default="pkg,goos,goarch", metavar="LABELS")

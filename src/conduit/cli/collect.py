@@ -24,7 +24,7 @@ def declare() -> FlagSet:
         "usage: conduit collect [--app APP] [--django SETTINGS] [--sqlalchemy BASE] [-o metadata.json]\n"
         "       conduit collect --openapi FILE [-o metadata.json]\n\n"
         "Writes the metadata document of an application: its resources, routes, patterns and dependencies.\n"
-        "Without a source, the application is searched in the folder, and reported before it is loaded.\n"
+        "Without a source, Conduit looks for an application in the folder, and reports it before loading it.\n"
         "Loading an application executes its code, as importing it does."
     )
     flags.option("openapi", "an OpenAPI 3.0, 3.1 or 3.2 document, JSON or YAML", metavar="FILE")
@@ -60,8 +60,10 @@ def run(arguments: list[str]) -> int:
 
 
 def complete(metadata: Metadata) -> Metadata:
-    """Return the document with the patterns and the dependency graph that follow from it, for readers that do not
-    compute them."""
+    """Return the document with the patterns and the dependency graph that follow from it.
+
+    They are for readers that do not compute them.
+    """
     from msgspec.structs import replace
 
     from conduit.metadata.registry import Registry
@@ -94,8 +96,10 @@ def _write(path: str, metadata: Metadata) -> None:
 
 
 def _refuse_nothing(path: str, metadata: Metadata, verbose: bool) -> int:
-    """An empty document would take the location of a good one, and every later question would be answered with
-    "none"."""
+    """Report that nothing was collected and return the exit status; no file is written.
+
+    An empty document would replace a good one, and every later question would be answered with "none".
+    """
     _print_warnings(metadata, verbose)
     kept = "standard output has nothing" if path == "-" else f"{os.path.normpath(path)} was not written"
     print(f"conduit: nothing was collected, so {kept}; fix the warnings above", file=sys.stderr)

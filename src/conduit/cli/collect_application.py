@@ -27,7 +27,7 @@ def declare_application(flags: FlagSet, app_help: str = _APP) -> None:
     flags.option("app", app_help, metavar="APP")
     flags.switch("factory", "treat --app as an application factory")
     flags.option("django", "a Django settings module, or the path of a manage.py", metavar="SETTINGS")
-    flags.option("urlconf", "Django's URLs, when not those of the settings", metavar="MODULE")
+    flags.option("urlconf", "the module of Django's URLs, if not the one in the settings", metavar="MODULE")
     flags.option("sqlalchemy", "a declarative base, registry or MetaData, module:Base", metavar="BASE")
     flags.switch("lifespan", "also run the application's start-up, which may add routes")
     flags.option(

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def declare_save(flags: FlagSet) -> None:
     """Declare `-save`, which may stand alone or name a folder or `notes`; its value is the store, or ""."""
     help = (
-        "keep the run for `conduit history`, in .conduit/bench; -save=DIR: there; -save=notes: as a git note"
+        "keep the run for `conduit history`, in .conduit/bench; -save=DIR: in this folder; "
+        "-save=notes: as a git note"
     )
     flags.flags["save"] = Flag("save", _parse_save, "", help, is_switch=True)
 

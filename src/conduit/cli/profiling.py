@@ -45,10 +45,10 @@ def add_profile_flags(found: FlagSet) -> None:
     found.option(
         "wallprofile", "write a wall-clock profile, which includes waiting, to this file", metavar="FILE"
     )
-    found.switch("walltimes", "in the profile of the wall clock, keep when each sample was taken")
+    found.switch("walltimes", "in the wall-clock profile, keep the time of each sample")
     found.option(
         "profilerate",
-        "samples for each second of CPU or wall clock",
+        "samples per second of CPU or wall-clock time",
         default=100,
         parse=_positive,
         metavar="HZ",
@@ -222,13 +222,17 @@ def profile_flags_given(parsed: Parsed) -> Iterator[str]:
 
 def declare_page(found: FlagSet) -> None:
     """Declare the flags that show a profile as soon as it is written."""
-    found.option("http", "then show the profile in a browser, served at this address", metavar="[HOST]:PORT")
+    found.option(
+        "http", "after the run, show the profile in a browser, served at this address", metavar="[HOST]:PORT"
+    )
     found.switch("no_browser", "with -http, print the address and open nothing")
 
 
 def profile_to_show(parsed: Parsed) -> str | None:
-    """Return the file that `-http` shows: the first profile that was asked for. Raise `UsageError` where there is
-    none."""
+    """Return the file that `-http` shows: the first profile that was asked for.
+
+    Raises `UsageError` if there is none.
+    """
     from conduit.files import is_replaceable
 
     if not parsed["http"]:

@@ -10,8 +10,8 @@ from conduit.errors import UsageError
 
 _USAGE = """usage: conduit trace [flags] TRACE
 
-Opens a timeline that `conduit run -trace=FILE`, `conduit bench -trace=FILE`, `conduit.record.trace(FILE)` or
-`/debug/pprof/trace` wrote, in Perfetto's page, served from this machine; nothing is sent anywhere."""
+Opens a timeline in Perfetto's page, which is served from this machine; nothing is sent anywhere. Timelines are written
+by `conduit run -trace=FILE`, `conduit bench -trace=FILE`, `conduit.record.trace(FILE)` and `/debug/pprof/trace`."""
 
 
 def run(arguments: list[str]) -> int:

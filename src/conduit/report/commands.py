@@ -152,7 +152,9 @@ OWN_FORMATS: dict[str, Format] = {
     entry.name: entry
     for entry in (
         Format(
-            "collapsed", "collapsed", "Outputs one line a stack, frames joined by semicolons, for flame graph tools",
+            "collapsed",
+            "collapsed",
+            "Outputs one line for each stack, frames joined by semicolons, for flame graph tools",
             untrimmed=True,
         ),
         Format("folded", "collapsed", "Outputs the same as -collapsed", untrimmed=True),

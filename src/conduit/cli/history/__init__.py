@@ -107,7 +107,7 @@ def flags() -> FlagSet:
     )
     found.option("bench", "run: only benchmarks that match, level by level", default=".", metavar="REGEX")
     found.option("skip", "run: exclude benchmarks that match", default="", metavar="REGEX")
-    found.switch("retry", "run: measure commits again that could not be measured before")
+    found.switch("retry", "run: try again to measure commits that could not be measured before")
     found.option("commit", "import: the commit of results that name none", default="", metavar="ID")
     found.option("keep", "prune: keep the newest N runs of each commit", parse=_positive, metavar="N")
     found.option("before", "prune: remove runs of commits older than this date", metavar="YYYY-MM-DD")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Verb → (module, its arguments, what it tells, the least and the most arguments it takes).
 VERBS: dict[str, tuple[str, str, str, int, int]] = {
-    "resources": ("resources", "", "every resource, with what it holds", 0, 0),
+    "resources": ("resources", "", "every resource, with counts of its parts", 0, 0),
     "resource": ("resource", "NAME", "all about one resource", 1, 1),
     "routes": ("routes", "", "every route, or those that the flags describe", 0, 0),
     "tasks": (
@@ -44,8 +44,8 @@ VERBS: dict[str, tuple[str, str, str, int, int]] = {
     "page": ("page", "", "the web page: -http=:8080 serves it, -html=FILE writes it", 0, 0),
 }
 _APP = (
-    "an ASGI or WSGI application to load, module:attribute or module:factory(); without a colon, if a document is "
-    "given: only routes and resources of this Django app or package"
+    "an ASGI or WSGI application to load, module:attribute or module:factory(); with a document, a name "
+    "without a colon: show only the routes and resources of this Django app or package"
 )
 FORMATS = ("table", "json", "yaml")
 
@@ -143,7 +143,7 @@ def _declare_page(flags: FlagSet) -> None:
     flags.option("base", "an older document: the page also shows what changed since", metavar="FILE")
     flags.option(
         "profile",
-        "what each route and resource costs by a profile with route labels; may be repeated",
+        "a profile with route labels, to show the cost of each route and resource; may be repeated",
         repeatable=True,
         metavar="FILE",
     )
@@ -158,7 +158,7 @@ def _format(text: str) -> str:
 def _split(arguments: list[str]) -> tuple[str, list[str]]:
     """Return the verb, and every other word in its order; flags may stand before the verb too."""
     common = FlagSet(_usage())
-    common.option("format", "table, json or yaml; of some verbs others", default="table", metavar="FORMAT")
+    common.option("format", "table, json or yaml; some verbs have others", default="table", metavar="FORMAT")
     _declare_common(common)
     _declare_page(common)
     parsed = common.parse(arguments)

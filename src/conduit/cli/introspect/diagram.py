@@ -31,9 +31,9 @@ def declare(flags: FlagSet) -> None:
     flags.option(
         "depth", "how far from the resource to go; 0 is without limit", default=1, parse=_depth, metavar="N"
     )
-    flags.switch("keys-only", "of the fields, only primary, foreign and unique keys")
+    flags.switch("keys-only", "of the fields, show only primary, foreign and unique keys")
     flags.switch("all", "also show framework resources and request/response schemas")
-    flags.switch("force", "draw a picture that is too large to be read too")
+    flags.switch("force", "draw a picture even if it is too large to be read")
 
 
 def _format(text: str) -> str:

@@ -60,7 +60,7 @@ def declare(flags: FlagSet) -> None:
     )
     flags.option(
         "profile",
-        "what each route costs by a profile with route labels (conduit.middleware); may be repeated",
+        "a profile with route labels (conduit.middleware), to show the cost of each route; may be repeated",
         repeatable=True,
         metavar="FILE",
     )
@@ -161,8 +161,10 @@ def _sort_key(text: str) -> str:
 
 
 def _names_in(entry: str) -> list[str]:
-    """Return the names by which a middleware entry is found: itself, its name without parameters, each of its
-    alternatives."""
+    """Return the names by which a middleware entry is found.
+
+    They are the entry itself, its name without parameters, and each of its alternatives.
+    """
     parts = [part for choice in entry.split(" or ") for part in choice.split(" and ")]
     names = [part.partition("(")[0] for part in parts if part != "none"]
     return list(dict.fromkeys([*names, *parts, entry]))

@@ -89,26 +89,29 @@ _SHELL_FOOTER = """
 """
 
 _OWN_FOOTER = """
-  Budgets (exit status 1 where the profile is over one):
+  Budgets (exit status 1 if the profile exceeds one):
     -check RULES      A TOML file with a table [tool.conduit.budgets], such as pyproject.toml, or
                       one rule: '{match = "Registry[.]", max_flat = "20%"}'; may be given again
 
   Comparison:
-    -changes          Before and after of each function, what changed most first, -cum with callees;
-                      of several profiles a side (-diff_base=OLD1,OLD2,... NEW1 NEW2 ...) the means,
-                      and which functions moved beyond chance; -normalize, -json, -nodecount
+    -changes          Each function before and after, largest change first (-cum: with callees).
+                      With several profiles on each side (-diff_base=OLD1,OLD2,... NEW1 NEW2 ...),
+                      the means, and the functions that changed by more than chance. Takes
+                      -normalize, -json, -nodecount
 
   Memory:
-    -leaks            Of heap profiles of one process, the earliest first: the lines that grew and
-                      are still held, with their growth per second, and the lines of the program that
-                      led there; a service alone is asked twice (-seconds=30); -json, -nodecount, -http
-    -without_imports  Without what imports allocated; the default in tables and listings of
-                      heap profiles, -without_imports=false shows it there as well
+    -leaks            The lines whose memory grew and is still held, from heap profiles of one
+                      process, the earliest first; with the growth per second and the lines of the
+                      program that led there. A service alone is asked twice (-seconds=30). Takes
+                      -json, -nodecount, -http
+    -without_imports  Leaves out memory that imports allocated. It is the default for tables and listings
+                      of heap profiles; -without_imports=false includes that memory
 
   Source files:
-    -source_anywhere  Reads those that the profile names in all folders, for a profile that you trust;
-                      otherwise below the working directory, the folders of sys.path, the libraries
-                      of installed Pythons and -source_path; never below /proc, /dev and /sys
+    -source_anywhere  Reads source files that the profile names in any folder, for a profile that
+                      you trust. Otherwise they are read only below the working directory, the
+                      folders of sys.path, the libraries of installed Pythons and -source_path. Files
+                      below /proc, /dev and /sys are never read
 
   A source may also be - for standard input, or a file of another tool: cProfile's .pstats,
   collapsed stacks (py-spy -f raw), speedscope's JSON.
@@ -134,7 +137,7 @@ def usage() -> str:
 def own_usage() -> str:
     """Return the help of the flags that Conduit adds to the original."""
     rows = "\n".join(_row(f"-{format.name}", format.description) for format in OWN_FORMATS.values())
-    return f"\nOf Conduit's own\n\n  Output formats:\n{rows}\n{_OWN_FOOTER}"
+    return f"\nAdded by Conduit\n\n  Output formats:\n{rows}\n{_OWN_FOOTER}"
 
 
 def shell_usage() -> str:

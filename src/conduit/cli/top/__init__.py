@@ -28,8 +28,8 @@ the last ten intervals; and its asyncio tasks. Keys: f and c sort by flat or cum
 tasks, the goroutine profile to goroutine-PID.pb.gz), q or Ctrl-C quits.
 
 A task is shown with its coroutine, the line in your code at which it is, and what it waits for. "seen there" is how
-long it has been found there, in every interval since you began to watch the tasks. They can be read from a process of
-Python 3.14 and later, and from any service.
+long it has been found there without interruption, counted from when you began to watch the tasks. Tasks can be read
+from a process of Python 3.14 or later, and from any service.
 
 A PID is sampled from outside, as by conduit record -inside=never: the process is not stopped, and no code of Conduit
 runs in it. This needs permission to read its memory (the same user if kernel.yama.ptrace_scope is 0, root, or
@@ -52,7 +52,7 @@ def flags() -> FlagSet:
     found.option("pid", "the process, or the URL of a service", metavar="PID|URL")
     found.option(
         "interval",
-        "between two views; whole for a URL",
+        "time between two views; a whole number for a URL",
         default=_INTERVAL,
         parse=parse_seconds,
         metavar="SECONDS",
