@@ -175,8 +175,10 @@ def near_names(name: str, names: tuple[str, ...], count: int = 3) -> tuple[str, 
 
 
 def suggestion(name: str, names: tuple[str, ...], count: int = 3, sign: str = "") -> str:
-    """What follows on a name that is not there: `; did you mean A or B?`, each behind `sign`; nothing if none is
-    near."""
+    """Return the end of a not-found message: `; did you mean A or B?`.
+
+    Each name stands behind `sign`. Empty if no name is near.
+    """
     near = " or ".join([sign + each for each in near_names(name, names, count)])
     return f"; did you mean {near}?" if near else ""
 

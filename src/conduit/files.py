@@ -56,8 +56,10 @@ def write_file_whole(path: str, data: bytes, mode: int = 0o666) -> None:
 
 
 def descriptor_of(path: str) -> int | None:
-    """Return the number of the open file that a path names (`/dev/stdout`, `/proc/self/fd/1`, a link to one), or
-    None."""
+    """Return the number of the open file that a path names, or None.
+
+    Such paths are `/dev/stdout`, `/proc/self/fd/1`, and links to them.
+    """
     own = f"/proc/{os.getpid()}/fd"
     for _ in range(_MAX_LINKS):
         folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 (pathlib would slow the start)
@@ -73,8 +75,10 @@ def descriptor_of(path: str) -> int | None:
 
 
 def is_replaceable(path: str) -> bool:
-    """Return whether a path names a regular file, or no file yet: a device, a pipe or a descriptor can only be
-    written to."""
+    """Return whether a path names a regular file, or no file yet.
+
+    A device, a pipe or a descriptor can only be written to.
+    """
     if descriptor_of(path) is not None:
         return False
     return os.path.isfile(path) or not os.path.exists(path)  # noqa: PTH110, PTH113

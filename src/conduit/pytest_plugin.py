@@ -179,8 +179,10 @@ def _benchtime(config: pytest.Config) -> str:
 
 
 def _test_name(item: Any) -> str:
-    """Return the benchmark's name of a test: `BenchmarkTestClass/test_name/n=10`, `BenchmarkName/n=10` without a
-    class."""
+    """Return the benchmark's name of a test: `BenchmarkTestClass/test_name/n=10`.
+
+    Without a class it is `BenchmarkName/n=10`.
+    """
     from conduit.bench.names import PREFIX, go_name, rewrite
 
     function = getattr(item, "originalname", None) or item.name

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
-from tests.house.tree import PROJECT, tracked_files
+from tests.house.tree import PROJECT, modules, tracked_files
 
 SPEAKING = ("src", "docs", "*.md", "examples", "Makefile", ".ci")
 SUFFIXES = {".py", ".pyi", ".c", ".h", ".md", ".html", ".js", ".css", ".txt", ".toml", ""}
@@ -69,6 +70,21 @@ def test_no_module_has_a_line_that_is_wider_than_a_reader_can_follow() -> None:
         if len(line) > WIDEST and "noqa" not in line
     ]
     assert wide == []
+
+
+def broken_summaries(module: ast.Module) -> list[str]:
+    """Return the first lines of the docstrings whose first sentence goes on in the second line."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    texts = [ast.get_docstring(node) for node in ast.walk(module) if isinstance(node, documented)]
+    summaries = [text.partition("\n")[0].rstrip() for text in texts if text]
+    return [summary for summary in summaries if not summary.endswith((".", ":", "?", "!"))]
+
+
+def test_the_first_line_of_every_docstring_is_a_whole_sentence() -> None:
+    assert broken_summaries(ast.parse('"""Return the\nnumber."""\nclass A:\n    """A letter."""')) == [
+        "Return the"
+    ]
+    assert {path: found for path, module in modules().items() if (found := broken_summaries(module))} == {}
 
 
 def test_no_file_speaks_of_the_place_where_it_is_made() -> None:

@@ -367,8 +367,8 @@ static PyMethodDef questions_methods[] = {
     FAST(pattern, "($self, name)",
          "Return the pattern with this exact name, the last one if it is repeated; raise `NotFoundError` if none."),
     FAST(conventions, "($self, options=None)",
-         "Return the conventions found in the application (middleware, validations, hooks, fields) with their\n"
-         "outliers."),
+         "Return the conventions found in the application, each with its outliers.\n\n"
+         "They are those of middleware, validations, hooks and fields."),
     FAST(relationships_to, "($self, name)",
          "Return every relationship whose target is `name`, in document order; empty if there are none."),
     FAST(resources_matching, "($self, pattern)",

@@ -136,8 +136,11 @@ def _has_threads() -> bool:
 
 
 def _prepare_streams(command: str) -> None:
-    """Let every name be printed, none be obeyed by a terminal, and let output that is closed fail with a message when
-    something is written to it."""
+    """Prepare the standard streams for foreign names and for closed output.
+
+    Every name can be printed, and none is obeyed by a terminal. Writing to output that is closed fails with a
+    message.
+    """
     if sys.stdout is None or sys.stderr is None:
         from conduit.cli.closed_streams import replace_closed_streams
 
@@ -152,8 +155,10 @@ def _prepare_streams(command: str) -> None:
 
 
 def _printable(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Return the bytes of a file name that is not text as they are, other characters that cannot be encoded as
-    escapes."""
+    """Return the bytes to write for characters that cannot be encoded.
+
+    A file name that is not text keeps its bytes; other characters become escapes.
+    """
     if not isinstance(error, UnicodeEncodeError):
         raise error
     try:

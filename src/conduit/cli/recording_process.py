@@ -76,8 +76,10 @@ def record_process(asked: Asked, say: Say) -> Recorded:
 
 
 def _is_readable(pid: int) -> bool:
-    """Return whether sampling from outside is a way out; raises the reason why not, which is better than that of
-    inside."""
+    """Return True if the process can be sampled from outside, and raise otherwise.
+
+    The error says why not, and is more useful than the one about recording inside the process.
+    """
     from conduit.record.process_memory import ProcessMemory
     from conduit.record.remote import Interpreter
 

@@ -226,8 +226,10 @@ def _widths_within(columns: Sequence[_Column], room: int, layout: Layout) -> lis
 
 
 def _shrink(widths: list[int], floors: list[int], room: int) -> list[int]:
-    """Return the widths, the widest cut down towards the others until their sum is `room`, or all are at their
-    floors."""
+    """Return the widths with the widest cut down towards the others.
+
+    It ends when their sum is `room`, or all are at their floors.
+    """
     shrunk = list(widths)
     while sum(shrunk) > room:
         able = [column for column, width in enumerate(shrunk) if width > floors[column]]

@@ -62,8 +62,10 @@ def profile_url(source: str, seconds: int, timeout: int) -> Target | None:
 
 
 def _may_be_host(parts: SplitResult) -> bool:
-    """Return whether a text without `//` may be `host:port/path`: the host is then taken for a scheme, or for a
-    path."""
+    """Return whether a text without `//` may be `host:port/path`.
+
+    Parsed as a URL, such a text has its host for a scheme, or for a path.
+    """
     if parts.netloc or parts.scheme == "file":
         return False
     return bool(parts.scheme) or ":" in parts.path.partition("/")[0]
@@ -129,14 +131,18 @@ def download(target: Target, certificates: Certificates | None = None) -> bytes:
 
 
 def without_password(url: str) -> str:
-    """Return the URL as messages and files show it: the password, and a token or key in the query or as the user, as
-    `***`."""
+    """Return the URL as messages and files show it, without secrets.
+
+    The password, and a token or key in the query or as the user, become `***`.
+    """
     return _PARAMETER.sub(r"\1***", _USER.sub("***@", _PASSWORD.sub(r"\1***@", url)))
 
 
 def _without_user(url: str) -> tuple[str, str]:
-    """Return the URL without user and password, and the header that they make (Basic authentication); empty without
-    a user."""
+    """Return the URL without user and password, and the header that they make.
+
+    The header is that of Basic authentication; empty without a user.
+    """
     from base64 import b64encode
     from urllib.parse import unquote_to_bytes, urlsplit
 

@@ -126,8 +126,10 @@ def fetch_profile(request: Request, say: Say) -> Profile:
 
 
 def fetch_repeated(request: Request, say: Say, *, keeps: bool = True) -> tuple[Profile, Repeats | None]:
-    """Return the profile of `fetch_profile`, and the single ones where several are compared with several (else
-    None)."""
+    """Return the profile of `fetch_profile`, and the single profiles of both sides.
+
+    The latter are None unless several profiles are compared with several.
+    """
     keeps = keeps and len(request.sources) > 1 and len(request.bases) > 1
     sources = _grab(request, request.sources, say, "source", keeps=keeps)
     bases = _grab(request, request.bases, say, "base", keeps=keeps)
@@ -230,8 +232,10 @@ def _read_all(request: Request, names: Sequence[str], say: Say) -> list[tuple[Pr
 
 
 def split_names(text: str) -> list[str]:
-    """Return the sources that one value of a flag names: several have commas between them; a comma in the name of a
-    file that exists, or in a URL, is its own."""
+    """Return the sources that one value of a flag names, separated by commas.
+
+    A comma in the name of a file that exists, or in a URL, is part of the name.
+    """
     parts = [part for part in text.split(",") if part]
     if len(parts) < 2 or os.path.exists(text):
         return [text] if text else []
@@ -320,8 +324,10 @@ _OBJECT_FILES = (
 
 
 def is_executable(path: str) -> bool:
-    """Return whether a path names a program's binary, by its first bytes; it is then no profile but names the
-    program."""
+    """Return whether a path names a program's binary, by its first bytes.
+
+    Such a path is no profile, but names the program.
+    """
     try:
         with open(path, "rb") as file:
             return file.read(4).startswith(_OBJECT_FILES)

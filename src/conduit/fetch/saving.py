@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 
 def save_profile(profile: Profile, say: Say) -> None:
-    """Write the profile to `pprof.PROGRAM.TYPES.001.pb.gz` in $PPROF_TMPDIR, $HOME/pprof or the system's own
-    folder."""
+    """Write the profile to `pprof.PROGRAM.TYPES.001.pb.gz` in the folder for saved profiles.
+
+    The folder is $PPROF_TMPDIR, $HOME/pprof or the system's own.
+    """
     from conduit.profile.codec import encode
 
     parts = ["pprof"]

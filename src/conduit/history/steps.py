@@ -155,8 +155,10 @@ def _winsorised(values: Sequence[float], half: int = 10) -> list[float]:
 
 
 def _max_cusum(sums: list[float], low: int, high: int) -> tuple[int, float]:
-    """Return the split of [low, high) with the largest |CUSUM|, which is proportional to a t statistic of known
-    variance."""
+    """Return the split of [low, high) with the largest absolute CUSUM.
+
+    The CUSUM is proportional to a t statistic of known variance.
+    """
     n = high - low
     total = sums[high] - sums[low]
     best, strength = low + 1, -1.0

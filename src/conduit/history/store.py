@@ -224,8 +224,10 @@ def _split_note(note: str) -> list[tuple[str, str]]:
 
 
 def context_lines(folder: Path) -> tuple[str, list[str]]:
-    """Return the commit of a folder (empty outside of a repository) and the configuration lines that describe a run
-    now."""
+    """Return the commit of a folder and the configuration lines that describe a run now.
+
+    The commit is empty outside of a repository.
+    """
     commit, lines = "", []
     found = git_line(folder, "log", "-1", "--format=%H %ct")
     if found:

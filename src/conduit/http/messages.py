@@ -22,8 +22,11 @@ CHUNK_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` is the full path without the query; header names are in lower case, values of repeated headers are
-    joined with a comma; `peer` is an IP address, or empty for a Unix socket."""
+    """A request, as every server and adapter passes it on.
+
+    `path` is the full path without the query; header names are in lower case, values of repeated headers are
+    joined with a comma; `peer` is an IP address, or empty for a Unix socket.
+    """
 
     method: str
     path: str
@@ -79,8 +82,10 @@ def parse_query(query: str) -> dict[str, str]:
 
 
 def join_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return headers by lower-case name; the values of a repeated one are joined with a comma, so none is
-    overlooked."""
+    """Return headers by lower-case name, with repeated ones joined by a comma.
+
+    In this way no value is overlooked.
+    """
     headers: dict[str, str] = {}
     for name, value in pairs:
         key = name.lower()

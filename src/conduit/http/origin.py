@@ -46,8 +46,10 @@ def host_name(header: str) -> str:
 
 
 def is_loopback(peer: str) -> bool:
-    """Return whether an IP address belongs to this machine. Empty, as for a Unix socket, does: file permissions
-    decide."""
+    """Return whether an IP address belongs to this machine.
+
+    The empty one of a Unix socket does: there, file permissions decide.
+    """
     from ipaddress import ip_address
 
     if not peer:

@@ -122,8 +122,10 @@ class Graph:
         return vertex
 
     def _kind_of(self, name: str, kind: str) -> str:
-        """Return the node type of a name that is no resource: a relationship's target first, then middleware, then
-        function."""
+        """Return the node type of a name that is no resource.
+
+        The target of a relationship comes first, then middleware, then function.
+        """
         if kind == "resource":
             return kind
         if name in self._sources_of_relationships():
@@ -241,8 +243,10 @@ class Graph:
     def traverse(
         self, name: str, depth: int, reverse: bool, types: Collection[str] | None
     ) -> DependencyGraph:
-        """Return the graph within `depth` edges of a vertex (0: everything reachable), with every edge of expanded
-        nodes."""
+        """Return the graph within `depth` edges of a vertex, with every edge of expanded nodes.
+
+        With a depth of 0 it is everything reachable.
+        """
         start = self._vertices.get(name) or self._vertex(name, "resource")
         seen = {start.name: start.node}
         found: list[DependencyEdge] = []

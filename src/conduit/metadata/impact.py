@@ -48,8 +48,10 @@ _MEANING = {
 
 
 def normal_on_delete(text: str) -> str:
-    """Return the normal form of an `on_delete`: cascade, restrict, set_null, set_default, none, undeclared, or the
-    text."""
+    """Return the normal form of an `on_delete`.
+
+    It is cascade, restrict, set_null, set_default, none, undeclared, or the text itself.
+    """
     word = text.strip().lower().replace(" ", "_").replace("-", "_")
     return _MEANING.get(word, text)
 
@@ -102,8 +104,10 @@ class Impact(Record, frozen=True):
 
     @property
     def nearest(self) -> tuple[Effect, ...]:
-        """Return one effect a resource: of its deletions the nearest, else the nearest of all; in order of the
-        effects."""
+        """Return one effect for each resource, in the order of the effects.
+
+        It is the nearest of the resource's deletions, or else the nearest of all its effects.
+        """
         found: dict[str, Effect] = {}
         for effect in self.effects:
             known = found.get(effect.resource)
@@ -218,8 +222,11 @@ class DeletionLinks:
         in_database: str | None = "",
         followed: bool = False,
     ) -> None:
-        """Add a link. `in_database` is the database's action, or None where it does nothing to these rows;
-        `followed`: the mapper deletes the rows itself."""
+        """Add a link.
+
+        `in_database` is the database's action, or None where it does nothing to these rows. With `followed`,
+        the mapper deletes the rows itself.
+        """
         target = self.stored(target)
         link = Link(resource, relationship, target, normal_on_delete(on_delete))
         self.touching.setdefault(target, []).append(link)

@@ -154,8 +154,10 @@ def _verbose_part(chain: tuple[str, ...], operation: str) -> str:
 
 
 def chain_category(chain: Iterable[str]) -> str:
-    """Return the category of the first middleware that has one: authentication, caching, rate_limiting, cors; else
-    general."""
+    """Return the category of the first middleware that has one, else general.
+
+    The others are authentication, caching, rate_limiting and cors.
+    """
     for middleware in chain:
         if _is_authentication(middleware):
             return "authentication"

@@ -96,8 +96,10 @@ class Questions:
         return self.document.compute_pattern(name)
 
     def conventions(self, options: PatternOptions | None = None) -> tuple[Pattern, ...]:
-        """Return the conventions found in the application (middleware, validations, hooks, fields) with their
-        outliers."""
+        """Return the conventions found in the application, each with its outliers.
+
+        They are those of middleware, validations, hooks and fields.
+        """
         try:
             return self.document._conventions[options]
         except KeyError:

@@ -28,8 +28,10 @@ T = TypeVar("T")
 
 
 class Tables:
-    """The cached answers of a loaded document. An answer in no table is computed by the document's `compute_…`
-    methods."""
+    """The cached answers of a loaded document.
+
+    An answer in no table is computed by the document's `compute_…` methods.
+    """
 
     __slots__ = (
         "_backward",

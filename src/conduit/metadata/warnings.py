@@ -69,8 +69,10 @@ class DocumentWarning(Record, frozen=True):
 def warnings_about(
     metadata: Metadata, by_name: Mapping[str, Resource], document_bytes: bytes | None, graph: Graph
 ) -> tuple[DocumentWarning, ...]:
-    """Return all warnings about a document, in the order listed above; `document_bytes` is its JSON text, if
-    available."""
+    """Return all warnings about a document, in the order listed above.
+
+    `document_bytes` is its JSON text, if available.
+    """
     warnings = [*_version(metadata), *_repeated_names(metadata), *_dangling_targets(metadata, by_name)]
     warnings += [*_collisions(metadata, by_name, graph), *_own_graph(metadata, graph)]
     if document_bytes is not None:

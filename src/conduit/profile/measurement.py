@@ -84,8 +84,10 @@ _SILENT = ("count", "sample", "unit", *_BY_VALUE)
 
 
 def find_unit(spelling: str) -> Unit | None:
-    """Look up a unit by any of its spellings (`ms`, `Bytes`, `seconds`); return None for a unit of no family
-    (`count`)."""
+    """Return the unit with this spelling (`ms`, `Bytes`, `seconds`), or None.
+
+    None stands for a unit of no family (`count`).
+    """
     if spelling in _KNOWN:
         return _KNOWN[spelling]
     if len(_KNOWN) > _MOST_KNOWN:

@@ -342,8 +342,10 @@ class Profile:
             raise MalformedProfileError(f"malformed profile: {fault.reason}")
 
     def find_fault(self) -> Fault | None:
-        """Find the first contradiction in the order in which the original looks for them; return None for a valid
-        profile."""
+        """Return the first contradiction in a profile, or None if it is valid.
+
+        Contradictions are looked for in the order of the original.
+        """
         return (
             self._sample_fault()
             or _id_fault(self.mappings, "mapping", "ID")

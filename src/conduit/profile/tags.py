@@ -259,8 +259,10 @@ class _TagFrames:
 
 
 def tag_texts(labels: LabelSet, key: str, unit: str) -> list[str]:
-    """Return a label's values as text: those that are text, then the numbers, which are scaled to `unit` if they
-    have one."""
+    """Return a label's values as text: those that are text, then the numbers.
+
+    Numbers that have a unit are scaled to `unit`.
+    """
     texts = list(labels.labels.get(key, ()))
     numbers = labels.numeric_labels.get(key, [])
     units = labels.numeric_units.get(key, [])

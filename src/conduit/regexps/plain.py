@@ -1,5 +1,7 @@
-"""Plain text where RE2 is not installed: found as a substring, with `^` and `$` as anchors. Everything else is
-refused."""
+"""Plain text as patterns, where RE2 is not installed.
+
+Text is found as a substring, with `^` and `$` as anchors. Everything else is refused.
+"""
 
 from __future__ import annotations
 

@@ -42,8 +42,10 @@ class SavedConfigs:
         self._path = path
 
     def all(self) -> dict[str, dict[str, Any]]:
-        """Return the options of each configuration by name, in the file's order; raise `ConduitError` for a damaged
-        file."""
+        """Return the options of each configuration by name, in the file's order.
+
+        Raises `ConduitError` for a damaged file.
+        """
         return {entry["name"]: _options_of(entry, self._file()) for entry in self._read()}
 
     def get(self, name: str) -> dict[str, Any] | None:
@@ -126,8 +128,10 @@ def _entries(document: Any) -> list[dict[str, Any]]:
 
 
 def _options_of(entry: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Return the saved values, each parsed as the text of a parameter would be: a wrong type is refused, not passed
-    on."""
+    """Return the saved values, each parsed as the text of a parameter would be.
+
+    A wrong type is refused, not passed on.
+    """
     options = Options()
     for key in _SAVED:
         value = entry.get(key)

@@ -25,11 +25,11 @@ _NONE = "(none)"
 
 
 def labels_document(report: Report, by: str) -> dict[str, Any]:
-    """Return the facets, heaviest values first, and below them the functions that took most for each value of the
-    label `by`.
+    """Return the facets, and the functions that took most for each value of the label `by`.
 
-    `by` empty or unknown is the first text label that has more than one value. A sample that carries a label twice
-    counts for both of its values. `count` is the sum of the profile's first type of values that is a count.
+    The heaviest values come first. `by` empty or unknown is the first text label that has more than one
+    value. A sample that carries a label twice counts for both of its values. `count` is the sum of the
+    profile's first type of values that is a count.
     """
     columns = report.profile.columns
     counted = next((n for n, kind in enumerate(report.profile.sample_types) if kind.unit == "count"), None)

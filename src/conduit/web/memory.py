@@ -49,8 +49,10 @@ class ImportSwitch:
 
 
 def series_of(profile: Profile, recordings: Sequence[Profile]) -> list[Profile]:
-    """Return the heap profiles to follow growth through, the earliest first: a comparison's sides, or the
-    recordings."""
+    """Return the heap profiles to follow growth through, the earliest first.
+
+    They are a comparison's sides, or the recordings.
+    """
     if not is_heap(profile):
         return []
     if has_base(profile):

@@ -24,10 +24,10 @@ PAGE = 100  # functions
 
 
 def peek_document(report: Report, first: int) -> dict[str, Any]:
-    """Return the lines of the functions from number `first` on, heaviest first: `[text, regular expression of the
-    link]`.
+    """Return the lines of the functions from number `first` on, heaviest first.
 
-    Raises `NoMatchError` where the report's expression matches no function.
+    Each line is `[text, regular expression of the link]`. Raises `NoMatchError` where the report's expression
+    matches no function.
     """
     order = cum_order if report.options.sort == "cum" else flat_order
     nodes = order(whole_graph(report))

@@ -51,8 +51,10 @@ class Recordings:
             return [profile for profile, _ in self._profiles.values()]
 
     def choose(self, number: str, against: str) -> tuple[Profile, int, int | None]:
-        """Return the profile of a number (empty: the newest), or its difference from another's; both as they were
-        found."""
+        """Return the profile of a number, or its difference from another's.
+
+        An empty number is the newest. Both profiles are as they were found.
+        """
         with self._lock:
             shown = self._number(number) if number else next(reversed(self._profiles))
             if not against:

@@ -61,8 +61,10 @@ class RepeatedSums(NamedTuple):
         return _smallest_p(*map(len, self.totals)) <= ALPHA
 
     def needed(self, tested: int) -> int:
-        """Return the number of profiles a side from which on a single one of `tested` functions could be told from
-        chance; 0 where there are enough."""
+        """Return how many profiles a side would tell one changed function from chance.
+
+        `tested` functions are compared. 0 where there are enough profiles.
+        """
         if _smallest_p(*map(len, self.totals)) * tested <= ALPHA:
             return 0
         return next(count for count in itertools.count(1) if _smallest_p(count, count) * tested <= ALPHA)

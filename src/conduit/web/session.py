@@ -108,8 +108,10 @@ class ProfileSession:
     def page(
         self, view: str, parameters: Mapping[str, str], cancelled: threading.Event | None = None
     ) -> dict[str, Any]:
-        """Return the data of one view. Waits for other views, except for their drawing by Graphviz, and gives up
-        once `cancelled` is set."""
+        """Return the data of one view.
+
+        Waits for other views, except for their drawing by Graphviz, and gives up once `cancelled` is set.
+        """
         warnings: list[str] = []
         with self._turn(cancelled, parameters):
             options = self.options_of(parameters)
@@ -437,8 +439,10 @@ class ProfileSession:
         return has_base(self._profile)
 
     def _profile_of(self, options: Options) -> Profile:
-        """Return the profile that the options are about: on request with both sides of a comparison scaled to one
-        total."""
+        """Return the profile that the options are about.
+
+        On request, both sides of a comparison are scaled to one total.
+        """
         return normalised(self._profile) if options.normalize and self.compared else self._profile
 
     # ── what every page has ──
@@ -527,8 +531,10 @@ class ProfileSession:
 
 
 def _top_rows(rows: Sequence[TopRow], total: int) -> list[dict[str, Any]]:
-    """Return the rows with all texts that the table shows. Sum% follows the order, so there is one for each of the
-    two."""
+    """Return the rows with all texts that the table shows.
+
+    Sum% follows the order, so there is one for each of the two.
+    """
     from conduit.profile.measurement import percentage
 
     shown: list[dict[str, Any]] = [

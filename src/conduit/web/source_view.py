@@ -27,11 +27,10 @@ _NAMED = 8  # of those without a file, how many are named
 
 
 def source_document(report: Report, functions: Report, first: int, page: int = PAGE) -> dict[str, Any]:
-    """Return the listings of `page` functions from number `first` on: those that took most themselves first, then by
-    total.
+    """Return the listings of `page` functions from number `first` on, heaviest first.
 
-    `functions` is the same profile summed by function. Raises `NoMatchError` where the report's expression matches no
-    function of the profile.
+    The heaviest are those that took most themselves, then by total. `functions` is the same profile summed by
+    function. Raises `NoMatchError` where the report's expression matches no function of the profile.
     """
     assert report.matches is not None
     sums: dict[str, tuple[int, int]] = {}
@@ -56,8 +55,10 @@ def source_document(report: Report, functions: Report, first: int, page: int = P
 
 
 def lines_document(report: Report) -> dict[str, Any]:
-    """Return the listings of the functions that match the report's expression, each with its error if its file is
-    not here."""
+    """Return the listings of the functions that match the report's expression.
+
+    Each has its error if its file is not here.
+    """
     listings = sorted(compute_listings(report), key=lambda listing: -abs(listing.cum))
     return {
         "functions": [{**_document(report, listing), "error": listing.error} for listing in listings[:PAGE]]

@@ -145,8 +145,10 @@ class _Collection:
 
 
 def _counts(text: str) -> bool:
-    """Return whether an iteration count counts: zero and text that is no number do not, a number that is too large
-    does."""
+    """Return whether an iteration count is accepted.
+
+    Zero and text that is not a number are not; a number that is too large is.
+    """
     try:
         return parse_int(text) != 0
     except ValueError as error:

@@ -1,5 +1,7 @@
-"""The classic tables as text, in columns that are as wide as the widest of all tables, and as comma-separated
-values."""
+"""The classic tables as text and as comma-separated values.
+
+All tables of a text have columns of the same widths, those of the widest table.
+"""
 
 from __future__ import annotations
 

@@ -19,8 +19,10 @@ FORMAT_VERSION = 1
 
 
 def format_json(comparison: Comparison, judged: Sequence[Judged]) -> str:
-    """Return the comparison as one JSON object. Values are in tidied units, shares 0 to 1; NaN and infinity are
-    null."""
+    """Return the comparison as one JSON object.
+
+    Values are in tidied units, shares 0 to 1; NaN and infinity are null.
+    """
     closing = outcome(judged)
     document = {
         "version": FORMAT_VERSION,
@@ -150,8 +152,10 @@ def _markdown_row(judged: Judged, several: bool) -> str:
 
 
 def verdict_text(judged: Judged) -> str:
-    """Return the verdict in words; a p below alpha that is above it once it is corrected for the number of rows is
-    named."""
+    """Return the verdict in words.
+
+    It names a p that is below alpha, and above it once corrected for the number of rows.
+    """
     row = judged.row
     if judged.grade == "same" and row.p <= row.alpha < judged.p:
         return f"not significant among this many comparisons (corrected p={judged.p:.3f})"

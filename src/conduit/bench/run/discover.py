@@ -37,11 +37,10 @@ class BenchmarkFile:
 
 
 def find_files(paths: Iterable[str | Path]) -> list[BenchmarkFile]:
-    """Return the benchmark files under each path, sorted within a folder; a file named itself is taken whatever its
-    name.
+    """Return the benchmark files under each path, sorted within a folder.
 
-    Hidden folders and folders that no benchmark lives in (`__pycache__`, `build`, …) are not entered. Raises
-    `NoSuchPathError`.
+    A path that is a file is taken, whatever its name. Hidden folders and folders that no benchmark lives in
+    (`__pycache__`, `build`, …) are not entered. Raises `NoSuchPathError`.
     """
     found: dict[Path, BenchmarkFile] = {}
     for given in paths:

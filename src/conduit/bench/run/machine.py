@@ -137,8 +137,10 @@ def _throttled_ns() -> int:
 
 
 def _cpu_control_groups() -> list[Path]:
-    """Return folders that may hold this process's `cpu.stat`: version 2, then version 1; its own group, then the
-    root."""
+    """Return folders that may hold this process's `cpu.stat`, the likeliest first.
+
+    Version 2 comes before version 1, the process's own group before the root.
+    """
     folders = []
     for line in _read("/proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)

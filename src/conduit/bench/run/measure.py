@@ -184,8 +184,11 @@ def _garbage_collector(mode: GcMode, benchmark: Benchmark) -> Iterator[None]:
 
 
 def next_n(goal_ns: int, previous_n: int, previous_ns: int, last_n: int) -> int:
-    """Return the next number of iterations, by Go's rule: predicted, a fifth more, at most 100 times, at least one
-    more."""
+    """Return the next number of iterations, by Go's rule.
+
+    It is the predicted number and a fifth more, at most 100 times the last one, and at least one more than
+    it.
+    """
     n = goal_ns * previous_n // max(previous_ns, 1)
     n += n // 5
     n = min(n, 100 * last_n)
@@ -267,8 +270,10 @@ _loop_cost: list[float] = []
 
 
 def loop_cost_ns() -> float:
-    """Return the cost of the loop itself per iteration, in nanoseconds: the least of five empty loops; measured
-    once."""
+    """Return the cost of the loop itself per iteration, in nanoseconds.
+
+    It is the least of five empty loops, and measured once.
+    """
     if not _loop_cost:
 
         def empty(b: Benchmark) -> None:

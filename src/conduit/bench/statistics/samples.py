@@ -177,8 +177,10 @@ def geometric_mean(values: Iterable[float]) -> float:
 
 
 def u_test(old: list[float], new: list[float]) -> float | None:
-    """Return the two-sided p-value of the Mann-Whitney U test of two sorted samples; `None` where all values are
-    equal."""
+    """Return the two-sided p-value of the Mann-Whitney U test of two sorted samples.
+
+    `None` where all values are equal.
+    """
     n_old, n_new = len(old), len(new)
     if old[0] == old[-1] == new[0] == new[-1] and max(n_old, n_new) <= _EXACT_LIMIT_WITH_TIES:
         return None  # as for sizes and allocations, which often are all equal
@@ -240,8 +242,9 @@ def _exact_p_with_ties(n_old: int, ties: tuple[int, ...], twice_u: int) -> float
 
 @lru_cache(maxsize=256)
 def _counts_by_u(n_old: int, ties: tuple[int, ...]) -> int:
-    """Return how many ways give each value of 2 U: a number whose digit u (of a fixed width) counts the ways with 2
-    U = u.
+    """Return how many ways give each value of 2 U, as the digits of one number.
+
+    Digit u, of a fixed width, counts the ways with 2 U = u.
 
     Polynomials packed into whole numbers: one shift and one addition multiply a polynomial by a term.
     """
@@ -377,8 +380,10 @@ def _binomial_interval(n: int, confidence: float) -> tuple[int, int]:
 
 
 def _normal_interval(n: int, confidence: float) -> tuple[int, int]:
-    """Return the normal approximation, rounded outwards to whole gaps, then narrowed from the right where that
-    suffices."""
+    """Return the interval by the normal approximation, rounded outwards to whole gaps.
+
+    It is then narrowed from the right where that suffices.
+    """
     mean, deviation = n * 0.5, math.sqrt(n * 0.5 * 0.5)
     left = _normal_quantile((1 - confidence) / 2) * deviation + mean
     right = 2 * mean - left

@@ -375,8 +375,10 @@ def file_records(
 
 
 def name_parts_as_labels(name: str) -> dict[str, str]:
-    """Return the parts of a name by key: `name`, `gomaxprocs`, each `/key=value`, and `sub1`, `sub2`, … for the
-    others."""
+    """Return the parts of a benchmark's name by key.
+
+    The keys are `name`, `gomaxprocs`, that of each `/key=value`, and `sub1`, `sub2`, … for the other parts.
+    """
     labels = {}
     before, dash, after = name.rpartition("-")
     if dash:

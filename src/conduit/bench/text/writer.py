@@ -63,8 +63,10 @@ def format_measurement(measurement: Measurement, width: int) -> str:
 
 
 def format_block(tag: str, name: str, lines: Sequence[str]) -> str:
-    """Return a block below a result line (`--- BENCH: name`), which readers of the format pass over; with a line
-    end."""
+    """Return a block below a result line (`--- BENCH: name`), with a line end.
+
+    Readers of the format skip such blocks.
+    """
     return "\n".join([f"--- {tag}: {name}", *lines]) + "\n"
 
 

@@ -1,5 +1,7 @@
-"""What may stand at the end of an unfinished `conduit …`: commands, verbs, flags, their values, names from the
-document."""
+"""The words that may stand at the end of an unfinished `conduit …`.
+
+They are commands, verbs, flags, their values, and names from the document.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,9 @@ _TAKES_RESOURCE = ("resource", "deps", "impact", "path", "diagram")
 
 
 def candidates(words: list[str]) -> list[str]:
-    """Return the candidates for the last word (which may be empty), each with a tab and a description where there is
-    one.
+    """Return the candidates for the last word, which may be empty.
+
+    Each has a tab and a description behind it, if there is one.
 
     Names are read from the metadata document that the command itself would read. Where it cannot be read
     there are none: completion is no place for an error message.

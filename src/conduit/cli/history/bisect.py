@@ -68,8 +68,10 @@ def _range_and_paths(
 
 
 def _range_of_last_step(parsed: Parsed, benchmark: str) -> tuple[str, str]:
-    """Return the commits between which the store's newest lasting step of the benchmark happened. Raise
-    `UsageError`."""
+    """Return the commits around the newest lasting step of the benchmark in the store.
+
+    Raises `UsageError` if there is none.
+    """
     from conduit.cli.history.stored import matcher
     from conduit.history.findings import find_all
 

@@ -1,5 +1,7 @@
-"""Which route serves a request: templated paths of every custom (`{id}`, `:id`, `<int:id>`, `*`) against a real
-path."""
+"""The routes that serve a request.
+
+Templated paths of every custom (`{id}`, `:id`, `<int:id>`, `*`) are compared with a real path.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,10 @@ def parse_request(text: str) -> tuple[str, str]:
 
 
 def match_routes(routes: Sequence[Route], method: str, path: str) -> list[Route]:
-    """Return the routes that serve a request, those with more literal text first; an empty method matches every
-    route."""
+    """Return the routes that serve a request, those with more literal text first.
+
+    An empty method matches every route.
+    """
     found = [
         (literal_length(route.path), route)
         for route in routes
@@ -50,8 +54,10 @@ def _serves_method(route: Route, method: str) -> bool:
 
 
 def matches(template: str, path: str) -> bool:
-    """Return whether a path is an instance of a template; a variable part is one segment or part of one, and never
-    empty."""
+    """Return whether a path is an instance of a template.
+
+    A variable part is one segment or part of one, and never empty.
+    """
     if not template.startswith("/"):
         template = "/" + template
     variable = _VARIABLE.search(template)

@@ -51,8 +51,10 @@ def _patterns(question: Question) -> list[Pattern]:
 
 
 def all_patterns(registry: Registry, minimum_frequency: int | None = None) -> list[Pattern]:
-    """Return the document's own patterns and the conventions found in it, each id once; a lower minimum finds rarer
-    ones."""
+    """Return the document's own patterns and the conventions found in it, each id once.
+
+    A lower minimum finds rarer ones.
+    """
     from conduit.metadata.patterns import PatternOptions
 
     if minimum_frequency is None:

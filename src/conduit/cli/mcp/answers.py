@@ -98,8 +98,10 @@ def _whole(shown: Any, member: Any) -> int:
 
 
 def page_of(items: list[Any], offset: int, budget_bytes: int) -> Page:
-    """Return as many items from `offset` on as fit into the budget; the first one is cut to fit where it alone is
-    larger."""
+    """Return as many items from `offset` on as fit into the budget.
+
+    The first one is cut to fit if it alone is larger.
+    """
     kept: list[Any] = []
     room = budget_bytes
     for item in items[max(offset, 0) :]:

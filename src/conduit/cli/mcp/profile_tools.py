@@ -57,8 +57,7 @@ class ProfileTools:
     async def callers_and_callees(
         self, source: str, function: str, sample_type: str = "", offset: int = 0
     ) -> Answer:
-        """Show the functions that match a regular expression, each between its callers (above) and its callees
-        (below)."""
+        """Show the functions that match a regular expression between their callers and callees."""
         return await self._text(
             source, offset, f"-peek={_pattern(function)}", *_flags(sample_index=sample_type)
         )

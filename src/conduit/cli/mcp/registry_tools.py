@@ -109,8 +109,7 @@ class RegistryTools:
         return self._paged(output, output.json(), offset)
 
     async def difference(self, old: str, new: str, offset: int = 0) -> Answer:
-        """Compare two metadata documents of the project: what was added, removed and changed, and which guards were
-        lost."""
+        """Compare two metadata documents of the project: what changed, and which guards were lost."""
         paths = [str(self._scope.file(given)) for given in (old, new)]
         output = await run_conduit(self._scope, "introspect", "diff", "-format=json", "--", *paths)
         value = output.json()

@@ -1,5 +1,7 @@
-"""The one file that imports the Model Context Protocol's SDK (https://modelcontextprotocol.io): tools become its
-tools."""
+"""The one file that imports the SDK of the Model Context Protocol.
+
+It makes Conduit's tools tools of the protocol (https://modelcontextprotocol.io).
+"""
 
 from __future__ import annotations
 

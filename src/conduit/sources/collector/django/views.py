@@ -104,8 +104,11 @@ class View:
         return []
 
     def chain(self, method: str, action: str) -> list[dict[str, Any]]:
-        """Return the steps before the handler, in order: decorators, mixins, REST framework's checks, then the
-        decorators of the method that handles the request."""
+        """Return the steps before the handler, in order.
+
+        They are decorators, mixins, REST framework's checks, then the decorators of the method that handles
+        the request.
+        """
         steps = self._decorators()
         inside = self._dispatch_decorators() if self.cls is not None and not self.is_function else []
         named = any(found["name"] == "login_not_required" for found in inside)
