@@ -20,12 +20,17 @@ void remote_forget(RemoteMemory *memory) {
     for (unsigned i = 0; i < REMOTE_WINDOWS; i++) memory->windows[i].size = 0;
 }
 
+/* Whether a window has all of this piece. A torn pointer may be any number: `address + size` could be a small one. */
+static bool holds(const RemoteWindow *window, uint64_t address, size_t size) {
+    if (address < window->start || address - window->start > window->size) return false;
+    return size <= window->size - (address - window->start);
+}
+
 /* Copied memory at an address, from the beginning of its page; NULL: nothing is mapped there. */
 static const char *load(RemoteMemory *memory, uint64_t address, size_t size) {
     for (unsigned i = 0; i < REMOTE_WINDOWS; i++) {
         const RemoteWindow *window = &memory->windows[i];
-        if (address >= window->start && address + size <= window->start + window->size)
-            return window->bytes + (address - window->start);
+        if (holds(window, address, size)) return window->bytes + (address - window->start);
     }
     RemoteWindow *window = &memory->windows[memory->next_window++ % REMOTE_WINDOWS];
     window->start = address & ~(uint64_t)(REMOTE_PAGE - 1);
