@@ -1,12 +1,13 @@
-"""A service of the standard library that is recorded from inside again and again, while clients ask it for pages.
+"""A service of the standard library that is recorded again and again, while clients ask it for pages.
 
     python benchmarks/attach_under_load.py [--attaches 100] [--clients 4] [--seconds 0.5] [--python PYTHON]
-        [--kinds cpu,heap,mutex,trace]
+        [--kinds cpu,heap,mutex,trace] [--outside]
 
-The service never heard of conduit. Each attach records one of the kinds, in turns. Printed are the requests that were
+The service never heard of conduit. Each attach records one of the kinds, in turns: from inside, or with `--outside` the
+CPU from outside. Printed are the requests that were
 answered and that failed, the profiles that were written, the latency of requests with and without an attach, and what is
 in the service after the last attach and was not before the second: modules of conduit, threads, open files, timers, signal
-handlers, collectors' callbacks and memory. Needs Python 3.14 or later, and for traces the extra `trace`.
+handlers, collectors' callbacks and memory. From inside it needs Python 3.14 or later, and for traces the extra `trace`.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def state_of(url: str) -> dict[str, object]:
         return found
 
 
-def attach(pid: int, kind: str, seconds: float, folder: Path) -> str:
+def attach(pid: int, kind: str, seconds: float, folder: Path, inside: str) -> str:
     """Record once; return an empty text, or why no profile came."""
     file = folder / f"{kind}.out"
     file.unlink(missing_ok=True)
@@ -117,7 +118,7 @@ def attach(pid: int, kind: str, seconds: float, folder: Path) -> str:
         "record",
         f"-pid={pid}",
         f"-seconds={seconds}",
-        "-inside=always",
+        f"-inside={inside}",
     ]
     done = subprocess.run(
         [*command, f"{FLAGS[kind]}={file}"],
@@ -127,7 +128,7 @@ def attach(pid: int, kind: str, seconds: float, folder: Path) -> str:
     )
     if done.returncode == 0 and file.exists() and file.stat().st_size > 0:
         return ""
-    return (done.stderr.strip().splitlines() or ["no message"])[-1]
+    return (done.stderr.strip().splitlines() or [f"no message, exit status {done.returncode}"])[-1]
 
 
 def latency(clients: Clients, intervals: list[tuple[float, float]], *, within: bool) -> str:
@@ -158,8 +159,12 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=0.5)
     arguments.add_argument("--python", default=sys.executable, help="the service's Python")
     arguments.add_argument("--kinds", default="cpu,heap,mutex,trace")
+    arguments.add_argument(
+        "--outside", action="store_true", help="read the service's memory, as for older Pythons"
+    )
     given = arguments.parse_args()
-    kinds = given.kinds.split(",")
+    kinds = ["cpu"] if given.outside else given.kinds.split(",")
+    inside = "never" if given.outside else "always"
     with tempfile.TemporaryDirectory() as name:
         program = Path(name) / "service.py"
         program.write_text(SERVICE)
@@ -175,12 +180,14 @@ def main() -> None:
             with Clients(url, given.clients) as clients:
                 time.sleep(3)
                 # The first of each kind loads modules of the standard library, which stay.
-                warm = [attach(service.pid, kind, given.seconds, Path(name)) for kind in kinds]
+                warm = [attach(service.pid, kind, given.seconds, Path(name), inside) for kind in kinds]
                 time.sleep(1)
                 before = state_of(url)
                 for number in range(given.attaches):
                     began = time.monotonic()
-                    reason = attach(service.pid, kinds[number % len(kinds)], given.seconds, Path(name))
+                    reason = attach(
+                        service.pid, kinds[number % len(kinds)], given.seconds, Path(name), inside
+                    )
                     intervals.append((began, time.monotonic()))
                     if reason:
                         refused.append(f"{kinds[number % len(kinds)]}: {reason}")
@@ -193,7 +200,9 @@ def main() -> None:
             service.kill()
             service.wait()
     print(f"requests: {len(clients.answered)} answered, {len(clients.failures)} failed")
-    print(f"attaches: {given.attaches - len(refused)} of {given.attaches} wrote a profile ({given.kinds})")
+    print(
+        f"attaches: {given.attaches - len(refused)} of {given.attaches} wrote a profile ({','.join(kinds)})"
+    )
     print(f"while attached: {latency(clients, intervals, within=True)}")
     print(f"else: {latency(clients, intervals, within=False)}")
     for text in sorted({*refused, *(one for one in warm if one), *clients.failures})[:10]:

@@ -1,32 +1,44 @@
 """How close a CPU profile's shares by route come to the truth, which the views measure themselves.
 
-    python benchmarks/route_shares.py [SECONDS]
+    python benchmarks/route_shares.py [SECONDS] [-go GO]
 
 Three routes burn about 50, 30 and 20 % of the CPU time, eight requests at a time: Flask and Django under WSGI in threads,
 Django under ASGI and FastAPI as tasks, with synchronous and asynchronous views. A view adds the CPU time of its thread
 around its work to the truth; the profile's shares come from its label `route`. Printed are both and the largest difference
-in percentage points. A program a framework, as Django is set up once in a process.
+in percentage points. A program a framework, as Django is set up once in a process. With `-go`, the profile is written to a
+file, and Go's own `pprof` reads it: the shares are those of `go tool pprof -tags`, and again those of `-tagroot=route -top`.
 """
 
 # mypy: disable-error-code="untyped-decorator"
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from conduit.profile.model import Profile
+
 WORK_MS = {"half": 10.0, "third": 6.0, "fifth": 4.0}
 FRAMEWORKS = ("flask", "django-wsgi", "django-asgi", "fastapi")
 AT_ONCE = 8
 RATE_HZ = 250
+
+# A line of -tags, and one of -top where the route is the root: an amount with its unit, and the route.
+TAG_LINE = re.compile(r"^\s*([\d.]+)(ns|us|ms|s|mins)\s.*: ([A-Z]+ /\S*)$")
+ROOT_LINE = re.compile(r"^\s*\S+\s+\S+\s+\S+\s+([\d.]+)(ns|us|ms|s|mins)\s+\S+\s+([A-Z]+ /\S*)")
+NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "mins": 60 * 10**9}
 
 _lock = threading.Lock()
 truth: dict[str, float] = dict.fromkeys(WORK_MS, 0.0)
@@ -170,7 +182,7 @@ async def drive_asgi(app: Any, until: Callable[[], bool]) -> None:
         await asyncio.gather(*(ask(f"/{name}/{n}") for n in range(AT_ONCE) for name in WORK_MS))
 
 
-def measure(framework: str, seconds: float) -> None:
+def measure(framework: str, seconds: float, go: str) -> None:
     from conduit.record import cpu
 
     apps = {
@@ -191,11 +203,34 @@ def measure(framework: str, seconds: float) -> None:
         else:
             asyncio.run(drive_asgi(app, is_done))
     assert recording.profile is not None
+    if go:
+        read_by_go(framework, recording.profile, go)
+        return
     seen: dict[str, int] = {}
     for sample in recording.profile.samples:
         route = sample.labels.get("route", ["(outside of requests)"])[0]
         seen[route] = seen.get(route, 0) + sample.values[1]
     print_shares(framework, seen)
+
+
+def read_by_go(framework: str, profile: Profile, go: str) -> None:
+    """Print the shares as Go's pprof tells them, by its tags and by its roots."""
+    from conduit.profile.codec import encode
+
+    total_ns = sum(sample.values[1] for sample in profile.samples)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cpu.prof"
+        path.write_bytes(encode(profile))
+        for options, line in (
+            (["-tags"], TAG_LINE),
+            (["-tagroot=route", "-top", "-cum", "-nodefraction=0"], ROOT_LINE),
+        ):
+            command = [go, "tool", "pprof", "-unit=ms", *options, str(path)]
+            text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            matches = filter(None, map(line.match, text.splitlines()))
+            seen = {match[3]: round(float(match[1]) * NS[match[2]]) for match in matches}
+            rest = total_ns - sum(seen.values())
+            print_shares(f"{framework} {options[0]}", {**seen, "(outside of requests)": rest})
 
 
 def print_shares(framework: str, seen: dict[str, int]) -> None:
@@ -206,19 +241,23 @@ def print_shares(framework: str, seen: dict[str, int]) -> None:
     cells = "  ".join(f"{name} {a:5.1f} {b:5.1f}" for name, (a, b) in shares.items())
     rest = 100 * (1 - labelled / sum(seen.values()))
     print(
-        f"{framework:12}  {cells}  largest error {worst:.1f}  outside the three routes {rest:.1f} %",
+        f"{framework:27} {cells}  largest error {worst:.1f}  outside the three routes {rest:.1f} %",
         flush=True,
     )
 
 
 def main() -> None:
-    if len(sys.argv) == 3:
-        measure(sys.argv[1], float(sys.argv[2]))
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("words", nargs="*", metavar="SECONDS")
+    arguments.add_argument("-go", default="", help="the program `go`, which is to read the profiles")
+    given = arguments.parse_args()
+    if len(given.words) == 2:
+        measure(given.words[0], float(given.words[1]), given.go)
         return
-    seconds = sys.argv[1] if len(sys.argv) > 1 else "10"
-    print("framework     true and profiled share of each route, %", flush=True)
+    seconds = given.words[0] if given.words else "10"
+    print(f"{'framework':27} true and profiled share of each route, %", flush=True)
     for framework in FRAMEWORKS:
-        subprocess.run([sys.executable, __file__, framework, seconds], check=True)
+        subprocess.run([sys.executable, __file__, framework, seconds, "-go", given.go], check=True)
 
 
 if __name__ == "__main__":
