@@ -67,3 +67,7 @@ def test_help_tells_each_default_once_and_as_a_user_writes_it() -> None:
     assert "offer tools (on unless -tools=false)\n" in text
     assert "(default 30m)\n" in text
     assert "how many (default -1)\n" in text
+
+
+def test_the_help_of_a_command_without_flags_has_no_heading_for_them() -> None:
+    assert FlagSet("usage: example\n\nPrints a page.").help() == "usage: example\n\nPrints a page.\n"

@@ -159,7 +159,7 @@ class FlagSet:
         parsed.values[flag.name] = parsed.given[flag.name] = value
 
     def help(self) -> str:
-        """Return the usage line and a row for each flag."""
+        """Return the usage line and a row for each flag, if there are any."""
         rows = []
         for flag in self.flags.values():
             left = f"-{flag.name}" + ("" if flag.is_switch else f" {flag.metavar or 'VALUE'}")
@@ -167,7 +167,8 @@ class FlagSet:
             rows.append((left, flag.help + shown))
         width = min(max((len(left) for left, _ in rows), default=0), 28)
         lines = [f"  {left:<{width}}  {text}" for left, text in rows]
-        return "\n".join([self.usage.rstrip(), "", "flags, with one dash or two:", *lines]) + "\n"
+        heading = ["", "flags, with one dash or two:"] if lines else []
+        return "\n".join([self.usage.rstrip(), *heading, *lines]) + "\n"
 
 
 def _default_text(flag: Flag) -> str:
