@@ -20,7 +20,7 @@ PART = "relations*"
 
 def declare(flags: FlagSet) -> None:
     """How far, in which direction, and along which edges."""
-    flags.option("depth", "how many steps to go; 0 is without limit", default=1, parse=_depth, metavar="N")
+    flags.option("depth", "how many steps to go; 0: no limit", default=1, parse=_depth, metavar="N")
     flags.switch("reverse", "only what depends on the resource")
     flags.option("type", "only edges to a resource, middleware or function", parse=_kind, metavar="TYPE")
 

@@ -27,9 +27,11 @@ def declare(flags: FlagSet) -> None:
         f"{', '.join(FORMATS)}; or {CLUSTERED_MERMAID}, Mermaid's with clusters and colours",
         default="mermaid", parse=_format, metavar="FORMAT",
     )  # fmt: skip
-    flags.option("around", "only a resource and its neighbours, as NAME does", metavar="NAME")
     flags.option(
-        "depth", "how far from the resource to go; 0 is without limit", default=1, parse=_depth, metavar="N"
+        "around", "show only this resource and its neighbours, as the argument NAME does", metavar="NAME"
+    )
+    flags.option(
+        "depth", "how far from the resource to go; 0: no limit", default=1, parse=_depth, metavar="N"
     )
     flags.switch("keys-only", "of the fields, show only primary, foreign and unique keys")
     flags.switch("all", "also show framework resources and request/response schemas")

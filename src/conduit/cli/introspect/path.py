@@ -23,7 +23,7 @@ def declare(flags: FlagSet) -> None:
         "depth", "paths of up to N steps (default: only the shortest)", default=0, parse=_depth, metavar="N"
     )
     flags.option("count", "show at most N paths", default=10, parse=_count, metavar="N")
-    flags.switch("dependencies", "only from a resource to what it depends on, in every step")
+    flags.switch("dependencies", "only paths on which each resource depends on the next")
 
 
 def _depth(text: str) -> int:
