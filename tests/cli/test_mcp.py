@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -255,6 +256,70 @@ def test_every_tool_refuses_arguments_of_the_wrong_kind_and_goes_on(project: Pat
             assert (await ask(opened, "app_overview"))["value"]
 
     asyncio.run(walk())
+
+
+HOSTILE = (
+    "a\0b",
+    "x" * 200_000,
+    "../../../../../../../../etc/passwd",
+    "-o=../written",
+    "\x1b]0;title\x07\r\nx",
+    "(a*)*" * 10 + "*" * 100,
+    "$(touch ../written)",
+)
+
+
+def test_no_text_that_an_agent_may_be_talked_into_leaves_the_project_or_ends_the_server(
+    project: Path,
+) -> None:
+    fitting = {
+        "source": "cpu.prof",
+        "base": "cpu.prof",
+        "old": "metadata.json",
+        "new": "metadata.json",
+        "text": "a",
+    }
+    before = sorted(project.parent.iterdir())
+    hostile = itertools.cycle(HOSTILE)
+
+    async def walk() -> None:
+        async with session(project) as opened:
+            for tool in (await opened.list_tools()).tools:
+                texts = [
+                    name for name, kind in tool.input_schema["properties"].items() if kind["type"] == "string"
+                ]
+                needed = {
+                    name: fitting.get(name, "identity") for name in tool.input_schema.get("required", ())
+                }
+                for name in texts:  # one of them each, in turn: every call starts a command
+                    answer = await opened.call_tool(tool.name, {**needed, name: next(hostile)})
+                    said = answer.content[0].text
+                    assert "Traceback" not in said and "root:" not in said, (tool.name, name, said)
+                    assert "Errno" not in said and not said.endswith(tool.name), (tool.name, name, said)
+                    assert len(said) < 40_000 and said.replace("\n", " ").isprintable(), (tool.name, name)
+            assert (await ask(opened, "app_overview"))["value"]
+
+    asyncio.run(walk())
+    assert sorted(project.parent.iterdir()) == before
+
+
+def test_a_comparison_runs_no_code_from_outside_of_the_projects_own_commits(tmp_path: Path) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    program = "open({!r}, 'w').close()\ndef bench_a(b):\n    for _ in b:\n        pass\n"
+    for folder in (project, elsewhere):
+        folder.mkdir()
+        (folder / "bench_a.py").write_text(program.format(str(tmp_path / f"ran in {folder.name}")))
+    shutil.copy(EXAMPLES / "kratos.json", project / "metadata.json")
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+
+    async def walk() -> None:
+        async with session(project) as opened:
+            for revision in ("../elsewhere", str(elsewhere), ".", "-x", "HEAD", "a\0b"):
+                said = await refusal(opened, "benchmark_compare", revision=revision)
+                assert "revision" in said or "NUL" in said
+
+    asyncio.run(walk())
+    assert not list(tmp_path.glob("ran in *"))
 
 
 def test_benchmarks_run_only_where_they_are_offered(project: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
+from conduit.bench.against.worktree import resolve_revision
 from conduit.cli.mcp.answers import ToolError, fitted, lines_answer, paged, value_answer
-from conduit.cli.mcp.commands import run_conduit
+from conduit.cli.mcp.commands import check_argument, run_conduit
+from conduit.errors import UsageError
 
 if TYPE_CHECKING:
     from conduit.cli.mcp.commands import Output, Scope
@@ -30,9 +33,8 @@ class BenchmarkTools:
 
     async def compare(self, revision: str, pattern: str = ".", budget: str = "30s") -> Answer:
         """Compare the working copy with a git revision, measured in turn, and say what got slower or faster."""
-        if revision.startswith("-") or "/" in revision[:1]:
-            raise ToolError(f"{revision!r} is no git revision")
-        flags = [f"-against={revision}", f"-bench={pattern}", f"-budget={budget}", "-format=json"]
+        commit = await self._commit(revision)
+        flags = [f"-against={commit}", f"-bench={pattern}", f"-budget={budget}", "-format=json"]
         output = await run_conduit(self._scope, "bench", *flags, accepts=(0, 1))
         return value_answer({"command": output.command}, output.json(), "", 0, self._scope.budget_bytes)
 
@@ -47,6 +49,16 @@ class BenchmarkTools:
         value = output.json()
         rest = {"command": output.command, "series": len(value["series"])}
         return paged(rest, "steps", value["steps"], offset, self._scope.budget_bytes)
+
+    async def _commit(self, revision: str) -> str:
+        """Return the commit that is meant. A folder is no revision: it may be anywhere, and its code would be run."""
+        check_argument(revision)
+        try:
+            return await asyncio.to_thread(resolve_revision, self._scope.root, revision)
+        except UsageError:
+            raise ToolError(
+                f"there is no revision {revision!r} in the git checkout of this project"
+            ) from None
 
     def _lines(self, output: Output, offset: int) -> Answer:
         notes = {"notes": fitted(output.notes, self._scope.budget_bytes // 4)} if output.notes else {}

@@ -15,6 +15,7 @@ from conduit.fetch.download import without_password
 
 TIME_LIMIT_S = 120
 _MAX_OUTPUT_BYTES = 64 << 20
+_MAX_ARGUMENT = 4_000  # characters; also as many as a path may have, in bytes
 
 
 class Scope(NamedTuple):
@@ -39,6 +40,7 @@ class Scope(NamedTuple):
 
     def file(self, given: str) -> Path:
         """Return a file inside the folder. Raise `ToolError` for any other."""
+        check_argument(given)
         path = (self.root / given).resolve()
         if not path.is_relative_to(self.root):
             raise ToolError(
@@ -67,6 +69,8 @@ class Output(NamedTuple):
 
 async def run_conduit(scope: Scope, *arguments: str, accepts: tuple[int, ...] = (0,)) -> Output:
     """Run a command in the project's folder; it ends with the call, if that is cancelled. Raises `ToolError`."""
+    for argument in arguments:
+        check_argument(argument)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "conduit", *arguments, cwd=scope.root,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -85,6 +89,14 @@ async def run_conduit(scope: Scope, *arguments: str, accepts: tuple[int, ...] = 
     if status not in accepts:
         raise ToolError(said or f"{shown} ended with status {status}")
     return Output(shown, output.decode("utf-8", "replace"), said, status)
+
+
+def check_argument(text: str) -> None:
+    """Raise `ToolError` for a text that the operating system does not take as an argument or a file's name."""
+    if "\0" in text:
+        raise ToolError("an argument holds a NUL character")
+    if len(text) > _MAX_ARGUMENT:
+        raise ToolError(f"an argument has {len(text):,} characters: expected at most {_MAX_ARGUMENT:,}")
 
 
 async def _read(stream: asyncio.StreamReader | None) -> bytes:

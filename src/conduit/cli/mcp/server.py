@@ -14,16 +14,18 @@ from mcp.server.mcpserver.exceptions import ToolError as SdkToolError
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 
 from conduit._version import __version__
-from conduit.cli.mcp.answers import ToolError
+from conduit.cli.mcp.answers import ToolError, fitted
 from conduit.cli.mcp.benchmark_tools import BenchmarkTools
 from conduit.cli.mcp.profile_tools import ProfileTools
 from conduit.cli.mcp.registry_tools import RegistryTools
+from conduit.control_characters import printable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from conduit.cli.mcp.commands import Scope
 
+_MAX_REFUSAL_BYTES = 4_000
 _INSTRUCTIONS = """What this application is made of, where its time and memory go, and what its benchmarks say.
 Begin with app_overview or app_search; with profile_top for a profile, then profile_callers_and_callees and
 profile_lines.
@@ -82,7 +84,7 @@ def _add(
         try:
             answer = await function(*arguments, **named)
         except ToolError as error:
-            raise SdkToolError(str(error)) from None
+            raise SdkToolError(fitted(printable(str(error)), _MAX_REFUSAL_BYTES)) from None
         # The SDK would indent the text, and the agent would pay for the spaces.
         text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
         return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=answer)
