@@ -325,9 +325,15 @@ def test_a_name_in_peek_leads_to_a_page_that_has_it(tmp_path: Path) -> None:
     assert pages.get(f"/ui/peek?f={quote(expression)}").status == 200
 
 
-def test_functions_without_a_source_file_are_told_once(tmp_path: Path) -> None:
+def test_functions_without_a_source_file_have_their_line_numbers_and_the_reason_is_told_once(
+    tmp_path: Path,
+) -> None:
     content = data_of(Pages(tmp_path, functions_profile(60)).get("/ui/source"))["views"]["source"]
-    assert content["functions"] == []
+    assert len(content["functions"]) == 20
+    first = content["functions"][0]
+    assert first["textMissing"]
+    assert [(line["number"], line["text"]) for line in first["lines"]] == [(1, "")]
+    assert first["lines"][0]["flat"] == first["flat"]
     assert content["missing"]["count"] == 20
     assert "no such file" in content["missing"]["reason"]
     assert json.dumps(content).count("no such file") == 1

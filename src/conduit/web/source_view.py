@@ -1,7 +1,7 @@
 """Source lines with their costs for the page: the heaviest functions, some at a time.
 
-Which functions stand on a page is decided by sums alone; source files are read only for those. Functions whose file
-is not on this machine are counted and named once, not each with its own error.
+Which functions stand on a page is decided by sums alone; source files are read only for those. Of functions whose file
+is not on this machine, the profile's line numbers are listed; why the text is missing is said once, not for each.
 """
 
 from __future__ import annotations
@@ -44,9 +44,8 @@ def source_document(report: Report, functions: Report, first: int, page: int = P
         raise NoMatchError(f"no matches found for regexp: {report.argument}")
     names = sorted(sums, key=lambda name: (-sums[name][0], -sums[name][1], name))
     listings = _listings(report, frozenset(names[first : first + page]))
-    found = [listing for listing in listings if not listing.error]
     return {
-        "functions": [_document(report, listing) for listing in found],
+        "functions": [_document(report, listing) for listing in listings if listing.lines or listing.numbered],
         "missing": _missing(report, [listing for listing in listings if listing.error]),
         "count": len(names),
         "first": first,
@@ -95,6 +94,7 @@ def _document(report: Report, listing: Listing) -> dict[str, Any]:
         "flat": report.amount(listing.flat),
         "cum": report.amount(listing.cum),
         "percent": percentage(listing.cum, report.total).strip(),
+        "textMissing": bool(listing.error),
         "lines": [
             {
                 "number": line.number,
@@ -112,7 +112,7 @@ def _document(report: Report, listing: Listing) -> dict[str, Any]:
                 "cum": "",
                 "share": 0.0,
             }
-            for line in _without_gaps(listing.lines)
+            for line in _without_gaps(listing.lines or [*listing.numbered])
         ],
     }
 

@@ -16,7 +16,7 @@ from conduit.report.source_files import SourceFiles, SourceUnavailableError
 from conduit.report.trimming import whole_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from conduit.report.graph import Node
     from conduit.report.report import Report
@@ -28,7 +28,7 @@ _MAX_PYTHONS = 100  # mappings of a profile that are looked at for recorded Pyth
 
 
 class ListedLine(NamedTuple):
-    """A source line with its values; 0 if it has no samples."""
+    """A source line with its values; 0 if it has no samples. `text` is empty where the source is not available."""
 
     number: int
     text: str
@@ -39,7 +39,8 @@ class ListedLine(NamedTuple):
 class Listing(NamedTuple):
     """One function in one file. `cum` counts a sample once, even if the function recurs in it.
 
-    `lines` is empty if the source is not available; `error` then has the reason.
+    `lines` is empty if the source is not available; `error` then has the reason, and `numbered` the lines that have
+    samples, without their text.
     """
 
     function: str
@@ -48,6 +49,7 @@ class Listing(NamedTuple):
     cum: int
     lines: list[ListedLine]
     error: str
+    numbered: Sequence[ListedLine] = ()
 
 
 def compute_listings(report: Report) -> list[Listing]:
@@ -108,11 +110,13 @@ def _of_function(
         yield Listing(name, "", 0, 0, [], f"No source information for {name}")
     for file in sorted(by_file):
         flat = sum(node.flat for node in by_file[file])
-        lines, error = _annotated(files, file, by_file[file])
-        yield Listing(name, file, flat, cums.get((name, file), 0), lines, error)
+        lines, error, numbered = _annotated(files, file, by_file[file])
+        yield Listing(name, file, flat, cums.get((name, file), 0), lines, error, numbered)
 
 
-def _annotated(files: SourceFiles, file: str, nodes: list[Node]) -> tuple[list[ListedLine], str]:
+def _annotated(
+    files: SourceFiles, file: str, nodes: list[Node]
+) -> tuple[list[ListedLine], str, list[ListedLine]]:
     flat: dict[int, int] = {}
     cum: dict[int, int] = {}
     for node in nodes:
@@ -122,15 +126,16 @@ def _annotated(files: SourceFiles, file: str, nodes: list[Node]) -> tuple[list[L
     first = max(1, min(node.frame.start_line or node.frame.line - _MARGIN for node in nodes))
     last = max(node.frame.line for node in nodes) + _MARGIN
     if first > last:
-        return [], ""  # lines before the function's start: nothing to show, and so nothing to miss
+        return [], "", []  # lines before the function's start: nothing to show, and so nothing to miss
     try:
         source = files.lines(file)
     except SourceUnavailableError as error:
-        return [], str(error)
+        numbers = sorted(number for number in cum if number > 0)
+        return [], str(error), [ListedLine(number, "", flat[number], cum[number]) for number in numbers]
     return [
         ListedLine(number, source[number - 1], flat.get(number, 0), cum.get(number, 0))
         for number in range(first, min(last, len(source)) + 1)
-    ], ""
+    ], "", []
 
 
 def print_listing(report: Report) -> Iterator[str]:

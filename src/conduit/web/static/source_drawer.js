@@ -36,7 +36,8 @@ Conduit.sourceDrawer = ({ tree, closed }) => {
     const listings = best.length ? best : found;
     body.replaceChildren(...listings.flatMap((one) => [
       make("p", {}, `${one.file} — self (flat) ${one.flat}, total (cum) ${one.cum} (${one.percent} of the profile)`),
-      one.error ? make("p", {}, one.error) : Conduit.page.views.source.table(one)]));
+      one.textMissing ? make("p", { className: "missing" }, make("strong", {}, "The text of these lines is missing. "), one.error ? `${one.error}. ` : "", data.file ? "" : "Start conduit pprof with -source_path=FOLDER to say where the file is.") : "",
+      one.lines.length ? Conduit.page.views.source.table(one) : ""]).filter(Boolean));
     if (!listings.length) body.replaceChildren(make("p", {}, data.file ? "The file holds the source of the heaviest functions only." : "No lines of this function have samples."));
     const hottest = [...body.querySelectorAll("tr.hot")].sort((a, b) => b.style.getPropertyValue("--heat") - a.style.getPropertyValue("--heat"))[0];
     if (hottest) body.scrollTop += hottest.getBoundingClientRect().top - body.getBoundingClientRect().top - 60;

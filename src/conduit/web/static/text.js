@@ -52,7 +52,7 @@ Conduit.page.views.source = (() => {
       return row;
     }));
     return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Source of ${one.name}` }, make("table", { className: "listing" },
-      make("thead", {}, make("tr", {}, ["Self", "Total", "Line", "Source"].map((text) => make("th", { scope: "col" }, text)))), body));
+      make("thead", {}, make("tr", {}, ["Self", "Total", "Line", one.textMissing ? "Source (its text is missing)" : "Source"].map((text) => make("th", { scope: "col" }, text)))), body));
   }
 
   function listing(one) {
@@ -65,7 +65,7 @@ Conduit.page.views.source = (() => {
   function missing({ count, named, reason }) {
     const names = named.map((one) => `${one.name} (${one.file}, ${one.percent})`).join(", ");
     const some = count > named.length ? ` and ${(count - named.length).toLocaleString("en")} more` : "";
-    return make("p", { className: "missing" }, make("strong", {}, `${count === 1 ? "1 function names a file" : `${count.toLocaleString("en")} functions name files`} that cannot be read here: `), `${names}${some}. First reason: ${reason}. Start conduit pprof with -source_path=FOLDER to say where the files are.`);
+    return make("p", { className: "missing" }, make("strong", {}, `${count === 1 ? "1 function names a file" : `${count.toLocaleString("en")} functions name files`} that cannot be read here, so their lines have numbers and no text: `), `${names}${some}. First reason: ${reason}. Start conduit pprof with -source_path=FOLDER to say where the files are.`);
   }
 
   function draw(main, content) {
