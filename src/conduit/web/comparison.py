@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from conduit.profile.measurement import label, percentage
+from conduit.profile.measurement import label, percentage, quotient
 from conduit.profile.merge import difference, scale_values
 from conduit.report.graph import sum_frames
 from conduit.report.node_tags import BASE_LABEL
@@ -13,6 +14,7 @@ from conduit.web.repeats import ALPHA
 if TYPE_CHECKING:
     from conduit.profile.label_sets import LabelSet
     from conduit.profile.model import Profile
+    from conduit.report.graph import Values
     from conduit.report.report import Report
     from conduit.web.repeats import RepeatedSums
 
@@ -82,6 +84,18 @@ def _sums_of_sides(report: Report) -> dict[str, list[int]]:
 def totals_of(report: Report) -> tuple[int, int]:
     """Return the sums of the samples of both sides, before and after."""
     before, after = (sum(profile.columns.values[report.values.index]) for profile in split(report.profile))
+    return before, after
+
+
+def bases_of(profile: Profile, values: Values) -> tuple[int, int]:
+    """Return the totals before and after that shares of a side refer to, as `Report.total` is that of before."""
+    columns = profile.columns
+    is_base = columns.mask_of(_is_base)
+    value, divisor = values.columns_of(columns)
+    before, after = (
+        quotient(sum(map(abs, compress(value, mask))), sum(compress(divisor, mask)))
+        for mask in (is_base, bytes(not marked for marked in is_base))
+    )
     return before, after
 
 

@@ -11,7 +11,7 @@ from conduit.profile.measurement import percentage, scaled_label
 from conduit.report.node_tags import BASE_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from conduit.profile.columns import Columns
     from conduit.profile.label_sets import LabelSet
@@ -24,12 +24,15 @@ MAX_COLUMNS = 6  # values of the label that functions are listed by
 _NONE = "(none)"
 
 
-def labels_document(report: Report, by: str) -> dict[str, Any]:
+def labels_document(report: Report, by: str, bases: tuple[int, int] | None = None) -> dict[str, Any]:
     """Return the facets, and the functions that took most for each value of the label `by`.
 
     The heaviest values come first. `by` empty or unknown is the first text label that has more than one
     value. A sample that carries a label twice counts for both of its values. `count` is the sum of the
     profile's first type of values that is a count.
+
+    `bases`, in a comparison, are the totals before and after; each value then has the amounts of both, as shares of
+    their own total.
     """
     columns = report.profile.columns
     counted = next((n for n, kind in enumerate(report.profile.sample_types) if kind.unit == "count"), None)
@@ -40,10 +43,13 @@ def labels_document(report: Report, by: str) -> dict[str, Any]:
     for number, weight in weights.items():
         for key, texts in _texts(report, columns.label_sets[number], numeric).items():
             for text in texts:
-                held = sums.setdefault(key, {}).setdefault(text, [0, 0])
+                held = sums.setdefault(key, {}).setdefault(text, [0, 0, 0, 0])
                 held[0] += weight
                 held[1] += counts[number]
-    facets = [_facet(report, key, values, key in numeric) for key, values in sorted(sums.items())]
+                if "true" in columns.label_sets[number].labels.get(BASE_LABEL, ()):
+                    held[2] -= weight
+                    held[3] -= counts[number]
+    facets = [_facet(report, key, values, key in numeric, bases) for key, values in sorted(sums.items())]
     # A label with a value for each request (asyncio's tasks) says less than a route or a thread.
     facets.sort(key=lambda facet: (facet["count"] == 1, facet["count"] > MANY_VALUES))
     keys = [facet["key"] for facet in facets if not facet["numeric"]]
@@ -54,6 +60,7 @@ def labels_document(report: Report, by: str) -> dict[str, Any]:
         "counted": "stacks" if counted is None else report.profile.sample_types[counted].type,
         "by": chosen,
         "keys": keys,
+        "compared": bases is not None,
         "type": report.sample_type,
         "top": _top(report, chosen, sums[chosen]) if chosen else None,
     }
@@ -77,7 +84,13 @@ def _texts(report: Report, labels: LabelSet, numeric: set[str]) -> dict[str, lis
     return texts
 
 
-def _facet(report: Report, key: str, values: Mapping[str, list[int]], numeric: bool) -> dict[str, Any]:
+def _facet(
+    report: Report,
+    key: str,
+    values: Mapping[str, list[int]],
+    numeric: bool,
+    bases: tuple[int, int] | None,
+) -> dict[str, Any]:
     ordered = sorted(values.items(), key=lambda item: (-abs(item[1][0]), item[0]))
     return {
         "key": key,
@@ -86,14 +99,32 @@ def _facet(report: Report, key: str, values: Mapping[str, list[int]], numeric: b
         "values": [
             {
                 "text": text,
-                "amount": report.amount(weight),
-                "share": percentage(weight, report.total).strip(),
-                "part": min(1.0, abs(weight) / (abs(report.total) or 1)),
-                "count": f"{count:,}",
+                **_numbers(report, held, bases),
                 "filter": f"{key}={text}" if numeric else _expression(key, text),
             }
-            for text, (weight, count) in ordered[:MAX_VALUES]
+            for text, held in ordered[:MAX_VALUES]
         ],
+    }
+
+
+def _numbers(report: Report, held: Sequence[int], bases: tuple[int, int] | None) -> dict[str, Any]:
+    """Return the amount of one value of a label, its share, and its count; of a comparison, each before and after."""
+    weight, count, before, count_before = held
+    if bases is None:
+        return {
+            "amount": report.amount(weight),
+            "share": percentage(weight, report.total).strip(),
+            "part": min(1.0, abs(weight) / (abs(report.total) or 1)),
+            "count": f"{count:,}",
+        }
+    after, count_after = weight + before, count + count_before
+    return {
+        "before": report.amount(before),
+        "shareBefore": percentage(before, bases[0]).strip(),
+        "amount": report.amount(after),
+        "share": percentage(after, bases[1]).strip(),
+        "part": min(1.0, abs(after) / (abs(bases[1]) or 1)),
+        "count": f"{count_before:,} → {count_after:,}",
     }
 
 

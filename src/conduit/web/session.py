@@ -22,7 +22,7 @@ from conduit.web.amounts import amounts_document
 from conduit.web.application import VIEWS, ViewError
 from conduit.web.call_graph import draw, graph_document, without_constant_labels
 from conduit.web.command_line import command_line
-from conduit.web.comparison import has_base, normalised
+from conduit.web.comparison import amount_text, bases_of, has_base, normalised
 from conduit.web.facts import facts
 from conduit.web.function_table import function_rows
 from conduit.web.memory import HELD, ImportSwitch, growth_document, series_of
@@ -308,6 +308,7 @@ class ProfileSession:
         flame, tree = build_flame_tree(report)
         checkpoint()
         content = flame_document(flame, tree, has_base=has_base(report.profile))
+        content["bases"] = self._bases(report, options)
         content["hasTimes"] = has_times(report.profile)
         if content["hasTimes"] and parameters.get("time") == "t":
             content |= time_tree(report, flame)
@@ -353,6 +354,7 @@ class ProfileSession:
         top = compute_top(report)
         note = next((line for line in top.labels if line.startswith("Showing nodes")), "")
         content = {"rows": _top_rows(top.rows, report.total), "total": report.total, "note": f"{note}."}
+        content["shares"] = self._shares_note(report)
         return report, content, top.labels
 
     def _graph(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
@@ -383,7 +385,9 @@ class ProfileSession:
         whole = options.copy(granularity="functions", trim=False)
         functions = prepare_report(self._profile_of(options), "top", whole, lambda _: None)
         page = {"first type": FILE_PAGE, "other type": OTHER_TYPE_PAGE}.get(parameters.get("file", ""), PAGE)
-        return report, source_document(report, functions, _first(parameters), page), profile_labels(report)
+        content = source_document(report, functions, _first(parameters), page)
+        content["shares"] = self._shares_note(report)
+        return report, content, profile_labels(report)
 
     def _labels(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import whole_labels
@@ -391,7 +395,8 @@ class ProfileSession:
 
         report = prepare_report(self._profile_of(options), "top", options.copy(trim=False), warn)
         checkpoint()
-        return report, labels_document(report, parameters.get("label", "")), whole_labels(report)
+        bases = self._bases(report, options)
+        return report, labels_document(report, parameters.get("label", ""), bases), whole_labels(report)
 
     def _changes(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import whole_labels
@@ -437,6 +442,21 @@ class ProfileSession:
     def compared(self) -> bool:
         """Whether the profile holds a base that is told apart from it."""
         return has_base(self._profile)
+
+    def _bases(self, report: Report, options: Options) -> tuple[int, int] | None:
+        """Return the totals that shares of before and of after refer to, None where nothing is compared.
+
+        They are those of all samples, or, where shares are relative to the filters, of those that are left.
+        """
+        if not self.compared:
+            return None
+        whole = report.profile if options.relative_percentages else self._profile_of(options).in_columns()
+        return bases_of(whole, report.values)
+
+    def _shares_note(self, report: Report) -> str:
+        """Return what amounts and percentages of a comparison mean where a table has one of each, else an empty text."""
+        total = amount_text(report, report.total)
+        return f"Amounts are changes; percentages are shares of the {total} before." if self.compared else ""
 
     def _profile_of(self, options: Options) -> Profile:
         """Return the profile that the options are about.

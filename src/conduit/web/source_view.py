@@ -45,7 +45,9 @@ def source_document(report: Report, functions: Report, first: int, page: int = P
     names = sorted(sums, key=lambda name: (-sums[name][0], -sums[name][1], name))
     listings = _listings(report, frozenset(names[first : first + page]))
     return {
-        "functions": [_document(report, listing) for listing in listings if listing.lines or listing.numbered],
+        "functions": [
+            _document(report, listing) for listing in listings if listing.lines or listing.numbered
+        ],
         "missing": _missing(report, [listing for listing in listings if listing.error]),
         "count": len(names),
         "first": first,

@@ -132,10 +132,14 @@ def _annotated(
     except SourceUnavailableError as error:
         numbers = sorted(number for number in cum if number > 0)
         return [], str(error), [ListedLine(number, "", flat[number], cum[number]) for number in numbers]
-    return [
-        ListedLine(number, source[number - 1], flat.get(number, 0), cum.get(number, 0))
-        for number in range(first, min(last, len(source)) + 1)
-    ], "", []
+    return (
+        [
+            ListedLine(number, source[number - 1], flat.get(number, 0), cum.get(number, 0))
+            for number in range(first, min(last, len(source)) + 1)
+        ],
+        "",
+        [],
+    )
 
 
 def print_listing(report: Report) -> Iterator[str]:

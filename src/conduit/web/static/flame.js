@@ -231,7 +231,7 @@ Conduit.page.views.flamegraph = (() => {
     separator?.remove();
     separator = null;
     if (pivot === null) return;
-    separator = make("div", { className: "separator" }, `${describe(laid.boxes[0])} of ${amount(tree.total[0], tree.amounts)} — callers above, callees below`);
+    separator = make("div", { className: "separator" }, inAll(laid.boxes[0]) + (width() < 500 ? "" : " — callers above, callees below"));
     separator.style.top = `${(topRow() - 1) * rowHeight}px`;
     area.append(separator);
   }
@@ -267,8 +267,7 @@ Conduit.page.views.flamegraph = (() => {
   // ── numbers ──
 
   function describe(box) {
-    const own = treeOf(box);
-    const share = `${amount(box.total, tree.amounts)} (${percent(box.total, own.total[0])})`;
+    const share = `${amount(box.total, tree.amounts)} (${shareOf(box.total, box.pane)}${box.source === 0 ? ofAll(box.pane) : ""})`;
     if (sides && box.source !== 0) {
       const other = twin(box), missing = { total: 0 };
       const [before, after] = box.pane ? [other || missing, box] : [box, other || missing];
@@ -283,6 +282,22 @@ Conduit.page.views.flamegraph = (() => {
     const after = amount(box.grown, tree.amounts), before = amount(box.shrunk, tree.amounts);
     const change = box.shrunk ? `, ${box.grown >= box.shrunk ? "+" : "−"}${percent(box.grown - box.shrunk, box.shrunk)}` : ", new";
     return `${before} → ${after}${change}`;
+  }
+
+  // Shares are of one total, in the picture and in the table: that of all samples, also where a filter leaves few of them.
+  // In a comparison each side has its own. `pane`: 0 before, 1 after.
+  const totalOf = (pane = 1) => (content.bases ? content.bases[pane] : content.total);
+  const shareOf = (value, pane) => percent(value, totalOf(pane));
+  const ofAll = (pane) => (treeOf({ pane }).total[0] === totalOf(pane) ? "" : ` of ${amount(totalOf(pane), tree.amounts)}`);
+
+  // The amounts of a function in all of its places, as shares of named totals.
+  function inAll(box) {
+    const whole = (pane, word) => (word && width() < 500 ? "" : ` ${amount(totalOf(pane), tree.amounts)}`) + word;
+    const of = (value, pane, word) => `${amount(value, tree.amounts)} (${shareOf(value, pane)} of${whole(pane, word)})`;
+    if (!tree.difference) return of(box.total, 1, content.bases ? " after" : "");
+    if (!tree.hasBase) return describe(box);
+    const [before, after] = sides ? laid.panes.map((rows) => rows.get(0)?.[0]?.total || 0) : [box.shrunk, box.grown];
+    return `${of(before, 0, " before")} → ${of(after, 1, " after")}`;
   }
 
   function numbersOf(box) {
@@ -325,15 +340,17 @@ Conduit.page.views.flamegraph = (() => {
 
   // The share of all samples that have a match anywhere on their stack (each counts once), and the matching functions.
   function matchedText() {
-    let sum = 0, boxes = 0;
+    let sum = 0, grown = 0, shrunk = 0, boxes = 0;
     const inside = new Uint8Array(tree.count);
     for (let n = 1; n < tree.count; n += 1) {
       const hit = hits[tree.sources[n]] === 1;
       if (hit) boxes += 1;
       if (inside[tree.parents[n]]) inside[n] = 1;
-      else if (hit) { inside[n] = 1; sum += tree.total[n]; }
+      else if (hit) { inside[n] = 1; sum += tree.total[n]; grown += tree.grown[n]; shrunk += tree.shrunk[n]; }
     }
-    return `${boxes.toLocaleString("en")} boxes, ${percent(sum, tree.total[0])} matched`;
+    const found = boxes === 1 ? "1 box" : `${boxes.toLocaleString("en")} boxes`;
+    if (tree.difference && tree.hasBase) return `${found}, ${shareOf(shrunk, 0)} of before, ${shareOf(grown, 1)} of after`;
+    return `${found}, ${shareOf(sum, 1)} matched`;
   }
 
   function search(regexp) {

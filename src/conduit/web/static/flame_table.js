@@ -18,7 +18,8 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
   let pattern = null, selected = null, shown = FIRST;
   const elements = new Map(); // source → row
   const body = make("tbody");
-  const headings = columns.map(([name, text]) => make("th", { scope: "col" }, make("button", { type: "button", onclick: () => sortBy(name) }, text)));
+  const base = content.bases ? make("small", { className: "base" }, "% of all before") : null; // each share names its base
+  const headings = columns.map(([name, text]) => make("th", { scope: "col" }, make("button", { type: "button", onclick: () => sortBy(name) }, text), name === "name" ? null : base?.cloneNode(true)));
   const more = make("button", { type: "button", className: "more", onclick: () => { shown += 1000; fill(); } });
   const element = make("div", { className: "side" },
     make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Functions" },
@@ -34,7 +35,7 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
   function cell(value) {
     const sign = !content.difference || !value ? "" : value > 0 ? "+" : "-";
     const share = sign + percent(value, content.total);
-    return make("td", { title: share, className: sign === "+" ? "grew" : sign ? "shrank" : "" }, (sign === "+" ? sign : "") + amount(value, content.amounts), make("small", {}, share));
+    return make("td", { title: base ? `${share} of the ${amount(content.total, content.amounts)} before` : share, className: sign === "+" ? "grew" : sign ? "shrank" : "" }, (sign === "+" ? sign : "") + amount(value, content.amounts), make("small", {}, share));
   }
 
   // A long name loses its package: its end tells functions apart.

@@ -10,7 +10,7 @@ Conduit.page.views.labels = (() => {
       const bar = make("span", { className: "part" });
       bar.style.width = `${value.part * 100}%`;
       const name = data.file ? make("span", {}, value.text) : make("a", { href: address("labels", { tf: filtered(value.filter) }), title: `keep only the samples with ${one.key} ${value.text}` }, value.text);
-      const row = make("tr", {}, make("td", { className: "value" }, bar, name), make("td", {}, value.amount), make("td", {}, value.share), make("td", {}, value.count),
+      const row = make("tr", {}, make("td", { className: "value" }, bar, name), ...(content.compared ? [make("td", {}, value.before), make("td", {}, value.shareBefore)] : []), make("td", {}, value.amount), make("td", {}, value.share), make("td", { className: "optional" }, value.count),
         data.file ? null : make("td", {}, make("a", { href: address("labels", { ti: value.filter }), "aria-label": `exclude ${one.key} ${value.text}` }, "exclude")));
       row.dataset.text = `${one.key}:${value.text}`;
       return row;
@@ -23,7 +23,7 @@ Conduit.page.views.labels = (() => {
     if (!data.file) head.append(" ", make("a", { href: address("flamegraph", { tagroot: one.key }), title: "a box for each value below the root" }, "flame graph by it"));
     return make("section", { className: "facet" }, head,
       make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Values of ${one.key}` }, make("table", { className: "top facets" },
-        make("thead", {}, make("tr", {}, ...["Value", content.type, "Share", counted, ...(data.file ? [] : ["Exclude"])].map((text) => make("th", { scope: "col" }, text)))),
+        make("thead", {}, make("tr", {}, ...["Value", ...(content.compared ? ["Before", "of all before", "After", "of all after"] : [content.type, "Share"]), counted, ...(data.file ? [] : ["Exclude"])].map((text) => make("th", { scope: "col", className: text === counted ? "optional" : "" }, text)))),
         make("tbody", {}, ...rows))), all, more ?? "");
   }
 
@@ -46,7 +46,7 @@ Conduit.page.views.labels = (() => {
       line.dataset.text = row.name;
       return line;
     });
-    return make("section", { className: "facet wide" }, make("h2", {}, "Functions by ", choice, " ", make("small", {}, "what each took itself")),
+    return make("section", { className: "facet wide" }, make("h2", {}, "Functions by ", choice, " ", make("small", {}, content.compared ? "what each took itself more or less than before" : "what each took itself")),
       make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Functions by ${content.by}` }, make("table", { className: "top facets" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body))));
   }
 

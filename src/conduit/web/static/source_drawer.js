@@ -35,7 +35,7 @@ Conduit.sourceDrawer = ({ tree, closed }) => {
     const best = found.filter((one) => one.file === file);
     const listings = best.length ? best : found;
     body.replaceChildren(...listings.flatMap((one) => [
-      make("p", {}, `${one.file} — self (flat) ${one.flat}, total (cum) ${one.cum} (${one.percent} of the profile)`),
+      make("p", {}, `${one.file} — self (flat) ${one.flat}, total (cum) ${one.cum} (${one.percent} of ${data.compared ? "all before" : "the profile"})`),
       one.textMissing ? make("p", { className: "missing" }, make("strong", {}, "The text of these lines is missing. "), one.error ? `${one.error}. ` : "", data.file ? "" : "Start conduit pprof with -source_path=FOLDER to say where the file is.") : "",
       one.lines.length ? Conduit.page.views.source.table(one) : ""]).filter(Boolean));
     if (!listings.length) body.replaceChildren(make("p", {}, data.file ? "The file holds the source of the heaviest functions only." : "No lines of this function have samples."));

@@ -58,7 +58,7 @@ Conduit.page.views.source = (() => {
   function listing(one) {
     const name = data.file ? one.name : make("a", { href: address("peek", { f: `${exactly([one.name]).slice(0, -1)}( |$)`, first: null }), title: "callers and callees" }, one.name);
     return make("section", { className: "function" },
-      make("h2", {}, name), make("p", {}, `${one.file} — self (flat) ${one.flat}, total (cum) ${one.cum} (${one.percent} of the profile)`), table(one));
+      make("h2", {}, name), make("p", {}, `${one.file} — self (flat) ${one.flat}, total (cum) ${one.cum} (${one.percent} of ${data.compared ? "all before" : "the profile"})`), table(one));
   }
 
   // Said once for all functions whose file is not here.
@@ -74,7 +74,7 @@ Conduit.page.views.source = (() => {
       return;
     }
     const pages = (where) => pager("source", { first: content.first, page: content.page, total: content.count, noun: "functions", where }) || "";
-    main.append(make("p", { className: "explain" }, "Self (flat) is the line itself, total (cum) includes what it called."), pages("above"));
+    main.append(make("p", { className: "explain" }, "Self (flat) is the line itself, total (cum) includes what it called. ", content.shares), pages("above"));
     if (content.missing) main.append(missing(content.missing));
     main.append(...content.functions.map(listing), content.functions.length > 3 ? pages("below") : "");
   }

@@ -55,7 +55,7 @@ Conduit.page.views.top = (() => {
     }));
     body = make("tbody");
     main.append(
-      make("p", { className: "explain" }, content.note, " Flat is the function itself, cum includes what it called. Select rows, then Refine."),
+      make("p", { className: "explain" }, content.note, " ", content.shares, " Flat is the function itself, cum includes what it called. Select rows, then Refine."),
       make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Functions" }, make("table", { className: "top" }, make("thead", {}, head), body)));
     Conduit.page.restore(rows.map((row) => row.name));
     const [wanted, turned] = (state.get("by") || (state.get("sort") === "cum" ? "cum" : "flat")).split(",");
