@@ -69,15 +69,15 @@ def test_adjusted_p_values_are_those_of_scipy() -> None:
 
 def test_what_really_changed_moved_and_nothing_else_did() -> None:
     found = sum_repeats(*sides(), Options(granularity="functions"))
-    assert {name for name, p in found.p_flat.items() if p <= 0.05} == {"slower", "faster", "new"}
-    assert set(found.p_flat) == {
+    assert {name for name, p in found.p_values["flat"].items() if p <= 0.05} == {"slower", "faster", "new"}
+    assert set(found.p_values["flat"]) == {
         *STILL,
         "slower",
         "faster",
         "new",
     }  # main took nothing itself, the speck next to nothing
-    assert "main" in found.p_cum
-    assert found.p_flat["faster"] == pytest.approx(
+    assert "main" in found.p_values["cum"]
+    assert found.p_values["flat"]["faster"] == pytest.approx(
         2 / 184_756 * 33 / 3
     )  # C(20, 10) ways, each as probable; 3 of 33 least
 
@@ -89,9 +89,15 @@ def test_shares_are_tested_where_totals_are_made_equal() -> None:
         recorded(rng, slower=1300, faster=2000, new=600, **dict.fromkeys(STILL, 1000)) for _ in range(6)
     ]
     as_recorded = sum_repeats(before, longer, Options(granularity="functions"))
-    assert sum(p <= 0.05 for p in as_recorded.p_flat.values()) > 30  # everything took ten times as long
+    assert (
+        sum(p <= 0.05 for p in as_recorded.p_values["flat"].values()) > 30
+    )  # everything took ten times as long
     as_shares = sum_repeats(before, longer, Options(granularity="functions", normalize=True))
-    assert {name for name, p in as_shares.p_flat.items() if p <= 0.05} == {"slower", "faster", "new"}
+    assert {name for name, p in as_shares.p_values["flat"].items() if p <= 0.05} == {
+        "slower",
+        "faster",
+        "new",
+    }
     assert as_shares.totals.means[0] == pytest.approx(as_shares.totals.means[1])
     assert after
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from itertools import compress
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from conduit.profile.measurement import label, percentage, quotient
 from conduit.profile.merge import difference, scale_values
-from conduit.report.graph import sum_frames
+from conduit.report.graph import Values
 from conduit.report.node_tags import BASE_LABEL
-from conduit.web.repeats import ALPHA
+from conduit.web.repeats import ALPHA, KEYS, mixes_code, sum_functions
 
 if TYPE_CHECKING:
     from conduit.profile.label_sets import LabelSet
     from conduit.profile.model import Profile
-    from conduit.report.graph import Values
     from conduit.report.report import Report
     from conduit.web.repeats import RepeatedSums
 
-MAX_ROWS = 300  # that changed most by what they took themselves, and as many by what they took in all
+MAX_ROWS = 300  # that changed most by what they took themselves, and as many by each other key
+_EXACT = 1000  # samples; of more, the binomial distribution is as good as normal
 
 
 def has_base(profile: Profile) -> bool:
@@ -46,39 +48,119 @@ def normalised(profile: Profile) -> Profile:
     return made.replaced(time_nanos=profile.time_nanos, duration_nanos=profile.duration_nanos)
 
 
-def changes_document(report: Report, repeated: RepeatedSums | None = None) -> dict[str, Any]:
+def changes_document(
+    report: Report, repeated: RepeatedSums | None = None, sampled: Report | None = None
+) -> dict[str, Any]:
     """Return the functions whose amount changed most; totals of both sides, and whether they were made equal.
+
+    A function's amounts are its own (`flat`), those with its callees (`cum`), and, where the profile has both the
+    project's code and others', its own with those of the others' code that it called (`code`), for the project's
+    functions; `keys` are those that there are. `sampled` is the same report before totals were made equal: from it
+    come the samples of each amount, where the profile counts them, and whether they are too few to tell a change from
+    sampling error.
 
     With `repeated`, amounts are the means of a profile, what moved beyond chance stands first, and `repeats` says how
     many profiles there are and what was tested.
     """
     sums, totals = (_sums_of_sides(report), totals_of(report)) if repeated is None else _means(repeated)
-    by_flat = sorted(sums, key=lambda name: (-abs(sums[name][1] - sums[name][0]), name))
-    by_cum = sorted(sums, key=lambda name: (-abs(sums[name][3] - sums[name][2]), name))
-    kept = {*by_flat[:MAX_ROWS], *by_cum[:MAX_ROWS]}
+    keys = [key for key in KEYS if key != "code" or mixes_code(report.profile, report.table)]
+    ordered = {key: sorted(sums, key=lambda name: (-abs(sums[name].change(key)), name)) for key in keys}
+    kept = {name for names in ordered.values() for name in names[:MAX_ROWS]}
     if repeated is not None:
-        kept.update(name for name in sums if _moved(repeated.p_flat, name) or _moved(repeated.p_cum, name))
-    rows = [_row(report, name, sums[name], repeated) for name in by_flat if name in kept]
+        kept.update(name for name in sums if any(_moved(repeated.p_values[key], name) for key in keys))
+    weights = None if repeated is not None or sampled is None else _Weights.of(sampled, totals)
+    rows = [
+        _row(report, name, sums[name], repeated, weights, keys) for name in ordered["flat"] if name in kept
+    ]
     return {
+        "keys": keys,
         "rows": rows,
         "count": len(sums),
         "before": amount_text(report, totals[0]),
         "after": amount_text(report, totals[1]),
         "change": change_text(totals[0], totals[1]),
         "normalised": report.options.normalize,
-        "repeats": None if repeated is None else _repeats(repeated),
+        "repeats": None if repeated is None else _repeats(repeated, keys),
     }
 
 
-def _sums_of_sides(report: Report) -> dict[str, list[int]]:
-    """Flat before and after, cumulative before and after, of each function."""
-    sums: dict[str, list[int]] = {}
+class Sides:
+    """Amounts of one function before and after, by key; `function` is its name without its file."""
+
+    __slots__ = ("amounts", "function")
+
+    def __init__(self, function: str) -> None:
+        self.function = function
+        self.amounts: dict[str, list[int]] = {key: [0, 0] for key in KEYS}
+
+    def change(self, key: str) -> int:
+        """Return what is more after than before."""
+        before, after = self.amounts[key]
+        return after - before
+
+
+def _sums_of_sides(report: Report, values: Values | None = None) -> dict[str, Sides]:
+    sums: dict[str, Sides] = {}
     for side, profile in enumerate(split(report.profile)):
-        for node in sum_frames(profile, report.table, report.values):
-            row = sums.setdefault(node.name, [0, 0, 0, 0])
-            row[side] += node.flat_value
-            row[2 + side] += node.cum_value
+        for name, (function, amounts) in sum_functions(
+            profile, report.table, values or report.values
+        ).items():
+            found = sums.setdefault(name, Sides(function))
+            for key, amount in zip(KEYS, amounts, strict=True):
+                found.amounts[key][side] += amount
     return sums
+
+
+class _Weights:
+    """How many samples the amounts stand for. `share` is that of after, of samples before and after, if nothing changed."""
+
+    def __init__(self, counts: dict[str, Sides], share: float) -> None:
+        self.counts, self.share = counts, share
+
+    @classmethod
+    def of(cls, report: Report, totals: tuple[int, int]) -> _Weights | None:
+        """Return the weights of a report whose totals, as they are shown, are `totals`; None if samples are not counted."""
+        counted = sample_counts(report)
+        if counted is None:
+            return None
+        values, unit = counted
+        counts = _sums_of_sides(report, values)
+        for sides in counts.values():
+            for pair in sides.amounts.values():
+                pair[:] = [round(value / unit) for value in pair]
+        before, after = (
+            total * unit / (sum(profile.columns.values[values.index]) or unit)
+            for total, profile in zip(totals, split(report.profile), strict=True)
+        )
+        return cls(counts, before / (before + after) if before > 0 and after > 0 else 0.5)
+
+
+def sample_counts(report: Report) -> tuple[Values, int] | None:
+    """Return the values from which samples are counted and the value of one sample, None if the profile has none."""
+    profile = report.profile
+    for index, kind in enumerate(profile.sample_types):
+        if (kind.type, kind.unit) == ("samples", "count"):
+            return Values(index), 1
+    kind = profile.sample_types[report.values.index]
+    if profile.period > 0 and profile.period_type == kind:
+        return Values(report.values.index), profile.period
+    return None
+
+
+def is_noise(before: int, after: int, share: float) -> bool:
+    """Return whether the change between two numbers of samples may be sampling error (two-sided, `ALPHA`).
+
+    If nothing changed, each of the samples is one of after with probability `share`: the binomial test.
+    """
+    count = before + after
+    if not 0 < share < 1 or not count:
+        return True
+    if count > _EXACT:
+        spread = math.sqrt(count * share * (1 - share))
+        return abs(after - count * share) < NormalDist().inv_cdf(1 - ALPHA / 2) * spread
+    below = range(after + 1) if after <= count * share else range(after, count + 1)
+    tail = math.fsum(math.comb(count, k) * share**k * (1 - share) ** (count - k) for k in below)
+    return 2 * tail > ALPHA
 
 
 def totals_of(report: Report) -> tuple[int, int]:
@@ -99,11 +181,11 @@ def bases_of(profile: Profile, values: Values) -> tuple[int, int]:
     return before, after
 
 
-def _means(repeated: RepeatedSums) -> tuple[dict[str, list[int]], tuple[int, int]]:
-    sums = {
-        name: [*map(round, repeated.flat[name].means), *map(round, repeated.cum[name].means)]
-        for name in repeated.flat
-    }
+def _means(repeated: RepeatedSums) -> tuple[dict[str, Sides], tuple[int, int]]:
+    sums = {name: Sides(function) for name, function in repeated.functions.items()}
+    for key, amounts in repeated.amounts.items():
+        for name, each in amounts.items():
+            sums[name].amounts[key] = [*map(round, each.means)]
     before, after = map(round, repeated.totals.means)
     return sums, (before, after)
 
@@ -112,8 +194,8 @@ def _moved(p_values: dict[str, float], name: str) -> bool:
     return p_values.get(name, 1.0) <= ALPHA
 
 
-def _repeats(repeated: RepeatedSums) -> dict[str, Any]:
-    tests = {"flat": repeated.p_flat, "cum": repeated.p_cum}
+def _repeats(repeated: RepeatedSums, keys: list[str]) -> dict[str, Any]:
+    tests = {key: repeated.p_values[key] for key in keys}
     return {
         "before": len(repeated.totals.before),
         "after": len(repeated.totals.after),
@@ -133,9 +215,17 @@ def _signed(report: Report, value: int) -> str:
     return ("+" if value > 0 else "") + amount_text(report, value)
 
 
-def _row(report: Report, name: str, sums: list[int], repeated: RepeatedSums | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": name}
-    for key, before, after in (("flat", sums[0], sums[1]), ("cum", sums[2], sums[3])):
+def _row(
+    report: Report,
+    name: str,
+    sums: Sides,
+    repeated: RepeatedSums | None,
+    weights: _Weights | None,
+    keys: list[str],
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": name, "function": sums.function}
+    for key in keys:
+        before, after = sums.amounts[key]
         row[key] = {
             "before": amount_text(report, before),
             "after": amount_text(report, after),
@@ -143,16 +233,15 @@ def _row(report: Report, name: str, sums: list[int], repeated: RepeatedSums | No
             "percent": change_text(before, after),
             "value": after - before,
         }
-    if repeated is not None:
-        for key, amounts, p_values in (
-            ("flat", repeated.flat[name], repeated.p_flat),
-            ("cum", repeated.cum[name], repeated.p_cum),
-        ):
-            p = p_values.get(name)
+        if weights is not None:
+            samples = weights.counts[name].amounts[key] if name in weights.counts else [0, 0]
+            row[key] |= {"samples": samples, "noise": is_noise(samples[0], samples[1], weights.share)}
+        if repeated is not None:
+            p = repeated.p_values[key].get(name)
             row[key] |= {
                 "p": None if p is None else format_p(p),
-                "moved": _moved(p_values, name),
-                "each": [[round(value) for value in side] for side in amounts],
+                "moved": _moved(repeated.p_values[key], name),
+                "each": [[round(value) for value in side] for side in repeated.amounts[key][name]],
             }
     return row
 

@@ -14,21 +14,30 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.bench.statistics.multiple import adjust_p_values
 from conduit.bench.statistics.samples import sort_values, u_test
+from conduit.interruption import interruptible
+from conduit.profile import loops
+from conduit.profile.columns import runs_of
 from conduit.report.errors import ReportError
 from conduit.report.graph import sum_frames
+from conduit.report.ownership import PROJECT, owner_of
 from conduit.report.pipeline import prepare_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conduit.profile.model import Profile
+    from conduit.report.frames import Frame, FrameTable
+    from conduit.report.graph import Values
     from conduit.report.options import Options
 
 ALPHA = 0.05  # of the adjusted p-value
 SMALLEST_SHARE = 0.005  # of the mean totals; what has less is not tested
 
-# The flat and the cumulative amount of each function.
-Sums = dict[str, tuple[int, int]]
+KEYS = ("flat", "cum", "code")
+"""The amounts of a function: its own, with its callees, and its own with those of others' code that it called."""
+
+# Of each function, by its name with its file: its name alone, and its amounts in the order of `KEYS`.
+Sums = dict[str, tuple[str, tuple[int, int, int]]]
 
 
 class Amounts(NamedTuple):
@@ -44,16 +53,15 @@ class Amounts(NamedTuple):
 
 
 class RepeatedSums(NamedTuple):
-    """What each function took in each profile: itself (`flat`) and with its callees (`cum`); `totals` of the profiles.
+    """What each function took in each profile, by key; `totals` of the profiles.
 
-    `p_flat` and `p_cum` hold the adjusted p-values of the functions that were tested.
+    `p_values` holds, by key, the adjusted p-values of the functions that were tested; `functions` their names alone.
     """
 
-    flat: dict[str, Amounts]
-    cum: dict[str, Amounts]
+    amounts: dict[str, dict[str, Amounts]]
     totals: Amounts
-    p_flat: dict[str, float]
-    p_cum: dict[str, float]
+    p_values: dict[str, dict[str, float]]
+    functions: dict[str, str]
 
     @property
     def can_tell(self) -> bool:
@@ -87,23 +95,25 @@ def sum_repeats(before: Sequence[Profile], after: Sequence[Profile], options: Op
         target = totals.means[0]
         scales = [[target / total if total else 0.0 for total in side] for side in totals]
         totals = Amounts(*([target if total else 0.0 for total in side] for side in totals))
-    names = {name: None for side in sides for sums, _ in side for name in sums}
-    flat, cum = (
-        {
+    functions = {name: found[0] for side in sides for sums, _ in side for name, found in sums.items()}
+    nothing = ("", (0, 0, 0))
+    amounts = {
+        key: {
             name: Amounts(
                 *(
                     [
-                        sums.get(name, (0, 0))[key] * ratio
+                        sums.get(name, nothing)[1][number] * ratio
                         for (sums, _), ratio in zip(side, ratios, strict=True)
                     ]
                     for side, ratios in zip(sides, scales, strict=True)
                 )
             )
-            for name in names
+            for name in functions
         }
-        for key in (0, 1)
-    )
-    return RepeatedSums(flat, cum, totals, _tested(flat, totals), _tested(cum, totals))
+        for number, key in enumerate(KEYS)
+    }
+    tested = {key: _tested(each, totals) for key, each in amounts.items()}
+    return RepeatedSums(amounts, totals, tested, functions)
 
 
 def _sums(profile: Profile, options: Options) -> tuple[Sums, int]:
@@ -111,11 +121,43 @@ def _sums(profile: Profile, options: Options) -> tuple[Sums, int]:
         report = prepare_report(profile, "top", options, lambda _: None)
     except ReportError:  # the filters leave nothing of this one
         return {}, 0
-    sums: Sums = {}
-    for node in sum_frames(report.profile, report.table, report.values):
-        flat, cum = sums.get(node.name, (0, 0))
-        sums[node.name] = flat + node.flat_value, cum + node.cum_value
+    sums = sum_functions(report.profile, report.table, report.values)
     return sums, sum(report.profile.columns.values[report.values.index])
+
+
+def sum_functions(profile: Profile, table: FrameTable, values: Values) -> Sums:
+    """Return what each function took: itself, with its callees, and itself with the others' code that it called.
+
+    The last is 0 for a function that is not the project's: its samples are those of the innermost caller that is.
+    """
+    own = _sums_of_code(profile, table, values)
+    sums: Sums = {}
+    for node in sum_frames(profile, table, values):
+        _, (flat, cum, code) = sums.get(node.name, ("", (0, 0, 0)))
+        amounts = flat + node.flat_value, cum + node.cum_value, code + own.get(node.frame, 0)
+        sums[node.name] = node.frame.name or node.frame.file, amounts
+    return sums
+
+
+def _sums_of_code(profile: Profile, table: FrameTable, values: Values) -> dict[Frame, int]:
+    columns = profile.columns
+    mine = [owner_of(frame.name, frame.file)[0] == PROJECT for frame in interruptible(table.frames)]
+    rows = (
+        [number for number in table.of_location[location] if mine[number]]
+        for location in interruptible(profile.locations)
+    )
+    value, divisor = values.columns_of(columns)
+    # With the other frames left out of each stack, its first one is the innermost of the project.
+    stacks = (columns.bounds, columns.frames)
+    flat, _ = loops.sum_stacks(*stacks, value, divisor, *runs_of(rows), len(table.frames))
+    return {frame: amount for frame, amount in zip(table.frames, flat, strict=True) if amount}
+
+
+def mixes_code(profile: Profile, table: FrameTable) -> bool:
+    """Return whether the profile's stacks have functions of the project and others."""
+    used = {number for location in profile.locations for number in table.of_location[location]}
+    owners = {owner_of(table.frames[number].name, table.frames[number].file)[0] == PROJECT for number in used}
+    return len(owners) > 1
 
 
 def _tested(amounts: dict[str, Amounts], totals: Amounts) -> dict[str, float]:

@@ -71,14 +71,15 @@ test("the flame graph has its table with own and whole amounts, and a hovered ro
 
 const two = { before: "1s", after: "3s", change: "+2s", percent: "+200%", value: 2, p: "0.01", moved: true, each: [[1, 1], [3, 3]] };
 const still = { before: "1s", after: "1s", change: "0", percent: "0%", value: 0, p: "0.9", moved: false, each: [[1], [1]] };
-const compared = { rows: [{ name: "still", flat: still, cum: still }, { name: "grew /srv/a/b/c.py", flat: two, cum: two }], before: "2s", after: "4s", change: "+2s", normalised: false,
+const slight = { ...two, value: 1, change: "+1s", p: "0.4", moved: false };
+const compared = { keys: ["flat", "cum"], rows: [{ name: "still", function: "still", flat: still, cum: still }, { name: "slight", function: "slight", flat: slight, cum: slight }, { name: "grew /srv/a/b/c.py", function: "grew", flat: two, cum: two }], before: "2s", after: "4s", change: "+2s", normalised: false,
   repeats: { before: 4, after: 4, tested: { flat: 2, cum: 2 }, moved: { flat: 1, cum: 1 }, canTell: true, needed: { flat: 0, cum: 0 } } };
 
-test("Changes puts first what moved, says how it was tested, and shows it alone on request", () => {
+test("Changes puts first what moved, leaves out what is as it was, says how it was tested, and shows it alone on request", () => {
   main.replaceChildren();
   page.views.changes.draw(main, compared);
   const names = () => main.querySelectorAll("tbody tr").map((row) => row.lastElementChild.title);
-  assert.deepStrictEqual(names(), ["grew /srv/a/b/c.py", "still"]);
+  assert.deepStrictEqual(names(), ["grew /srv/a/b/c.py", "slight"]);
   assert.match(main.textContent, /1 of 2 functions moved beyond chance/);
   main.querySelectorAll("button").find((one) => one.textContent === "Only what moved").click();
   assert.deepStrictEqual(names(), ["grew /srv/a/b/c.py"]);

@@ -26,6 +26,18 @@ test("a click, Enter and Space pick a row, other keys do not, the other button o
   assert.deepStrictEqual(shown.menus, ["work"]);
 });
 
+test("a click beside a link and Enter follow it, Space picks the row", () => {
+  const shown = page(), clicks = [], link = make("a", { onclick: () => clicks.push("link") }), cell = make("td", {});
+  const line = rowsOf(shown).leading(make("tr", {}, cell), "work", link);
+  cell.click();
+  fire(line, "keydown", { key: "Enter" });
+  assert.deepStrictEqual([clicks, [...shown.selected]], [["link", "link"], []]);
+  fire(line, "keydown", { key: " " });
+  assert.deepStrictEqual([...shown.selected], ["work"]);
+  fire(line, "contextmenu");
+  assert.deepStrictEqual(shown.menus, ["work"]);
+});
+
 test("a search fills the rows anew and counts those that match; without one nothing is said", () => {
   const shown = page(), body = make("tbody", {});
   document.getElementById("view").append(make("table", {}, body));

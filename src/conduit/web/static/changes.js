@@ -1,16 +1,21 @@
-// What changed most between a profile and its base: own and whole amounts before and after, sorted by the change. Of
-// several profiles a side: their means, each one's amount, and first what moved beyond chance.
+// What changed most between a profile and its base: amounts before and after, sorted by the change. A row leads to its
+// function in the flame graph. Of several profiles a side: their means, each one's amount, and first what moved beyond
+// chance; of one profile a side, first what is more than sampling error.
+//
+// The table opens on the reader's functions with the others' code that they called: by their own amounts alone, the first
+// rows are a library's inner functions, and with all callees they are main and the framework that called everything.
 "use strict";
 
 Conduit.page.views.changes = (() => {
   const { make, data, state, note } = Conduit.page;
-  const { pickable, searching } = Conduit.rows(Conduit.page);
+  const { leading, searching } = Conduit.rows(Conduit.page);
   let content, body, pattern, key, sure;
 
   function rows() {
-    const found = [...content.rows].sort((a, b) => Boolean(b[key].moved) - Boolean(a[key].moved)
+    const certain = (row) => (content.repeats ? row[key].moved : !row[key].noise);
+    const found = [...content.rows].sort((a, b) => Boolean(certain(b)) - Boolean(certain(a))
       || Math.abs(b[key].value) - Math.abs(a[key].value) || (a.name < b.name ? -1 : 1));
-    return found.filter((row) => (row[key].value || !pattern) && (!sure || row[key].moved));
+    return found.filter((row) => row[key].value && (!sure || certain(row)));
   }
 
   // Each profile's amount as a stroke, before above after, on one scale from 0.
@@ -29,10 +34,11 @@ Conduit.page.views.changes = (() => {
   }
 
   // The function, and of a long path its last two parts.
-  function named(name) {
-    const [, text, path] = /^(.+?) ([/<].*|\S*\/.*|[A-Z]:\\.*)$/.exec(name) || [null, name, ""];
-    const parts = path.split("/");
-    return make("td", { title: name }, text, path ? make("small", {}, `  ${parts.length > 3 ? `…/${parts.slice(-2).join("/")}` : path}`) : "");
+  function named({ name, function: text }, link, noise) {
+    const path = name.startsWith(`${text} `) ? name.slice(text.length + 1) : "", parts = path.split("/");
+    link.append(text);
+    return make("td", { title: name }, link, path ? make("small", {}, `  ${parts.length > 3 ? `…/${parts.slice(-2).join("/")}` : path}`) : "",
+      noise ? make("small", { className: "maybe" }, "may be noise") : "");
   }
 
   function tested({ p, moved, each }) {
@@ -40,15 +46,23 @@ Conduit.page.views.changes = (() => {
     return [make("td", { className: "each optional" }, strip(each)), make("td", { className: "optional" }, p ?? "–"), make("td", { className: moved ? "verdict moved" : "verdict" }, moved ? "moved" : p === null ? "too small" : "may be chance")];
   }
 
+  // How many samples the amounts of a row stand for.
+  function weighed({ samples }) {
+    return counted() ? [make("td", { className: "optional" }, samples.map((count) => count.toLocaleString("en")).join(" → "))] : [];
+  }
+
+  const counted = () => Boolean(content.rows[0][key].samples);
+
   function fill() {
     const found = rows();
-    if (!found.length) { body.replaceChildren(make("tr", {}, make("td", { colSpan: content.repeats ? 8 : 5, className: "none" }, sure ? "No function moved beyond chance." : "No function changed."))); return; }
+    if (!found.length) { body.replaceChildren(make("tr", {}, make("td", { colSpan: 9, className: "none" }, !sure ? "No function changed." : content.repeats ? "No function moved beyond chance." : "No change is more than may be noise."))); return; }
     body.replaceChildren(...found.map((row) => {
-      const { before, after, change, percent, value } = row[key];
-      const mark = value > 0 ? "grew" : value < 0 ? "shrank" : "";
-      const line = make("tr", { tabIndex: 0, className: pattern?.test(row.name) ? "hit" : "" }, make("td", { className: "optional" }, before), make("td", { className: "optional" }, after),
-        make("td", { className: mark }, change), make("td", { className: mark }, percent), ...tested(row[key]), named(row.name));
-      return pickable(line, row.name);
+      const { before, after, change, percent, value, noise } = row[key];
+      const mark = noise || (content.repeats?.canTell && !row[key].moved) ? "" : value > 0 ? "grew" : value < 0 ? "shrank" : "";
+      const link = Conduit.page.link("flamegraph", { p: Conduit.page.exactly([row.function]), z: null }, { tabIndex: -1, title: "its callers and callees in the flame graph" });
+      const line = make("tr", { tabIndex: 0, className: `${pattern?.test(row.name) ? "hit" : ""}${noise ? " noise" : ""}` }, make("td", { className: "optional" }, before), make("td", { className: "optional" }, after),
+        make("td", { className: mark }, change), make("td", { className: mark }, percent), ...weighed(row[key]), ...tested(row[key]), named(row, link, noise));
+      return leading(line, row.function, link);
     }));
   }
 
@@ -66,8 +80,9 @@ Conduit.page.views.changes = (() => {
   function verdict() {
     const { repeats } = content;
     if (!repeats) {
-      return make("p", { className: "explain" }, "A single profile on a side does not show which changes are chance: record four or more of each, ",
-        make("code", {}, "conduit pprof -http=:8080 -diff_base=OLD1,OLD2,… NEW1 NEW2 …"));
+      const sampling = counted() ? "Grey: with so few samples the change may be chance (test at 5%). " : "";
+      return make("p", { className: "explain verdicts" }, make("span", {}, sampling, "Runs differ as well: that shows with four or more profiles of each side, ",
+        make("code", {}, "conduit pprof -http=:8080 -diff_base=OLD1,OLD2,… NEW1 NEW2 …")));
     }
     const { before, after, tested: counts, moved, canTell, needed } = repeats;
     const text = canTell
@@ -81,18 +96,21 @@ Conduit.page.views.changes = (() => {
   }
 
   function onlyMoved() {
-    if (!content.repeats?.canTell) return null;
-    const button = make("button", { type: "button", className: "key switch", "aria-pressed": String(sure) }, "Only what moved");
+    if (!(content.repeats ? content.repeats.canTell : counted())) return null;
+    const button = make("button", { type: "button", className: "key switch", "aria-pressed": String(sure) }, content.repeats ? "Only what moved" : "Without noise");
     button.addEventListener("click", () => { sure = !sure; note({ moved: sure ? "t" : null }, true); button.setAttribute("aria-pressed", String(sure)); fill(); });
     return button;
   }
 
+  const KINDS = { code: ["Your code", "each of your functions, with the libraries and the standard library that it called"], flat: ["Self", "each function itself"], cum: ["Total, with callees", "each function with everything that it called"] };
+  const standard = () => (content.keys.includes("code") ? "code" : "flat");
+
   function kinds() {
-    return make("span", { className: "keys-more", role: "group", "aria-label": "Amounts" }, ...[["flat", "Self"], ["cum", "Total, with callees"]].map(([name, text]) => {
-      const button = make("button", { type: "button", className: "key switch", "aria-pressed": String(key === name), "data-key": name }, text);
+    return make("span", { className: "keys-more", role: "group", "aria-label": "Amounts" }, ...Object.entries(KINDS).filter(([name]) => content.keys.includes(name)).map(([name, [text, title]]) => {
+      const button = make("button", { type: "button", className: "key switch", "aria-pressed": String(key === name), "data-key": name, title }, text);
       button.addEventListener("click", () => {
         key = name;
-        note({ by: key === "flat" ? null : key }, true);
+        note({ by: key === standard() ? null : key }, true);
         for (const each of button.parentElement.querySelectorAll("[data-key]")) each.setAttribute("aria-pressed", String(each === button));
         document.querySelector(".verdicts")?.replaceWith(verdict());
         fill();
@@ -104,12 +122,13 @@ Conduit.page.views.changes = (() => {
   function draw(main, given) {
     content = given; pattern = null;
     if (!content) return;
-    key = state.get("by")?.startsWith("cum") ? "cum" : "flat";
+    const [wanted] = (state.get("by") || "").split(","); // other tables, whose order may be turned, share it
+    key = content.keys.includes(wanted) ? wanted : standard();
     if (!content.rows.length) { main.append(Conduit.page.empty("No function is left to compare.", data.remedy)); return; }
     body = make("tbody");
-    sure = state.get("moved") === "t" && Boolean(content.repeats);
-    const head = ["Before", "After", "Change", "Change %", ...(content.repeats ? ["Each profile", "p", "Verdict"] : []), "Name"].map((text, n) => make("th", { scope: "col", className: /Before|After|Each|^p$/.test(text) ? "optional" : "", "aria-sort": n === 2 ? "descending" : "none" }, text));
-    Conduit.page.restore(content.rows.map((row) => row.name));
+    sure = state.get("moved") === "t" && Boolean(content.repeats || counted());
+    const head = ["Before", "After", "Change", "Change %", ...(counted() ? ["Samples"] : []), ...(content.repeats ? ["Each profile", "p", "Verdict"] : []), "Name"].map((text, n) => make("th", { scope: "col", className: /Before|After|Each|Samples|^p$/.test(text) ? "optional" : "", "aria-sort": n === 2 ? "descending" : "none" }, text));
+    Conduit.page.restore(content.rows.map((row) => row.function));
     main.append(totals(), verdict(), kinds(), make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Changes" },
       make("table", { className: content.repeats ? "top changes tested" : "top changes" }, make("thead", {}, make("tr", {}, ...head)), body)));
     fill();

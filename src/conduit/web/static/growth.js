@@ -3,7 +3,7 @@
 
 Conduit.page.views.growth = (() => {
   const { make, data } = Conduit.page;
-  const { pickable, searching } = Conduit.rows(Conduit.page);
+  const { leading, searching } = Conduit.rows(Conduit.page);
   let content, body;
 
   function told() {
@@ -16,11 +16,12 @@ Conduit.page.views.growth = (() => {
     body.replaceChildren(...content.rows.map((row) => {
       const part = make("span", { className: "part" });
       part.style.width = `${(100 * row.value) / largest}%`;
+      const link = Conduit.page.link("flamegraph", { p: Conduit.page.exactly([row.name]), z: null, si: "inuse_space" }, { tabIndex: -1, title: "its callers and callees in the flame graph" }, row.name);
       const line = make("tr", { tabIndex: 0, className: pattern?.test(row.name) ? "hit" : "" }, make("td", { className: "value" }, part, make("span", {}, row.grown)),
         ...(content.over ? [make("td", { className: "optional" }, row.rate)] : []), make("td", {}, row.held), make("td", { className: "optional" }, row.objects),
         ...(content.profiles > 2 ? [make("td", { className: "optional" }, row.steady ? "every step" : "not every")] : []),
-        make("td", {}, make("strong", {}, row.name), " ", row.place, ...(row.origin ? [make("small", {}, `from ${row.origin}`)] : []), make("small", {}, row.callers.length ? `called by ${row.callers.join(" < ")}` : "")));
-      return pickable(line, row.name);
+        make("td", {}, make("strong", {}, link), " ", row.place, ...(row.origin ? [make("small", {}, `from ${row.origin}`)] : []), make("small", {}, row.callers.length ? `called by ${row.callers.join(" < ")}` : "")));
+      return leading(line, row.name, link);
     }));
   }
 

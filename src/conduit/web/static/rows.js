@@ -1,4 +1,5 @@
-// Rows of the profile's tables that a click or Space picks, with the menu of their function: Top, Changes, Growth.
+// Rows of the profile's tables, with the menu of their function: a click picks one in Top, and leads to its function in
+// Changes and Growth.
 "use strict";
 
 globalThis.Conduit ??= {};
@@ -23,6 +24,25 @@ Conduit.rows = (page) => {
     return line;
   }
 
+  // Make `line` the row of a function that a click, on its link or beside it, or Enter leads to; Space picks it.
+  function leading(line, name, link) {
+    const show = () => {
+      line.classList.toggle("picked", page.selected.has(name));
+      line.setAttribute("aria-selected", String(page.selected.has(name)));
+    };
+    show();
+    line.addEventListener("click", (event) => { if (!event.target.closest("a")) link.click(); });
+    line.addEventListener("keydown", (event) => {
+      if (event.target !== line || (event.key !== " " && event.key !== "Enter")) return;
+      event.preventDefault();
+      if (event.key === "Enter") { link.click(); return; }
+      page.pick(name, !page.selected.has(name));
+      show();
+    });
+    line.addEventListener("contextmenu", (event) => page.openContext(event, name, [], line));
+    return line;
+  }
+
   // The search of a view whose rows `fill` makes anew, those that match with the class "hit".
   function searching({ body, fill, told = (found) => `${found} rows` }) {
     return (regexp) => {
@@ -34,7 +54,7 @@ Conduit.rows = (page) => {
     };
   }
 
-  return { pickable, searching };
+  return { pickable, leading, searching };
 };
 
 if (typeof module !== "undefined") module.exports = Conduit.rows;
