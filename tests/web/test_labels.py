@@ -88,9 +88,11 @@ def test_the_first_line_tells_when_for_how_long_and_how_much(tmp_path: Path) -> 
     profile = requests_profile()
     profile.comments.append("3 samples were lost")
     session = ProfileSession(profile, Options(), SavedConfigs(tmp_path / "none.json"))
-    date, *rest = session.page("top", {})["facts"]
+    page = session.page("top", {})
+    date, *rest = page["facts"]
     assert date.startswith("2026-09-")
-    assert rest == ["2s recorded", "1us cpu in all", "3 samples were lost"]
+    assert rest == ["2s recorded", "1us cpu in all"]
+    assert page["notes"] == ["3 samples were lost"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -9,11 +9,12 @@ import pytest
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.merge import difference
 from conduit.profile.model import ValueType
+from conduit.web.comparison import is_noise
 
 from .conftest import SCREENSHOTS, wait_until
 from .test_browser import axe_findings
-from .test_comparison import compared
-from .test_flame_graph import WINDOWS, place_of
+from .test_comparison import compared, profile_of
+from .test_flame_graph import SITE, WINDOWS, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,3 +161,171 @@ def test_shares_have_one_total_also_where_stacks_are_shown_from_a_function_on(
     page.get_by_role("button", name="Whole profile").click()
     page.locator('.box.root[aria-label="all: 400ms (40.00% of 1s)"]').wait_for()
     picture(page, f"show-from-{width}-{scheme}")
+
+
+def sampled(**counts: int) -> Profile:
+    """`main` calls every function, for so many samples of 10 ms; those named `lib…` are a library's below `main`."""
+    builder = ProfileBuilder([ValueType("samples", "count"), ValueType("cpu", "nanoseconds")])
+    for name, count in counts.items():
+        file = f"{SITE}/lib.py" if name.startswith("lib") else "/srv/a.py"
+        builder.add([(name, file, 1, 1), ("main", "/srv/a.py", 9, 8)], [count, count * 10**7])
+    return builder.build()
+
+
+def changed(page: Page) -> list[tuple[str, str]]:
+    """The functions of Changes in their order, and what is said beside each."""
+    rows = page.locator("table.changes tbody tr").all()
+    return [
+        (row.locator("a").inner_text(), " ".join(row.locator(".maybe").all_inner_texts())) for row in rows
+    ]
+
+
+@light_and_dark
+@at_each_width
+def test_a_change_that_few_samples_show_is_marked_and_stands_last(
+    serve: Serve, visitor: Visitor, window: tuple[int, int], scheme: str
+) -> None:
+    width, height = window
+    before, after = sampled(slower=20, many=400, faster=40), sampled(slower=26, many=415, faster=12)
+    url = serve(difference(after, before, mark_base=True))
+    page = visitor.open(f"{url}/ui/changes", width=width, height=height, scheme=scheme)
+    # Of 52 samples 12 are few; that 815 are 400 and 415, and 46 are 20 and 26, is chance.
+    assert changed(page) == [("faster", ""), ("many", "may be noise"), ("slower", "may be noise")]
+    if width > 640:
+        assert page.get_by_role("cell", name="400 → 415").is_visible()
+    assert "460 samples before, 453 after" in page.locator("#facts").inner_text()
+    assert axe_findings(page) == []
+    picture(page, f"noise-{width}-{scheme}")
+    page.get_by_role("button", name="Without noise").click()
+    assert changed(page) == [("faster", "")]
+    page.get_by_role("link", name="Scale both to the same total").click()
+    page.get_by_text("Normalised: ").wait_for()
+    assert changed(page) == [("faster", "")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "share", "noise"),
+    [
+        (0, 5, 0.5, True),  # 1 of 16: each of five falls on one side
+        (0, 6, 0.5, False),  # 1 of 32
+        (10, 22, 0.5, True),
+        (10, 23, 0.5, False),
+        (10, 20, 0.4, False),  # after was recorded for a shorter time
+        (1000, 1080, 0.5, True),
+        (1000, 1200, 0.5, False),
+        (3, 9, 1.0, True),  # a side has no samples: nothing can be told
+    ],
+)
+def test_few_samples_tell_a_change_from_chance_as_the_binomial_distribution_does(
+    before: int, after: int, share: float, noise: bool
+) -> None:
+    assert is_noise(before, after, share) is noise
+
+
+@light_and_dark
+@at_each_width
+def test_changes_open_on_the_readers_functions_and_a_row_leads_to_its_function(
+    serve: Serve, visitor: Visitor, window: tuple[int, int], scheme: str
+) -> None:
+    width, height = window
+    site = ("lib.inner", f"{SITE}/lib.py")
+    stacks = (
+        site,
+        ("lib.outer", f"{SITE}/lib.py"),
+        ("view", "/srv/views.py"),
+        ("lib.serve", f"{SITE}/serve.py"),
+    )
+    before, after = profile_of(stacks, 100), profile_of(stacks, 300)
+    url = serve(difference(after, before, mark_base=True))
+    page = visitor.open(f"{url}/ui/changes", width=width, height=height, scheme=scheme)
+    assert page.get_by_role("button", name="Your code").get_attribute("aria-pressed") == "true"
+    assert [name for name, _ in changed(page)] == ["view"]  # with what the library took for it
+    page.get_by_role("button", name="Self", exact=True).click()
+    assert [name for name, _ in changed(page)] == ["lib.inner"]
+    page.get_by_role("button", name="Your code").click()
+    row = page.locator("table.changes tbody tr").bounding_box()
+    assert row
+    page.mouse.click(row["x"] + row["width"] / 2, row["y"] + row["height"] / 2)
+    page.locator(".box.pivot", has_text="view").wait_for()
+    assert page.locator(".separator").inner_text().startswith("100ms (100% of")
+    picture(page, f"led-{width}-{scheme}")
+    page.go_back()
+    page.locator("table.changes tbody tr").first.focus()
+    page.keyboard.press("Enter")
+    page.locator(".box.pivot", has_text="view").wait_for()
+
+
+@light_and_dark
+@at_each_width
+def test_notes_on_the_recording_are_readable_to_their_end(
+    serve: Serve, visitor: Visitor, window: tuple[int, int], scheme: str
+) -> None:
+    width, height = window
+    profile = deep()
+    note = "only 43 samples: 0.44s of CPU time was used while the profile was taken. Shares are accurate to about 8 percentage points; run for longer or at a higher rate"
+    profile.comments.extend([note, "2 samples were lost", "one more"])
+    page = visitor.open(f"{serve(profile)}/ui/flamegraph", width=width, height=height, scheme=scheme)
+    shown = page.locator("#notes p")
+    assert shown.all_inner_texts() == [note, "2 samples were lost", "1 more note: click the title above"]
+    for one in (*shown.all(), page.locator("#facts")):
+        box = one.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= width
+        assert one.evaluate("e => e.scrollWidth <= Math.max(e.clientWidth, e.offsetWidth) + 1")
+        assert one.evaluate("e => getComputedStyle(e.parentElement).overflow") == "visible"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    picture(page, f"notes-{width}-{scheme}")
+
+
+@light_and_dark
+def test_bars_that_go_on_beyond_a_narrow_window_say_so_and_a_click_on_the_sign_scrolls(
+    serve: Serve, visitor: Visitor, scheme: str
+) -> None:
+    page = visitor.open(f"{serve(compared())}/ui/flamegraph", width=390, height=760, scheme=scheme)
+    for bar in (".views", ".explain"):
+        ahead, back = page.locator(f"{bar} > .cue.ahead"), page.locator(f"{bar} > .cue.back")
+        assert ahead.is_visible()
+        assert not back.is_visible()
+        box = ahead.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= 390
+        for _ in range(8):
+            if not ahead.is_visible():
+                break
+            page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            page.wait_for_timeout(700)
+        assert back.is_visible()
+        assert not ahead.is_visible()
+    assert axe_findings(page) == []
+    picture(page, f"cues-{scheme}")
+    page.goto(f"{page.url.split('/ui/')[0]}/ui/source")
+    current = page.locator(".views [aria-current]").bounding_box()  # what is current is not beyond the edge
+    assert current
+    assert current["x"] >= 0
+    assert current["x"] + current["width"] <= 390
+    page.set_viewport_size({"width": 1400, "height": 800})
+    assert not page.locator(".views > .cue.ahead").is_visible()
+
+
+@light_and_dark
+@at_each_width
+def test_the_source_of_a_function_is_shown_without_a_filter_on_the_other_views(
+    serve: Serve, visitor: Visitor, window: tuple[int, int], scheme: str
+) -> None:
+    width, height = window
+    page = visitor.open(f"{serve(deep())}/ui/flamegraph", width=width, height=height, scheme=scheme)
+    click_box(page, "query")
+    page.get_by_role("button", name="Actions…").click()
+    page.get_by_role("menuitem", name="Show source code").click()
+    page.get_by_text("Only query.").wait_for()
+    assert page.locator("section.function h2").all_inner_texts() == ["query"]
+    assert page.locator(".chip").count() == 0
+    page.get_by_role("link", name="Top", exact=True).click()
+    page.locator("table.top tbody tr").nth(2).wait_for()  # all three functions
+    page.go_back()
+    page.get_by_role("link", name="Show all functions").click()
+    page.locator("section.function").nth(2).wait_for()
+    assert "fn=" not in page.url
+    page.locator("section.function h2 a").first.click()
+    page.get_by_text("Each line of code that has samples").wait_for()
+    assert page.locator(".chip").count() == 0

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from conduit.report.options import Options
 
-# View → format; those with an argument take the page's `f`.
+# View → format; those with an argument take that of the address.
 _FORMATS = {
     "flamegraph": "top",
     "top": "top",
@@ -53,7 +53,7 @@ def command_line(
     format = _FORMATS[view] if base or view != "changes" else "top"
     flags = [f"-{format}"]
     if format in _WITH_ARGUMENT:
-        flags = [f"-{format}={parameters.get('f') or '.'}"]
+        flags = [f"-{format}={function_argument(parameters)}"]
     for name, option in OPTIONS.items():
         value = getattr(options, name)
         if name in _NOT_GIVEN or value == option.default:
@@ -71,6 +71,15 @@ def command_line(
     if options.normalize and base:
         flags.append("-normalize")
     return shlex.join(["conduit", "pprof", *flags, *base, *sources])
+
+
+def function_argument(parameters: Mapping[str, str]) -> str:
+    """Return the expression of the functions that Source and Peek show: `fn` of the address, otherwise its focus, or
+    that of all.
+
+    `fn` chooses what these views list and filters nothing: the other views of the page do not have it.
+    """
+    return parameters.get("fn") or parameters.get("f") or "."
 
 
 def _without_passwords(text: str) -> str:

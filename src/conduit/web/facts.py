@@ -1,4 +1,4 @@
-"""The first line of the page: when a profile was taken, for how long, its total, and what to know about it."""
+"""The first lines of the page: when a profile was taken, for how long, its total, and what to know about it."""
 
 from __future__ import annotations
 
@@ -6,38 +6,58 @@ import time
 from typing import TYPE_CHECKING
 
 from conduit.profile.measurement import label
-from conduit.web.comparison import amount_text, change_text, has_base, totals_of
+from conduit.web.comparison import amount_text, change_text, has_base, sample_counts, split, totals_of
 
 if TYPE_CHECKING:
     from conduit.report.report import Report
 
-_NOTE_LIMIT = 300  # letters of a comment that the page shortens to the room that is left
+_NOTES = 2  # comments that stand on the page; the others open with its title
+_NOTE_LIMIT = 400  # letters of one
 
 
 def facts(report: Report) -> list[str]:
-    """Return date and time, duration, total, and the recording's first comment with the number of others, where known.
+    """Return date and time, duration and total, where known.
 
-    Of a comparison: the totals of both sides, since date and duration would be a mixture of both.
+    Of a comparison: the totals and the samples of both sides, since date and duration would be a mixture of both.
     """
     profile = report.profile
     if has_base(profile):
         before, after = totals_of(report)
         amounts = f"{amount_text(report, before)} before, {amount_text(report, after)} after"
-        return [f"{report.sample_type}: {amounts} ({change_text(before, after)})", *_notes(report)]
+        return [
+            f"{report.sample_type}: {amounts} ({change_text(before, after)})",
+            *_counted(report),
+        ]
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(profile.time_nanos // 10**9))
     return [
         *([when] if profile.time_nanos else []),
         *([f"{label(profile.duration_nanos, 'nanoseconds')} recorded"] if profile.duration_nanos else []),
         f"{amount_text(report, report.total)} {report.sample_type} in all",
-        *_notes(report),
     ]
 
 
-def _notes(report: Report) -> list[str]:
+def _counted(report: Report) -> list[str]:
+    """Return how many samples the sides of a comparison have, where that is known."""
+    counted = sample_counts(report)
+    if counted is None or report.options.normalize:
+        return []
+    values, unit = counted
+    before, after = (
+        round(sum(profile.columns.values[values.index]) / unit) for profile in split(report.profile)
+    )
+    return [f"{before:,} samples before, {after:,} after"]
+
+
+def notes(report: Report) -> list[str]:
+    """Return the first lines of the recording's first comments, and the number of others.
+
+    The recorder's warnings are comments: how accurate shares are, how many samples were lost.
+    """
     comments = [comment.strip() for comment in report.profile.comments if not comment.startswith("#")]
     comments = list(dict.fromkeys(filter(None, comments)))
-    if not comments:
-        return []
-    first = comments[0].splitlines()[0][:_NOTE_LIMIT]
-    more = len(comments) - 1
-    return [first, *([f"{more} more {'note' if more == 1 else 'notes'}"] if more else [])]
+    firsts = [comment.splitlines()[0] for comment in comments[:_NOTES]]
+    more = len(comments) - _NOTES
+    return [
+        *(text if len(text) <= _NOTE_LIMIT else f"{text[:_NOTE_LIMIT]}…" for text in firsts),
+        *([f"{more} more {'note' if more == 1 else 'notes'}: click the title above"] if more > 0 else []),
+    ]

@@ -21,9 +21,9 @@ from conduit.report.pipeline import prepare_report, sample_index
 from conduit.web.amounts import amounts_document
 from conduit.web.application import VIEWS, ViewError
 from conduit.web.call_graph import draw, graph_document, without_constant_labels
-from conduit.web.command_line import command_line
+from conduit.web.command_line import command_line, function_argument
 from conduit.web.comparison import amount_text, bases_of, has_base, normalised
-from conduit.web.facts import facts
+from conduit.web.facts import facts, notes
 from conduit.web.function_table import function_rows
 from conduit.web.memory import HELD, ImportSwitch, growth_document, series_of
 from conduit.web.recordings import Recordings, UnknownRecordingError
@@ -372,7 +372,7 @@ class ProfileSession:
         from conduit.web.peek import peek_document
 
         options = options.copy(granularity="lines")
-        report = prepare_report(self._profile_of(options), "peek", options, warn, parameters.get("f") or ".")
+        report = prepare_report(self._profile_of(options), "peek", options, warn, function_argument(parameters))
         checkpoint()
         return report, peek_document(report, _first(parameters)), profile_labels(report)
 
@@ -380,7 +380,7 @@ class ProfileSession:
         from conduit.report.header import profile_labels
         from conduit.web.source_view import FILE_PAGE, OTHER_TYPE_PAGE, PAGE, source_document
 
-        report = prepare_report(self._profile_of(options), "list", options, warn, parameters.get("f") or ".")
+        report = prepare_report(self._profile_of(options), "list", options, warn, function_argument(parameters))
         checkpoint()
         whole = options.copy(granularity="functions", trim=False)
         functions = prepare_report(self._profile_of(options), "top", whole, lambda _: None)
@@ -413,7 +413,11 @@ class ProfileSession:
             before, after = ([self._chosen(profile) for profile in side] for side in self._repeats)
             repeated = sum_repeats(before, after, options)
         checkpoint()
-        return report, changes_document(report, repeated), whole_labels(report)
+        sampled = report
+        if options.normalize:  # scaled samples are no counts
+            as_recorded = options.copy(normalize=False)
+            sampled = prepare_report(self._profile, "top", as_recorded, lambda _: None)
+        return report, changes_document(report, repeated, sampled), whole_labels(report)
 
     def _growth(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import whole_labels
@@ -479,6 +483,7 @@ class ProfileSession:
             "view": view,
             "title": f"{report.title or 'unknown'} {report.sample_type}",
             "facts": facts(report),
+            "notes": notes(report),
             "types": [kind.type for kind in self._profile.sample_types],
             "type": sample_index(self._profile, options.sample_index),
             "tags": self._tags(options),

@@ -813,14 +813,14 @@ Conduit.page.views.flamegraph = (() => {
       make("p", {}, meaning, content.inOrder ? " Left is earlier: a row for each thread, widths without the gaps between samples." : order === "heavy" ? " Left is heavier, not earlier." : " Boxes are in recorded order.",
         " Click a box for its callers and callees. Scroll to move, Ctrl+scroll or pinch to zoom, drag to pan, right-click or Actions… for more. ",
         make("kbd", {}, "/"), " searches, ", make("kbd", {}, "+"), make("kbd", {}, "−"), " zoom, arrows walk, ", make("kbd", {}, "Esc"), " goes back."));
-    const line = make("div", { className: "explain" }, help, legend(), switches(),
+    const line = make("div", { className: "explain bar-of-view" }, help, legend(), switches(),
       content.inOrder ? null : Conduit.page.link("flamegraph", { order: other[0] === "heavy" ? null : other[0] }, {}, other[1]));
     if (content.hasTimes && (!data.file || content.byTime)) line.append(Conduit.page.link("flamegraph", { time: content.inOrder ? null : "t", z: null, p: null }, {}, content.inOrder ? "Sort: heaviest first" : "Sort: by time"));
     if (content.untimed) line.append(make("span", {}, content.untimed === 1 ? "1 sample without a time is left out" : `${content.untimed.toLocaleString("en")} samples without a time are left out`));
     if (content.pruned) {
       line.append(make("span", { className: "pruned" }, `${content.pruned.nodes.toLocaleString("en")} boxes under ${percent(content.pruned.below, content.total)} are hidden (hatched). ${data.file ? "" : "Zoom in or focus a function to see them."}`));
     }
-    return line;
+    return Conduit.frame.cue(line);
   }
 
   function showWhole() {

@@ -114,6 +114,37 @@ Conduit.frame = (() => {
     return open[0] || null;
   }
 
+  // ── bars that scroll on ──
+
+  const heldCues = new WeakMap(); // element → its observer
+
+  // An arrow at the end where a bar goes on beyond the window's edge, which a narrow window has (frame.css); a click on it
+  // scrolls there. What is current in the bar is scrolled into view. Call it again where the bar's content changed.
+  function cue(bar) {
+    for (const old of [...bar.children]) if (old.matches(".cue")) old.remove();
+    const arrow = (className, text, to) => make("span", { className: `cue ${className}`, "aria-hidden": "true", onclick: () => bar.scrollBy({ left: to * bar.clientWidth * 0.7, behavior: "smooth" }) }, text);
+    const back = arrow("back", "‹", -1), ahead = arrow("ahead", "›", 1);
+    bar.prepend(back);
+    bar.append(ahead);
+    const update = () => {
+      back.style.visibility = bar.scrollLeft > 2 ? "visible" : "hidden";
+      ahead.style.visibility = bar.scrollLeft + bar.clientWidth < bar.scrollWidth - 3 ? "visible" : "hidden";
+    };
+    bar.onscroll = update;
+    heldCues.get(bar)?.disconnect();
+    const observer = new ResizeObserver(update);
+    heldCues.set(bar, observer);
+    observer.observe(bar);
+    const current = bar.querySelector("[aria-current]");
+    if (current && bar.scrollWidth > bar.clientWidth) {
+      const room = 30, box = current.getBoundingClientRect(), frame = bar.getBoundingClientRect();
+      if (box.left < frame.left + room) bar.scrollLeft += box.left - frame.left - room;
+      else if (box.right > frame.right - room) bar.scrollLeft += box.right - frame.right + room;
+    }
+    update();
+    return bar;
+  }
+
   // ── tables ──
 
   // Where the window is narrow, a row of a stacked table stands in lines instead of columns (frame.css). The style takes the
@@ -212,7 +243,7 @@ Conduit.frame = (() => {
 
   if (typeof document !== "undefined") wear(kept());
 
-  return { $, make, data, changed, replaceState, counted, empty, copy, say, setTheme, isDark, onColours, fillPageMenu, fillLooks, fillTakeAlong, closeMenus, table, framed, stacked: (header) => stacked(header, QUIET), moveInRows, isTyping, showKeys, listen };
+  return { $, make, data, changed, replaceState, counted, empty, copy, say, setTheme, isDark, onColours, fillPageMenu, fillLooks, fillTakeAlong, closeMenus, cue, table, framed, stacked: (header) => stacked(header, QUIET), moveInRows, isTyping, showKeys, listen };
 })();
 
 if (typeof module !== "undefined") module.exports = Conduit.frame;

@@ -18,7 +18,8 @@ Conduit.page = (() => {
   const current = () => (data.file ? (location.hash.slice(1).split("?")[0] || "flamegraph") : data.view);
 
   function address(view, changes = {}) {
-    const query = changed(state, { first: null, ...changes }).toString(); // the page of a long list belongs to that list
+    const elsewhere = view === current() ? {} : { fn: null }; // the functions that Source or Peek list belong to that view
+    const query = changed(state, { first: null, ...elsewhere, ...changes }).toString(); // and so does the page of a long list
     return (data.file ? "#" : "./") + view + (query ? `?${query}` : "");
   }
 
@@ -174,6 +175,7 @@ Conduit.page = (() => {
     const one = data.types.length < 2 || (data.file && !data.byType) || current() === "growth"; // it is about inuse_space
     $("types").replaceChildren(...(one ? [] : tabs), ...(imports ? [imports] : []));
     $("types").hidden = !$("types").childElementCount;
+    Conduit.frame.cue($("types"));
   }
 
   // Memory that imports allocated hides a small program's own.
@@ -341,10 +343,10 @@ Conduit.page = (() => {
     const menu = $("context");
     opener = document.activeElement === document.body ? origin : document.activeElement;
     const entries = [...more];
-    if (!data.file || data.source) entries.push(["Show source code", () => go("source", { f: exactly([name]) })]);
+    if (!data.file || data.source) entries.push(["Show source code", () => go("source", { fn: exactly([name]) })]);
     if (!data.file) {
-      entries.push(["Show source in new tab", () => open(address("source", { f: exactly([name]) }), "_blank", "noopener")]);
-      entries.push(["Peek at callers and callees", () => go("peek", { f: `${exactly([name]).slice(0, -1)}( |$)`, first: null })]);
+      entries.push(["Show source in new tab", () => open(address("source", { fn: exactly([name]) }), "_blank", "noopener")]);
+      entries.push(["Peek at callers and callees", () => go("peek", { fn: `${exactly([name]).slice(0, -1)}( |$)` })]);
       for (const [label, parameter, add] of refinements) if (label !== "Show") entries.push([label, () => refine(parameter, add, name)]);
     }
     entries.push(["Copy name", () => copy(name)]);
@@ -395,7 +397,7 @@ Conduit.page = (() => {
     document.title = data.title;
     document.querySelector(".about h1").textContent = data.title;
     $("facts").textContent = data.facts.join(" · ");
-    $("facts").title = data.facts.join("\n");
+    $("notes").replaceChildren(...data.notes.map((text) => make("p", {}, text)));
     drawTypes();
     drawLive();
     drawStrip();
@@ -412,6 +414,7 @@ Conduit.page = (() => {
       if (link.dataset.view === "labels") link.hidden = !data.tags.length && current() !== "labels";
     }
     drawFilters();
+    document.querySelectorAll(".views, .menus").forEach(Conduit.frame.cue);
   }
 
   function fillMenus() {

@@ -13,6 +13,14 @@ Conduit.page.pager = (view, { first, page, total, noun, where = "above" }) => {
     last < total ? link("lighter →", last) : null);
 };
 
+// What an address with `fn` lists, and the way back to all; null where it lists all.
+Conduit.page.chosen = (view) => {
+  const { make, link, state } = Conduit.page, wanted = state.get("fn");
+  if (!wanted) return null;
+  const name = wanted.replace(/^\^/, "").replace(/(\( \|\$\)|\$)$/, "").replace(/\\(.)/g, "$1");
+  return make("p", { className: "explain" }, make("span", {}, "Only ", make("strong", {}, name), "."), link(view, { fn: null }, {}, "Show all functions"));
+};
+
 Conduit.page.views.peek = (() => {
   const { make, address, data, pager } = Conduit.page;
   let lines;
@@ -21,6 +29,7 @@ Conduit.page.views.peek = (() => {
     lines = content.lines;
     const pages = (where) => pager("peek", { first: content.first, page: content.page, total: content.functions, noun: "lines with samples", where });
     main.append(
+      Conduit.page.chosen("peek") ?? "",
       make("p", { className: "explain" }, "Each line of code that has samples, its callers above and its callees below. A name leads to its function."),
       pages("above") || "",
       make("pre", { className: "text", tabIndex: 0, "aria-label": "Callers and callees" }), pages("below") || "");
@@ -32,7 +41,7 @@ Conduit.page.views.peek = (() => {
       const bar = line.indexOf("|") + 1, hit = pattern && pattern.test(line) ? "hit" : "";
       if (!expression || data.file) return [make("span", { className: hit }, line), "\n"];
       const start = bar + line.slice(bar).search(/\S/);
-      return [make("span", { className: hit }, line.slice(0, start), make("a", { href: address("peek", { f: expression, first: null }) }, line.slice(start))), "\n"];
+      return [make("span", { className: hit }, line.slice(0, start), make("a", { href: address("peek", { fn: expression }) }, line.slice(start))), "\n"];
     }));
   }
 
@@ -40,7 +49,7 @@ Conduit.page.views.peek = (() => {
 })();
 
 Conduit.page.views.source = (() => {
-  const { make, data, address, exactly, pager } = Conduit.page;
+  const { make, data, state, address, exactly, pager } = Conduit.page;
 
   function heat(share) { return Math.min(40, Math.round(Math.sqrt(share) * 50)); }
 
@@ -56,7 +65,7 @@ Conduit.page.views.source = (() => {
   }
 
   function listing(one) {
-    const name = data.file ? one.name : make("a", { href: address("peek", { f: `${exactly([one.name]).slice(0, -1)}( |$)`, first: null }), title: "callers and callees" }, one.name);
+    const name = data.file ? one.name : make("a", { href: address("peek", { fn: `${exactly([one.name]).slice(0, -1)}( |$)` }), title: "callers and callees" }, one.name);
     return make("section", { className: "function" },
       make("h2", {}, name), make("p", {}, `${one.file} — self (flat) ${one.flat}, total (cum) ${one.cum} (${one.percent} of ${data.compared ? "all before" : "the profile"})`), table(one));
   }
@@ -68,15 +77,22 @@ Conduit.page.views.source = (() => {
     return make("p", { className: "missing" }, make("strong", {}, `${count === 1 ? "1 function names a file" : `${count.toLocaleString("en")} functions name files`} that cannot be read here, so their lines have numbers and no text: `), `${names}${some}. First reason: ${reason}. Start conduit pprof with -source_path=FOLDER to say where the files are.`);
   }
 
+  // A file holds all functions; a server sent those that the address asks for.
+  function wanted() {
+    let regexp = null;
+    try { regexp = data.file && state.get("fn") ? new RegExp(state.get("fn")) : null; } catch { /* someone changed the address */ }
+    return ({ name }) => !regexp || regexp.test(name);
+  }
+
   function draw(main, content) {
     if (!content.functions.length && !content.missing) {
       main.append(Conduit.page.empty("No source to show.", data.file ? "The profile names no file that could be read." : "Pick a function in another view and choose Show source code, or search for one and press Enter."));
       return;
     }
     const pages = (where) => pager("source", { first: content.first, page: content.page, total: content.count, noun: "functions", where }) || "";
-    main.append(make("p", { className: "explain" }, "Self (flat) is the line itself, total (cum) includes what it called. ", content.shares), pages("above"));
+    main.append(make("p", { className: "explain" }, "Self (flat) is the line itself, total (cum) includes what it called. ", content.shares), Conduit.page.chosen("source") ?? "", pages("above"));
     if (content.missing) main.append(missing(content.missing));
-    main.append(...content.functions.map(listing), content.functions.length > 3 ? pages("below") : "");
+    main.append(...content.functions.filter(wanted()).map(listing), content.functions.length > 3 ? pages("below") : "");
   }
 
   return { draw, table };
