@@ -40,7 +40,10 @@ Conduit.page.views.flamegraph = (() => {
     const names = sources.length <= 2 ? sources.map(short).join(" and ") : `${short(sources[0])} … ${short(drawn.at(-1).source)}`;
     return `${box.frames.length} frames: ${names}`;
   }
-  const width = () => area.clientWidth;
+  // Every box asks for it, and to read it from the page lays that out: kept from one measurement to the next.
+  let wideNow = 0;
+  const width = () => (wideNow ||= area.clientWidth);
+  const measureAgain = () => { wideNow = 0; };
   const topRow = () => -laid.highest + (pivot === null ? 0 : 1);
   const rowTop = (box) => (box.row + topRow() - (box.kind === "caller" ? 1 : 0)) * rowHeight;
   const paneWidth = () => (sides ? (width() - GAP) / 2 : width());
@@ -190,6 +193,7 @@ Conduit.page.views.flamegraph = (() => {
   // ── placing ──
 
   function redraw() {
+    measureAgain();
     const folds = chains ? (one) => !opened.has(hash(keyOf(one.nodes[0]))) : null;
     if (sides) {
       // One scale for both: unless their totals were made equal, the smaller side is narrower.
@@ -198,6 +202,7 @@ Conduit.page.views.flamegraph = (() => {
     } else laid = Conduit.flameTree.layOut(tree, { pivot, order, zoom, width: Math.max(width(), 200), folds });
     fitRows();
     area.style.height = `${(laid.deepest + topRow() + 1) * rowHeight + 8}px`;
+    measureAgain(); // a taller picture may bring the window's scroll bar
     area.dataset.cut = laid.cut ? "yes" : "";
     placeSeparator();
     whole.hidden = pivot === null && zoom.scale === 1;
@@ -493,7 +498,7 @@ Conduit.page.views.flamegraph = (() => {
     tip.hidden = true;
     const position = { preventDefault: () => event.preventDefault(), clientX: x, clientY: y };
     Conduit.page.openContext(position, tree.names[box.source].replace(/:\d+$/, ""), [
-      ["Pivot here", () => pivotOn(box.source)],
+      ["Pivot here", () => pivotOn(box.source), "its callers above, its callees below"],
       ["Copy stack", () => Conduit.page.copy(stackOf(box).join("\n"))],
       ["Copy link", () => Conduit.page.copy(new URL(Conduit.page.address("flamegraph", { p: Conduit.page.exactly([tree.names[box.source]]), z: null }), location.href).href)]]);
   }
@@ -688,7 +693,7 @@ Conduit.page.views.flamegraph = (() => {
       toggle("Two pictures", "before and after side by side, in step", Boolean(sides), () => {
         note({ pictures: sides ? null : "two" }, true);
         setTree(); redraw(); rest();
-        document.querySelector(".explain").replaceWith(explain());
+        explainAgain();
         layOutWindow();
         return Boolean(sides);
       }),
@@ -706,11 +711,11 @@ Conduit.page.views.flamegraph = (() => {
     table = Conduit.flameTable(content, tree, {
       hover: (source) => { marked = source; paint(); },
       choose: (source) => pivotOn(source === pivot ? 0 : source),
-      menu: (event, source, row) => Conduit.page.openContext(event, tree.names[source].replace(/:\d+$/, ""), [["Pivot here", () => pivotOn(source)]], row),
+      menu: (event, source, row) => Conduit.page.openContext(event, tree.names[source].replace(/:\d+$/, ""), [["Pivot here", () => pivotOn(source), "its callers above, its callees below"]], row),
     });
     pair.prepend(table.element);
-    table.search(pattern);
-    table.select(pivot);
+    if (pattern) table.search(pattern);
+    if (pivot !== null) table.select(pivot);
     layOutWindow();
   }
 
@@ -753,7 +758,7 @@ Conduit.page.views.flamegraph = (() => {
     overlay = make("div", { className: "overlay" });
     area = make("div", { className: "flame", role: "group", "aria-label": "Flame graph" }, canvas, overlay);
     tip = document.getElementById("tip");
-    lines = Conduit.sourceDrawer({ tree: () => tree, closed: () => { note({ lines: null }, true); document.querySelector(".explain").replaceWith(explain()); } });
+    lines = Conduit.sourceDrawer({ tree: () => tree, closed: () => { note({ lines: null }, true); explainAgain(); } });
     lines.open = state.get("lines") === "t";
     pair = make("div", { className: "pair" }, make("div", { className: "picture" }, bar, area));
     const wanted = state.get("table");
@@ -761,17 +766,20 @@ Conduit.page.views.flamegraph = (() => {
     main.append(explain(), pair, lines.element);
     lines.show(pivot);
     layOutWindow();
+    if (pivot !== null) table?.select(pivot);
     listen();
     redraw();
     rest();
     resize?.disconnect();
     let before = width();
-    resize = new ResizeObserver(() => { if (width() !== before) { before = width(); layOutWindow(); schedule(); } });
+    resize = new ResizeObserver(() => { measureAgain(); if (width() !== before) { before = width(); layOutWindow(); schedule(); } });
     resize.observe(area);
   }
 
   // The bar keeps its place under the page's; the canvas takes the rest of the window.
   function layOutWindow() {
+    measureAgain();
+    if (!area.isConnected) return; // while the view is put together
     const head = document.querySelector("header.bar");
     const under = getComputedStyle(head).position === "sticky" ? head.offsetHeight : 0;
     bar.style.top = `${under}px`;
@@ -821,6 +829,13 @@ Conduit.page.views.flamegraph = (() => {
       line.append(make("span", { className: "pruned" }, `${content.pruned.nodes.toLocaleString("en")} boxes under ${percent(content.pruned.below, content.total)} are hidden (hatched). ${data.file ? "" : "Zoom in or focus a function to see them."}`));
     }
     return Conduit.frame.cue(line);
+  }
+
+  // The bar anew, where it was scrolled to.
+  function explainAgain() {
+    const bar = document.querySelector(".bar-of-view"), { scrollLeft } = bar, made = explain();
+    bar.replaceWith(made);
+    made.scrollLeft = scrollLeft;
   }
 
   function showWhole() {
