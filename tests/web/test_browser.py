@@ -103,7 +103,7 @@ def test_a_click_pivots_shows_callers_above_and_back_returns(serve: Serve, visit
         box for box in page.locator(".box").all() if box.bounding_box()["y"] < pivot.bounding_box()["y"]
     ]
     assert any("iterencode" in (box.get_attribute("aria-label") or "") for box in callers)
-    assert "510ms (46.79%)" in page.locator(".separator").inner_text()
+    assert "510ms (46.79% of 1.09s)" in page.locator(".separator").inner_text()
     page.screenshot(path=str(SCREENSHOTS / "pivot.png"))
     page.go_back()
     assert boxes(page) == whole

@@ -9,15 +9,19 @@ import pytest
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.merge import difference
 from conduit.profile.model import ValueType
+from conduit.report.options import Options
 from conduit.web.comparison import is_noise
+from conduit.web.configs import SavedConfigs
+from conduit.web.session import ProfileSession
 
-from .conftest import SCREENSHOTS, wait_until
+from .conftest import SCREENSHOTS, profile_named, wait_until
 from .test_browser import axe_findings
 from .test_comparison import compared, profile_of
 from .test_flame_graph import SITE, WINDOWS, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from playwright.sync_api import Page
 
@@ -329,3 +333,70 @@ def test_the_source_of_a_function_is_shown_without_a_filter_on_the_other_views(
     page.locator("section.function h2 a").first.click()
     page.get_by_text("Each line of code that has samples").wait_for()
     assert page.locator(".chip").count() == 0
+
+
+@light_and_dark
+@at_each_width
+def test_selected_rows_of_top_say_what_can_be_done_with_them_and_names_are_whole(
+    serve: Serve, visitor: Visitor, window: tuple[int, int], scheme: str
+) -> None:
+    width, height = window
+    page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/top", width=width, height=height, scheme=scheme)
+    for cell in page.locator("table.top tbody tr:nth-child(-n+5) td:last-child").all():
+        box = cell.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= width
+    row = page.get_by_role("row", name="app.math.fib")
+    before = row.bounding_box()
+    assert before
+    page.mouse.click(before["x"] + 30, before["y"] + 8)
+    bar = page.locator("#picked")
+    assert bar.locator("strong").inner_text() == "app.math.fib"
+    assert row.bounding_box() == before  # nothing moved under the pointer
+    box = bar.bounding_box()
+    assert box
+    assert box["y"] + box["height"] <= height + 1
+    assert axe_findings(page) == []
+    picture(page, f"picked-{width}-{scheme}")
+    link = bar.get_by_role("link", name="Flame graph").bounding_box()
+    assert link
+    page.mouse.click(link["x"] + 5, link["y"] + 5)
+    page.locator('.box.pivot[aria-label^="app.math.fib"]').wait_for()
+
+
+def test_a_narrow_window_has_the_names_of_peek_within_it(serve: Serve, visitor: Visitor) -> None:
+    page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/peek", width=390, height=760)
+    assert page.locator("pre.text").evaluate("one => one.scrollWidth <= one.clientWidth")
+    name = page.get_by_role("link", name="app.math.fib /app/mathx.py:7").first.bounding_box()
+    assert name
+    assert name["x"] + name["width"] <= 390
+
+
+@at_each_width
+def test_a_click_beside_a_labels_value_filters_and_the_filter_stands_there_in_plain_words(
+    serve: Serve, visitor: Visitor, window: tuple[int, int]
+) -> None:
+    width, height = window
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    for route, milliseconds in (("GET /cart/{n}", 30), ("GET /health", 10)):
+        builder.add([("view", "/srv/a.py", 1, 1)], [milliseconds * 10**6], labels={"route": route})
+    page = visitor.open(f"{serve(builder.build())}/ui/labels", width=width, height=height)
+    cell = page.get_by_role("row", name="GET /cart/{n}").first.locator("td").nth(1).bounding_box()
+    assert cell
+    page.mouse.click(cell["x"] + cell["width"] / 2, cell["y"] + cell["height"] / 2)
+    page.locator(".chip", has_text="tag focus: route:GET /cart/{n}").wait_for()
+    assert page.get_by_role("row", name="GET /health").count() == 0
+
+
+def test_a_comparison_says_the_accuracy_of_both_sides_once(tmp_path: Path) -> None:
+    before, after = sampled(work=25), sampled(work=100)
+    for profile, count in ((before, 25), (after, 100)):
+        profile.comments.append(
+            f"only {count} samples: 1s of CPU time was used. Shares are accurate to about 9"
+        )
+    profile = difference(after, before, mark_base=True)
+    profile.comments.append("2 samples were lost")
+    page = ProfileSession(profile, Options(), SavedConfigs(tmp_path / "none.json")).page("top", {})
+    told = "25 samples before, 100 after: their shares are accurate to about 10 and 5 percentage points"
+    assert page["facts"][1] == told
+    assert page["notes"] == ["2 samples were lost"]

@@ -161,7 +161,8 @@ def test_an_address_with_an_invalid_filter_opens_a_page_that_says_so(serve: Serv
 def test_names_of_peek_lead_to_their_functions(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/peek")
     page.get_by_role("link", name="app.math.fib /app/mathx.py:7").first.click()
-    page.get_by_text("focus: ^app").wait_for()
+    page.get_by_text("Only app.math.fib.").wait_for()
+    assert page.locator(".chip").count() == 0
     assert "zlib" not in page.locator("pre.text").inner_text()
     assert "app.math.fib" in page.locator("pre.text").inner_text()
 

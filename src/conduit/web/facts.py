@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _NOTES = 2  # comments that stand on the page; the others open with its title
 _NOTE_LIMIT = 400  # letters of one
+_FEW_SAMPLES = 100  # of fewer, the recorder warns as well
+_ACCURACY = re.compile(r"only \d+ samples: ")  # as the recorder warns
 
 
 def facts(report: Report) -> list[str]:
@@ -45,16 +48,23 @@ def _counted(report: Report) -> list[str]:
     before, after = (
         round(sum(profile.columns.values[values.index]) / unit) for profile in split(report.profile)
     )
-    return [f"{before:,} samples before, {after:,} after"]
+    text = f"{before:,} samples before, {after:,} after"
+    if 0 < min(before, after) < _FEW_SAMPLES:
+        accuracy = " and ".join(f"{50 / count**0.5:.0f}" for count in (before, after))
+        text += f": their shares are accurate to about {accuracy} percentage points"
+    return [text]
 
 
 def notes(report: Report) -> list[str]:
     """Return the first lines of the recording's first comments, and the number of others.
 
-    The recorder's warnings are comments: how accurate shares are, how many samples were lost.
+    The recorder's warnings are comments: how accurate shares are, how many samples were lost. Of a comparison, `facts`
+    says how accurate both sides are, and not each recording for itself.
     """
     comments = [comment.strip() for comment in report.profile.comments if not comment.startswith("#")]
     comments = list(dict.fromkeys(filter(None, comments)))
+    if has_base(report.profile):
+        comments = [comment for comment in comments if not _ACCURACY.match(comment)]
     firsts = [comment.splitlines()[0] for comment in comments[:_NOTES]]
     more = len(comments) - _NOTES
     return [

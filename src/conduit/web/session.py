@@ -372,7 +372,9 @@ class ProfileSession:
         from conduit.web.peek import peek_document
 
         options = options.copy(granularity="lines")
-        report = prepare_report(self._profile_of(options), "peek", options, warn, function_argument(parameters))
+        report = prepare_report(
+            self._profile_of(options), "peek", options, warn, function_argument(parameters)
+        )
         checkpoint()
         return report, peek_document(report, _first(parameters)), profile_labels(report)
 
@@ -380,7 +382,9 @@ class ProfileSession:
         from conduit.report.header import profile_labels
         from conduit.web.source_view import FILE_PAGE, OTHER_TYPE_PAGE, PAGE, source_document
 
-        report = prepare_report(self._profile_of(options), "list", options, warn, function_argument(parameters))
+        report = prepare_report(
+            self._profile_of(options), "list", options, warn, function_argument(parameters)
+        )
         checkpoint()
         whole = options.copy(granularity="functions", trim=False)
         functions = prepare_report(self._profile_of(options), "top", whole, lambda _: None)

@@ -6,6 +6,9 @@ Conduit.page.views.growth = (() => {
   const { leading, searching } = Conduit.rows(Conduit.page);
   let content, body;
 
+  // Of a long path the last two parts; `origin` has a name before it.
+  const shortPlace = (text) => text.replace(/\/\S+(\/[^/\s]+\/[^/\s]+)$/, "…$1");
+
   function told() {
     const { profiles, over, total, count } = content;
     return `${total} grown and still held at ${count.toLocaleString("en")} ${count === 1 ? "line" : "lines"}, from the first of ${profiles} profiles to the last${over ? `, ${over} later` : ""}. `;
@@ -20,7 +23,7 @@ Conduit.page.views.growth = (() => {
       const line = make("tr", { tabIndex: 0, className: pattern?.test(row.name) ? "hit" : "" }, make("td", { className: "value" }, part, make("span", {}, row.grown)),
         ...(content.over ? [make("td", { className: "optional" }, row.rate)] : []), make("td", {}, row.held), make("td", { className: "optional" }, row.objects),
         ...(content.profiles > 2 ? [make("td", { className: "optional" }, row.steady ? "every step" : "not every")] : []),
-        make("td", {}, make("strong", {}, link), " ", row.place, ...(row.origin ? [make("small", {}, `from ${row.origin}`)] : []), make("small", {}, row.callers.length ? `called by ${row.callers.join(" < ")}` : "")));
+        make("td", {}, make("strong", {}, link), " ", make("span", { title: row.place }, shortPlace(row.place)), ...(row.origin ? [make("small", { title: row.origin }, `from ${shortPlace(row.origin)}`)] : []), make("small", {}, row.callers.length ? `called by ${row.callers.join(" < ")}` : "")));
       return leading(line, row.name, link);
     }));
   }

@@ -13,6 +13,7 @@ Conduit.page.views.labels = (() => {
       const row = make("tr", {}, make("td", { className: "value" }, bar, name), ...(content.compared ? [make("td", {}, value.before), make("td", {}, value.shareBefore)] : []), make("td", {}, value.amount), make("td", {}, value.share), make("td", { className: "optional" }, value.count),
         data.file ? null : make("td", {}, make("a", { href: address("labels", { ti: value.filter }), "aria-label": `exclude ${one.key} ${value.text}` }, "exclude")));
       row.dataset.text = `${one.key}:${value.text}`;
+      if (!data.file) row.addEventListener("click", (event) => { if (!event.target.closest("a")) name.click(); });
       return row;
     });
     // A label with a value for each request is a long list: the rest is a click away.

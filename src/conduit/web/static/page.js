@@ -324,6 +324,21 @@ Conduit.page = (() => {
     on ? selected.add(name) : selected.delete(name);
     note({ sel: exactly(selected) || null }, true);
     fillRefine($("menu-refine").querySelector(".items"));
+    showPicked();
+  }
+
+  // What can be done with the rows or boxes that are picked, at the window's lower edge: it moves nothing.
+  function showPicked() {
+    $("picked")?.remove();
+    if (!selected.size) return;
+    const [name] = selected, single = selected.size === 1;
+    const button = (text, title, action) => make("button", { type: "button", className: "key", title, onclick: action }, text);
+    $("view").append(make("section", { id: "picked", className: "picked-bar", "aria-label": "Selected functions" },
+      make("strong", {}, single ? name : `${selected.size} selected`),
+      single ? link("flamegraph", { p: exactly([name]), z: null }, {}, "Flame graph") : "",
+      single && (!data.file || data.source) ? link("source", { fn: exactly([name]) }, {}, "Source") : "",
+      ...(data.file ? [] : refinements.slice(0, 3).map(([text, parameter, add, title]) => button(text, title, () => refine(parameter, add)))),
+      button("Clear", "select nothing", () => { selected.clear(); note({ sel: null }, true); drawView(); })));
   }
 
   // The names that the address says are picked, of those that a view shows.
@@ -333,6 +348,7 @@ Conduit.page = (() => {
     try { regexp = state.get("sel") ? new RegExp(state.get("sel")) : null; } catch { /* someone changed the address: nothing is picked */ }
     if (regexp) for (const name of names) if (regexp.test(name)) selected.add(name);
     fillRefine($("menu-refine").querySelector(".items"));
+    showPicked();
   }
 
   // ── the menu of one box, row or node ──
@@ -347,11 +363,11 @@ Conduit.page = (() => {
     if (!data.file) {
       entries.push(["Show source in new tab", () => open(address("source", { fn: exactly([name]) }), "_blank", "noopener")]);
       entries.push(["Peek at callers and callees", () => go("peek", { fn: `${exactly([name]).slice(0, -1)}( |$)` })]);
-      for (const [label, parameter, add] of refinements) if (label !== "Show") entries.push([label, () => refine(parameter, add, name)]);
+      for (const [label, parameter, add, title] of refinements) if (label !== "Show") entries.push([label, () => refine(parameter, add, name), title]);
     }
     entries.push(["Copy name", () => copy(name)]);
-    menu.replaceChildren(...entries.map(([label, action]) =>
-      make("button", { type: "button", role: "menuitem", onclick: () => { closeContext(); action(); } }, label)));
+    menu.replaceChildren(...entries.map(([label, action, title]) =>
+      make("button", { type: "button", role: "menuitem", title, onclick: () => { closeContext(); action(); } }, label)));
     menu.hidden = false;
     const box = menu.getBoundingClientRect();
     menu.style.left = `${Math.max(4, Math.min(event.clientX, innerWidth - box.width - 4))}px`;
@@ -381,13 +397,18 @@ Conduit.page = (() => {
 
   const filterNames = { f: "focus", i: "ignore", h: "hide", s: "show", sf: "show from", tf: "tag focus", ti: "tag ignore", ts: "tag show", th: "tag hide", prunefrom: "prune from", tagroot: "tag root", tagleaf: "tag leaf" };
 
+  // An expression that the page made for names is shown as those; another one as it is.
+  function plainly(expression) {
+    const parts = expression.split(/\||,(?=\^)/), exact = parts.map((part) => /^\^((?:[^\\.*+?^${}()|[\]]|\\\W|\\x2[cC]|\\x3[dD])*)\$$/.exec(part));
+    return exact.every(Boolean) ? exact.map(([, name]) => name.replace(/\\x2c/gi, ",").replace(/\\x3d/gi, "=").replace(/\\(\W)/g, "$1")).join(", ") : expression;
+  }
+
   function drawFilters() {
     const chips = [];
     for (const [parameter, label] of Object.entries(filterNames)) {
       const value = state.get(parameter);
       if (!value) continue;
-      const text = `${label}: ${value}`;
-      chips.push(make("span", { className: "chip" }, make("span", { title: text }, text),
+      chips.push(make("span", { className: "chip" }, make("span", { title: `${label}: ${value}` }, `${label}: ${plainly(value)}`),
         make("button", { type: "button", title: `remove ${label}`, "aria-label": `remove ${label}`, onclick: () => go(current(), { [parameter]: null }) }, "✕")));
     }
     $("filters").replaceChildren(...chips);
@@ -437,6 +458,7 @@ Conduit.page = (() => {
     if (data.failed) main.append(failure());
     else if (!content) main.append(empty("This view is not in the file.", "conduit pprof -http=:8080 FILE shows all of them."));
     else view.draw(main, content);
+    if ($("picked")) main.append($("picked")); // below the rows that it is about
     if ($("search").value) search();
   }
 

@@ -36,8 +36,16 @@ Conduit.page.views.peek = (() => {
     fill(null);
   }
 
+  // A line without the columns' blanks, where the window has no room for them: the names would stand beyond its edge.
+  function narrowed(line) {
+    if (/^-+(\+-+)?$/.test(line)) return "—".repeat(20);
+    const bar = line.indexOf("|");
+    return bar < 0 ? line.trim().replace(/\s+/g, " ") : `${/^\s{30}/.test(line) ? "    " : ""}${line.slice(0, bar).trim().replace(/\s+/g, " ")} | ${line.slice(bar + 1).trim()}`;
+  }
+
   function fill(pattern) {
-    document.querySelector("pre.text")?.replaceChildren(...lines.flatMap(([line, expression]) => {
+    document.querySelector("pre.text")?.replaceChildren(...lines.flatMap(([whole, expression]) => {
+      const line = innerWidth > 640 ? whole : narrowed(whole);
       const bar = line.indexOf("|") + 1, hit = pattern && pattern.test(line) ? "hit" : "";
       if (!expression || data.file) return [make("span", { className: hit }, line), "\n"];
       const start = bar + line.slice(bar).search(/\S/);

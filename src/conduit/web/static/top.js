@@ -16,6 +16,9 @@ Conduit.page.views.top = (() => {
     ["name", "Name", ""],
   ];
 
+  // In a narrow window shares stand below their amounts.
+  const kept = (n) => (n === 2 ? "optional" : n % 3 ? "share" : "");
+
   function choose(column) {
     const wanted = column.replace("%", "").replace("sum", "flat");
     falling = key === wanted ? !falling : wanted !== "name";
@@ -38,7 +41,7 @@ Conduit.page.views.top = (() => {
     body.replaceChildren(...rows.map((row) => {
       const cells = [row.flatText, row.flatPercent, sum ? row[sum] : "", row.cumText, row.cumPercent];
       const line = make("tr", { className: pattern && pattern.test(row.name) ? "hit" : "", tabIndex: 0 },
-        ...cells.map((text, n) => make("td", { className: n === 2 ? "optional" : "" }, text)),
+        ...cells.map((text, n) => make("td", { className: kept(n) }, text, n % 3 ? "" : make("small", { className: "narrow", "aria-hidden": "true" }, cells[n + 1]))),
         make("td", {}, row.name, row.inline ? make("small", {}, ` ${row.inline}`) : null));
       return pickable(line, row.name);
     }));
@@ -49,13 +52,13 @@ Conduit.page.views.top = (() => {
     if (!rows.length) { main.append(Conduit.page.empty("No function is left to list.", Conduit.page.data.remedy)); return; }
     headings = new Map();
     const head = make("tr", {}, ...columns.map(([name, text, title], n) => {
-      const cell = make("th", { scope: "col", className: n === 2 ? "optional" : "" }, make("button", { type: "button", title, onclick: () => choose(name) }, text));
+      const cell = make("th", { scope: "col", className: n < 5 ? kept(n) : "" }, make("button", { type: "button", title, onclick: () => choose(name) }, text));
       headings.set(name, cell);
       return cell;
     }));
     body = make("tbody");
     main.append(
-      make("p", { className: "explain" }, content.note, " ", content.shares, " Flat is the function itself, cum includes what it called. Select rows, then Refine."),
+      make("p", { className: "explain" }, content.note, " ", content.shares, " Flat is the function itself, cum includes what it called. Click rows to select them."),
       make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Functions" }, make("table", { className: "top" }, make("thead", {}, head), body)));
     Conduit.page.restore(rows.map((row) => row.name));
     const [wanted, turned] = (state.get("by") || (state.get("sort") === "cum" ? "cum" : "flat")).split(",");
