@@ -94,7 +94,7 @@ class Sides:
         self.amounts: dict[str, list[int]] = {key: [0, 0] for key in KEYS}
 
     def change(self, key: str) -> int:
-        """Return what is more after than before."""
+        """Return the amount after less the amount before."""
         before, after = self.amounts[key]
         return after - before
 
@@ -112,14 +112,17 @@ def _sums_of_sides(report: Report, values: Values | None = None) -> dict[str, Si
 
 
 class _Weights:
-    """How many samples the amounts stand for. `share` is that of after, of samples before and after, if nothing changed."""
+    """How many samples the amounts stand for.
+
+    `share` is the part of all samples that would be of after if nothing had changed.
+    """
 
     def __init__(self, counts: dict[str, Sides], share: float) -> None:
         self.counts, self.share = counts, share
 
     @classmethod
     def of(cls, report: Report, totals: tuple[int, int]) -> _Weights | None:
-        """Return the weights of a report whose totals, as they are shown, are `totals`; None if samples are not counted."""
+        """Return the weights of a report that is shown with these totals; None if samples are not counted."""
         counted = sample_counts(report)
         if counted is None:
             return None

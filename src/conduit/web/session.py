@@ -462,7 +462,10 @@ class ProfileSession:
         return bases_of(whole, report.values)
 
     def _shares_note(self, report: Report) -> str:
-        """Return what amounts and percentages of a comparison mean where a table has one of each, else an empty text."""
+        """Return the meaning of a comparison's amounts and percentages in a table that has one of each.
+
+        An empty text where nothing is compared.
+        """
         total = amount_text(report, report.total)
         return f"Amounts are changes; percentages are shares of the {total} before." if self.compared else ""
 

@@ -1,6 +1,6 @@
 // What changed most between a profile and its base: amounts before and after, sorted by the change. A row leads to its
 // function in the flame graph. Of several profiles a side: their means, each one's amount, and first what moved beyond
-// chance; of one profile a side, first what is more than sampling error.
+// chance; of one profile a side, first the changes beyond sampling error.
 //
 // The table opens on the reader's functions with the others' code that they called: by their own amounts alone, the first
 // rows are a library's inner functions, and with all callees they are main and the framework that called everything.

@@ -119,7 +119,7 @@ Conduit.frame = (() => {
   const heldCues = new WeakMap(); // element → its observer
 
   // An arrow at the end where a bar goes on beyond the window's edge, which a narrow window has (frame.css); a click on it
-  // scrolls there. What is current in the bar is scrolled into view. Call it again where the bar's content changed.
+  // scrolls there. The current link is scrolled into view. Call it again where the bar's content changed.
   function cue(bar) {
     for (const old of [...bar.children]) if (old.matches(".cue")) old.remove();
     const arrow = (className, text, to) => make("span", { className: `cue ${className}`, "aria-hidden": "true", onclick: () => bar.scrollBy({ left: to * bar.clientWidth * 0.7, behavior: "smooth" }) }, text);
