@@ -74,10 +74,10 @@ def command_line(
 
 
 def function_argument(parameters: Mapping[str, str]) -> str:
-    """Return the expression of the functions that Source and Peek show: `fn` of the address, otherwise its focus, or
-    that of all.
+    """Return the expression of the functions that Source and Peek show.
 
-    `fn` chooses what these views list and filters nothing: the other views of the page do not have it.
+    It is `fn` of the address, otherwise its focus, or that of all. `fn` chooses what these views list and filters
+    nothing: the other views of the page do not have it.
     """
     return parameters.get("fn") or parameters.get("f") or "."
 
