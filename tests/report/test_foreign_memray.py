@@ -95,40 +95,49 @@ def test_a_damaged_report_is_refused_with_its_fault(data: bytes, reason: str) ->
         decode_foreign(data)
 
 
-@pytest.mark.slow  # memray starts several times
+# Each start of memray takes most of a second: its recording and its reports are made by one.
+SEVERAL = """
+import sys
+from memray.commands import main
+for command in sys.stdin.read().splitlines():
+    if main(command.split()):
+        sys.exit(command)
+"""
+COMMANDS = """run -q -o out.bin work.py
+stats --json -o out.json out.bin
+table -o table.html out.bin
+table --leaks -o leaks.html out.bin
+flamegraph -o flame.html out.bin
+transform csv --leaks -o leaks.csv out.bin
+"""
+
+
 @pytest.mark.skipif(importlib.util.find_spec("memray") is None, reason="memray: not installed")
 def test_a_recording_has_the_peak_that_memray_prints_and_the_leaks_of_its_report(tmp_path: Path) -> None:
     (tmp_path / "work.py").write_text(WORK, encoding="utf-8")
-
-    def run(*arguments: str) -> None:
-        command = [sys.executable, "-m", "memray", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    run("run", "-q", "-o", "out.bin", "work.py")
-    run("stats", "--json", "-o", "out.json", "out.bin")
+    command = [sys.executable, "-c", SEVERAL]
+    done = subprocess.run(
+        command, cwd=tmp_path, input=COMMANDS, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
     found = read((tmp_path / "out.bin").read_bytes())
     assert found.profile.default_sample_type == "peak_space"
-    printed = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["metadata"]["peak_memory"]
-    assert totals(found)["peak_space"] == printed
-    with_counts = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    printed = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    peak = printed["metadata"]["peak_memory"]
+    assert totals(found)["peak_space"] == peak
     assert totals(read((tmp_path / "out.json").read_bytes())) == {
-        "alloc_objects": with_counts["total_num_allocations"],
-        "alloc_space": with_counts["total_bytes_allocated"],
+        "alloc_objects": printed["total_num_allocations"],
+        "alloc_space": printed["total_bytes_allocated"],
     }
-    run("table", "-o", "table.html", "out.bin")
     table = read((tmp_path / "table.html").read_bytes())
-    assert totals(table) == {"peak_objects": totals(found)["peak_objects"], "peak_space": printed}
+    assert totals(table) == {"peak_objects": totals(found)["peak_objects"], "peak_space": peak}
     assert lines_of(table)["work.py", 1] >= 2_000_000
-    run("table", "--leaks", "-o", "leaks.html", "out.bin")
     assert totals(read((tmp_path / "leaks.html").read_bytes())) == {
         "inuse_objects": totals(found)["inuse_objects"],
         "inuse_space": totals(found)["inuse_space"],
     }
-    run("flamegraph", "-o", "flame.html", "out.bin")
     with pytest.raises(MalformedProfileError, match="memray transform csv"):
         decode_foreign((tmp_path / "flame.html").read_bytes())
-    run("transform", "csv", "--leaks", "-o", "leaks.csv", "out.bin")
     leaks = totals(read((tmp_path / "leaks.csv").read_bytes()))
     assert (totals(found)["inuse_objects"], totals(found)["inuse_space"]) == (
         leaks["objects"],
@@ -176,7 +185,6 @@ def test_without_memray_a_recording_is_refused_with_what_to_do(monkeypatch: pyte
         memray.decode(b"memray\x00" + bytes(100))
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("memray") is None, reason="memray: not installed")
 def test_a_damaged_recording_is_refused_by_memray_in_its_own_process() -> None:
     with pytest.raises(MalformedProfileError, match="memray cannot read it"):
