@@ -23,20 +23,22 @@ def burn():
         sum(range(100))
 burn()
 """
-# One recording in both forms: of a session that was saved, pyinstrument writes only the first stack.
+# One recording in all forms: of a session that was saved, pyinstrument writes only the first stack into speedscope's.
 RECORDED = """
 import pyinstrument
-from pyinstrument.renderers import SpeedscopeRenderer
+from pyinstrument.renderers import HTMLRenderer, JSONRenderer, SpeedscopeRenderer
 with pyinstrument.Profiler() as profiler:
     exec(compile(open("work.py").read(), "work.py", "exec"), {})
-with open("recorded", "w") as file:
-    file.write(profiler.output(SpeedscopeRenderer()))
+for name, renderer in [("recorded", SpeedscopeRenderer()), ("json", JSONRenderer()), ("page", HTMLRenderer())]:
+    with open(name, "w") as file:
+        file.write(profiler.output(renderer))
+profiler.last_session.save("session")
 print(profiler.output_text(show_all=True))
 """
 
 
-def recorded(folder: Path) -> Profile:
-    found = decode_foreign((folder / "recorded").read_bytes())
+def recorded(folder: Path, name: str = "recorded") -> Profile:
+    found = decode_foreign((folder / name).read_bytes())
     assert found is not None
     return found.profile
 
@@ -63,7 +65,7 @@ def test_py_spys_file_has_the_samples_that_it_prints(tmp_path: Path, form: str, 
 
 
 @pytest.mark.skipif(find_spec("pyinstrument") is None, reason="pyinstrument: not installed")
-def test_pyinstruments_file_has_the_duration_and_the_time_that_it_prints(tmp_path: Path) -> None:
+def test_pyinstruments_files_have_the_duration_and_the_time_that_it_prints(tmp_path: Path) -> None:
     (tmp_path / "work.py").write_text(WORK, encoding="utf-8")
     command = [sys.executable, "-c", RECORDED]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
@@ -72,10 +74,12 @@ def test_pyinstruments_file_has_the_duration_and_the_time_that_it_prints(tmp_pat
     root = re.search(r"^(\d+\.\d{3}) <module>", done.stdout, re.MULTILINE)
     assert duration, done.stdout
     assert root, done.stdout
-    profile = recorded(tmp_path)
-    # Both are printed in whole milliseconds.
-    assert profile.duration_nanos == pytest.approx(float(duration[1]) * 1e9, abs=510_000)
-    assert total(profile) == pytest.approx(float(root[1]) * 1e9, abs=510_000)
+    for name in ("recorded", "session", "json", "page"):
+        profile = recorded(tmp_path, name)
+        # Both are printed in whole milliseconds.
+        assert profile.duration_nanos == pytest.approx(float(duration[1]) * 1e9, abs=510_000), name
+        assert total(profile) == pytest.approx(float(root[1]) * 1e9, abs=510_000), name
+        assert "burn" in {function.name for function in profile.functions}, name
 
 
 def test_a_sample_without_a_stack_counts() -> None:

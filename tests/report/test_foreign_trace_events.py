@@ -172,3 +172,18 @@ def test_samples_of_a_firefox_profile_say_when_they_were_taken(times: dict[str, 
 def test_the_order_of_our_own_firefox_file_is_no_time() -> None:
     data = gecko({"stack": [0, 1], "time": [0, 1]}, importedFrom="conduit")
     assert all(not sample.numeric_labels for sample in profile_of(data, times=True).samples)
+
+
+def test_viztracers_page_has_the_times_of_its_trace() -> None:
+    program = Program(3)
+    program.run(("a",), 3)
+    trace = document(program.events)
+    page = (
+        b'<!DOCTYPE html>\n<script>var other = {"ph": 1};</script><script>json_data = '
+        + trace
+        + b"; view()</script>"
+    )
+    read, expected = profile_of(page), profile_of(trace)
+    assert [sample.values for sample in read.samples] == [sample.values for sample in expected.samples]
+    with pytest.raises(MalformedProfileError, match="trace events"):
+        decode_foreign(page[:-40])

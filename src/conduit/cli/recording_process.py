@@ -68,8 +68,8 @@ def record_process(asked: Asked, say: Say) -> Recorded:
     beyond = sorted(asked.recordings.keys() - {"cpu"})
     if beyond:
         raise ProfilerUnavailableError(
-            f"{', '.join(beyond)}: only CPU profiles can be taken from outside, and inside: {reason}; the others are "
-            "had from a service that serves them (conduit.debug.serve), or by starting the program with conduit run"
+            f"{', '.join(beyond)}: this is recorded inside the process only: {reason}; have the program serve its "
+            "profiles (conduit.debug.serve), or start it with conduit run"
         )
     profile = _record_outside(asked, say, None if asked.mode == "never" else reason)
     return _recorded(profile, "outside", [])

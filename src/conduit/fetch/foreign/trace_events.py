@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Thread = tuple[str, str]  # process and thread, as their numbers are written
 
 _FORMAT = "trace events"
+_PAGE_DATA = b'json_data = {"traceEvents"'  # of viztracer's page; the viewer is before it
 _MAX_DEPTH = 100_000
 
 
@@ -47,10 +48,12 @@ def decode(data: bytes, *, times: bool = False) -> ForeignProfile | None:
 
     Raise `MalformedProfileError` for a damaged file.
     """
-    if data.lstrip()[:1] not in (b"{", b"[") or b'"ph"' not in data:
+    start = data.lstrip()[:1]
+    is_page = start == b"<" and _PAGE_DATA in data
+    if not (is_page or start in (b"{", b"[")) or b'"ph"' not in data:
         return None
     try:
-        document = json.loads(data)
+        document = _read_page(data) if is_page else json.loads(data)
         events = document["traceEvents"] if isinstance(document, dict) else document
         if not isinstance(events, list):
             raise malformed(_FORMAT, "traceEvents is not a list")
@@ -145,6 +148,11 @@ def segments(calls: Iterable[Call]) -> Iterator[Segment]:
 def _frames(stack: tuple[str, ...], known: dict[str, Frame]) -> list[Frame]:
     """Return the frames of a stack, leaf first."""
     return [known.get(name) or known.setdefault(name, _frame(name)) for name in reversed(stack)]
+
+
+def _read_page(data: bytes) -> Any:
+    text = data[data.rindex(_PAGE_DATA) :].decode("utf-8", "replace")
+    return json.JSONDecoder().raw_decode(text[text.index("{") :])[0]
 
 
 def _frame(name: str) -> Frame:
