@@ -23,6 +23,7 @@ from tests.profile.twins import LOOPS
 
 pytestmark = pytest.mark.skipif(not available(), reason="the C extension is not built here")
 
+CUTS = (loops.FROM_ROOT, loops.FROM_LEAF, loops.BELOW_WANTED, loops.TO_HARNESS)
 SMALL_VALUES = profiles()
 ANY_VALUES = st.one_of(SMALL_VALUES, profiles(values=ANY_INT64))
 
@@ -76,7 +77,7 @@ def test_stacks_are_matched_selected_cut_and_wrapped_alike(profile: Any, data: s
     assert loops.match_stacks(*stacks, *flags) == python_loops.match_stacks(*stacks, *flags)
     for name, arguments in (
         ("select_stacks", (mask, new_of)),
-        *(("cut_stacks", (flags[0], how)) for how in (loops.FROM_ROOT, loops.FROM_LEAF, loops.BELOW_WANTED)),
+        *(("cut_stacks", (flags[0], how)) for how in CUTS),
         ("wrap_stacks", (columns.label_of, *leaves, *roots)),
     ):
         native, twin = (getattr(room, name)(*stacks, *arguments) for room in (loops, python_loops))
@@ -138,7 +139,7 @@ def test_stacks_that_share_their_frames_give_the_same_answers_and_go_on_sharing(
     for room in (loops, python_loops):
         for name, arguments in (
             ("select_stacks", (mask, new_of)),
-            *(("cut_stacks", (flags, how)) for how in (loops.FROM_ROOT, loops.FROM_LEAF, loops.BELOW_WANTED)),
+            *(("cut_stacks", (flags, how)) for how in CUTS),
         ):
             loop = getattr(room, name)
             made = loop(*stacks, *arguments)

@@ -362,7 +362,7 @@ done:
 
 /* ── cutting ── */
 
-enum { FROM_ROOT, FROM_LEAF, BELOW_WANTED };
+enum { FROM_ROOT, FROM_LEAF, BELOW_WANTED, TO_HARNESS };
 
 /* The part [begin, end) that is kept of a stack whose frames have flags; see conduit.profile.loops. */
 static void cut_range(const uint8_t *flags, const uint32_t *stack, int64_t depth, int how, int64_t *begin,
@@ -373,6 +373,13 @@ static void cut_range(const uint8_t *flags, const uint32_t *stack, int64_t depth
         int64_t k = 0;
         while (k < depth && !flags[stack[k]]) k++;
         if (k < depth) *begin = k;
+        return;
+    }
+    if (how == TO_HARNESS) {
+        int64_t k = 0;
+        while (k < depth && flags[stack[k]] != 1) k++;
+        while (k > 0 && flags[stack[k - 1]] == 2) k--;
+        *end = k;
         return;
     }
     bool seen_wanted = false;

@@ -11,10 +11,12 @@ A system name never equals the name: pprof would take it for C++ and cut `<modul
 from __future__ import annotations
 
 import sys
+from array import array
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from conduit.profile.columns import ColumnsBuilder
+from conduit.profile import loops
+from conduit.profile.columns import Columns, ColumnsBuilder, ColumnsSum
 from conduit.profile.label_sets import LabelSet
 from conduit.profile.model import Function, Line, Location, Mapping, Profile
 
@@ -76,6 +78,7 @@ class ProfileBuilder:
         # Ids of the locations, and the labels → the values; the labels' sets by the same key.
         self._samples: dict[tuple[tuple[int, ...], Hashable], list[int]] = {}
         self._label_sets: dict[Hashable, LabelSet] = {}
+        self._columns: list[Columns] = []
 
     def add(
         self,
@@ -87,42 +90,31 @@ class ProfileBuilder:
     ) -> None:
         """Add a stack, leaf first, of frames (function name, file name, line, first line of the function).
 
-        `values` has one number for each sample type. Labels without a key are refused with `ValueError`; one whose
-        text is empty, or whose number is 0 without a unit, is left out, as the format cannot hold it.
+        `values` has one number for each sample type; for the labels see `make_labels`.
         """
         if len(values) != len(self._sample_types):
             raise ValueError(f"{len(values)} values for {len(self._sample_types)} sample types")
-        units = numeric_units or {}
-        texts = {name: text for name, text in (labels or {}).items() if text}
-        numbers = {
-            name: number for name, number in (numeric_labels or {}).items() if number or units.get(name)
-        }
-        if "" in texts or "" in numbers:
-            raise ValueError("a label without a key: readers refuse the whole profile for one")
+        label_set = make_labels(labels or {}, numeric_labels, numeric_units)
         known = self._id_of
-        key = (
-            tuple([known.get(frame) or self._location(frame) for frame in stack]),
-            self._labels(texts, numbers, units),
-        )
-        held = self._samples.get(key)
+        ids = tuple([known.get(frame) or self._location(frame) for frame in stack])
+        label_key = label_set.key
+        self._label_sets.setdefault(label_key, label_set)
+        held = self._samples.get((ids, label_key))
         if held is None:
-            self._samples[key] = list(values)
+            self._samples[ids, label_key] = list(values)
         else:
             held[:] = [a + b for a, b in zip(held, values, strict=True)]
 
-    def _labels(
-        self, texts: Dictionary[str, str], numbers: Dictionary[str, int], units: Dictionary[str, str]
-    ) -> Hashable:
-        """Return the key of a set of labels, which is remembered."""
-        numbers_key = tuple(sorted((name, number, units.get(name)) for name, number in numbers.items()))
-        key = tuple(sorted(texts.items())), numbers_key
-        if key not in self._label_sets:
-            self._label_sets[key] = LabelSet(
-                {name: [text] for name, text in texts.items()},
-                {name: [number] for name, number in numbers.items()},
-                {name: [units[name]] for name in numbers if units.get(name)},
-            )
-        return key
+    def add_columns(self, places: Sequence[Frame], columns: Columns) -> None:
+        """Add samples whose stacks are indices in `places`; they come before those of `add`."""
+        if len(columns.values) != len(self._sample_types):
+            raise ValueError(f"{len(columns.values)} columns for {len(self._sample_types)} sample types")
+        new_of = array("i", bytes(4 * len(places)))
+        used = loops.first_uses(columns.bounds, columns.frames, len(places), False)
+        for number in memoryview(used).cast("I"):
+            frame = places[number]
+            new_of[number] = (self._id_of.get(frame) or self._location(frame)) - 1
+        self._columns.append(columns.mapped(new_of))
 
     def _location(self, frame: Frame) -> int:
         """Make the location of a new frame; return its id."""
@@ -166,7 +158,31 @@ class ProfileBuilder:
             comments=list(comments),
             doc_url=doc_url,
         )
-        columns = ColumnsBuilder(len(self._sample_types))
+        added = ColumnsBuilder(len(self._sample_types))
         for (ids, labels), values in self._samples.items():
-            columns.add([id - 1 for id in ids], values, labels, self._label_sets[labels].copy)
-        return profile.replaced(columns=columns.build())
+            added.add([id - 1 for id in ids], values, labels, self._label_sets[labels].copy)
+        if not self._columns:
+            return profile.replaced(columns=added.build())
+        total = ColumnsSum(len(self._sample_types))
+        for columns in self._columns:
+            total.add(columns.with_sets(LabelSet.copy))
+        total.add(added.build())
+        return profile.replaced(columns=total.result())
+
+
+def make_labels(
+    labels: Dictionary[str, str],
+    numeric_labels: Dictionary[str, int] | None = None,
+    numeric_units: Dictionary[str, str] | None = None,
+) -> LabelSet:
+    """Return the labels of a sample.
+
+    A label whose text is empty, or whose number is 0 without a unit, is left out, as the format cannot hold it. One
+    without a key raises `ValueError`.
+    """
+    units = numeric_units or {}
+    texts = {name: [text] for name, text in labels.items() if text}
+    numbers = {name: [number] for name, number in (numeric_labels or {}).items() if number or units.get(name)}
+    if "" in texts or "" in numbers:
+        raise ValueError("a label without a key: readers refuse the whole profile for one")
+    return LabelSet(texts, numbers, {name: [units[name]] for name in numbers if units.get(name)})

@@ -14,7 +14,7 @@ from conduit.profile import loops
 from conduit.profile.label_sets import LabelTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from _typeshed import ReadableBuffer as Buffer
 
@@ -156,6 +156,49 @@ def runs_of(rows: Iterable[Sequence[int]], kind: str = "i") -> tuple[array[int],
         numbers.extend(row)
         runs.append(len(numbers))
     return runs, numbers
+
+
+class ColumnsSum:
+    """Columns being added up: equal stacks with equal labels become one sample, whose sums are cut to 64 bits."""
+
+    def __init__(self, types: int) -> None:
+        self._starts, self._stops = array("q"), array("q")
+        self._frames = array("I")
+        self._values = [array("q") for _ in range(types)]
+        self._label_of = array("I")
+        self._label_sets: list[LabelSet] = []
+        # Sets with the same labels are one for `group_stacks`: the number of the first of them, by number.
+        self._first_set: list[int] = []
+        self._set_of: dict[Hashable, int] = {}
+
+    def add(self, columns: Columns) -> None:
+        """Add the samples behind those that are there."""
+        before = len(self._frames)
+        self._frames.frombytes(columns.frames.cast("B"))
+        self._starts.extend([before + start for start in columns.starts])
+        self._stops.extend([before + stop for stop in columns.stops])
+        for column, more in zip(self._values, columns.values, strict=True):
+            column.frombytes(more.cast("B"))
+        sets = {}
+        for number in dict.fromkeys(columns.label_of.tolist()):
+            labels = columns.label_sets[number]
+            sets[number] = len(self._label_sets)
+            self._first_set.append(self._set_of.setdefault(labels.key, len(self._label_sets)))
+            self._label_sets.append(labels)
+        self._label_of.extend(map(sets.__getitem__, columns.label_of.tolist()))
+
+    def result(self) -> Columns:
+        """Return the samples in order of first use; nothing is added afterwards."""
+        labels = array("I", map(self._first_set.__getitem__, self._label_of))
+        bounds = self._starts + self._stops
+        groups, firsts = loops.group_stacks(bounds, self._frames, labels)
+        is_first = bytearray(len(labels))
+        for number in memoryview(firsts).cast("B").cast("I"):
+            is_first[number] = 1
+        columns = Columns(bounds, self._frames, self._values, self._label_of, self._label_sets)
+        count = is_first.count(1)
+        sums = [loops.sum_groups(column, groups, count) for column in self._values]
+        return columns.selected(is_first).revalued(sums)
 
 
 class ColumnsBuilder:

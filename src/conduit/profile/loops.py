@@ -32,7 +32,8 @@ raises `ValueError` or `IndexError`.
         (bounds, frames) of all stacks cut at a frame with a flag (a byte a location): FROM_ROOT keeps what the frame
         nearest to the root called, and nothing where there is none; FROM_LEAF what called the frame nearest to the
         leaf; BELOW_WANTED what called the first frame with a flag after one without, from the root on, and that frame
-        too if its flag is 1.
+        too if its flag is 1; TO_HARNESS what the frame with flag 1 nearest to the leaf called, or all where there is
+        none, without the frames with flag 2 at the end of that.
     wrap_stacks(bounds, frames, label_of, leaf_runs, leaves, root_runs, roots)
         (bounds, frames) with frames (uint32) put before and behind each stack, `leaves[leaf_runs[set]:...]` of its set
     first_uses(bounds, frames, locations, from_root)
@@ -96,7 +97,7 @@ if TYPE_CHECKING:
         tuple[Sequence[int], Sequence[int], Sequence[int]],
     ]
 
-FROM_ROOT, FROM_LEAF, BELOW_WANTED = 0, 1, 2
+FROM_ROOT, FROM_LEAF, BELOW_WANTED, TO_HARNESS = 0, 1, 2, 3
 REAL_CALL, RESIDUAL = 1, 2
 _MAX_COLUMNS = 64  # that the extension writes
 
@@ -234,6 +235,7 @@ __all__ = [
     "FROM_ROOT",
     "REAL_CALL",
     "RESIDUAL",
+    "TO_HARNESS",
     "cut_stacks",
     "first_uses",
     "group_stacks",

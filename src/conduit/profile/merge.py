@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from conduit.errors import ConduitError
 from conduit.profile import loops
-from conduit.profile.columns import Columns
+from conduit.profile.columns import ColumnsSum
 from conduit.profile.label_sets import LabelSet
 from conduit.profile.measurement import find_unit, scale
 from conduit.profile.model import Function, Line, Location, Mapping, Profile, ValueType
@@ -269,14 +269,7 @@ class _Merger:
 
     def __init__(self, merged: Profile) -> None:
         self._merged = merged
-        self._starts, self._stops = array("q"), array("q")
-        self._frames = array("I")
-        self._values = [array("q") for _ in merged.sample_types]
-        self._label_of = array("I")
-        self._label_sets: list[LabelSet] = []
-        # Sets with the same labels are one for `group_stacks`: the number of the first of them, by number.
-        self._first_set: list[int] = []
-        self._set_of: dict[Hashable, int] = {}
+        self._sum = ColumnsSum(len(merged.sample_types))
         self._location_keys: dict[Hashable, int] = {}
         self._function_keys: dict[Hashable, Function] = {}
         self._mapping_keys: dict[Hashable, Mapping] = {}
@@ -295,35 +288,10 @@ class _Merger:
         used = loops.first_uses(columns.bounds, columns.frames, len(locations), False)
         for number in memoryview(used).cast("I"):
             new_of[number] = self._location(locations[number])
-        self._append(columns.mapped(new_of))
-
-    def _append(self, columns: Columns) -> None:
-        before = len(self._frames)
-        self._frames.frombytes(columns.frames.cast("B"))
-        self._starts.extend([before + start for start in columns.starts])
-        self._stops.extend([before + stop for stop in columns.stops])
-        for column, more in zip(self._values, columns.values, strict=True):
-            column.frombytes(more.cast("B"))
-        sets = {}
-        for number in dict.fromkeys(columns.label_of.tolist()):
-            labels = columns.label_sets[number]
-            sets[number] = len(self._label_sets)
-            self._first_set.append(self._set_of.setdefault(labels.key, len(self._label_sets)))
-            self._label_sets.append(labels)
-        self._label_of.extend(map(sets.__getitem__, columns.label_of.tolist()))
+        self._sum.add(columns.mapped(new_of))
 
     def result(self) -> Profile:
-        """Add equal samples up; sums are cut to 64 bits."""
-        labels = array("I", map(self._first_set.__getitem__, self._label_of))
-        bounds = self._starts + self._stops
-        groups, firsts = loops.group_stacks(bounds, self._frames, labels)
-        is_first = bytearray(len(labels))
-        for number in memoryview(firsts).cast("B").cast("I"):
-            is_first[number] = 1
-        columns = Columns(bounds, self._frames, self._values, self._label_of, self._label_sets)
-        count = is_first.count(1)
-        sums = [loops.sum_groups(column, groups, count) for column in self._values]
-        return self._merged.replaced(columns=columns.selected(is_first).revalued(sums))
+        return self._merged.replaced(columns=self._sum.result())
 
     def _location(self, source: Location) -> int:
         """Return the index of a location in the merged table."""

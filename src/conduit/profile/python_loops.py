@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Stacks = tuple[Buffer, Buffer]
 
-_FROM_ROOT, _FROM_LEAF = 0, 1
+_FROM_ROOT, _FROM_LEAF, _TO_HARNESS = 0, 1, 3
 
 
 def scan_profile(
@@ -165,6 +165,8 @@ def cut_stacks(bounds: Buffer, frames: Buffer, flags: Buffer, how: int) -> Stack
             return stack[: _last(stack, flag) + 1]
         if how == _FROM_LEAF:
             return stack[next((i for i, frame in enumerate(stack) if flag[frame]), 0) :]
+        if how == _TO_HARNESS:
+            return stack[: _harness(stack, flag)]
         return stack[_below_wanted(stack, flag) :]
 
     return _restacked(bounds, frames, cut)
@@ -172,6 +174,13 @@ def cut_stacks(bounds: Buffer, frames: Buffer, flags: Buffer, how: int) -> Stack
 
 def _last(stack: list[int], flag: list[int]) -> int:
     return next((i for i in range(len(stack) - 1, -1, -1) if flag[stack[i]]), -1)
+
+
+def _harness(stack: list[int], flag: list[int]) -> int:
+    end = next((i for i, frame in enumerate(stack) if flag[frame] == 1), len(stack))
+    while end and flag[stack[end - 1]] == 2:
+        end -= 1
+    return end
 
 
 def _below_wanted(stack: list[int], flag: list[int]) -> int:
