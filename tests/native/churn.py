@@ -20,11 +20,10 @@ import sys
 import threading
 import time
 from collections import Counter
-from itertools import cycle
+from itertools import compress, cycle
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit._native import _core
-from conduit._native.sampler import RawSample
+from conduit._native import _core, sampler
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -180,30 +179,27 @@ def churn(seconds: float, signals_per_second: int) -> tuple[list[Rate], dict[str
         thread.join()
     gc.collect()
     assert not failures, failures
-    samples, facts = _core.cpu_stop()
-    raw = [RawSample(*sample) for sample in samples]
+    samples, facts = sampler.stop()
     signals: Counter[int | None] = Counter()
-    for sample in raw:
-        signals[sample.thread] += sample.signals
+    for thread, count in zip(samples.threads, samples.signals, strict=True):
+        signals[thread] += count
     rates = [
         Rate(name, signals[number], int(signals[number] / lived)) for number, (name, lived) in lives.items()
     ]
-    stacks = [sample.stack for sample in raw if sample.stack is not None]
-    codes = {code for stack in stacks for code in stack[0::2] if not isinstance(code, int)}
-    lines = [_core.line_of(stack[i], stack[i + 1]) for stack in stacks for i in range(0, len(stack), 2)]
+    lines = memoryview(samples.stacks.places).cast("i")[1::2].tolist()
     return rates, {
         "signals": facts["handler_calls"],
         "walked": facts["samples"],
         "lost": facts["lost"],
-        "unreadable": sum(sample.signals for sample in raw if sample.stack is None),
+        "unreadable": sum(compress(samples.signals, (not one for one in samples.readable))),
         "unreadable_weight": facts["unreadable"],
         "threads": facts["threads"],
         "threads_refused": facts["threads_refused"],
         "slowest_per_second": min(rate.per_second for rate in rates),
         "handler_ns": facts["handler_ns"] // max(facts["handler_calls"], 1),
         "collector_ms": facts["collector_ns"] // 1_000_000,
-        "stacks": len(samples),
-        "functions": len({code.co_name for code in codes}),
+        "stacks": len(samples.tasks),
+        "functions": len({code.co_name for code in samples.stacks.codes}),
         "lines_without_number": sum(line <= 0 for line in lines),
     }
 

@@ -72,21 +72,19 @@ def give_back(of: Domain, blocks: list[int]) -> None:
         of.free(block)
 
 
-def innermost(entry: heap.HeapEntry) -> list[str]:
+def innermost(sites: heap.HeapSites, site: int) -> list[str]:
     """The two innermost functions: up to 3.11 a comprehension is one."""
-    return [getattr(code, "co_name", "") for code in entry.stack[0:4:2]]
+    stacks = sites.stacks
+    bounds, places = memoryview(stacks.bounds).cast("q"), memoryview(stacks.places).cast("i")
+    stack = memoryview(stacks.frames).cast("I")[bounds[site] : bounds[len(sites.labels) + site]]
+    return [stacks.codes[places[2 * frame]].co_name for frame in stack[:2]]
 
 
-def counted(by: str, size: int) -> tuple[int, int, int, int]:
+def counted(by: str, size: int) -> tuple[int, ...]:
     """The four sums for blocks of that size that the function asked for."""
-    entries = [heap.HeapEntry(*entry) for entry in heap.read()[0]]
-    found = [e for e in entries if e.size == size and by in innermost(e)]
-    return (
-        sum(e.alloc_objects for e in found),
-        sum(e.alloc_space for e in found),
-        sum(e.inuse_objects for e in found),
-        sum(e.inuse_space for e in found),
-    )
+    sites = heap.read()[0]
+    found = [site for site, of in enumerate(sites.sizes) if of == size and by in innermost(sites, site)]
+    return tuple(sum(column[site] for site in found) for column in sites.sums)
 
 
 def expect(by: str, size: int, allocated: int, in_use: int) -> None:

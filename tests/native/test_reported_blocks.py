@@ -33,14 +33,10 @@ def reporter() -> Iterator[object]:
     tracemalloc.stop()
 
 
-def in_profile(size: int) -> tuple[int, int, int, int]:
-    entries = [heap.HeapEntry(*entry) for entry in heap.read()[0] if entry[0] == size]
-    return (
-        sum(e.alloc_objects for e in entries),
-        sum(e.alloc_space for e in entries),
-        sum(e.inuse_objects for e in entries),
-        sum(e.inuse_space for e in entries),
-    )
+def in_profile(size: int) -> tuple[int, ...]:
+    sites = heap.read()[0]
+    found = [site for site, of in enumerate(sites.sizes) if of == size]
+    return tuple(sum(column[site] for site in found) for column in sites.sums)
 
 
 @pytest.mark.parametrize("rate", [1, 2])

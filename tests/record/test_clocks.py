@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from array import array
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conduit._native import available
-from conduit._native.sampler import RawSample, ThreadClock
+from conduit._native.sampler import RawSamples, ThreadClock
+from conduit._native.stacks import RawStacks
 from conduit.profile.codec import decode
 from conduit.record.clocks import NOT_SAMPLED, SIGNALS_BLOCKED, START_AND_END, Reconciled, reconcile
 
@@ -30,8 +32,26 @@ def work() -> None:
     """Stands for what a thread runs."""
 
 
-def sample(thread: int, cpu_ms: float, signals: int = 1) -> RawSample:
-    return RawSample(thread, 100 + thread, 0, None, round(cpu_ms * MS), signals, signals, (work.__code__, 0))
+class Sample(NamedTuple):
+    thread: int
+    cpu_ns: int
+    signals: int
+
+
+def sample(thread: int, cpu_ms: float, signals: int = 1) -> Sample:
+    return Sample(thread, round(cpu_ms * MS), signals)
+
+
+def as_columns(samples: list[Sample]) -> RawSamples:
+    """The samples as the extension returns them, each with one frame."""
+    rows = [
+        (one.thread, 100 + one.thread, 0, one.cpu_ns, one.signals, 1024 * one.signals, 1) for one in samples
+    ]
+    count = len(samples)
+    numbers = array("q", [row[column] for column in range(7) for row in rows]).tobytes()
+    bounds = array("q", [*range(count), *range(1, count + 1)]).tobytes()
+    stacks = RawStacks([work.__code__], array("i", [0, 1]).tobytes(), bounds, bytes(4 * count))
+    return RawSamples(stacks, numbers, [None] * count, [()] * count)
 
 
 def clock(number: int | None, cpu_ms: float, blocks: bool = False, tid: int = 0) -> ThreadClock:
@@ -39,23 +59,25 @@ def clock(number: int | None, cpu_ms: float, blocks: bool = False, tid: int = 0)
 
 
 def total_ns(result: Reconciled) -> float:
-    return sum(one.cpu_ns for one in result.timed) + sum(one.cpu_ns for one in result.unsampled)
+    return sum(result.timed.cpu_ns) + sum(one.cpu_ns for one in result.unsampled)
 
 
 def run(
-    samples: list[RawSample],
+    samples: list[Sample],
     clocks: list[ThreadClock],
     process_ms: float | None = None,
     functions: Mapping[int, CodeType | None] | None = None,
 ) -> Reconciled:
     known_ms = sum(one.cpu_ns for one in clocks) / MS
     process_ns = round((known_ms if process_ms is None else process_ms) * MS)
-    return reconcile(samples, clocks, process_ns, lambda number, _: f"Thread-{number}", functions or {})
+    return reconcile(
+        as_columns(samples), clocks, process_ns, lambda number, _: f"Thread-{number}", functions or {}
+    )
 
 
 def test_the_samples_of_a_thread_are_scaled_to_its_clock() -> None:
     result = run([sample(0, 40, 5), sample(0, 50, 4)], [clock(0, 99)])
-    assert [round(one.cpu_ns / MS) for one in result.timed] == [44, 55]
+    assert [round(cpu_ns / MS) for cpu_ns in result.timed.cpu_ns] == [44, 55]
     assert result.unsampled == []
 
 
@@ -74,8 +96,8 @@ def test_short_threads_of_one_function_share_their_samples_and_their_clocks() ->
     functions = dict.fromkeys(range(100), work.__code__)
     clocks = [clock(number, 5) for number in range(100)]
     result = run([sample(3, 4), sample(70, 1)], clocks, functions=functions)
-    assert [round(one.cpu_ns / MS) for one in result.timed] == [250, 250]
-    assert {one.thread for one in result.timed} == {"Thread-*"}
+    assert [round(cpu_ns / MS) for cpu_ns in result.timed.cpu_ns] == [250, 250]
+    assert set(result.timed.threads) == {"Thread-*"}
 
 
 def test_short_threads_without_a_sample_are_charged_to_their_function() -> None:

@@ -15,11 +15,10 @@ import pytest
 
 from conduit import record
 from conduit._native import available, reason
-from conduit._native.heap import HeapEntry
 from conduit.errors import ProfilerBusyError
 from conduit.profile.codec import decode
 from conduit.profile.model import Profile
-from conduit.record.heap import scaled
+from conduit.record.heap import scale_sampled
 
 pytestmark = pytest.mark.skipif(not available(), reason=reason())
 
@@ -150,11 +149,15 @@ def test_the_profile_has_the_types_of_gos_and_the_rate_as_period(tmp_path: Path)
 
 
 def test_samples_are_scaled_back_by_the_chance_of_being_sampled() -> None:
-    entry = HeapEntry(1000, 10, 10_000, 5, 5_000, ())
     factor = 1 / (1 - math.exp(-1000 / 524288))
-    assert scaled(entry, 524288) == [int(value * factor) for value in (10, 10_000, 5, 5_000)]
-    assert scaled(entry, 1) == [10, 10_000, 5, 5_000]
-    assert scaled(HeapEntry(0, 3, 0, 3, 0, ()), 524288) == [3, 0, 3, 0]
+    sums = [[10, 3], [10_000, 0], [5, 3], [5_000, 0]]
+    assert [list(column) for column in scale_sampled(sums, 524288)] == [
+        [int(10 * factor), 3],
+        [int(10_000 * factor), 0],
+        [int(5 * factor), 3],
+        [int(5_000 * factor), 0],
+    ]
+    assert [list(column) for column in scale_sampled(sums, 1)] == sums
 
 
 def test_a_snapshot_grows_from_one_to_the_next_by_what_was_kept() -> None:

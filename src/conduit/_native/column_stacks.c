@@ -378,8 +378,9 @@ static void cut_range(const uint8_t *flags, const uint32_t *stack, int64_t depth
     if (how == TO_HARNESS) {
         int64_t k = 0;
         while (k < depth && flags[stack[k]] != 1) k++;
-        while (k > 0 && flags[stack[k - 1]] == 2) k--;
         *end = k;
+        while (k > 0 && flags[stack[k - 1]] == 2) k--;
+        if (k > 0) *end = k;
         return;
     }
     bool seen_wanted = false;

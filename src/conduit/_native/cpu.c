@@ -34,6 +34,7 @@
 #include "random.h"
 #include "registers.h"
 #include "sample_ring.h"
+#include "stack_columns.h"
 #include "stack_table.h"
 #include "thread_timers.h"
 
@@ -600,40 +601,78 @@ static PyObject *cpu_start(PyObject *Py_UNUSED(module), PyObject *arguments) {
 
 /* ---- stop ---- */
 
-/* One stack as (thread, tid, counter, task, CPU ns, signals, weight, stack, labels); the stack is (code, instruction,
- * code, …), or None where it could not be read. */
-static PyObject *build_sample(const Stack *stack) {
-    unsigned long long thread = 0, counter = 0;
-    const char *task = NULL;
-    bool is_readable = true;
+/* The facts of a stack: numbers, one column after the other. */
+enum { OF_THREAD, OF_TID, OF_COUNTER, OF_CPU_NS, OF_SIGNALS, OF_WEIGHT, OF_READABLE, FACTS };
+
+/* The samples being built. */
+typedef struct {
+    StackColumns stacks;
+    PyObject *facts, *tasks, *labels; /* bytes and lists, in the order of the table */
+    PyObject *names;                  /* of the tasks, by number */
+} SampleColumns;
+
+static bool open_samples(SampleColumns *samples) {
+    Py_ssize_t count = (Py_ssize_t)table.stack_count;
+    *samples = (SampleColumns){
+        .facts = PyBytes_FromStringAndSize(NULL, FACTS * count * (Py_ssize_t)sizeof(int64_t)),
+        .tasks = PyList_New(count), .labels = PyList_New(count), .names = PyList_New(0)};
+    if (samples->facts == NULL || samples->tasks == NULL || samples->labels == NULL || samples->names == NULL)
+        return false;
+    for (uint32_t i = 0; i < task_count; i++) {
+        PyObject *name = PyUnicode_FromString(task_names[i]);
+        bool added = name != NULL && PyList_Append(samples->names, name) == 0;
+        Py_XDECREF(name);
+        if (!added) return false;
+    }
+    return true;
+}
+
+static void close_samples(SampleColumns *samples) {
+    stack_columns_clear(&samples->stacks);
+    Py_XDECREF(samples->facts);
+    Py_XDECREF(samples->tasks);
+    Py_XDECREF(samples->labels);
+    Py_XDECREF(samples->names);
+}
+
+static bool put_sample(SampleColumns *samples, uint32_t number) {
+    const Stack *stack = &table.stacks[number];
+    int64_t facts[FACTS] = {
+        [OF_CPU_NS] = stack->values[CPU_NS], [OF_SIGNALS] = stack->values[SIGNALS],
+        [OF_WEIGHT] = stack->values[WEIGHT], [OF_READABLE] = 1};
+    PyObject *task = Py_None;
     uint32_t depth = stack->depth, labels = 0;
     for (; depth > 0 && table.frames[stack->first + depth - 1].instruction <= MARK_THREAD; depth--) {
         const Frame *mark = &table.frames[stack->first + depth - 1];
-        if (mark->instruction == MARK_THREAD) thread = (uintptr_t)mark->code;
-        if (mark->instruction == MARK_COUNTER) counter = (uintptr_t)mark->code;
-        if (mark->instruction == MARK_TASK) task = task_names[(uintptr_t)mark->code];
-        if (mark->instruction == MARK_UNREADABLE) is_readable = false;
-        if (mark->instruction == MARK_LABELS) labels = (uint32_t)(uintptr_t)mark->code;
+        uintptr_t fact = (uintptr_t)mark->code;
+        if (mark->instruction == MARK_THREAD) {
+            facts[OF_THREAD] = (int64_t)((unsigned long long)fact >> 32);
+            facts[OF_TID] = (int64_t)(fact & UINT32_MAX);
+        }
+        if (mark->instruction == MARK_COUNTER) facts[OF_COUNTER] = (int64_t)fact;
+        if (mark->instruction == MARK_TASK) task = PyList_GET_ITEM(samples->names, (Py_ssize_t)fact);
+        if (mark->instruction == MARK_UNREADABLE) facts[OF_READABLE] = 0;
+        if (mark->instruction == MARK_LABELS) labels = (uint32_t)fact;
     }
-    PyObject *frames = is_readable ? frames_as_tuple(&table.frames[stack->first], depth) : Py_NewRef(Py_None);
-    if (frames == NULL) return NULL;
-    return Py_BuildValue("(IIKzLLdNN)", (unsigned)(thread >> 32), (unsigned)(thread & UINT32_MAX), counter, task,
-                         (long long)stack->values[CPU_NS], (long long)stack->values[SIGNALS],
-                         (double)stack->values[WEIGHT] / WEIGHT_OF_ONE, frames,
-                         label_set_pairs(labels));
+    int64_t *columns = (int64_t *)PyBytes_AS_STRING(samples->facts);
+    for (int i = 0; i < FACTS; i++) columns[i * (size_t)table.stack_count + number] = facts[i];
+    PyObject *pairs = label_set_pairs(labels);
+    if (pairs == NULL) return false;
+    PyList_SET_ITEM(samples->labels, (Py_ssize_t)number, pairs);
+    PyList_SET_ITEM(samples->tasks, (Py_ssize_t)number, Py_NewRef(task));
+    return stack_columns_add(&samples->stacks, &table.frames[stack->first], facts[OF_READABLE] ? depth : 0);
 }
 
+/* (stacks, facts, tasks, labels); see stack_columns.h and the module `sampler`. */
 static PyObject *build_samples(void) {
-    PyObject *samples = PyList_New((Py_ssize_t)table.stack_count);
-    for (uint32_t i = 0; samples != NULL && i < table.stack_count; i++) {
-        PyObject *sample = build_sample(&table.stacks[i]);
-        if (sample == NULL) {
-            Py_CLEAR(samples);
-            break;
-        }
-        PyList_SET_ITEM(samples, (Py_ssize_t)i, sample);
-    }
-    return samples;
+    SampleColumns samples;
+    PyObject *stacks = NULL, *built = NULL;
+    bool good = open_samples(&samples);
+    for (uint32_t i = 0; good && i < table.stack_count; i++) good = put_sample(&samples, i);
+    if (good && (stacks = stack_columns_built(&samples.stacks)) != NULL)
+        built = Py_BuildValue("(NOOO)", stacks, samples.facts, samples.tasks, samples.labels);
+    close_samples(&samples);
+    return built;
 }
 
 static PyObject *build_facts(bool kept_signal, int64_t process_ns, int64_t paused_ns, PyObject *clocks) {

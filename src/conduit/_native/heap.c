@@ -34,6 +34,7 @@
 #include "label_reader.h"
 #include "random.h"
 #include "reported_blocks.h"
+#include "stack_columns.h"
 
 #include <malloc.h>
 #include <math.h>
@@ -512,16 +513,6 @@ static PyObject *heap_start(PyObject *Py_UNUSED(module), PyObject *argument) {
     return PyUnicode_FromString(layer == &filtered_layer ? "filtered" : "aligned");
 }
 
-/* The site as (size, alloc_objects, alloc_space, inuse_objects, inuse_space, (code, instruction, …), labels). */
-static PyObject *build_entry(const CallTree *copy, const CallSite *site) {
-    Frame frames[MAX_DEPTH];
-    PyObject *stack = frames_as_tuple(frames, call_node_stack(copy->nodes, site->node, frames));
-    if (stack == NULL) return NULL;
-    return Py_BuildValue("(KLLLLNN)", (unsigned long long)site->size, (long long)site->values[ALLOC_OBJECTS],
-                         (long long)site->values[ALLOC_SPACE], (long long)site->values[INUSE_OBJECTS],
-                         (long long)site->values[INUSE_SPACE], stack, label_set_pairs(site->labels));
-}
-
 /* A copy, because building Python objects runs the program (collections, other threads), which changes the tree. */
 static bool copy_tree(CallTree *copy) {
     acquire();
@@ -542,22 +533,44 @@ static bool copy_tree(CallTree *copy) {
     return copied;
 }
 
-static PyObject *build_entries(void) {
-    CallTree copy;
-    PyObject *entries = NULL;
-    if (copy_tree(&copy)) {
-        entries = PyList_New(0);
-        for (uint32_t i = 0; entries != NULL && i < copy.site_count; i++) {
-            PyObject *entry = build_entry(&copy, &copy.sites[i]);
-            if (entry == NULL || PyList_Append(entries, entry) < 0) Py_CLEAR(entries);
-            Py_XDECREF(entry);
-        }
-    } else {
-        PyErr_NoMemory();
+/* The sites' sizes and four sums (int64), one column after the other, and their labels. */
+static bool put_sites(const CallTree *copy, StackColumns *stacks, PyObject *sums, PyObject *labels) {
+    Frame frames[MAX_DEPTH];
+    size_t count = copy->site_count;
+    int64_t *columns = (int64_t *)PyBytes_AS_STRING(sums);
+    for (size_t i = 0; i < count; i++) {
+        const CallSite *site = &copy->sites[i];
+        columns[i] = (int64_t)site->size;
+        for (size_t k = 0; k < 4; k++) columns[(k + 1) * count + i] = site->values[k];
+        PyObject *pairs = label_set_pairs(site->labels);
+        if (pairs == NULL) return false;
+        PyList_SET_ITEM(labels, (Py_ssize_t)i, pairs);
+        if (!stack_columns_add(stacks, frames, call_node_stack(copy->nodes, site->node, frames))) return false;
     }
+    return true;
+}
+
+/* (stacks, sums, labels); see stack_columns.h and the module `heap`. */
+static PyObject *build_sites(void) {
+    CallTree copy;
+    StackColumns columns = {0};
+    if (!copy_tree(&copy)) {
+        free(copy.nodes);
+        free(copy.sites);
+        return PyErr_NoMemory();
+    }
+    Py_ssize_t count = (Py_ssize_t)copy.site_count;
+    PyObject *sums = PyBytes_FromStringAndSize(NULL, 5 * count * (Py_ssize_t)sizeof(int64_t));
+    PyObject *labels = PyList_New(count), *stacks = NULL, *built = NULL;
+    if (sums != NULL && labels != NULL && put_sites(&copy, &columns, sums, labels) &&
+        (stacks = stack_columns_built(&columns)) != NULL)
+        built = Py_BuildValue("(NOO)", stacks, sums, labels);
+    stack_columns_clear(&columns);
+    Py_XDECREF(sums);
+    Py_XDECREF(labels);
     free(copy.nodes);
     free(copy.sites);
-    return entries;
+    return built;
 }
 
 static bool require_recording(void) {
@@ -569,10 +582,10 @@ static PyObject *heap_read(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(igno
     if (!require_recording()) return NULL;
     bool was_pausing = pausing;
     pausing = true;
-    PyObject *entries = build_entries();
+    PyObject *sites = build_sites();
     pausing = was_pausing;
-    if (entries == NULL) return NULL;
-    return Py_BuildValue("(NKO)", entries, (unsigned long long)dropped, receives_reports ? Py_True : Py_False);
+    if (sites == NULL) return NULL;
+    return Py_BuildValue("(NKO)", sites, (unsigned long long)dropped, receives_reports ? Py_True : Py_False);
 }
 
 static PyObject *heap_pause(PyObject *Py_UNUSED(module), PyObject *argument) {

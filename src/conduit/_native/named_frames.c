@@ -82,6 +82,8 @@ NamedFrame *named_frames_copy(void) {
     return copy;
 }
 
+uint32_t named_frames_count(void) { return frame_count; }
+
 static PyObject *text_of(const char *text) {
     return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "surrogatepass");
 }

@@ -24,6 +24,7 @@ uint32_t named_frame_number(const Frame *frame);
 
 /* A copy of all frames, by number, to be freed by the caller; NULL where there is no memory. */
 NamedFrame *named_frames_copy(void);
+uint32_t named_frames_count(void);
 
 /* The frame as (function, file, line, first line of the function). Needs the GIL. */
 PyObject *named_frame_tuple(const NamedFrame *frame);

@@ -183,7 +183,9 @@ typedef struct {
     WaitStack *stacks;
     uint32_t count;
     uint32_t *frames;
+    size_t frame_count;
     NamedFrame *names;
+    uint32_t name_count;
 } Copy;
 
 static void *copy_of(const void *memory, size_t size) {
@@ -192,31 +194,76 @@ static void *copy_of(const void *memory, size_t size) {
     return copy;
 }
 
-static PyObject *frames_tuple(const Copy *copy, uint32_t first, uint32_t depth) {
-    PyObject *tuple = PyTuple_New(depth);
-    for (uint32_t i = 0; tuple != NULL && i < depth; i++) {
-        PyObject *frame = named_frame_tuple(&copy->names[copy->frames[first + i]]);
-        if (frame == NULL)
-            Py_CLEAR(tuple);
-        else
-            PyTuple_SET_ITEM(tuple, i, frame);
-    }
-    return tuple;
+/* The named frames that stacks of the copy refer to, and empty ones for the others; see `named_frame_tuple`. */
+static PyObject *names_of(const Copy *copy) {
+    PyObject *names = PyList_New((Py_ssize_t)copy->name_count), *nothing = Py_BuildValue("(ssii)", "", "", 0, 0);
+    if (nothing == NULL) Py_CLEAR(names);
+    for (uint32_t i = 0; names != NULL && i < copy->name_count; i++) PyList_SET_ITEM(names, i, Py_NewRef(nothing));
+    for (uint32_t i = 0; names != NULL && i < copy->count; i++)
+        for (uint32_t k = 0; names != NULL && k < copy->stacks[i].depth; k++) {
+            uint32_t number = copy->frames[copy->stacks[i].first + k];
+            if (PyList_GET_ITEM(names, number) != nothing) continue;
+            PyObject *name = named_frame_tuple(&copy->names[number]);
+            if (name == NULL || PyList_SetItem(names, (Py_ssize_t)number, name) < 0) Py_CLEAR(names);
+        }
+    Py_XDECREF(nothing);
+    return names;
 }
 
-static PyObject *list_of(const Copy *copy) {
-    PyObject *list = PyList_New(0);
-    for (uint32_t i = 0; list != NULL && i < copy->count; i++) {
+/* Bounds of the stacks from where they start (0), or from where the frames begin that say where a lock was made (1). */
+static PyObject *bounds_of(const Copy *copy, bool of_creation) {
+    PyObject *bounds = PyBytes_FromStringAndSize(NULL, 2 * (Py_ssize_t)copy->count * (Py_ssize_t)sizeof(int64_t));
+    if (bounds == NULL) return NULL;
+    int64_t *starts = (int64_t *)PyBytes_AS_STRING(bounds), *stops = starts + copy->count;
+    for (uint32_t i = 0; i < copy->count; i++) {
         const WaitStack *stack = &copy->stacks[i];
-        uint32_t depth = stack->depth - stack->creation_depth;
-        PyObject *entry = Py_BuildValue(
-            "(ddsNNN)", stack->count, stack->delay_ns, REASONS[stack->reason],
-            frames_tuple(copy, stack->first, depth), frames_tuple(copy, stack->first + depth, stack->creation_depth),
-            label_set_pairs(stack->labels));
-        if (entry == NULL || PyList_Append(list, entry) < 0) Py_CLEAR(list);
-        Py_XDECREF(entry);
+        int64_t middle = (int64_t)stack->first + stack->depth - stack->creation_depth;
+        starts[i] = of_creation ? middle : (int64_t)stack->first;
+        stops[i] = of_creation ? middle + stack->creation_depth : middle;
     }
-    return list;
+    return bounds;
+}
+
+/* All counts, then all delays (double). */
+static PyObject *sums_of(const Copy *copy) {
+    PyObject *sums = PyBytes_FromStringAndSize(NULL, 2 * (Py_ssize_t)copy->count * (Py_ssize_t)sizeof(double));
+    if (sums == NULL) return NULL;
+    double *columns = (double *)PyBytes_AS_STRING(sums);
+    for (uint32_t i = 0; i < copy->count; i++) {
+        columns[i] = copy->stacks[i].count;
+        columns[copy->count + i] = copy->stacks[i].delay_ns;
+    }
+    return sums;
+}
+
+static bool put_kinds(const Copy *copy, PyObject *reasons, PyObject *labels) {
+    for (uint32_t i = 0; i < copy->count; i++) {
+        PyObject *reason = PyUnicode_InternFromString(REASONS[copy->stacks[i].reason]);
+        PyObject *pairs = label_set_pairs(copy->stacks[i].labels);
+        if (reason != NULL) PyList_SET_ITEM(reasons, (Py_ssize_t)i, reason);
+        if (pairs != NULL) PyList_SET_ITEM(labels, (Py_ssize_t)i, pairs);
+        if (reason == NULL || pairs == NULL) return false;
+    }
+    return true;
+}
+
+static PyObject *columns_of(const Copy *copy) {
+    PyObject *names = names_of(copy), *bounds = bounds_of(copy, false), *made_bounds = bounds_of(copy, true);
+    PyObject *frames = PyBytes_FromStringAndSize((const char *)copy->frames,
+                                                 (Py_ssize_t)(copy->frame_count * sizeof *copy->frames));
+    PyObject *sums = sums_of(copy), *reasons = PyList_New(copy->count), *labels = PyList_New(copy->count);
+    PyObject *columns = NULL;
+    if (names != NULL && bounds != NULL && made_bounds != NULL && frames != NULL && sums != NULL && reasons != NULL &&
+        labels != NULL && put_kinds(copy, reasons, labels))
+        columns = PyTuple_Pack(7, names, bounds, made_bounds, frames, sums, reasons, labels);
+    Py_XDECREF(names);
+    Py_XDECREF(bounds);
+    Py_XDECREF(made_bounds);
+    Py_XDECREF(frames);
+    Py_XDECREF(sums);
+    Py_XDECREF(reasons);
+    Py_XDECREF(labels);
+    return columns;
 }
 
 PyObject *wait_table_read(WaitProfile profile) {
@@ -226,17 +273,19 @@ PyObject *wait_table_read(WaitProfile profile) {
         .stacks = copy_of(table->stacks, table->count * sizeof *table->stacks),
         .count = table->count,
         .frames = copy_of(stack_frames, stack_frame_count * sizeof *stack_frames),
-        .names = named_frames_copy()};
+        .frame_count = stack_frame_count,
+        .names = named_frames_copy(),
+        .name_count = named_frames_count()};
     pthread_mutex_unlock(&guard);
-    PyObject *list = NULL;
+    PyObject *columns = NULL;
     if (copy.stacks == NULL || copy.frames == NULL || copy.names == NULL)
         PyErr_NoMemory();
     else
-        list = list_of(&copy);
+        columns = columns_of(&copy);
     free(copy.stacks);
     free(copy.frames);
     free(copy.names);
-    return list;
+    return columns;
 }
 
 void wait_table_before_fork(void) { pthread_mutex_lock(&guard); }

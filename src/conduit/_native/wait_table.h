@@ -26,8 +26,8 @@ void wait_table_lock_freed(uintptr_t lock);
 /* Forget where all locks were made. */
 void wait_table_forget_locks(void);
 
-/* Everything recorded so far as [(count, delay_ns, reason, stack, where the lock was made, labels)]; stacks
- * are tuples of (function, file, line, first line), leaf first. Needs the GIL. */
+/* Everything recorded so far, as columns, in the order in which the stacks were first seen; see the module `waits`.
+ * Needs the GIL. */
 PyObject *wait_table_read(WaitProfile profile);
 
 /* Around fork, in the parent; the second one in the child too. */

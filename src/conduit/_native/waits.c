@@ -335,7 +335,7 @@ PyMethodDef wait_methods[] = {
     {"waits_start", waits_start, METH_VARARGS,
      "waits_start(block_rate_ns, mutex_fraction, gil): start, or change the rates; 0 records none of a kind."},
     {"waits_read", waits_read, METH_O,
-     "waits_read(profile): [(count, delay_ns, reason, stack, where the lock was made, labels)], cumulative."},
+     "waits_read(profile): (names, bounds, made_bounds, frames, sums, reasons, labels), cumulative."},
     {"waits_stop", waits_stop, METH_NOARGS, "waits_stop(): stop and restore all calls; the records stay."},
     {NULL, NULL, 0, NULL},
 };

@@ -18,20 +18,32 @@ BLOCK, MUTEX, GIL = range(3)
 NamedFrame = tuple[str, str, int, int]
 
 
-class Wait(NamedTuple):
-    """The waits of one stack under the same labels.
+class Waits(NamedTuple):
+    """The waits of one kind by stack, place of the lock, reason and labels, as columns.
 
-    `contentions` is their number, `delay_ns` their sum in nanoseconds, `reason` one of `lock`, `sleep`, `select`,
-    `socket` and `gil`. `stack` and `made` (where the lock was made; empty if unknown) are frames (function, file,
-    line, first line of the function), leaf first.
+    `names` are frames (function, file, line, first line of the function), empty where no stack has one. `bounds`
+    (int64) is where each stack starts in `frames` (uint32), leaf first, then where each stops; `made_bounds` says the
+    same of the stack in which the lock was made, empty if unknown. `sums` (float64) is the number of waits of each
+    stack, then their sum in nanoseconds. The reasons are `lock`, `sleep`, `select`, `socket` and `gil`.
     """
 
-    contentions: float
-    delay_ns: float
-    reason: str
-    stack: tuple[NamedFrame, ...]
-    made: tuple[NamedFrame, ...]
-    labels: tuple[tuple[str, str], ...] = ()
+    names: list[NamedFrame]
+    bounds: bytes
+    made_bounds: bytes
+    frames: bytes
+    sums: bytes
+    reasons: list[str]
+    labels: list[tuple[tuple[str, str], ...]]
+
+    @property
+    def counts(self) -> memoryview[float]:
+        """How many waits there were."""
+        return memoryview(self.sums).cast("d")[: len(self.reasons)]
+
+    @property
+    def delays_ns(self) -> memoryview[float]:
+        """How long they were together, in nanoseconds."""
+        return memoryview(self.sums).cast("d")[len(self.reasons) :]
 
 
 def set_rates(block_rate_ns: int, mutex_fraction: int, *, gil: bool) -> None:
@@ -47,9 +59,12 @@ def set_rates(block_rate_ns: int, mutex_fraction: int, *, gil: bool) -> None:
         waits_stop()
 
 
-def read(profile: int) -> list[Wait]:
-    """Return all waits recorded so far for `BLOCK`, `MUTEX` or `GIL`; kept after the rate returns to 0."""
-    return [Wait(*entry) for entry in waits_read(profile)]
+def read(profile: int) -> Waits:
+    """Return all waits recorded so far for `BLOCK`, `MUTEX` or `GIL`; kept after the rate returns to 0.
+
+    What was read before comes first, in the same order.
+    """
+    return Waits(*waits_read(profile))
 
 
-__all__ = ["BLOCK", "GIL", "MUTEX", "NamedFrame", "Wait", "available", "read", "reason", "set_rates"]
+__all__ = ["BLOCK", "GIL", "MUTEX", "NamedFrame", "Waits", "available", "read", "reason", "set_rates"]

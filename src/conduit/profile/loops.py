@@ -33,7 +33,7 @@ raises `ValueError` or `IndexError`.
         nearest to the root called, and nothing where there is none; FROM_LEAF what called the frame nearest to the
         leaf; BELOW_WANTED what called the first frame with a flag after one without, from the root on, and that frame
         too if its flag is 1; TO_HARNESS what the frame with flag 1 nearest to the leaf called, or all where there is
-        none, without the frames with flag 2 at the end of that.
+        none, without the frames with flag 2 at the end of that, unless it has no others.
     wrap_stacks(bounds, frames, label_of, leaf_runs, leaves, root_runs, roots)
         (bounds, frames) with frames (uint32) put before and behind each stack, `leaves[leaf_runs[set]:...]` of its set
     first_uses(bounds, frames, locations, from_root)

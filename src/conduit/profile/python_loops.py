@@ -178,9 +178,10 @@ def _last(stack: list[int], flag: list[int]) -> int:
 
 def _harness(stack: list[int], flag: list[int]) -> int:
     end = next((i for i, frame in enumerate(stack) if flag[frame] == 1), len(stack))
-    while end and flag[stack[end - 1]] == 2:
-        end -= 1
-    return end
+    program = end
+    while program and flag[stack[program - 1]] == 2:
+        program -= 1
+    return program or end
 
 
 def _below_wanted(stack: list[int], flag: list[int]) -> int:

@@ -21,10 +21,10 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import CodeType
 
-    from conduit._native.sampler import RawSample, ThreadClock
+    from conduit._native.sampler import RawSamples, ThreadClock
 
 SIGNALS_BLOCKED = "[signals blocked]"
 NOT_SAMPLED = "[not sampled]"
@@ -37,12 +37,19 @@ _TOLERATED_PERIODS = 2  # two samples that follow one another may be that far ap
 _DIGITS = re.compile(r"\d+")
 
 
-class TimedSample(NamedTuple):
-    """A sample with its part of its thread's CPU time, and the name of the thread or of the pool of threads."""
+class TimedSamples:
+    """Samples as columns: their numbers, their parts of their threads' CPU times, and names of threads or of pools."""
 
-    sample: RawSample
-    cpu_ns: float
-    thread: str
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.cpu_ns: list[float] = []
+        self.threads: list[str] = []
+
+    def add(self, numbers: Sequence[int], cpu_ns: Iterable[float], thread: str) -> None:
+        """Add samples of one thread or pool."""
+        self.numbers += numbers
+        self.cpu_ns += cpu_ns
+        self.threads += [thread] * len(numbers)
 
 
 class Unsampled(NamedTuple):
@@ -57,7 +64,7 @@ class Unsampled(NamedTuple):
 class Reconciled(NamedTuple):
     """The CPU time of a recording, divided among samples and unsampled time; the sum is that of the process."""
 
-    timed: list[TimedSample]
+    timed: TimedSamples
     unsampled: list[Unsampled]
 
     def unsampled_ns(self, reason: str) -> int:
@@ -72,15 +79,12 @@ class _Thread(NamedTuple):
     blocks_signal: bool
     function: CodeType | None
     is_new: bool
-    samples: list[RawSample]
-
-    @property
-    def sampled_ns(self) -> int:
-        return sum(sample.cpu_ns for sample in self.samples)
+    samples: list[int]
+    sampled_ns: int
 
 
 def reconcile(
-    samples: Sequence[RawSample],
+    samples: RawSamples,
     clocks: Sequence[ThreadClock],
     process_ns: int,
     name_of: Callable[[int, int], str],
@@ -95,16 +99,20 @@ def reconcile(
     run.
     """
     threads, others = _by_thread(samples, clocks, name_of, functions)
-    result = Reconciled([TimedSample(one, one.cpu_ns, name_of(one.thread, one.tid)) for one in others], [])
+    cpu_ns = samples.cpu_ns
+    result = Reconciled(TimedSamples(), [])
+    for one in others:
+        result.timed.add([one], [cpu_ns[one]], name_of(samples.threads[one], samples.tids[one]))
     groups: dict[tuple[str, CodeType | None], list[_Thread]] = {}
     for thread in threads:
         if thread.is_new and thread.cpu_ns < SHORT_THREAD_NS and not thread.blocks_signal:
             groups.setdefault((_DIGITS.sub("*", thread.name), thread.function), []).append(thread)
         else:
-            _reconcile_thread(thread, period_ns, result)
+            _reconcile_thread(thread, cpu_ns, period_ns, result)
     for (name, function), members in groups.items():
-        _reconcile_group(name if len(members) > 1 else members[0].name, function, members, result)
-    known_ns = sum(thread.cpu_ns for thread in threads) + sum(one.cpu_ns for one in others)
+        pool = name if len(members) > 1 else members[0].name
+        _reconcile_group(pool, function, members, samples.weights, result)
+    known_ns = sum(thread.cpu_ns for thread in threads) + sum(cpu_ns[one] for one in others)
     beyond = process_ns - known_ns
     if beyond > process_ns // 1000:
         result.unsampled.append(Unsampled(START_AND_END, beyond, "", None))
@@ -112,18 +120,19 @@ def reconcile(
 
 
 def _by_thread(
-    samples: Iterable[RawSample],
+    samples: RawSamples,
     clocks: Sequence[ThreadClock],
     name_of: Callable[[int, int], str],
     functions: Mapping[int, CodeType | None],
-) -> tuple[list[_Thread], list[RawSample]]:
+) -> tuple[list[_Thread], list[int]]:
     """Return every thread with a clock and its samples, and the samples of threads whose clock was not read."""
-    of_number: dict[int, list[RawSample]] = {}
-    for sample in samples:
-        of_number.setdefault(sample.thread, []).append(sample)
+    cpu_ns = samples.cpu_ns
+    of_number: dict[int, list[int]] = {}
+    for sample, thread in enumerate(samples.threads):
+        of_number.setdefault(thread, []).append(sample)
     numbered = {clock.number for clock in clocks}
     # A native id is used again only after its thread has ended, and an ended thread's clock has a number.
-    of_tid = {group[0].tid: number for number, group in of_number.items() if number not in numbered}
+    of_tid = {samples.tids[group[0]]: number for number, group in of_number.items() if number not in numbered}
     threads = []
     for clock in clocks:
         number = of_tid.get(clock.tid) if clock.number is None else clock.number
@@ -137,35 +146,29 @@ def _by_thread(
                 functions.get(number) if number is not None else None,
                 number in functions,
                 own,
+                sum(cpu_ns[sample] for sample in own),
             )
         )
     return threads, [sample for group in of_number.values() for sample in group]
 
 
-def _reconcile_thread(thread: _Thread, period_ns: int, result: Reconciled) -> None:
+def _reconcile_thread(thread: _Thread, cpu_ns: Sequence[int], period_ns: int, result: Reconciled) -> None:
     missing = thread.cpu_ns - thread.sampled_ns
     tolerated = max(_TOLERATED_NS, thread.cpu_ns // _TOLERATED_SHARE, _TOLERATED_PERIODS * period_ns)
-    if thread.samples and abs(missing) <= tolerated and not thread.blocks_signal:
-        result.timed.extend(_scaled(thread.samples, thread.cpu_ns, thread.name))
-        return
-    result.timed.extend(_scaled(thread.samples, thread.sampled_ns, thread.name))
-    if missing > 0:
+    agrees = thread.samples and abs(missing) <= tolerated and not thread.blocks_signal
+    factor = (thread.cpu_ns if agrees else thread.sampled_ns) / (thread.sampled_ns or 1)
+    result.timed.add(thread.samples, [cpu_ns[sample] * factor for sample in thread.samples], thread.name)
+    if not agrees and missing > 0:
         reason = SIGNALS_BLOCKED if thread.blocks_signal else NOT_SAMPLED
         result.unsampled.append(Unsampled(reason, missing, thread.name, thread.function))
 
 
-def _scaled(samples: list[RawSample], cpu_ns: int, name: str) -> Iterator[TimedSample]:
-    factor = cpu_ns / (sum(sample.cpu_ns for sample in samples) or 1)
-    return (TimedSample(sample, sample.cpu_ns * factor, name) for sample in samples)
-
-
 def _reconcile_group(
-    name: str, function: CodeType | None, members: list[_Thread], result: Reconciled
+    name: str, function: CodeType | None, members: list[_Thread], weights: Sequence[int], result: Reconciled
 ) -> None:
     used = sum(member.cpu_ns for member in members)
-    weight = sum(sample.weight for member in members for sample in member.samples)
+    numbers = [sample for member in members for sample in member.samples]
+    weight = sum(weights[sample] for sample in numbers)
     if not weight:
         result.unsampled.append(Unsampled(NOT_SAMPLED, used, name, function))
-    for member in members:
-        for sample in member.samples:
-            result.timed.append(TimedSample(sample, used * sample.weight / weight, name))
+    result.timed.add(numbers, [used * weights[sample] / weight for sample in numbers], name)

@@ -15,24 +15,25 @@ the extension, CPU profiles are refused; `wall` profiles are always available.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, ClassVar, cast
+from array import array
+from itertools import compress
+from typing import TYPE_CHECKING, ClassVar
 
 from conduit._native import available, reason
 from conduit.errors import ProfilerUnavailableError
 from conduit.record import clocks
 from conduit.record.labels import labels_warning
-from conduit.record.naming import NO_FRAMES, UNREADABLE, FrameNames, drop_harness_frames
+from conduit.record.naming import NO_FRAMES, UNREADABLE, frame_of
 from conduit.record.recording import Recording
 from conduit.record.task_names import LateTasks, watch_tasks
 from conduit.record.thread_names import ThreadNames
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
-    from types import CodeType
+    from collections.abc import Callable, Iterable, Sequence
 
     from conduit._native._core import CpuFacts
-    from conduit._native.sampler import RawSample
+    from conduit._native.sampler import RawSamples
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import Profile
     from conduit.record.clocks import Reconciled
@@ -81,8 +82,8 @@ class CpuRecording(Recording):
         self._task_warning = ""
         self._late_tasks = LateTasks(self._watch_tasks)
         self._names: ThreadNames | None = None
-        self._samples: list[RawSample] = []
-        self._reconciled: Reconciled = clocks.Reconciled([], [])
+        self._samples: RawSamples | None = None
+        self._reconciled: Reconciled = clocks.Reconciled(clocks.TimedSamples(), [])
 
     def _begin(self) -> None:
         if not available():
@@ -120,8 +121,7 @@ class CpuRecording(Recording):
         self._late_tasks.stop()
         name_of = self._names.resolve()
         self._names.unwatch()
-        raw, self.facts = sampler.stop()
-        self._samples = [sampler.RawSample(*sample) for sample in raw]
+        self._samples, self.facts = sampler.stop()
         self._reconciled = clocks.reconcile(
             self._samples,
             [sampler.ThreadClock(*clock) for clock in self.facts["clocks"]],
@@ -137,7 +137,9 @@ class CpuRecording(Recording):
         from conduit.record.module_names import ModuleNames
 
         assert self.facts is not None
-        self.few_samples_warning = _few_samples_warning(self.facts, self._samples, self.rate_hz)
+        assert self._samples is not None
+        signals = sum(self._samples.signals)
+        self.few_samples_warning = few_samples_warning(signals, _used_ns(self.facts), self.rate_hz)
         found = [
             self.few_samples_warning,
             *_warnings(self.facts, self._reconciled),
@@ -152,65 +154,61 @@ class CpuRecording(Recording):
             period=self._period_ns,
             name_function=ModuleNames.of_this_process(),
         )
-        self._add_to(builder)
-        self._samples, self._reconciled = [], clocks.Reconciled([], [])
+        self._add_to(builder, self._samples)
+        self._samples, self._reconciled = None, clocks.Reconciled(clocks.TimedSamples(), [])
         return builder.build(self._began_ns, self.facts["duration_ns"], self.warnings)
 
-    def _add_to(self, builder: ProfileBuilder) -> None:
-        sums: dict[tuple[tuple[Frame, ...], tuple[tuple[str, str], ...], str, str], float] = {}
-        stacks = Stacks(self._is_harness)
-        for sample, cpu_ns, thread in self._reconciled.timed:
-            frames = stacks.frames(sample)
-            if frames:
-                key = (tuple(frames), sample.labels, thread, sample.task or "")
-                sums[key] = sums.get(key, 0.0) + cpu_ns
-        for (stack, labels, thread, task), total in sums.items():
-            periods = max(1, round(total / self._period_ns))
-            builder.add(stack, [periods, round(total)], {**dict(labels), "thread": thread, "task": task})
+    def _add_to(self, builder: ProfileBuilder, samples: RawSamples) -> None:
+        from conduit._native.sampler import line_of
+        from conduit.profile.builder import make_labels
+        from conduit.record.stacks import RecordedStacks, number_keys
+
+        stacks = RecordedStacks.of(samples.stacks)
+        leaves = _leaves(samples, stacks.have_frames())
+        counts = stacks.drop_harness_frames(self._is_harness)
+        stacks.add_leaves(*leaves)
+        timed = self._reconciled.timed
+        kept = [counts[number] for number in timed.numbers]
+        numbers = list(compress(timed.numbers, kept))
+        stacks.choose(numbers)
+        threads = compress(timed.threads, kept)
+        label_of, keys = number_keys(
+            (samples.labels[number], thread, samples.tasks[number] or "")
+            for number, thread in zip(numbers, threads, strict=True)
+        )
+        label_of, (sums,) = stacks.add_up(label_of, [compress(timed.cpu_ns, kept)])
+        periods = [max(1, round(total / self._period_ns)) for total in sums]
+        values = array("q", periods), array("q", map(round, sums))
+        label_sets = [
+            make_labels({**dict(labels), "thread": thread, "task": task}) for labels, thread, task in keys
+        ]
+        stacks.add_to(builder, values, label_of, label_sets)
         for why, used_ns, thread, function in self._reconciled.unsampled:
             frames = [(why, "", 0, 0)]
             if function is not None:
-                frames.append(stacks.whole(function))
+                frames.append(frame_of(function, line_of(function, 0)))
             builder.add(frames, [round(used_ns / self._period_ns), used_ns], {"thread": thread})
 
 
-class Stacks:
-    """Turns recorded stacks into frames with names, leaf first; empty if all frames are the harness's."""
+def _leaves(samples: RawSamples, have_frames: Sequence[bool]) -> tuple[list[Frame | None], list[int]]:
+    """Return frames, and for each sample the number of the one that belongs before its stack.
 
-    def __init__(self, is_harness: Callable[[str], bool] | None = None) -> None:
-        from conduit._native import sampler
+    That is the C function that was running, or a remark where there is no stack.
+    """
+    from conduit._native.sampler import symbol_of
 
-        self._names = FrameNames(sampler.line_of)
-        self._symbol_of = sampler.symbol_of
-        self._is_harness = is_harness
-
-    def frames(self, sample: RawSample) -> list[Frame]:
-        """Return the frames of one sample, leaf first."""
-        recorded = sample.stack
-        if recorded is None:
-            return [UNREADABLE]
-        frames = [
-            self._names.frame(cast("CodeType", recorded[at]), cast("int", recorded[at + 1]))
-            for at in range(0, len(recorded), 2)
-        ]
-        kept = drop_harness_frames(frames, self._is_harness)
-        if frames and not kept:
-            return []
-        native = self._native_frame(sample.counter)
-        if native is not None:
-            return [native, *kept]
-        return kept or [NO_FRAMES]
-
-    def whole(self, code: CodeType) -> Frame:
-        """Return the frame of a function at its first line."""
-        return self._names.frame(code, 0)
-
-    def _native_frame(self, counter: int) -> Frame | None:
-        found = self._symbol_of(counter) if counter else None
-        if found is None:
-            return None
-        file, symbol = found
-        return (symbol or f"[{file.rpartition('/')[2]}]", file, 0, 0)
+    leaves: dict[Frame | None, int] = {None: 0, NO_FRAMES: 1, UNREADABLE: 2}
+    numbers = [
+        2 if not readable else 0 if has_frames else 1
+        for readable, has_frames in zip(samples.readable, have_frames, strict=True)
+    ]
+    for sample, counter in enumerate(samples.counters):
+        found = symbol_of(counter) if counter and numbers[sample] != 2 else None
+        if found is not None:
+            file, symbol = found
+            frame = (symbol or f"[{file.rpartition('/')[2]}]", file, 0, 0)
+            numbers[sample] = leaves.setdefault(frame, len(leaves))
+    return list(leaves), numbers
 
 
 def few_samples_warning(signals: int, used_ns: int, rate_hz: int) -> str:
@@ -225,10 +223,6 @@ def few_samples_warning(signals: int, used_ns: int, rate_hz: int) -> str:
             f"accurate to about {50 / signals**0.5:.0f} percentage points; run for longer or at a higher rate"
         )
     return ""
-
-
-def _few_samples_warning(facts: CpuFacts, samples: list[RawSample], rate_hz: int) -> str:
-    return few_samples_warning(sum(sample.signals for sample in samples), _used_ns(facts), rate_hz)
 
 
 def _used_ns(facts: CpuFacts) -> int:

@@ -17,22 +17,23 @@ from __future__ import annotations
 
 import math
 import time
+from array import array
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, cast
+from itertools import compress
+from typing import TYPE_CHECKING, ClassVar
 
 from conduit._native import available, reason
 from conduit.errors import ProfilerUnavailableError
 from conduit.record.labels import labels_warning
-from conduit.record.naming import NO_FRAMES, FrameNames, drop_harness_frames
+from conduit.record.naming import NO_FRAMES, drop_harness_frames
 from conduit.record.recording import Recording
 
 if TYPE_CHECKING:
     import os
     import tracemalloc
-    from collections.abc import Callable, Iterable, Iterator
-    from types import CodeType
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from conduit._native.heap import HeapEntry
+    from conduit._native.heap import HeapSites
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import Profile
 
@@ -162,7 +163,7 @@ class _Hooks(_Engine):
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
-        self._entries: list[HeapEntry] = []
+        self._sites: HeapSites | None = None
         self._dropped = 0
         self._reports_heard = True
 
@@ -177,13 +178,12 @@ class _Hooks(_Engine):
     def read(self) -> None:
         from conduit._native import heap
 
-        entries, self._dropped, self._reports_heard = heap.read()
-        self._entries = [heap.HeapEntry(*entry) for entry in entries]
+        self._sites, self._dropped, self._reports_heard = heap.read()
 
     def count_sites(self) -> int:
         from conduit._native import heap
 
-        return len(heap.read()[0])
+        return len(heap.read()[0].labels)
 
     def stop(self) -> None:
         from conduit._native import heap
@@ -191,22 +191,9 @@ class _Hooks(_Engine):
         heap.stop()
 
     def add_to(self, builder: ProfileBuilder, is_harness: Callable[[str], bool] | None) -> list[str]:
-        from conduit._native import heap
-
-        names = FrameNames(heap.line_of)
-        for entry in self._entries:
-            places = entry.stack
-            frames = [
-                names.frame(cast("CodeType", places[at]), cast("int", places[at + 1]))
-                for at in range(0, len(places), 2)
-            ]
-            kept = drop_harness_frames(frames, is_harness)
-            if frames and not kept:
-                continue
-            builder.add(
-                kept or [NO_FRAMES], scaled(entry, self.rate), dict(entry.labels), {"bytes": entry.size}
-            )
-        self._entries = []
+        if self._sites is not None:
+            _add_sites(builder, self._sites, self.rate, is_harness)
+            self._sites = None
         unlabelled = labels_warning()
         warnings = [unlabelled] if unlabelled else []
         if self._dropped:
@@ -222,18 +209,39 @@ class _Hooks(_Engine):
         return warnings
 
 
-def scaled(entry: HeapEntry, rate: int) -> list[int]:
-    """Return the four values with the unsampled blocks estimated, truncated to integers.
+def _add_sites(
+    builder: ProfileBuilder, sites: HeapSites, rate: int, is_harness: Callable[[str], bool] | None
+) -> None:
+    from conduit.profile.builder import make_labels
+    from conduit.record.stacks import RecordedStacks, number_keys
+
+    stacks = RecordedStacks.of(sites.stacks)
+    counts = stacks.drop_harness_frames(is_harness)
+    stacks.add_leaves([NO_FRAMES, None], stacks.have_frames())
+    stacks.choose(list(compress(range(len(counts)), counts)))
+    label_of, keys = number_keys(compress(zip(sites.labels, sites.sizes, strict=True), counts))
+    label_sets = [make_labels(dict(labels), {"bytes": size}) for labels, size in keys]
+    values = [array("q", compress(column, counts)) for column in scale_sampled(sites.sums, rate)]
+    stacks.add_to(builder, values, label_of, label_sets)
+
+
+def scale_sampled(sums: Sequence[Sequence[int]], rate: int) -> list[array[int]]:
+    """Return the four columns with the unsampled blocks estimated, truncated to integers.
 
     A block of n bytes is sampled with probability 1 - exp(-n / rate), since sample points are a Poisson process, and
-    the values are divided by it; at rate 1 every block is counted (Go's `scaleHeapSample`). The blocks of one entry
+    the values are divided by it; at rate 1 every block is counted (Go's `scaleHeapSample`). The blocks of one site
     have nearly the same size, so their mean is used.
     """
-    values = list(entry[1:5])
-    if rate <= EXACT or not entry.alloc_objects or not entry.alloc_space:
-        return values
-    factor = 1 / -math.expm1(-entry.alloc_space / entry.alloc_objects / rate)
-    return [int(value * factor) for value in values]
+    if rate <= EXACT:
+        return [array("q", column) for column in sums]
+    factors = [
+        1 / -math.expm1(-space / objects / rate) if objects and space else 1
+        for objects, space in zip(*sums[:2], strict=True)
+    ]
+    return [
+        array("q", [int(value * factor) for value, factor in zip(column, factors, strict=True)])
+        for column in sums
+    ]
 
 
 class _Tracemalloc(_Engine):

@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, ClassVar
+from array import array
+from itertools import compress
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from conduit._native import available, reason
 from conduit.errors import ProfilerUnavailableError
@@ -26,12 +28,13 @@ from conduit.record.recording import Recording
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from conduit._native.waits import NamedFrame, Wait
+    from conduit._native.waits import NamedFrame, Waits
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import Profile
-    from conduit.record.awaits import AwaitWatch
+    from conduit.record.awaits import Await, AwaitWatch
+    from conduit.record.stacks import RecordedStacks
 
 _MACHINERY = ("threading.py", "queue.py", "asyncio/", "concurrent/futures/")
 
@@ -107,102 +110,111 @@ def set_gil_profile(on: bool) -> None:
 def block_profile() -> Profile:
     """Return all waits recorded so far; they are kept after the rate returns to 0."""
     off = "" if _rates.block_rate_ns else "set_block_profile_rate(1_000_000)"
-    return _profile(_block_entries(), _rates.block_rate_ns or 1, off=off)
+    return _profile(_block_waits(), _rates.block_rate_ns or 1, off=off)
 
 
 def mutex_profile() -> Profile:
     """Return all contention recorded so far, by the code that released the locks."""
     off = "" if _rates.mutex_fraction else "set_mutex_profile_fraction(10)"
-    return _profile(_mutex_entries(), _rates.mutex_fraction or 1, off=off)
+    return _profile(_mutex_waits(), _rates.mutex_fraction or 1, off=off)
 
 
 def gil_profile() -> Profile:
     """Return all waits for the interpreter lock recorded so far."""
-    return _profile(_gil_entries(), 1, off="" if _rates.gil else "set_gil_profile(True)")
+    return _profile(_gil_waits(), 1, off="" if _rates.gil else "set_gil_profile(True)")
 
 
 def count_blocks() -> int:
     """Return the number of distinct stacks that have waited."""
-    return len(_block_entries())
+    return _count(_block_waits())
 
 
 def count_mutexes() -> int:
     """Return the number of distinct stacks that have released a contended lock."""
-    return len(_mutex_entries())
+    return _count(_mutex_waits())
 
 
 def count_gil_waits() -> int:
     """Return the number of distinct stacks that have waited for the interpreter lock."""
-    return len(_gil_entries())
+    return _count(_gil_waits())
 
 
-# ── what was counted, in one form ──
+# ── what was counted ──
 
-# (stack, labels) → [count, delay]
+# The waits of tasks: (stack, labels) → [count, delay]
 _Entries = dict[tuple[tuple["NamedFrame", ...], tuple[tuple[str, str], ...]], list[float]]
 
 
-def _read(kind: str) -> list[Wait]:
+class _Counted(NamedTuple):
+    """All waits of a kind so far: those of threads as columns, and those of tasks.
+
+    Each wait of a thread has a label `key`, whose text is in `texts`; None for one that does not count.
+    """
+
+    threads: Waits | None = None
+    key: str = ""
+    texts: Sequence[str | None] = ()
+    tasks: _Entries = {}  # noqa: RUF012 (never changed)
+
+
+_NOTHING = _Counted()
+
+
+def _read(kind: str) -> Waits | None:
     if not available():
-        return []
+        return None
     from conduit._native import waits
 
     return waits.read({"block": waits.BLOCK, "mutex": waits.MUTEX, "gil": waits.GIL}[kind])
 
 
-def _block_entries() -> _Entries:
-    entries: _Entries = {}
-    for wait in _read("block"):
-        _add(entries, wait.stack, {**dict(wait.labels), "wait": wait.reason}, wait.contentions, wait.delay_ns)
+def _block_waits() -> _Counted:
+    threads = _read("block")
+    tasks: _Entries = {}
     for one in _rates.watch.awaits() if _rates.watch else ():
-        _add(
-            entries,
-            one.stack,
-            {**dict(one.labels), "wait": "await", "task": one.name},
-            one.contentions,
-            one.delay_ns,
-        )
-    return entries
+        _add(tasks, one, {**dict(one.labels), "wait": "await", "task": one.name})
+    return _Counted(threads, "wait", threads.reasons if threads else (), tasks)
 
 
-def _mutex_entries() -> _Entries:
-    entries: _Entries = {}
-    for wait in _read("mutex"):
-        if not _is_notification(wait.stack):
-            labels = {**dict(wait.labels), "lock": _place(wait.made)}
-            _add(entries, wait.stack, labels, wait.contentions, wait.delay_ns)
+def _mutex_waits() -> _Counted:
+    threads = _read("mutex")
+    tasks: _Entries = {}
     for one in _rates.watch.releases() if _rates.watch else ():
-        _add(
-            entries,
-            one.stack,
-            {**dict(one.labels), "lock": one.name or "asyncio"},
-            one.contentions,
-            one.delay_ns,
-        )
-    return entries
+        _add(tasks, one, {**dict(one.labels), "lock": one.name or "asyncio"})
+    return _Counted(threads, "lock", _locks(threads) if threads else (), tasks)
 
 
-def _gil_entries() -> _Entries:
-    entries: _Entries = {}
-    for wait in _read("gil"):
-        _add(entries, wait.stack, dict(wait.labels), wait.contentions, wait.delay_ns)
-    return entries
+def _gil_waits() -> _Counted:
+    threads = _read("gil")
+    return _Counted(threads, "", [""] * len(threads.labels) if threads else ())
 
 
-def _add(
-    entries: _Entries, stack: tuple[NamedFrame, ...], labels: dict[str, str], count: float, delay_ns: float
-) -> None:
-    sums = entries.setdefault((stack, tuple(labels.items())), [0.0, 0.0])
-    sums[0] += count
-    sums[1] += delay_ns
+def _add(entries: _Entries, one: Await, labels: dict[str, str]) -> None:
+    sums = entries.setdefault((one.stack, tuple(labels.items())), [0.0, 0.0])
+    sums[0] += one.contentions
+    sums[1] += one.delay_ns
 
 
-def _is_notification(stack: tuple[NamedFrame, ...]) -> bool:
-    function, file, _, _ = stack[0]
+def _locks(waits: Waits) -> list[str | None]:
+    """Return where the lock of each wait was made; None for waits that are notifications."""
+    frames = memoryview(waits.frames).cast("I")
+    bounds, made_bounds = memoryview(waits.bounds).cast("q"), memoryview(waits.made_bounds).cast("q")
+    count = len(waits.labels)
+    locks: list[str | None] = []
+    for number in range(count):
+        start, stop = bounds[number], bounds[count + number]
+        made = frames[made_bounds[number] : made_bounds[count + number]]
+        is_notification = start < stop and _is_notification(waits.names[frames[start]])
+        locks.append(None if is_notification else _place([waits.names[frame] for frame in made]))
+    return locks
+
+
+def _is_notification(leaf: NamedFrame) -> bool:
+    function, file, _, _ = leaf
     return function == "Condition.notify" and file.endswith("threading.py")
 
 
-def _place(made: tuple[NamedFrame, ...]) -> str:
+def _place(made: Sequence[NamedFrame]) -> str:
     """Return where a lock was made, in the program and not in threading or queue; empty if not known."""
     for _, file, line, _ in made:
         if not any(part in file for part in _MACHINERY):
@@ -210,15 +222,60 @@ def _place(made: tuple[NamedFrame, ...]) -> str:
     return f"{made[-1][1]}:{made[-1][2]}" if made else ""
 
 
+def _count(counted: _Counted) -> int:
+    if counted.threads is None:
+        return len(counted.tasks)
+    stacks, _, _, _ = _add_up(counted.threads, counted, None)
+    return len(stacks) + len(counted.tasks)
+
+
+def _add_up(
+    waits: Waits, counted: _Counted, before: Waits | None
+) -> tuple[
+    RecordedStacks, array[int], list[tuple[tuple[tuple[str, str], ...], str | None]], list[list[float]]
+]:
+    """Return stacks, the number of each one's labels, the labels, and columns of counts and delays since `before`."""
+    from conduit.record.stacks import RecordedStacks, number_keys
+
+    stacks = RecordedStacks(waits.names, waits.bounds, waits.frames)
+    columns: list[list[float]] = [[*waits.counts], [*waits.delays_ns]]
+    if before is not None:  # what was read then comes first
+        for column, earlier in zip(columns, (before.counts, before.delays_ns), strict=True):
+            column[: len(earlier)] = [now - then for now, then in zip(column, earlier, strict=False)]
+    counts = [text is not None for text in counted.texts]
+    stacks.choose(list(compress(range(len(counts)), counts)))
+    label_of, keys = number_keys(compress(zip(waits.labels, counted.texts, strict=True), counts))
+    label_of, sums = stacks.add_up(label_of, [compress(column, counts) for column in columns])
+    return stacks, label_of, keys, sums
+
+
+def _add_threads(
+    builder: ProfileBuilder, counted: _Counted, before: _Counted, is_harness: Callable[[str], bool] | None
+) -> None:
+    from conduit.profile.builder import make_labels
+
+    if counted.threads is None:
+        return
+    stacks, label_of, keys, sums = _add_up(counted.threads, counted, before.threads)
+    counts = stacks.drop_harness_frames(is_harness)
+    values = [list(map(round, column)) for column in sums]
+    rows = zip(*values, counts, stacks.have_frames(), strict=True)
+    kept = [bool((count or delay) and is_own and has_frames) for count, delay, is_own, has_frames in rows]
+    stacks.choose(list(compress(range(len(kept)), kept)))
+    label_sets = [make_labels({**dict(labels), counted.key: text or ""}) for labels, text in keys]
+    columns = [array("q", compress(column, kept)) for column in values]
+    stacks.add_to(builder, columns, array("I", compress(label_of, kept)), label_sets)
+
+
 def _profile(
-    entries: _Entries,
+    counted: _Counted,
     period: int,
-    before: _Entries | None = None,
+    before: _Counted = _NOTHING,
     is_harness: Callable[[str], bool] | None = None,
     *,
     off: str = "",
 ) -> Profile:
-    """Build a profile of the entries, less those of `before`; `off` is the call that turns recording on."""
+    """Build a profile of what was counted since `before`; `off` is the call that turns recording on."""
     from conduit.profile.builder import ProfileBuilder
     from conduit.profile.model import ValueType
     from conduit.record.module_names import ModuleNames
@@ -231,10 +288,11 @@ def _profile(
         period=period,
         name_function=ModuleNames.of_this_process(),
     )
+    _add_threads(builder, counted, before, is_harness)
     nothing = [0.0, 0.0]
-    for key, (count, waited) in entries.items():
+    for key, (count, waited) in counted.tasks.items():
         stack, labels = key
-        old_count, old_waited = (before or {}).get(key, nothing)
+        old_count, old_waited = before.tasks.get(key, nothing)
         values = [round(count - old_count), round(waited - old_waited)]
         kept = drop_harness_frames(list(stack), is_harness)
         if any(values) and kept:
@@ -259,7 +317,7 @@ class WaitRecording(Recording):
     have no other frames. Values are the number of waits and nanoseconds.
     """
 
-    _entries: ClassVar[Callable[[], _Entries]]
+    _counted_waits: ClassVar[Callable[[], _Counted]]
 
     def __init__(
         self,
@@ -269,8 +327,7 @@ class WaitRecording(Recording):
     ) -> None:
         super().__init__(path)
         self._is_harness = is_harness
-        self._before: _Entries = {}
-        self._counted: _Entries = {}
+        self._before = self._counted = _NOTHING
         self._began_ns = self._duration_ns = 0
         self._period = 1
 
@@ -279,15 +336,15 @@ class WaitRecording(Recording):
 
     def _begin(self) -> None:
         self._turn(True)
-        self._before = type(self)._entries()
+        self._before = type(self)._counted_waits()
         self._began_ns = time.monotonic_ns()
 
     def _continue_in_child(self) -> None:
-        self._before = type(self)._entries()
+        self._before = type(self)._counted_waits()
         self._began_ns = time.monotonic_ns()
 
     def _halt(self) -> None:
-        self._counted = type(self)._entries()
+        self._counted = type(self)._counted_waits()
         self._duration_ns = time.monotonic_ns() - self._began_ns
         self._turn(False)
 
@@ -301,7 +358,7 @@ class BlockRecording(WaitRecording):
     """Where threads and tasks waited; see `set_block_profile_rate` for `rate_ns`."""
 
     kind: ClassVar[str] = "block"
-    _entries = staticmethod(_block_entries)
+    _counted_waits = staticmethod(_block_waits)
 
     def __init__(
         self,
@@ -321,7 +378,7 @@ class MutexRecording(WaitRecording):
     """Which code held locks that others waited for; see `set_mutex_profile_fraction` for `fraction`."""
 
     kind: ClassVar[str] = "mutex"
-    _entries = staticmethod(_mutex_entries)
+    _counted_waits = staticmethod(_mutex_waits)
 
     def __init__(
         self,
@@ -341,7 +398,7 @@ class GilRecording(WaitRecording):
     """Where threads waited for the interpreter lock."""
 
     kind: ClassVar[str] = "gil"
-    _entries = staticmethod(_gil_entries)
+    _counted_waits = staticmethod(_gil_waits)
 
     def _turn(self, on: bool) -> None:
         set_gil_profile(on)
