@@ -129,6 +129,19 @@ def small_document() -> bytes:
     )
 
 
+def changed_version(data: bytes) -> bytes:
+    """Another version of a document: a field's type, the guards of three routes and three deletions differ."""
+    document = json.loads(data)
+    resources = document["resources"]
+    resources[0]["fields"][0]["type"] = "other"
+    for route in [one for one in document["routes"] if one["method"] == "POST"][:3]:
+        route["middleware"] = []
+    keys = [one for each in resources for one in each["relationships"] or () if one.get("on_delete")]
+    for key in keys[:3]:
+        key["on_delete"] = "set_null" if key["on_delete"] == "cascade" else "cascade"
+    return _compact(document)
+
+
 def _plain(names: list[str], resources: list[dict[str, Any]], patterns: list[dict[str, Any]]) -> bytes:
     return _compact(
         {

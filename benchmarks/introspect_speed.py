@@ -37,10 +37,11 @@ def measure(command: list[str], compiled: str = "on") -> tuple[float, int]:
     return min(seconds), max(kilobytes)
 
 
-def questions(path: Path) -> list[list[str]]:
+def questions(path: Path, other: Path) -> list[list[str]]:
     name = _answer_of_child(f"import conduit; print(conduit.load({str(path)!r}).resources()[0].name, end='')")
-    return [["resources"], ["resource", name], ["routes"], ["routes", "--resource", name], ["deps", name],
-            ["impact", name], ["cycles"], ["patterns"], ["stats"]]  # fmt: skip
+    return [["resources"], ["resource", name], ["routes"], ["routes", "--resource", name], ["routes", "--verbose"],
+            ["routes", "--format=yaml"], ["deps", name], ["impact", name], ["cycles"], ["patterns"], ["stats"],
+            ["diff", str(path), str(other)]]  # fmt: skip
 
 
 def _answer_of_child(code: str) -> str:
@@ -51,8 +52,18 @@ def _answer_of_child(code: str) -> str:
 
 
 def report(path: Path, label: str, bare: tuple[float, int]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        other = Path(folder) / "changed.json"
+        made = "from benchmarks.documents import changed_version as change; from pathlib import Path"
+        _answer_of_child(
+            f"{made}; Path({str(other)!r}).write_bytes(change(Path({str(path)!r}).read_bytes()))"
+        )
+        _report(path, other, label, bare)
+
+
+def _report(path: Path, other: Path, label: str, bare: tuple[float, int]) -> None:
     size = path.stat().st_size / 1e6
-    for words in questions(path):
+    for words in questions(path, other):
         command = [sys.executable, "-m", "conduit", "introspect", *words, "--metadata", str(path)]
         shown = " ".join(words[:2]) if words[0] == "routes" else words[0]
         cells = [

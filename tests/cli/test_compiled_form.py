@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -180,3 +181,96 @@ def test_small_documents_and_pipes_leave_no_form(tmp_path: Path, conduit_command
     document.write_bytes(rich_document(3))
     asked(conduit_command, document, "stats")
     assert not form_of(document).exists()
+
+
+def changed(document: Path, kind: str) -> Path:
+    """Return another version of a document, of another kind of change."""
+    content = json.loads(document.read_bytes())
+    resources, routes = content["resources"], content["routes"]
+    writing = [route for route in routes if route["method"] in ("POST", "DELETE")]
+    if kind == "parts":
+        resources[3]["fields"][2]["type"] = "other|`<b>`"
+        del resources[5]["fields"][4], resources[9], routes[20:25]
+        resources.append({**resources[0], "name": "Newest"})
+        routes[7]["handler"] = "Moved.here"
+    elif kind == "deletions":
+        for relationship in resources[4]["relationships"] + resources[6]["relationships"]:
+            relationship["on_delete"] = (
+                "cascade" if relationship.get("on_delete") != "cascade" else "restrict"
+            )
+    elif kind == "lost guards":
+        writing[0]["middleware"] = []
+        writing[1]["middleware"] = [*writing[1]["middleware"], "csrf_exempt"]
+    elif kind == "unclear guards":
+        writing[2]["middleware"] = ["require_owner"]
+    elif kind == "middleware":
+        content["middleware"] = ["gzip", "LoginRequiredMiddleware"]
+    elif kind == "order":
+        routes.reverse()
+        resources.reverse()
+    other = document.with_name(f"{kind}.json")
+    other.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
+    return other
+
+
+KINDS = ["nothing", "parts", "deletions", "lost guards", "unclear guards", "middleware", "order"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_comparison_by_forms_is_that_of_the_documents(kind: str, large: Path, conduit_command: Run) -> None:
+    other = changed(large, kind)
+    first = compared(conduit_command, large, other)
+    assert form_of(large).exists()
+    assert form_of(other).exists()
+    assert (first[0], first[1]) == compared(conduit_command, large, other, env=OFF)[:2]
+    back = [(other, large, ["--gate"])]
+    forth = [
+        (large, other, words)
+        for words in ([], ["--format=json"], ["--format=yaml"], ["--format=markdown", "--gate"])
+    ]
+    for earlier, later, words in forth + back:
+        expected = compared(conduit_command, earlier, later, *words, env=OFF)
+        assert compared(conduit_command, earlier, later, *words) == expected, (earlier, words)
+
+
+def compared(run: Run, old: Path, new: Path, *words: str, **options: object) -> tuple[int, str, str]:
+    done = run("introspect", "diff", str(old), str(new), *words, **options)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_forms_close_the_gate_that_their_documents_close(large: Path, conduit_command: Run) -> None:
+    other = changed(large, "lost guards")
+    compared(conduit_command, large, other)
+    status, _, errors = compared(conduit_command, large, other, "--gate")
+    assert status == 1
+    assert "gate closed: " in errors
+
+
+def test_a_comparison_by_damaged_or_foreign_forms_is_that_of_the_documents(
+    large: Path, conduit_command: Run
+) -> None:
+    other = changed(large, "parts")
+    expected = compared(conduit_command, large, other)
+    good = form_of(other).read_bytes()
+    ruined = damaged(good)
+    for part in (b"compared resources", b"compared routes", b"deletions"):
+        at = good.index(part)  # the name in the header: its checksum is then wrong
+        ruined[f"without {part.decode()}"] = good[:at] + b"x" + good[at + 1 :]
+    facts = good.index(b"Moved.here")
+    ruined["with changed facts"] = good[:facts] + b"X" + good[facts + 1 :]
+    ruined["of the other document"] = form_of(large).read_bytes()
+    for what, data in ruined.items():
+        form_of(other).write_bytes(data)
+        assert compared(conduit_command, large, other) == expected, what
+
+
+def test_a_comparison_rebuilds_the_form_of_a_changed_document_only(large: Path, conduit_command: Run) -> None:
+    other = changed(large, "parts")
+    compared(conduit_command, large, other)
+    kept = form_of(large).stat().st_ino
+    before = form_of(other).read_bytes()
+    other.write_bytes(changed(large, "deletions").read_bytes())
+    expected = compared(conduit_command, large, other, env=OFF)
+    assert compared(conduit_command, large, other) == expected
+    assert form_of(large).stat().st_ino == kept
+    assert form_of(other).read_bytes() != before

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from conduit.metadata.guards import compare_guards
+from conduit.metadata.guards import compare_guards, guard_steps
 from conduit.metadata.schema import Metadata, Route, RouteDetails, Step
 
 ASK_DJANGO = """
@@ -109,7 +109,7 @@ def verdict(before: str | list[str], after: str | list[str], kind: str = "", old
         names = [name for name in ([given] if isinstance(given, str) else given) if name]
         details = RouteDetails(chain=tuple(Step(name, kind) for name in names))
         routes.append(Route("POST", "/x", middleware=tuple(names), details=details))
-    found = compare_guards("POST /x", *routes, old, old)
+    found = compare_guards("POST /x", *map(guard_steps, routes), old.middleware, old.middleware)
     return found.verdict if found else ""
 
 

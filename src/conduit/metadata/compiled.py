@@ -2,7 +2,8 @@
 
 A document of thirteen megabytes takes longer to decode than any question to it. The compiled form holds smaller
 documents, each with what a family of questions needs: the relationships, the routes without their chains, the counts of
-each resource, every resource with its routes; and answers that depend on nothing else, such as the statistics.
+each resource, every resource with its routes; answers that depend on nothing else, such as the statistics; and the
+facts by which two documents are compared.
 
 It is a cache and never the truth. It names the document that it was made from by size, inode and times; where these,
 the format or the package's version differ, or a part's checksum is wrong, it is ignored, and the document is read and
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 SMALLEST_BYTES = 1 << 20
 """Documents below this size are read whole: compiling them would gain nothing."""
 
-_MAGIC = b"CONDUIT-COMPILED-3\n"
+_MAGIC = b"CONDUIT-COMPILED-4\n"
 _LARGEST_HEADER_BYTES = 1 << 26
 _encode = msgspec.msgpack.Encoder().encode
 _decode_metadata = msgspec.msgpack.Decoder(Metadata).decode
@@ -163,7 +164,10 @@ def _write_whole(path: str, pieces: list[bytes]) -> bool:
 
 
 def _parts(metadata: Metadata) -> dict[str, bytes]:
+    from conduit.metadata.compared_form import comparison_parts
+
     parts = {
+        **comparison_parts(metadata),
         "relations": _encode(_relations(metadata)),
         "routes": _encode(_routes(metadata)),
         "resources": _encode(_resources(metadata)),

@@ -7,17 +7,21 @@ are less guarded than before are listed apart, for gates; `guards` decides.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from conduit.metadata.facts import ATTRIBUTES, ComparedDocument, listed
 from conduit.metadata.guards import GuardVerdict, compare_guards
-from conduit.metadata.impact import DeletionLinks, follow_deletion
-from conduit.metadata.patterns import READ_METHODS
+from conduit.metadata.impact import changed_deletions, follow_deletion
 from conduit.metadata.schema import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from conduit.metadata.schema import Field, Metadata, Relationship, Resource, Route
+    from conduit.metadata.facts import Facts, Side
+    from conduit.metadata.impact import DeletionLinks
+    from conduit.metadata.schema import Metadata
 
 
 class Change(Record, frozen=True):
@@ -83,7 +87,12 @@ class Difference(Record, frozen=True):
 
 
 def difference(old: Metadata, new: Metadata) -> Difference:
-    """Return everything that differs; two equal documents give no changes. Linear in the size of the documents."""
+    """Return everything that differs; two equal documents give no changes."""
+    return compare_sides(ComparedDocument(old), ComparedDocument(new))
+
+
+def compare_sides(old: Side, new: Side) -> Difference:
+    """Return everything that differs between two sides of the same class. Only what differs is asked for its facts."""
     changes = [*_resources(old, new), *_routes(old, new), *_middleware(old, new)]
     verdicts = list(_verdicts(old, new))
     lost = [guard for verdict in verdicts if verdict.verdict == "loosened" for guard in _lost_guards(verdict)]
@@ -91,12 +100,14 @@ def difference(old: Metadata, new: Metadata) -> Difference:
     return Difference(tuple(changes), tuple(lost), tuple(unclear), tuple(_deletions(old, new)))
 
 
-def _deletions(old: Metadata, new: Metadata) -> Iterable[DeletionChange]:
-    earlier, later = _reaches(old), _reaches(new)
-    for name, (deleted, forbidding) in later.items():
-        if name not in earlier:
-            continue
-        deleted_before, forbidding_before = earlier[name]
+def _deletions(old: Side, new: Side) -> Iterable[DeletionChange]:
+    if old.deletions == new.deletions:
+        return
+    before, after = old.links(), new.links()
+    known = set(old.names)
+    for name in changed_deletions(before, after, [one for one in new.names if one in known]):
+        deleted_before, forbidding_before = _reach(name, before)
+        deleted, forbidding = _reach(name, after)
         change = DeletionChange(
             name,
             more=_only_in(deleted, deleted_before),
@@ -108,15 +119,10 @@ def _deletions(old: Metadata, new: Metadata) -> Iterable[DeletionChange]:
             yield change
 
 
-def _reaches(document: Metadata) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Return for each resource the resources deleted with it, and the relationships that forbid its deletion."""
-    links = DeletionLinks(document.resources, {one.name: one for one in document.resources})
-    found = {}
-    for resource in document.resources:
-        impact = follow_deletion(resource.name, links)
-        forbidding = tuple(f"{one.resource}.{one.relationship}" for one in impact.blocked_by)
-        found[resource.name] = impact.deleted, forbidding
-    return found
+def _reach(name: str, links: DeletionLinks) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the resources deleted with a resource, and the relationships that forbid its deletion."""
+    impact = follow_deletion(name, links)
+    return impact.deleted, tuple(f"{one.resource}.{one.relationship}" for one in impact.blocked_by)
 
 
 def _only_in(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
@@ -124,122 +130,79 @@ def _only_in(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]
     return tuple(name for name in dict.fromkeys(names) if name not in known)
 
 
-def _resources(old: Metadata, new: Metadata) -> Iterable[Change]:
-    before, after = ({one.id or one.name: one for one in document.resources} for document in (old, new))
-    yield from _added_and_removed("resource", before, after)
-    for key in after:
-        if key in before:
-            yield from _members(key, before[key], after[key])
+def _resources(old: Side, new: Side) -> Iterable[Change]:
+    yield from _added_and_removed("resource", old.resources, new.resources)
+    for key in _differing(old.resources, new.resources):
+        before, after = old.resource(key), new.resource(key)
+        yield from _compared("resource", "", {key: before.own}, {key: after.own})
+        for kind, those, these in (
+            ("field", before.fields, after.fields),
+            ("relationship", before.relationships, after.relationships),
+        ):
+            yield from _added_and_removed(kind, those, these, f"{key}.")
+            yield from _compared(kind, f"{key}.", those, these)
 
 
-def _members(key: str, before: Resource, after: Resource) -> Iterable[Change]:
-    yield from _compared("resource", {key: _facts_of_resource(before)}, {key: _facts_of_resource(after)})
-    fields = [
-        {f"{key}.{one.name}": _facts_of_field(one) for one in resource.fields} for resource in (before, after)
-    ]
-    yield from _added_and_removed("field", *fields)
-    yield from _compared("field", *fields)
-    links = [
-        {f"{key}.{one.name}": _facts_of_relationship(one) for one in resource.relationships}
-        for resource in (before, after)
-    ]
-    yield from _added_and_removed("relationship", *links)
-    yield from _compared("relationship", *links)
+def _routes(old: Side, new: Side) -> Iterable[Change]:
+    yield from _added_and_removed("route", old.routes, new.routes)
+    for key in _differing(old.routes, new.routes):
+        yield from _compared("route", "", {key: old.route(key)}, {key: new.route(key)})
 
 
-def _routes(old: Metadata, new: Metadata) -> Iterable[Change]:
-    routes = [
-        {key: _facts_of_route(route) for key, route in _by_id(document).items()} for document in (old, new)
-    ]
-    yield from _added_and_removed("route", *routes)
-    yield from _compared("route", *routes)
-
-
-def _by_id(document: Metadata) -> dict[str, Route]:
-    return {_route_id(route): route for route in document.routes}
-
-
-def _route_id(route: Route) -> str:
-    return (route.details.id if route.details else "") or f"{route.method} {route.path}"
-
-
-def _middleware(old: Metadata, new: Metadata) -> Iterable[Change]:
+def _middleware(old: Side, new: Side) -> Iterable[Change]:
     if old.middleware != new.middleware:
         yield Change(
-            "changed", "middleware", "application", "middleware", _list(old.middleware), _list(new.middleware)
+            "changed",
+            "middleware",
+            "application",
+            "middleware",
+            listed(old.middleware),
+            listed(new.middleware),
         )
 
 
-def _added_and_removed(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[Change]:
-    yield from (Change("added", kind, key) for key in after if key not in before)
-    yield from (Change("removed", kind, key) for key in before if key not in after)
+def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """Return the keys of both whose values are not equal, in the order of the newer side."""
+    return [key for key, value in after.items() if key in before and before[key] != value]
+
+
+def _added_and_removed(
+    kind: str, before: Mapping[str, object], after: Mapping[str, object], prefix: str = ""
+) -> Iterable[Change]:
+    yield from (Change("added", kind, prefix + key) for key in after if key not in before)
+    yield from (Change("removed", kind, prefix + key) for key in before if key not in after)
 
 
 def _compared(
-    kind: str, before: Mapping[str, dict[str, str]], after: Mapping[str, dict[str, str]]
+    kind: str, prefix: str, before: Mapping[str, Facts], after: Mapping[str, Facts]
 ) -> Iterable[Change]:
     for key, facts in after.items():
         earlier = before.get(key, facts)
-        for attribute, value in facts.items():
-            if earlier[attribute] != value:
-                yield Change("changed", kind, key, attribute, earlier[attribute], value)
+        for attribute, was, value in zip(ATTRIBUTES[kind], earlier, facts, strict=True):
+            if was != value:
+                yield Change("changed", kind, prefix + key, attribute, was, value)
 
 
-def _facts_of_resource(resource: Resource) -> dict[str, str]:
-    constraints = sorted(f"{one.name or one.kind}: {one.condition}" for one in resource.constraints)
-    hooks = [f"{one.type} {one.handler or one.source_code}".strip() for one in resource.hooks]
-    return {"constraints": "; ".join(constraints), "hooks": _list(hooks)}
-
-
-def _facts_of_field(field: Field) -> dict[str, str]:
-    return {
-        "type": field.type,
-        "nullable": _yes(field.nullable),
-        "required": _yes(field.required),
-        "default": field.default_value,
-        "constraints": _list(field.constraints),
-        "choices": _list(field.details.choices if field.details else ()),
-    }
-
-
-def _facts_of_relationship(relationship: Relationship) -> dict[str, str]:
-    return {
-        "type": relationship.type,
-        "target": relationship.target_resource,
-        "on_delete": relationship.on_delete,
-        "through": relationship.through_table,
-    }
-
-
-def _facts_of_route(route: Route) -> dict[str, str]:
-    return {
-        "handler": route.handler,
-        "middleware": _list(route.middleware),
-        "request": route.request_body,
-        "response": route.response_body,
-    }
-
-
-def _list(values: Iterable[str]) -> str:
-    return ", ".join(values)
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
-
-
-def _verdicts(old: Metadata, new: Metadata) -> Iterable[GuardVerdict]:
+def _verdicts(old: Side, new: Side) -> Iterable[GuardVerdict]:
     """Yield how the guards of each route that writes changed."""
-    before = _by_id(old)
-    for key, route in _by_id(new).items():
-        if key in before and route.method.upper() not in READ_METHODS:
-            verdict = compare_guards(key, before[key], route, old, new)
-            if verdict is not None:
-                yield verdict
+    known: dict[tuple[int, int], GuardVerdict | None] = {}  # by the routes' chains
+    for key in new.writing:
+        if key not in old.chain_of:
+            continue
+        pair = old.chain_of[key], new.chain_of[key]
+        if pair not in known:
+            before, after = old.chains[pair[0]], new.chains[pair[1]]
+            is_equal = before == after and old.middleware == new.middleware
+            known[pair] = (
+                None if is_equal else compare_guards("", before, after, old.middleware, new.middleware)
+            )
+        verdict = known[pair]
+        if verdict is not None:
+            yield replace(verdict, route=key)
 
 
 def _lost_guards(verdict: GuardVerdict) -> Iterable[LostGuard]:
     if not verdict.lost:  # the same steps ask for less, as where one of them offers another alternative
-        yield LostGuard(verdict.route, f"a requirement of {_list(verdict.gained)}")
+        yield LostGuard(verdict.route, f"a requirement of {listed(verdict.gained)}")
     for name in verdict.lost:
         yield LostGuard(verdict.route, name.removeprefix("+"), name.startswith("+"))

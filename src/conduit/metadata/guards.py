@@ -117,11 +117,27 @@ def is_guard(name: str, kind: str) -> bool:
     return kind in _GUARDING_KINDS or plain in _KNOWN or not words.isdisjoint(_GUARDING_WORDS)
 
 
+Steps = tuple[tuple[str, str], ...]
+"""The name and kind of each step of a route, in the order of execution: all that its guards follow from."""
+
+
+def guard_steps(route: Route) -> Steps:
+    """Return the steps of a route's own chain; a step that no chain tells more about has an empty kind."""
+    chain = route.details.chain if route.details else ()
+    if not chain:
+        return tuple((name, "") for name in route.middleware)
+    kinds = {step.name: step.kind for step in chain}
+    return tuple((name, kinds.get(name, kinds.get(name.partition("(")[0], ""))) for name in route.middleware)
+
+
 def compare_guards(
-    key: str, before: Route, after: Route, old: Metadata, new: Metadata
+    key: str, before: Steps, after: Steps, old: Iterable[str], new: Iterable[str]
 ) -> GuardVerdict | None:
-    """Return how the route's guards changed; None where they ask for the same."""
-    earlier, later = _Guards(before, old.middleware), _Guards(after, new.middleware)
+    """Return how a route's guards changed; None where they ask for the same.
+
+    `before` and `after` are the steps of the route, `old` and `new` the middleware of the application.
+    """
+    earlier, later = _Guards(before, old), _Guards(after, new)
     verdicts = [_of_access(earlier, later), _of_csrf(earlier, later)]
     verdict = next((word for word in ("loosened", "changed", "tightened") if word in verdicts), "")
     if not verdict:
@@ -152,7 +168,7 @@ def route_guards(route: Route, document: Metadata) -> RouteGuards:
     `ExternalAuthMiddleware` may identify the user or refuse the request. `possible_guards` names those.
     """
     application = [name for name in document.middleware if name in _KNOWN or name in _CSRF_NAMES]
-    guards = _Guards(route, application)
+    guards = _Guards(guard_steps(route), application)
     deciding = [name for name in guards.names if not guards.is_exemption(name) and _decides(name)]
     exemptions = [name for name in guards.names if guards.is_exemption(name)]
     return RouteGuards(
@@ -180,13 +196,8 @@ def _decides(name: str) -> bool:
 class _Guards:
     """What one route asks for."""
 
-    def __init__(self, route: Route, application: Iterable[str]) -> None:
-        chain = route.details.chain if route.details else ()
-        kinds = {step.name: step.kind for step in chain}
-        steps = [
-            *((name, "middleware") for name in application),
-            *((name, kinds.get(name, kinds.get(name.partition("(")[0], ""))) for name in route.middleware),
-        ]
+    def __init__(self, own: Steps, application: Iterable[str]) -> None:
+        steps = [*((name, "middleware") for name in application), *own]
         self.names = tuple(name for name, kind in steps if is_guard(name, kind) or name in _CSRF_NAMES)
         self.csrf = _csrf_level(self.names)
         self.access = OPEN

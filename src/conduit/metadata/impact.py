@@ -28,7 +28,7 @@ from conduit.metadata.dependencies import is_owning
 from conduit.metadata.schema import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from conduit.metadata.schema import Relationship, Resource
 
@@ -160,8 +160,48 @@ def follow_deletion(name: str, links: DeletionLinks) -> Impact:
     return Impact(name, tuple(effects))
 
 
+def changed_deletions(before: DeletionLinks, after: DeletionLinks, names: Iterable[str]) -> list[str]:
+    """Return those of `names` whose deletion may have other effects: it goes through a resource whose links differ.
+
+    Linear in the links; only these need to be followed again.
+    """
+    targets = {*before.touching, *after.touching, *before.touching_in_database, *after.touching_in_database}
+    changed = {one for one in targets if before.links_from(one) != after.links_from(one)}
+    leading: dict[str, list[str]] = {}
+    for links in (before, after):
+        for touching in (links.touching, links.touching_in_database):
+            for target, those in touching.items():
+                for link in those:
+                    leading.setdefault(link.resource, []).append(target)
+    waiting = list(changed)
+    while waiting:
+        for target in leading.get(waiting.pop(), ()):
+            if target not in changed:
+                changed.add(target)
+                waiting.append(target)
+    return [
+        name for name in names if before.stored(name) in changed or before.stored(name) != after.stored(name)
+    ]
+
+
+def _names_of_link(link: Link) -> tuple[str, str, str, str]:
+    return link.resource, link.relationship, link.target, link.on_delete
+
+
 _NO_ROWS = frozenset(("proxies", "serializes"))
 """Relationships that hold no key."""
+
+
+class LinkTable(Record, frozen=True):
+    """The links of a document as they are stored: what `DeletionLinks` has computed, without the resources."""
+
+    is_mapped: bool
+    proxied: dict[str, str]
+    touching: dict[str, list[Link]]
+    in_database: dict[str, list[Link]]
+    """Empty where no mapper acts."""
+    followed: tuple[Link, ...]
+    of_parents: tuple[Link, ...]
 
 
 class DeletionLinks:
@@ -190,6 +230,35 @@ class DeletionLinks:
         self.of_parents: set[Link] = set()
         self._add_keys()
         self._add_parents()
+
+    @classmethod
+    def of_table(cls, table: LinkTable) -> DeletionLinks:
+        """Return links that follow deletions as those do whose `table()` is given."""
+        links = cls((), {})
+        links._mapped = table.is_mapped
+        links.proxied = table.proxied
+        links.touching = table.touching
+        links.touching_in_database = table.in_database if table.is_mapped else table.touching
+        links.followed_by_mapper = set(table.followed)
+        links.of_parents = set(table.of_parents)
+        return links
+
+    def table(self) -> LinkTable:
+        """Return the links as they are stored; equal documents have equal tables."""
+        followed, of_parents = (
+            tuple(sorted(links, key=_names_of_link)) for links in (self.followed_by_mapper, self.of_parents)
+        )
+        in_database = self.touching_in_database if self._mapped else {}
+        return LinkTable(self._mapped, self.proxied, self.touching, in_database, followed, of_parents)
+
+    def links_from(self, target: str) -> tuple[object, ...]:
+        """Return all that a deletion of a row of `target` goes by before it reaches another resource."""
+        by_mapper = self.touching.get(target, ())
+        in_database = self.touching_in_database.get(target, ())
+        return (
+            [(one, one in self.followed_by_mapper, one in self.of_parents) for one in by_mapper],
+            [(one, one in self.of_parents) for one in in_database],
+        )
 
     def deleted_by_mapper(self, start: str) -> Collection[str]:
         """Return the resources whose rows the mapper itself deletes with a row of `start`; all where none acts."""

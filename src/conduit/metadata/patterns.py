@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from conduit.metadata.dependencies import called_functions
-from conduit.metadata.schema import Pattern, PatternExample, Record
+from conduit.metadata.schema import READ_METHODS, Pattern, PatternExample, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from conduit.metadata.schema import Metadata, Resource, Route
 
-READ_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "QUERY"))
 WRITE_METHODS = frozenset(("POST", "PUT", "PATCH", "DELETE"))
 
 AUTHENTICATION_WORDS = frozenset(

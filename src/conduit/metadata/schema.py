@@ -49,6 +49,9 @@ else:
 ZERO_TIME = "0001-01-01T00:00:00Z"
 """What Go writes for a time that was never set."""
 
+READ_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "QUERY"))
+"""The HTTP methods of routes that change nothing."""
+
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d?):(\d\d):(\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII
 )

@@ -70,10 +70,11 @@ def run(arguments: list[str]) -> int:
     if usage.strip("[]") in ("NAME", "A B"):
         parsed.positionals[:] = map(question.resolve_name, parsed.positionals)
     status = int(module.run(question))
-    if question.to_compile is not None:
+    if question.to_compile:
         from conduit.cli.introspect.compiling import compile_document
 
-        compile_document(question)
+        for path, (stamp, registry) in question.to_compile.items():
+            compile_document(path, stamp, registry)
     return status
 
 

@@ -14,17 +14,12 @@ from conduit.metadata.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conduit.cli.introspect.question import Question
 
-
-def compile_document(question: Question) -> None:
-    """Write the compiled form of the document that `question.to_compile` names.
+def compile_document(path: str, stamp: tuple[int, ...], whole: Registry) -> None:
+    """Write the compiled form of a document that had `stamp` when it was read.
 
     It has the answers of `patterns` and `stats`, which routes are open, and resources and routes as they are printed.
     """
-    if question.to_compile is None:
-        return
-    whole = question.registry
     fresh = Registry(whole.schema())
     texts: dict[str, bytes] = {}
     ends: dict[str, list[int]] = {}
@@ -38,4 +33,4 @@ def compile_document(question: Question) -> None:
         "ends": lambda: ends,
         "warnings": lambda: [str(warning) for warning in whole.warnings],
     }
-    write_compiled(*question.to_compile, whole.schema(), answers, texts)
+    write_compiled(path, stamp, whole.schema(), answers, texts)

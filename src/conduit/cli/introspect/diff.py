@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from conduit.cli.introspect.question import compiled_form
 from conduit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,11 +47,7 @@ def run(question: Question) -> int:
         raise UsageError(
             f"diff: expected OLD NEW, got {len(question.arguments)} arguments; `conduit introspect diff --help`"
         )
-    from conduit.metadata.difference import difference
-    from conduit.metadata.registry import load
-
-    old, new = (load(path).schema() for path in question.arguments)
-    found = difference(old, new)
+    found = _found(question)
     if question.flags["format"] == "markdown":
         sys.stdout.write(markdown(found))
     else:
@@ -63,6 +60,28 @@ def run(question: Question) -> int:
     for lost in found.lost_guards:
         print(f"conduit: gate closed: {lost}", file=sys.stderr)
     return 1 if found.lost_guards else 0
+
+
+def _found(question: Question) -> Difference:
+    """Compare the documents by their compiled forms if both have one, else whole."""
+    from conduit.metadata.difference import compare_sides, difference
+
+    forms = [compiled_form(path) for path in question.arguments]
+    earlier, later = forms
+    if earlier is not None and later is not None:
+        from conduit.metadata.compared_form import ComparedForm, DamagedFormError
+
+        try:
+            return compare_sides(ComparedForm(earlier.bytes_of), ComparedForm(later.bytes_of))
+        except DamagedFormError:
+            forms = [None, None]
+    from conduit.metadata.registry import load
+
+    old, new = (
+        (question.load_document(path) if form is None else load(path)).schema()
+        for path, form in zip(question.arguments, forms, strict=True)
+    )
+    return difference(old, new)
 
 
 def exchange(verdict: GuardVerdict) -> str:

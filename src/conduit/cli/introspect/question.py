@@ -44,7 +44,7 @@ class Question:
         self.flags = parsed
         self.arguments: list[str] = parsed.positionals
         self._part = part
-        self.to_compile: tuple[str, tuple[int, ...]] | None = None
+        self.to_compile: dict[str, tuple[tuple[int, ...], Registry]] = {}
         self._has_warned = False
 
     @property
@@ -86,16 +86,16 @@ class Question:
         name = self._part.rstrip("*+")
         if name == "resource":
             name = f"resource:{self.arguments[0]}"
-        return self._compiled_part(name) or self._load_document(path)
+        return self._compiled_part(name) or self.load_document(path)
 
-    def _load_document(self, path: str) -> Registry:
+    def load_document(self, path: str) -> Registry:
         """Load the whole document, and note its stamp if it is to be compiled: it was the same before and after."""
         from conduit.metadata.registry import load
 
         before = _stamp_to_compile(path)
         registry = load(path)
         if before is not None and before == _stamp_to_compile(path):
-            self.to_compile = path, before
+            self.to_compile[path] = before, registry
         return registry
 
     @cached_property
@@ -107,11 +107,7 @@ class Question:
         if self.flags["format"] != "table" and not self._part.endswith(("*", "+")):
             return None
         path = find_document(self.flags["metadata"])
-        if path is None or _stamp_to_compile(path) is None:
-            return None
-        from conduit.metadata.compiled import open_compiled
-
-        return open_compiled(path)
+        return None if path is None else compiled_form(path)
 
     def _compiled_part(self, name: str) -> Registry | None:
         form = self._form
@@ -220,9 +216,18 @@ class Question:
         if text is not None:
             print_json_text(text, self.flags["format"])
             return 0
-        whole = self._load_document(metadata_path(self.flags["metadata"]))
+        whole = self.load_document(metadata_path(self.flags["metadata"]))
         records = whole.resources() if kind == "resources" else whole.routes()
         return self.answer([records[position] for position in positions], print_table)
+
+
+def compiled_form(path: str) -> CompiledForm | None:
+    """Return the compiled form of a document that is worth compiling, open; `None` where there is none that fits."""
+    if _stamp_to_compile(path) is None:
+        return None
+    from conduit.metadata.compiled import open_compiled
+
+    return open_compiled(path)
 
 
 def _stamp_to_compile(path: str) -> tuple[int, ...] | None:
