@@ -152,8 +152,52 @@ def test_a_migration_that_sqlite_cannot_run_is_named(tables: Path, conduit_comma
     (tables / "alembic/versions/c3.py").write_text(text)
     done = conduit_command("introspect", "diff", "--migrations", "--app", "tables", cwd=tables)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "revision c3 (c3.py) cannot run on SQLite" in done.stderr
-    assert "alembic check" in done.stderr
+    assert (
+        "revision c3 (c3.py) cannot run on an empty SQLite database: "
+        'OperationalError: near "EXTENSION": syntax error; use `alembic check`'
+    ) in done.stderr
+
+
+def test_a_migration_of_a_table_that_none_creates_says_so(tables: Path, conduit_command: Run) -> None:
+    upgrade = "op.add_column('metrics', sa.Column('step', sa.Integer))"
+    (tables / "alembic/versions/c3.py").write_text(
+        REVISION.format(revision="c3", before="b2", upgrade=upgrade)
+    )
+    done = conduit_command("introspect", "diff", "--migrations", "--app", "tables", cwd=tables)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no such table: metrics (no earlier revision creates it); use `alembic check`" in done.stderr
+    assert "sqlalche.me" not in done.stderr
+
+
+SAME_TABLES = TABLES.replace("sa.MetaData()", "sa.MetaData()\nempty = sa.MetaData()")
+
+
+def test_only_the_base_that_is_named_is_compared(tables: Path, conduit_command: Run) -> None:
+    (tables / "first.py").write_text(
+        SAME_TABLES.replace('sa.Column("total", sa.Integer)', "") + "import tables\n"
+    )
+
+    def compared(*words: str) -> tuple[int, str, str]:
+        done = conduit_command("introspect", "diff", "--migrations", *words, cwd=tables)
+        return done.returncode, done.stdout, done.stderr
+
+    status, stdout, _ = compared("--sqlalchemy", "first:metadata", "--format", "json")
+    found = {(one["operation"], one["name"]) for one in json.loads(stdout)}
+    assert (status, found) == (0, {("add_table", "lines"), ("remove_table", "old")})
+    status, stdout, stderr = compared("--app", "first")
+    assert (status, stdout) == (1, "")
+    assert "is in first:metadata and in tables:metadata; name the one" in stderr
+    status, stdout, stderr = compared("--sqlalchemy", "first:empty")
+    assert (status, stdout) == (1, "")
+    assert "first:empty has no tables; name it in a module that defines or imports the models" in stderr
+
+
+def test_models_that_cannot_be_loaded_are_not_taken_for_removed(tables: Path, conduit_command: Run) -> None:
+    (tables / "broken.py").write_text("import tables\nimport no_such_package\n")
+    done = conduit_command("introspect", "diff", "--migrations", "--app", "broken", cwd=tables)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("warning: ") == 1
+    assert "no_such_package" in done.stderr
 
 
 def test_a_wrong_call_says_what_is_expected(conduit_command: Run) -> None:

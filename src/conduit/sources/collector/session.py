@@ -87,12 +87,17 @@ class Session:
         return app, base
 
     def compare_migrations(self, request: dict[str, Any]) -> list[dict[str, str]]:
-        """Return the operations that the migrations lack, of Django or Alembic, depending on the project."""
+        """Return the operations that the migrations lack, of Django or Alembic, depending on the project.
+
+        Nothing is compared where loading failed: half of the models would seem to be removed.
+        """
         from .django.api import open_django
         from .migrations.alembic import script_folder
 
-        self._load_all(request)
+        _, base = self._load_all(request)
         found: list[dict[str, str]] = []
+        if self.document.errors:
+            return found
         compared = False
         if open_django() is not None:
             from .migrations import django
@@ -105,12 +110,14 @@ class Session:
             folder = script_folder(request["root"])
         if folder:
             from .migrations import alembic
-            from .sqlalchemy.tables import loaded_metadata
+            from .sqlalchemy.tables import compared_metadata
 
             compared = True
             with self._part(f"alembic's migrations in {folder}"):
-                found += alembic.missing_operations(folder, loaded_metadata())
-        if not compared and not self.document.errors:
+                found += alembic.missing_operations(
+                    folder, compared_metadata(base, request.get("sqlalchemy") or "")
+                )
+        if not compared:
             self.document.add_error(
                 "migrations",
                 "found neither a Django that is set up nor an alembic.ini; name one with --django or --root",

@@ -1,7 +1,8 @@
 """Alembic: runs the migrations on an empty SQLite database in memory, and compares the result with the models.
 
 Alembic itself makes the comparison. `env.py` is not run, since it connects to the application's database; the
-migrations are run as by `alembic upgrade`. A migration that SQLite cannot run is an error that names the migration.
+migrations are run as by `alembic upgrade`. A migration that cannot run on it, because of SQLite or of
+tables that no migration creates, is an error that names the migration.
 """
 
 from __future__ import annotations
@@ -92,9 +93,16 @@ def _upgrade(folder: str, connection: Any) -> None:
                 revision.module.upgrade()
             except Exception as error:
                 raise RuntimeError(
-                    f"revision {revision.revision} ({os.path.basename(revision.path)}) cannot run on SQLite: "
-                    f"{type(error).__name__}: {error}; use `alembic check` with the application's own database"
+                    f"revision {revision.revision} ({os.path.basename(revision.path)}) cannot run on an empty SQLite "
+                    f"database: {_reason(error)}; use `alembic check` with the application's own database"
                 ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what the database or the revision said; a table that no revision creates is one of an older scheme."""
+    text = str(getattr(error, "orig", None) or error)
+    hint = " (no earlier revision creates it)" if text.startswith("no such table: ") else ""
+    return f"{type(error).__name__}: {text}{hint}"
 
 
 def _described(difference: Any) -> Iterator[tuple[str, str, str]]:
