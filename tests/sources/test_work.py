@@ -93,6 +93,28 @@ def test_rq_jobs_are_decorated_functions_and_what_its_cron_has(tmp_path: Path) -
     assert (tasks["shop.sweep"].queue, tasks["shop.sweep"].schedule) == ("nightly", "cron 0 3 * * *")
 
 
+FLASK_RQ = """
+import flask, flask_rq
+app = flask.Flask("shop")
+rq = flask_rq.RQ(app)
+@rq.job(queue="low")
+def resize(): ...
+@rq.job
+def count():
+    "Counts."
+again = resize
+"""
+
+
+def test_flask_rqs_jobs_are_the_functions_that_it_wraps(tmp_path: Path) -> None:
+    pytest.importorskip("flask_rq")
+    tasks = collected(tmp_path, shop=FLASK_RQ).tasks
+    assert [(task.name, task.queue, task.line_number, task.documentation) for task in tasks] == [
+        ("shop.count", "default", 7, "Counts."),
+        ("shop.resize", "low", 5, ""),
+    ]
+
+
 def test_a_lifespan_and_the_background_functions_of_handlers_are_tasks(tmp_path: Path) -> None:
     pytest.importorskip("fastapi")
     (tmp_path / "mails.py").write_text("def send(): ...\n")

@@ -1,7 +1,7 @@
 """RQ: functions that its decorator has made jobs, and the jobs of its cron.
 
 RQ has no list of functions: any function can be enqueued by name. The list has the functions with `@job` in the loaded
-modules, and those registered with `rq.cron`.
+modules (RQ's, Django-RQ's and Flask-RQ's), and those registered with `rq.cron`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def collect_jobs(document: Document) -> None:
     """Add every job, if RQ is loaded."""
     decorators = sys.modules.get("rq.decorators")
     cron = sys.modules.get("rq.cron")
-    if decorators is None and cron is None:
+    wrapper = getattr(sys.modules.get("flask_rq._job_wrapper"), "JobWrapper", None)
+    if decorators is None and cron is None and wrapper is None:
         return
     schedules = _schedules(cron)
     found: dict[int, tuple[Any, Any]] = {}
@@ -32,6 +33,12 @@ def collect_jobs(document: Document) -> None:
             job = _job_of(value, decorators) if is_a(value, types.FunctionType) else None
             if job is not None:
                 found.setdefault(id(value), (value, job))
+            elif wrapper is not None and is_a(
+                value, wrapper
+            ):  # Flask-RQ's job: it has the function and the queue
+                function = static(value, "func")
+                if is_a(function, types.FunctionType):
+                    found.setdefault(id(function), (function, value))
     functions = {id(function): function for _, (function, _, _) in schedules.items()}
     for function, job in sorted(found.values(), key=lambda pair: qualified_name(pair[0])):
         _, queue, schedule = schedules.get(qualified_name(function), (None, "", ""))
@@ -57,10 +64,10 @@ def collect_jobs(document: Document) -> None:
 
 
 def _job_of(function: Any, decorators: Any) -> Any:
-    """Return the `@job` that gave the function its `delay`."""
+    """Return the `@job` that gave the function its `enqueue`, which RQ before 3 calls `delay`."""
     if decorators is None:
         return None
-    delay = static(function, "delay")
+    delay = static(function, "enqueue") or static(function, "delay")
     if not is_a(delay, types.FunctionType):
         return None
     return next((value for _, value in closure(delay) if is_a(value, decorators.job)), None)
