@@ -7,10 +7,14 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import pytest
 
 from benchmarks.documents import rich_document
+from conduit.cli.introspect.records import selected_records, stored_records
 from conduit.metadata import compiled
 from conduit.metadata.registry import load
 
@@ -97,6 +101,16 @@ def test_a_form_is_rebuilt_when_its_document_changes(large: Path, conduit_comman
     form = compiled.open_compiled(str(large))
     assert form is not None
     form.close()
+
+
+@pytest.mark.parametrize("positions", [[], [0], [2], [0, 1, 2], [0, 2], [2, 1, 0], [1, 2], [0, 1, 0, 1]])
+def test_records_are_cut_out_of_the_text_in_any_order(positions: list[int]) -> None:
+    records = [{"at": 0}, {"at": 1, "text": "a,b]"}, {"at": 2}]
+    text, ends = stored_records(records)
+    parts = {"text:routes": text, "answer:ends": msgspec.msgpack.encode({"routes": ends})}
+    form: Any = SimpleNamespace(bytes_of=parts.get)
+    found = selected_records(form, "routes", positions)
+    assert json.loads(found or b"") == [records[at] for at in positions]
 
 
 def damaged(data: bytes) -> dict[str, bytes]:

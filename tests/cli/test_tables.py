@@ -31,6 +31,16 @@ def test_without_a_width_no_cell_is_cut() -> None:
     assert printed(None, ["A"], [[long]]) == ["A", long]
 
 
+@given(
+    rows=st.lists(st.lists(st.text("ab{}% 12.", max_size=6), min_size=3, max_size=3), max_size=6),
+    indent=st.sampled_from(["", "  "]),
+)
+def test_rows_that_are_written_at_once_are_those_of_a_wide_enough_terminal(
+    rows: list[list[str]], indent: str
+) -> None:
+    assert printed(None, ["A", "", "C"], rows, indent) == printed(400, ["A", "", "C"], rows, indent)
+
+
 def test_the_widest_column_is_cut_first_and_says_so() -> None:
     rows = [["short", "y" * 100, "z"]]
     header, row = printed(40, ["A", "B", "C"], rows)

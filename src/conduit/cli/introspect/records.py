@@ -37,5 +37,17 @@ def selected_records(form: CompiledForm, kind: str, positions: Sequence[int]) ->
     if len(positions) == len(ends) and list(positions) == list(range(len(ends))):
         return text
     view = memoryview(text)
-    chosen = [view[ends[at - 1] + 1 if at else 1 : ends[at]] for at in positions]
-    return b"[" + b",".join(chosen) + b"]"
+    pieces = [view[ends[first - 1] + 1 if first else 1 : ends[last]] for first, last in _runs(positions)]
+    separated = [piece for each in pieces for piece in (b",", each)]
+    return b"".join((b"[", *separated[1:], b"]"))
+
+
+def _runs(positions: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the first and last position of each run of consecutive ones."""
+    runs: list[tuple[int, int]] = []
+    for at in positions:
+        if runs and runs[-1][1] == at - 1:
+            runs[-1] = runs[-1][0], at
+        else:
+            runs.append((at, at))
+    return runs
