@@ -190,10 +190,10 @@ def compare(go: str, kinds: Sequence[str], rounds: int, folder: Path) -> None:
             ]
             subprocess.run([sys.executable, __file__, "generate", str(file), *flags], check=True)
         for work in [SMALL, *WORKS, PAGE, WITHOUT] if kind == "random" else FEW:
-            _compare_work(go, kind, work, _small(folder) if work == SMALL else file, rounds)
+            _compare_work(go, kind, work, write_small(folder) if work == SMALL else file, rounds)
 
 
-def _small(folder: Path) -> Path:
+def write_small(folder: Path) -> Path:
     """A profile of 7 kB: a dozen samples, and the locations that they use."""
     file = folder / "small.pb.gz"
     file.write_bytes(encode(compact(decode(generate(False, samples=12)))))
