@@ -20,7 +20,6 @@ from conduit._native.own_work import OwnWork
 from conduit.errors import ConduitError
 from conduit.record import recording as recording_module
 from conduit.record.attach import bootstrap
-from conduit.record.freed_memory import give_back
 from conduit.record.recording import Recording
 
 if TYPE_CHECKING:
@@ -136,8 +135,6 @@ class _Session:
             for kind, recording in self._recordings.items():
                 self._end(kind, recording, sends=sends)
             _restore_signal(_QUIET_SECONDS)
-            if sends and sys.getallocatedblocks() < bootstrap.MAX_BLOCKS:  # a large heap takes long to walk
-                give_back()
 
     def _end(self, kind: str, recording: Recording | Trace, *, sends: bool) -> None:
         if isinstance(recording, Recording):
