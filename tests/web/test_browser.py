@@ -299,7 +299,7 @@ def test_the_graph_pans_zooms_and_selects(
     page.keyboard.press("Enter")
     assert "picked" in (node.get_attribute("class") or "")
     page.locator("#menu-refine > summary").click()
-    assert page.get_by_role("button", name="Focus", exact=True).is_enabled()
+    assert page.locator("#menu-refine").get_by_role("button", name="Focus", exact=True).is_enabled()
 
 
 def test_the_single_file_opens_from_disk_with_every_view_and_asks_nobody(
