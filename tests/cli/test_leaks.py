@@ -92,6 +92,21 @@ def test_memory_that_libraries_allocate_is_summed_by_the_line_of_the_program_tha
     assert "/srv/shop.py:52 shop.place" in row
 
 
+def test_the_callers_of_a_growing_line_have_the_lines_that_call(tmp_path: Path) -> None:
+    stack = [
+        ("app.price", "/srv/app.py", 10),
+        ("shop.price_of", "/srv/shop.py", 14),
+        ("shop._history", "/srv/shop.py", 8),
+        ("shop._history.<locals>.<listcomp>", "/srv/shop.py", 8),
+    ]
+    for name, held in (("1", 1), ("2", 5)):
+        (tmp_path / f"{name}.prof").write_bytes(heap_profile((stack, held * 1000)))
+    table = pprof(tmp_path, "-leaks", "1.prof", "2.prof").stdout
+    assert "(shop._history:8 < shop.price_of:14 < app.price:10)" in table
+    [line] = json.loads(pprof(tmp_path, "-leaks", "-json", "1.prof", "2.prof").stdout)["lines"]
+    assert line["callers"] == ["shop._history:8", "shop.price_of:14", "app.price:10"]
+
+
 def test_a_line_of_a_notebook_is_named_by_its_cell_instead_of_the_file_that_the_kernel_invented(
     tmp_path: Path,
 ) -> None:

@@ -23,8 +23,8 @@ class Growth(NamedTuple):
     """One line: bytes and objects in use at the end, and the increase since the start.
 
     `steady` is whether it grew from each profile to the next. `callers` are the functions above it on the stack with
-    most of the growth, innermost first, and `origin` is the line of the program on that stack that led to the
-    allocation (None if there is none).
+    most of the growth, innermost first, each with the line that it has come to, as `shop.price:10`. `origin` is the
+    line of the program on that stack that led to the allocation (None if there is none).
     """
 
     function: str
@@ -168,8 +168,12 @@ def _sampled_bytes(profile: Profile) -> int:
 
 
 def _callers(locations: Sequence[Location]) -> tuple[str, ...]:
-    names = (line_of(location).function for location in locations)
-    return tuple(name for name in names if "<module" not in name)  # the file says as much
+    lines = map(line_of, locations)
+    return tuple(
+        f"{function}:{line}" if line else function
+        for function, _, line in lines
+        if "<module" not in function  # the file says as much
+    )
 
 
 def _main_stack(use: _Use, before: _Use | None) -> _Stack:
