@@ -45,6 +45,20 @@ def test_a_line_on_whose_behalf_a_library_works_is_named_where_none_of_its_funct
     assert "five heaviest" not in text
 
 
+def test_a_line_and_its_own_lambda_are_one_finding_also_where_a_library_function_stands_out() -> None:
+    library = ("pandas.apply", "/venv/lib/python3.11/site-packages/pandas/core/apply.py", 7)
+    own = [("__main__.main", "/srv/sales.py", 33), ("__main__.with_tax", "/srv/sales.py", 26)]
+    called = ("__main__.with_tax.<locals>.<lambda>", "/srv/sales.py", 26)
+    rows = [([*own, library], [400, 4 * 10**9]), ([*own, library, called], [300, 3 * 10**9])]
+    other = [([own[0], (f"app.g{number}", "/srv/app.py", number)], [100, 10**9]) for number in range(3)]
+    text = _advice(profile_of([*rows, *other], duration_nanos=10**10))
+    assert "- The function pandas.apply alone takes 40.00%" in text
+    assert (
+        "- The line sales.py:26 in __main__.with_tax, with what it calls in libraries, takes 70.00%" in text
+    )
+    assert "<lambda>, with" not in text
+
+
 def test_a_flat_profile_is_said_to_be_flat() -> None:
     text = _advice(_cpu(*((f"app.f{number}", 100) for number in range(10))))
     assert "- No function takes 20% by itself; the five heaviest take 50.00% together." in text

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from conduit.profile.measurement import find_unit, label, percentage
 from conduit.profile.merge import column_sums
 from conduit.regexps import quote_pattern
-from conduit.report.program_lines import values_by_program_line
+from conduit.report.program_lines import Line, values_by_program_line
 from conduit.report.trimming import cum_order, flat_order, whole_graph
 
 if TYPE_CHECKING:
@@ -143,11 +143,10 @@ def _hot(report: Report, nodes: list[Node]) -> Iterator[Remark]:
             f"the function {node.name} alone takes {_share(report, node.flat)} ({report.amount(node.flat)} flat)",
             f"See which lines: conduit pprof -list='{_quoted(node)}'; and who calls it: -peek='{_quoted(node)}'.",
         )
-    if nodes and not hot:  # samples may have no stacks, or cancel out
-        led = list(_led(report, threshold))
-        yield from led
-        if led:
-            return
+    # Where a library's function stands out, the program's line that calls it is what can be changed.
+    led = list(_led(report, threshold, {node.frame.name for node in hot}))
+    yield from led
+    if nodes and not hot and not led:  # samples may have no stacks, or cancel out
         top = flat_order(nodes)[:5]
         together = sum(node.flat for node in top)
         yield Remark(
@@ -158,10 +157,10 @@ def _hot(report: Report, nodes: list[Node]) -> Iterator[Remark]:
         )
 
 
-def _led(report: Report, threshold: float) -> Iterator[Remark]:
-    """Yield remarks on the lines of the program on whose behalf libraries work."""
-    rows = values_by_program_line(report.profile, report.values.index)
-    for line, value in [row for row in rows if row[1] >= threshold][:3]:
+def _led(report: Report, threshold: float, told: set[str]) -> Iterator[Remark]:
+    """Yield remarks on the lines of the program on whose behalf libraries work, but not on functions in `told`."""
+    rows = _by_place(values_by_program_line(report.profile, report.values.index))
+    for line, value in [row for row in rows if row[1] >= threshold and row[0].function not in told][:3]:
         place = f"{basename(line.file)}:{line.line}"
         yield Remark(
             f"the line {place} in {line.function}, with what it calls in libraries, takes {_share(report, value)} "
@@ -169,6 +168,16 @@ def _led(report: Report, threshold: float) -> Iterator[Remark]:
             f"See the line: conduit pprof -list='^{quote_pattern(line.function)}$'; with -top -cum the program's "
             "functions come first.",
         )
+
+
+def _by_place(rows: list[tuple[Line, int]]) -> list[tuple[Line, int]]:
+    """Return the rows with those of a line's own lambdas and comprehensions added to the line's."""
+    merged: dict[tuple[str, int, str], tuple[Line, int]] = {}
+    for line, value in rows:
+        place = (line.file, line.line, line.function.partition(".<locals>")[0])
+        other, sum_before = merged.get(place, (line, 0))
+        merged[place] = (min(line, other, key=lambda one: len(one.function)), sum_before + value)
+    return sorted(merged.values(), key=lambda row: (-row[1], row[0]))
 
 
 def _widest(nodes: list[Node]) -> str:
