@@ -123,6 +123,9 @@ Most used
   conduit pprof -top cpu.prof             functions by their own time; -cum: with what they call
   conduit pprof -list=REGEX cpu.prof      their source, line by line
   conduit pprof -peek=REGEX cpu.prof      who calls them, and what they call
+  conduit pprof -advice cpu.prof          what stands out, in words, with the next command
+  conduit pprof -leaks mem1.prof mem2.prof
+                                          what grew and is still held, by line
   conduit pprof -http=:8080 -diff_base=old.prof new.prof
   conduit pprof -changes -diff_base=old1.prof,old2.prof new1.prof new2.prof
   conduit pprof -top http://localhost:6060/debug/pprof/profile?seconds=10
