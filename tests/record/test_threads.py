@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 from contextlib import contextmanager
@@ -183,3 +184,40 @@ def test_stacks_are_read_again_where_one_has_lost_its_callers(monkeypatch: pytes
     idents = [stack.ident for stack in threads.dump().threads]
     assert threading.get_ident() in idents
     assert -1 not in idents
+
+
+def test_a_generator_that_ends_while_its_callers_are_looked_up_ends_no_dump() -> None:
+    started, may_end, has_ended = threading.Event(), threading.Event(), threading.Event()
+
+    def waits() -> Iterator[None]:
+        started.set()
+        may_end.wait()
+        yield
+
+    def outer() -> Iterator[None]:
+        yield from waits()
+
+    def work() -> None:
+        list(outer())
+        has_ended.set()
+
+    def let_it_end(*_: object) -> None:
+        may_end.set()
+        has_ended.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    started.wait()
+    at: Any = sys._current_frames()[thread.ident or 0]
+    while at.f_code is not waits.__code__:
+        at = at.f_back
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(let_it_end)
+    gc.set_threshold(1)  # up to 3.11, the object of a caller's frame is enough to start a collection
+    try:
+        assert threads._has_a_root(at) in (False, True)
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(let_it_end)
+        may_end.set()
+        thread.join()

@@ -127,8 +127,9 @@ def _threads() -> Iterator[ThreadStack]:
 
 def _has_a_root(frame: FrameType) -> bool:
     """Return whether the last caller can be a thread's first call; a generator that has ended forgets who called it."""
-    while frame.f_back is not None:
-        frame = frame.f_back
+    # Asked for once: it may make a frame's object, which may collect garbage and let the thread go on.
+    while (caller := frame.f_back) is not None:
+        frame = caller
     return not frame.f_code.co_flags & _CO_GENERATOR
 
 
