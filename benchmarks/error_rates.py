@@ -2,7 +2,10 @@
 
 Every trial compares two checkouts of a small project. They are the same (a false alarm is a difference that is
 reported) or the new one does 3, 5 or 10 % more work (a detection is a difference in the right direction). Three
-workloads: `cpu` (calls, attributes, a dict), `alloc` (many objects, collector running) and `short` (some 100 ns).
+workloads of our own: `cpu` (calls, attributes, a dict), `alloc` (many objects, collector running) and `short` (some
+100 ns). Three of real code, each checkout with a copy of the installed package: `packaging` reads requirements and
+asks which versions they admit, `jinja2` renders a table, `h11` reads requests. Counts (B/op, allocs/op) are judged
+beside the times of `against`: the same code must have no difference in them.
 The methods, each given the same wall time for one comparison:
 
     against    conduit bench --against: batches in turn, in pairs of processes
@@ -15,6 +18,7 @@ The last two are run where they are installed. Trials are in random order, so th
 
     python benchmarks/error_rates.py                                             # all of it: ten hours
     python benchmarks/error_rates.py --same 70 --slower 34 --beside 10 --others 0.3      # 40 minutes
+    python benchmarks/error_rates.py --workloads packaging,jinja2,h11 --methods against --slowdowns 0,3,5
 """
 
 from __future__ import annotations
@@ -25,17 +29,19 @@ import json
 import math
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import timeit
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 METHODS = ("against", "benchstat", "pytest", "pyperf")
 SLOWDOWNS = (0, 3, 5, 10)
-SIZES = {"cpu": 200, "alloc": 200, "short": 0}
+SIZES = {"cpu": 200, "alloc": 200, "short": 0, "packaging": 100, "jinja2": 100, "h11": 100}
+REAL = ("packaging", "jinja2", "h11")
 
 WORKLOADS = {
     "cpu": """
@@ -63,6 +69,38 @@ def work():
 DATA = tuple(range(SIZE))
 def work(count=DATA.count):
     return count(-1)
+""",
+    "packaging": """
+from packaging.requirements import Requirement
+VERSIONS = ["0.9", "1.4.2", "2.0rc1", "2.1.post3"]
+TEXTS = [f"name-{i}[extra]>=1.{i % 7},!=1.4.*,<{2 + i % 5}; python_version >= '3.{8 + i % 4}'" for i in range(SIZE)]
+def work():
+    admitted = 0
+    for text in TEXTS:
+        admitted += len(list(Requirement(text).specifier.filter(VERSIONS)))
+    return admitted
+""",
+    "jinja2": """
+import jinja2
+TEMPLATE = jinja2.Environment(autoescape=True).from_string(
+    "{% for row in rows %}<tr class={{ loop.cycle('odd', 'even') }}>"
+    "{% for key, value in row.items() %}<td>{{ key|upper }}={{ value }}</td>{% endfor %}</tr>{% endfor %}"
+)
+ROWS = [{"name": f"<{i}>", "price": i * 1.5, "tags": ["a", "b"]} for i in range(SIZE)]
+def work():
+    return TEMPLATE.render(rows=ROWS)
+""",
+    "h11": """
+import h11
+REQUEST = b"GET /orders/%d HTTP/1.1\\r\\nHost: shop.example\\r\\nAccept: */*\\r\\nCookie: a=b; c=d\\r\\n\\r\\n"
+def work():
+    read = 0
+    for i in range(SIZE):
+        connection = h11.Connection(h11.SERVER)
+        connection.receive_data(REQUEST % i)
+        while (event := connection.next_event()) is not h11.NEED_DATA and type(event) is not h11.EndOfMessage:
+            read += len(event.headers)
+    return read
 """,
 }
 
@@ -110,6 +148,10 @@ def write_project(folder: Path, workload: str, size: int) -> Path:
     (folder / "benchmarks" / "bench_work.py").write_text(BENCHMARK)
     (folder / "test_work.py").write_text(PYTEST_BENCHMARK)
     (folder / "perf_work.py").write_text(PYPERF)
+    if workload in REAL:
+        found = importlib.util.find_spec(workload)
+        assert found is not None and found.origin is not None, f"the package {workload} is not installed"
+        shutil.copytree(Path(found.origin).parent, folder / workload)
     return folder
 
 
@@ -120,6 +162,10 @@ def run(command: list[str], folder: Path) -> str:
     ).stdout
 
 
+# The verdicts on counts, for each workload, where the code is the same and where it is slower.
+COUNTS: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+
+
 def collector(workload: str) -> str:
     return "on" if workload == "alloc" else "off"
 
@@ -128,7 +174,10 @@ def with_against(old: Path, new: Path, workload: str, seconds: float) -> float:
     """The reported difference as a share; 0 where none is reported, NaN where the row is unresolved."""
     arguments = ["--against", f"{old}/", "--against-env=shared", f"--budget={seconds}s", "--format=json"]
     output = run([sys.executable, "-m", "conduit", "bench", *arguments, f"--gc={collector(workload)}"], new)
-    row = next(row for row in json.loads(output)["rows"] if row["unit"] == "sec/op")
+    rows = json.loads(output)["rows"]
+    row = next(row for row in rows if row["unit"] == "sec/op")
+    code = "same" if (old / "work.py").read_text() == (new / "work.py").read_text() else "slower"
+    COUNTS[workload, code].update(each["state"] for each in rows if each["unit"] != "sec/op")
     deltas = {"different": float(row["delta"]), "same": 0.0}
     return deltas.get(row["state"], math.nan)
 
@@ -278,7 +327,7 @@ def report(
     for method, seconds in walls.items():
         print(f"{method}: {sum(seconds) / len(seconds):.1f} s of wall time a comparison")
     print(
-        f"\n{'method':<10} {'workload':<8} {'slower':>6}  {'reported':>9}  {'share':>6}  {'95 % interval':<15} unresolved"
+        f"\n{'method':<10} {'workload':<9} {'slower':>6}  {'reported':>9}  {'share':>6}  {'95 % interval':<15} unresolved"
     )
     together: dict[tuple[str, str, int], list[float]] = defaultdict(list)
     for (method, _, percent), deltas in outcomes.items():
@@ -291,7 +340,11 @@ def report(
         interval = f"{low:.1%} to {high:.1%}"
         share = f"{hits / len(deltas):.1%}"
         print(
-            f"{method:<10} {workload:<8} {name:>6}  {hits:>4}/{len(deltas):<4}  {share:>6}  {interval:<15} {unresolved}"
+            f"{method:<10} {workload:<9} {name:>6}  {hits:>4}/{len(deltas):<4}  {share:>6}  {interval:<15} {unresolved}"
+        )
+    for (workload, code), states in sorted(COUNTS.items()):
+        print(
+            f"counts of {workload}, {code}: {', '.join(f'{n} {state}' for state, n in states.most_common())}"
         )
 
 

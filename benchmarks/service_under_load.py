@@ -16,6 +16,7 @@ import random
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -70,7 +71,8 @@ class Service:
     def __init__(self, way: str) -> None:
         self.port, self.debug_port = free_port(), free_port()
         words = [sys.executable, "-c", SERVICE, str(self.port), way, str(self.debug_port)]
-        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (read when all is done)
+        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=self.log)
         for _ in range(300):
             try:
                 self.ask_page()
@@ -196,6 +198,9 @@ def main() -> int:
             }
             print(json.dumps(row), flush=True)
         print(f"at the start {begin:.1f} MB; errors: {errors[:5]}")
+        if errors:
+            debugged.log.seek(0)
+            print(f"the service's log:\n{debugged.log.read()[-20_000:]}")
         return 1 if errors or debugged.process.poll() is not None else 0
     finally:
         for service in (plain, debugged):
