@@ -117,9 +117,7 @@ class Run:
             return True
 
     def _tell_how_to_read(self) -> None:
-        """Name what was written and the command that reads it, to a person: only on a terminal."""
-        if not os.isatty(2):
-            return
+        """Name each file written and the command that reads it: the result, also where a log or a notebook keeps it."""
         for flag, path in self._settings.outputs.items():
             if not os.path.isfile(path):  # noqa: PTH113
                 continue
