@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from conduit.cli.pprof import run
 from conduit.cli.pprof.leaks import heap_address
 from conduit.debug import serve
 from conduit.profile.codec import decode, encode
@@ -56,6 +57,30 @@ def test_the_line_that_keeps_memory_is_found_and_a_cache_that_is_full_is_not(tmp
     table = pprof(tmp_path, "-leaks", "1.prof", "3.prof").stdout.splitlines()
     assert table[0].startswith("Grown and still held over ")
     assert ":7 " in table[2]
+
+
+def test_a_table_of_several_profiles_says_in_how_many_steps_each_line_grew_and_ends_with_the_next_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cache = ("cache", "/srv/app.py", 9)
+    names = ["1.prof", "2.prof", "3 late.prof"]
+    for name, leaked, cached in zip(names, (1, 2, 3), (1, 9, 9), strict=True):
+        (tmp_path / name).write_bytes(heap_profile(([LEAK], leaked << 20), ([cache], cached << 20)))
+    assert run(["-leaks", *names]) == 0
+    printed, said = capsys.readouterr()
+    head, leaking, caching = printed.splitlines()[1:]
+    assert head.endswith("  objects       grew in")
+    assert leaking.endswith("  every step  /srv/app.py:3 leak")
+    assert caching.endswith("  1 of 2 steps  /srv/app.py:9 cache")
+    assert said.splitlines() == [
+        "the source: conduit pprof -list='^leak$' '3 late.prof'",
+        "in the browser: conduit pprof -leaks -http=:8080 1.prof 2.prof '3 late.prof'",
+    ]
+    assert run(["-leaks", *names[:2]]) == 0
+    assert "grew in" not in capsys.readouterr().out  # there is one step
+    assert run(["-leaks", "-json", *names]) == 0
+    assert [line["grown_steps"] for line in json.loads(capsys.readouterr().out)["lines"]] == [2, 1]
 
 
 ROUTE = ("shop.place", "/srv/shop.py", 52)
@@ -135,9 +160,9 @@ def test_growth_that_samples_may_not_show_is_not_said_to_be_none(tmp_path: Path)
     assert exact.stderr == ""
 
 
-def test_a_service_alone_is_asked_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from conduit.cli.pprof import run
-
+def test_a_service_alone_is_asked_twice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept: list[bytes] = []
     slept: list[float] = []
 
@@ -151,8 +176,11 @@ def test_a_service_alone_is_asked_twice(monkeypatch: pytest.MonkeyPatch, tmp_pat
     with serve("localhost:0") as server, redirect_stdout(shown):
         root = server.url.removesuffix("/debug/pprof/")
         assert run(["-leaks", "-json", "-seconds=7", root]) == 0
-        assert run(["-leaks", "-json", f"{server.url}heap?seconds=3"]) == 0
+        assert run(["-leaks", f"{server.url}heap?seconds=3"]) == 0
     assert slept == [7, 3]
+    saved = sorted(map(str, tmp_path.iterdir()))
+    assert len(saved) == 4
+    assert f"conduit pprof -leaks -http=:8080 {saved[2]} {saved[3]}\n" in capsys.readouterr().err
     first = json.loads(shown.getvalue().partition("\n}\n")[0] + "}")
     assert first["lines"][0]["line"] == sleep.__code__.co_firstlineno + 2
     assert first["lines"][0]["grown_bytes"] >= 5_000_000
@@ -198,6 +226,17 @@ def test_tables_of_heap_profiles_leave_imports_out_and_say_how_much(tmp_path: Pa
     assert everything.stderr == ""
     assert len(decode(_proto(tmp_path)).samples) == 2
     assert len(decode(_proto(tmp_path, "-without-imports")).samples) == 1
+
+
+def test_imports_that_hold_nothing_any_more_are_not_mentioned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = [([IMPORT], [9, 9_000, 0, 0]), ([LEAK], [1, 1_000, 1, 1_000])]
+    (tmp_path / "mem.prof").write_bytes(encode(profile_of(samples, types=HEAP)))
+    assert run(["-list=leak", str(tmp_path / "mem.prof")]) == 0
+    assert "imports" not in capsys.readouterr().err
+    assert run(["-top", "-sample_index=alloc_space", str(tmp_path / "mem.prof")]) == 0
+    assert "8.79kB that imports allocated are left out" in capsys.readouterr().err
 
 
 def _proto(folder: Path, *flags: str) -> bytes:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conduit.fetch.saving import write_numbered
+from conduit.fetch.saving import save_profile, write_numbered
+from tests.report.making import HEAP, profile_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,16 @@ def test_a_numbered_file_takes_the_first_free_number_and_replaces_none(tmp_path:
     assert paths == [str(tmp_path / "p001.gz"), str(tmp_path / "p002.gz")]
     assert [(tmp_path / name).read_bytes() for name in ("p001.gz", "p002.gz")] == [b"one", b"two"]
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_saved_heap_profile_has_a_name_that_can_be_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PPROF_TMPDIR", str(tmp_path))
+    said: list[str] = []
+    profile = profile_of([([("f", "f.py", 1)], [1, 1, 1, 1])], HEAP)
+    assert save_profile(profile, said.append) == str(tmp_path / "pprof.main.py.heap.001.pb.gz")
+    assert said == [f"Saved profile in {tmp_path / 'pprof.main.py.heap.001.pb.gz'}"]
 
 
 def test_a_process_that_ends_while_it_writes_leaves_no_numbered_file(

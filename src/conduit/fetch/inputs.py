@@ -39,7 +39,8 @@ class Request:
 
     `seconds` asks a server to measure that long; `timeout` (seconds; 0 or less: chosen) is how long to wait for it.
     With `diff_base`, percentages are of the base. `executable` and `build_id` name the program where the profile
-    does not. With `times`, samples of foreign formats say when they were taken, where the format has it.
+    does not. With `times`, samples of foreign formats say when they were taken, where the format has it. `saved` is the
+    file in which a fetched profile was saved, empty before and where none was.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Request:
         "diff_base",
         "executable",
         "normalize",
+        "saved",
         "seconds",
         "sources",
         "symbolize",
@@ -88,6 +90,7 @@ class Request:
         self.all_frames = all_frames
         self.times = times
         self.tls = tls  # files: certificate, key, authorities
+        self.saved = ""
 
 
 class Repeats(NamedTuple):
@@ -167,7 +170,7 @@ def _finish(request: Request, profile: Profile, say: Say, *, save: bool) -> Prof
     if request.comment:
         profile = profile.replaced(comments=[*profile.comments, request.comment])
     if save:
-        save_profile(profile, say)
+        request.saved = save_profile(profile, say)
     profile.check_valid()
     return profile
 

@@ -20,25 +20,31 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
 
 
-def save_profile(profile: Profile, say: Say) -> None:
+_HEAP_TYPES = frozenset({"alloc_objects", "alloc_space", "inuse_objects", "inuse_space"})
+
+
+def save_profile(profile: Profile, say: Say) -> str:
     """Write the profile to `pprof.PROGRAM.TYPES.001.pb.gz` in the folder for saved profiles.
 
-    The folder is $PPROF_TMPDIR, $HOME/pprof or the system's own.
+    The folder is $PPROF_TMPDIR, $HOME/pprof or the system's own. The four types of a heap profile are `heap`, which can
+    be read and typed. Return the path, empty where the profile could not be saved.
     """
     from conduit.profile.codec import encode
 
     parts = ["pprof"]
     if profile.mappings and profile.mappings[0].filename:
         parts.append(base_name(profile.mappings[0].filename))
-    parts.extend(kind.type.replace("/", "_") for kind in profile.sample_types)
+    types = [kind.type.replace("/", "_") for kind in profile.sample_types]
+    parts.extend(["heap"] if set(types) == _HEAP_TYPES else types)
     prefix = ".".join(parts) + "."
     folder = _folder(say)
     try:
         path = write_numbered(folder, prefix, ".pb.gz", encode(profile))
     except OSError as error:
         say(f"Could not save profile: {error.strerror or error}")
-    else:
-        say(f"Saved profile in {path}")
+        return ""
+    say(f"Saved profile in {path}")
+    return path
 
 
 def _folder(say: Say) -> str:

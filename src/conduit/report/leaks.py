@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 class Growth(NamedTuple):
     """One line: bytes and objects in use at the end, and the increase since the start.
 
-    `steady` is whether it grew from each profile to the next. `callers` are the functions above it on the stack with
-    most of the growth, innermost first, each with the line that it has come to, as `shop.price:10`. `origin` is the
-    line of the program on that stack that led to the allocation (None if there is none).
+    It grew in `grown_steps` of the steps from one profile to the next, `steady` if in each. `callers` are the functions
+    above it on the stack with most of the growth, innermost first, each with the line that it has come to, as
+    `shop.price:10`. `origin` is the line of the program on that stack that led to the allocation (None if there is
+    none).
     """
 
     function: str
@@ -35,6 +36,7 @@ class Growth(NamedTuple):
     grown_bytes: int
     grown_objects: int
     steady: bool
+    grown_steps: int
     callers: tuple[str, ...]
     origin: Line | None
 
@@ -56,6 +58,10 @@ class Leaks(NamedTuple):
     seconds: float
     profiles: int
     sampled_bytes: int
+
+    def steps_text(self, growth: Growth) -> str:
+        """Return in how many steps from one profile to the next a line grew, as `every step` or `1 of 2 steps`."""
+        return "every step" if growth.steady else f"{growth.grown_steps} of {self.profiles - 1} steps"
 
     @property
     def uncertain_bytes(self) -> int:
@@ -110,6 +116,7 @@ def _growths(uses: Sequence[dict[Line, _Use]]) -> tuple[Growth, ...]:
         if grown <= 0:
             continue
         series = [each[key].bytes if key in each else 0 for each in uses]
+        grown_steps = sum(later > earlier for earlier, later in pairwise(series))
         growths.append(
             Growth(
                 *key,
@@ -117,7 +124,8 @@ def _growths(uses: Sequence[dict[Line, _Use]]) -> tuple[Growth, ...]:
                 use.objects,
                 grown,
                 use.objects - (before.objects if before else 0),
-                all(later > earlier for earlier, later in pairwise(series)),
+                grown_steps == len(series) - 1,
+                grown_steps,
                 *_main_stack(use, before),
             )
         )

@@ -97,5 +97,6 @@ def _row(growth: Growth, leaks: Leaks) -> dict[str, Any]:
         "held": format_size(growth.held_bytes),
         "objects": f"{growth.grown_objects:+,}",
         "steady": growth.steady,
+        "steps": leaks.steps_text(growth),
         "value": growth.grown_bytes,
     }

@@ -87,7 +87,7 @@ test("Changes puts first what moved, leaves out what is as it was, says how it w
 
 test("Growth lists lines with their callers, and a search counts them", () => {
   main.replaceChildren();
-  page.views.growth.draw(main, { profiles: 3, over: "2s", total: "5kB", count: 2, rows: [{ name: "keep", grown: "+4kB", rate: "2kB/s", held: "4kB", objects: "+9", steady: true, value: 4, place: "a.py:3", callers: ["main"] }, { name: "other", grown: "+1kB", rate: "1kB/s", held: "1kB", objects: "+1", steady: false, value: 1, place: "a.py:9", callers: [] }] });
+  page.views.growth.draw(main, { profiles: 3, over: "2s", total: "5kB", count: 2, rows: [{ name: "keep", grown: "+4kB", rate: "2kB/s", held: "4kB", objects: "+9", steady: true, steps: "every step", value: 4, place: "a.py:3", callers: ["main"] }, { name: "other", grown: "+1kB", rate: "1kB/s", held: "1kB", objects: "+1", steady: false, steps: "1 of 2 steps", value: 1, place: "a.py:9", callers: [] }] });
   assert.match(main.querySelectorAll("tbody tr")[0].textContent, /called by main/);
   page.views.growth.search(/^keep$/);
   assert.strictEqual(document.getElementById("matched").textContent, "1 rows");

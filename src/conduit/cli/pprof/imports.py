@@ -41,7 +41,7 @@ class ImportChoice(NamedTuple):
         if self.chosen is None and kind not in _HEAP:
             return profile
         kept, left_out = without_imports(profile, index)
-        if kept is not profile and self.chosen is None:
+        if left_out and self.chosen is None:
             amount = format_size(left_out) if kind in _SPACES else f"{left_out:,} objects"
             self.say(f"{amount} that imports allocated are left out; -without_imports=false shows them")
         return kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -15,6 +16,7 @@ from conduit.fetch.download import DEFAULT_PATH, profile_url
 from conduit.fetch.endpoint_urls import endpoint_url
 from conduit.fetch.inputs import fetch_profile, is_local
 from conduit.profile.imports import without_imports
+from conduit.regexps import quote_pattern
 from conduit.report.leaks import find_leaks
 from conduit.units import format_duration, format_size
 
@@ -39,7 +41,7 @@ def print_leaks(
     requests: list[Request], say: Callable[[str], None], *, leaves_imports_out: bool, as_json: bool, most: int
 ) -> None:
     """Print the lines as a table, the largest growth first, at most `most` of them (0: all; -1: 20)."""
-    profiles = _fetch_series(requests, say)
+    profiles, files = _fetch_series(requests, say)
     if leaves_imports_out:
         profiles = [without_imports(profile, 0)[0] for profile in profiles]
     leaks = find_leaks(profiles)
@@ -48,15 +50,28 @@ def print_leaks(
         return
     for line in _report(leaks, most):
         print(printable(line))
-    remark = _sampling_remark(leaks)
-    if remark:
-        say(remark)
+    for text in (_sampling_remark(leaks), _next_commands(leaks, files)):
+        if text:
+            say(text)
 
 
-def _fetch_series(requests: list[Request], say: Callable[[str], None]) -> list[Profile]:
-    """Fetch the profiles; of one service alone two, so many seconds apart as the request says."""
+def _fetch_series(requests: list[Request], say: Callable[[str], None]) -> tuple[list[Profile], list[str]]:
+    """Fetch the profiles; of one service alone two, so many seconds apart as the request says.
+
+    Return them and the files that they are in, empty for one that is in none.
+    """
+    profiles: list[Profile] = []
+    files: list[str] = []
+
+    def fetch(request: Request) -> None:
+        profiles.append(fetch_profile(request, say))
+        [source] = request.sources
+        files.append(request.saved or (source if source != "-" and is_local(source) else ""))
+
     if len(requests) > 1:
-        return [fetch_profile(request, say) for request in requests]
+        for request in requests:
+            fetch(request)
+        return profiles, files
     [request] = requests
     [source] = request.sources
     address, seconds = ("", 0) if is_local(source) else heap_address(source, request.seconds)
@@ -67,10 +82,11 @@ def _fetch_series(requests: list[Request], say: Callable[[str], None]) -> list[P
             "asked twice: conduit pprof -leaks -seconds=30 http://localhost:6060/"
         )
     request.sources, request.seconds, seconds = [address], -1, max(1, seconds)
-    first = fetch_profile(request, say)
+    fetch(request)
     say(f"Please wait... ({seconds}s until the second profile)")
     time.sleep(seconds)
-    return [first, fetch_profile(request, say)]
+    fetch(request)
+    return profiles, files
 
 
 def heap_address(source: str, seconds: int) -> tuple[str, int]:
@@ -105,7 +121,7 @@ def serve_leaks(
     from conduit.profile.merge import difference
     from conduit.web import serve_profile
 
-    profiles = _fetch_series(requests, say)
+    profiles, _ = _fetch_series(requests, say)
     find_leaks(profiles)  # raises for profiles that make no series, before a page is opened
     changed = difference(profiles[-1], profiles[0], mark_base=True)
     changed.time_nanos = profiles[-1].time_nanos
@@ -153,14 +169,14 @@ def _report(leaks: Leaks, most: int) -> list[str]:
     total = sum(growth.grown_bytes for growth in leaks.growths)
     heading = f"Grown and still held{over}, {leaks.profiles} profiles: {format_size(total)}"
     if all(growth.is_origin for growth in leaks.growths) or not leaks.origins:
-        return [heading, *_table(leaks.growths, leaks.seconds, _SHOWN if most < 0 else most)]
+        return [heading, *_table(leaks.growths, leaks, _SHOWN if most < 0 else most)]
     shown = _SHOWN_ABOVE_ORIGINS if most < 0 else most
     return [
         heading,
-        *_table(leaks.growths, leaks.seconds, shown, callers=0),
+        *_table(leaks.growths, leaks, shown, callers=0),
         "",
         "By the line of the program that led there, libraries left out:",
-        *_table(leaks.origins, leaks.seconds, shown, callers=1),
+        *_table(leaks.origins, leaks, shown, callers=1),
     ]
 
 
@@ -176,13 +192,28 @@ def _sampling_remark(leaks: Leaks) -> str:
     )
 
 
-def _table(growths: Sequence[Growth], seconds: float, most: int, *, callers: int = 3) -> list[str]:
+def _next_commands(leaks: Leaks, files: Sequence[str]) -> str:
+    """Return the commands that show the source of the first row and the growth in the browser; empty without files."""
+    rows = leaks.origins or leaks.growths
+    if not rows or not all(files):
+        return ""
+    words = " ".join(map(shlex.quote, files))
+    browser = f"in the browser: conduit pprof -leaks -http=:8080 {words}"
+    if not rows[0].file or _CELL.match(rows[0].function):  # a cell's source is in its notebook
+        return browser
+    pattern = shlex.quote(f"^{quote_pattern(rows[0].function)}$")
+    return f"the source: conduit pprof -list={pattern} {shlex.quote(files[-1])}\n{browser}"
+
+
+def _table(growths: Sequence[Growth], leaks: Leaks, most: int, *, callers: int = 3) -> list[str]:
     shown = growths[:most] if most else growths
-    head = ("grown", "rate", "held", "objects", "")
-    rows = [head, *(_row(growth, seconds, callers) for growth in shown)]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    # Between two profiles there is one step, in which all of these grew.
+    steps = ["grew in"] if leaks.profiles > 2 else []
+    head = ["grown", "rate", "held", "objects", *steps, ""]
+    rows = [head, *(_row(growth, leaks, callers) for growth in shown)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
     lines = [
-        "  ".join([*(cell.rjust(width) for cell, width in zip(row, widths, strict=False)), row[4]]).rstrip()
+        "  ".join([*(cell.rjust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
         for row in rows
     ]
     if len(shown) < len(growths):
@@ -201,17 +232,17 @@ def _place(function: str, file: str, line: int) -> str:
     return f"{cell[0] if cell else _shortened(file)}:{line}"
 
 
-def _row(growth: Growth, seconds: float, callers: int) -> tuple[str, str, str, str, str]:
-    rate = f"{format_size(growth.grown_bytes / seconds)}/s" if seconds else "unknown"
+def _row(growth: Growth, leaks: Leaks, callers: int) -> list[str]:
+    rate = f"{format_size(growth.grown_bytes / leaks.seconds)}/s" if leaks.seconds else "unknown"
     place = f"{_place(growth.function, growth.file, growth.line)} " if growth.file else ""
-    return (
+    return [
         f"+{format_size(growth.grown_bytes)}",
         rate,
         format_size(growth.held_bytes),
         f"{growth.grown_objects:+,}",
-        f"{place}{growth.function}{_led_by(growth, callers)}"
-        + ("" if growth.steady else " [not in every step]"),
-    )
+        *([leaks.steps_text(growth)] if leaks.profiles > 2 else []),
+        f"{place}{growth.function}{_led_by(growth, callers)}",
+    ]
 
 
 def _led_by(growth: Growth, callers: int) -> str:

@@ -22,7 +22,7 @@ Conduit.page.views.growth = (() => {
       const link = Conduit.page.link("flamegraph", { p: Conduit.page.exactly([row.name]), z: null, si: "inuse_space" }, { tabIndex: -1, title: "its callers and callees in the flame graph" }, row.name);
       const line = make("tr", { tabIndex: 0, className: pattern?.test(row.name) ? "hit" : "" }, make("td", { className: "value" }, part, make("span", {}, row.grown)),
         ...(content.over ? [make("td", { className: "optional" }, row.rate)] : []), make("td", {}, row.held), make("td", { className: "optional" }, row.objects),
-        ...(content.profiles > 2 ? [make("td", { className: "optional" }, row.steady ? "every step" : "not every")] : []),
+        ...(content.profiles > 2 ? [make("td", { className: "optional" }, row.steps)] : []),
         make("td", {}, make("strong", {}, link), " ", make("span", { title: row.place }, shortPlace(row.place)), ...(row.origin ? [make("small", { title: row.origin }, `from ${shortPlace(row.origin)}`)] : []), make("small", {}, row.callers.length ? `called by ${row.callers.join(" < ")}` : "")));
       return leading(line, row.name, link);
     }));
