@@ -47,6 +47,16 @@ def test_the_lines_of_two_functions_with_one_name_are_listed_file_by_file(tmp_pa
     ]
 
 
+def test_the_listing_of_a_notebook_cell_has_the_numbers_of_its_lines() -> None:
+    stack = [("In [3].load", "/tmp/ipykernel_7/3009465650.py", 6)]
+    profile = profile_of([(stack, [1, 10 * MILLISECOND])])
+    *_, error, line = print_report(
+        prepare_report(profile, "list", Options(), pytest.fail, "load")
+    ).splitlines()
+    assert b"a cell's source is in its notebook" in error
+    assert line == b"      10ms       10ms      6:"
+
+
 def test_a_pattern_that_no_function_matches_is_an_error() -> None:
     with pytest.raises(NoMatchError, match="no matches found for regexp: nothing"):
         _listings(profile_of([([("run", "a.py", 1)], [1, 1])]), "nothing")

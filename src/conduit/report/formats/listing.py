@@ -157,7 +157,8 @@ def print_listing(report: Report) -> Iterator[str]:
         )
         if listing.error:
             yield f" Error: {listing.error}"
-        for line in listing.lines:
+        # The number of a cell's line is enough to find it in the notebook.
+        for line in listing.lines or (listing.numbered if "/ipykernel_" in listing.file else ()):
             flat, cum = report.amount_or_dot(line.flat), report.amount_or_dot(line.cum)
             yield f"{flat:>10} {cum:>10} {line.number:6d}:{line.text}"
 
