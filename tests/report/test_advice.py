@@ -99,6 +99,30 @@ def test_growth_between_two_heap_profiles_names_what_grew() -> None:
     assert "has not grown: the net change is -1MB" in _advice(same, compared=True)
 
 
+def test_growth_in_a_library_names_the_line_of_the_program_that_led_there() -> None:
+    library = ("pandas.take", "/venv/lib/python3.11/site-packages/pandas/core/take.py", 7)
+    own = [("__main__.<module>", "/srv/report.py", 33), ("__main__.keep", "/srv/report.py", 24)]
+
+    def heap(size: int) -> Profile:
+        return profile_of([([*own, library], [9, size * 2, 9, size])], HEAP)
+
+    text = _advice(difference(heap(50 << 20), heap(10 << 20)), compared=True)
+    assert "- The function pandas.take has 40MB more than in the base." in text
+    assert (
+        "- The line report.py:24 in __main__.keep, with what it calls in libraries, has 40MB more than in the base."
+        in text
+    )
+    assert r"-list='^__main__\.keep$'" in text
+
+
+def test_what_has_grown_in_a_profile_that_has_not_is_no_contradiction() -> None:
+    before, after = _cpu(("app.f", 300), ("app.g", 100)), _cpu(("app.f", 100), ("app.g", 300))
+    text = _advice(difference(after, before), compared=True)
+    assert "has not grown: the net change is 0" in text
+    assert "The function app.g has 2s more" in text
+    assert "Nothing needs doing" not in text
+
+
 def test_a_heap_profile_says_how_much_of_what_was_allocated_is_still_there() -> None:
     profile = profile_of([([("f", "f.py", 1)], [10, 100 << 20, 1, 5 << 20])], HEAP)
     assert "5MB of the 100MB allocated are still in use (5.0%)" in _advice(profile)

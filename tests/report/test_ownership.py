@@ -5,6 +5,7 @@ import sysconfig
 
 import pytest
 
+import conduit.notebook
 from conduit.report.ownership import owner_of
 
 
@@ -26,6 +27,27 @@ from conduit.report.ownership import owner_of
 )
 def test_the_owner_is_told_by_the_file(file: str, owner: tuple[str, str]) -> None:
     assert owner_of("f", file) == owner
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "owner"),
+    [
+        (
+            "conduit.middleware.asgi.Labels.__call__",
+            "/work/src/conduit/middleware/asgi.py",
+            ("library", "conduit"),
+        ),
+        ("conduit.middleware.<module>", "/work/src/conduit/middleware/__init__.py", ("library", "conduit")),
+        ("conduit.metadata.snapshot.f", "/old/src/conduit/metadata/snapshot.py", ("library", "conduit")),
+        ("", conduit.notebook.__file__, ("library", "conduit")),
+        ("conduit.apps.articles.list", "/srv/conduit/apps/articles.py", ("project", "apps/articles.py")),
+        ("shop.views.index", "/srv/conduit/middleware/asgi.py", ("project", "middleware/asgi.py")),
+    ],
+)
+def test_conduits_own_frames_are_no_projects_also_in_an_editable_install(
+    name: str, file: str, owner: tuple[str, str]
+) -> None:
+    assert owner_of(name, file) == owner
 
 
 def test_this_pythons_own_files_and_packages_are_told_apart() -> None:

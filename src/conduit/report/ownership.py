@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 PROJECT, LIBRARY, STANDARD, RUNTIME = "project", "library", "standard", "runtime"
@@ -11,6 +12,9 @@ _STANDARD = re.compile(r"/(?:lib|lib64|Lib)/(?:pypy|python)\d[\d.]*t?/|^<frozen 
 _PATH_IN_LIBRARY = re.compile(
     r"/(?:site-packages|dist-packages|lib(?:64)?/(?:pypy|python)\d[\d.]*t?)/((?!(?:site|dist)-packages/).+\.py)$"
 )
+# Conduit's own frames (middleware, endpoint, recordings) are no part of a project that has it in an editable install.
+_OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))).replace("\\", "/") + "/"  # noqa: PTH100, PTH120
+_OWN_PATH = re.compile(r"/conduit/((?!.*/conduit/)\w+(?:/\w+)*)\.py$")
 _GO_STANDARD = re.compile(r"/go/src/|/usr/lib/go|\$GOROOT")
 _GO_MODULE = re.compile(r"/pkg/mod/([^@]+)@")
 
@@ -23,9 +27,22 @@ def owner_of(name: str, file: str) -> tuple[str, str]:
         return LIBRARY, installed[1].removesuffix(".py")
     if _STANDARD.search(path) or _GO_STANDARD.search(path):
         return STANDARD, _module(name, path)
+    if path.startswith(_OWN_FOLDER) or _is_conduits(name, path):
+        return LIBRARY, "conduit"
     if not path or (path.startswith("<") and not path.startswith(("<ipython", "<string", "<stdin"))):
         return RUNTIME, ""
     return PROJECT, _module(name, path)
+
+
+def _is_conduits(name: str, path: str) -> bool:
+    """Return whether a function's module is in a part that Conduit has, and its file the one that such a module has."""
+    if not name.startswith("conduit."):
+        return False
+    found = _OWN_PATH.search(path)
+    if not found or not name.startswith(f"conduit.{found[1].removesuffix('/__init__').replace('/', '.')}."):
+        return False
+    part = _OWN_FOLDER + found[1].partition("/")[0]
+    return os.path.isdir(part) or os.path.isfile(f"{part}.py")  # noqa: PTH112, PTH113
 
 
 def module_of(name: str, file: str) -> str:

@@ -32,7 +32,8 @@ class Line(NamedTuple):
 def values_by_program_line(profile: Profile, index: int) -> list[tuple[Line, int]]:
     """Return the sums of one sample type by the line of the program that led there, the largest first.
 
-    Samples that no line of the program led to are in none of the sums.
+    A line's own lambdas and comprehensions are part of it. Samples that no line of the program led to are in none of
+    the sums.
     """
     origin_of = OriginFinder()
     sums: dict[Line, int] = defaultdict(int)
@@ -40,7 +41,12 @@ def values_by_program_line(profile: Profile, index: int) -> list[tuple[Line, int
         led = origin_of(sample)
         if led:
             sums[led[1]] += sample.values[index]
-    return sorted(sums.items(), key=lambda row: (-row[1], row[0]))
+    merged: dict[tuple[str, int, str], tuple[Line, int]] = {}
+    for line, value in sums.items():
+        place = (line.file, line.line, line.function.partition(".<locals>")[0])
+        other, sum_before = merged.get(place, (line, 0))
+        merged[place] = (min(line, other, key=lambda one: len(one.function)), sum_before + value)
+    return sorted(merged.values(), key=lambda row: (-row[1], row[0]))
 
 
 class OriginFinder:
@@ -53,27 +59,27 @@ class OriginFinder:
         """Return the frame's index, the leaf's being 0, and its line; None where no frame is the program's."""
         for index, location in enumerate(sample.locations):
             line = line_of(location)
-            kind = self._kind(line.file)
+            kind = self._kind(line)
             if kind == _DISPATCHER:
                 return None
             if kind == PROJECT:
                 return index, line
         return None
 
-    def _kind(self, file: str) -> str:
-        kind = self._kinds.get(file)
+    def _kind(self, line: Line) -> str:
+        kind = self._kinds.get(line.file)
         if kind is None:
-            kind = self._kinds[file] = _kind_of(file)
+            kind = self._kinds[line.file] = _kind_of(line.function, line.file)
         return kind
 
 
 _DISPATCHER = "dispatcher"
 
 
-def _kind_of(file: str) -> str:
+def _kind_of(function: str, file: str) -> str:
     if _DISPATCHERS.search(file):
         return _DISPATCHER
-    return "started" if _STARTED_SCRIPTS.search(file) else owner_of("", file)[0]
+    return "started" if _STARTED_SCRIPTS.search(file) else owner_of(function, file)[0]
 
 
 def line_of(location: Location) -> Line:

@@ -159,25 +159,22 @@ def _hot(report: Report, nodes: list[Node]) -> Iterator[Remark]:
 
 def _led(report: Report, threshold: float, told: set[str]) -> Iterator[Remark]:
     """Yield remarks on the lines of the program on whose behalf libraries work, but not on functions in `told`."""
-    rows = _by_place(values_by_program_line(report.profile, report.values.index))
-    for line, value in [row for row in rows if row[1] >= threshold and row[0].function not in told][:3]:
-        place = f"{basename(line.file)}:{line.line}"
+    for line, value in _program_lines(report, threshold, told):
         yield Remark(
-            f"the line {place} in {line.function}, with what it calls in libraries, takes {_share(report, value)} "
-            f"({report.amount(value)})",
+            f"the line {_place(line)} in {line.function}, with what it calls in libraries, takes "
+            f"{_share(report, value)} ({report.amount(value)})",
             f"See the line: conduit pprof -list='^{quote_pattern(line.function)}$'; with -top -cum the program's "
             "functions come first.",
         )
 
 
-def _by_place(rows: list[tuple[Line, int]]) -> list[tuple[Line, int]]:
-    """Return the rows with those of a line's own lambdas and comprehensions added to the line's."""
-    merged: dict[tuple[str, int, str], tuple[Line, int]] = {}
-    for line, value in rows:
-        place = (line.file, line.line, line.function.partition(".<locals>")[0])
-        other, sum_before = merged.get(place, (line, 0))
-        merged[place] = (min(line, other, key=lambda one: len(one.function)), sum_before + value)
-    return sorted(merged.values(), key=lambda row: (-row[1], row[0]))
+def _program_lines(report: Report, threshold: float, told: set[str]) -> list[tuple[Line, int]]:
+    rows = values_by_program_line(report.profile, report.values.index)
+    return [row for row in rows if row[1] >= threshold and row[0].function not in told][:3]
+
+
+def _place(line: Line) -> str:
+    return f"{basename(line.file)}:{line.line}"
 
 
 def _widest(nodes: list[Node]) -> str:
@@ -199,26 +196,36 @@ def _retained(report: Report) -> Iterator[Remark]:
         yield Remark(
             f"{label(in_use, 'bytes')} of the {label(allocated, 'bytes')} allocated are still in use "
             f"({in_use / allocated:.1%})",
-            "A leak shows as growth between two heap profiles: conduit pprof -advice -base=earlier later.",
+            "A leak shows as growth between two heap profiles: conduit pprof -leaks earlier later.",
         )
 
 
 def _growth(report: Report, nodes: list[Node]) -> Iterator[Remark]:
     net = column_sums(report.profile)[report.values.index]
+    threshold = _GROWTH * report.total
+    grown = [node for node in flat_order(nodes) if node.flat > threshold]
+    lines = _program_lines(report, threshold, {node.frame.name for node in grown})
     if net > _GROWTH * report.total:
         yield Remark(
             f"the program's {report.sample_type} has grown by {report.amount(net)} since the base",
-            "Take a third profile: a leak grows again by as much, a cache does not.",
+            "Take a third profile: a leak grows again by as much, a cache does not"
+            + (": conduit pprof -leaks first second third." if _is_memory(report) else "."),
         )
     else:
         yield Remark(
             f"the program's {report.sample_type} has not grown: the net change is {report.amount(net)}",
-            "Nothing needs doing.",
+            "Parts of it have, and others have shrunk." if grown or lines else "Nothing needs doing.",
         )
-    for node in [node for node in flat_order(nodes) if node.flat > _GROWTH * report.total][:3]:
+    for node in grown[:3]:
         yield Remark(
             f"the function {node.name} has {report.amount(node.flat)} more than in the base",
             f"See where: -list='{_quoted(node)}'.",
+        )
+    for line, value in lines:
+        yield Remark(
+            f"the line {_place(line)} in {line.function}, with what it calls in libraries, has "
+            f"{report.amount(value)} more than in the base",
+            f"See the line: conduit pprof -list='^{quote_pattern(line.function)}$'.",
         )
 
 
