@@ -56,6 +56,22 @@ def test_a_file_that_is_no_trace_is_told_apart(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'<html>json_data = {"traceEvents": [{"ph": "X", "name": "f", "ts": 1, "dur": 2, "pid": 1, "tid": 1}]};',
+        b'{"start_time": 1, "duration": 2, "target_description": "Program: a.py", "root_frame": null}',
+        b"main;work 10\n",
+    ],
+)
+def test_a_profile_given_for_a_trace_is_answered_with_the_command_that_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    (tmp_path / "my file").write_bytes(content)
+    assert main(["trace", "-no_browser", str(tmp_path / "my file")]) == 1
+    assert f"conduit pprof -http=:8080 '{tmp_path / 'my file'}'" in capsys.readouterr().err
+
+
 def test_a_missing_file_or_none_at_all_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trace", str(tmp_path / "missing")]) == 1
     assert main(["trace"]) == 2

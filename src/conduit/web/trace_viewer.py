@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,9 +45,12 @@ class TraceViewer:
     """A server for one trace file; `url` opens it. `serve()` blocks until `close()` is called from another thread."""
 
     def __init__(self, path: Path, port: int = 0) -> None:
+        try:
+            self.trace = read_trace(path)
+            content = _content(self.trace)
+        except NotATraceError as error:
+            raise ConduitError(f"{error}{_reader_of(path)}") from None
         self._page = _page_folder()
-        self.trace = read_trace(path)
-        content = _content(self.trace)
         self._names = _source_files(content)
         self._frame = document(
             "trace.html",
@@ -108,6 +112,23 @@ class TraceViewer:
         return _response(kind, file.read_bytes())
 
 
+class NotATraceError(ConduitError):
+    """A file that could be read has no trace events."""
+
+
+def _reader_of(path: Path) -> str:
+    """Return the command that reads a file which is no trace, if it is a profile; empty if not."""
+    from conduit.fetch.inputs import Request, fetch_profile
+
+    if not path.is_file():  # a device need not end
+        return ""
+    try:
+        fetch_profile(Request([str(path)]), lambda _: None)
+    except ConduitError:
+        return ""
+    return f"; it is a profile, which this command shows: conduit pprof -http=:8080 {shlex.quote(str(path))}"
+
+
 def _read_text(file: BinaryIO | gzip.GzipFile, path: Path) -> bytes:
     """Return the content, read in pieces, since one read takes the memory that it may fill.
 
@@ -129,7 +150,7 @@ def _check_head(head: bytes, path: Path) -> None:
     if head.startswith(b"go 1."):
         raise ConduitError(f"{path} is a trace of a Go program; `go tool trace {path}` opens it")
     if head.lstrip()[:1] not in (b"{", b"["):
-        raise ConduitError(
+        raise NotATraceError(
             f"{path} is not a trace: expected JSON with traceEvents, as `conduit run -trace=FILE` writes it"
         )
 
@@ -154,7 +175,7 @@ def _content(trace: bytes) -> dict[str, Any]:
         raise ConduitError(f"the trace is damaged: {error}. Was it written completely?") from None
     content = content if isinstance(content, dict) else {"traceEvents": content}
     if not isinstance(content.get("traceEvents"), list):
-        raise ConduitError("the trace has no traceEvents: expected Chrome's trace event format")
+        raise NotATraceError("the trace has no traceEvents: expected Chrome's trace event format")
     return content
 
 
