@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
     from conduit.profile.model import Profile
     from conduit.record.recording import Recording
+    from conduit.report.program_lines import Line
+    from conduit.report.source_files import SourceFiles
 
 _TABLE_ROWS = 15
+_LINE_WIDTH = 80
 _HEADINGS = {"cpu": "CPU time", "inuse_space": "Held at the end"}  # of the second table
 
 
@@ -58,20 +61,22 @@ def load_ipython_extension(shell: Shell) -> None:
 
 
 class ProfileView:
-    """A profile as the output of a cell: a flame graph (HTML) and a table (text)."""
+    """A profile as the output of a cell: the notebook's lines, a flame graph (HTML), and a table of functions."""
 
-    def __init__(self, profile: Profile, flame_svg: str, table: str) -> None:
+    def __init__(self, profile: Profile, lines: str, flame_svg: str, table: str) -> None:
         self.profile = profile
+        self._lines = lines
         self._flame_svg = flame_svg
         self._table = table
 
     def __repr__(self) -> str:
-        return self._table
+        return "\n".join(filter(None, (self._lines, self._table)))
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        return f"{self._flame_svg}<pre>{escape(self._table)}</pre>"
+        lines = f"<pre>{escape(self._lines)}</pre>" if self._lines else ""
+        return f"{lines}{self._flame_svg}<pre>{escape(self._table)}</pre>"
 
 
 def _record(begin: Callable[[], Recording], shell: Shell, cell: str) -> ProfileView | None:
@@ -118,33 +123,66 @@ def _view(profile: Profile) -> ProfileView:
     from conduit.report.options import Options
     from conduit.report.pipeline import prepare_report, print_report
 
-    def printed(format: str, **options: Any) -> str:
-        return print_report(prepare_report(profile, format, Options(**options), _warn)).decode()
+    shown, remark = _without_imports(profile)
 
-    table = printed("top", nodecount=_TABLE_ROWS) + _lines(profile)
-    return ProfileView(profile, printed("flame"), table)
+    def printed(format: str, **options: Any) -> str:
+        return print_report(prepare_report(shown, format, Options(**options), _warn)).decode()
+
+    lines = "\n".join(filter(None, (_lines(shown), remark)))
+    return ProfileView(profile, lines, printed("flame"), printed("top", nodecount=_TABLE_ROWS))
+
+
+def _without_imports(profile: Profile) -> tuple[Profile, str]:
+    """Return a heap profile without the memory of imports, and a line that says how much that is."""
+    from conduit.profile.imports import without_imports
+    from conduit.units import format_size
+
+    held = [index for index, kind in enumerate(profile.sample_types) if kind.type == "inuse_space"]
+    if not held:
+        return profile, ""
+    kept, left_out = without_imports(profile, held[0])
+    if not left_out:
+        return kept, ""
+    return kept, f"{format_size(left_out)} that imports allocated are left out\n"
 
 
 def _lines(profile: Profile) -> str:
-    """Return the lines of the notebook that CPU time or memory in use is due to; empty for other profiles."""
+    """Return the lines of the notebook that CPU time or memory in use is due to, with their text.
+
+    Empty for other profiles.
+    """
     from conduit.profile.measurement import label, percentage
     from conduit.profile.merge import column_sums
     from conduit.report.program_lines import values_by_program_line
+    from conduit.report.source_files import SourceFiles
 
     for index, kind in enumerate(profile.sample_types):
         heading = _HEADINGS.get(kind.type)
         if heading is None:
             continue
         total = column_sums(profile)[index]
+        files = SourceFiles()
         rows = [
-            f"{label(value, kind.unit):>10} {percentage(value, total)}  {line.function} line {line.line}\n"
+            f"{label(value, kind.unit):>10} {percentage(value, total)}  {line.function} line {line.line}"
+            f"{_source(files, line)}\n"
             for line, value in values_by_program_line(profile, index)[:_TABLE_ROWS]
             if value > 0
         ]
-        return (
-            f"\n{heading}, by the line that led there, libraries left out:\n{''.join(rows)}" if rows else ""
-        )
+        return f"{heading}, by the line that led there, libraries left out:\n{''.join(rows)}" if rows else ""
     return ""
+
+
+def _source(files: SourceFiles, line: Line) -> str:
+    """Return the text of a line, behind a colon; empty where there is none."""
+    from conduit.report.source_files import SourceUnavailableError
+
+    try:
+        text = "".join(files.lines(line.file)[max(0, line.line - 1) : line.line]).strip()
+    except SourceUnavailableError:
+        text = ""
+    if not text:
+        return ""
+    return f": {text if len(text) <= _LINE_WIDTH else text[: _LINE_WIDTH - 1] + '…'}"
 
 
 def _bench(line: str, shell: Shell) -> None:

@@ -37,13 +37,16 @@ def test_a_profiled_cell_shows_a_flame_graph_and_a_table_without_ipythons_frames
     path = tmp_path / "cpu.prof"
     cell, kept = run(SPIN.format(file=f" {path}"), "print(spin.__name__)")
     (shown,) = [one["data"] for one in cell if one["output_type"] == "execute_result"]
-    assert shown["text/html"].startswith("<svg")
+    assert shown["text/html"].startswith("<pre>CPU time, by the line that led there")
+    assert "</pre><svg" in shown["text/html"]
     assert "http" not in shown["text/html"].replace("http://www.w3.org/2000/svg", "")
     assert "  In [2].spin" in shown["text/plain"]
     assert "run_cell" not in shown["text/plain"]
     assert path.exists()
     (by_line,) = shown["text/plain"].partition("CPU time, by the line")[2].splitlines()[1:2]
-    assert by_line.endswith(("  In [2].spin line 5", "  In [2].spin line 6"))
+    assert by_line.endswith(
+        ("  In [2].spin line 5: while time.thread_time() < end:", "  In [2].spin line 6: pass")
+    )
     assert text(kept, "stdout") == "spin\n"  # names of the cell are names of the notebook
 
 
@@ -89,5 +92,6 @@ def test_memory_that_a_library_allocated_is_shown_by_the_line_of_the_cell_that_l
     (shown,) = [one["data"] for one in cell if one["output_type"] == "execute_result"]
     heading, first, *_ = shown["text/plain"].partition("Held at the end, ")[2].splitlines()
     assert heading == "by the line that led there, libraries left out:"
-    assert first.endswith("  In [2].keep line 6")  # as the notebook numbers its cells and lines
+    # As the notebook numbers its cells and lines.
+    assert first.endswith("  In [2].keep line 6: kept.append(copy.deepcopy(rows))")
     assert float(first.split()[0].removesuffix("kB").removesuffix("MB")) > 0
