@@ -21,7 +21,9 @@ from conduit.web.configs import SavedConfigs
 from conduit.web.page import SCRIPTS, inert_json
 from conduit.web.server import PageServer, parse_address
 from conduit.web.session import ProfileSession
+from conduit.web.source_view import lines_document
 from conduit.web.turns import ClientDisconnectedError
+from tests.report.making import profile_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -355,6 +357,28 @@ def test_a_long_listing_has_the_lines_near_samples_and_says_how_many_are_between
     assert numbers == [*range(1, 22), "…", *range(1980, 2006)]
     assert gaps == ["(1,958 lines without samples)"]
     assert {line["number"] for line in function["lines"] if line["share"]} == {1, 2000}
+
+
+@pytest.mark.parametrize(
+    ("source", "sampled", "last"),
+    [
+        ("def f():\n    a()\n    b()\n\n\ndef g():\n    c()\n", 2, 3),
+        ("@cached\ndef f(\n    a,\n):\n    b()\n\n@cached\ndef g():\n    c()\n", 5, 5),
+        ("@cached\ndef f():\n    a()\n    b()\nx = 1\n", 1, 4),
+        ("    def f():\n        a()\n# note\n        b()\n    def g():\n        c()\n", 2, 4),
+        ("def f():\n    a()\n\n", 2, 2),
+        ("x = [f() for f in fs]\ny = 1\nz = 2\n", 1, 3),
+    ],
+)
+def test_the_listing_of_a_function_ends_with_the_function(
+    tmp_path: Path, source: str, sampled: int, last: int
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(source, encoding="utf-8")
+    profile = profile_of([([("f", str(file), sampled)], [1, 1])])
+    report = prepare_report(profile, "list", Options(source_path=str(tmp_path)), pytest.fail, "f")
+    (listing,) = lines_document(report)["functions"]
+    assert [line["number"] for line in listing["lines"]] == list(range(1, last + 1))
 
 
 def test_a_label_with_one_value_is_in_no_graph_unless_asked_for(
