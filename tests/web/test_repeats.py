@@ -131,6 +131,27 @@ def test_the_command_line_names_what_moved_first(tmp_path: Path, capsys: pytest.
     assert [len(side) for side in row["flat"]["each"]] == [10, 10]
 
 
+def test_changes_that_few_samples_show_are_marked_on_the_command_line_and_stand_last(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, counts in (("old", (20, 400, 40)), ("new", (26, 415, 12))):
+        builder = ProfileBuilder([ValueType("samples", "count"), ValueType("cpu", "nanoseconds")])
+        for function, count in zip(("slower", "many", "faster"), counts, strict=True):
+            builder.add([(function, "/srv/a.py", 1, 1)], [count, count * 10**7])
+        (tmp_path / name).write_bytes(encode(builder.build()))
+    arguments = (f"-diff_base={tmp_path / 'old'}", str(tmp_path / "new"))
+    _, out, _ = changes(*arguments, capsys=capsys)
+    rows = [line for line in out.splitlines() if "/srv/a.py" in line]
+    assert [(row.split()[-2], "may be noise" in row) for row in rows] == [
+        ("faster", False),
+        ("many", True),
+        ("slower", True),
+    ]
+    assert "May be noise: so few samples may differ by chance" in out
+    _, scaled, _ = changes("-normalize", *arguments, capsys=capsys)
+    assert scaled.count("  may be noise  ") == 2
+
+
 def test_one_profile_a_side_is_compared_without_a_test(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

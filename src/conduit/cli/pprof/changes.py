@@ -1,4 +1,8 @@
-"""`conduit pprof -changes`: which functions changed most, and, of several profiles a side, which really moved."""
+"""`conduit pprof -changes`: which functions changed most, and which of the changes may be chance.
+
+Of several profiles a side, the functions that moved beyond chance are named; of a single one, the changes that rest on
+too few samples.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,10 @@ def print_changes(
     options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
     shown = normalised(profile) if options.normalize else profile
     report = prepare_report(shown, "top", options, say)
-    document = changes_document(report, sum_repeats(*repeats, options) if repeats else None)
+    sampled = report
+    if options.normalize:  # scaled samples are no counts
+        sampled = prepare_report(profile, "top", options.copy(normalize=False), lambda _: None)
+    document = changes_document(report, sum_repeats(*repeats, options) if repeats else None, sampled)
     if as_json:
         print(json.dumps(document, indent=2))
         return
@@ -46,7 +53,13 @@ def _header(document: dict[str, Any], type: str, key: str) -> list[str]:
     totals = f"{document['before']} before, {document['after']} after ({document['change']}){scaled}"
     repeats = document["repeats"]
     if repeats is None:
-        single = "A single profile on a side does not show which changes are chance"
+        counted = any("noise" in row[key] for row in document["rows"])
+        single = (
+            "May be noise: so few samples may differ by chance (test at 5%). Runs differ as well, which a single "
+            "profile of each side does not show"
+            if counted
+            else "A single profile on a side does not show which changes are chance"
+        )
         return [
             f"Changes of {type}, functions {kind}: {totals}",
             f"{single}: give {_FEWEST} or more of each, -diff_base=OLD1,OLD2,... NEW1 NEW2 ...",
@@ -75,12 +88,13 @@ def _table(document: dict[str, Any], key: str, most: int) -> list[str]:
     rows = [row for row in document["rows"] if row[key]["value"]]
     if not rows:
         return ["No function changed."]
-    rows.sort(key=lambda row: (not row[key].get("moved"), -abs(row[key]["value"]), row["name"]))
+    rows.sort(key=lambda row: (not _is_sure(row[key]), -abs(row[key]["value"]), row["name"]))
     shown = rows[:most] if most else rows
     tested = document["repeats"] is not None
+    marked = any(row[key].get("noise") for row in shown)
     cells = [
-        ["before", "after", "change", "", *(["p", ""] if tested else []), "function"],
-        *([*_cells(row[key], tested=tested), row["name"]] for row in shown),
+        ["before", "after", "change", "", *(["p", ""] if tested else [""] if marked else []), "function"],
+        *([*_cells(row[key], tested=tested, marked=marked), row["name"]] for row in shown),
     ]
     widths = [max(map(len, column)) for column in list(zip(*cells, strict=True))[:-1]]
     lines = [
@@ -92,8 +106,14 @@ def _table(document: dict[str, Any], key: str, most: int) -> list[str]:
     return lines
 
 
-def _cells(amounts: dict[str, Any], *, tested: bool) -> list[str]:
+def _is_sure(amounts: dict[str, Any]) -> bool:
+    return bool(amounts["moved"] if "moved" in amounts else not amounts.get("noise"))
+
+
+def _cells(amounts: dict[str, Any], *, tested: bool, marked: bool) -> list[str]:
     cells = [amounts["before"], amounts["after"], amounts["change"], amounts["percent"]]
     if tested:
         cells += [amounts["p"] or "-", "moved" if amounts["moved"] else "~"]
+    elif marked:
+        cells.append("may be noise" if amounts["noise"] else "")
     return cells
