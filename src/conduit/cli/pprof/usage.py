@@ -114,7 +114,8 @@ _OWN_FOOTER = """
                       below /proc, /dev and /sys are never read
 
   A source may also be - for standard input, or a file of another tool: cProfile's .pstats,
-  collapsed stacks (py-spy -f raw), speedscope's JSON.
+  collapsed stacks (py-spy -f raw), speedscope's JSON, memray's table, pages of pyinstrument and
+  viztracer.
   Binaries are not read: -disasm, -tools and $PPROF_BINARY_PATH have no effect.
 
 Most used
