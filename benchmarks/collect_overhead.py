@@ -58,22 +58,19 @@ os._exit(0)
 """
 
 
-def measure(command: list[str], folder: str, runs: int) -> float:
-    """The least CPU time in seconds of a process, its start included."""
-    least = float("inf")
-    for _ in range(runs):
-        pid = os.fork()
-        if pid == 0:
-            os.chdir(folder)
-            nothing = os.open(os.devnull, os.O_RDWR)
-            for descriptor in (0, 1, 2):
-                os.dup2(nothing, descriptor)
-            os.execv(command[0], command)
-        _, status, usage = os.wait4(pid, 0)
-        if status != 0:
-            raise SystemExit(f"{' '.join(command[:1])} ended with status {status} in {folder}")
-        least = min(least, usage.ru_utime + usage.ru_stime)
-    return least
+def measure(command: list[str], folder: str) -> float:
+    """The CPU time in seconds of a process, its start included."""
+    pid = os.fork()
+    if pid == 0:
+        os.chdir(folder)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing, descriptor)
+        os.execv(command[0], command)
+    _, status, usage = os.wait4(pid, 0)
+    if status != 0:
+        raise SystemExit(f"{' '.join(command[:1])} ended with status {status} in {folder}")
+    return usage.ru_utime + usage.ru_stime
 
 
 def compare(name: str, python: str, root: str, kind: str, target: str, runs: int) -> None:
@@ -83,8 +80,12 @@ def compare(name: str, python: str, root: str, kind: str, target: str, runs: int
         os.set_inheritable(answer.fileno(), True)
         request = {"root": root, kind: target, "result_fd": answer.fileno()}
         text = json.dumps(request)
-        own = measure([python, "-B", "-c", ENUMERATE, text], root, runs)
-        ours = measure([python, "-B", "-c", _BOOTSTRAP, str(COLLECTOR), text], root, runs)
+        commands = (
+            [python, "-B", "-c", ENUMERATE, text],
+            [python, "-B", "-c", _BOOTSTRAP, str(COLLECTOR), text],
+        )
+        turns = [[measure(command, root) for command in commands] for _ in range(runs)]
+        own, ours = map(min, zip(*turns, strict=True))
         size = os.fstat(answer.fileno()).st_size // runs
     print(
         f"{name:<16} {own:7.2f} s {ours:7.2f} s {ours / own:6.2f} x {ours - own:7.2f} s {size / 1e6:7.1f} MB",

@@ -16,7 +16,8 @@ from conduit.sources.collector.callables import (
     qualified_name,
     short_name,
 )
-from conduit.sources.collector.locations import Locations, SourceFile
+from conduit.sources.collector.locations import Locations
+from conduit.sources.collector.source_text import SourceFile
 from conduit.sources.collector.url_patterns import readable
 
 PLACES = Locations(str(Path(__file__).parent))

@@ -66,6 +66,9 @@ def test_the_commands_of_django_are_those_that_it_lists_with_file_and_line(tmp_p
     for name in ("shop/__init__.py", "shop/management/__init__.py", "shop/management/commands/__init__.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
+    (tmp_path / "shop/management/commands/__init__.py").write_text(
+        "raise AssertionError('nor is its package, which Django itself only lists')\n"
+    )
     (tmp_path / "settings.py").write_text('SECRET_KEY = "x"\nINSTALLED_APPS = ["shop"]\n')
     (tmp_path / "shop/management/commands/restock.py").write_text(
         "raise AssertionError('no command is imported')\nclass Command: ...\n"

@@ -1,22 +1,24 @@
 """Where an item is defined (file and line), and who defines it (the project, a third party, the framework).
 
-Lines of classes and of the names in their bodies come from the source's syntax tree, since frameworks do not record
-where a field was declared; each file is parsed once. Paths of project files are relative to the project's root, other
-paths are absolute.
+Lines of classes and of the names in their bodies come from the source, since frameworks do not record where a field was
+declared; each file is read once. Paths of project files are relative to the project's root, other paths are absolute.
 """
 
 from __future__ import annotations
 
-import ast
 import functools
 import importlib.util
 import os
 import sys
 import sysconfig
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .source_text import SourceText
 from .static_access import is_a, is_class, members_of, static
+
+if TYPE_CHECKING:
+    from .source_text import ClassBlock, ClassBody
 
 _FRAMEWORKS = frozenset(
     [
@@ -49,76 +51,6 @@ _FRAMEWORKS = frozenset(
 )
 
 
-class ClassBody:
-    """One class statement: its line, and the line of each name bound in its body."""
-
-    __slots__ = ("attributes", "line")
-
-    def __init__(self, line: int) -> None:
-        self.line = line
-        self.attributes: dict[str, int] = {}
-
-
-class SourceFile:
-    """The contents of a file's syntax tree.
-
-    These are its classes by qualified name (every statement of that name, in order) and its functions.
-    """
-
-    __slots__ = ("classes", "functions")
-
-    def __init__(self, text: str) -> None:
-        self.classes: dict[str, list[ClassBody]] = {}
-        # (first line with decorators, last line, qualified name), inner functions after outer ones
-        self.functions: list[tuple[int, int, str]] = []
-        self._walk(ast.parse(text).body, "", None)
-
-    def _walk(self, statements: list[Any], prefix: str, body: ClassBody | None) -> None:
-        for statement in statements:
-            if isinstance(statement, ast.ClassDef):
-                self._note(body, statement.name, statement.lineno)
-                inner = ClassBody(statement.lineno)
-                self.classes.setdefault(prefix + statement.name, []).append(inner)
-                self._walk(statement.body, prefix + statement.name + ".", inner)
-            elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                self._note(body, statement.name, statement.lineno)
-                first = min([statement.lineno, *(d.lineno for d in statement.decorator_list)])
-                name = prefix + statement.name
-                self.functions.append((first, statement.end_lineno or first, name))
-                self._walk(statement.body, name + ".<locals>.", None)
-            else:
-                for target in _targets(statement):
-                    self._note(body, target.id, target.lineno)
-                for block in ("body", "orelse", "finalbody"):
-                    self._walk(getattr(statement, block, []) or [], prefix, body)
-                for handler in getattr(statement, "handlers", []):
-                    self._walk(handler.body, prefix, body)
-
-    @staticmethod
-    def _note(body: ClassBody | None, name: str, line: int) -> None:
-        if body is not None:
-            body.attributes[name] = line
-
-    def function_at(self, line: int) -> str:
-        """Return the qualified name of the innermost function that starts at `line`, or an empty text."""
-        named = [name for first, _, name in self.functions if first == line]
-        return named[-1] if named else ""
-
-
-def _targets(statement: Any) -> list[ast.Name]:
-    if isinstance(statement, ast.Assign):
-        written = statement.targets
-    elif isinstance(statement, (ast.AnnAssign, ast.AugAssign)):
-        written = [statement.target]
-    else:
-        return []
-    found: list[ast.Name] = []
-    for target in written:
-        parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
-        found += [part for part in parts if isinstance(part, ast.Name)]
-    return found
-
-
 class Locations:
     """Finds where items are defined.
 
@@ -128,7 +60,7 @@ class Locations:
 
     def __init__(self, root: str, entry_modules: Any = ()) -> None:
         self.root = os.path.realpath(root)
-        self._files: dict[str, SourceFile | None] = {}
+        self._files: dict[str, SourceText | None] = {}
         self._relative: dict[str, str] = {}
         self._modules: dict[str, str] = {}
         self._origins: dict[str, str] = {}
@@ -219,17 +151,17 @@ class Locations:
     def line_of_class(self, path: str | None, name: str) -> int:
         """Return the line of a class statement in a file that need not be imported; 0 if there is none."""
         source = self._source(path) if path else None
-        bodies = source.classes.get(name) if source else None
+        bodies = source.classes(name) if source else None
         return bodies[-1].line if bodies else 0
 
     def function_at(self, path: str, line: int) -> str:
         """Return the qualified name of the function that starts there (for interpreters without `co_qualname`)."""
         source = self._source(path)
-        return source.function_at(line) if source else ""
+        return source.tree().function_at(line) if source else ""
 
-    def _body(self, cls: type) -> ClassBody | None:
+    def _body(self, cls: type) -> ClassBody | ClassBlock | None:
         source = self._source(self._file_of(cls.__module__))
-        statements = source.classes.get(cls.__qualname__) if source else None
+        statements = source.classes(cls.__qualname__) if source else None
         if not statements:
             return None
         first = cls.__dict__.get(
@@ -246,18 +178,19 @@ class Locations:
             found = self._modules[module] = _file_of_module(module)
         return found
 
-    def _source(self, path: str) -> SourceFile | None:
+    def _source(self, path: str) -> SourceText | None:
         if path not in self._files:
-            self._files[path] = _parse(path)
+            self._files[path] = _read(path)
         return self._files[path]
 
 
-def _parse(path: str) -> SourceFile | None:
+def _read(path: str) -> SourceText | None:
     try:
         with open(path, "rb") as file:
-            return SourceFile(file.read())  # type: ignore[arg-type]  # ast reads bytes and honours their encoding line
-    except (OSError, SyntaxError, ValueError):
+            data = file.read()
+    except OSError:
         return None  # compiled, generated or removed source: the line is then unknown, and said to be
+    return None if b"\0" in data else SourceText(data)
 
 
 def _file_of_module(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -108,18 +109,36 @@ def _add_commands(document: Document) -> None:
     management = sys.modules.get("django.core.management")
     if management is None:
         management = importlib.import_module("django.core.management")
+    folders = _command_folders(management)
     for name, package in sorted(management.get_commands().items()):
-        module = f"{package if is_a(package, str) else type(package).__module__}.management.commands.{name}"
-        found = importlib.util.find_spec(module)
+        home = package if is_a(package, str) else type(package).__module__
+        module = f"{home}.management.commands.{name}"
+        path = _command_file(folders.get(home, ""), module)
         record = {"name": name, "kind": "django_command", "handler": f"{module}:Command"}
         document.tasks.append(
             put(
                 record,
-                file_path=document.locations.shown(found.origin) if found and found.origin else "",
-                line_number=document.locations.line_of_class(found.origin, "Command") if found else 0,
+                file_path=document.locations.shown(path) if path else "",
+                line_number=document.locations.line_of_class(path, "Command") if path else 0,
                 origin=document.locations.origin(module),
             )
         )
+
+
+def _command_folders(management: Any) -> dict[str, str]:
+    """Return Django application → the folder in which Django found its commands."""
+    homes = {one.name: one.path for one in sys.modules["django.apps"].apps.get_app_configs()}
+    homes["django.core"] = os.path.dirname(os.path.dirname(management.__file__))
+    return {name: os.path.join(path, "management", "commands") for name, path in homes.items()}
+
+
+def _command_file(folder: str, module: str) -> str:
+    """Return the command's file, where possible without importing the packages that it is in."""
+    path = os.path.join(folder, module.rpartition(".")[2] + ".py")
+    if folder and os.path.isfile(path):
+        return path
+    found = importlib.util.find_spec(module)
+    return found.origin or "" if found else ""
 
 
 def _first_line(function: Any) -> str:
