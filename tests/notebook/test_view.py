@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import linecache
-from typing import TYPE_CHECKING
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
-from conduit.notebook import _view
+from conduit.notebook import _import_first, _view
 from tests.report.making import HEAP, profile_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 CELL = "/tmp/ipykernel_7/42.py"
@@ -32,3 +36,26 @@ def test_the_answer_comes_first_with_the_text_of_its_lines_and_without_the_memor
     assert (blank, remark) == ("", "90MB that imports allocated are left out")
     assert "_find_and_load" not in repr(view)
     assert view.profile is profile
+
+
+def test_imports_at_the_head_of_a_cell_run_first_and_nothing_else_of_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second", "third"):
+        (tmp_path / f"imported_{name}.py").write_text("done = 1\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    shell: Any = SimpleNamespace()
+    _import_first(
+        shell,
+        "# note\nimport imported_first as one\nfrom imported_second import done\nraise SystemExit\n"
+        "import imported_third\n",
+    )
+    assert {name for name in sys.modules if name.startswith("imported_")} == {
+        "imported_first",
+        "imported_second",
+    }
+    _import_first(shell, "import imported_nowhere\nimport imported_third\n")
+    _import_first(shell, "!ls\nimport imported_third\n")
+    assert "imported_third" not in sys.modules
+    for name in ("first", "second"):
+        monkeypatch.delitem(sys.modules, f"imported_{name}")

@@ -59,6 +59,20 @@ def test_a_line_and_its_own_lambda_are_one_finding_also_where_a_library_function
     assert "<lambda>, with" not in text
 
 
+def test_a_line_of_a_script_and_its_own_lambda_are_one_finding() -> None:
+    stack = [("__main__.<module>", "/srv/a.py", 3), ("__main__.<lambda>", "/srv/a.py", 3)]
+    text = _advice(
+        profile_of(
+            [
+                (stack[:1], [150, 15 * 10**8]),
+                (stack, [150, 15 * 10**8]),
+                ([("f", "f.py", 1)], [700, 7 * 10**9]),
+            ]
+        )
+    )
+    assert "- The line a.py:3 in __main__.<module>, with what it calls in libraries, takes 30.00%" in text
+
+
 def test_a_flat_profile_is_said_to_be_flat() -> None:
     text = _advice(_cpu(*((f"app.f{number}", 100) for number in range(10))))
     assert "- No function takes 20% by itself; the five heaviest take 50.00% together." in text

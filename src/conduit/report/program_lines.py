@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _DISPATCHERS = re.compile(r"/(?:asyncio/(?:base_)?events|asyncio/runners|socketserver|wsgiref/handlers)\.py$")
 _STARTED_SCRIPTS = re.compile(r"/bin/[^/.]+$")  # what installers make of entry points: `…/bin/uvicorn`
 
+_WITHIN = re.compile(
+    r"\.<(?:locals|lambda|\w+comp|genexpr|module)>.*"
+)  # of the name, what the line's function encloses
+
 
 class Line(NamedTuple):
     """A line of source code; `file` is empty and `line` 0 where a profile does not say them."""
@@ -43,9 +47,10 @@ def values_by_program_line(profile: Profile, index: int) -> list[tuple[Line, int
             sums[led[1]] += sample.values[index]
     merged: dict[tuple[str, int, str], tuple[Line, int]] = {}
     for line, value in sums.items():
-        place = (line.file, line.line, line.function.partition(".<locals>")[0])
+        place = (line.file, line.line, _WITHIN.sub("", line.function))
         other, sum_before = merged.get(place, (line, 0))
-        merged[place] = (min(line, other, key=lambda one: len(one.function)), sum_before + value)
+        outer = min(line, other, key=lambda one: (len(one.function), not one.function.endswith("<module>")))
+        merged[place] = (outer, sum_before + value)
     return sorted(merged.values(), key=lambda row: (-row[1], row[0]))
 
 
