@@ -238,5 +238,6 @@ def test_a_run_ends_with_the_files_written_and_the_command_that_reads_them_also_
     done = run(folder, "run", "-memprofile=mem.prof", "ends.py")
     assert (done.returncode, done.stdout) == (3, "said\n")
     assert done.stderr == (
-        "conduit: wrote mem.prof; to read it: conduit pprof -top mem.prof, or -http=:8080 for the browser\n"
+        "conduit: wrote mem.prof; to read it: conduit pprof -top mem.prof; instead of -top: -advice in words, "
+        "-http=:8080 in the browser\n"
     )

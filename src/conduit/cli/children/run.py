@@ -125,7 +125,10 @@ class Run:
             if flag == "trace":
                 _say(f"wrote {name}; to look at it: conduit trace {name}")
             else:
-                _say(f"wrote {name}; to read it: conduit pprof -top {name}, or -http=:8080 for the browser")
+                _say(
+                    f"wrote {name}; to read it: conduit pprof -top {name}; instead of -top: -advice in words, "
+                    "-http=:8080 in the browser"
+                )
 
     def _note_outside(self, event: str, **facts: object) -> None:
         if self._outer is not None:
