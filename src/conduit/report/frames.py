@@ -136,7 +136,16 @@ class FrameTable:
     trimmed by `trim_path`, unless `trim` is None.
     """
 
-    __slots__ = ("_detail", "_index", "_source_path", "_trim", "frames", "has_inlined", "of_location")
+    __slots__ = (
+        "_detail",
+        "_index",
+        "_paths",
+        "_source_path",
+        "_trim",
+        "frames",
+        "has_inlined",
+        "of_location",
+    )
 
     def __init__(
         self, profile: Profile, detail: Detail, trim: str | None = None, source_path: str = ""
@@ -144,6 +153,7 @@ class FrameTable:
         self._detail = detail
         self._trim = trim
         self._source_path = source_path
+        self._paths: dict[str, str] = {}  # a profile has many locations in few files
         self._index: dict[Frame, int] = {}
         self.frames: list[Frame] = []
         self.of_location: dict[Location, tuple[int, ...]] = {
@@ -168,21 +178,25 @@ class FrameTable:
         address = location.address if self._detail.address else 0
         return Frame(address=address, object_file=location.mapping.filename if location.mapping else "")
 
-    def _trimmed(self, path: str) -> str:
-        return path if self._trim is None else trim_path(path, self._trim, self._source_path)
+    def _shown(self, path: str) -> str:
+        shown = self._paths.get(path)
+        if shown is None:
+            trimmed = path if self._trim is None else trim_path(path, self._trim, self._source_path)
+            shown = self._paths[path] = clean_path(trimmed)
+        return shown
 
     def _frame(self, location: Location, line: Line) -> Frame:
         function, detail = line.function, self._detail
         if function is None:
             return self._bare_frame(location)
         name = function.name if detail.function else ""
-        filename = self._trimmed(function.filename) if detail.filename else ""
+        filename = self._shown(function.filename) if detail.filename else ""
         # A nameless function is known by where it starts and in which binary; in `-files` the file is enough.
         shows_origin = detail.object_file or (not name and (detail.function or not filename))
         return Frame(
             name=name,
             address=location.address if detail.address else 0,
-            file=clean_path(filename),
+            file=filename,
             start_line=function.start_line if shows_origin and detail.function else 0,
             line=line.line if detail.line else 0,
             column=line.column if detail.column else 0,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from conduit.interruption import interruptible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from conduit.profile.model import Function
 
@@ -34,33 +34,44 @@ def short_names(functions: Iterable[Function]) -> dict[str, ShortName]:
     The readable form keeps a method's class, and the function or module before `<lambda>` and `<module>`.
     """
     system_names = {function.name: function.system_name for function in interruptible(functions)}
-    counts = Counter(".".join(end) for name in interruptible(system_names) for end in _ends(name))
+    ends = {name: _ends(name) for name in interruptible(system_names)}
+    counts = Counter(end for of_name in interruptible(ends.values()) for end, _ in of_name)
     return {
-        name: ShortName(_first_alone(name, counts, _is_readable), _first_alone(name, counts, _is_named))
+        name: ShortName(
+            _first_alone(name, ends[name], counts, _is_readable),
+            _first_alone(name, ends[name], counts, _is_named),
+        )
         for name, system_name in interruptible(system_names.items())
         if system_name and name.endswith(f".{system_name}")
     }
 
 
-def _first_alone(name: str, counts: Counter[str], accepts: Callable[[list[str], str], bool]) -> str:
-    """Return the shortest end of a name that `accepts(parts, part before)` and no other name has; else the name."""
-    parts = _DOT.split(name)
-    for start in range(len(parts) - 1, 0, -1):
-        end = ".".join(parts[start:])
-        if counts[end] == 1 and accepts(parts[start:], parts[start - 1]):
+def _first_alone(
+    name: str, ends: list[tuple[str, str]], counts: Counter[str], accepts: Callable[[str, str], bool]
+) -> str:
+    """Return the shortest end of a name that `accepts(end, part before)` and no other name has; else the name."""
+    for end, before in ends[:-1]:
+        if counts[end] == 1 and accepts(end, before):
             return end
     return name
 
 
-def _is_readable(parts: list[str], before: str) -> bool:
+def _is_readable(end: str, before: str) -> bool:
     is_class = before.isidentifier() and before.lstrip("_")[:1].isupper()
-    return _is_named(parts, before) and before != "<locals>" and not is_class
+    return _is_named(end, before) and before != "<locals>" and not is_class
 
 
-def _is_named(parts: list[str], before: str) -> bool:
-    return not parts[0].startswith("<")
+def _is_named(end: str, before: str) -> bool:
+    return not end.startswith("<")
 
 
-def _ends(name: str) -> Iterator[list[str]]:
-    parts = _DOT.split(name)
-    return (parts[start:] for start in range(len(parts)))
+def _ends(name: str) -> list[tuple[str, str]]:
+    """Return the ends of a name, the shortest first, each with the part before it; the last is the name itself."""
+    # A search for brackets at each dot takes most of the time, and few names have any.
+    parts = _DOT.split(name) if ">" in name or "]" in name else name.split(".")
+    end = parts[-1]
+    found = []
+    for before in parts[-2::-1]:
+        found.append((end, before))
+        end = f"{before}.{end}"
+    return [*found, (end, "")]

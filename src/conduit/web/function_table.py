@@ -21,12 +21,15 @@ def function_rows(report: Report, flame: Flame) -> list[tuple[int, int, int]]:
     The sums are those of `-top`, of the whole profile, also where the picture leaves boxes out.
     """
     numbers: dict[tuple[str, str], int] = {}
+    inlined: list[tuple[tuple[str, str], int]] = []  # functions that were only ever inlined
     for number, source in enumerate(interruptible(flame.sources)):
-        if number and not source.inlined:
-            numbers.setdefault((source.full_name, clean_path(source.file_name)), number)
-    for number, source in enumerate(interruptible(flame.sources)):
-        if number:  # functions that were only ever inlined
-            numbers.setdefault((source.full_name, clean_path(source.file_name)), number)
+        key = (source.full_name, clean_path(source.file_name))
+        if number and source.inlined:
+            inlined.append((key, number))
+        elif number:
+            numbers.setdefault(key, number)
+    for key, number in inlined:
+        numbers.setdefault(key, number)
     rows: list[tuple[int, int, int]] = []
     for node in interruptible(whole_graph(report)):
         frame = node.frame
