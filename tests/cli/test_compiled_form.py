@@ -5,22 +5,41 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import msgspec
 import pytest
 
 from benchmarks.documents import rich_document
+from conduit.cli import introspect
+from conduit.cli.introspect.compiling import compile_document
 from conduit.cli.introspect.records import selected_records, stored_records
+from conduit.errors import ConduitError
 from conduit.metadata import compiled
 from conduit.metadata.registry import load
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 OFF = {**os.environ, "CONDUIT_COMPILED": "off"}
+
+PARTS = [
+    "names",
+    "relations",
+    "routes",
+    "resources",
+    "diagram",
+    "tasks",
+    "compared",
+    "answer:stats",
+    "answer:patterns",
+    "answer:rare patterns",
+    "answer:open routes",
+    "answer:warnings",
+    "text:routes",
+    "text:resources",
+]
 
 
 @pytest.fixture
@@ -81,14 +100,68 @@ QUESTIONS = [
 
 def test_every_question_has_the_same_answer_from_the_compiled_form(large: Path, conduit_command: Run) -> None:
     name = load(large).resources()[7].name
-    assert asked(conduit_command, large, "cycles")[0] == 0
-    assert form_of(large).exists()
+    compile_document(str(large), compiled.stamp_of(large.stat()), load(large), [*PARTS, f"resource:{name}"])
     written = form_of(large).read_bytes()
     for words in QUESTIONS:
         words = [name if word == "NAME" else word for word in words]
         expected = asked(conduit_command, large, *words, env=OFF)
         assert asked(conduit_command, large, *words) == expected, words
     assert form_of(large).read_bytes() == written
+
+
+def parts_of(document: Path) -> set[str]:
+    form = compiled.open_compiled(str(document))
+    assert form is not None
+    names = {name.partition(":")[0] if name.startswith("resource:") else name for name in form.names()}
+    form.close()
+    return names
+
+
+def test_a_question_adds_what_it_would_have_taken_and_nothing_else(
+    large: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def answer(words: list[str]) -> tuple[str, str, str]:
+        trouble = ""
+        try:
+            introspect.run([*words, "--metadata", str(large)])
+        except ConduitError as error:
+            trouble = str(error)
+        sys.stdout.flush()
+        return (*capfd.readouterr(), trouble)
+
+    name = load(large).resources()[7].name
+    known: set[str] = set()
+    for words, added in (
+        (["cycles"], {"relations"}),
+        (["impact", name], set()),
+        (["stats"], {"answer:stats", "answer:warnings"}),
+        (["routes"], {"routes"}),
+        (["routes", "--format", "json", "--method", "post"], {"text:routes", "ends:routes"}),
+        (["routes", "--open", "--verbose"], {"answer:open routes"}),
+        (["resource", name], {"names", "resource"}),
+        (["resource", "Nobody"], set()),
+        (["diff", "LARGE", "LARGE"], {"compared", "compared resources", "compared routes", "deletions"}),
+        (["patterns"], {"answer:patterns"}),
+        (["path", name, name], set()),
+    ):
+        arguments = [str(large) if word == "LARGE" else word for word in words]
+        first = answer(arguments)
+        known |= added
+        assert parts_of(large) == known, words
+        assert answer(arguments) == first, words
+
+
+def test_a_question_for_which_no_form_is_read_writes_none(large: Path, conduit_command: Run) -> None:
+    assert asked(conduit_command, large, "routes", "--profile", os.devnull, "--format", "json")[0] == 1
+    assert asked(conduit_command, large, "resource", "Nobody", env=OFF)[0] == 1
+    assert not form_of(large).exists()
+
+
+def test_parts_of_an_earlier_state_of_the_document_are_not_kept(large: Path, conduit_command: Run) -> None:
+    asked(conduit_command, large, "cycles")
+    large.write_bytes(rich_document(210))
+    asked(conduit_command, large, "stats")
+    assert parts_of(large) == {"answer:stats", "answer:warnings"}
 
 
 def test_a_form_is_rebuilt_when_its_document_changes(large: Path, conduit_command: Run) -> None:
@@ -107,9 +180,8 @@ def test_a_form_is_rebuilt_when_its_document_changes(large: Path, conduit_comman
 def test_records_are_cut_out_of_the_text_in_any_order(positions: list[int]) -> None:
     records = [{"at": 0}, {"at": 1, "text": "a,b]"}, {"at": 2}]
     text, ends = stored_records(records)
-    parts = {"text:routes": text, "answer:ends": msgspec.msgpack.encode({"routes": ends})}
-    form: Any = SimpleNamespace(bytes_of=parts.get)
-    found = selected_records(form, "routes", positions)
+    parts = {"text:routes": text, "ends:routes": msgspec.msgpack.encode(ends)}
+    found = selected_records(parts.get, "routes", positions)
     assert json.loads(found or b"") == [records[at] for at in positions]
 
 
@@ -156,9 +228,8 @@ def test_the_form_of_another_document_is_ignored(large: Path, conduit_command: R
 
 
 def test_a_form_of_another_version_is_ignored(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    registry = load(large)
-    stamp = compiled.stamp_of(large.stat())
-    assert compiled.write_compiled(str(large), stamp, registry.schema(), {})
+    parts = compiled.document_parts(load(large).schema(), "names")
+    assert compiled.write_compiled(str(large), compiled.stamp_of(large.stat()), parts)
     form = compiled.open_compiled(str(large))
     assert form is not None
     assert form.part("names") is not None
@@ -169,8 +240,7 @@ def test_a_form_of_another_version_is_ignored(large: Path, monkeypatch: pytest.M
 
 
 def test_a_link_in_its_place_is_not_followed(large: Path, tmp_path: Path) -> None:
-    registry = load(large)
-    assert compiled.write_compiled(str(large), compiled.stamp_of(large.stat()), registry.schema(), {})
+    assert compiled.write_compiled(str(large), compiled.stamp_of(large.stat()), {"names": b""})
     form_of(large).rename(tmp_path / "elsewhere")
     form_of(large).symlink_to(tmp_path / "elsewhere")
     assert compiled.open_compiled(str(large)) is None
@@ -187,7 +257,7 @@ def test_a_place_that_cannot_be_written_costs_only_the_time(
         "metadata.json.compiled",
     ] or len(list(large.parent.glob("metadata*"))) == 2
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
-    assert not compiled.write_compiled(str(large), (), load(large).schema(), {})
+    assert not compiled.write_compiled(str(large), (), {})
 
 
 def test_small_documents_and_pipes_leave_no_form(tmp_path: Path, conduit_command: Run) -> None:

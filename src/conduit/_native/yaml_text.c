@@ -54,6 +54,14 @@ static bool equals_word(const unsigned char *text, const char *word, size_t size
     return true;
 }
 
+/* The marks that a string without quotes can have anywhere behind the first character; blanks and colons depend on the
+ * next. */
+static const bool IS_MARK[256] = {
+    ['_'] = true, ['-'] = true, ['.'] = true, ['/'] = true, ['('] = true, [')'] = true, ['<'] = true, ['>'] = true,
+    [','] = true, ['='] = true, ['+'] = true, ['*'] = true, ['@'] = true, ['$'] = true, ['%'] = true, ['&'] = true,
+    ['?'] = true, ['!'] = true, [';'] = true, ['['] = true, [']'] = true, ['{'] = true, ['}'] = true,
+};
+
 /* Whether the string can stand without quotes: it begins with a letter, `_` or `/`, has nothing that YAML could read as
  * something else, and is no word of YAML 1.1. */
 static bool is_plain(const unsigned char *text, size_t size) {
@@ -61,12 +69,11 @@ static bool is_plain(const unsigned char *text, size_t size) {
     if (size == 0 || text[size - 1] == ' ' || text[size - 1] == ':') return false;
     if (!is_letter(text[0]) && text[0] != '_' && text[0] != '/') return false;
     for (size_t i = 1; i < size; i++) {
-        unsigned char byte = text[i];
-        if (is_letter(byte) || (byte >= '0' && byte <= '9')) continue;
-        if (byte == ' ' ? text[i + 1] == '#' || text[i + 1] == ' ' : byte == ':' ? text[i + 1] == ' ' : false)
+        if (is_letter(text[i]) || (text[i] >= '0' && text[i] <= '9') || IS_MARK[text[i]]) continue;
+        if (text[i] == ' ' ? text[i + 1] == '#' || text[i + 1] == ' ' : text[i] != ':' || text[i + 1] == ' ')
             return false;
-        if (byte == 0 || strchr(" :_-./()<>,=+*@$%&?!;[]{}", byte) == NULL) return false;
     }
+    if (size > 5) return true; /* longer than every word */
     for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
         if (size == strlen(WORDS[i]) && equals_word(text, WORDS[i], size)) return false;
     return true;
@@ -128,9 +135,23 @@ static bool read_string(Writer *writer) {
     return fail();
 }
 
-/* Write the string that begins at the reader, quoted where it must be. */
+/* Write the string that begins at the reader, quoted where it must be. Most have no escapes, and are copied at once. */
 static bool add_string(Writer *writer) {
-    if (!next_is(writer, '"') || !read_string(writer)) return fail();
+    if (!next_is(writer, '"')) return fail();
+    const unsigned char *start = writer->at, *at = start;
+    while (at < writer->end && *at >= 0x20 && *at < 0x7f && *at != '"' && *at != '\\') at++;
+    if (at < writer->end && *at == '"') { /* the quote ends look-ahead */
+        size_t size = (size_t)(at - start), quote = is_plain(start, size) ? 0 : 1;
+        uint8_t *room = output_reserve(&writer->yaml, size + 2);
+        if (room == NULL) return false;
+        *room = '"';
+        memcpy(room + quote, start, size);
+        room[quote + size] = '"';
+        writer->yaml.used += size + 2 * quote;
+        writer->at = at + 1;
+        return true;
+    }
+    if (!read_string(writer)) return fail();
     size_t size = writer->string.used;
     if (!output_add(&writer->string, "", 1)) return false; /* a zero behind the end ends look-ahead */
     const unsigned char *text = (const unsigned char *)PyBytes_AS_STRING(writer->string.bytes);

@@ -3,7 +3,8 @@
 A document of thirteen megabytes takes longer to decode than any question to it. The compiled form holds smaller
 documents, each with what a family of questions needs: the relationships, the routes without their chains, the counts of
 each resource, every resource with its routes; answers that depend on nothing else, such as the statistics; and the
-facts by which two documents are compared.
+facts by which two documents are compared. It has the families that were asked: making all of them takes many times as
+long as reading the document, and one is a small part of that.
 
 It is a cache and never the truth. It names the document that it was made from by size, inode and times; where these,
 the format or the package's version differ, or a part's checksum is wrong, it is ignored, and the document is read and
@@ -16,7 +17,7 @@ part's offset, length and CRC-32), then the parts (MessagePack).
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import msgspec
@@ -28,12 +29,12 @@ from conduit.metadata.codec import freeze
 from conduit.metadata.schema import EMPTY, Field, Hook, Metadata, Relationship, Resource, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
 SMALLEST_BYTES = 1 << 20
 """Documents below this size are read whole: compiling them would gain nothing."""
 
-_MAGIC = b"CONDUIT-COMPILED-4\n"
+_MAGIC = b"CONDUIT-COMPILED-5\n"
 _LARGEST_HEADER_BYTES = 1 << 26
 _encode = msgspec.msgpack.Encoder().encode
 _decode_metadata = msgspec.msgpack.Decoder(Metadata).decode
@@ -83,6 +84,10 @@ class CompiledForm:
             return None
         return data if len(data) == length and crc32(data) == checksum else None
 
+    def names(self) -> Iterable[str]:
+        """Return the names of the parts."""
+        return self._parts
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
@@ -92,13 +97,20 @@ def open_compiled(document: str) -> CompiledForm | None:
     """Return the compiled form of a document as it is now; `None` where there is none that fits."""
     try:
         status = os.stat(document)  # noqa: PTH116 (pathlib would cost more than the look-up)
+    except OSError:
+        return None
+    return _open_of_state(document, stamp_of(status))
+
+
+def _open_of_state(document: str, stamp: tuple[int, ...]) -> CompiledForm | None:
+    try:
         descriptor = os.open(compiled_path(document), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
     form = None
     try:
         if os.fstat(descriptor).st_uid in (os.geteuid(), 0):
-            form = _read_header(descriptor, stamp_of(status))
+            form = _read_header(descriptor, stamp)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, ValueError):
         form = None
     if form is None:
@@ -123,31 +135,36 @@ def _read_header(descriptor: int, stamp: tuple[int, ...]) -> CompiledForm | None
     return CompiledForm(descriptor, start + length, header.parts)
 
 
-def write_compiled(
-    document: str,
-    stamp: tuple[int, ...],
-    metadata: Metadata,
-    answers: dict[str, Callable[[], Any]],
-    texts: dict[str, bytes] | None = None,
-) -> bool:
-    """Write the compiled form of a document that had `stamp` when it was read; return whether it could be written.
+def write_compiled(document: str, stamp: tuple[int, ...], parts: Mapping[str, bytes]) -> bool:
+    """Add parts to the compiled form of a document that had `stamp` when it was read; return whether it was written.
 
-    `answers` are computed here and kept encoded, `texts` are kept as they are. The file is written whole and renamed,
-    so a reader sees the old one or the new one.
+    Parts of the same names are replaced. The file is written whole and renamed, so a reader sees the old one or the new
+    one; of two writers, the parts of one may be lost.
     """
     path = compiled_path(document)
     if not os.access(os.path.dirname(path) or ".", os.W_OK):  # noqa: PTH120
         return False
-    parts = {**_parts(metadata), **{f"answer:{name}": _encode(answer()) for name, answer in answers.items()}}
-    parts.update({f"text:{name}": text for name, text in (texts or {}).items()})
+    all_parts = {**_parts_beside(document, stamp, parts), **parts}
     places: dict[str, tuple[int, int, int]] = {}
     offset = 0
-    for name, data in parts.items():
+    for name, data in all_parts.items():
         places[name] = (offset, len(data), crc32(data))
         offset += len(data)
     header = _encode(_Header(__version__, stamp, places))
     head = _MAGIC + len(header).to_bytes(4, "little") + crc32(header).to_bytes(4, "little")
-    return _write_whole(path, [head, header, *parts.values()])
+    return _write_whole(path, [head, header, *all_parts.values()])
+
+
+def _parts_beside(document: str, stamp: tuple[int, ...], parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the other parts of the form that is there, without damaged ones."""
+    form = _open_of_state(document, stamp)
+    if form is None:
+        return {}
+    try:
+        found = {name: form.bytes_of(name) for name in form.names() if name not in parts}
+    finally:
+        form.close()
+    return {name: data for name, data in found.items() if data is not None}
 
 
 def _write_whole(path: str, pieces: list[bytes]) -> bool:
@@ -163,20 +180,19 @@ def _write_whole(path: str, pieces: list[bytes]) -> bool:
 # --- the parts
 
 
-def _parts(metadata: Metadata) -> dict[str, bytes]:
-    from conduit.metadata.compared_form import comparison_parts
+def document_parts(metadata: Metadata, family: str) -> dict[str, bytes]:
+    """Return the parts of a family: `compared`, `resource` (each with its routes), or one smaller document."""
+    if family == "compared":
+        from conduit.metadata.compared_form import comparison_parts
 
-    parts = {
-        **comparison_parts(metadata),
-        "relations": _encode(_relations(metadata)),
-        "routes": _encode(_routes(metadata)),
-        "resources": _encode(_resources(metadata)),
-        "diagram": _encode(_drawn(metadata)),
-        "tasks": _encode(Metadata(tasks=metadata.tasks)),
-        "names": _encode(
-            Metadata(resources=tuple(Resource(name=one.name, id=one.id) for one in metadata.resources))
-        ),
-    }
+        return comparison_parts(metadata)
+    if family == "resource":
+        return _each_resource(metadata)
+    return {family: _encode(_SMALLER[family](metadata))}
+
+
+def _each_resource(metadata: Metadata) -> dict[str, bytes]:
+    parts: dict[str, bytes] = {}
     routes: dict[str, list[Route]] = {}
     for route in metadata.routes:
         routes.setdefault(route.resource, []).append(_short(route))
@@ -192,6 +208,14 @@ def _parts(metadata: Metadata) -> dict[str, bytes]:
         own = tuple(routes.get(resource.name, ()))
         parts[f"resource:{resource.name}"] = _encode(Metadata(resources=tuple(resources), routes=own))
     return parts
+
+
+def _tasks(metadata: Metadata) -> Metadata:
+    return Metadata(tasks=metadata.tasks)
+
+
+def _names(metadata: Metadata) -> Metadata:
+    return Metadata(resources=tuple(Resource(name=one.name, id=one.id) for one in metadata.resources))
 
 
 def _relations(metadata: Metadata) -> Metadata:
@@ -297,3 +321,16 @@ def _pointing(metadata: Metadata) -> dict[str, dict[str, list[Relationship]]]:
             target = pointing.setdefault(relationship.target_resource, {})
             target.setdefault(resource.name, []).append(relationship)
     return pointing
+
+
+_SMALLER: dict[str, Callable[[Metadata], Metadata]] = {
+    "relations": _relations,
+    "routes": _routes,
+    "resources": _resources,
+    "diagram": _drawn,
+    "tasks": _tasks,
+    "names": _names,
+}
+"""Family → what makes its document."""
+
+FAMILIES = frozenset((*_SMALLER, "compared", "resource"))

@@ -70,11 +70,11 @@ def run(arguments: list[str]) -> int:
     if usage.strip("[]") in ("NAME", "A B"):
         parsed.positionals[:] = map(question.resolve_name, parsed.positionals)
     status = int(module.run(question))
-    if question.to_compile:
+    if question.to_compile and question.wanted:
         from conduit.cli.introspect.compiling import compile_document
 
         for path, (stamp, registry) in question.to_compile.items():
-            compile_document(path, stamp, registry)
+            compile_document(path, stamp, registry, question.wanted)
     return status
 
 

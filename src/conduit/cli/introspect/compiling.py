@@ -1,36 +1,59 @@
-"""Writing the compiled form of a large document after a question for which it was read whole."""
+"""Adding to the compiled form of a large document the parts that a question would have read, had they been there."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conduit.cli.introspect.patterns import all_patterns
-from conduit.cli.introspect.records import stored_records
-from conduit.cli.introspect.routes import open_routes
-from conduit.cli.introspect.stats import stored_stats
-from conduit.metadata.compiled import write_compiled
-from conduit.metadata.registry import Registry
+import msgspec
+
+from conduit.metadata.compiled import FAMILIES, document_parts, write_compiled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
+
+    from conduit.metadata.registry import Registry
 
 
-def compile_document(path: str, stamp: tuple[int, ...], whole: Registry) -> None:
-    """Write the compiled form of a document that had `stamp` when it was read.
+def compile_document(path: str, stamp: tuple[int, ...], whole: Registry, wanted: Iterable[str]) -> None:
+    """Write the wanted parts of the compiled form of a document that had `stamp` when it was read.
 
-    It has the answers of `patterns` and `stats`, which routes are open, and resources and routes as they are printed.
+    The names are those by which `Question` reads: `answer:stats`, `text:routes`, `resource:Book`, `relations`.
     """
-    fresh = Registry(whole.schema())
-    texts: dict[str, bytes] = {}
-    ends: dict[str, list[int]] = {}
-    for kind, records in (("resources", whole.resources()), ("routes", whole.routes())):
-        texts[kind], ends[kind] = stored_records(records)
-    answers: dict[str, Callable[[], object]] = {
-        "patterns": lambda: all_patterns(fresh),
-        "rare patterns": lambda: all_patterns(fresh, 1),
-        "stats": lambda: stored_stats(whole),
-        "open routes": lambda: open_routes(whole),
-        "ends": lambda: ends,
-        "warnings": lambda: [str(warning) for warning in whole.warnings],
-    }
-    write_compiled(path, stamp, whole.schema(), answers, texts)
+    parts: dict[str, bytes] = {}
+    for name in wanted:
+        if name not in parts:
+            parts.update(_parts(name, whole))
+    if parts:
+        write_compiled(path, stamp, parts)
+
+
+def _parts(name: str, whole: Registry) -> dict[str, bytes]:
+    """Return the parts that are made together with the wanted one; none where the document has nothing of its name."""
+    kind, _, rest = name.partition(":")
+    if kind == "answer":
+        return {name: msgspec.msgpack.encode(_answer(rest, whole))}
+    if kind in ("text", "ends"):
+        from conduit.cli.introspect.records import stored_records
+
+        text, ends = stored_records(whole.resources() if rest == "resources" else whole.routes())
+        return {f"text:{rest}": text, f"ends:{rest}": msgspec.msgpack.encode(ends)}
+    if kind not in FAMILIES or (kind == "resource" and whole.get(rest) is None):
+        return {}
+    return document_parts(whole.schema(), kind)
+
+
+def _answer(name: str, whole: Registry) -> object:
+    """Return an answer that follows from the document alone; most of it is in the registry's tables already."""
+    if name == "warnings":
+        return [str(warning) for warning in whole.warnings]
+    if name == "stats":
+        from conduit.cli.introspect.stats import stored_stats
+
+        return stored_stats(whole)
+    if name == "open routes":
+        from conduit.cli.introspect.routes import open_routes
+
+        return open_routes(whole)
+    from conduit.cli.introspect.patterns import all_patterns
+
+    return all_patterns(whole, 1 if name == "rare patterns" else None)

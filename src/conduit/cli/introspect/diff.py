@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from conduit.metadata.difference import Difference
     from conduit.metadata.guards import GuardVerdict
 
+_COMPARED = "compared"
+"""The part of a compiled form by which documents are compared."""
 FORMATS = ("table", "json", "yaml", "markdown")
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -67,19 +69,20 @@ def _found(question: Question) -> Difference:
     from conduit.metadata.difference import compare_sides, difference
 
     forms = [compiled_form(path) for path in question.arguments]
-    earlier, later = forms
+    earlier, later = (form if form is None or _COMPARED in form.names() else None for form in forms)
     if earlier is not None and later is not None:
         from conduit.metadata.compared_form import ComparedForm, DamagedFormError
 
         try:
             return compare_sides(ComparedForm(earlier.bytes_of), ComparedForm(later.bytes_of))
         except DamagedFormError:
-            forms = [None, None]
+            earlier = later = None
     from conduit.metadata.registry import load
 
+    question.wanted[_COMPARED] = None
     old, new = (
         (question.load_document(path) if form is None else load(path)).schema()
-        for path, form in zip(question.arguments, forms, strict=True)
+        for path, form in zip(question.arguments, (earlier, later), strict=True)
     )
     return difference(old, new)
 

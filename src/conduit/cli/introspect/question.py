@@ -45,7 +45,11 @@ class Question:
         self.arguments: list[str] = parsed.positionals
         self._part = part
         self.to_compile: dict[str, tuple[tuple[int, ...], Registry]] = {}
+        """Large documents that were read whole, with their stamps."""
+        self.wanted: dict[str, None] = {}
+        """The parts that a compiled form would have been asked for, and did not have."""
         self._has_warned = False
+        self._is_whole = True  # the registry is of a whole document
 
     @property
     def verbose(self) -> bool:
@@ -59,6 +63,12 @@ class Question:
         if self.verbose and not self._has_warned:
             self._print_warnings(registry)
         return registry
+
+    @property
+    def whole_registry(self) -> Registry:
+        """The registry with all that the document has, where `registry` may have what tables show."""
+        registry = self.registry
+        return registry if self._is_whole else self.load_document(metadata_path(self.flags["metadata"]))
 
     @cached_property
     def part(self) -> str:
@@ -86,10 +96,14 @@ class Question:
         name = self._part.rstrip("*+")
         if name == "resource":
             name = f"resource:{self.arguments[0]}"
-        return self._compiled_part(name) or self.load_document(path)
+        found = self._compiled_part(name)
+        self._is_whole = found is None
+        return self.load_document(path) if found is None else found
 
     def load_document(self, path: str) -> Registry:
         """Load the whole document, and note its stamp if it is to be compiled: it was the same before and after."""
+        if path in self.to_compile:
+            return self.to_compile[path][1]
         from conduit.metadata.registry import load
 
         before = _stamp_to_compile(path)
@@ -99,28 +113,42 @@ class Question:
         return registry
 
     @cached_property
-    def _form(self) -> CompiledForm | None:
-        """The document's compiled form, where there is one that fits and the question is one for it."""
+    def _asks_form(self) -> bool:
+        """Whether the question is one for a compiled form."""
         live = (not self.part and self.flags["app"]) or self.flags["django"] or self.flags["sqlalchemy"]
         if live or not self._part:
-            return None
-        if self.flags["format"] != "table" and not self._part.endswith(("*", "+")):
-            return None
+            return False
+        return self.flags["format"] == "table" or self._part.endswith(("*", "+"))
+
+    @cached_property
+    def _form(self) -> CompiledForm | None:
+        """The document's compiled form, where there is one that fits."""
         path = find_document(self.flags["metadata"])
         return None if path is None else compiled_form(path)
 
     def _compiled_part(self, name: str) -> Registry | None:
-        form = self._form
-        metadata = form.part(name) if form is not None else None
+        if not self._asks_form:
+            return None
+        metadata = self._form.part(name) if self._form is not None else None
         if metadata is None:
+            self.wanted[name] = None
             return None
         from conduit.metadata.registry import Registry
 
         return Registry(metadata)
 
+    def stored(self, name: str) -> bytes | None:
+        """Return a part of the compiled form as it is; `None` where it has to be computed."""
+        if not self._asks_form:
+            return None
+        found = self._form.bytes_of(name) if self._form is not None else None
+        if found is None:
+            self.wanted[name] = None
+        return found
+
     def stored_answer(self, name: str) -> bytes | None:
         """Return an answer that the compiled form keeps, encoded; `None` where it has to be computed."""
-        found = self._form.bytes_of(f"answer:{name}") if self._form is not None else None
+        found = self.stored(f"answer:{name}")
         if self.verbose and found is not None and not self._has_warned:
             self._print_warnings(None)
         return found
@@ -166,11 +194,12 @@ class Question:
         live = self.flags["app"] or self.flags["django"] or self.flags["sqlalchemy"]
         warnings = self._stored_warnings()
         if warnings is None:
-            warnings = (registry or self.registry).warnings
+            found = registry or self.registry
+            warnings = (found if self._is_whole else self.whole_registry).warnings
         print_warnings(live or metadata_path(self.flags["metadata"]), warnings, self.verbose)
 
     def _stored_warnings(self) -> Sequence[object] | None:
-        stored = self._form.bytes_of("answer:warnings") if self._form is not None else None
+        stored = self.stored("answer:warnings")
         if stored is None:
             return None
         import msgspec
@@ -205,18 +234,21 @@ class Question:
 
         From a compiled form the records have only what tables show; data is then printed as the form keeps it.
         """
-        if self.flags["format"] == "table" or self._form is None:
+        if self.flags["format"] == "table" or not self._asks_form:
             return self.answer(chosen, print_table)
         from conduit.cli.introspect.data import print_json_text
         from conduit.cli.introspect.records import selected_records
 
+        if self._is_whole:
+            self.wanted[f"text:{kind}"] = None
+            return self.answer(chosen, print_table)
         at = {id(record): position for position, record in enumerate(everything)}
         positions = [at[id(record)] for record in chosen]
-        text = selected_records(self._form, kind, positions)
+        text = selected_records(self.stored, kind, positions)
         if text is not None:
             print_json_text(text, self.flags["format"])
             return 0
-        whole = self.load_document(metadata_path(self.flags["metadata"]))
+        whole = self.whole_registry
         records = whole.resources() if kind == "resources" else whole.routes()
         return self.answer([records[position] for position in positions], print_table)
 

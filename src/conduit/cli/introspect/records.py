@@ -12,10 +12,8 @@ import msgspec
 from conduit.cli.introspect.data import escaped_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
-
-    from conduit.metadata.compiled import CompiledForm
 
 
 def stored_records(records: Sequence[Any]) -> tuple[bytes, list[int]]:
@@ -28,12 +26,18 @@ def stored_records(records: Sequence[Any]) -> tuple[bytes, list[int]]:
     return b"[" + b",".join(texts) + b"]", ends
 
 
-def selected_records(form: CompiledForm, kind: str, positions: Sequence[int]) -> bytes | None:
-    """Return the records at these positions as a JSON array; `None` where the form does not have them."""
-    text, stored = form.bytes_of(f"text:{kind}"), form.bytes_of("answer:ends")
-    if text is None or stored is None:
+def selected_records(
+    stored: Callable[[str], bytes | None], kind: str, positions: Sequence[int]
+) -> bytes | None:
+    """Return the records at these positions as a JSON array; `None` where the form does not have them.
+
+    `stored` returns a part of the form by its name.
+    """
+    text = stored(f"text:{kind}")
+    stored_ends = stored(f"ends:{kind}") if text is not None else None
+    if text is None or stored_ends is None:
         return None
-    ends = msgspec.msgpack.decode(stored, type=dict[str, list[int]])[kind]
+    ends = msgspec.msgpack.decode(stored_ends, type=list[int])
     if len(positions) == len(ends) and list(positions) == list(range(len(ends))):
         return text
     view = memoryview(text)

@@ -87,7 +87,7 @@ def run(question: Question) -> int:
         routes = [route for route in routes if not _carries(route, flags["without"])]
     if flags["open"]:
         stored = question.stored_positions("open routes")
-        found = open_routes(registry) if stored is None else stored
+        found = open_routes(question.whole_registry) if stored is None else stored
         are_open = {id(everything[position]) for position in found}
         routes = [route for route in routes if id(route) in are_open]
         _tell_possible_guards(registry)
