@@ -92,6 +92,23 @@ def test_the_table_is_sorted_searched_and_walked_by_the_keyboard(serve: Serve, v
     assert again.locator("table.functions tr.picked").count() == 1
 
 
+def test_rows_below_the_window_follow_the_picture_and_the_selected_one_is_there_at_once(
+    serve: Serve, visitor: Visitor
+) -> None:
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    for number in range(250):
+        builder.add([(f"work{number:03}", "/srv/a.py", 1, 1)], [(300 - number) * 10**6])
+    url = f"{serve(builder.build())}/ui/flamegraph"
+    page = visitor.open(f"{url}?p=^work150$", width=1400)
+    assert page.locator("table.functions tr.picked").inner_text().split()[-1] == "work150"
+    page = visitor.open(url, width=1400)
+    wait_until(page, "document.querySelectorAll('table.functions tbody tr').length === 200")
+    texts = page.locator("table.functions td:last-child").all_inner_texts()
+    assert texts == [f"work{number:03}" for number in range(200)]
+    page.get_by_role("button", name="50 more").click()
+    wait_until(page, "document.querySelectorAll('table.functions tbody tr').length === 250")
+
+
 def test_the_table_is_there_on_wide_windows_and_its_switch_is_in_the_address(
     serve: Serve, visitor: Visitor
 ) -> None:

@@ -7,7 +7,8 @@ globalThis.Conduit ??= {};
 Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
   const { make, note, state } = Conduit.page;
   const { amount, percent } = Conduit.units;
-  const FIRST = 200; // rows that are made at once
+  const FIRST = 200; // rows that are made unless more are asked for
+  const IN_SIGHT = 60; // of these, made before the picture is drawn: the window shows no more
   const wide = innerWidth <= 900 ? innerWidth - 20 : Math.min(500, Math.max(340, innerWidth * 0.32));
   const ROOM = Math.max(14, Math.floor((wide - 270) / 6.4)); // letters in the column of names
 
@@ -16,6 +17,7 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
   let [key, turned] = (state.get("by") || "flat").split(",");
   if (!columns.some(([name]) => name === key)) key = "flat";
   let pattern = null, selected = null, shown = FIRST;
+  let waiting = []; // rows to make once the picture is drawn
   const elements = new Map(); // source → row
   const body = make("tbody");
   const base = content.bases ? make("small", { className: "base" }, "% of all before") : null; // each share names its base
@@ -70,17 +72,24 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
     return content.rows.filter(([source]) => tree.owners[source] === "project").map(([source, flat, cum]) => [source, content.hidden?.length ? flat : own.get(source) ?? flat, cum]);
   }
 
-  function fill() {
+  function fill(atOnce = Infinity) {
     const rows = shownRows().map(([source, flat, cum]) => ({ source, flat, cum, name: tree.names[source], file: tree.files[source] }))
       .filter(({ name }) => !pattern || pattern.test(name));
     rows.sort(key === "name" ? (a, b) => (a.name < b.name ? -1 : 1) : (a, b) => Math.abs(b[key]) - Math.abs(a[key]) || (a.name < b.name ? -1 : 1));
     if (turned) rows.reverse();
     columns.forEach(([name], n) => headings[n].setAttribute("aria-sort", name !== key ? "none" : (name === "name") === Boolean(turned) ? "descending" : "ascending"));
     elements.clear();
-    body.replaceChildren(...rows.slice(0, shown).map(line));
+    const wanted = rows.slice(0, shown);
+    body.replaceChildren(...wanted.slice(0, atOnce).map(line));
+    waiting = wanted.slice(atOnce);
     more.hidden = rows.length <= shown;
     more.textContent = `${(rows.length - shown).toLocaleString("en")} more`;
     select(selected);
+  }
+
+  function complete() {
+    body.append(...waiting.map(line));
+    waiting = [];
   }
 
   // Marks the row of a box that is pointed at, without scrolling: the eye is on the picture.
@@ -91,6 +100,7 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
 
   function select(source) {
     selected = source;
+    if (source && !elements.has(source)) complete();
     for (const row of body.querySelectorAll(".picked")) { row.classList.remove("picked"); row.removeAttribute("aria-selected"); }
     const row = elements.get(source);
     if (!row) return;
@@ -100,6 +110,7 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
     if (box.top < frame.top + 30 || box.bottom > frame.bottom) body.closest(".scroll").scrollTop += box.top - frame.top - frame.height / 2;
   }
 
-  fill();
+  fill(IN_SIGHT);
+  requestAnimationFrame(() => setTimeout(complete));
   return { element, mark, select, search: (regexp) => { pattern = regexp; shown = FIRST; fill(); }, remove: () => element.remove() };
 };
