@@ -231,6 +231,13 @@ def test_a_run_that_records_nothing_says_so(folder: Path) -> None:
     )
 
 
+def test_a_program_that_closes_its_standard_error_keeps_its_status_and_has_its_profile(folder: Path) -> None:
+    (folder / "mute.py").write_text("import sys\nsys.stderr.close()\nraise SystemExit(3)")
+    done = run(folder, "run", "-memprofile=mem.prof", "mute.py")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert (folder / "mem.prof").exists()
+
+
 def test_a_run_ends_with_the_files_written_and_the_command_that_reads_them_also_in_a_log(
     folder: Path,
 ) -> None:

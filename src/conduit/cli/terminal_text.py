@@ -24,8 +24,13 @@ def printable_on_terminal(data: bytes, stream: IO[str]) -> bytes:
 
 
 def complain(text: str) -> None:
-    """Print a line on standard error that may hold what others wrote."""
-    print(printable(text), file=sys.stderr, flush=True)
+    """Print a line on standard error that may hold what others wrote; none if the program has closed it."""
+    if sys.stderr is None:
+        return
+    try:
+        print(printable(text), file=sys.stderr, flush=True)
+    except (OSError, ValueError):  # the descriptor, or the stream, is closed
+        return
 
 
 def guard_streams() -> None:
