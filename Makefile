@@ -20,7 +20,7 @@ CLEAR := --clear
 endif
 endif
 
-.PHONY: help demo docs reference test test-all test-install test-pythons fuzz lint types architecture format clean
+.PHONY: help demo docs reference test test-long test-all test-install test-pythons fuzz lint types architecture format clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name purpose; do printf '  make %-14s %s\n' "$$name" "$$purpose"; done
@@ -47,7 +47,10 @@ demo: $(DEMO_STAMP) ## sets up .venv, collects a real API and asks it a few ques
 test: lint types architecture ## format, lint, types, architecture, tests with their coverage
 	$(PYTEST) --cov --cov-report=
 
-test-all: lint types architecture ## everything in `test`, and the slow tests
+test-long: $(STAMP) ## the tests that take long: tutorials, histories of repositories, large documents
+	$(PYTEST) -m long
+
+test-all: lint types architecture ## everything in `test`, the long tests, and those that take minutes
 	$(PYTEST) -m ''
 
 test-install: ## wheel and sdist into empty environments, on every supported Python found, with and without a compiler

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import settings
 
 from conduit.extras import how_to_install
+from tests.long_tests import LONG_TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,8 +152,12 @@ _NEEDS_VIZTRACER = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what a version of Python cannot have; where a package is only missing, its tests fail."""
+    """Mark the long tests; skip what a version of Python cannot have. Where a package is only missing, its tests fail."""
+    for item in items:
+        if item.nodeid.startswith(LONG_TESTS):
+            item.add_marker(pytest.mark.long)
     advice = how_to_install("viztracer")
     if find_spec("viztracer") is None and "no release" in advice:
         for item in items:
