@@ -248,7 +248,7 @@ def test_without_the_flag_no_child_is_recorded_and_one_line_says_so_with_its_tim
     _, said = run(tmp_path, program, "-cpuprofile=cpu.prof")
     line = next(line for line in said.splitlines() if "not followed" in line)
     found = re.fullmatch(
-        r"conduit: not followed: 2 processes, which used ([\d.]+)s of CPU time: python child\.py \(pid \d+\), "
+        r"conduit: not followed: 2 processes, which used ([\d.]+)s of CPU time: python[\d.]* child\.py \(pid \d+\), "
         r"forked \(pid \d+\); -children records Python programs, too",
         line,
     )
