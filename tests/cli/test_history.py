@@ -62,6 +62,8 @@ def test_saved_runs_show_the_commit_that_allocates_more(project: Path, conduit_c
     (step,) = [step for step in document["steps"] if step["unit"] == "allocs/op"]
     assert (step["after_commit"], step["first_commit"]) == (commits[1], commits[2])
     assert step["direction"] == "worse"
+    smallest = {series["unit"]: series["smallest_step"] for series in document["series"]}
+    assert (smallest["allocs/op"], smallest["sec/op"]) == (0, None)  # any change; four points show none
     shown = conduit_command("history", "show", "-steps", "-unit=allocs/op", "Total", cwd=project)
     assert f"{commits[1][:10]}..{commits[2][:10]}" in shown.stdout
     assert "exact" in shown.stdout

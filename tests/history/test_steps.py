@@ -57,6 +57,26 @@ def test_neighbours_that_resemble_each_other_are_not_taken_for_steps() -> None:
     assert found <= 5  # of 10,000 points
 
 
+def test_an_obvious_step_is_found_although_neighbours_resemble_each_other() -> None:
+    found = 0
+    for seed in SEEDS:
+        rng = random.Random(seed)
+        levels = [rng.gauss(0, 0.01) for _ in range(7)]  # each of ten values
+        values = [1 + levels[at // 10] + rng.gauss(0, 0.01) for at in range(68)]
+        values[60:] = [1.25 * value for value in values[60:]]
+        found += any(abs(step.position - 60) <= 1 for step in find_steps(values))
+    assert found >= 18
+
+
+def test_levels_of_ten_values_each_are_noise_and_no_steps() -> None:
+    found = 0
+    for seed in SEEDS:
+        rng = random.Random(seed)
+        levels = [rng.gauss(0, 0.01) for _ in range(50)]
+        found += len(find_steps([1 + levels[at // 10] + rng.gauss(0, 0.01) for at in range(500)]))
+    assert found <= 10  # of 10,000 points
+
+
 def test_single_outliers_are_no_step() -> None:
     rng = random.Random(7)
     values = noise(rng, 200, 0.01)

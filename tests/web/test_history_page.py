@@ -117,7 +117,8 @@ def test_the_document_names_no_other_and_lets_only_its_own_scripts_run(series: l
 
 def test_what_moved_comes_first_and_the_filters_count_what_is_left(page: Page) -> None:
     assert page.locator(".tile-name").all_inner_texts()[0] == "shop:Slower-2"
-    assert "+20" in page.locator(".tile-step.worse").inner_text()
+    assert "+20" in page.locator(".tile-step .worse").inner_text()
+    assert "shows steps from" in page.locator(".tile-step").first.inner_text()
     page.keyboard.press("/")
     page.keyboard.type("steady")
     assert page.locator(".tile").count() == 1

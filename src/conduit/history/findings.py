@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.bench.text.unit_metadata import UnitMetadata
+from conduit.history.sensitivity import smallest_visible_step
 from conduit.history.steps import P_LIMIT, SMALLEST_P, SMALLEST_STEP, find_steps
 
 if TYPE_CHECKING:
@@ -66,6 +68,19 @@ def _also_changed(before: Point, after: Point) -> tuple[str, ...]:
     if before.dependencies != after.dependencies:
         changes.append("installed packages")
     return tuple(changes)
+
+
+def visible_step(series: Series, findings: Iterable[Finding]) -> float:
+    """Return the smallest increase that a series can show (see `smallest_visible_step`); it may be 0 or infinite."""
+    found = [finding.step for finding in findings if finding.key == series.key]
+    return smallest_visible_step(series.values, found)
+
+
+def visible_step_text(smallest: float) -> str:
+    """Return it as it is shown: `5.1%`, `any` where the values never vary, `none` where 8 points show nothing."""
+    if not smallest:
+        return "any"
+    return "none" if math.isinf(smallest) else f"{smallest:.{1 if smallest < 0.1 else 0}%}"
 
 
 def p_text(step: Step) -> str:

@@ -5,15 +5,17 @@ of growing length, laid out in advance over the whole series, the split with the
 becomes a step when the values on its two sides, up to the neighbouring steps, differ by the exact Mann-Whitney U test
 (see `conduit.bench.statistics.samples`). The U test asks for no normal distribution, so one outlier makes no step.
 
-Neighbouring runs on a real machine resemble each other, which makes chance look like change. The autocorrelation of the
-residuals is estimated, and the p-value is weakened as if there were correspondingly fewer values (Bayley and
-Hammersley, 1946). Values that never vary between steps (allocations, instructions) need no test: each change is a step.
+Neighbouring runs on a real machine resemble each other, which makes chance look like change. The p-value is weakened as
+if there were correspondingly fewer values (Bayley and Hammersley, 1946), by the autocorrelations up to lag 6 with
+Bartlett's weights (Newey and West, 1987). A step looks like autocorrelation: it is estimated between the steps, the
+candidate being one of them. Values that never vary between steps (allocations, instructions) need no test: each change
+is a step.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,12 +35,16 @@ SMALLEST_P = 1e-15
 """Smaller p-values are not told apart; 0 is kept for values that never vary."""
 
 _MIN_SIDE = 4  # fewer values than this on a side prove nothing at P_LIMIT
-_MAX_SIDE = 50  # the nearest values decide, and the U test is exact up to here
+MAX_SIDE = 50  # the nearest values decide, and the U test is exact up to here
 _SHORTEST_INTERVAL = 12
 _LONGEST_INTERVAL = 200
 _DECAY = math.sqrt(0.5)  # each layer of intervals is shorter than the one above by this factor
-_LAG = 6
-_MAX_AUTOCORRELATION = 0.9
+_LAGS = 6  # up to here, neighbours may resemble one another; what lies farther apart
+_FAR_LAG = 30  # up to here, says how far values differ that do not
+_ALLOWANCE = 3.0  # by the root of the number of values: a sum of autocorrelations that is none
+_NEAR = 250  # the values on either side whose autocorrelation counts
+_FEWEST_DIFFERENCES = 8
+_LEAST_SIZE_IF_OBVIOUS = 0.5  # drift makes no obvious steps
 _OBVIOUS_SIDE = 6  # values on each side of an obvious step, and
 _OBVIOUS_GAP = 2.0  # how many times their spread lies between the sides
 
@@ -68,11 +74,11 @@ def find_steps(
         raise ValueError("a series has to be of finite numbers")
     if len(values) < 2:
         return []
-    borders = _changes(values) if _is_exact(values) else _tested(values, p_limit, smallest)
+    borders = _changes(values) if is_exact(values) else _tested(values, p_limit, smallest)
     return _steps(values, borders)
 
 
-def _is_exact(values: Sequence[float]) -> bool:
+def is_exact(values: Sequence[float]) -> bool:
     """Return whether the values are levels: most neighbours are equal to the last digit."""
     equal = sum(a == b for a, b in pairwise(values))
     return equal * 2 >= len(values) - 1
@@ -84,7 +90,7 @@ def _changes(values: Sequence[float]) -> dict[int, float]:
 
 def _tested(values: Sequence[float], p_limit: float, smallest: float) -> dict[int, float]:
     """Return the accepted borders with their p-values, weakest removed until all hold."""
-    size = _value_count_factor(values)
+    obvious = _obvious_steps(values)
     borders: list[int] = []
     for split in _candidates(values):
         at = bisect_left(borders, split)
@@ -92,18 +98,30 @@ def _tested(values: Sequence[float], p_limit: float, smallest: float) -> dict[in
         if split in (low, high):
             continue
         best = _best_split(values, low, high, near=split)
-        if _p(values, low, best, high, size, smallest) <= p_limit:
+        p = _p(values, low, best, high, 1.0, smallest)
+        if p > p_limit:
+            continue
+        if p ** _size(values, [*borders, best], obvious, best) <= p_limit:
             insort(borders, best)
-    return _weakest_removed(values, borders, size, p_limit, smallest)
+    sizes = [_size(values, borders, obvious, at) for at in borders]
+    return _weakest_removed(values, dict(zip(borders, sizes, strict=True)), p_limit, smallest)
+
+
+def _size(values: Sequence[float], borders: list[int], obvious: list[int], at: int) -> float:
+    """Return how many independent values one value around a border counts for."""
+    size = value_count_factor(values, [*obvious, *borders], at)
+    return max(size, _LEAST_SIZE_IF_OBVIOUS) if at in obvious else size
 
 
 def _weakest_removed(
-    values: Sequence[float], borders: list[int], size: float, p_limit: float, smallest: float
+    values: Sequence[float], sizes: dict[int, float], p_limit: float, smallest: float
 ) -> dict[int, float]:
+    """Return border → p-value; `sizes` says for how many values one counts around each border."""
+    borders = list(sizes)
     while borders:
         edges = [0, *borders, len(values)]
         ps = [
-            _p(values, low, split, high, size, smallest)
+            _p(values, low, split, high, sizes[split], smallest)
             for low, split, high in zip(edges, edges[1:], edges[2:], strict=False)
         ]
         worst = max(range(len(ps)), key=ps.__getitem__)
@@ -176,8 +194,8 @@ def _best_split(values: Sequence[float], low: int, high: int, near: int, reach: 
     best, least = near, math.inf
     for split in range(max(low + 1, near - reach), min(high, near + reach + 1)):
         left, right = (
-            values[max(low, split - _MAX_SIDE) : split],
-            values[split : min(high, split + _MAX_SIDE)],
+            values[max(low, split - MAX_SIDE) : split],
+            values[split : min(high, split + MAX_SIDE)],
         )
         centers = median(left), median(right)
         around = range(max(low, near - reach), min(high, near + reach + 1))
@@ -189,8 +207,8 @@ def _best_split(values: Sequence[float], low: int, high: int, near: int, reach: 
 
 def _p(values: Sequence[float], low: int, split: int, high: int, size: float, smallest: float) -> float:
     """Return the p-value of a border between two levels; 1 if it is too small a change or has too few values."""
-    left = sorted(values[max(low, split - _MAX_SIDE) : split])
-    right = sorted(values[split : min(high, split + _MAX_SIDE)])
+    left = sorted(values[max(low, split - MAX_SIDE) : split])
+    right = sorted(values[split : min(high, split + MAX_SIDE)])
     if len(left) < _MIN_SIDE or len(right) < _MIN_SIDE:
         return 1.0
     before, after = quantile(left, 0.5), quantile(right, 0.5)
@@ -201,22 +219,29 @@ def _p(values: Sequence[float], low: int, split: int, high: int, size: float, sm
     return 1.0 if p is None else max(p**size, SMALLEST_P)
 
 
-def _value_count_factor(values: Sequence[float]) -> float:
-    """Return how many independent values one value counts for (0 to 1), by the lag-1 autocorrelation between the steps.
+def value_count_factor(values: Sequence[float], borders: Sequence[int], around: int) -> float:
+    """Return how many independent values one value counts for (0 to 1), by the autocorrelations near a position.
 
-    Neighbours differ less than values `_LAG` apart where the series is autocorrelated. Medians of differences are used,
-    which a few steps and outliers do not move, and none across an obvious step, which would be half of a short series'
-    differences; a correlation within two standard errors counts as none.
+    Neighbours differ less than values far apart where the series is autocorrelated. Medians of differences are used,
+    which outliers do not move, and none across a border; what so many values show by chance counts as none.
     """
-    steps = _obvious_steps(values)
-    near = median(_differences(values, 1, steps) or [0.0])
-    apart = _differences(values, _LAG, steps)
-    far = median(apart or [0.0])
-    if near >= far:  # no correlation above 0; far may be 0, or so small that the quotient has no float
+    start, end = max(0, around - _NEAR), min(len(values), around + _NEAR)
+    edges = [start, *sorted({border for border in borders if start < border < end}), end]
+    levels = [values[low:high] for low, high in pairwise(edges)]
+    most = min(_LAGS, (end - start) // 6)
+    apart = [
+        one
+        for lag in range(most + 1, min(_FAR_LAG, (end - start) // 2) + 1)
+        for one in _differences(levels, lag)
+    ]
+    far = median(apart) if len(apart) >= _FEWEST_DIFFERENCES else 0.0
+    if not far:
         return 1.0
-    correlation = 1 - (near / far) ** 2 - 2 / math.sqrt(len(apart) if steps else len(values))
-    correlation = min(max(correlation, 0.0), _MAX_AUTOCORRELATION)
-    return (1 - correlation) / (1 + correlation)
+    total = -_ALLOWANCE / math.sqrt(end - start)
+    for lag in range(1, most + 1):
+        near = median(_differences(levels, lag) or [far])
+        total += (1 - lag / (most + 1)) * (1 - (near / far) ** 2)
+    return 1 / (1 + 2 * max(total, 0.0))
 
 
 def _obvious_steps(values: Sequence[float]) -> list[int]:
@@ -236,13 +261,9 @@ def _obvious_steps(values: Sequence[float]) -> list[int]:
     return found
 
 
-def _differences(values: Sequence[float], lag: int, steps: Sequence[int]) -> list[float]:
-    """Return how far values `lag` apart differ, where no step lies between them."""
-    return [
-        abs(values[at + lag] - values[at])
-        for at in range(len(values) - lag)
-        if bisect_right(steps, at + lag) == bisect_right(steps, at)
-    ]
+def _differences(levels: Sequence[Sequence[float]], lag: int) -> list[float]:
+    """Return how far values `lag` apart differ, where both are of one level."""
+    return [abs(late - early) for level in levels for early, late in zip(level, level[lag:], strict=False)]
 
 
 def _steps(values: Sequence[float], borders: dict[int, float]) -> list[Step]:
@@ -262,7 +283,7 @@ def _steps(values: Sequence[float], borders: dict[int, float]) -> list[Step]:
 
 def _interval(old: list[float], new: list[float], delta: float) -> tuple[float, float]:
     """Return the Hodges-Lehmann interval of new / old - 1 at 95 %: order statistics of all ratios."""
-    old, new = old[:: len(old) // _MAX_SIDE + 1], new[:: len(new) // _MAX_SIDE + 1]
+    old, new = old[:: len(old) // MAX_SIDE + 1], new[:: len(new) // MAX_SIDE + 1]
     if not old[0] > 0:
         return delta, delta
     ratios = sorted(b / a - 1 for a in old for b in new)

@@ -11,7 +11,7 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from conduit.bench.text.units import common_scaler, is_binary
-from conduit.history.findings import p_text
+from conduit.history.findings import p_text, visible_step, visible_step_text
 from conduit.web.page import FRAME_SCRIPTS, FRAME_STYLES, document
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def _series_object(series: Series, commit_set: int, findings: list[Finding]) -> 
         "last": scaler.format(values[-1]),
         "format": {"divisor": scaler.factor, "suffix": scaler.prefix, "decimals": scaler.decimals},
         "steps": [_step_object(finding) for finding in findings],
+        "smallest_step": visible_step_text(visible_step(series, findings)),
     }
 
 

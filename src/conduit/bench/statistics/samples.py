@@ -194,7 +194,7 @@ def u_test(old: list[float], new: list[float]) -> float | None:
     if not has_ties:
         if twice_u == mirror:
             return 1.0
-        return min(1.0, 2 * _tails_without_ties(n_old, n_new)[min(twice_u, mirror) // 2])
+        return min(1.0, 2 * tails_without_ties(n_old, n_new)[min(twice_u, mirror) // 2])
     ties = _ties_of(old, new)
     if len(ties) == 1:
         return None
@@ -214,7 +214,7 @@ def _ties_of(old: list[float], new: list[float]) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=256)
-def _tails_without_ties(n_old: int, n_new: int) -> list[float]:
+def tails_without_ties(n_old: int, n_new: int) -> list[float]:
     """Return P(U <= u) for u = 0, 1, …: partitions into at most `n_old` parts of at most `n_new` each."""
     limit = n_old * n_new
     counts = [1] + [0] * limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING
 
 from conduit.cli.history.stored import SHORT_COMMIT, chosen_series, matcher, read_store
@@ -50,11 +51,20 @@ def show(parsed: Parsed, pattern: str = "") -> int:
 def _document(series: list[Series], findings: list[Finding], gaps: tuple[Gap, ...]) -> dict[str, object]:
     return {
         "version": 1,
-        "series": [
-            {**one.key._asdict(), "points": [point._asdict() for point in one.points]} for one in series
-        ],
+        "series": [_series_object(one, findings) for one in series],
         "steps": [_step_object(finding) for finding in findings],
         "gaps": [{"commit": gap.commit, "date": gap.date, "reason": gap.reason} for gap in gaps],
+    }
+
+
+def _series_object(series: Series, findings: list[Finding]) -> dict[str, object]:
+    from conduit.history.findings import visible_step
+
+    smallest = visible_step(series, findings)
+    return {
+        **series.key._asdict(),
+        "smallest_step": smallest if math.isfinite(smallest) else None,
+        "points": [point._asdict() for point in series.points],
     }
 
 
@@ -71,6 +81,8 @@ def _step_object(finding: Finding) -> dict[str, object]:
 
 def _print_series(page: Page, series: list[Series], findings: list[Finding]) -> None:
     from conduit.bench.text.units import common_scaler, is_binary
+    from conduit.history.findings import visible_step, visible_step_text
+    from conduit.history.sensitivity import AFTER
 
     rows = []
     for one in series:
@@ -78,10 +90,16 @@ def _print_series(page: Page, series: list[Series], findings: list[Finding]) -> 
         scaler = common_scaler([values[0], values[-1]], is_binary(one.key.unit))
         steps = sum(finding.key == one.key for finding in findings)
         key = one.key
+        smallest = visible_step_text(visible_step(one, findings))
         rows.append([key.benchmark, key.unit, key.python, str(len(values)), scaler.format(values[0]),
-                     scaler.format(values[-1]), str(steps), sparkline(values)])  # fmt: skip
+                     scaler.format(values[-1]), str(steps), smallest, sparkline(values)])  # fmt: skip
     page.table(
-        ["benchmark", "unit", "python", "commits", "first", "last", "steps", "trend"], rows, keep="benchmark"
+        ["benchmark", "unit", "python", "commits", "first", "last", "steps", "smallest", "trend"],
+        rows,
+        keep="benchmark",
+    )
+    page.paragraph(
+        f"smallest: the smallest increase that would be found within {AFTER} points in 95 of 100 cases"
     )
     if findings:
         page.line()

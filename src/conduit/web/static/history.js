@@ -98,6 +98,10 @@
 
   const severalMachines = new Set(data.series.map((series) => series.machine)).size > 1;
 
+  // The smallest increase that would be found in the series' own noise.
+  const visible = { any: "shows every change", none: "shows no step within 8 points" };
+  const sensitivity = (series) => visible[series.smallest_step] ?? `shows steps from ${series.smallest_step}`;
+
   function tile(number) {
     const series = data.series[number];
     const last = series.steps[series.steps.length - 1];
@@ -108,7 +112,8 @@
       make("span", { className: "tile-name" }, series.benchmark),
       make("span", { className: "tile-facts" }, `${series.unit} · ${series.last} · Python ${series.python}${severalMachines ? ` · ${series.machine}` : ""}`),
       canvas,
-      make("span", { className: `tile-step ${last ? last.direction : ""}` }, last ? `${last.delta} at ${last.first_commit.slice(0, 10)}` : "no steps"));
+      make("span", { className: "tile-step" },
+        make("span", { className: last ? last.direction : "" }, last ? `${last.delta} at ${last.first_commit.slice(0, 10)}` : "no steps"), ` · ${sensitivity(series)}`));
     link.addEventListener("click", (event) => { event.preventDefault(); setState({ series: keyOf(series) }); });
     return link;
   }
@@ -135,7 +140,7 @@
     $("overview").hidden = true;
     $("one").hidden = false;
     $("one-name").textContent = series.benchmark;
-    $("one-facts").textContent = `${series.unit} · ${series.machine} · Python ${series.python} · ${points(number).values.length} commits`;
+    $("one-facts").textContent = `${series.unit} · ${series.machine} · Python ${series.python} · ${points(number).values.length} commits · ${sensitivity(series)}${/\d/.test(series.smallest_step) ? " within 8 commits (95 of 100)" : ""}`;
     shown = { number, at: null };
     showAxes(series);
     draw();
