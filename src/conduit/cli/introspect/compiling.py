@@ -46,6 +46,9 @@ def _answer(name: str, whole: Registry) -> object:
     """Return an answer that follows from the document alone; most of it is in the registry's tables already."""
     if name == "warnings":
         return [str(warning) for warning in whole.warnings]
+    if name == "own routes":
+        routes = whole.routes()
+        return len(routes), [at for at, route in enumerate(routes) if route.origin != "framework"]
     if name == "stats":
         from conduit.cli.introspect.stats import stored_stats
 

@@ -177,9 +177,7 @@ class Question:
         if self.flags["all"]:
             return records
         own = [record for record in records if record.origin != "framework"]
-        hidden = len(records) - len(own)
-        if hidden:
-            print(f"conduit: +{hidden} {noun} of the framework; --all shows them", file=sys.stderr)
+        _tell_hidden(len(records) - len(own), noun)
         return own
 
     def print_warnings(self) -> None:
@@ -227,6 +225,25 @@ class Question:
             print_data(value, self.flags["format"])
         return 0
 
+    def answer_stored_records(self, kind: str) -> bool:
+        """Print all records that are wanted without a filter as the compiled form keeps them; False if it does not."""
+        stored = self.stored_answer(f"own {kind}")
+        if stored is None:
+            return False
+        import msgspec
+
+        from conduit.cli.introspect.data import print_json_text
+        from conduit.cli.introspect.records import selected_records
+
+        count, own = msgspec.msgpack.decode(stored, type=tuple[int, list[int]])
+        text = selected_records(self.stored, kind, range(count) if self.flags["all"] else own)
+        if text is None:
+            return False
+        if not self.flags["all"]:
+            _tell_hidden(count - len(own), kind)
+        print_json_text(text, self.flags["format"])
+        return True
+
     def answer_records(
         self, kind: str, chosen: Sequence[Any], everything: Sequence[Any], print_table: Callable[[Page], None]
     ) -> int:
@@ -251,6 +268,11 @@ class Question:
         whole = self.whole_registry
         records = whole.resources() if kind == "resources" else whole.routes()
         return self.answer([records[position] for position in positions], print_table)
+
+
+def _tell_hidden(count: int, noun: str) -> None:
+    if count:
+        print(f"conduit: +{count} {noun} of the framework; --all shows them", file=sys.stderr)
 
 
 def compiled_form(path: str) -> CompiledForm | None:

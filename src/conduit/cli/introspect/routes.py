@@ -71,6 +71,11 @@ def run(question: Question) -> int:
     flags = question.flags
     if flags["profile"] and flags["format"] != "table":
         question.read_whole()
+    is_narrowed = bool(question.part) or any(
+        flags[name] for name in (*_FILTERS, "method", "open", "sort", "profile")
+    )
+    if flags["format"] != "table" and not is_narrowed and question.answer_stored_records("routes"):
+        return 0
     registry = question.registry
     everything = registry.routes()
     if flags["resource"] is not None:
