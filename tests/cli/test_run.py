@@ -71,7 +71,7 @@ def test_a_script_runs_as_under_python_and_its_profiles_are_written(folder: Path
         "--y=1",
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"__main__ program.py ['program.py', '-x', '--y=1'] {folder}\n"
+    assert done.stdout == f"__main__ {folder}/program.py ['program.py', '-x', '--y=1'] {folder}\n"
     cpu = read(folder / "cpu.prof")
     assert {"__main__.work", "__main__.main"} <= names(cpu)
     assert not any(function.filename.endswith(HARNESS) for function in cpu.functions)

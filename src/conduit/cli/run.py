@@ -123,19 +123,20 @@ def _script_program(words: list[str]) -> Callable[[], object]:
             source = file.read()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    full_path = os.path.abspath(path)  # noqa: PTH100 (as python does, so that a report made elsewhere finds the source)
 
     def program() -> None:
         import types
 
         module = types.ModuleType("__main__")
-        module.__file__ = path
+        module.__file__ = full_path
         module.__dict__["__builtins__"] = __builtins__
         module.__dict__["__cached__"] = None
         sys.modules["__main__"] = module
         sys.argv[:] = words
         sys.path[0] = os.path.dirname(os.path.realpath(path))  # noqa: PTH120
         with OwnWork():
-            code = compile(source, path, "exec")
+            code = compile(source, full_path, "exec")
         exec(code, module.__dict__)
 
     return program
