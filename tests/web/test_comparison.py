@@ -144,6 +144,12 @@ def test_only_ones_own_code_is_compared_on_request(serve: Serve, visitor: Visito
     label = page.locator('.box[aria-label^="view:"]').get_attribute("aria-label")
     assert label == "view: 100ms → 160ms, +60.00%"
     assert page.locator("table.functions tbody tr").all_inner_texts() == ["+60ms+60.00%\t+60ms+60.00%\tview"]
+    page.get_by_role("button", name="Two pictures").click()
+    page.get_by_role("link", name="Changes").click()
+    page.get_by_role("button", name="Self", exact=True).click()
+    page.get_by_role("link", name="dumps").click()  # what it hides: it gives way
+    wait_until(page, """document.querySelectorAll('.box.pivot[aria-label^="dumps:"]').length === 2""")
+    assert page.locator(".remark").inner_text() == "“Only your code” is off: dumps is not your code."
 
 
 def test_filters_hold_for_both_sides(tmp_path: Path) -> None:

@@ -199,3 +199,53 @@ def test_with_only_your_code_in_the_picture_the_table_is_of_it_too(serve: Serve,
         ["10", "10", "shop.count"],
     ]
     assert "mine=t" in page.url
+
+
+def test_only_your_code_is_switched_off_by_the_selection_of_a_function_that_it_hides(
+    serve: Serve, visitor: Visitor
+) -> None:
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    render = ("lib.render", "/usr/lib/python3/dist-packages/lib.py", 1, 1)
+    builder.add([render, ("shop.view", "/srv/shop.py", 3, 3)], [70 * 10**6])
+    page = visitor.open(f"{serve(builder.build())}/ui/flamegraph", width=1400)
+    only, told = page.get_by_role("button", name="Only your code"), page.locator(".remark")
+    only.click()
+    page.get_by_role("link", name="Top", exact=True).click()
+    page.locator("table.top tbody tr", has_text="lib.render").click()
+    page.get_by_role("link", name="Flame graph").first.click()
+    page.locator('.box.pivot[aria-label^="lib.render:"]').wait_for()
+    assert told.inner_text() == "“Only your code” is off: lib.render is not your code."
+    assert only.get_attribute("aria-pressed") == "false"
+    assert "mine=" not in page.url
+    only.click()
+    assert told.inner_text() == "The whole profile is shown: lib.render is not your code."
+    page.locator(".box.root").wait_for()
+    assert page.locator(".box .text").all_inner_texts() == ["all", "shop.view"]
+    page.locator("#search").click()
+    page.keyboard.type("render")
+    page.get_by_text("0 boxes, 0% matched, 1 function hidden by “Only your code”").wait_for()
+    assert page.locator("table.functions tbody").inner_text() == (
+        "1 function that matches is hidden by “Only your code”."
+    )
+    page.keyboard.press("Enter")
+    page.locator('.box.pivot[aria-label^="lib.render:"]').wait_for()
+    assert only.get_attribute("aria-pressed") == "false"
+    assert page.locator("#matched").inner_text() == "1 box, 100% matched"
+    page.keyboard.press("Escape")
+    assert told.inner_text() == ""
+
+
+def test_the_selected_function_is_selected_in_every_view(serve: Serve, visitor: Visitor) -> None:
+    page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?frames=all")
+    box = place_of(page, "json.encode_2")
+    page.mouse.click(box["x"] + 40, box["y"] + 6)
+    page.get_by_role("link", name="Source", exact=True).click()
+    page.get_by_text("Only json.encode_2.").wait_for()
+    page.get_by_role("link", name="Peek").click()
+    page.get_by_text("Only json.encode_2.").wait_for()
+    page.get_by_role("link", name="Top", exact=True).click()
+    page.locator("table.top tbody tr.picked", has_text="json.encode_2").wait_for()
+    page.locator("table.top tbody tr.picked").click()  # and no longer
+    page.get_by_role("link", name="Flame graph").click()
+    page.locator(".box.root").wait_for()
+    assert page.locator(".box.pivot").count() == 0

@@ -17,7 +17,7 @@ Conduit.page.views.flamegraph = (() => {
   let palette, scheme;
   const given = {}; // by scheme: the colours that groups have had since the page was opened
   let content, tree, order, pivot, zoom, laid, pattern, hits, hidden, mine;
-  let area, canvas, pen, overlay, detail, whole, bar, tip, separator, pointed, letter, colours, spelled, fetched, resting = 0, waiting = 0;
+  let area, canvas, pen, overlay, detail, remark, whole, bar, tip, separator, pointed, letter, colours, spelled, fetched, resting = 0, waiting = 0;
 
   let chains, opened, table, lines, pair, marked = 0;
   let rowHeight = LEAST_ROW, letterSize = 12;
@@ -354,8 +354,15 @@ Conduit.page.views.flamegraph = (() => {
       else if (hit) { inside[n] = 1; sum += tree.total[n]; grown += tree.grown[n]; shrunk += tree.shrunk[n]; }
     }
     const found = boxes === 1 ? "1 box" : `${boxes.toLocaleString("en")} boxes`;
-    if (tree.difference && tree.hasBase) return `${found}, ${shareOf(shrunk, 0)} of before, ${shareOf(grown, 1)} of after`;
-    return `${found}, ${shareOf(sum, 1)} matched`;
+    const out = functionsHidden(), more = out.length ? `, ${out.length === 1 ? "1 function" : `${out.length.toLocaleString("en")} functions`} hidden by “Only your code”` : "";
+    if (tree.difference && tree.hasBase) return `${found}, ${shareOf(shrunk, 0)} of before, ${shareOf(grown, 1)} of after${more}`;
+    return `${found}, ${shareOf(sum, 1)} matched${more}`;
+  }
+
+  // The functions that match and that "Only your code" leaves out of the picture.
+  function functionsHidden() {
+    if (!mine || !pattern) return [];
+    return [...new Set(content.sources)].filter((source) => source !== 0 && hits[source] === 1 && !isMine(source));
   }
 
   function search(regexp) {
@@ -368,18 +375,25 @@ Conduit.page.views.flamegraph = (() => {
   }
 
   function enter() {
-    const widest = laid.boxes.filter((box) => !box.frames && isHit(box)).sort((a, b) => b.total - a.total)[0];
-    if (!widest) return false;
-    pivotOn(widest.source);
+    const widest = laid.boxes.filter((box) => !box.frames && isHit(box)).sort((a, b) => b.total - a.total)[0]?.source ?? heaviest(functionsHidden());
+    if (widest === undefined) return false;
+    pivotOn(widest);
     return true;
   }
 
   // ── moving ──
 
+  function heaviest(sources) {
+    const all = Conduit.flameTree.read(content), weights = new Map(sources.map((source) => [source, Conduit.flameTree.wholeOf(all, source)]));
+    return sources.sort((a, b) => weights.get(b) - weights.get(a))[0];
+  }
+
   function pivotOn(source) {
+    say("");
+    if (mine && source !== 0 && !isMine(source)) showOthersFor(source);
     pivot = source === 0 ? null : source;
     zoom = { x: 0, scale: 1 };
-    note({ p: pivot === null ? null : Conduit.page.exactly([tree.names[source]]), z: null });
+    note({ ...Conduit.page.selecting(pivot === null ? [] : [tree.names[source]]) });
     redraw();
     rest();
     overlay.querySelector(".box.pivot, .box.root")?.focus({ preventScroll: true });
@@ -604,7 +618,33 @@ Conduit.page.views.flamegraph = (() => {
   function setTree() {
     tree = Conduit.flameTree.read(mine ? foldOthers(content) : content);
     sides = state.get("pictures") === "two" && tree.difference && tree.hasBase ? ["shrunk", "grown"].map((which) => Conduit.flameTree.side(tree, which)) : null;
-    if (pattern) hits = Uint8Array.from(tree.names, (name) => (pattern.test(name) ? 1 : 0));
+    if (!pattern) return;
+    hits = Uint8Array.from(tree.names, (name) => (pattern.test(name) ? 1 : 0));
+    Conduit.page.matched(matchedText());
+  }
+
+  const isMine = (source) => content.owners[source] === "project";
+
+  // What the picture did by itself, in a line above it.
+  function say(text) { remark.textContent = text; }
+
+  // "Only your code" never hides what is selected, nor everything: it is switched off, and a line says so.
+  function showOthersFor(source) {
+    mine = false;
+    note({ mine: null }, true);
+    setTree();
+    if (area?.isConnected) { document.querySelector(".keys")?.replaceWith(legend()); if (table) showTable(true); }
+    say(source === null ? "“Only your code” is off: none of your code has samples here." : `“Only your code” is off: ${short(source)} is not your code.`);
+  }
+
+  function pivotInSight() {
+    let found = pivotFromAddress();
+    if (mine && tree.count === 1) { showOthersFor(null); found = pivotFromAddress(); }
+    if (found !== null || !state.get("p")) return found;
+    if (mine) found = pivotFromAddress(Conduit.flameTree.read(content));
+    if (found !== null) showOthersFor(found);
+    else say(`${Conduit.page.plainly(state.get("p"))} has no samples in this picture.`);
+    return found;
   }
 
   // One colour, or those of an owner's packages side by side.
@@ -648,11 +688,14 @@ Conduit.page.views.flamegraph = (() => {
     if (!owners.has("project") || owners.size < 2) return null;
     const only = make("button", { type: "button", className: "key switch", "aria-pressed": String(mine), title: "functions of others join their nearest caller in your code" }, "Only your code");
     only.addEventListener("click", () => {
+      const leaves = !mine && pivot !== null && !isMine(pivot) ? short(pivot) : "";
+      say(leaves && `The whole profile is shown: ${leaves} is not your code.`);
+      if (leaves) pivot = null;
       mine = !mine;
-      only.setAttribute("aria-pressed", String(mine));
-      note({ mine: mine ? "t" : null }, true);
-      if (mine && pivot !== null && tree.owners[pivot] !== "project") pivot = null;
+      note({ mine: mine ? "t" : null, ...(leaves ? { p: null, sel: null } : {}) }, true);
       setTree();
+      if (mine && tree.count === 1) showOthersFor(null);
+      only.setAttribute("aria-pressed", String(mine));
       redraw();
       if (table) showTable(true);
     });
@@ -745,9 +788,10 @@ Conduit.page.views.flamegraph = (() => {
     scheme = state.get("colour") in SCHEMES ? state.get("colour") : "owner";
     readColours();
     setTree();
+    remark = make("p", { className: "explain remark", role: "status" });
+    pivot = pivotInSight();
     mix();
     hits = new Uint8Array(tree.names.length);
-    pivot = pivotFromAddress();
     zoom = zoomFromAddress();
     whole = make("button", { type: "button", className: "actions whole", title: "leave the zoom and the selected function", onclick: showWhole }, "Whole profile");
     detail = make("div", { className: "detail" }, make("span", { className: "name" }), make("span", { className: "numbers" }), whole,
@@ -763,7 +807,7 @@ Conduit.page.views.flamegraph = (() => {
     pair = make("div", { className: "pair" }, make("div", { className: "picture" }, bar, area));
     const wanted = state.get("table");
     showTable(wanted ? wanted === "t" : wideWindow());
-    main.append(explain(), pair, lines.element);
+    main.append(explain(), remark, pair, lines.element);
     lines.show(pivot);
     layOutWindow();
     if (pivot !== null) table?.select(pivot);
@@ -772,8 +816,9 @@ Conduit.page.views.flamegraph = (() => {
     rest();
     resize?.disconnect();
     let before = width();
-    resize = new ResizeObserver(() => { measureAgain(); if (width() !== before) { before = width(); layOutWindow(); schedule(); } });
+    resize = new ResizeObserver(() => { measureAgain(); layOutWindow(); if (width() !== before) { before = width(); schedule(); } });
     resize.observe(area);
+    resize.observe(document.querySelector("header.bar")); // what a search says may need a second line
   }
 
   // The bar keeps its place under the page's; the canvas takes the rest of the window.
@@ -798,12 +843,13 @@ Conduit.page.views.flamegraph = (() => {
     paint();
   }
 
-  function pivotFromAddress() {
+  // The first function that the address names and that has samples.
+  function pivotFromAddress(among = tree) {
     const wanted = state.get("p");
     if (!wanted) return null;
     let regexp;
     try { regexp = new RegExp(wanted); } catch { return null; }
-    const source = tree.names.findIndex((name, n) => n > 0 && regexp.test(name));
+    const source = among.names.findIndex((name, n) => n > 0 && regexp.test(name) && Conduit.flameTree.wholeOf(among, n) > 0);
     return source > 0 ? source : null;
   }
 

@@ -81,10 +81,16 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
     elements.clear();
     const wanted = rows.slice(0, shown);
     body.replaceChildren(...wanted.slice(0, atOnce).map(line));
+    if (pattern && !rows.length) body.append(make("tr", {}, make("td", { colSpan: 3, className: "none" }, found())));
     waiting = wanted.slice(atOnce);
     more.hidden = rows.length <= shown;
     more.textContent = `${(rows.length - shown).toLocaleString("en")} more`;
     select(selected);
+  }
+
+  function found() {
+    const others = tree.folded ? content.rows.filter(([source]) => pattern.test(tree.names[source])).length : 0;
+    return others ? `${others === 1 ? "1 function that matches is" : `${others.toLocaleString("en")} functions that match are`} hidden by “Only your code”.` : "No function matches.";
   }
 
   function complete() {

@@ -18,9 +18,18 @@ Conduit.page = (() => {
   const current = () => (data.file ? (location.hash.slice(1).split("?")[0] || "flamegraph") : data.view);
 
   function address(view, changes = {}) {
-    const elsewhere = view === current() ? {} : { fn: null }; // the functions that Source or Peek list belong to that view
+    const elsewhere = view === current() ? {} : { fn: listed(view) }; // the functions that Source or Peek list belong to that view
     const query = changed(state, { first: null, ...elsewhere, ...changes }).toString(); // and so does the page of a long list
     return (data.file ? "#" : "./") + view + (query ? `?${query}` : "");
+  }
+
+  // What Source or Peek list when they are come to from another view: the function that is selected.
+  function listed(view) {
+    const one = (state.get("p") || "").replace(/:\d+\$$/, "$");
+    if (!one || data.failed) return null;
+    if (view === "peek") return data.file ? null : one.replace(/\$$/, "( |$)");
+    if (view !== "source" || !data.file) return view === "source" ? one : null;
+    return data.views.source?.functions?.some(({ name }) => exactly([name]) === one) ? one : null; // a file holds the heaviest
   }
 
   // A link to a view or to other numbers of one. Its address follows what `note` changes, until it is clicked.
@@ -320,9 +329,15 @@ Conduit.page = (() => {
     fillRefine($("menu-refine").querySelector(".items"));
   }
 
+  // What the address says of the selected functions: tables and the call graph show all of them, the flame graph one.
+  function selecting(names) {
+    const all = [...names];
+    return { sel: exactly(all) || null, p: all.length === 1 ? exactly(all) : null, z: null };
+  }
+
   function pick(name, on) {
     on ? selected.add(name) : selected.delete(name);
-    note({ sel: exactly(selected) || null }, true);
+    note(selecting(selected), true);
     fillRefine($("menu-refine").querySelector(".items"));
     showPicked();
   }
@@ -338,7 +353,7 @@ Conduit.page = (() => {
       single ? link("flamegraph", { p: exactly([name]), z: null }, {}, "Flame graph") : "",
       single && (!data.file || data.source) ? link("source", { fn: exactly([name]) }, {}, "Source") : "",
       ...(data.file ? [] : refinements.slice(0, 3).map(([text, parameter, add, title]) => button(text, title, () => refine(parameter, add)))),
-      button("Clear", "select nothing", () => { selected.clear(); note({ sel: null }, true); drawView(); })));
+      button("Clear", "select nothing", () => { selected.clear(); note(selecting([]), true); drawView(); })));
   }
 
   // The names that the address says are picked, of those that a view shows.
@@ -523,5 +538,5 @@ Conduit.page = (() => {
     if (data.file) addEventListener("hashchange", () => { readState(); show(); });
   }
 
-  return { link, data, state, selected, views, make, go, copy, note, address, pick, restore, matched, complain, openContext, exactly, empty, start };
+  return { link, data, state, selected, views, make, go, copy, note, address, pick, restore, matched, complain, openContext, exactly, plainly, selecting, empty, start };
 })();

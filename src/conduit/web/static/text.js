@@ -94,7 +94,7 @@ Conduit.page.views.source = (() => {
 
   function draw(main, content) {
     if (!content.functions.length && !content.missing) {
-      main.append(Conduit.page.empty("No source to show.", data.file ? "The profile names no file that could be read." : "Pick a function in another view and choose Show source code, or search for one and press Enter."));
+      main.append(Conduit.page.chosen("source") ?? "", Conduit.page.empty("No source to show.", data.file ? "The profile names no file that could be read." : "Pick a function in another view and choose Show source code, or search for one and press Enter."));
       return;
     }
     const pages = (where) => pager("source", { first: content.first, page: content.page, total: content.count, noun: "functions", where }) || "";
