@@ -67,6 +67,16 @@ def test_a_hovered_row_marks_its_boxes_and_a_click_shows_callers_and_callees(
     callers = [one for one in page.locator(".box").all() if one.bounding_box()["y"] < pivot["y"]]  # type: ignore[index]
     assert callers
     page.screenshot(path=str(SCREENSHOTS / f"flame-table-{width}-{scheme}.png"))
+    shown = row.locator("td").last
+    assert shown.inner_text() == "zlib.compress"
+    assert shown.evaluate("one => one.scrollWidth <= one.clientWidth")
+    edge = place_of(page, "app.server.run")
+    page.mouse.move(edge["x"] + edge["width"] - 4, edge["y"] + 8)  # there is no room to the right of it
+    tip = page.locator("#tip").bounding_box()
+    assert tip
+    assert page.locator("#tip strong").evaluate("one => one.getClientRects().length") == 1  # in one line
+    assert tip["x"] + tip["width"] <= width
+    page.screenshot(path=str(SCREENSHOTS / f"flame-tip-{width}-{scheme}.png"))
     page.go_back()
     wait_until(page, "document.querySelector('.box.pivot') === null")
     if width == 1400:
@@ -199,6 +209,9 @@ def test_with_only_your_code_in_the_picture_the_table_is_of_it_too(serve: Serve,
         ["10", "10", "shop.count"],
     ]
     assert "mine=t" in page.url
+    box = place_of(page, "shop.view")
+    page.mouse.move(box["x"] + 40, box["y"] + 6)
+    assert "self + libraries 90ms" in page.locator(".detail .numbers").inner_text()
 
 
 def test_only_your_code_is_switched_off_by_the_selection_of_a_function_that_it_hides(
@@ -224,6 +237,9 @@ def test_only_your_code_is_switched_off_by_the_selection_of_a_function_that_it_h
     page.locator("#search").click()
     page.keyboard.type("render")
     page.get_by_text("0 boxes, 0% matched, 1 function hidden by “Only your code”").wait_for()
+    told_box = page.locator("#matched").bounding_box()
+    assert told_box
+    assert told_box["x"] + told_box["width"] <= 1400
     assert page.locator("table.functions tbody").inner_text() == (
         "1 function that matches is hidden by “Only your code”."
     )

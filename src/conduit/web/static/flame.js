@@ -308,7 +308,7 @@ Conduit.page.views.flamegraph = (() => {
   function numbersOf(box) {
     const self = own(treeOf(box), box), left_out = hiddenBelow(tree, box);
     if (box.frames) return `${describe(box)} │ click to see the ${box.frames.length} frames`;
-    return (self > 0 && !differs() ? `self ${amount(self, tree.amounts)} │ ` : "") + describe(box)
+    return (self > 0 && !differs() ? `${tree.folded ? "self + libraries" : "self"} ${amount(self, tree.amounts)} │ ` : "") + describe(box)
       + (left_out.boxes ? ` │ ${left_out.boxes.toLocaleString("en")} narrow boxes below: zoom in to see them` : "");
   }
 
@@ -788,7 +788,7 @@ Conduit.page.views.flamegraph = (() => {
     scheme = state.get("colour") in SCHEMES ? state.get("colour") : "owner";
     readColours();
     setTree();
-    remark = make("p", { className: "explain remark", role: "status" });
+    remark = make("p", { className: "remark", role: "status" });
     pivot = pivotInSight();
     mix();
     hits = new Uint8Array(tree.names.length);

@@ -10,7 +10,7 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
   const FIRST = 200; // rows that are made unless more are asked for
   const IN_SIGHT = 60; // of these, made before the picture is drawn: the window shows no more
   const wide = innerWidth <= 900 ? innerWidth - 20 : Math.min(500, Math.max(340, innerWidth * 0.32));
-  const ROOM = Math.max(14, Math.floor((wide - 270) / 6.4)); // letters in the column of names
+  const ROOM = innerWidth <= 640 ? 60 : Math.max(14, Math.floor((wide - 270) / 6.4)); // letters in the column of names, which wraps where it is narrow
 
   // Of a comparison each number is a change; with only the reader's code, that of the libraries it called is in its own.
   const columns = [["flat", content.difference ? "Self change" : tree.folded ? "Self + libraries" : "Self"], ["cum", content.difference ? "Total change" : "Total"], ["name", "Function"]];
