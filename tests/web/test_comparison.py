@@ -18,6 +18,7 @@ from tests.web.conftest import wait_until
 
 from .conftest import SCREENSHOTS
 from .test_browser import axe_findings
+from .test_flame_graph import colour_at, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +101,15 @@ def test_a_difference_says_what_its_colours_and_signs_mean(
     serve: Serve, visitor: Visitor, width: int, scheme: str
 ) -> None:
     page = visitor.open(f"{serve(compared())}/ui/flamegraph?table=t", width=width, scheme=scheme)
-    assert page.locator(".keys .meaning").all_inner_texts() == ["grew", "shrank", "unchanged"]
+    page.get_by_title("Help").click()
+    help_text = page.locator(".help p").first.inner_text()
+    assert help_text.startswith("Width = before and after added up. Grey: what both have.")
+    page.get_by_title("Help").click()
+    # 100 ms before and 300 after: half of the box is the change, and half is in both.
+    drawn = place_of(page, "slower")
+    sides = [colour_at(page, drawn["x"] + drawn["width"] * part, drawn["y"] + 3) for part in (0.46, 0.54)]
+    assert sides[0] != sides[1]
+    assert page.locator(".keys .meaning").all_inner_texts() == ["grew", "shrank", "in both"]
     heads = page.locator("table.functions thead th").all_inner_texts()
     assert [head.split("\n")[0].strip() for head in heads] == ["Self change", "Total change", "Function"]
     rows = dict(
@@ -192,6 +201,12 @@ def test_two_pictures_move_in_step_and_share_one_scale(
     page.locator('.box[aria-label^="slower:"]').last.click()
     page.wait_for_url("**p=*")
     assert page.locator(".box.pivot").count() == 2
+    heads = page.locator(".sides span")  # which is which, with a function selected, too
+    assert heads.all_inner_texts() == ["Before: 100ms", "After: 300ms"]
+    named = page.locator(".detail .name").bounding_box()
+    assert named
+    assert named["width"] > 150
+    page.screenshot(path=str(SCREENSHOTS / f"two-pictures-selected-{width}-{scheme}.png"))
     again = visitor.open(page.url, width=width, scheme=scheme)
     assert again.locator(".box.pivot").count() == 2
 

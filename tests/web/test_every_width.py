@@ -112,11 +112,13 @@ def the_only_thread_is_in_no_box_of_the_graph(page: Page) -> None:
 
 def long_lists_come_a_page_at_a_time(page: Page) -> None:
     page.get_by_role("link", name="Peek", exact=True).click()
+    page.get_by_role("link", name="Show all functions").click()  # it opened on the selected one
     page.get_by_text("1 to 100 of").first.wait_for()
     # Two landmarks of one kind have two names.
     names = page.locator("nav.pager").evaluate_all("all => all.map((one) => one.getAttribute('aria-label'))")
     assert names == ["Pages", "Pages, below"]
     page.get_by_role("link", name="Source", exact=True).click()
+    page.get_by_role("link", name="Show all functions").click()
     page.locator(".missing").wait_for()
     assert page.locator("main").inner_text().count("cannot be read here") == 1
 

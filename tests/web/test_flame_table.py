@@ -209,6 +209,7 @@ def test_with_only_your_code_in_the_picture_the_table_is_of_it_too(serve: Serve,
         ["10", "10", "shop.count"],
     ]
     assert "mine=t" in page.url
+    page.locator('.box[aria-label^="lib.render:"]').wait_for(state="detached")
     box = place_of(page, "shop.view")
     page.mouse.move(box["x"] + 40, box["y"] + 6)
     assert "self + libraries 90ms" in page.locator(".detail .numbers").inner_text()

@@ -17,7 +17,7 @@ Conduit.page.views.flamegraph = (() => {
   let palette, scheme;
   const given = {}; // by scheme: the colours that groups have had since the page was opened
   let content, tree, order, pivot, zoom, laid, pattern, hits, hidden, mine;
-  let area, canvas, pen, overlay, detail, remark, whole, bar, tip, separator, pointed, letter, colours, spelled, fetched, resting = 0, waiting = 0;
+  let area, canvas, pen, overlay, detail, heads, remark, whole, bar, tip, separator, pointed, letter, colours, spelled, fetched, resting = 0, waiting = 0;
 
   let chains, opened, table, lines, pair, marked = 0;
   let rowHeight = LEAST_ROW, letterSize = 12;
@@ -200,6 +200,7 @@ Conduit.page.views.flamegraph = (() => {
       const scale = Math.max(...sides.map((one) => Conduit.flameTree.wholeOf(one, pivot))) || 1;
       laid = Conduit.flameTree.inStep(sides.map((one) => Conduit.flameTree.layOut(one, { pivot, order, zoom, width: Math.max(paneWidth(), 200), folds, scale })));
     } else laid = Conduit.flameTree.layOut(tree, { pivot, order, zoom, width: Math.max(width(), 200), folds });
+    nameSides();
     fitRows();
     area.style.height = `${(laid.deepest + topRow() + 1) * rowHeight + 8}px`;
     measureAgain(); // a taller picture may bring the window's scroll bar
@@ -239,6 +240,15 @@ Conduit.page.views.flamegraph = (() => {
     separator = make("div", { className: "separator" }, inAll(laid.boxes[0]) + (width() < 500 ? "" : " — callers above, callees below"));
     separator.style.top = `${(topRow() - 1) * rowHeight}px`;
     area.append(separator);
+  }
+
+  // Above two pictures, which is which: a box may be too narrow to say it.
+  function nameSides() {
+    const amounts = sides?.map((one, pane) => `${pane ? "After" : "Before"}: ${amount(Conduit.flameTree.wholeOf(one, pivot), tree.amounts)}`) || [];
+    heads.replaceChildren(...amounts.map((text) => make("span", {}, text)));
+    if (heads.hidden === !sides) return;
+    heads.hidden = !sides;
+    layOutWindow();
   }
 
   // The buttons, once the picture rests; the widest if there are too many.
@@ -628,7 +638,7 @@ Conduit.page.views.flamegraph = (() => {
   // What the picture did by itself, in a line above it.
   function say(text) { remark.textContent = text; }
 
-  // "Only your code" never hides what is selected, nor everything: it is switched off, and a line says so.
+  // "Only your code" hides neither the selection nor everything: it is switched off, and a line says so.
   function showOthersFor(source) {
     mine = false;
     note({ mine: null }, true);
@@ -655,7 +665,7 @@ Conduit.page.views.flamegraph = (() => {
 
   // What the colours of a difference say.
   function changeKeys() {
-    const keys = [["grew", colours.grew, 45], ["shrank", colours.shrank, 45], ["unchanged", colours.same, 100]].map(([text, colour, part]) => {
+    const keys = [["grew", colours.grew, 45], ["shrank", colours.shrank, 45], [content.hasBase ? "in both" : "cancelled out", colours.same, 100]].map(([text, colour, part]) => {
       const swatch = make("span", { className: "swatch" });
       swatch.style.background = `color-mix(in srgb, ${colour} ${part}%, ${colours.same})`;
       return make("span", { className: "meaning" }, swatch, text);
@@ -796,7 +806,8 @@ Conduit.page.views.flamegraph = (() => {
     whole = make("button", { type: "button", className: "actions whole", title: "leave the zoom and the selected function", onclick: showWhole }, "Whole profile");
     detail = make("div", { className: "detail" }, make("span", { className: "name" }), make("span", { className: "numbers" }), whole,
       make("button", { type: "button", className: "actions choices", "aria-haspopup": "menu" }, "Actions…"));
-    bar = make("div", { className: "flame-bar" }, detail);
+    heads = make("div", { className: "sides", hidden: true });
+    bar = make("div", { className: "flame-bar" }, detail, heads);
     canvas = make("canvas", { "aria-hidden": "true" });
     pen = canvas.getContext("2d");
     overlay = make("div", { className: "overlay" });
@@ -818,7 +829,7 @@ Conduit.page.views.flamegraph = (() => {
     let before = width();
     resize = new ResizeObserver(() => { measureAgain(); layOutWindow(); if (width() !== before) { before = width(); schedule(); } });
     resize.observe(area);
-    resize.observe(document.querySelector("header.bar")); // what a search says may need a second line
+    resize.observe(document.querySelector("header.bar")); // the result of a search may take a second line
   }
 
   // The bar keeps its place under the page's; the canvas takes the rest of the window.
@@ -860,7 +871,7 @@ Conduit.page.views.flamegraph = (() => {
 
   function explain() {
     const meaning = sides ? "Left is before, right is after, in one scale: zoom, pivot and pointer move both." : content.difference
-      ? "Width = the larger part of before and after together. Red: growth. Green: reduction."
+      ? (content.hasBase ? "Width = before and after added up. Grey: what both have. Red: what only after has. Green: what only before has." : "Width = growth and reduction added up. Red: net growth. Green: net reduction.")
       : `Each box is a function. Width = share of ${content.type}; its callees are drawn below.`;
     const other = order === "heavy" ? ["recorded", "Sort: recorded order"] : ["heavy", "Sort: heaviest first"];
     const help = make("details", { className: "help" }, make("summary", { title: "Help" }, "?"),

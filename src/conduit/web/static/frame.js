@@ -126,21 +126,24 @@ Conduit.frame = (() => {
     const back = arrow("back", "‹", -1), ahead = arrow("ahead", "›", 1);
     bar.prepend(back);
     bar.append(ahead);
+    const current = bar.querySelector("[aria-current]");
+    // The current link stands between the arrows, also after the window became narrower.
+    const reach = () => {
+      if (!current || bar.scrollWidth <= bar.clientWidth) return;
+      const room = back.offsetWidth + 4, box = current.getBoundingClientRect(), frame = bar.getBoundingClientRect();
+      if (box.left < frame.left + room) bar.scrollLeft += box.left - frame.left - room;
+      else if (box.right > frame.right - room) bar.scrollLeft += box.right - frame.right + room;
+    };
     const update = () => {
       back.style.visibility = bar.scrollLeft > 2 ? "visible" : "hidden";
       ahead.style.visibility = bar.scrollLeft + bar.clientWidth < bar.scrollWidth - 3 ? "visible" : "hidden";
     };
     bar.onscroll = update;
     heldCues.get(bar)?.disconnect();
-    const observer = new ResizeObserver(update);
+    const observer = new ResizeObserver(() => { reach(); update(); });
     heldCues.set(bar, observer);
     observer.observe(bar);
-    const current = bar.querySelector("[aria-current]");
-    if (current && bar.scrollWidth > bar.clientWidth) {
-      const room = 30, box = current.getBoundingClientRect(), frame = bar.getBoundingClientRect();
-      if (box.left < frame.left + room) bar.scrollLeft += box.left - frame.left - room;
-      else if (box.right > frame.right - room) bar.scrollLeft += box.right - frame.right + room;
-    }
+    reach();
     update();
     return bar;
   }
