@@ -16,7 +16,7 @@ import pytest
 
 from conduit.fetch.download import Target, download, profile_url, without_password
 from conduit.fetch.endpoint_urls import endpoint_url
-from conduit.fetch.inputs import Request, fetch_profile, is_executable
+from conduit.fetch.inputs import Request, fetch_again, fetch_profile, is_executable
 from conduit.profile.codec import decode, encode
 from conduit.profile.limits import DEFAULT_LIMITS
 from conduit.report.errors import FetchError
@@ -142,6 +142,15 @@ def test_a_server_that_sends_a_byte_now_and_then_is_not_waited_for_beyond_the_li
             download(Target(url, 0.5))
         server.shutdown(socket.SHUT_RDWR)
     thread.join()
+
+
+def test_a_second_fetch_says_of_each_source_why_it_failed(tmp_path: Path) -> None:
+    said: list[str] = []
+    missing = tmp_path / "none.prof"
+    with pytest.raises(FetchError) as caught:
+        fetch_again(Request([str(missing)]), said.append)
+    assert str(caught.value) == f"failed to fetch any source profiles; {said[0]}"
+    assert said[0].startswith(f"{missing}: ")
 
 
 def test_a_source_without_end_is_refused_by_its_size(monkeypatch: pytest.MonkeyPatch) -> None:

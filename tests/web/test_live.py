@@ -12,6 +12,7 @@ import pytest
 
 from conduit.cli.pprof import run
 from conduit.profile.codec import encode
+from conduit.report.errors import FetchError
 from conduit.report.options import Options
 from conduit.web.application import ViewError
 from conduit.web.command_line import command_line
@@ -99,6 +100,8 @@ def test_record_again_says_for_how_long_and_what_is_left(serve: Serve, visitor: 
     profile.duration_nanos = 3000 * 10**9
 
     def fetch() -> Profile:
+        if asked.is_set():
+            raise FetchError("failed to fetch any source profiles; http://localhost:1/: connection refused")
         asked.wait(20)
         return profile
 
@@ -106,7 +109,12 @@ def test_record_again_says_for_how_long_and_what_is_left(serve: Serve, visitor: 
     page.get_by_role("button", name="Record again (3000 s)").click()
     page.get_by_role("button", name=re.compile(r"Recording… 2\d\d\d s left")).wait_for()  # it counts down
     asked.set()
+    page.get_by_role("button", name="Record again (3000 s)").click()
+    page.locator("#errors", has_text="http://localhost:1/: connection refused").wait_for()
     page.get_by_role("button", name="Record again (3000 s)").wait_for()
+    assert visitor.complaints.pop().startswith(
+        "Failed to load resource"
+    )  # the browser logs the answer itself
 
 
 def test_a_page_of_files_records_nothing(serve: Serve, visitor: Visitor) -> None:

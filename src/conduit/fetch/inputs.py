@@ -128,6 +128,24 @@ def fetch_profile(request: Request, say: Say) -> Profile:
     return fetch_repeated(request, say, keeps=False)[0]
 
 
+def fetch_again(request: Request, say: Say) -> Profile:
+    """Return the profile of `fetch_profile`. Its `FetchError` has what `say` was told of each source that failed."""
+    from conduit.fetch.download import without_password
+
+    failed = tuple(f"{without_password(name)}: " for name in [*request.sources, *request.bases])
+    reasons: list[str] = []
+
+    def listen(line: str) -> None:
+        say(line)
+        if line.startswith(failed):
+            reasons.append(line)
+
+    try:
+        return fetch_profile(request, listen)
+    except FetchError as error:
+        raise FetchError("; ".join([str(error), *reasons])) from None
+
+
 def fetch_repeated(request: Request, say: Say, *, keeps: bool = True) -> tuple[Profile, Repeats | None]:
     """Return the profile of `fetch_profile`, and the single profiles of both sides.
 

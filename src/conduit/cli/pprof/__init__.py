@@ -302,11 +302,8 @@ def _serve(
     opens_browser: bool,
     repeats: Repeats | None,
 ) -> int:
-    from conduit.fetch.inputs import fetch_profile, is_local
+    from conduit.fetch.inputs import fetch_again, is_local
     from conduit.web import serve_profile
-
-    def fetch_again() -> Profile:
-        return fetch_profile(request, say)
 
     live = any(not is_local(name) for name in request.sources)
     serve_profile(
@@ -315,7 +312,7 @@ def _serve(
         address,
         say,
         opens_browser=opens_browser,
-        fetch=fetch_again if live else None,
+        fetch=(lambda: fetch_again(request, say)) if live else None,
         sources=request.sources,
         base=[f"-{'diff_base' if request.diff_base else 'base'}={','.join(request.bases)}"]
         if request.bases

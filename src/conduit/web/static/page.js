@@ -292,9 +292,9 @@ Conduit.page = (() => {
   async function post(action, parameters, target = location.href) {
     const query = new URLSearchParams(state);
     for (const [name, value] of Object.entries(parameters)) query.set(name, value);
-    const response = await fetch(`./${action}`, {
-      method: "POST", body: query, headers: { "X-Conduit-Token": data.token },
-    });
+    let response;
+    try { response = await fetch(`./${action}`, { method: "POST", body: query, headers: { "X-Conduit-Token": data.token } }); }
+    catch (error) { complain(`The server does not answer: ${error.message}`); return false; }
     if (response.ok) await load(target, { enters: target !== location.href });
     else complain(await response.text());
     return response.ok;
