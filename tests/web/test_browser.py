@@ -288,6 +288,17 @@ def test_the_graph_pans_zooms_and_selects(
     page = visitor.open(f"{serve(profile_named('go.cpu'))}/ui/graph")
     assert page.locator("g.node[data-name]").count() > 5
     page.screenshot(path=str(SCREENSHOTS / f"graph-{graphviz}-graphviz.png"))
+    page.set_viewport_size({"width": 390, "height": 760})
+    page.reload()  # a narrow window shows where the program starts
+    frame = page.locator("div.graph").bounding_box()
+    assert frame
+    places = [place for node in page.locator("g.node").all() if (place := node.bounding_box())]
+    start = max(
+        (one for one in places if one["y"] <= min(place["y"] for place in places) + 1),
+        key=lambda one: one["width"] * one["height"],
+    )
+    assert frame["x"] <= start["x"] + start["width"] / 2 <= frame["x"] + frame["width"]
+    page.screenshot(path=str(SCREENSHOTS / f"graph-narrow-{graphviz}-graphviz.png"))
     before = page.locator(".graph svg").get_attribute("viewBox")
     page.locator("div.graph").hover()
     page.mouse.wheel(0, -200)

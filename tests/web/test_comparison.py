@@ -132,6 +132,13 @@ def test_a_difference_says_what_its_colours_and_signs_mean(
 
 def test_two_pictures_come_back_after_a_look_at_the_table(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(compared())}/ui/flamegraph", width=1400)
+    page.get_by_role("button", name="Source", exact=True).click()
+    page.locator('.box[aria-label^="slower:"]').click()
+    heads = page.locator(".drawer th")  # amounts of a comparison are changes
+    heads.first.wait_for()
+    assert heads.all_inner_texts()[:2] == ["Self change", "Total change"]
+    assert page.locator(".drawer tr.hot td").all_inner_texts()[:2] == ["+200ms", "+200ms"]
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Two pictures").click()
     page.wait_for_url("**pictures=two*")
     page.get_by_role("link", name="Changes").click()

@@ -154,7 +154,7 @@ def test_the_source_of_the_selection_is_in_a_drawer_with_heat_per_line(
         "[...document.querySelectorAll('.drawer tr.hot')].map(r => [r.innerText.trim().split(/\\s+/)[2], Number(r.style.getPropertyValue('--heat'))])"
     )
     assert [number for number, _ in heats] == ["2", "3"]
-    assert heats[0][1] > heats[1][1] > 0
+    assert heats[0][1] > heats[1][1] >= 10  # a paler one is not seen on a dark page
     assert "lines=t" in page.url
     page.screenshot(path=str(SCREENSHOTS / f"flame-drawer-{window[0]}.png"))
     again = visitor.open(page.url)

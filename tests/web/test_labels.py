@@ -12,7 +12,7 @@ from conduit.report.options import Options
 from conduit.web.configs import SavedConfigs
 from conduit.web.session import ProfileSession
 
-from .conftest import SCREENSHOTS, profile_named
+from .conftest import SCREENSHOTS, profile_named, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +122,14 @@ def test_the_four_types_of_a_memory_profile_are_tabs(serve: Serve, visitor: Visi
     page.locator("#types [aria-current]", has_text="alloc_objects").wait_for()
     assert page.title().endswith("alloc_objects")
     assert "inuse_space" not in page.locator("#facts").inner_text()
+    page.get_by_role("link", name="inuse_space").click()
+    page.locator("#types [aria-current]", has_text="inuse_space").wait_for()
+    page.set_viewport_size({"width": 390, "height": 760})
+    place = "one => { const { left, right } = one.getBoundingClientRect(); return [left, right]; }"
+    wait_until(page, "document.querySelector('#types').scrollLeft > 0")
+    left, right = page.locator("#types [aria-current]").evaluate(place)  # the tab is not under an arrow
+    assert left >= page.locator("#types .cue.back").evaluate(place)[1]
+    assert right <= 390
 
 
 def test_another_sample_type_keeps_the_selected_function_and_the_source(

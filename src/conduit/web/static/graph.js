@@ -98,12 +98,24 @@ Conduit.page.views.graph = (() => {
 
   function look() { drawing.setAttribute("viewBox", `${box.x} ${box.y} ${box.width} ${box.height}`); }
 
+  // Where the program starts, as a share of the drawing's width: the largest box of the first row, below which the layouts
+  // draw the heaviest chain straight down.
+  function start() {
+    const whole = drawing.getBoundingClientRect(), view = drawing.viewBox.baseVal;
+    const nodes = [...frame.querySelectorAll("g.node")].map((node) => node.getBoundingClientRect()).sort((a, b) => a.top - b.top);
+    const first = nodes.filter(({ top }) => top < nodes[0].bottom).sort((a, b) => b.width * b.height - a.width * a.height)[0];
+    const scale = Math.min(whole.width / view.width, whole.height / view.height); // all of it is on show, in the middle
+    return first ? (first.left + first.width / 2 - whole.left - (whole.width - view.width * scale) / 2) / (view.width * scale) : 0.5;
+  }
+
   // All of it where that can be read; of a larger drawing the top, where the program starts.
   function firstLook(view) {
     const { clientWidth: width, clientHeight: height } = frame;
     const scale = Math.min(width / view.width, height / view.height);
     if (scale >= SMALLEST) return { x: view.x, y: view.y, width: view.width, height: view.height };
-    return { x: view.x + (view.width - width / SMALLEST) / 2, y: view.y, width: width / SMALLEST, height: height / SMALLEST };
+    const least = view.x, most = view.x + Math.max(0, view.width - width / SMALLEST);
+    const x = view.x + start() * view.width - width / SMALLEST / 2;
+    return { x: view.width < width / SMALLEST ? view.x + (view.width - width / SMALLEST) / 2 : Math.min(most, Math.max(least, x)), y: view.y, width: width / SMALLEST, height: height / SMALLEST };
   }
 
   function zoom(factor, sx = 0.5, sy = 0.5) {

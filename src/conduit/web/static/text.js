@@ -59,17 +59,20 @@ Conduit.page.views.peek = (() => {
 Conduit.page.views.source = (() => {
   const { make, data, state, address, exactly, pager } = Conduit.page;
 
-  function heat(share) { return Math.min(40, Math.round(Math.sqrt(share) * 50)); }
+  function heat(share) { return Math.min(40, Math.round(10 + Math.sqrt(share) * 30)); }
+
+  // Of a comparison amounts are changes.
+  const signed = (text) => (data.compared && /[1-9]/.test(text) && !text.startsWith("-") ? `+${text}` : text);
 
   function table(one) {
     const body = make("tbody", {}, ...one.lines.map((line) => {
       const row = make("tr", {},
-        make("td", {}, line.flat), make("td", {}, line.cum), make("td", { className: "number" }, String(line.number)), make("td", {}, line.text));
+        make("td", {}, signed(line.flat)), make("td", {}, signed(line.cum)), make("td", { className: "number" }, String(line.number)), make("td", {}, line.text));
       if (line.share) { row.className = line.shrank ? "hot shrank" : "hot"; row.style.setProperty("--heat", heat(line.share)); }
       return row;
     }));
     return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Source of ${one.name}` }, make("table", { className: "listing" },
-      make("thead", {}, make("tr", {}, ["Self", "Total", "Line", one.textMissing ? "Source (its text is missing)" : "Source"].map((text) => make("th", { scope: "col" }, text)))), body));
+      make("thead", {}, make("tr", {}, [...(data.compared ? ["Self change", "Total change"] : ["Self", "Total"]), "Line", one.textMissing ? "Source (its text is missing)" : "Source"].map((text) => make("th", { scope: "col" }, text)))), body));
   }
 
   function listing(one) {
