@@ -229,7 +229,7 @@ def test_whether_totals_were_made_equal_is_said_and_changed_by_a_link(serve: Ser
     page.screenshot(path=str(SCREENSHOTS / "changes.png"))
     assert axe_findings(page) == []
     page.get_by_role("link", name="Flame graph").click()
-    page.get_by_text("Totals made equal").wait_for()
+    page.get_by_role("link", name="Show totals as recorded").wait_for()
 
 
 def test_a_page_without_a_base_has_no_changes(serve: Serve, visitor: Visitor) -> None:

@@ -113,7 +113,7 @@ def test_growth_is_seen_and_leads_on(serve: Callable[..., str], visitor: Visitor
     ).wait_for()
     page.screenshot(path=str(SCREENSHOTS / "growth.png"))
     assert axe_findings(page) == []
-    page.get_by_role("link", name="Imports are left out: show them").click()
+    page.get_by_role("link", name="Show imports").click()
     page.get_by_text("600B grown and still held at 2 lines").wait_for()
     page.locator("table.growth tbody tr").first.click(button="right")
     page.get_by_role("menuitem", name="Peek at callers and callees").click()

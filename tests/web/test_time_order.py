@@ -94,7 +94,7 @@ def test_a_profile_without_times_offers_no_such_order(tmp_path: Path) -> None:
 def test_left_is_earlier_on_the_page(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(timed())}/ui/flamegraph?frames=all", width=1400)
     assert page.locator('.box[aria-label^="load:"]').count() == 1
-    page.get_by_role("link", name="Sort: by time").click()
+    page.get_by_role("link", name="Sort by time").click()
     page.locator('.box[aria-label^="thread b:"]').wait_for()
     boxes = [(box.get_attribute("aria-label"), box.bounding_box()) for box in page.locator(".box").all()]
     row = sorted(
@@ -105,7 +105,7 @@ def test_left_is_earlier_on_the_page(serve: Serve, visitor: Visitor) -> None:
     assert [name for _, name in row] == ["load", "parse", "load", "idle"]
     assert page.get_by_text("1 sample without a time").count() == 1
     page.screenshot(path=str(SCREENSHOTS / "flame-time.png"))
-    page.get_by_role("link", name="Sort: heaviest first").click()
+    page.get_by_role("link", name="Sort by weight").click()
     page.locator('.box[aria-label^="thread b:"]').wait_for(state="detached")
 
 
@@ -191,7 +191,7 @@ def test_a_file_for_the_firefox_profiler_has_a_strip_only_where_it_has_times(
         page.locator(".flame").wait_for()
         assert page.locator("#strip").is_visible() == bool(threads)
         assert page.locator(".strip-names div").count() == threads
-        assert page.get_by_role("link", name="Sort: by time").count() == (1 if threads else 0)
+        assert page.get_by_role("link", name="Sort by time").count() == (1 if threads else 0)
 
 
 def test_a_drag_over_the_strip_shows_that_time_alone(serve: Serve, visitor: Visitor) -> None:

@@ -750,7 +750,7 @@ Conduit.page.views.flamegraph = (() => {
         layOutWindow();
         return Boolean(sides);
       }),
-      data.file ? "" : Conduit.page.link("flamegraph", { norm: equal ? null : "t" }, { title: equal ? "The amounts after are scaled to the total before" : "Totals are as recorded" }, equal ? "Totals made equal: undo" : "Totals as recorded: make equal"));
+      data.file ? "" : Conduit.page.link("flamegraph", { norm: equal ? null : "t" }, { title: equal ? "The amounts after are scaled to the total before" : "Totals are as recorded" }, equal ? "Show totals as recorded" : "Make totals equal"));
   }
 
   // ── the table beside it ──
@@ -873,14 +873,14 @@ Conduit.page.views.flamegraph = (() => {
     const meaning = sides ? "Left is before, right is after, in one scale: zoom, pivot and pointer move both." : content.difference
       ? (content.hasBase ? "Width = before and after added up. Grey: what both have. Red: what only after has. Green: what only before has." : "Width = growth and reduction added up. Red: net growth. Green: net reduction.")
       : `Each box is a function. Width = share of ${content.type}; its callees are drawn below.`;
-    const other = order === "heavy" ? ["recorded", "Sort: recorded order"] : ["heavy", "Sort: heaviest first"];
+    const other = order === "heavy" ? ["recorded", "Sort by recorded order"] : ["heavy", "Sort by weight"];
     const help = make("details", { className: "help" }, make("summary", { title: "Help" }, "?"),
       make("p", {}, meaning, content.inOrder ? " Left is earlier: a row for each thread, widths without the gaps between samples." : order === "heavy" ? " Left is heavier, not earlier." : " Boxes are in recorded order.",
         " Click a box for its callers and callees. Scroll to move, Ctrl+scroll or pinch to zoom, drag to pan, right-click or Actions… for more. ",
         make("kbd", {}, "/"), " searches, ", make("kbd", {}, "+"), make("kbd", {}, "−"), " zoom, arrows walk, ", make("kbd", {}, "Esc"), " goes back."));
     const line = make("div", { className: "explain bar-of-view" }, help, legend(), switches(),
       content.inOrder ? null : Conduit.page.link("flamegraph", { order: other[0] === "heavy" ? null : other[0] }, {}, other[1]));
-    if (content.hasTimes && (!data.file || content.byTime)) line.append(Conduit.page.link("flamegraph", { time: content.inOrder ? null : "t", z: null, p: null }, {}, content.inOrder ? "Sort: heaviest first" : "Sort: by time"));
+    if (content.hasTimes && (!data.file || content.byTime)) line.append(Conduit.page.link("flamegraph", { time: content.inOrder ? null : "t", z: null, p: null }, {}, content.inOrder ? "Sort by weight" : "Sort by time"));
     if (content.untimed) line.append(make("span", {}, content.untimed === 1 ? "1 sample without a time is left out" : `${content.untimed.toLocaleString("en")} samples without a time are left out`));
     if (content.pruned) {
       line.append(make("span", { className: "pruned" }, `${content.pruned.nodes.toLocaleString("en")} boxes under ${percent(content.pruned.below, content.total)} are hidden (hatched). ${data.file ? "" : "Zoom in or focus a function to see them."}`));

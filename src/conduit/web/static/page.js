@@ -192,7 +192,7 @@ Conduit.page = (() => {
     if (!data.imports || data.file) return null;
     const { leftOut } = data.imports, growth = current() === "growth";
     return link(current(), { imports: leftOut ? (growth ? "t" : null) : growth ? null : "f" }, { className: "imports", title: "memory that imports of modules allocated" },
-      leftOut ? "Imports are left out: show them" : "Imports are shown: leave them out");
+      leftOut ? "Show imports" : "Leave imports out");
   }
 
   const granularities = [["functions", "function"], ["filefunctions", "function and file"], ["files", "file"], ["lines", "line"], ["addresses", "address"]];

@@ -59,7 +59,7 @@ Conduit.page.views.peek = (() => {
 Conduit.page.views.source = (() => {
   const { make, data, state, address, exactly, pager } = Conduit.page;
 
-  function heat(share) { return Math.min(40, Math.round(10 + Math.sqrt(share) * 30)); }
+  function heat(share) { return Math.min(40, Math.round(8 + Math.cbrt(share) * 32)); }
 
   // Of a comparison amounts are changes.
   const signed = (text) => (data.compared && /[1-9]/.test(text) && !text.startsWith("-") ? `+${text}` : text);
