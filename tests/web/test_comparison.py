@@ -213,6 +213,10 @@ def test_two_pictures_move_in_step_and_share_one_scale(
     named = page.locator(".detail .name").bounding_box()
     assert named
     assert named["width"] > 150
+    lines = page.locator(".detail > :not([hidden])").evaluate_all(
+        "all => all.slice(1).map((one) => one.offsetTop)"
+    )
+    assert max(lines) - min(lines) < 20  # numbers and buttons stand beside each other
     page.screenshot(path=str(SCREENSHOTS / f"two-pictures-selected-{width}-{scheme}.png"))
     again = visitor.open(page.url, width=width, scheme=scheme)
     assert again.locator(".box.pivot").count() == 2

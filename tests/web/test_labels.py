@@ -130,6 +130,8 @@ def test_the_four_types_of_a_memory_profile_are_tabs(serve: Serve, visitor: Visi
     left, right = page.locator("#types [aria-current]").evaluate(place)  # the tab is not under an arrow
     assert left >= page.locator("#types .cue.back").evaluate(place)[1]
     assert right <= 390
+    strip, arrow = (page.locator(one).evaluate(place) for one in ("#types", "#types .cue.back"))
+    assert arrow[0] == strip[0]  # nothing looks out beside it
 
 
 def test_another_sample_type_keeps_the_selected_function_and_the_source(
