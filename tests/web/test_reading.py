@@ -158,7 +158,7 @@ def test_shares_have_one_total_also_where_stacks_are_shown_from_a_function_on(
     click_box(page, "query")
     page.wait_for_url("**p=*")
     row = page.locator("table.functions tr.picked")
-    assert row.locator("td").nth(1).inner_text() == "300ms30.00%"
+    assert row.locator("td").nth(1).text_content() == "300ms30.00%"
     assert page.locator(".separator").inner_text().startswith("300ms (30.00% of 1s)")
     box = page.locator(".box.pivot").get_attribute("aria-label")
     assert box == "query: 300ms (30.00%)"
