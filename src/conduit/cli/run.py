@@ -123,7 +123,7 @@ def _script_program(words: list[str]) -> Callable[[], object]:
             source = file.read()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    full_path = os.path.abspath(path)  # noqa: PTH100 (as python does, so that a report made elsewhere finds the source)
+    full_path = os.path.abspath(path)  # noqa: PTH100 (as python does; a report made in a folder above finds the source)
 
     def program() -> None:
         import types
