@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -57,6 +58,24 @@ def test_the_line_that_keeps_memory_is_found_and_a_cache_that_is_full_is_not(tmp
     table = pprof(tmp_path, "-leaks", "1.prof", "3.prof").stdout.splitlines()
     assert table[0].startswith("Grown and still held over ")
     assert ":7 " in table[2]
+
+
+def test_in_one_pipe_the_table_comes_before_the_next_commands(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.prof").write_bytes(heap_profile(([LEAK], number << 20)))
+    command = [sys.executable, "-m", "conduit", "pprof", "-leaks", "1.prof", "2.prof"]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=buffered,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines[-2:]] == ["the source", "in the browser"]
 
 
 def test_a_table_of_several_profiles_says_in_how_many_steps_each_line_grew_and_ends_with_the_next_commands(

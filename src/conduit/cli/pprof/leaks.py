@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import sys
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -50,6 +51,7 @@ def print_leaks(
         return
     for line in _report(leaks, most):
         print(printable(line))
+    sys.stdout.flush()  # the table stands above what is said of it, in a pipe of both, too
     for text in (_sampling_remark(leaks), _next_commands(leaks, files)):
         if text:
             say(text)
