@@ -248,3 +248,18 @@ def test_a_run_ends_with_the_files_written_and_the_command_that_reads_them_also_
         "conduit: wrote mem.prof; to read it: conduit pprof -top mem.prof; instead of -top: -advice in words, "
         "-http=:8080 in the browser\n"
     )
+
+
+def test_in_one_pipe_what_the_program_prints_comes_before_what_the_command_tells(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("print('hello')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "conduit", "run", "-cpuprofile=cpu.prof", "program.py"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[0] == "hello"
+    assert "wrote cpu.prof" in done.stdout

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from conduit._native.own_work import OwnWork, ProgramWork
@@ -181,6 +182,9 @@ def _execute(program: Callable[[], object]) -> int:
     finally:
         run_exit_functions()
         stop_program_timers()
+        # What the program has printed stands above what this command tells; the interpreter tells of a failure later.
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stdout.flush()
     return 0
 
 

@@ -51,7 +51,7 @@ def print_leaks(
         return
     for line in _report(leaks, most):
         print(printable(line))
-    sys.stdout.flush()  # the table stands above what is said of it, in a pipe of both, too
+    sys.stdout.flush()  # one pipe may take both, and the table comes first
     for text in (_sampling_remark(leaks), _next_commands(leaks, files)):
         if text:
             say(text)
