@@ -501,7 +501,7 @@ Conduit.page = (() => {
       search();
       if (!pattern) return;
       if (views[current()]?.enter?.(pattern)) return;
-      if (!data.file) refine("f", false);
+      if (!data.file) go(current(), { f: $("search").value.trim(), p: null }); // what was typed, whatever is selected
     });
     $("ask-cancel").addEventListener("click", () => $("ask").close());
     $("context").addEventListener("keydown", moveInContext);
