@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         def origin(self) -> str: ...  # noqa: D102
 
     T = TypeVar("T", bound=HasOrigin)
+    P = TypeVar("P")
 
 SHOWN_WARNINGS = 3
 DEFAULT_PATHS = ("build/introspection/metadata.json", "metadata.json")
@@ -126,12 +127,18 @@ class Question:
         path = find_document(self.flags["metadata"])
         return None if path is None else compiled_form(path)
 
-    def _compiled_part(self, name: str) -> Registry | None:
+    def _from_form(self, name: str, read: Callable[[CompiledForm], P | None]) -> P | None:
+        """Return what `read` finds in the compiled form, and note the part's name where it finds nothing."""
         if not self._asks_form:
             return None
-        metadata = self._form.part(name) if self._form is not None else None
-        if metadata is None:
+        found = read(self._form) if self._form is not None else None
+        if found is None:
             self.wanted[name] = None
+        return found
+
+    def _compiled_part(self, name: str) -> Registry | None:
+        metadata = self._from_form(name, lambda form: form.part(name))
+        if metadata is None:
             return None
         from conduit.metadata.registry import Registry
 
@@ -139,12 +146,7 @@ class Question:
 
     def stored(self, name: str) -> bytes | None:
         """Return a part of the compiled form as it is; `None` where it has to be computed."""
-        if not self._asks_form:
-            return None
-        found = self._form.bytes_of(name) if self._form is not None else None
-        if found is None:
-            self.wanted[name] = None
-        return found
+        return self._from_form(name, lambda form: form.bytes_of(name))
 
     def stored_answer(self, name: str) -> bytes | None:
         """Return an answer that the compiled form keeps, encoded; `None` where it has to be computed."""
