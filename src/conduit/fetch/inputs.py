@@ -109,7 +109,7 @@ class Repeats(NamedTuple):
 class _Grabbed:
     """What several sources gave: their sum (None for nothing), how many of them, and whether any was remote.
 
-    With `keeps`, also each of them.
+    With `keeps`, also each of them; `failures` says of each other one what went wrong.
     """
 
     def __init__(self, *, keeps: bool = False) -> None:
@@ -118,6 +118,7 @@ class _Grabbed:
         self.remote = False
         self.keeps = keeps
         self.kept: list[Profile] = []
+        self.failures: list[str] = []
 
 
 def fetch_profile(request: Request, say: Say) -> Profile:
@@ -129,21 +130,11 @@ def fetch_profile(request: Request, say: Say) -> Profile:
 
 
 def fetch_again(request: Request, say: Say) -> Profile:
-    """Return the profile of `fetch_profile`. Its `FetchError` has what `say` was told of each source that failed."""
-    from conduit.fetch.download import without_password
-
-    failed = tuple(f"{without_password(name)}: " for name in [*request.sources, *request.bases])
-    reasons: list[str] = []
-
-    def listen(line: str) -> None:
-        say(line)
-        if line.startswith(failed):
-            reasons.append(line)
-
+    """Return the profile of `fetch_profile`. The text of its `FetchError` has each failed source's reason."""
     try:
-        return fetch_profile(request, listen)
+        return fetch_profile(request, say)
     except FetchError as error:
-        raise FetchError("; ".join([str(error), *reasons])) from None
+        raise FetchError("; ".join([str(error), *error.reasons])) from None
 
 
 def fetch_repeated(request: Request, say: Say, *, keeps: bool = True) -> tuple[Profile, Repeats | None]:
@@ -156,7 +147,7 @@ def fetch_repeated(request: Request, say: Say, *, keeps: bool = True) -> tuple[P
     bases = _grab(request, request.bases, say, "base", keeps=keeps)
     for grabbed, wanted, kind in ((sources, request.sources, "source"), (bases, request.bases, "base")):
         if not grabbed.count and wanted:
-            raise FetchError(f"failed to fetch any {kind} profiles")
+            raise FetchError(f"failed to fetch any {kind} profiles", [*sources.failures, *bases.failures])
     for grabbed, wanted, kind in ((sources, request.sources, "source"), (bases, request.bases, "base")):
         if grabbed.count != len(wanted):
             say(f"Fetched {grabbed.count} {kind} profiles out of {len(wanted)}")
@@ -206,7 +197,7 @@ def _grab(request: Request, names: Sequence[str], say: Say, kind: str, *, keeps:
             grabbed.profile = combine(found)
         except ConduitError as error:
             comma = "," if kind == "base" else ""
-            raise FetchError(f"problem fetching {kind} profiles: {error}{comma}") from None
+            raise FetchError(f"problem fetching {kind} profiles: {error}{comma}", grabbed.failures) from None
     return grabbed
 
 
@@ -216,7 +207,8 @@ def _grab_chunk(request: Request, names: Sequence[str], say: Say, grabbed: _Grab
         if isinstance(outcome, Exception):
             from conduit.fetch.download import without_password
 
-            say(f"{without_password(name)}: {outcome}")
+            grabbed.failures.append(f"{without_password(name)}: {outcome}")
+            say(grabbed.failures[-1])
             continue
         profile, url = outcome
         add_missing_mapping(profile, url, request.executable, request.build_id)

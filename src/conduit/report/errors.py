@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from conduit.errors import ConduitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class ReportError(ConduitError):
@@ -14,4 +19,8 @@ class NoMatchError(ReportError):
 
 
 class FetchError(ConduitError):
-    """None of the sources gave a profile; the reason for each has been reported already."""
+    """None of the sources gave a profile; the reason for each, in `reasons`, has been reported already."""
+
+    def __init__(self, message: str, reasons: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.reasons = tuple(reasons)
