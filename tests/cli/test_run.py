@@ -255,7 +255,6 @@ def test_in_one_pipe_what_the_program_prints_comes_before_what_the_command_tells
     done = subprocess.run(
         [sys.executable, "-m", "conduit", "run", "-cpuprofile=cpu.prof", "program.py"],
         cwd=tmp_path,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -263,3 +262,16 @@ def test_in_one_pipe_what_the_program_prints_comes_before_what_the_command_tells
     )
     assert done.stdout.splitlines()[0] == "hello"
     assert "wrote cpu.prof" in done.stdout
+
+
+def test_an_output_of_the_programs_own_that_cannot_be_flushed_ends_as_under_python(folder: Path) -> None:
+    (folder / "own.py").write_text(
+        "import sys\nclass Output:\n    def write(self, text): return len(text)\n"
+        "    def flush(self): raise RuntimeError('no')\nsys.stdout = Output()\n"
+    )
+    done = run(folder, "run", "-memprofile=mem.prof", "own.py")
+    assert decode((folder / "mem.prof").read_bytes()).sample_types
+    assert "wrote mem.prof" in done.stderr
+    assert "RuntimeError: no" in done.stderr
+    assert "conduit/cli" not in done.stderr
+    assert done.returncode == 120

@@ -87,7 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     try:
         status = _dispatch(words)
-        if sys.stdout is not None and not sys.stdout.closed:  # a program under `conduit run` may close it
+        # A program under `conduit run` may close it, or put an object of its own there.
+        if not getattr(sys.stdout, "closed", True):
             sys.stdout.flush()
         return status
     except BrokenPipeError:

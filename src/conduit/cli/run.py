@@ -182,8 +182,9 @@ def _execute(program: Callable[[], object]) -> int:
     finally:
         run_exit_functions()
         stop_program_timers()
-        # What the program has printed stands above what this command tells; the interpreter tells of a failure later.
-        with suppress(OSError, ValueError, AttributeError):
+        # What the program has printed stands above what this command tells. The stream may be the program's own, and
+        # fail with anything: the interpreter tells of it at its end, and the profile is written all the same.
+        with suppress(Exception):
             sys.stdout.flush()
     return 0
 
