@@ -103,7 +103,7 @@ class SourceFiles:
         if text is not None:
             return text
         reason = "is a directory" if os.path.isdir(path) else "no such file or directory"
-        if "/ipykernel_" in path:
+        if is_notebook_cell(path):
             reason += "; a cell's source is in its notebook: -top -lines names the cell and its lines"
         raise SourceUnavailableError(f"open {path}: {reason}")
 
@@ -116,6 +116,11 @@ class SourceFiles:
             raise SourceUnavailableError(
                 f"open {path}: {(error.strerror or 'cannot be read').lower()}"
             ) from error
+
+
+def is_notebook_cell(path: str) -> bool:
+    """Return whether a path is the one that IPython's kernel gives a cell; the file does not exist."""
+    return "/ipykernel_" in path
 
 
 def _remedy(refused: SourceRefusedError) -> str:

@@ -25,7 +25,7 @@ OTHER_TYPE_PAGE = 25  # in a file, of each sample type that is not shown first: 
 _LONG = 400  # lines; a listing of more has only those near samples
 _HEAD, _AROUND = 5, 20  # of these, the first ones, and the lines before and after each with samples
 _NAMED = 8  # of those without a file, how many are named
-_DEFINITION = re.compile(r"(\s*)(?:(?:async\s+)?def|class)\b")
+_DEFINITION = re.compile(r"\s*(?:(?:async\s+)?def|class)\b")
 
 
 def source_document(report: Report, functions: Report, first: int, page: int = PAGE) -> dict[str, Any]:
@@ -130,17 +130,21 @@ def _to_end(lines: list[ListedLine]) -> list[ListedLine]:
         return lines
     start = next((at for at, line in enumerate(lines) if _DEFINITION.match(line.text)), len(lines))
     sampled = max((at for at, line in enumerate(lines) if line.flat or line.cum), default=0)
-    indented = len(lines[0].text) - len(lines[0].text.lstrip())
+    indented = _indentation(lines[0].text)
     end = len(lines)
     for at in range(max(start, sampled) + 1, len(lines)):
         text = lines[at].text
         # A signature's closing bracket stands below its `def`.
-        if text.strip() and len(text) - len(text.lstrip()) <= indented and text.lstrip()[0] not in ")]}#":
+        if text.strip() and _indentation(text) <= indented and text.lstrip()[0] not in ")]}#":
             end = at
             break
     while end > 1 and end > sampled + 1 and not lines[end - 1].text.strip():
         end -= 1
     return lines[:end]
+
+
+def _indentation(text: str) -> int:
+    return len(text) - len(text.lstrip())
 
 
 def _without_gaps(lines: list[ListedLine]) -> list[ListedLine | int]:

@@ -12,7 +12,7 @@ from conduit.profile import loops
 from conduit.profile.columns import runs_of
 from conduit.profile.measurement import percentage
 from conduit.report.errors import NoMatchError
-from conduit.report.source_files import SourceFiles, SourceUnavailableError
+from conduit.report.source_files import SourceFiles, SourceUnavailableError, is_notebook_cell
 from conduit.report.trimming import whole_graph
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def print_listing(report: Report) -> Iterator[str]:
         if listing.error:
             yield f" Error: {listing.error}"
         # The number of a cell's line is enough to find it in the notebook.
-        for line in listing.lines or (listing.numbered if "/ipykernel_" in listing.file else ()):
+        for line in listing.lines or (listing.numbered if is_notebook_cell(listing.file) else ()):
             flat, cum = report.amount_or_dot(line.flat), report.amount_or_dot(line.cum)
             yield f"{flat:>10} {cum:>10} {line.number:6d}:{line.text}"
 

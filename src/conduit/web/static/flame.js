@@ -403,7 +403,7 @@ Conduit.page.views.flamegraph = (() => {
     if (mine && source !== 0 && !isMine(source)) showOthersFor(source);
     pivot = source === 0 ? null : source;
     zoom = { x: 0, scale: 1 };
-    note({ ...Conduit.page.selecting(pivot === null ? [] : [tree.names[source]]) });
+    note(Conduit.page.selecting(pivot === null ? [] : [tree.names[source]]));
     redraw();
     rest();
     overlay.querySelector(".box.pivot, .box.root")?.focus({ preventScroll: true });
