@@ -177,6 +177,11 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_configure() -> None:
-    """A suite that was started in the background of a shell ignores Ctrl-C, and so would every program it starts."""
+    """Programs that tests start are to behave as a user's: they take Ctrl-C, and buffer what goes into a pipe.
+
+    A suite that was started in the background of a shell ignores Ctrl-C; containers often set PYTHONUNBUFFERED, which
+    hides what comes in the wrong order.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.pop("PYTHONUNBUFFERED", None)

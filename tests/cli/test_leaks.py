@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -64,15 +63,8 @@ def test_in_one_pipe_the_table_comes_before_the_next_commands(tmp_path: Path) ->
     for number in (1, 2):
         (tmp_path / f"{number}.prof").write_bytes(heap_profile(([LEAK], number << 20)))
     command = [sys.executable, "-m", "conduit", "pprof", "-leaks", "1.prof", "2.prof"]
-    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=buffered,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=True,
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
     )
     lines = done.stdout.splitlines()
     assert [line.partition(":")[0] for line in lines[-2:]] == ["the source", "in the browser"]
