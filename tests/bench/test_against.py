@@ -110,8 +110,12 @@ def test_uncommitted_changes_are_compared_with_a_revision_and_nothing_is_left_be
     document = json.loads(run.stdout)
     by_unit = {(row["name"].rpartition(":")[2], row["unit"]): row for row in document["rows"]}
     slower = by_unit["BenchmarkWork", "sec/op"]
-    assert 1.5 < slower["delta"] < 4
+    assert slower["delta"] > 0
     assert (slower["state"], slower["grade"]) == ("different", "major")
+    # By how much is told by what is counted, which a busy machine does not change: objects for 900 numbers and for 300.
+    counted = by_unit["BenchmarkWork", "allocs/op"]
+    assert counted["counted"]["is_exact"]
+    assert 1.9 < counted["delta"] < 2.3
     assert by_unit["BenchmarkGroup/child", "sec/op"]["grade"] == "major"
     assert run.returncode == 1
     assert "gate: closed" in run.stderr

@@ -142,7 +142,7 @@ async def slower_since_main_and_where(agent: Agent) -> Any:
     slower = {
         row["name"].partition(":")[2]
         for row in compared["rows"]
-        if row["unit"] == "sec/op" and row["delta"] > 1
+        if row["unit"] == "sec/op" and row["delta"] > 0
     }
     grown = await agent.ask("profile_difference", base="main.prof", source="now.prof")
     heaviest = max(grown["rows"], key=lambda row: row["flat"])["name"]
