@@ -165,6 +165,28 @@ def wait_until(page: Page, condition: str, arg: object = None, seconds: float = 
     raise AssertionError(f"after {seconds} s this does not hold: {condition}")
 
 
+def places_of_boxes(page: Page) -> list[tuple[str, dict[str, float]]]:
+    """The label and the place of each box that is seen.
+
+    Boxes are made anew with each picture, so they are looked for and measured in one step.
+    """
+    found: list[tuple[str, dict[str, float]]] = page.evaluate(
+        """() => [...document.querySelectorAll(".box[aria-label]")].map((box) => [box.getAttribute("aria-label"),
+        box.getBoundingClientRect().toJSON()]).filter(([, place]) => place.width > 0)"""
+    )
+    return found
+
+
+def place_of(page: Page, name: str) -> dict[str, float]:
+    """The place of a function's first box; waits until there is one."""
+    for _ in range(750):
+        for label, place in places_of_boxes(page):
+            if label.startswith(f"{name}:"):
+                return place
+        page.wait_for_timeout(20)
+    raise AssertionError(f"after 15 s there is no box of {name}")
+
+
 def light_share(page: Page, shot: bytes) -> float:
     """The share of a picture's pixels that are light, counted in a page that takes pictures from elsewhere."""
     share: float = page.evaluate(

@@ -13,7 +13,7 @@ from conduit.profile.merge import merge, scale_values, set_label
 from conduit.profile.model import ValueType
 from conduit.report.options import Options
 from conduit.web import single_file_report
-from tests.web.conftest import wait_until
+from tests.web.conftest import place_of, places_of_boxes, wait_until
 
 from .conftest import SCREENSHOTS, profile_named
 
@@ -74,11 +74,7 @@ def axe_findings(page: Page) -> list[tuple[str, str]]:
 
 def test_widths_are_shares_and_children_stand_below_their_callers(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/flamegraph")
-    places = {
-        box.get_attribute("aria-label").split(":")[0]: box.bounding_box()
-        for box in page.locator(".box").all()[:4]
-    }
-    root, main, run = places["all"], places["__main__.<module>"], places["app.server.run"]
+    root, main, run = (place_of(page, name) for name in ("all", "__main__.<module>", "app.server.run"))
     assert root["y"] < main["y"] < run["y"]
     assert run["width"] / root["width"] == pytest.approx(1.06 / 1.09, abs=0.01)
 
@@ -99,10 +95,9 @@ def test_a_click_pivots_shows_callers_above_and_back_returns(serve: Serve, visit
     assert pivot.bounding_box()["width"] == pytest.approx(
         page.locator(".flame").bounding_box()["width"], abs=2
     )
-    callers = [
-        box for box in page.locator(".box").all() if box.bounding_box()["y"] < pivot.bounding_box()["y"]
-    ]
-    assert any("iterencode" in (box.get_attribute("aria-label") or "") for box in callers)
+    below = pivot.bounding_box()["y"]
+    callers = [label for label, place in places_of_boxes(page) if place["y"] < below]
+    assert any("iterencode" in label for label in callers)
     assert "510ms (46.79% of 1.09s)" in page.locator(".separator").inner_text()
     page.screenshot(path=str(SCREENSHOTS / "pivot.png"))
     page.go_back()
@@ -137,7 +132,7 @@ def test_search_marks_matches_and_says_their_share(serve: Serve, visitor: Visito
 def test_the_wheel_zooms_with_control_held_and_escape_returns(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/flamegraph")
     target = page.locator(".box", has_text="zlib.compress").last
-    before = target.bounding_box()["width"]
+    before = place_of(page, "zlib.compress")["width"]
     target.hover()
     page.keyboard.down("Control")
     page.mouse.wheel(0, -300)

@@ -14,11 +14,11 @@ from conduit.web import single_file_report
 from conduit.web.application import ViewError
 from conduit.web.configs import SavedConfigs
 from conduit.web.session import ProfileSession
-from tests.web.conftest import wait_until
+from tests.web.conftest import place_of, places_of_boxes, wait_until
 
 from .conftest import SCREENSHOTS
 from .test_browser import axe_findings
-from .test_flame_graph import colour_at, place_of
+from .test_flame_graph import colour_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,9 +178,8 @@ def test_without_a_base_the_view_says_how_to_get_one(tmp_path: Path) -> None:
 
 
 def place(page: Page, name: str, pane: int) -> dict[str, float]:
-    boxes = [box.bounding_box() for box in page.locator(f'.box[aria-label^="{name}:"]').all()]
-    found = sorted((box for box in boxes if box), key=lambda box: box["x"])[pane]
-    return {"x": found["x"], "y": found["y"], "width": found["width"]}
+    found = [box for label, box in places_of_boxes(page) if label.startswith(f"{name}:")]
+    return sorted(found, key=lambda box: box["x"])[pane]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -11,9 +11,9 @@ import pytest
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
 
-from .conftest import SCREENSHOTS, light_share, wait_until
+from .conftest import SCREENSHOTS, light_share, place_of, places_of_boxes, wait_until
 from .test_browser import axe_findings
-from .test_flame_graph import SITE, WINDOWS, place_of
+from .test_flame_graph import SITE, WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +51,7 @@ def large_profile() -> Profile:
 
 def finer_boxes_come_with_the_zoom(page: Page) -> None:
     page.get_by_text("are hidden (hatched)").wait_for(state="attached")
-    wide = page.locator(".box[aria-label]").nth(2).bounding_box()
-    assert wide
+    wide = places_of_boxes(page)[2][1]
     page.mouse.move(wide["x"] + wide["width"] / 2, wide["y"] + wide["height"] / 2)
     with page.expect_response("**/subtree*") as answered:
         page.keyboard.down("Control")

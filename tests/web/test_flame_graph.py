@@ -9,7 +9,7 @@ import pytest
 
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
-from tests.web.conftest import wait_until
+from tests.web.conftest import place_of, places_of_boxes, wait_until
 
 from .conftest import SCREENSHOTS
 
@@ -70,12 +70,6 @@ def in_window(page: Page, selector: str) -> bool:
         selector,
     )
     return inside
-
-
-def place_of(page: Page, name: str) -> dict[str, float]:
-    found = page.locator(f'.box[aria-label^="{name}:"]').first.bounding_box()
-    assert found is not None
-    return {"x": found["x"], "y": found["y"], "width": found["width"], "height": found["height"]}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -190,8 +184,7 @@ def test_boxes_left_out_of_a_large_picture_are_counted_and_come_with_the_zoom(
     page = visitor.open(f"{serve(large_profile())}/ui/flamegraph")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/subtree" in request.url else None)
-    target = page.locator(".box[aria-label]").nth(2).bounding_box()
-    assert target
+    target = places_of_boxes(page)[2][1]
     page.mouse.move(target["x"] + target["width"] / 2, target["y"] + 5)
     assert asked == []
     with page.expect_response("**/subtree*") as answered:

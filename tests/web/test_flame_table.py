@@ -13,10 +13,10 @@ from conduit.report.options import Options
 from conduit.report.pipeline import prepare_report
 from conduit.web.configs import SavedConfigs
 from conduit.web.session import ProfileSession
-from tests.web.conftest import wait_until
+from tests.web.conftest import place_of, places_of_boxes, wait_until
 
 from .conftest import SCREENSHOTS, profile_named
-from .test_flame_graph import deep_profile, place_of
+from .test_flame_graph import deep_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,8 +64,7 @@ def test_a_hovered_row_marks_its_boxes_and_a_click_shows_callers_and_callees(
     pivot = page.locator(".box.pivot").bounding_box()
     assert pivot
     assert pivot["width"] > box["width"]
-    callers = [one for one in page.locator(".box").all() if one.bounding_box()["y"] < pivot["y"]]  # type: ignore[index]
-    assert callers
+    assert any(place["y"] < pivot["y"] for _, place in places_of_boxes(page))  # callers
     page.screenshot(path=str(SCREENSHOTS / f"flame-table-{width}-{scheme}.png"))
     shown = row.locator("td").last
     assert shown.inner_text() == "zlib.compress"

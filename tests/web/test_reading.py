@@ -14,10 +14,10 @@ from conduit.web.comparison import is_noise
 from conduit.web.configs import SavedConfigs
 from conduit.web.session import ProfileSession
 
-from .conftest import SCREENSHOTS, profile_named, wait_until
+from .conftest import SCREENSHOTS, place_of, profile_named, wait_until
 from .test_browser import axe_findings
 from .test_comparison import compared, profile_of
-from .test_flame_graph import SITE, WINDOWS, place_of
+from .test_flame_graph import SITE, WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

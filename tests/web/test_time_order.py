@@ -20,7 +20,7 @@ from conduit.web.application import ViewError
 from conduit.web.configs import SavedConfigs
 from conduit.web.session import ProfileSession
 
-from .conftest import SCREENSHOTS
+from .conftest import SCREENSHOTS, places_of_boxes
 from .test_browser import axe_findings
 
 if TYPE_CHECKING:
@@ -96,12 +96,8 @@ def test_left_is_earlier_on_the_page(serve: Serve, visitor: Visitor) -> None:
     assert page.locator('.box[aria-label^="load:"]').count() == 1
     page.get_by_role("link", name="Sort by time").click()
     page.locator('.box[aria-label^="thread b:"]').wait_for()
-    boxes = [(box.get_attribute("aria-label"), box.bounding_box()) for box in page.locator(".box").all()]
-    row = sorted(
-        (place["x"], str(label).split(":")[0])
-        for label, place in boxes
-        if place and str(label).split(":")[0] in ("load", "parse", "idle")
-    )
+    boxes = [(place["x"], label.split(":")[0]) for label, place in places_of_boxes(page)]
+    row = sorted(box for box in boxes if box[1] in ("load", "parse", "idle"))
     assert [name for _, name in row] == ["load", "parse", "load", "idle"]
     assert page.get_by_text("1 sample without a time").count() == 1
     page.screenshot(path=str(SCREENSHOTS / "flame-time.png"))
