@@ -63,6 +63,17 @@ def test_each_label_has_its_values_with_amount_share_and_count(tmp_path: Path) -
     assert content["counted"] == "samples"
 
 
+def test_labels_that_somebody_set_come_before_those_that_are_always_recorded(tmp_path: Path) -> None:
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    for number in range(28):
+        thread, tenant = f"worker {number % 2}", f"shop {number % 3}"
+        labels = {"task": f"request {number}", "thread": thread, "tenant": tenant, "process": "7"}
+        builder.add([("view", "/srv/app.py", 1, 1)], [100], labels=labels)
+    content = labels_of(tmp_path, builder.build())
+    assert [facet["key"] for facet in content["facets"]] == ["tenant", "thread", "task", "process"]
+    assert content["by"] == "tenant"
+
+
 def test_functions_by_a_label_add_up_to_their_own_amounts(tmp_path: Path) -> None:
     top = labels_of(tmp_path, requests_profile(), label="route")["top"]
     assert top["columns"] == ["/orders", "/a=b,c", "(none)"]

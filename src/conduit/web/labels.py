@@ -22,14 +22,15 @@ MANY_VALUES = 30
 MAX_FUNCTIONS = 40
 MAX_COLUMNS = 6  # values of the label that functions are listed by
 _NONE = "(none)"
+_ALWAYS_RECORDED = ("process", "thread", "task")
 
 
 def labels_document(report: Report, by: str, bases: tuple[int, int] | None = None) -> dict[str, Any]:
     """Return the facets, and the functions that took most for each value of the label `by`.
 
-    The heaviest values come first. `by` empty or unknown is the first text label that has more than one
-    value. A sample that carries a label twice counts for both of its values. `count` is the sum of the
-    profile's first type of values that is a count.
+    The heaviest values come first; the labels `process`, `thread` and `task` come after others. `by` empty or unknown
+    is the first text label that has more than one value. A sample that carries a label twice counts for both of its
+    values. `count` is the sum of the profile's first type of values that is a count.
 
     `bases`, in a comparison, are the totals before and after; each value then has the amounts of both, as shares of
     their own total.
@@ -50,8 +51,8 @@ def labels_document(report: Report, by: str, bases: tuple[int, int] | None = Non
                     held[2] -= weight
                     held[3] -= counts[number]
     facets = [_facet(report, key, values, key in numeric, bases) for key, values in sorted(sums.items())]
-    # A label with a value for each request (asyncio's tasks) says less than a route or a thread.
-    facets.sort(key=lambda facet: (facet["count"] == 1, facet["count"] > MANY_VALUES))
+    # What somebody set says more than what is always recorded, and a label with a value for each request least.
+    facets.sort(key=lambda facet: (facet["count"] == 1, facet["count"] > MANY_VALUES, _rank(facet["key"])))
     keys = [facet["key"] for facet in facets if not facet["numeric"]]
     several = [facet["key"] for facet in facets if not facet["numeric"] and facet["count"] > 1]
     chosen = by if by in keys else next(iter(several or keys), "")
@@ -64,6 +65,10 @@ def labels_document(report: Report, by: str, bases: tuple[int, int] | None = Non
         "type": report.sample_type,
         "top": _top(report, chosen, sums[chosen]) if chosen else None,
     }
+
+
+def _rank(key: str) -> int:
+    return _ALWAYS_RECORDED.index(key) + 1 if key in _ALWAYS_RECORDED else 0
 
 
 def _by_labels(columns: Columns, values: Iterable[int]) -> dict[int, int]:
