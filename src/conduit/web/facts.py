@@ -21,7 +21,8 @@ _ACCURACY = re.compile(r"only \d+ samples: ")  # as the recorder warns
 def facts(report: Report) -> list[str]:
     """Return date and time, duration and total, where known.
 
-    Of a comparison: the totals and the samples of both sides, since date and duration would be a mixture of both.
+    Of a comparison: the totals and the samples of both sides, since date and duration would be a mixture of both. Of
+    a difference whose sides are not marked (`-base`), what there is more of and what less.
     """
     profile = report.profile
     if has_base(profile):
@@ -30,6 +31,13 @@ def facts(report: Report) -> list[str]:
         return [
             f"{report.sample_type}: {amounts} ({change_text(before, after)})",
             *_counted(report),
+        ]
+    values = profile.columns.values[report.values.index]
+    if min(values, default=0) < 0:
+        more, net = sum(value for value in values if value > 0), sum(values)
+        amounts = f"{amount_text(report, more)} more, {amount_text(report, more - net)} less than the base"
+        return [
+            f"{report.sample_type}: {amounts} ({'+' if net > 0 else ''}{amount_text(report, net)} in all)"
         ]
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(profile.time_nanos // 10**9))
     return [
