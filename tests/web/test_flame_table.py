@@ -212,6 +212,13 @@ def test_with_only_your_code_in_the_picture_the_table_is_of_it_too(serve: Serve,
     box = place_of(page, "shop.view")
     page.mouse.move(box["x"] + 40, box["y"] + 6)
     assert "self + libraries 90ms" in page.locator(".detail .numbers").inner_text()
+    page.mouse.click(box["x"] + 40, box["y"] + 6)
+    page.get_by_role("button", name="Source", exact=True).click()
+    page.locator(".drawer", has_text="self (flat) 20ms").wait_for()
+    told = page.locator(".drawer p.explain")
+    assert "counts what the libraries called here took as self" in told.inner_text()
+    page.get_by_role("button", name="Only your code").click()
+    told.wait_for(state="detached")
 
 
 def test_only_your_code_is_switched_off_by_the_selection_of_a_function_that_it_hides(

@@ -95,7 +95,7 @@ test("Growth lists lines with their callers, and a search counts them", () => {
 
 test("the drawer of a file shows the lines that the file holds", async () => {
   const name = data.views.source.functions[0].name;
-  const drawer = Conduit.sourceDrawer({ tree: () => ({ names: [name], files: [data.views.source.functions[0].file] }), closed: () => {} });
+  const drawer = Conduit.sourceDrawer({ tree: () => ({ names: [name], files: [data.views.source.functions[0].file] }), folds: () => false, closed: () => {} });
   drawer.open = true;
   await drawer.show(0);
   assert.match(drawer.element.textContent, /flat/);

@@ -708,6 +708,7 @@ Conduit.page.views.flamegraph = (() => {
       only.setAttribute("aria-pressed", String(mine));
       redraw();
       if (table) showTable(true);
+      lines.show(pivot);
     });
     return only;
   }
@@ -813,7 +814,7 @@ Conduit.page.views.flamegraph = (() => {
     overlay = make("div", { className: "overlay" });
     area = make("div", { className: "flame", role: "group", "aria-label": "Flame graph" }, canvas, overlay);
     tip = document.getElementById("tip");
-    lines = Conduit.sourceDrawer({ tree: () => tree, closed: () => { note({ lines: null }, true); explainAgain(); } });
+    lines = Conduit.sourceDrawer({ tree: () => tree, folds: () => mine, closed: () => { note({ lines: null }, true); explainAgain(); } });
     lines.open = state.get("lines") === "t";
     pair = make("div", { className: "pair" }, make("div", { className: "picture" }, bar, area));
     const wanted = state.get("table");

@@ -3,7 +3,8 @@
 
 globalThis.Conduit ??= {};
 
-Conduit.sourceDrawer = ({ tree, closed }) => {
+// `folds` says whether the picture counts the libraries' functions as their callers' own.
+Conduit.sourceDrawer = ({ tree, folds, closed }) => {
   const { make, data, state } = Conduit.page;
   const title = make("h2", {}), body = make("div", { className: "listing-body" });
   const close = make("button", { type: "button", className: "actions", onclick: () => { drawer.open = false; element.hidden = true; closed(); } }, "Close");
@@ -36,6 +37,7 @@ Conduit.sourceDrawer = ({ tree, closed }) => {
     const listings = best.length ? best : found;
     body.replaceChildren(...listings.flatMap((one) => [
       make("p", {}, `${one.file} — self (flat) ${one.flat}, total (cum) ${one.cum} (${one.percent} of ${data.compared ? "all before" : "the profile"})`),
+      folds() ? make("p", { className: "explain" }, "“Only your code” counts what the libraries called here took as self; the column Self does not.") : "",
       one.textMissing ? make("p", { className: "missing" }, make("strong", {}, "The text of these lines is missing. "), one.error ? `${one.error}. ` : "", data.file ? "" : "Start conduit pprof with -source_path=FOLDER to say where the file is.") : "",
       one.lines.length ? Conduit.page.views.source.table(one) : ""]).filter(Boolean));
     if (!listings.length) body.replaceChildren(make("p", {}, data.file ? "The file holds the source of the heaviest functions only." : "No lines of this function have samples."));
