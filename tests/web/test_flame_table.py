@@ -258,6 +258,26 @@ def test_only_your_code_is_switched_off_by_the_selection_of_a_function_that_it_h
     assert told.inner_text() == ""
 
 
+def test_several_selected_functions_are_marked_in_the_picture_until_one_is_chosen_there(
+    serve: Serve, visitor: Visitor
+) -> None:
+    page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/top", width=1400)
+    for name in ("zlib.compress", "json.encoder.JSONEncoder.iterencode"):
+        page.locator("table.top tbody tr", has_text=name).first.locator("td").first.click()
+    page.get_by_role("link", name="Flame graph", exact=True).click()
+    page.locator(".remark", has_text="The 2 selected functions are marked.").wait_for()
+    marked = page.locator(".box.hit").evaluate_all("all => all.map((one) => one.ariaLabel.split(':')[0])")
+    assert set(marked) == {"zlib.compress", "json.encoder.JSONEncoder.iterencode"}
+    assert page.locator("table.functions tbody tr").count() == 2  # those beside it, as in a search
+    page.screenshot(path=str(SCREENSHOTS / "flame-marked.png"))
+    box = place_of(page, "zlib.compress")
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 6)
+    page.wait_for_url("**p=*compress*")
+    assert page.locator(".box.hit").count() == 0
+    assert page.locator(".remark").inner_text() == ""
+    assert page.locator("#picked").count() == 0
+
+
 def test_the_selected_function_is_selected_in_every_view(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(deep_profile())}/ui/flamegraph?frames=all")
     box = place_of(page, "json.encode_2")

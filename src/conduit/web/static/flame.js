@@ -384,6 +384,22 @@ Conduit.page.views.flamegraph = (() => {
     Conduit.page.matched(regexp ? matchedText() : "");
   }
 
+  // Several functions selected in another view are marked as those that a search finds, until one is selected here.
+  function markSelected() {
+    if (pivot !== null || !state.get("sel")) return;
+    const { selected, restore } = Conduit.page;
+    restore(tree.names);
+    if (selected.size < 2) return;
+    search({ test: (name) => selected.has(name) });
+    say(`The ${selected.size} selected functions are marked.`);
+  }
+
+  function forgetSelected() {
+    if (Conduit.page.selected.size < 2) return;
+    Conduit.page.restore([]);
+    if (!document.getElementById("search").value) search(null);
+  }
+
   function enter() {
     const widest = laid.boxes.filter((box) => !box.frames && isHit(box)).sort((a, b) => b.total - a.total)[0]?.source ?? heaviest(functionsHidden());
     if (widest === undefined) return false;
@@ -400,6 +416,7 @@ Conduit.page.views.flamegraph = (() => {
 
   function pivotOn(source) {
     say("");
+    forgetSelected();
     if (mine && source !== 0 && !isMine(source)) showOthersFor(source);
     pivot = source === 0 ? null : source;
     zoom = { x: 0, scale: 1 };
@@ -826,6 +843,7 @@ Conduit.page.views.flamegraph = (() => {
     listen();
     redraw();
     rest();
+    markSelected();
     resize?.disconnect();
     let before = width();
     resize = new ResizeObserver(() => { measureAgain(); layOutWindow(); if (width() !== before) { before = width(); schedule(); } });
