@@ -11,6 +11,9 @@ VERSIONS :=
 SECONDS := 120
 SEED :=
 
+# Containers often set it: each of thousands of programs that the tests start would then compile Conduit anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A .venv of another version is replaced when PYTHON was given on the command line, and kept otherwise.
 ifeq ($(origin PYTHON),command line)
 VERSION_OF = $(shell $(1) -c 'import sys; print(sys.version.split()[0])' 2>/dev/null)

@@ -180,8 +180,9 @@ def pytest_configure() -> None:
     """Programs that tests start are to behave as a user's: they take Ctrl-C, and buffer what goes into a pipe.
 
     A suite that was started in the background of a shell ignores Ctrl-C; containers often set PYTHONUNBUFFERED, which
-    hides what comes in the wrong order.
+    hides what comes in the wrong order, and PYTHONDONTWRITEBYTECODE, with which each program compiles Conduit anew.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.environ.pop("PYTHONUNBUFFERED", None)
+    for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
+        os.environ.pop(name, None)
