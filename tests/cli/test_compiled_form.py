@@ -15,6 +15,7 @@ import pytest
 from benchmarks.documents import rich_document
 from conduit.cli import introspect
 from conduit.cli.introspect.compiling import compile_document
+from conduit.cli.introspect.data import print_arrays, print_data
 from conduit.cli.introspect.records import selected_records, stored_records
 from conduit.errors import ConduitError
 from conduit.metadata import compiled
@@ -184,7 +185,27 @@ def test_records_are_cut_out_of_the_text_in_any_order(positions: list[int]) -> N
     text, ends = stored_records(records)
     parts = {"text:routes": text, "ends:routes": msgspec.msgpack.encode(ends)}
     found = selected_records(parts.get, "routes", positions)
-    assert json.loads(found or b"") == [records[at] for at in positions]
+    assert found is not None
+    assert [record for array in found for record in json.loads(array)] == [records[at] for at in positions]
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_records_printed_piece_by_piece_are_what_they_are_at_once(
+    form: str, count: int, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setattr("conduit.cli.introspect.records._PIECE_BYTES", 100)
+    records = [{"path": f"/orders/<{at}>", "guards": ["a: b"] * at} for at in range(count)]
+    text, ends = stored_records(records)
+    parts = {"text:routes": text, "ends:routes": msgspec.msgpack.encode(ends)}
+    found = selected_records(parts.get, "routes", range(count))
+    assert found is not None
+    arrays = [*found]
+    assert len(arrays) == {0: 0, 1: 1, 2: 1, 5: 4}[count]  # the first two are short enough for one
+    print_arrays(arrays, form)
+    pieces = capsysbinary.readouterr().out
+    print_data(records, form)
+    assert pieces == capsysbinary.readouterr().out
 
 
 def damaged(data: bytes) -> dict[str, bytes]:

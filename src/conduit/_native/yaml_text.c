@@ -54,22 +54,23 @@ static bool equals_word(const unsigned char *text, const char *word, size_t size
     return true;
 }
 
-/* The marks that a string without quotes can have anywhere behind the first character; blanks and colons depend on the
- * next. */
-static const bool IS_MARK[256] = {
+/* The letters, digits and marks that a string without quotes can have anywhere behind the first character; blanks and
+ * colons depend on the next. */
+static const bool IS_FREE[256] = {
+    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
     ['_'] = true, ['-'] = true, ['.'] = true, ['/'] = true, ['('] = true, [')'] = true, ['<'] = true, ['>'] = true,
     [','] = true, ['='] = true, ['+'] = true, ['*'] = true, ['@'] = true, ['$'] = true, ['%'] = true, ['&'] = true,
     ['?'] = true, ['!'] = true, [';'] = true, ['['] = true, [']'] = true, ['{'] = true, ['}'] = true,
 };
 
-/* Whether the string can stand without quotes: it begins with a letter, `_` or `/`, has nothing that YAML could read as
- * something else, and is no word of YAML 1.1. */
-static bool is_plain(const unsigned char *text, size_t size) {
+/* Whether the string, whose first `known` characters are free ones, can stand without quotes: it begins with a letter,
+ * `_` or `/`, has nothing that YAML could read as something else, and is no word of YAML 1.1. */
+static bool is_plain(const unsigned char *text, size_t size, size_t known) {
     static const char *const WORDS[] = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"};
     if (size == 0 || text[size - 1] == ' ' || text[size - 1] == ':') return false;
     if (!is_letter(text[0]) && text[0] != '_' && text[0] != '/') return false;
-    for (size_t i = 1; i < size; i++) {
-        if (is_letter(text[i]) || (text[i] >= '0' && text[i] <= '9') || IS_MARK[text[i]]) continue;
+    for (size_t i = known; i < size; i++) {
+        if (IS_FREE[text[i]]) continue;
         if (text[i] == ' ' ? text[i + 1] == '#' || text[i + 1] == ' ' : text[i] != ':' || text[i + 1] == ' ')
             return false;
     }
@@ -139,9 +140,11 @@ static bool read_string(Writer *writer) {
 static bool add_string(Writer *writer) {
     if (!next_is(writer, '"')) return fail();
     const unsigned char *start = writer->at, *at = start;
+    while (IS_FREE[*at]) at++; /* the zero behind the text ends it */
+    size_t known = (size_t)(at - start);
     while (at < writer->end && *at >= 0x20 && *at < 0x7f && *at != '"' && *at != '\\') at++;
     if (at < writer->end && *at == '"') { /* the quote ends look-ahead */
-        size_t size = (size_t)(at - start), quote = is_plain(start, size) ? 0 : 1;
+        size_t size = (size_t)(at - start), quote = is_plain(start, size, known) ? 0 : 1;
         uint8_t *room = output_reserve(&writer->yaml, size + 2);
         if (room == NULL) return false;
         *room = '"';
@@ -155,7 +158,7 @@ static bool add_string(Writer *writer) {
     size_t size = writer->string.used;
     if (!output_add(&writer->string, "", 1)) return false; /* a zero behind the end ends look-ahead */
     const unsigned char *text = (const unsigned char *)PyBytes_AS_STRING(writer->string.bytes);
-    bool plain = memchr(text, '\\', size) == NULL && is_plain(text, size);
+    bool plain = memchr(text, '\\', size) == NULL && is_plain(text, size, 0);
     if (!plain && !add(writer, "\"")) return false;
     return output_add(&writer->yaml, text, size) && (plain || add(writer, "\""));
 }

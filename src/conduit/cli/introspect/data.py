@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from conduit.cli.terminal_text import printable_on_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 # Go escapes these inside texts, so that a document can stand in HTML and JavaScript; nowhere else can they occur.
 _GO_ESCAPES = (
@@ -21,22 +24,45 @@ _GO_ESCAPES = (
 
 def print_data(value: Any, form: str) -> None:
     """Print records, or lists and dicts of them, as `json` or `yaml` on standard output."""
-    print_json_text(escaped_json(value), form)
+    text = escaped_json(value)
+    _print([_yaml(text) if form == "yaml" else msgspec.json.format(text, indent=2) + b"\n"])
 
 
-def print_json_text(text: bytes, form: str) -> None:
-    """Print what `escaped_json` returned as `json` or `yaml` on standard output."""
-    if form == "yaml":
-        from conduit.cli.introspect.yaml_text import yaml_of_json
+def print_arrays(arrays: Iterable[bytes], form: str) -> None:
+    """Print the records of JSON arrays, none of them empty, as one array in `json` or `yaml` on standard output.
 
-        text = yaml_of_json(text)
-    else:
-        text = msgspec.json.format(text, indent=2)
+    The texts of the records are as `escaped_json` makes them.
+    """
+    _print(_yaml_of(arrays) if form == "yaml" else _indented(arrays))
+
+
+def _print(pieces: Iterable[bytes]) -> None:
     sys.stdout.flush()
-    sys.stdout.buffer.write(printable_on_terminal(text, sys.stdout))
-    if form != "yaml":
-        sys.stdout.buffer.write(b"\n")
+    for piece in pieces:
+        sys.stdout.buffer.write(printable_on_terminal(piece, sys.stdout))
     sys.stdout.buffer.flush()
+
+
+def _yaml_of(arrays: Iterable[bytes]) -> Iterator[bytes]:
+    number = -1
+    for number, array in enumerate(arrays):  # noqa: B007  # whether there was one
+        yield _yaml(array)
+    if number < 0:
+        yield _yaml(b"[]")
+
+
+def _yaml(text: bytes) -> bytes:
+    from conduit.cli.introspect.yaml_text import yaml_of_json
+
+    return yaml_of_json(text)
+
+
+def _indented(arrays: Iterable[bytes]) -> Iterator[bytes]:
+    begin, end = b"[", b"[]\n"
+    for array in arrays:
+        yield begin + msgspec.json.format(array, indent=2)[1:-2]
+        begin, end = b",", b"\n]\n"
+    yield end
 
 
 def escaped_json(value: Any) -> bytes:

@@ -234,16 +234,16 @@ class Question:
             return False
         import msgspec
 
-        from conduit.cli.introspect.data import print_json_text
+        from conduit.cli.introspect.data import print_arrays
         from conduit.cli.introspect.records import selected_records
 
         count, own = msgspec.msgpack.decode(stored, type=tuple[int, list[int]])
-        text = selected_records(self.stored, kind, range(count) if self.flags["all"] else own)
-        if text is None:
+        found = selected_records(self.stored, kind, range(count) if self.flags["all"] else own)
+        if found is None:
             return False
         if not self.flags["all"]:
             _tell_hidden(count - len(own), kind)
-        print_json_text(text, self.flags["format"])
+        print_arrays(found, self.flags["format"])
         return True
 
     def answer_records(
@@ -255,7 +255,7 @@ class Question:
         """
         if self.flags["format"] == "table" or not self._asks_form:
             return self.answer(chosen, print_table)
-        from conduit.cli.introspect.data import print_json_text
+        from conduit.cli.introspect.data import print_arrays
         from conduit.cli.introspect.records import selected_records
 
         if self._is_whole:
@@ -263,9 +263,9 @@ class Question:
             return self.answer(chosen, print_table)
         at = {id(record): position for position, record in enumerate(everything)}
         positions = [at[id(record)] for record in chosen]
-        text = selected_records(self.stored, kind, positions)
-        if text is not None:
-            print_json_text(text, self.flags["format"])
+        found = selected_records(self.stored, kind, positions)
+        if found is not None:
+            print_arrays(found, self.flags["format"])
             return 0
         whole = self.whole_registry
         records = whole.resources() if kind == "resources" else whole.routes()

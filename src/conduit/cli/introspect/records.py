@@ -1,6 +1,7 @@
 """Resources and routes as a compiled form keeps them: the JSON that is printed, and where each record ends in it.
 
-Printing a few of thousands of records then needs neither the records themselves nor an encoder.
+Printing a few of thousands of records then needs neither the records themselves nor an encoder. What is printed is made
+in pieces, since memory for all of it at once costs more than making it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import msgspec
 from conduit.cli.introspect.data import escaped_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
+
+_PIECE_BYTES = 1 << 18
 
 
 def stored_records(records: Sequence[Any]) -> tuple[bytes, list[int]]:
@@ -28,8 +31,8 @@ def stored_records(records: Sequence[Any]) -> tuple[bytes, list[int]]:
 
 def selected_records(
     stored: Callable[[str], bytes | None], kind: str, positions: Sequence[int]
-) -> bytes | None:
-    """Return the records at these positions as a JSON array; `None` where the form does not have them.
+) -> Iterator[bytes] | None:
+    """Return the records at these positions as JSON arrays of some of them; `None` where the form does not have them.
 
     `stored` returns a part of the form by its name.
     """
@@ -37,21 +40,39 @@ def selected_records(
     stored_ends = stored(f"ends:{kind}") if text is not None else None
     if text is None or stored_ends is None:
         return None
-    ends = msgspec.msgpack.decode(stored_ends, type=list[int])
-    if len(positions) == len(ends) and list(positions) == list(range(len(ends))):
-        return text
+    return _arrays(text, msgspec.msgpack.decode(stored_ends, type=list[int]), positions)
+
+
+def _arrays(text: bytes, ends: Sequence[int], positions: Sequence[int]) -> Iterator[bytes]:
     view = memoryview(text)
-    pieces = [view[ends[first - 1] + 1 if first else 1 : ends[last]] for first, last in _runs(positions)]
-    separated = [piece for each in pieces for piece in (b",", each)]
+    pieces: list[memoryview] = []
+    size = 0
+    for first, last in _runs(ends, positions):
+        piece = view[ends[first - 1] + 1 if first else 1 : ends[last]]
+        if size + len(piece) > _PIECE_BYTES and pieces:
+            yield _array(pieces)
+            pieces, size = [], 0
+        pieces.append(piece)
+        size += len(piece)
+    if pieces:
+        yield _array(pieces)
+
+
+def _array(pieces: Sequence[memoryview]) -> bytes:
+    separated = [part for each in pieces for part in (b",", each)]
     return b"".join((b"[", *separated[1:], b"]"))
 
 
-def _runs(positions: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the first and last position of each run of consecutive ones."""
-    runs: list[tuple[int, int]] = []
+def _runs(ends: Sequence[int], positions: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and last position of each run of consecutive ones that is no longer than a piece."""
+    first = last = -2
+    begin = 0
     for at in positions:
-        if runs and runs[-1][1] == at - 1:
-            runs[-1] = runs[-1][0], at
-        else:
-            runs.append((at, at))
-    return runs
+        if at != last + 1 or ends[at] - begin > _PIECE_BYTES:
+            if first >= 0:
+                yield first, last
+            first = at
+            begin = ends[at - 1] if at else 0
+        last = at
+    if first >= 0:
+        yield first, last
