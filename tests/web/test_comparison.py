@@ -95,7 +95,7 @@ def test_the_first_line_of_a_comparison_has_both_totals(tmp_path: Path) -> None:
     assert session.page("top", {})["facts"] == ["cpu: 350ms before, 700ms after (+100%)"]
 
 
-def test_a_difference_with_unmarked_sides_says_what_is_more_and_what_is_less(tmp_path: Path) -> None:
+def test_a_difference_with_unmarked_sides_has_the_sums_of_its_increases_and_decreases(tmp_path: Path) -> None:
     before, after = recorded(slower=100, faster=200, old=50), recorded(slower=300, faster=100, new=300)
     session = ProfileSession(difference(after, before), Options(), SavedConfigs(tmp_path / "none.json"))
     facts = session.page("top", {})["facts"]

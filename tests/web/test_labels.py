@@ -63,7 +63,7 @@ def test_each_label_has_its_values_with_amount_share_and_count(tmp_path: Path) -
     assert content["counted"] == "samples"
 
 
-def test_labels_that_somebody_set_come_before_those_that_are_always_recorded(tmp_path: Path) -> None:
+def test_labels_that_the_program_set_come_before_those_of_every_recording(tmp_path: Path) -> None:
     builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
     for number in range(28):
         thread, tenant = f"worker {number % 2}", f"shop {number % 3}"

@@ -49,6 +49,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     column_stack_methods,
     column_sum_methods,
     column_tree_methods,
+    free_pages_methods,
     priority_methods,
     profile_writer_methods,
     record_methods,

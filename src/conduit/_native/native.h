@@ -37,6 +37,7 @@ extern PyMethodDef column_stack_methods[];
 extern PyMethodDef column_sum_methods[];
 extern PyMethodDef json_key_methods[];
 extern PyMethodDef column_tree_methods[];
+extern PyMethodDef free_pages_methods[];
 extern PyMethodDef priority_methods[];
 extern PyMethodDef profile_writer_methods[];
 extern PyMethodDef record_methods[];

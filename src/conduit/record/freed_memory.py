@@ -1,13 +1,16 @@
 """Gives freed memory back to the system.
 
-glibc keeps freed memory in up to eight arenas for each core, and returns only the top of each arena to the system.
-Profiles are built in threads of their own, so each arena would keep as much memory as the largest profile built in it.
+glibc keeps freed memory in up to eight arenas for each core. Profiles are built in threads of their own, so each arena
+would keep as much memory as the largest profile built in it. `malloc_trim` gives back what lies between blocks in all
+arenas, but not the end of any arena but the first: the thread that built a profile gives that back itself.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+
+from conduit._native.free_pages import drop_free_pages
 
 _MIN_INTERVAL_S = 1.0
 _SHARE = 0.01  # of the time, at most: a large heap takes long to walk, and its locks are held
@@ -17,8 +20,12 @@ _next_s = 0.0
 
 
 def give_back_at_times() -> bool:
-    """Call `give_back` unless it was called within the last second, or would take more than 1 % of the time."""
+    """Call `give_back` unless it was called within the last second, or would take more than 1 % of the time.
+
+    What the calling thread's own arena keeps is given back in any case; that takes a fraction of a millisecond.
+    """
     global _next_s
+    drop_free_pages()
     if time.monotonic() < _next_s or not _lock.acquire(blocking=False):
         return False
     try:

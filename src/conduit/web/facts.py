@@ -22,7 +22,7 @@ def facts(report: Report) -> list[str]:
     """Return date and time, duration and total, where known.
 
     Of a comparison: the totals and the samples of both sides, since date and duration would be a mixture of both. Of
-    a difference whose sides are not marked (`-base`), what there is more of and what less.
+    a difference whose sides are not marked (`-base`): the sums of its increases and of its decreases.
     """
     profile = report.profile
     if has_base(profile):

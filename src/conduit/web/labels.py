@@ -51,7 +51,7 @@ def labels_document(report: Report, by: str, bases: tuple[int, int] | None = Non
                     held[2] -= weight
                     held[3] -= counts[number]
     facets = [_facet(report, key, values, key in numeric, bases) for key, values in sorted(sums.items())]
-    # What somebody set says more than what is always recorded, and a label with a value for each request least.
+    # A label that the program set says more than those of every recording; one with a value for each request least.
     facets.sort(key=lambda facet: (facet["count"] == 1, facet["count"] > MANY_VALUES, _rank(facet["key"])))
     keys = [facet["key"] for facet in facets if not facet["numeric"]]
     several = [facet["key"] for facet in facets if not facet["numeric"] and facet["count"] > 1]
