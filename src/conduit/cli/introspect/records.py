@@ -1,7 +1,7 @@
 """Resources and routes as a compiled form keeps them: the JSON that is printed, and where each record ends in it.
 
-Printing a few of thousands of records then needs neither the records themselves nor an encoder. What is printed is made
-in pieces, since memory for all of it at once costs more than making it.
+Printing a few of thousands of records then needs neither the records themselves nor an encoder. Records are cut out in
+pieces, because memory for all of them at once takes longer to get than the pieces to make.
 """
 
 from __future__ import annotations
