@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from conduit.control_characters import printable, write_sequence
@@ -103,16 +104,17 @@ class Page:
         that were left out.
         """
         layout = layout or Layout(keep)
-        cells = [row if "".join(row).isprintable() else [clean(cell) for cell in row] for row in rows]
-        shown = [column for column in range(len(header)) if any(row[column] for row in cells)]
+        cells = _cleaned(rows)
+        contents = [[row[column] for row in cells] for column in range(len(header))]
+        shown = [column for column in range(len(header)) if any(contents[column])]
         if self.width is None:
             layout = Layout()
-        columns_of = [_Column(header[column], [row[column] for row in cells], layout) for column in shown]
+        columns_of = [_Column(header[column], contents[column], layout) for column in shown]
         room = None if self.width is None else self.width - len(indent)
         fitting, widths = _fit(columns_of, room, layout)
         titles = [column.title for column in fitting]
         columns = [column for column in shown if header[column] in titles]
-        right = [all(_is_number(row[column]) for row in cells) for column in columns]
+        right = [all(map(_is_number, contents[column])) for column in columns]
         cuts = [_cut_of(title, layout) for title in titles]
         self.line(_row(titles, widths, right, [_cut] * len(titles)), indent, strong=True)
         if self.width is None and all(column.is_ascii for column in columns_of):
@@ -182,6 +184,13 @@ def clean(text: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in one_line
     )
+
+
+def _cleaned(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """Return the rows with each cell as `clean` returns it."""
+    if "".join(chain.from_iterable(rows)).isprintable():
+        return rows
+    return [row if "".join(row).isprintable() else [clean(cell) for cell in row] for row in rows]
 
 
 def display_width(text: str) -> int:

@@ -210,6 +210,11 @@ def _print(
 
 def _print_routes(page: Page, routes: Sequence[Route], passed: Sequence[str], verbose: bool) -> None:
     common = carried_by_all(routes)
+    # Thousands of routes have the same few lists.
+    own = {
+        names: ", ".join(name for name in names if name not in common)
+        for names in {route.middleware for route in routes}
+    }
     header = ["METHOD", "PATH", "HANDLER", "NAME", "RESOURCE", "MIDDLEWARE"]
     rows = [
         [
@@ -218,7 +223,7 @@ def _print_routes(page: Page, routes: Sequence[Route], passed: Sequence[str], ve
             route.handler,
             route.details.name if route.details else "",
             route.resource,
-            ", ".join(name for name in route.middleware if name not in common),
+            own[route.middleware],
         ]
         for route in routes
     ]
