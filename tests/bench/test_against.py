@@ -112,10 +112,10 @@ def test_uncommitted_changes_are_compared_with_a_revision_and_nothing_is_left_be
     slower = by_unit["BenchmarkWork", "sec/op"]
     assert slower["delta"] > 0
     assert (slower["state"], slower["grade"]) == ("different", "major")
-    # By how much is told by what is counted, which a busy machine does not change: objects for 900 numbers and for 300.
+    # By how much is told by what is counted, which a busy machine does not change: small numbers are no new objects.
     counted = by_unit["BenchmarkWork", "allocs/op"]
     assert counted["counted"]["is_exact"]
-    assert 1.9 < counted["delta"] < 2.3
+    assert 2.5 < counted["delta"] < 4.5
     assert by_unit["BenchmarkGroup/child", "sec/op"]["grade"] == "major"
     assert run.returncode == 1
     assert "gate: closed" in run.stderr

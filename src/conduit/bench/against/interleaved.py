@@ -516,8 +516,11 @@ class Sampling:
         if not self.plan.counts:
             return
         counts = []
-        for index, side in enumerate(sides):
-            answer = side.ask({"name": benchmark.name, "count": list(self.plan.counts)})
+        request = {"name": benchmark.name, "count": list(self.plan.counts)}
+        # Counts do not depend on what else the machine does, so both sides count at the same time.
+        for side in sides:
+            side.send(request)
+        for index, answer in enumerate([side.receive() for side in sides]):
             if "failed" in answer:
                 raise _BenchmarkFailedError(_LABELS[index], answer["failed"])
             if answer.get("elsewhere"):

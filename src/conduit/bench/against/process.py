@@ -54,7 +54,7 @@ class BenchmarkProcess:
             encoding="utf-8",
         )
         where = {"root": str(checkout.root), "import_from": list(checkout.import_from), "harness": _HARNESS}
-        self._send({**setup, **where})
+        self.send({**setup, **where})
 
     def __enter__(self) -> BenchmarkProcess:
         return self
@@ -96,7 +96,7 @@ class BenchmarkProcess:
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request and return its answer. Raises `ProcessEndedError` if the process has ended."""
-        self._send(request)
+        self.send(request)
         return self.receive()
 
     def receive(self) -> dict[str, Any]:
@@ -109,7 +109,8 @@ class BenchmarkProcess:
             raise ProcessEndedError(f"{self.checkout.name}: {answer['broken']}")
         return answer
 
-    def _send(self, request: dict[str, Any]) -> None:
+    def send(self, request: dict[str, Any]) -> None:
+        """Send a request, whose answer `receive` returns. Raises `ProcessEndedError` if the process has ended."""
         if self._process.stdin is None:
             return
         try:
