@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conduit.profile.model import Profile
+from conduit.profile.builder import ProfileBuilder
+from conduit.profile.model import Profile, ValueType
 from conduit.report.errors import NoMatchError
 from conduit.report.formats.listing import Listing, compute_listings
 from conduit.report.options import Options
@@ -45,6 +46,68 @@ def test_the_lines_of_two_functions_with_one_name_are_listed_file_by_file(tmp_pa
         ("run", files[1]),
         ("run", files[0]),
     ]
+
+
+NEW = """import hashlib
+
+def other():
+    return 1
+
+
+@cached
+def checksum(rows):
+    text = "".join(rows)
+    return hashlib.sha256(text.encode()).hexdigest()
+"""
+
+
+def _versions(file: str, starts: tuple[int, int]) -> Profile:
+    """The function in two versions of a file: 4 lines before and after its start, its last line took 10 and 30 ms."""
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    for start, milliseconds in zip(starts, (-10, 30), strict=True):
+        builder.add([("app.checksum", file, start + 3, start)], [milliseconds * MILLISECOND])
+    return builder.build()
+
+
+def test_samples_of_an_older_version_of_the_file_are_at_the_lines_of_the_present_text(tmp_path: Path) -> None:
+    file = str(tmp_path / "app.py")
+    Path(file).write_text(NEW, encoding="utf-8")
+    (listing,) = _listings(_versions(file, (5, 7)), "checksum", source_path=str(tmp_path))
+    assert {line.number: line.cum // MILLISECOND for line in listing.lines if line.cum} == {10: 20}
+    assert [line.number for line in listing.lines] == [7, 8, 9, 10]
+    assert listing.moved == (
+        "samples of the version in which the function started at line 5 are moved by +2 lines"
+    )
+    report = prepare_report(
+        _versions(file, (5, 7)), "list", Options(source_path=str(tmp_path)), pytest.fail, "checksum"
+    )
+    text = b"\n".join(print_report(report).splitlines())
+    assert (
+        b"Note: samples of the version in which the function started at line 5 are moved by +2 lines" in text
+    )
+
+
+@pytest.mark.parametrize("starts", [(3, 5), (7, 7)])
+def test_nothing_is_moved_where_no_version_or_only_the_present_one_is_known(
+    tmp_path: Path, starts: tuple[int, int]
+) -> None:
+    file = str(tmp_path / "app.py")
+    Path(file).write_text(NEW, encoding="utf-8")
+    (listing,) = _listings(_versions(file, starts), "checksum", source_path=str(tmp_path))
+    assert listing.moved == ""
+    assert {line.number for line in listing.lines if line.cum} <= {start + 3 for start in starts}
+
+
+def test_nothing_is_moved_between_two_functions_of_one_name(tmp_path: Path) -> None:
+    file = str(tmp_path / "app.py")
+    text = "class A:\n    @property\n    def size(self):\n        return 1\n\n    @size.setter\n    def size(self, n):\n        pass\n"
+    Path(file).write_text(text, encoding="utf-8")
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    builder.add([("app.A.size", file, 4, 2)], [10 * MILLISECOND])
+    builder.add([("app.A.size", file, 8, 6)], [20 * MILLISECOND])
+    (listing,) = _listings(builder.build(), "size", source_path=str(tmp_path))
+    assert {line.number: line.cum // MILLISECOND for line in listing.lines if line.cum} == {4: 10, 8: 20}
+    assert listing.moved == ""
 
 
 def test_the_listing_of_a_notebook_cell_has_the_numbers_of_its_lines() -> None:

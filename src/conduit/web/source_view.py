@@ -99,6 +99,7 @@ def _document(report: Report, listing: Listing) -> dict[str, Any]:
         "cum": report.amount(listing.cum),
         "percent": percentage(listing.cum, report.total).strip(),
         "textMissing": bool(listing.error),
+        "moved": listing.moved,
         "lines": [
             {
                 "number": line.number,

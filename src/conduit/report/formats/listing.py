@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.interruption import interruptible
@@ -16,7 +17,7 @@ from conduit.report.source_files import SourceFiles, SourceUnavailableError, is_
 from conduit.report.trimming import whole_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from conduit.report.graph import Node
     from conduit.report.report import Report
@@ -40,7 +41,7 @@ class Listing(NamedTuple):
     """One function in one file. `cum` counts a sample once, even if the function recurs in it.
 
     `lines` is empty if the source is not available; `error` then has the reason, and `numbered` the lines that have
-    samples, without their text.
+    samples, without their text. `moved` says which samples are at other lines than the recorded ones, if any are.
     """
 
     function: str
@@ -50,6 +51,7 @@ class Listing(NamedTuple):
     lines: list[ListedLine]
     error: str
     numbered: Sequence[ListedLine] = ()
+    moved: str = ""
 
 
 def compute_listings(report: Report) -> list[Listing]:
@@ -110,35 +112,73 @@ def _of_function(
         yield Listing(name, "", 0, 0, [], f"No source information for {name}")
     for file in sorted(by_file):
         flat = sum(node.flat for node in by_file[file])
-        lines, error, numbered = _annotated(files, file, by_file[file])
-        yield Listing(name, file, flat, cums.get((name, file), 0), lines, error, numbered)
+        listing = Listing(name, file, flat, cums.get((name, file), 0), [], "")
+        yield _annotated(listing, files, by_file[file])
 
 
-def _annotated(
-    files: SourceFiles, file: str, nodes: list[Node]
-) -> tuple[list[ListedLine], str, list[ListedLine]]:
+def _annotated(listing: Listing, files: SourceFiles, nodes: list[Node]) -> Listing:
+    """Return the listing with the lines that the nodes of its function have."""
+    if min(_start(node) for node in nodes) > max(node.frame.line for node in nodes) + _MARGIN:
+        return listing  # lines before the function's start: nothing to show, and so nothing to miss
+    try:
+        source = files.lines(listing.file)
+    except SourceUnavailableError as error:
+        flat, cum = _sums(nodes, {})
+        numbers = sorted(number for number in cum if number > 0)
+        numbered = [ListedLine(number, "", flat[number], cum[number]) for number in numbers]
+        return listing._replace(error=str(error), numbered=numbered)
+    moves = _moves(listing.function, nodes, source)
+    flat, cum = _sums(nodes, moves)
+    first = min(_start(node) + moves.get(node.frame.start_line, 0) for node in nodes)
+    lines = [
+        ListedLine(number, source[number - 1], flat.get(number, 0), cum.get(number, 0))
+        for number in range(first, min(max(cum) + _MARGIN, len(source)) + 1)
+    ]
+    return listing._replace(lines=lines, moved=_told(moves))
+
+
+def _start(node: Node) -> int:
+    return max(1, node.frame.start_line or node.frame.line - _MARGIN)
+
+
+def _sums(nodes: list[Node], moves: Mapping[int, int]) -> tuple[dict[int, int], dict[int, int]]:
     flat: dict[int, int] = {}
     cum: dict[int, int] = {}
     for node in nodes:
-        line = node.frame.line
+        line = node.frame.line + moves.get(node.frame.start_line, 0)
         flat[line] = flat.get(line, 0) + node.flat
         cum[line] = cum.get(line, 0) + node.cum
-    first = max(1, min(node.frame.start_line or node.frame.line - _MARGIN for node in nodes))
-    last = max(node.frame.line for node in nodes) + _MARGIN
-    if first > last:
-        return [], "", []  # lines before the function's start: nothing to show, and so nothing to miss
-    try:
-        source = files.lines(file)
-    except SourceUnavailableError as error:
-        numbers = sorted(number for number in cum if number > 0)
-        return [], str(error), [ListedLine(number, "", flat[number], cum[number]) for number in numbers]
-    return (
-        [
-            ListedLine(number, source[number - 1], flat.get(number, 0), cum.get(number, 0))
-            for number in range(first, min(last, len(source)) + 1)
-        ],
-        "",
-        [],
+    return flat, cum
+
+
+def _moves(function: str, nodes: list[Node], source: Sequence[str]) -> dict[int, int]:
+    """Return by how many lines samples are moved, by the start of the function when they were recorded.
+
+    In two versions of a file, a Python function may start at different lines, and the text of one of them is here. The
+    samples of the other are shown at the same distance from the start. Nothing is moved where more than one of the
+    starts is a definition of the function here (a property's getter and setter have one name).
+    """
+    starts = {node.frame.start_line for node in nodes if node.frame.start_line > 0}
+    if len(starts) < 2:
+        return {}
+    name = function.rpartition(".")[2]
+    here = [start for start in starts if _is_definition(source, start, name)]
+    return {start: here[0] - start for start in starts if start != here[0]} if len(here) == 1 else {}
+
+
+def _is_definition(source: Sequence[str], start: int, name: str) -> bool:
+    """Return whether the definition of a Python function, or a decorator before it, is at a line."""
+    definition = re.compile(rf"\s*(async\s+)?def\s+{re.escape(name)}\b")
+    if start <= len(source) and source[start - 1].lstrip().startswith("@"):
+        while start < len(source) and not re.match(r"\s*(async\s+)?def\b|\s*class\b", source[start - 1]):
+            start += 1
+    return start <= len(source) and definition.match(source[start - 1]) is not None
+
+
+def _told(moves: Mapping[int, int]) -> str:
+    return "; ".join(
+        f"samples of the version in which the function started at line {start} are moved by {move:+d} lines"
+        for start, move in sorted(moves.items())
     )
 
 
@@ -157,6 +197,8 @@ def print_listing(report: Report) -> Iterator[str]:
         )
         if listing.error:
             yield f" Error: {listing.error}"
+        if listing.moved:
+            yield f" Note: {listing.moved}"
         # The number of a cell's line is enough to find it in the notebook.
         for line in listing.lines or (listing.numbered if is_notebook_cell(listing.file) else ()):
             flat, cum = report.amount_or_dot(line.flat), report.amount_or_dot(line.cum)

@@ -72,6 +72,7 @@ Conduit.page.views.source = (() => {
       return row;
     }));
     return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Source of ${one.name}` }, make("table", { className: "listing" },
+      one.moved ? make("caption", {}, `The file has changed: ${one.moved}.`) : "",
       make("thead", {}, make("tr", {}, [...(data.compared ? ["Self change", "Total change"] : ["Self", "Total"]), "Line", one.textMissing ? "Source (its text is missing)" : "Source"].map((text) => make("th", { scope: "col" }, text)))), body));
   }
 
