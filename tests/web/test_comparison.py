@@ -99,7 +99,7 @@ def test_a_difference_with_unmarked_sides_has_the_sums_of_its_increases_and_decr
     before, after = recorded(slower=100, faster=200, old=50), recorded(slower=300, faster=100, new=300)
     session = ProfileSession(difference(after, before), Options(), SavedConfigs(tmp_path / "none.json"))
     facts = session.page("top", {})["facts"]
-    assert facts == ["cpu: 500ms more, 150ms less than the base (+350ms in all)"]
+    assert facts == ["cpu: +500ms in stacks that grew, -150ms in others (+350ms in all)"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
