@@ -270,6 +270,8 @@ def test_the_first_of_several_names_is_the_program_if_it_is_a_binary(tmp_path: P
     [
         ("localhost:8080", -1, -1, "http://localhost:8080/debug/pprof/profile", 60),
         ("localhost:8080/", 20, -1, "http://localhost:8080/debug/pprof/profile?seconds=20", 30),
+        ("http://h/debug/pprof/", -1, -1, "http://h/debug/pprof/profile", 60),
+        ("h:80/ops/debug/pprof", 5, -1, "http://h:80/ops/debug/pprof/profile?seconds=5", 7.5),
         ("http://h/debug/pprof/heap?gc=1", -1, -1, "http://h/debug/pprof/heap?gc=1", 60),
         ("http://h/p?seconds=4&a=b", -1, -1, "http://h/p?a=b&seconds=4", 6),
         ("http://h/p?seconds=4", 10, 7, "http://h/p?seconds=10", 7),

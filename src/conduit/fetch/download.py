@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Where a server keeps its CPU profile, for a source that names a host only.
 DEFAULT_PATH = "/debug/pprof/profile"
+_INDEX = "/debug/pprof"
 _DEFAULT_TIMEOUT = 60.0
 _GRACE = 5.0  # seconds beyond the timeout, for the server to send what it measured
 _MOST = 1 << 29  # bytes of a profile; a server that sends more is not trusted to end
@@ -54,7 +55,9 @@ def profile_url(source: str, seconds: int, timeout: int) -> Target | None:
         query["seconds"] = str(seconds)
     elif query.get("seconds", "").isdecimal():
         seconds = int(query["seconds"])
-    path = parts.path if parts.path not in ("", "/") else DEFAULT_PATH
+    path = parts.path
+    if path in ("", "/") or path.rstrip("/").endswith(_INDEX):  # a host only, or the index page
+        path = path.rstrip("/").removesuffix(_INDEX) + DEFAULT_PATH
     wait = float(timeout) if timeout > 0 else seconds * 1.5 if seconds > 0 else _DEFAULT_TIMEOUT
     # Sorted, as the original writes them.
     encoded = urlencode(sorted(query.items()), errors="surrogateescape")

@@ -35,7 +35,9 @@ def facts(report: Report) -> list[str]:
     values = profile.columns.values[report.values.index]
     if min(values, default=0) < 0:
         more, net = sum(value for value in values if value > 0), sum(values)
-        amounts = f"+{amount_text(report, more)} in stacks that grew, -{amount_text(report, more - net)} in others"
+        amounts = (
+            f"+{amount_text(report, more)} in stacks that grew, -{amount_text(report, more - net)} in others"
+        )
         return [
             f"{report.sample_type}: {amounts} ({'+' if net > 0 else ''}{amount_text(report, net)} in all)"
         ]

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _SHOWN = 20
 _SHOWN_ABOVE_ORIGINS = 10
 _SECONDS = 30
-_ROOT = "/debug/pprof"
 _LIBRARY_FOLDER = re.compile(r"^.*?/(?=(?:site|dist)-packages/|python\d[\d.]*t?/)")
 
 _CELL = re.compile(r"In \[\d+\](?=\.)")  # in its place, a notebook's cell has a file that does not exist
@@ -106,7 +105,7 @@ def heap_address(source: str, seconds: int) -> tuple[str, int]:
     if seconds <= 0:
         seconds = int(given) if given.isdecimal() and int(given) > 0 else _SECONDS
     address = urlunsplit(parts._replace(query=urlencode(query, errors="surrogateescape")))
-    if parts.path == DEFAULT_PATH or parts.path.rstrip("/").endswith(_ROOT):
+    if parts.path.endswith(DEFAULT_PATH):
         address = endpoint_url(address, "heap")
     return address, seconds
 
