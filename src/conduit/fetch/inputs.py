@@ -19,6 +19,7 @@ from conduit.fetch.symbols import add_missing_mapping, forget_url_mappings, symb
 from conduit.files import read_at_most
 from conduit.profile.limits import DEFAULT_LIMITS
 from conduit.profile.merge import align, combine, difference
+from conduit.profile.other_checkout import move_into_files_of
 from conduit.profile.prune import drop_frames
 from conduit.regexps import PatternError
 from conduit.report.errors import FetchError
@@ -39,14 +40,16 @@ class Request:
 
     `seconds` asks a server to measure that long; `timeout` (seconds; 0 or less: chosen) is how long to wait for it.
     With `diff_base`, percentages are of the base. `executable` and `build_id` name the program where the profile
-    does not. With `times`, samples of foreign formats say when they were taken, where the format has it. `saved` is the
-    file in which a fetched profile was saved, empty before and where none was.
+    does not. With `times`, samples of foreign formats say when they were taken, where the format has it. With
+    `by_name`, functions of a base from another checkout are those of the same names here. `saved` is the file in which
+    a fetched profile was saved, empty before and where none was.
     """
 
     __slots__ = (
         "all_frames",
         "bases",
         "build_id",
+        "by_name",
         "comment",
         "diff_base",
         "executable",
@@ -75,6 +78,7 @@ class Request:
         comment: str = "",
         all_frames: bool = False,
         times: bool = False,
+        by_name: bool = False,
         tls: tuple[str, str, str] = ("", "", ""),
     ) -> None:
         self.sources = sources
@@ -89,6 +93,7 @@ class Request:
         self.comment = comment
         self.all_frames = all_frames
         self.times = times
+        self.by_name = by_name
         self.tls = tls  # files: certificate, key, authorities
         self.saved = ""
 
@@ -154,9 +159,23 @@ def fetch_repeated(request: Request, say: Say, *, keeps: bool = True) -> tuple[P
     profile = sources.profile
     assert profile is not None, "some source was read"
     if bases.profile is not None:
+        if request.by_name:
+            _move_bases(bases, profile, say)
         profile = difference(profile, bases.profile, mark_base=request.diff_base, normalize=request.normalize)
     finished = _finish(request, profile, say, save=sources.remote or bases.remote)
     return finished, _repeats(request, bases.kept, sources.kept)
+
+
+def _move_bases(bases: _Grabbed, profile: Profile, say: Say) -> None:
+    """Have functions of another checkout's base compared with those of the same names."""
+    moves: dict[str, str] = {}
+    for base in [*([bases.profile] if bases.profile is not None else []), *bases.kept]:
+        moves |= move_into_files_of(base, profile)
+    if moves:
+        there, here = next(iter(sorted(moves.items())))
+        rest = len(moves) - 1
+        more = f", and {rest} more {'file' if rest == 1 else 'files'}" if rest else ""
+        say(f"functions of {there} are compared with those of {here}{more}")
 
 
 def _repeats(request: Request, before: list[Profile], after: list[Profile]) -> Repeats | None:

@@ -283,6 +283,7 @@ def _request(parsed: Parsed, sources: list[str], executable: str, options: Optio
         comment=parsed["add_comment"],
         all_frames=parsed["all_frames"],
         times=bool(parsed["http"] or parsed["html"] or parsed["gecko"] or TIME_LABEL in options.tagfocus),
+        by_name=bool(parsed["http"] or parsed["html"] or parsed["changes"]),
         tls=(parsed["tls_cert"], parsed["tls_key"], parsed["tls_ca"]),
     )
 
