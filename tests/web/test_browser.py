@@ -82,7 +82,7 @@ def test_widths_are_shares_and_children_stand_below_their_callers(serve: Serve, 
 def test_hovering_tells_name_own_and_whole_amount(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/flamegraph")
     page.locator(".box", has_text="json.encoder.JSONEncoder.iterencode").first.hover()
-    assert "self 90ms │ 490ms (44.95%)" in detail(page)
+    assert "self 90ms │ total 490ms (44.95%)" in detail(page)
 
 
 def test_a_click_pivots_shows_callers_above_and_back_returns(serve: Serve, visitor: Visitor) -> None:

@@ -26,7 +26,15 @@ test("a pivot counts a recursive function once and has its callers above", () =>
 test("own and hidden values are those of all places of a box", () => {
   const read = tree.read(content);
   assert.strictEqual(tree.own(read, { nodes: [1], total: 10, kind: "callee" }), 4);
+  assert.strictEqual(tree.own(read, { nodes: [2], total: 6, kind: "callee" }), 1); // 6, less 4 in its callee and 1 in those left out
   assert.deepStrictEqual(tree.hiddenBelow(read, { nodes: [2], kind: "callee" }), { boxes: 3, value: 1 });
+});
+
+test("a function's own value and total count what it took inside itself", () => {
+  const read = tree.read(content);
+  assert.strictEqual(tree.ownInAll(read, 1), 8); // 4 in its outer place, 4 in its inner one
+  assert.deepStrictEqual([...tree.wholes(read, [1, 2, 3])], [[1, 10], [2, 6], [3, 5]]);
+  for (const source of [1, 2, 3]) assert.strictEqual(tree.wholeOf(read, source), tree.wholes(read, [source]).get(source));
 });
 
 test("what a point covers is found, and beside the last box nothing is", () => {

@@ -13,6 +13,7 @@ Conduit.page.views.flamegraph = (() => {
   const NAMED = 14; // pixels: the narrowest box with a button of its own
   const MAX_BUTTONS = 800;
   const REST_MS = 120;
+  const PLACE = /(?::\d+){1,2}$/; // the line, and perhaps the column, at the end of a name
 
   let palette, scheme;
   const given = {}; // by scheme: the colours that groups have had since the page was opened
@@ -192,14 +193,17 @@ Conduit.page.views.flamegraph = (() => {
 
   // ── placing ──
 
+  function layOut(part) {
+    const folds = chains ? (one) => !opened.has(hash(keyOf(one.nodes[0]))) : null;
+    if (!sides) return Conduit.flameTree.layOut(tree, { pivot, order, zoom: part, width: Math.max(width(), 200), folds });
+    // One scale for both: unless their totals were made equal, the smaller side is narrower.
+    const scale = Math.max(...sides.map((one) => Conduit.flameTree.wholeOf(one, pivot))) || 1;
+    return Conduit.flameTree.inStep(sides.map((one) => Conduit.flameTree.layOut(one, { pivot, order, zoom: part, width: Math.max(paneWidth(), 200), folds, scale })));
+  }
+
   function redraw() {
     measureAgain();
-    const folds = chains ? (one) => !opened.has(hash(keyOf(one.nodes[0]))) : null;
-    if (sides) {
-      // One scale for both: unless their totals were made equal, the smaller side is narrower.
-      const scale = Math.max(...sides.map((one) => Conduit.flameTree.wholeOf(one, pivot))) || 1;
-      laid = Conduit.flameTree.inStep(sides.map((one) => Conduit.flameTree.layOut(one, { pivot, order, zoom, width: Math.max(paneWidth(), 200), folds, scale })));
-    } else laid = Conduit.flameTree.layOut(tree, { pivot, order, zoom, width: Math.max(width(), 200), folds });
+    laid = layOut(zoom);
     nameSides();
     fitRows();
     area.style.height = `${(laid.deepest + topRow() + 1) * rowHeight + 8}px`;
@@ -315,10 +319,17 @@ Conduit.page.views.flamegraph = (() => {
     return `${of(before, 0, " before")} → ${of(after, 1, " after")}`;
   }
 
+  // A selected function also occurs inside itself: what it took there is its own, and in the table.
+  function selfOf(box) {
+    const one = treeOf(box);
+    if (box.kind !== "pivot") return own(one, box);
+    return Conduit.flameTree.ownInAll(one, box.source);
+  }
+
   function numbersOf(box) {
-    const self = own(treeOf(box), box), left_out = hiddenBelow(tree, box);
+    const self = selfOf(box), left_out = hiddenBelow(tree, box);
     if (box.frames) return `${describe(box)} │ click to see the ${box.frames.length} frames`;
-    return (self > 0 && !differs() ? `${tree.folded ? "self + libraries" : "self"} ${amount(self, tree.amounts)} │ ` : "") + describe(box)
+    return (self > 0 && !differs() ? `${tree.folded ? "self + libraries" : "self"} ${amount(self, tree.amounts)} │ total ` : "") + describe(box)
       + (left_out.boxes ? ` │ ${left_out.boxes.toLocaleString("en")} narrow boxes below: zoom in to see them` : "");
   }
 
@@ -382,6 +393,49 @@ Conduit.page.views.flamegraph = (() => {
     markHits();
     table?.search(regexp);
     Conduit.page.matched(regexp ? matchedText() : "");
+    if (regexp) showHit();
+  }
+
+  // ── the window ──
+
+  // From where to where the window shows the picture: under the bars, above the source.
+  function sight() {
+    const drawer = lines.open ? Math.max(lines.element.offsetHeight, innerHeight * 0.34 + 50) : 0;
+    return { from: (parseFloat(bar.style.top) || 0) + bar.offsetHeight, to: innerHeight - drawer - (document.getElementById("picked")?.offsetHeight || 0) };
+  }
+
+  const isInSight = (box, { from, to }) => {
+    const top = area.getBoundingClientRect().top + rowTop(box);
+    return top >= from && top + rowHeight <= to && right(box) > left(box);
+  };
+
+  // Scroll as little as leaves a box's row in the window, with the rows above it and below it as far as there is room.
+  function bring(box) {
+    const { from, to } = sight(), room = to - from, row = rowTop(box);
+    const rowsAbove = row, rowsBelow = (laid.deepest + topRow() + 1) * rowHeight - row;
+    const above = Math.min(rowsAbove, Math.max(room * 0.4, room - rowsBelow)), below = Math.min(rowsBelow, room * 0.5);
+    const top = area.getBoundingClientRect().top + scrollY;
+    const least = top + row + below - to, most = top + row - above - from;
+    scrollTo({ left: scrollX, top: Math.max(0, Math.min(Math.max(scrollY, least), most)), behavior: "instant" });
+  }
+
+  // A search leads to its widest hit where the window shows none.
+  function showHit() {
+    const found = laid.boxes.filter((box) => box.source !== 0 && isHit(box)), seen = sight();
+    if (found.some((box) => isInSight(box, seen))) return;
+    const widest = widestOf(found);
+    if (widest) { bring(widest); return; }
+    if (zoom.scale === 1) return;
+    const beside = widestOf(layOut({ x: 0, scale: 1 }).boxes.filter((box) => box.source !== 0 && isHit(box)));
+    if (!beside) return;
+    moveTo({ scale: zoom.scale, x: Math.min(1 - 1 / zoom.scale, Math.max(0, beside.x + beside.share / 2 - 0.5 / zoom.scale)) });
+    bring(beside);
+  }
+
+  function widestOf(boxes) {
+    let found = null;
+    for (const box of boxes) if (!found || box.total > found.total) found = box;
+    return found;
   }
 
   // Several functions selected in another view are marked as those that a search finds, until one is selected here.
@@ -401,16 +455,24 @@ Conduit.page.views.flamegraph = (() => {
   }
 
   function enter() {
-    const widest = laid.boxes.filter((box) => !box.frames && isHit(box)).sort((a, b) => b.total - a.total)[0]?.source ?? heaviest(functionsHidden());
+    const hit = (box) => (box.frames || [box]).find((one) => one.source !== 0 && hits[one.source] === 1)?.source;
+    const widest = hit(widestOf(laid.boxes.filter((box) => box.source !== 0 && isHit(box))) || { source: 0 }) ?? heaviest(functionsFound());
     if (widest === undefined) return false;
     pivotOn(widest);
     return true;
   }
 
+  // All functions that match, also those without a box in the picture on show: neither callers nor callees of the selected
+  // one, too narrow, or hidden by "Only your code".
+  function functionsFound() {
+    const present = new Set(content.sources);
+    return [...tree.names.keys()].filter((source) => source !== 0 && hits[source] === 1 && present.has(source));
+  }
+
   // ── moving ──
 
   function heaviest(sources) {
-    const all = Conduit.flameTree.read(content), weights = new Map(sources.map((source) => [source, Conduit.flameTree.wholeOf(all, source)]));
+    const all = Conduit.flameTree.read(content), weights = Conduit.flameTree.wholes(all, sources);
     return sources.sort((a, b) => weights.get(b) - weights.get(a))[0];
   }
 
@@ -421,13 +483,23 @@ Conduit.page.views.flamegraph = (() => {
     pivot = source === 0 ? null : source;
     zoom = { x: 0, scale: 1 };
     note(Conduit.page.selecting(pivot === null ? [] : [tree.names[source]]));
+    Conduit.page.settle(selectedNames());
     redraw();
     rest();
     overlay.querySelector(".box.pivot, .box.root")?.focus({ preventScroll: true });
-    if (area.getBoundingClientRect().top < 0) area.scrollIntoView({ block: "nearest" });
     table?.select(pivot);
     lines.show(pivot);
+    bringPivot();
   }
+
+  function bringPivot() {
+    const box = pivot === null ? null : widestOf(laid.boxes.filter((one) => one.kind === "pivot"));
+    if (box) bring(box);
+    else if (area.getBoundingClientRect().top < 0) area.scrollIntoView({ block: "nearest" });
+  }
+
+  // What the frame knows as selected: the function, also where a box is one of its lines.
+  const selectedNames = () => (pivot === null ? [] : [tree.names[pivot].replace(PLACE, "")]);
 
   function unfold(box) {
     opened.add(hash(keyOf(box.nodes[0])));
@@ -538,7 +610,7 @@ Conduit.page.views.flamegraph = (() => {
     if (!box || box.source === 0 || box.frames) return;
     tip.hidden = true;
     const position = { preventDefault: () => event.preventDefault(), clientX: x, clientY: y };
-    Conduit.page.openContext(position, tree.names[box.source].replace(/:\d+$/, ""), [
+    Conduit.page.openContext(position, tree.names[box.source].replace(PLACE, ""), [
       ["Pivot here", () => pivotOn(box.source), "its callers above, its callees below"],
       ["Copy stack", () => Conduit.page.copy(stackOf(box).join("\n"))],
       ["Copy link", () => Conduit.page.copy(new URL(Conduit.page.address("flamegraph", { p: Conduit.page.exactly([tree.names[box.source]]), z: null }), location.href).href)]]);
@@ -667,10 +739,12 @@ Conduit.page.views.flamegraph = (() => {
   function pivotInSight() {
     let found = pivotFromAddress();
     if (mine && tree.count === 1) { showOthersFor(null); found = pivotFromAddress(); }
+    const several = found === null ? 0 : namedInAddress(tree).length;
+    if (several > 1) say(`${short(found)} is the heaviest of the ${several} lines of ${tree.names[found].replace(PLACE, "")}.`);
     if (found !== null || !state.get("p")) return found;
     if (mine) found = pivotFromAddress(Conduit.flameTree.read(content));
     if (found !== null) showOthersFor(found);
-    else say(`${Conduit.page.plainly(state.get("p"))} has no samples in this picture.`);
+    else say(state.get("g") === "files" ? `The boxes are files: ${Conduit.page.plainly(state.get("p"))} has none of its own.` : `${Conduit.page.plainly(state.get("p"))} has no samples in this picture.`);
     return found;
   }
 
@@ -720,6 +794,7 @@ Conduit.page.views.flamegraph = (() => {
       if (leaves) pivot = null;
       mine = !mine;
       note({ mine: mine ? "t" : null, ...(leaves ? { p: null, sel: null } : {}) }, true);
+      if (leaves) Conduit.page.settle([]);
       setTree();
       if (mine && tree.count === 1) showOthersFor(null);
       only.setAttribute("aria-pressed", String(mine));
@@ -753,7 +828,7 @@ Conduit.page.views.flamegraph = (() => {
   function switches() {
     return make("span", { className: "keys-more" }, content.hasBase ? comparison() : null,
       toggle("Table", "the functions in a table beside the picture", Boolean(table), () => { showTable(!table); note({ table: Boolean(table) === wideWindow() ? null : table ? "t" : "f" }, true); return Boolean(table); }),
-      toggle("Source", "the source of the selected function, with what each line took", lines.open, () => { lines.toggle(pivot); note({ lines: lines.open ? "t" : null }, true); return lines.open; }),
+      toggle("Source", "the source of the selected function, with what each line took", lines.open, () => { lines.toggle(pivot); note({ lines: lines.open ? "t" : null }, true); bringPivot(); return lines.open; }),
       toggle("All frames", "unfold the chains of frames in which nothing branches", !chains, () => { chains = !chains; opened.clear(); note({ frames: chains ? null : "all", open: null }, true); redraw(); rest(); return !chains; }));
   }
 
@@ -782,7 +857,7 @@ Conduit.page.views.flamegraph = (() => {
     table = Conduit.flameTable(content, tree, {
       hover: (source) => { marked = source; paint(); },
       choose: (source) => pivotOn(source === pivot ? 0 : source),
-      menu: (event, source, row) => Conduit.page.openContext(event, tree.names[source].replace(/:\d+$/, ""), [["Pivot here", () => pivotOn(source), "its callers above, its callees below"]], row),
+      menu: (event, source, row) => Conduit.page.openContext(event, tree.names[source].replace(PLACE, ""), [["Pivot here", () => pivotOn(source), "its callers above, its callees below"]], row),
     });
     pair.prepend(table.element);
     if (pattern) table.search(pattern);
@@ -818,6 +893,7 @@ Conduit.page.views.flamegraph = (() => {
     setTree();
     remark = make("p", { className: "remark", role: "status" });
     pivot = pivotInSight();
+    if (pivot !== null || !state.get("sel")) Conduit.page.settle(selectedNames());
     mix();
     hits = new Uint8Array(tree.names.length);
     zoom = zoomFromAddress();
@@ -844,6 +920,7 @@ Conduit.page.views.flamegraph = (() => {
     redraw();
     rest();
     markSelected();
+    if (pivot !== null) bringPivot();
     resize?.disconnect();
     let before = width();
     resize = new ResizeObserver(() => { measureAgain(); layOutWindow(); if (width() !== before) { before = width(); schedule(); } });
@@ -873,15 +950,28 @@ Conduit.page.views.flamegraph = (() => {
     paint();
   }
 
-  // The first function that the address names and that has samples.
-  function pivotFromAddress(among = tree) {
+  // The functions with samples that the address names, the heaviest first. Views group in different ways: a box may be a
+  // line of the function (`name:18`), and the address may name a line (`name:18`, `name file:18`) where boxes are functions.
+  function namedInAddress(among) {
     const wanted = state.get("p");
-    if (!wanted) return null;
-    let regexp;
-    try { regexp = new RegExp(wanted); } catch { return null; }
-    const source = among.names.findIndex((name, n) => n > 0 && regexp.test(name) && Conduit.flameTree.wholeOf(among, n) > 0);
-    return source > 0 ? source : null;
+    if (!wanted) return [];
+    const found = (expression, ...forms) => {
+      let regexp;
+      try { regexp = new RegExp(expression); } catch { return []; } // someone changed the address
+      const sources = [...among.names.keys()].filter((n) => n > 0 && forms.some((form) => regexp.test(form(n))));
+      const weights = Conduit.flameTree.wholes(among, sources);
+      return sources.filter((n) => weights.get(n) > 0);
+    };
+    const name = (n) => among.names[n], bare = (n) => name(n).replace(PLACE, "");
+    const direct = found(wanted, name);
+    if (direct.length || !/^\^.*\$$/.test(wanted)) return direct.slice(0, 1);
+    const lines = found(wanted, bare, (n) => `${bare(n)} ${among.files[n]}${PLACE.exec(name(n))?.[0] ?? ""}`, (n) => `${bare(n)} ${among.files[n]}`);
+    const others = lines.length ? lines : found(wanted.replace(/(?::\d+){1,2}\$$/, "$"), bare, (n) => `${bare(n)} ${among.files[n]}`);
+    const weights = Conduit.flameTree.wholes(among, others);
+    return others.sort((a, b) => weights.get(b) - weights.get(a));
   }
+
+  const pivotFromAddress = (among = tree) => namedInAddress(among)[0] ?? null;
 
   function zoomFromAddress() {
     const [x, scale] = (state.get("z") || "").split(",").map(Number);

@@ -83,6 +83,24 @@ Conduit.flameTree = (() => {
     return nodes;
   }
 
+  // The totals of several functions, each by its outermost occurrences. A map: source → total.
+  function wholes(tree, sources) {
+    const sums = new Map(sources.map((source) => [source, 0]));
+    if (!sources.length) return sums;
+    const above = new Array(tree.count).fill(null); // the wanted functions on the way to each node, innermost first
+    for (let n = 1; n < tree.count; n += 1) {
+      const source = tree.sources[n], before = above[tree.parents[n]];
+      above[n] = before;
+      if (!sums.has(source)) continue;
+      let one = before;
+      while (one && one.source !== source) one = one.before;
+      if (one) continue;
+      sums.set(source, sums.get(source) + tree.total[n]);
+      above[n] = { source, before };
+    }
+    return sums;
+  }
+
   // One side of a comparison as a tree of its own: "grown" is after, "shrunk" before. The order is that of both.
   function side(tree, which) {
     const zeros = new Float64Array(tree.count);
@@ -107,13 +125,20 @@ Conduit.flameTree = (() => {
       highest: Math.min(...layouts.map(({ highest }) => highest)), cut: layouts.some(({ cut }) => cut), folded: Math.max(...layouts.map(({ folded }) => folded)) };
   }
 
-  // The value that no callee of a box accounts for.
+  // The value that no callee of a box accounts for; those that the server left out are callees as well.
   function own(tree, box) {
     if (box.kind === "caller") return 0;
     if (box.frames) return box.frames.reduce((sum, one) => sum + own(tree, one), 0);
-    let rest = box.total;
+    let rest = box.total - hiddenBelow(tree, box).value;
     for (const node of box.nodes) for (let child = tree.first[node]; child >= 0; child = tree.next[child]) rest -= tree.total[child];
     return rest;
+  }
+
+  // The same of a function in all of its places, also of those inside itself.
+  function ownInAll(tree, source) {
+    let sum = 0;
+    for (let n = 1; n < tree.count; n += 1) if (tree.sources[n] === source) sum += own(tree, { nodes: [n], total: tree.total[n] });
+    return sum;
   }
 
   // The boxes below a box that the server left out, and their value.
@@ -254,7 +279,7 @@ Conduit.flameTree = (() => {
     return made;
   }
 
-  return { read, side, wholeOf, inStep, group, callees, callers, occurrences, own, hiddenBelow, layOut, chainFrom, boxAt, zoomAt, pan, spellings, graft };
+  return { read, side, wholeOf, wholes, inStep, group, callees, callers, occurrences, own, ownInAll, hiddenBelow, layOut, chainFrom, boxAt, zoomAt, pan, spellings, graft };
 })();
 
 if (typeof module !== "undefined") module.exports = Conduit.flameTree;

@@ -114,6 +114,12 @@ Conduit.frame = (() => {
     return open[0] || null;
   }
 
+  function closeHelp() {
+    const help = document.querySelector(".help[open]");
+    if (help) help.open = false;
+    return help;
+  }
+
   // ── bars that scroll on ──
 
   const heldCues = new WeakMap(); // element → its observer
@@ -233,8 +239,8 @@ Conduit.frame = (() => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (key(event)) { event.preventDefault(); return; }
     if (event.key === "Escape") {
-      const menu = closeMenus();
-      if (menu) menu.querySelector("summary").focus();
+      const opened = closeMenus() || closeHelp();
+      if (opened) opened.querySelector("summary").focus();
       else escape(event);
       return;
     }

@@ -126,7 +126,8 @@ Conduit.page = (() => {
     const regexp = name === null ? wanted() : exactly([name]);
     if (!regexp) return;
     const before = add ? state.get(parameter) : null;
-    go(current(), { [parameter]: before ? `${before}|${regexp}` : regexp, p: null });
+    const left = current() === "flamegraph" ? { sel: null } : {}; // there `p` is the selection
+    go(current(), { [parameter]: before ? `${before}|${regexp}` : regexp, p: null, ...left });
   }
 
   const refinements = [
@@ -356,6 +357,13 @@ Conduit.page = (() => {
       button("Clear", "select nothing", () => { selected.clear(); note(selecting([]), true); drawView(); })));
   }
 
+  // What Refine is about where a view shows itself which function is selected.
+  function settle(names) {
+    selected.clear();
+    for (const name of names) selected.add(name);
+    fillRefine($("menu-refine").querySelector(".items"));
+  }
+
   // The names that the address says are picked, of those that a view shows.
   function restore(names) {
     selected.clear();
@@ -538,5 +546,5 @@ Conduit.page = (() => {
     if (data.file) addEventListener("hashchange", () => { readState(); show(); });
   }
 
-  return { link, data, state, selected, views, make, go, copy, note, address, pick, restore, matched, complain, openContext, exactly, plainly, selecting, empty, start };
+  return { link, data, state, selected, views, make, go, copy, note, address, pick, settle, restore, matched, complain, openContext, exactly, plainly, selecting, empty, start };
 })();
