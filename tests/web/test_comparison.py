@@ -230,10 +230,13 @@ def test_two_pictures_move_in_step_and_share_one_scale(
 
 def test_whether_totals_were_made_equal_is_said_and_changed_by_a_link(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(compared())}/ui/changes", width=1400)
-    assert "Not normalised" in page.locator(".totals").inner_text()
+    assert "Totals are as recorded" in page.locator(".totals").inner_text()
     assert "350ms before, 700ms after (+100%)" in page.locator(".totals").inner_text()
-    page.get_by_role("link", name="Scale both to the same total").click()
-    page.get_by_text("Normalised: ").wait_for()
+    page.locator("#menu-show > summary").click()
+    assert page.get_by_role("link", name="make totals equal").count() == 2  # in the menu and in the view
+    page.keyboard.press("Escape")
+    page.locator(".totals").get_by_role("link", name="Make totals equal").click()
+    page.get_by_text("Totals are made equal: ").wait_for()
     page.get_by_role("button", name="With callees").click()
     assert "by=cum" in page.url
     page.screenshot(path=str(SCREENSHOTS / "changes.png"))

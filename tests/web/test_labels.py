@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from playwright.sync_api import Page
+
     from conduit.profile.model import Profile
 
     from .conftest import Visitor
@@ -106,6 +108,23 @@ def test_the_first_line_tells_when_for_how_long_and_how_much(tmp_path: Path) -> 
     assert page["notes"] == ["3 samples were lost"]
 
 
+def test_a_label_that_is_filtered_by_keeps_its_place_and_the_functions_stay_listed_by_it(
+    tmp_path: Path,
+) -> None:
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    for number in range(40):
+        labels = {"route": f"/{number % 2}", "request": f"r{number}", "thread": f"worker {number % 3}"}
+        builder.add([("view", "/srv/app.py", 1, 1)], [100], labels=labels)
+    profile = builder.build()
+    whole = labels_of(tmp_path, profile)
+    order, by = [facet["key"] for facet in whole["facets"]], whole["by"]
+    assert (order, by) == (["route", "thread", "request"], "route")
+    for facet in whole["facets"]:
+        content = labels_of(tmp_path, profile, tf=facet["values"][0]["filter"])
+        assert [facet["key"] for facet in content["facets"]] == order
+        assert content["by"] == by
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 700, 390])
 def test_a_click_on_values_keeps_their_samples(
@@ -165,3 +184,106 @@ def test_the_name_of_a_function_in_top_is_read_in_a_narrow_window(serve: Serve, 
     assert cell
     assert cell["width"] > 130
     assert cell["height"] < 80
+
+
+def wide_profile() -> Profile:
+    """Long names of routes, threads and functions, as a web service has them; 60 functions."""
+    builder = ProfileBuilder([ValueType("samples", "count"), ValueType("cpu", "nanoseconds")])
+    routes = ["GET /report/{customer}", "GET /search", "GET /reportsforallofthecustomersatonce"]
+    threads = ["AnyIO worker thread", "MainThread"]
+    for number in range(60):
+        name = f"uvicorn.protocols.http.httptools_impl.RequestResponseCycle.send_{number:02}"
+        labels = {"route": routes[number % 3], "thread": threads[number % 2], "task": f"Task-{number}"}
+        stack = [(name, "/srv/svc/text.py", 1, 1), ("main", "/srv/svc/main.py", 9, 8)]
+        builder.add(stack, [1, (100 - number) * 10**7], labels=labels)
+    return builder.build()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 700, 390])
+def test_a_row_of_the_functions_by_a_label_leads_to_the_flame_graph_and_its_head_stays(
+    serve: Serve, visitor: Visitor, width: int, scheme: str
+) -> None:
+    page = visitor.open(f"{serve(wide_profile())}/ui/labels", width=width, scheme=scheme)
+    rows = page.locator("table.by-label tbody tr")
+    row = rows.nth(1)
+    assert "send_01" in row.locator("a").inner_text()
+    row.scroll_into_view_if_needed()
+    place = row.locator("td").nth(1).bounding_box()
+    assert place
+    page.mouse.click(place["x"] + 5, place["y"] + 5)  # beside the link
+    page.wait_for_url("**/flamegraph?*p=*send_01*")
+    page.locator(".box.pivot").wait_for()
+    page.go_back()
+    page.wait_for_url("**/labels*")
+    page.locator("table.by-label").wait_for()
+    rows.nth(2).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/flamegraph?*p=*send_02*")
+    page.go_back()
+    page.wait_for_url("**/labels*")
+    page.locator("table.by-label").wait_for()
+    if width == 390:
+        return
+    last = rows.last
+    last.scroll_into_view_if_needed()
+    head = page.get_by_role("columnheader", name="Function", exact=True).bounding_box()
+    assert head
+    assert 0 <= head["y"] < 800
+    under = page.evaluate(
+        "([x, y]) => document.elementFromPoint(x, y).textContent", [head["x"] + 20, head["y"] + 9]
+    )
+    assert under == "Function"
+    page.screenshot(path=str(SCREENSHOTS / f"labels-functions-{width}-{scheme}.png"))
+
+
+@pytest.mark.parametrize("width", [1400, 700, 390])
+def test_values_of_labels_break_after_a_slash_or_a_space_and_not_in_a_word(
+    serve: Serve, visitor: Visitor, width: int
+) -> None:
+    page = visitor.open(f"{serve(wide_profile())}/ui/labels", width=width)
+    lines: dict[str, list[str]] = page.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll("table.facets td.value a")].map((link) => {
+        const lines = []; let bottom = -1;
+        for (const node of [...link.childNodes].filter((one) => one.nodeType === 3)) {
+          for (let at = 0; at < node.length; at += 1) {
+            const range = new Range(); range.setStart(node, at); range.setEnd(node, at + 1);
+            const box = range.getBoundingClientRect();
+            if (!box.width) continue;
+            if (box.bottom > bottom + 4) { lines.push(""); bottom = box.bottom; }
+            lines[lines.length - 1] += node.data[at];
+          } }
+        return [link.textContent, lines]; }))"""
+    )
+    assert {"GET /report/{customer}", "MainThread", "AnyIO worker thread"} <= set(lines)
+    for text, parts in lines.items():
+        for part in parts[:-1]:
+            assert (
+                part.rstrip()[-1] in "/." or text[len(part.rstrip())] == " " or len(part.split("/")[-1]) >= 20
+            ), parts
+    assert lines["MainThread"] == ["MainThread"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def ticked(page: Page) -> list[str]:
+    """The entries of the menu Show with a tick."""
+    entries: list[str] = page.locator("#menu-show .items a").evaluate_all(
+        "all => all.map((one) => one.textContent).filter((text) => text.startsWith('✓ '))"
+    )
+    return entries
+
+
+def test_the_menu_shows_the_granularity_that_is_on_show(serve: Serve, visitor: Visitor) -> None:
+    url = serve(requests_profile())
+    page = visitor.open(f"{url}/ui/labels")
+    assert ticked(page) == ["✓ function"]
+    page.get_by_role("link", name="Flame graph", exact=True).click()
+    page.wait_for_url("**/flamegraph*")
+    wait_until(page, "document.querySelector('.box') !== null")
+    assert ticked(page) == ["✓ function and file"]
+    page.locator("#menu-show > summary").click()
+    page.get_by_role("link", name="line", exact=True).click()
+    page.wait_for_url("**g=lines*")
+    wait_until(page, "document.querySelector('.box[aria-label^=\"main:9:\"]') !== null")
+    assert ticked(page) == ["✓ line"]
+    assert page.get_by_role("link", name="make totals equal").count() == 0

@@ -120,6 +120,19 @@ def test_growth_is_seen_and_leads_on(serve: Callable[..., str], visitor: Visitor
     page.wait_for_url("**/ui/peek?*")
 
 
+def test_a_row_of_growth_leads_to_its_function_with_the_lines_of_its_source(
+    serve: Callable[..., str], visitor: Visitor
+) -> None:
+    changed = difference(SERIES[-1], SERIES[0], mark_base=True)
+    page = visitor.open(f"{serve(changed, series=SERIES)}/ui/growth", width=1400)
+    row = page.locator("table.growth tbody tr").first.bounding_box()
+    assert row
+    page.mouse.click(row["x"] + 30, row["y"] + 10)
+    page.wait_for_url("**/flamegraph?*lines=t*")
+    page.locator(".drawer h2", has_text="leak").wait_for()
+    page.locator(".drawer tr.hot").first.wait_for()
+
+
 def test_a_single_file_holds_every_sample_type_and_equal_parts_once(visitor: Visitor, tmp_path: Path) -> None:
     path = tmp_path / "heap.html"
     path.write_bytes(single_file_report(SERIES[-1], Options(), lambda _: None))

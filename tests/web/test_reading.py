@@ -202,8 +202,8 @@ def test_a_change_that_few_samples_show_is_marked_and_stands_last(
     picture(page, f"noise-{width}-{scheme}")
     page.get_by_role("button", name="Without noise").click()
     assert changed(page) == [("faster", "")]
-    page.get_by_role("link", name="Scale both to the same total").click()
-    page.get_by_text("Normalised: ").wait_for()
+    page.get_by_role("link", name="Make totals equal").click()
+    page.get_by_text("Totals are made equal: ").wait_for()
     assert changed(page) == [("faster", "")]
 
 

@@ -209,6 +209,6 @@ def test_the_page_says_what_moved_and_keeps_to_it_on_request(page: Page) -> None
     page.reload()
     page.get_by_text("3 of 34 functions moved").wait_for()
     assert names.count() == 3
-    page.get_by_role("link", name="Scale both to the same total").click()
-    page.get_by_text("Normalised: ").wait_for()
+    page.get_by_role("link", name="Make totals equal").click()
+    page.get_by_text("Totals are made equal: ").wait_for()
     assert page.get_by_text("10 profiles before").count() == 1

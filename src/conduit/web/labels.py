@@ -25,12 +25,17 @@ _NONE = "(none)"
 _ALWAYS_RECORDED = ("process", "thread", "task")
 
 
-def labels_document(report: Report, by: str, bases: tuple[int, int] | None = None) -> dict[str, Any]:
+def labels_document(
+    report: Report, by: str, bases: tuple[int, int] | None = None, unfiltered: Columns | None = None
+) -> dict[str, Any]:
     """Return the facets, and the functions that took most for each value of the label `by`.
 
     The heaviest values come first; the labels `process`, `thread` and `task` come after others. `by` empty or unknown
     is the first text label that has more than one value. A sample that carries a label twice counts for both of its
     values. `count` is the sum of the profile's first type of values that is a count.
+
+    The order of the labels and the default of `by` go by the values in `unfiltered`, the samples before the filters: a
+    label that is filtered by keeps its place. They are the report's samples if None.
 
     `bases`, in a comparison, are the totals before and after; each value then has the amounts of both, as shares of
     their own total.
@@ -51,10 +56,16 @@ def labels_document(report: Report, by: str, bases: tuple[int, int] | None = Non
                     held[2] -= weight
                     held[3] -= counts[number]
     facets = [_facet(report, key, values, key in numeric, bases) for key, values in sorted(sums.items())]
+    counted_values = _count_values(report, unfiltered or columns)
+
     # A label that the program set says more than those of every recording; one with a value for each request least.
-    facets.sort(key=lambda facet: (facet["count"] == 1, facet["count"] > MANY_VALUES, _rank(facet["key"])))
+    def order(facet: Mapping[str, Any]) -> tuple[bool, bool, int]:
+        count = counted_values[facet["key"]]
+        return count == 1, count > MANY_VALUES, _rank(facet["key"])
+
+    facets.sort(key=order)
     keys = [facet["key"] for facet in facets if not facet["numeric"]]
-    several = [facet["key"] for facet in facets if not facet["numeric"] and facet["count"] > 1]
+    several = [key for key in keys if counted_values[key] > 1]
     chosen = by if by in keys else next(iter(several or keys), "")
     return {
         "facets": facets,
@@ -69,6 +80,15 @@ def labels_document(report: Report, by: str, bases: tuple[int, int] | None = Non
 
 def _rank(key: str) -> int:
     return _ALWAYS_RECORDED.index(key) + 1 if key in _ALWAYS_RECORDED else 0
+
+
+def _count_values(report: Report, columns: Columns) -> dict[str, int]:
+    """Return how many values each label has in the samples."""
+    values: dict[str, set[str]] = {}
+    for labels in interruptible(columns.used_sets()):
+        for key, texts in _texts(report, labels, set()).items():
+            values.setdefault(key, set()).update(texts)
+    return {key: len(texts) for key, texts in values.items()}
 
 
 def _by_labels(columns: Columns, values: Iterable[int]) -> dict[int, int]:

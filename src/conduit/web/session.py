@@ -400,7 +400,9 @@ class ProfileSession:
         report = prepare_report(self._profile_of(options), "top", options.copy(trim=False), warn)
         checkpoint()
         bases = self._bases(report, options)
-        return report, labels_document(report, parameters.get("label", ""), bases), whole_labels(report)
+        unfiltered = self._profile_of(options).in_columns().columns
+        by = parameters.get("label", "")
+        return report, labels_document(report, by, bases, unfiltered), whole_labels(report)
 
     def _changes(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
         from conduit.report.header import whole_labels
@@ -497,6 +499,7 @@ class ProfileSession:
             "configs": self._configurations(view, parameters, options, warn),
             "remedy": _REMEDY,
             "compared": self.compared,
+            "granularity": report.options.granularity or "functions",
             "strip": strip_document(self._whole, sample_index(self._whole, options.sample_index)),
             "grows": bool(self._followed()),
             "imports": self._imports.document(self._whole, left_out=self._without_imports),

@@ -68,11 +68,11 @@ Conduit.page.views.changes = (() => {
 
   function totals() {
     const { before, after, change, normalised } = content;
-    const link = data.file ? null : Conduit.page.link("changes", { norm: normalised ? null : "t" }, {}, normalised ? "Compare amounts as they are" : "Scale both to the same total");
+    const link = data.file ? null : Conduit.page.link("changes", { norm: normalised ? null : "t" }, {}, normalised ? "Show totals as recorded" : "Make totals equal");
     const means = content.repeats ? "Amounts are means of a profile. " : "";
     const text = means + (normalised
-      ? `Normalised: the amounts after are scaled so that both sides have ${before} in all. A change is a change of the share. `
-      : `In all ${before} before, ${after} after (${change}). Not normalised: where one side was recorded for longer, all of it is larger. `);
+      ? `Totals are made equal: the amounts after are scaled so that both sides have ${before} in all. A change is a change of the share. `
+      : `In all ${before} before, ${after} after (${change}). Totals are as recorded: where one side was recorded for longer, all of it is larger. `);
     return make("p", { className: "explain totals" }, make("span", {}, text), link || "");
   }
 

@@ -93,8 +93,15 @@ Conduit.frame = (() => {
 
   const entry = (text, action) => make("button", { type: "button", onclick: () => { closeMenus(); action(); } }, text);
 
+  // The one that is worn has a tick (frame.css).
+  function look(theme) {
+    const made = entry(`${theme} colours`, () => setTheme(theme));
+    made.dataset.look = theme;
+    return made;
+  }
+
   function fillLooks(items) {
-    items.append(make("h2", {}, "Page"), ...THEMES.map((theme) => entry(`${theme} colours`, () => setTheme(theme))), entry("Keyboard", showKeys));
+    items.append(make("h2", {}, "Page"), ...THEMES.map(look), entry("Keyboard", showKeys));
   }
 
   function fillTakeAlong(items, more = []) {

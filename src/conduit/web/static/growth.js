@@ -19,7 +19,7 @@ Conduit.page.views.growth = (() => {
     body.replaceChildren(...content.rows.map((row) => {
       const part = make("span", { className: "part" });
       part.style.width = `${(100 * row.value) / largest}%`;
-      const link = Conduit.page.link("flamegraph", { p: Conduit.page.exactly([row.name]), z: null, si: "inuse_space" }, { tabIndex: -1, title: "its callers and callees in the flame graph" }, row.name);
+      const link = Conduit.page.link("flamegraph", { p: Conduit.page.exactly([row.name]), z: null, si: "inuse_space", lines: "t" }, { tabIndex: -1, title: "its lines, its callers and callees in the flame graph" }, row.name);
       const line = make("tr", { tabIndex: 0, className: pattern?.test(row.name) ? "hit" : "" }, make("td", { className: "value" }, part, make("span", {}, row.grown)),
         ...(content.over ? [make("td", { className: "optional" }, row.rate)] : []), make("td", {}, row.held), make("td", { className: "optional" }, row.objects),
         ...(content.profiles > 2 ? [make("td", { className: "optional" }, row.steps)] : []),

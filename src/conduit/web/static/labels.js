@@ -3,13 +3,21 @@
 
 Conduit.page.views.labels = (() => {
   const { make, address, data, state } = Conduit.page;
+  const { leading } = Conduit.rows(Conduit.page);
+  const LONGEST_PIECE = 20; // letters of a value that stand in one line
   let shown, content;
+
+  // A text that breaks after / and . and where a piece is too long for a column, not within other words.
+  function breaking(text) {
+    const pieces = text.match(new RegExp(`[^/.\\s]{1,${LONGEST_PIECE}}[/.]*\\s*|[/.\\s]+`, "gu")) || [text];
+    return pieces.flatMap((piece, n) => (n ? [make("wbr"), piece] : [piece]));
+  }
 
   function facet(one, counted) {
     const rows = one.values.map((value) => {
       const bar = make("span", { className: "part" });
       bar.style.width = `${value.part * 100}%`;
-      const name = data.file ? make("span", {}, value.text) : make("a", { href: address("labels", { tf: filtered(value.filter) }), title: `keep only the samples with ${one.key} ${value.text}` }, value.text);
+      const name = data.file ? make("span", {}, breaking(value.text)) : make("a", { href: address("labels", { tf: filtered(value.filter) }), title: `keep only the samples with ${one.key} ${value.text}` }, breaking(value.text));
       const row = make("tr", {}, make("td", { className: "value" }, bar, name), ...(content.compared ? [make("td", {}, value.before), make("td", {}, value.shareBefore)] : []), make("td", {}, value.amount), make("td", {}, value.share), make("td", { className: "optional" }, value.count),
         data.file ? null : make("td", {}, make("a", { href: address("labels", { ti: value.filter }), "aria-label": `exclude ${one.key} ${value.text}` }, "exclude")));
       row.dataset.text = `${one.key}:${value.text}`;
@@ -42,13 +50,13 @@ Conduit.page.views.labels = (() => {
     choice.disabled = data.file;
     const head = ["Function", "All", ...columns].map((text) => make("th", { scope: "col" }, text));
     const body = rows.map((row) => {
-      const line = make("tr", {}, make("td", { className: "value" }, row.name), make("td", {}, row.total), ...row.cells.map((cell) => make("td", {}, cell)));
-      line.addEventListener("contextmenu", (event) => Conduit.page.openContext(event, row.name, [], choice));
+      const link = Conduit.page.link("flamegraph", { p: Conduit.page.exactly([row.name]), z: null }, { tabIndex: -1, title: "its callers and callees in the flame graph" }, breaking(row.name));
+      const line = make("tr", { tabIndex: 0 }, make("td", { className: "value" }, link), make("td", {}, row.total), ...row.cells.map((cell) => make("td", {}, cell)));
       line.dataset.text = row.name;
-      return line;
+      return leading(line, row.name, link);
     });
     return make("section", { className: "facet wide" }, make("h2", {}, "Functions by ", choice, " ", make("small", {}, content.compared ? "what each took itself more or less than before" : "what each took itself")),
-      make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Functions by ${content.by}` }, make("table", { className: "top facets" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body))));
+      make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Functions by ${content.by}` }, make("table", { className: "top facets by-label" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body))));
   }
 
   function draw(main, given) {
@@ -57,6 +65,7 @@ Conduit.page.views.labels = (() => {
       main.append(Conduit.page.empty("No sample has a label.", "Recordings carry thread and task; conduit.record.labels adds your own, such as the route of a request."));
       return;
     }
+    if (content.top) Conduit.page.restore(content.top.rows.map((row) => row.name));
     shown = make("div", { className: "facet-list" }, ...content.facets.map((one) => facet(one, content.counted)), content.top ? top() : "");
     main.append(make("p", { className: "explain" }, data.file ? "" : "Click a value to keep only its samples."), shown);
   }

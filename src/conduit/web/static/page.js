@@ -197,17 +197,18 @@ Conduit.page = (() => {
   }
 
   const granularities = [["functions", "function"], ["filefunctions", "function and file"], ["files", "file"], ["lines", "line"], ["addresses", "address"]];
-  const switches = [["norm", "normalize to the base"], ["rel", "percentages relative to the focus"], ["calltree", "call tree in the graph"], ["dropneg", "drop negative values"], ["mean", "mean values"], ["noinlines", "no inlined frames"]];
+  const switches = [["norm", "make totals equal"], ["rel", "percentages relative to the focus"], ["calltree", "call tree in the graph"], ["dropneg", "drop negative values"], ["mean", "mean values"], ["noinlines", "no inlined frames"]];
 
   function fillShow(items) {
     items.replaceChildren();
     if (!data.file) {
       items.append(make("h2", {}, "Group by"));
       for (const [value, label] of granularities) {
-        items.append(link(current(), { g: value }, {}, (state.get("g") === value ? "✓ " : "") + label));
+        items.append(link(current(), { g: value }, {}, (data.granularity === value ? "✓ " : "") + label));
       }
       items.append(make("h2", {}, "Numbers"));
       for (const [name, label] of switches) {
+        if (name === "norm" && !data.compared) continue;
         const on = state.get(name) === "t";
         items.append(link(current(), { [name]: on ? null : "t" }, {}, (on ? "✓ " : "") + label));
       }

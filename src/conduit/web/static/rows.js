@@ -1,5 +1,5 @@
 // Rows of the profile's tables, with the menu of their function: a click picks one in Top, and leads to its function in
-// Changes and Growth.
+// Changes, Growth and Labels.
 "use strict";
 
 globalThis.Conduit ??= {};
