@@ -165,6 +165,9 @@ def test_another_granularity_keeps_the_selected_function_by_its_heaviest_line(
     page.get_by_role("link", name="line", exact=True).click()
     page.get_by_text(f"byline:18 is the heaviest of the 2 lines of {BYLINE}.").wait_for()
     assert in_sight(page, f"{BYLINE}:18")
+    said = page.locator(".remark").bounding_box()
+    assert said
+    assert 0 <= said["y"] < place_of(page, f"{BYLINE}:18")["y"]
     assert page.locator(".detail .numbers").inner_text() == "self 10ms │ total 110ms (46.81%)"
     assert refinements(page) == [True] * 5
     page.screenshot(path=str(SCREENSHOTS / "selected-line.png"))

@@ -429,6 +429,7 @@ Conduit.page.views.flamegraph = (() => {
     const beside = widestOf(layOut({ x: 0, scale: 1 }).boxes.filter((box) => box.source !== 0 && isHit(box)));
     if (!beside) return;
     moveTo({ scale: zoom.scale, x: Math.min(1 - 1 / zoom.scale, Math.max(0, beside.x + beside.share / 2 - 0.5 / zoom.scale)) });
+    redraw(); // the picture may be deeper there
     bring(beside);
   }
 
@@ -724,8 +725,11 @@ Conduit.page.views.flamegraph = (() => {
 
   const isMine = (source) => content.owners[source] === "project";
 
-  // What the picture did by itself, in a line above it.
-  function say(text) { remark.textContent = text; }
+  // What the picture did by itself, in a line above it, which stays in the window as it scrolls.
+  function say(text) {
+    remark.textContent = text;
+    if (area?.isConnected) layOutWindow();
+  }
 
   // "Only your code" hides neither the selection nor everything: it is switched off, and a line says so.
   function showOthersFor(source) {
@@ -901,7 +905,7 @@ Conduit.page.views.flamegraph = (() => {
     detail = make("div", { className: "detail" }, make("span", { className: "name" }), make("span", { className: "numbers" }), whole,
       make("button", { type: "button", className: "actions choices", "aria-haspopup": "menu" }, "Actions…"));
     heads = make("div", { className: "sides", hidden: true });
-    bar = make("div", { className: "flame-bar" }, detail, heads);
+    bar = make("div", { className: "flame-bar" }, remark, detail, heads);
     canvas = make("canvas", { "aria-hidden": "true" });
     pen = canvas.getContext("2d");
     overlay = make("div", { className: "overlay" });
@@ -912,7 +916,7 @@ Conduit.page.views.flamegraph = (() => {
     pair = make("div", { className: "pair" }, make("div", { className: "picture" }, bar, area));
     const wanted = state.get("table");
     showTable(wanted ? wanted === "t" : wideWindow());
-    main.append(explain(), remark, pair, lines.element);
+    main.append(explain(), pair, lines.element);
     lines.show(pivot);
     layOutWindow();
     if (pivot !== null) table?.select(pivot);
