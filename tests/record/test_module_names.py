@@ -377,10 +377,15 @@ def test_the_text_of_a_dump_has_modules() -> None:
 EVERY_KIND = """
     import threading, time
     lock = threading.Lock()
+    entered, asked = threading.Event(), threading.Event()
 
     def hold():
+        if entered.is_set():
+            asked.set()  # the second one comes while the first has the lock, however late it starts
         with lock:
-            time.sleep(0.05)
+            entered.set()
+            asked.wait()
+            time.sleep(0.1)
 
     def work():
         kept = [bytes(1000) for _ in range(1000)]
@@ -391,7 +396,9 @@ EVERY_KIND = """
 
     kept = work()
     both = [threading.Thread(target=hold) for _ in range(2)]
-    for one in both: one.start()
+    both[0].start()
+    entered.wait()
+    both[1].start()
     for one in both: one.join()
 """
 
