@@ -1,4 +1,4 @@
-"""The tests that `make test` leaves out: one in forty, which take half of the time of all.
+"""The tests that `make test` leaves out: about one in forty, which take half of the time of all.
 
 `make test-long` runs them, and so does CI. They run benchmarks in whole repositories, tutorials, large documents and
 large profiles. A line is the beginning of the names of one or more tests.
@@ -17,11 +17,13 @@ LONG_TESTS = (
     "tests/cli/test_compiled_form.py::test_a_damaged_or_foreign_form_is_ignored_and_replaced",
     "tests/cli/test_compiled_form.py::test_every_question_has_the_same_answer_from_the_compiled_form",
     "tests/cli/test_doctor.py::test_the_self_test_compares_known_benchmarks_with_themselves",
+    "tests/cli/test_history.py::test_the_last_commit_with_a_run_from_this_class_of_machine_is_named",
     "tests/cli/test_mcp.py::test_every_tool_answers_and_the_history_names_the_commit_of_a_step",
     "tests/cli/test_mcp.py::test_no_text_that_an_agent_may_be_talked_into_leaves_the_project",
     "tests/cli/test_mcp.py::test_pages_follow_each_other_without_a_gap",
     "tests/cli/test_mcp.py::test_the_lists_of_a_record_that_were_cut_are_asked_for_one_by_one",
     "tests/cli/test_mcp.py::test_what_is_cut_to_fit_is_never_twice_its_budget",
+    "tests/cli/test_mcp_questions.py",
     "tests/cli/test_mcp_questions_large.py",
     "tests/cli/test_mcp_questions_real.py",
     "tests/debug/test_leaks.py",
@@ -30,12 +32,15 @@ LONG_TESTS = (
     "tests/docs/test_pages.py::test_every_example_of_the_page_runs_and_prints_what_the_page_shows[docs/how-to/",
     "tests/docs/test_pages.py::test_every_example_of_the_page_runs_and_prints_what_the_page_shows[docs/profiling-guide",
     "tests/docs/test_pages.py::test_every_example_of_the_page_runs_and_prints_what_the_page_shows[docs/tutorials/did",
+    "tests/docs/test_pages.py::test_every_example_of_the_page_runs_and_prints_what_the_page_shows[docs/tutorials/first",
+    "tests/docs/test_pages.py::test_every_example_of_the_page_runs_and_prints_what_the_page_shows[docs/tutorials/live",
     "tests/docs/test_pages.py::test_every_example_of_the_page_runs_and_prints_what_the_page_shows[docs/tutorials/when",
     "tests/docs/test_pages.py::test_every_example_of_the_page_runs_and_prints_what_the_page_shows[docs/tutorials/which",
     "tests/fuzz/test_fuzz.py::test_a_reader_gives_an_answer_or_its_documented_error[page-parameters]",
     "tests/fuzz/test_fuzz.py::test_a_reader_gives_an_answer_or_its_documented_error[source-files]",
     "tests/history/test_bisect.py",
     "tests/history/test_run.py::test_after_a_kill_the_same_command_goes_on_and_removes_what_was_left",
+    "tests/history/test_run.py::test_every_commit_is_measured_kept_and_compared_with_its_neighbours",
     "tests/history/test_run.py::test_it_measures_the_working_copys_benchmarks_at_commits_that_have_none",
     "tests/history/test_steps.py::test_a_thousand_points_of_noise_have_no_step_in_nineteen_of_twenty_series",
     "tests/history/test_workflows.py",
@@ -48,6 +53,13 @@ LONG_TESTS = (
     "tests/sources/openapi/test_real_documents.py::test_every_operation_is_a_route_in_document_order[shared-",
     "tests/sources/openapi/test_real_documents.py::test_every_reference_between_schemas_is_a_relationship_and_there_is_no_other[shared-",
     "tests/sources/openapi/test_real_documents.py::test_every_schema_is_a_resource_and_every_property_a_field[shared-",
+    "tests/test_pytest_plugin.py::test_the_forms_of_pytest_benchmark_work_under_the_option",
+    "tests/web/registry/test_registry_page.py::test_nothing_is_wider_than_the_window_and_axe_finds_nothing",
     "tests/web/test_every_width.py::test_a_large_profile_is_read_with_mouse_wheel_and_keys",
     "tests/web/test_every_width.py::test_order_zoom_menus_legend_source_and_graph_hold_at_each_width",
+    "tests/web/test_reading.py::test_bars_that_go_on_beyond_a_narrow_window_say_so_and_a_click_on_the_sign_scrolls",
+    "tests/web/test_reading.py::test_lines_whose_text_cannot_be_read_have_their_numbers_and_amounts",
+    "tests/web/test_repeats.py::test_the_page_says_what_moved_and_keeps_to_it_on_request",
+    "tests/web/test_time_order.py::test_a_single_file_draws_a_range_as_the_server_does",
+    "tests/web/test_views.py::test_source_lines_can_be_read_at_every_heat",
 )
