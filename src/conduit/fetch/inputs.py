@@ -160,19 +160,19 @@ def fetch_repeated(request: Request, say: Say, *, keeps: bool = True) -> tuple[P
     assert profile is not None, "some source was read"
     if bases.profile is not None:
         if request.by_name:
-            _move_bases(bases, profile, say)
+            _move_bases([bases.profile, *bases.kept], profile, say)
         profile = difference(profile, bases.profile, mark_base=request.diff_base, normalize=request.normalize)
     finished = _finish(request, profile, say, save=sources.remote or bases.remote)
     return finished, _repeats(request, bases.kept, sources.kept)
 
 
-def _move_bases(bases: _Grabbed, profile: Profile, say: Say) -> None:
-    """Have functions of another checkout's base compared with those of the same names."""
+def _move_bases(bases: Sequence[Profile], profile: Profile, say: Say) -> None:
+    """Have functions of another checkout's bases compared with those of the same names."""
     moves: dict[str, str] = {}
-    for base in [*([bases.profile] if bases.profile is not None else []), *bases.kept]:
+    for base in bases:
         moves |= move_into_files_of(base, profile)
     if moves:
-        there, here = next(iter(sorted(moves.items())))
+        there, here = min(moves.items())
         rest = len(moves) - 1
         more = f", and {rest} more {'file' if rest == 1 else 'files'}" if rest else ""
         say(f"functions of {there} are compared with those of {here}{more}")
