@@ -44,11 +44,9 @@ def _print(pieces: Iterable[bytes]) -> None:
 
 
 def _yaml_of(arrays: Iterable[bytes]) -> Iterator[bytes]:
-    number = -1
-    for number, array in enumerate(arrays):  # noqa: B007  # whether there was one
-        yield _yaml(array)
-    if number < 0:
-        yield _yaml(b"[]")
+    rest = iter(arrays)
+    yield _yaml(next(rest, b"[]"))
+    yield from map(_yaml, rest)
 
 
 def _yaml(text: bytes) -> bytes:
