@@ -7,7 +7,6 @@
  * freed. This ends where pages have not been used since they were made, or have been given back already. */
 #include "native.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
