@@ -19,7 +19,8 @@ What a page may say, and what is done with it:
 
 What differs from run to run is compared by rule, on both sides: times (`1.5ms`, `0.03s`), addresses (`0x7f…`), process
 ids, the folder's own path, and in benchmark text the machine, the iterations, ns/op and every B/op and allocs/op but
-0 (Python versions differ there); warnings below benchmark results may come or not. Of a table from a profile that was
+0 (Python versions differ there); warnings below benchmark results, and those of a recording about too few samples or
+time that was not sampled, may come or not. Of a table from a profile that was
 taken just now (it has a `Time:`, or lists the page's own files), the functions, lines and their order are compared, and no figures. A line that is only `…` or `...` stands for any number of lines; `…` inside a line for any text.
 """
 
@@ -139,13 +140,19 @@ def read_commands(block: Block) -> list[Command]:
 Masks = tuple[tuple[re.Pattern[str], str], ...]
 
 _MASKS: Masks = (
+    # On a busy machine a recording may get little of the processor, or late, and says so.
+    (
+        re.compile(
+            r"^.*\b(only \d+ samples: |\d+ samples were lost: |[\d.]+s of CPU time was (not sampled|used to start)).*\n?",
+            re.MULTILINE,
+        ),
+        "",
+    ),
     (re.compile(r"\b\d+(\.\d+)?(e[+-]\d+)? ?(ns|µs|us|ms|s)\b(?!/)"), "TIME"),
     (re.compile(r" *\b\d+(\.\d+)?[kMG]?B/s\b"), " RATE"),
     (re.compile(r"^ *grown +rate +held +objects$", re.MULTILINE), "grown rate held objects"),
     (re.compile(r"^ +(?=\+\d)", re.MULTILINE), ""),
     (re.compile(r"^\S+ (?=that imports allocated)", re.MULTILINE), "SIZE "),
-    # On a busy machine a recording may get little of the processor, and says so.
-    (re.compile(r"^.*\bonly \d+ samples: .*\n?", re.MULTILINE), ""),
     (re.compile(r"\b0x[0-9a-fA-F]{6,}\b"), "ADDRESS"),
     (re.compile(r"\b(pid|PID|process) \d+\b"), r"\1 PID"),
 )
@@ -161,6 +168,7 @@ _FRESH_PROFILE_MASKS: Masks = (
     (re.compile(r"^(Dropped \d+ nodes|only \d+ samples).*\n", re.MULTILINE), ""),
     (re.compile(r"^Showing nodes accounting for .*", re.MULTILINE), "Showing nodes"),
     (re.compile(rf"^{_FIGURE}{_FIGURE}%{_FIGURE}%{_FIGURE}{_FIGURE}%  ", re.MULTILINE), "ROW "),
+    (re.compile(r"^ROW \[not sampled\].*\n", re.MULTILINE), ""),
     (re.compile(r"^ *\S+ +\S+ \(flat, cum\) .*", re.MULTILINE), "(flat, cum)"),
     (re.compile(r"^ *\S+ +\S+ +(\d+):", re.MULTILINE), r"\1:"),
 )

@@ -50,6 +50,20 @@ def test_a_block_that_is_never_closed_is_an_error() -> None:
         ),
         (FRESH.format(flat="0.90s", share="98.9%"), FRESH.format(flat="1.25s", share="100%")),
         (
+            FRESH.format(flat="0.90s", share="74.0%")
+            + "     0.32s 26.0% 100%      0.32s 26.0%  [not sampled]\n",
+            FRESH.format(flat="1.25s", share="100%"),
+        ),
+        (
+            "conduit: a: only 72 samples: 2.00s of CPU time was used while the profile was taken\nconduit: wrote a\n",
+            "conduit: wrote a\n",
+        ),
+        (
+            "conduit: a: 0.32s of CPU time was not sampled, and is charged to the threads that used it\ndone\n",
+            "done\n",
+        ),
+        ("conduit: a: 3 samples were lost: signals came faster than they could be stored\ndone\n", "done\n"),
+        (
             f"ROUTINE === work in {FOLDER}/a.py\n  10ms  20ms  4:  x\n",
             "ROUTINE === work in …/a.py\n 1.10s 1.20s 4:  x\n",
         ),
