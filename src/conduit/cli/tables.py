@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from itertools import chain
+from itertools import repeat, zip_longest
 from typing import TYPE_CHECKING
 
 from conduit.control_characters import printable, write_sequence
@@ -103,47 +103,26 @@ class Page:
         to half of the line as long as others can give. A `layout` says more. Return the titles of the optional columns
         that were left out.
         """
-        layout = layout or Layout(keep)
-        cells = _cleaned(rows)
-        contents = [[row[column] for row in cells] for column in range(len(header))]
+        columns = list(zip(*rows, strict=True)) or [()] * len(header)
+        return self.columns(header, columns, indent, layout=layout or Layout(keep))
+
+    def columns(
+        self, header: Sequence[str], columns: Sequence[Sequence[str]], indent: str = "", *, layout: Layout
+    ) -> list[str]:
+        """Print a table whose cells are given column by column, as `table` does."""
+        contents = [_cleaned(cells) for cells in columns]
         shown = [column for column in range(len(header)) if any(contents[column])]
         if self.width is None:
             layout = Layout()
-        columns_of = [_Column(header[column], contents[column], layout) for column in shown]
         room = None if self.width is None else self.width - len(indent)
+        columns_of = [_Column(header[column], contents[column], layout) for column in shown]
         fitting, widths = _fit(columns_of, room, layout)
         titles = [column.title for column in fitting]
-        columns = [column for column in shown if header[column] in titles]
-        right = [all(map(_is_number, contents[column])) for column in columns]
+        right = [all(map(_is_number, column.cells)) for column in fitting]
         cuts = [_cut_of(title, layout) for title in titles]
         self.line(_row(titles, widths, right, [_cut] * len(titles)), indent, strong=True)
-        if self.width is None and all(column.is_ascii for column in columns_of):
-            self._whole_rows(cells, columns, widths, right, indent)
-            return []
-        wraps = any(title in layout.wrap for title in titles)
-        for row in cells:
-            if not wraps:
-                self.line(_row([row[column] for column in columns], widths, right, cuts), indent)
-                continue
-            for line in _lines([row[column] for column in columns], titles, widths, layout):
-                self.line(_row(line, widths, right, cuts), indent)
+        write_sequence(self.stream, "".join(_text_of(fitting, widths, right, cuts, layout, indent)))
         return [header[column] for column in shown if header[column] not in titles]
-
-    def _whole_rows(
-        self,
-        cells: Sequence[Sequence[str]],
-        columns: Sequence[int],
-        widths: Sequence[int],
-        right: Sequence[bool],
-        indent: str,
-    ) -> None:
-        """Print rows of clean ASCII that nothing is cut from, at once: a large application has thousands."""
-        sides = [">" if on_right else "<" for on_right in right]
-        pattern = GAP.join(
-            f"{{{column}:{side}{width}}}" for column, side, width in zip(columns, sides, widths, strict=True)
-        )
-        lines = [f"{indent}{pattern.format(*row).rstrip()}\n" for row in cells]
-        write_sequence(self.stream, "".join(lines))
 
     def tell_left_out(self, titles: Sequence[str]) -> None:
         """Print which columns the terminal had no room for."""
@@ -186,16 +165,14 @@ def clean(text: str) -> str:
     )
 
 
-def _cleaned(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-    """Return the rows with each cell as `clean` returns it."""
-    if "".join(chain.from_iterable(rows)).isprintable():
-        return rows
-    return [row if "".join(row).isprintable() else [clean(cell) for cell in row] for row in rows]
+def _cleaned(cells: Sequence[str]) -> Sequence[str]:
+    """Return the cells as `clean` returns each of them."""
+    return cells if "".join(cells).isprintable() else [clean(cell) for cell in cells]
 
 
 def display_width(text: str) -> int:
     """Return how many character cells a text takes: East Asian wide characters two, combining marks none."""
-    if text.isascii():
+    if text.replace("…", "").isascii():  # most cells, cut ones too
         return len(text)
     from unicodedata import combining, east_asian_width
 
@@ -205,12 +182,13 @@ def display_width(text: str) -> int:
 
 
 class _Column:
-    """The widths of a column: of its widest cell, and, where cells may be broken, one that most of them fit in."""
+    """A column's cells and widths: of its widest cell, and, where cells may be broken, one that most of them fit in."""
 
-    __slots__ = ("is_ascii", "natural", "title", "usual")
+    __slots__ = ("cells", "is_ascii", "natural", "title", "usual")
 
     def __init__(self, title: str, cells: Sequence[str], layout: Layout) -> None:
         self.title = title
+        self.cells = cells
         self.is_ascii = "".join(cells).isascii()
         widths = list(map(len if self.is_ascii else display_width, cells))
         self.natural = max(display_width(title), max(widths, default=0))
@@ -269,16 +247,61 @@ def _shrink(widths: list[int], floors: list[int], room: int) -> list[int]:
     return shrunk
 
 
-def _lines(
-    cells: Sequence[str], titles: Sequence[str], widths: Sequence[int], layout: Layout
-) -> Iterator[list[str]]:
-    """The lines of one row: its cells, those that wrap in as many pieces as they need."""
-    pieces = [
-        _broken(cell, width) if title in layout.wrap else [cell]
-        for cell, title, width in zip(cells, titles, widths, strict=True)
-    ]
-    for line in range(max(map(len, pieces), default=1)):
-        yield [cell[line] if line < len(cell) else "" for cell in pieces]
+def _text_of(
+    columns: Sequence[_Column],
+    widths: Sequence[int],
+    right: Sequence[bool],
+    cuts: Sequence[Callable[[str, int], str]],
+    layout: Layout,
+    indent: str,
+) -> Iterator[str]:
+    """Yield the lines of a table's rows: column by column, since a large application has thousands of rows."""
+    padded: list[list[str]] = []
+    further: dict[
+        int, list[tuple[int, list[str]]]
+    ] = {}  # row → where a column begins, the rest of its cell's pieces
+    start = 0
+    for column, width, on_right, cut in zip(columns, widths, right, cuts, strict=True):
+        cells = column.cells
+        if column.title in layout.wrap and column.natural > width:
+            pieces_of = {cell: _broken(cell, width) for cell in set(cells)}
+            rest_of = {
+                cell: (start, _padded(pieces[1:], width, on_right, cut))
+                for cell, pieces in pieces_of.items()
+                if len(pieces) > 1
+            }
+            for row, cell in enumerate(cells):
+                if cell in rest_of:
+                    further.setdefault(row, []).append(rest_of[cell])
+            cells = [pieces_of[cell][0] for cell in cells]
+        padded.append(_padded(cells, width, on_right, cut))
+        start += width + len(GAP)
+    for row, line in enumerate(map(GAP.join, zip(*padded, strict=True))):
+        yield f"{indent}{line.rstrip()}\n"
+        if row not in further:
+            continue
+        for pieces in zip_longest(*(pieces for _, pieces in further[row]), fillvalue=""):
+            text = ""
+            for (start, _), piece in zip(further[row], pieces, strict=True):
+                text += " " * (start - display_width(text)) + piece
+            yield f"{indent}{text.rstrip()}\n"
+
+
+def _padded(cells: Sequence[str], width: int, on_right: bool, cut: Callable[[str, int], str]) -> list[str]:
+    """Return the cells, cut where they are wider than the column, with blanks up to its width."""
+    if "".join(cells).isascii() and max(map(len, cells), default=0) <= width:
+        return list(map(str.rjust if on_right else str.ljust, cells, repeat(width)))
+    padded = {cell: _pad(cell, width, on_right, cut) for cell in set(cells)}
+    return [padded[cell] for cell in cells]
+
+
+def _pad(cell: str, width: int, on_right: bool, cut: Callable[[str, int], str]) -> str:
+    taken = display_width(cell)
+    if taken > width:
+        cell = cut(cell, width)
+        taken = display_width(cell)
+    blanks = " " * (width - taken)
+    return blanks + cell if on_right else cell + blanks
 
 
 def _broken(text: str, width: int) -> list[str]:
@@ -313,15 +336,7 @@ def _row(
     right: Sequence[bool],
     cuts: Sequence[Callable[[str, int], str]],
 ) -> str:
-    padded = []
-    for cell, width, on_right, cut in zip(cells, widths, right, cuts, strict=True):
-        taken = len(cell) if cell.isascii() else display_width(cell)
-        if taken > width:
-            cell = cut(cell, width)
-            taken = display_width(cell)
-        blanks = " " * (width - taken)
-        padded.append(blanks + cell if on_right else cell + blanks)
-    return GAP.join(padded).rstrip()
+    return GAP.join(map(_pad, cells, widths, right, cuts)).rstrip()
 
 
 def _cut_of(title: str, layout: Layout) -> Callable[[str, int], str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from conduit.cli.introspect.records import ALL_ROUTES, OWN_ROUTES
 from conduit.metadata.compiled import FAMILIES, document_parts, write_compiled
 
 if TYPE_CHECKING:
@@ -39,7 +40,11 @@ def _parts(name: str, whole: Registry) -> dict[str, bytes]:
         return {f"text:{rest}": text, f"ends:{rest}": msgspec.msgpack.encode(ends)}
     if kind not in FAMILIES or (kind == "resource" and whole.get(rest) is None):
         return {}
-    return document_parts(whole.schema(), kind)
+    parts = document_parts(whole.schema(), kind)
+    if kind == "routes":  # a form with routes has their tables: from it alone they would never be made
+        for table in (OWN_ROUTES, ALL_ROUTES):
+            parts |= _parts(f"answer:{table}", whole)
+    return parts
 
 
 def _answer(name: str, whole: Registry) -> object:
@@ -57,6 +62,10 @@ def _answer(name: str, whole: Registry) -> object:
         from conduit.cli.introspect.routes import open_routes
 
         return open_routes(whole)
+    if name in (OWN_ROUTES, ALL_ROUTES):
+        from conduit.cli.introspect.routes import stored_table
+
+        return stored_table(whole, everything=name == ALL_ROUTES)
     from conduit.cli.introspect.patterns import all_patterns
 
     return all_patterns(whole, 1 if name == "rare patterns" else None)

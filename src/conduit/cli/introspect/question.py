@@ -179,7 +179,7 @@ class Question:
         if self.flags["all"]:
             return records
         own = [record for record in records if record.origin != "framework"]
-        _tell_hidden(len(records) - len(own), noun)
+        tell_hidden(len(records) - len(own), noun)
         return own
 
     def print_warnings(self) -> None:
@@ -242,7 +242,7 @@ class Question:
         if found is None:
             return False
         if not self.flags["all"]:
-            _tell_hidden(count - len(own), kind)
+            tell_hidden(count - len(own), kind)
         print_arrays(found, self.flags["format"])
         return True
 
@@ -272,7 +272,8 @@ class Question:
         return self.answer([records[position] for position in positions], print_table)
 
 
-def _tell_hidden(count: int, noun: str) -> None:
+def tell_hidden(count: int, noun: str) -> None:
+    """Print on standard error how many records of the framework were left out, if any."""
     if count:
         print(f"conduit: +{count} {noun} of the framework; --all shows them", file=sys.stderr)
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
+ALL_ROUTES, OWN_ROUTES = "table of all routes", "table of own routes"
+"""Answers that a form keeps with the routes."""
+
 _PIECE_BYTES = 1 << 18
 
 
