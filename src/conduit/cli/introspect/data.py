@@ -36,10 +36,11 @@ def print_arrays(arrays: Iterable[bytes], form: str) -> None:
     _print(_yaml_of(arrays) if form == "yaml" else _indented(arrays))
 
 
-def _print(pieces: Iterable[bytes]) -> None:
+def _print(pieces: Iterable[bytes | memoryview]) -> None:
     sys.stdout.flush()
+    is_terminal = sys.stdout.isatty()
     for piece in pieces:
-        sys.stdout.buffer.write(printable_on_terminal(piece, sys.stdout))
+        sys.stdout.buffer.write(printable_on_terminal(bytes(piece), sys.stdout) if is_terminal else piece)
     sys.stdout.buffer.flush()
 
 
@@ -55,10 +56,11 @@ def _yaml(text: bytes) -> bytes:
     return yaml_of_json(text)
 
 
-def _indented(arrays: Iterable[bytes]) -> Iterator[bytes]:
+def _indented(arrays: Iterable[bytes]) -> Iterator[bytes | memoryview]:
     begin, end = b"[", b"[]\n"
     for array in arrays:
-        yield begin + msgspec.json.format(array, indent=2)[1:-2]
+        yield begin
+        yield memoryview(msgspec.json.format(array, indent=2))[1:-2]  # a copy takes as long as the indentation
         begin, end = b",", b"\n]\n"
     yield end
 
