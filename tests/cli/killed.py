@@ -22,9 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
-from conduit.metadata import compiled
+from conduit.metadata import compiled_file
 from conduit.profile.codec import decode
 from conduit.sources.document_cache import _split
 from tests.conftest import PROJECT
@@ -84,10 +82,10 @@ def _is_history(data: bytes) -> None:
 
 
 def _is_compiled(data: bytes) -> None:
-    start = len(compiled._MAGIC) + 8
+    start = len(compiled_file._MAGIC) + 8
     length = int.from_bytes(data[start - 8 : start - 4], "little")
-    header = msgspec.msgpack.decode(data[start : start + length], type=compiled._Header)
-    end = start + length + max(offset + size for offset, size, _ in header.parts.values())
+    parts = [line.split(b" ") for line in data[start : start + length].splitlines()[2:]]
+    end = start + length + max(int(offset) + int(size) for offset, size, *_ in parts)
     if end != len(data):
         raise ValueError(f"the parts end at {end}")
 
@@ -282,7 +280,7 @@ def prepare(folder: Path) -> None:
     ):
         _run_to_its_end(folder, Command(arguments, "", decode), "")
     given = (folder / "given.json").read_bytes()
-    (folder / "large.json").write_bytes(given.ljust(compiled.SMALLEST_BYTES))
+    (folder / "large.json").write_bytes(given.ljust(compiled_file.SMALLEST_BYTES))
     _make_repository(folder / "repository")
 
 

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from benchmarks.documents import rich_document
@@ -18,7 +17,8 @@ from conduit.cli.introspect.compiling import compile_document
 from conduit.cli.introspect.data import print_arrays, print_data
 from conduit.cli.introspect.records import selected_records, stored_records
 from conduit.errors import ConduitError
-from conduit.metadata import compiled
+from conduit.metadata import compiled, compiled_file
+from conduit.metadata.compiled_file import packed_numbers
 from conduit.metadata.registry import load
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -38,8 +38,7 @@ PARTS = [
     "answer:rare patterns",
     "answer:open routes",
     "answer:own routes",
-    "answer:table of all routes",
-    "answer:table of own routes",
+    "columns:routes",
     "answer:warnings",
     "text:routes",
     "text:resources",
@@ -50,12 +49,12 @@ PARTS = [
 def large(tmp_path: Path) -> Path:
     document = tmp_path / "metadata.json"
     document.write_bytes(rich_document(200))
-    assert document.stat().st_size > compiled.SMALLEST_BYTES
+    assert document.stat().st_size > compiled_file.SMALLEST_BYTES
     return document
 
 
 def form_of(document: Path) -> Path:
-    return Path(compiled.compiled_path(str(document)))
+    return Path(compiled_file.compiled_path(str(document)))
 
 
 def asked(run: Run, document: Path, *words: str, **options: object) -> tuple[int, str, str]:
@@ -107,7 +106,9 @@ QUESTIONS = [
 
 def test_every_question_has_the_same_answer_from_the_compiled_form(large: Path, conduit_command: Run) -> None:
     name = load(large).resources()[7].name
-    compile_document(str(large), compiled.stamp_of(large.stat()), load(large), [*PARTS, f"resource:{name}"])
+    compile_document(
+        str(large), compiled_file.stamp_of(large.stat()), load(large), [*PARTS, f"resource:{name}"]
+    )
     written = form_of(large).read_bytes()
     for words in QUESTIONS:
         words = [name if word == "NAME" else word for word in words]
@@ -117,7 +118,7 @@ def test_every_question_has_the_same_answer_from_the_compiled_form(large: Path, 
 
 
 def parts_of(document: Path) -> set[str]:
-    form = compiled.open_compiled(str(document))
+    form = compiled_file.open_compiled(str(document))
     assert form is not None
     names = {name.partition(":")[0] if name.startswith("resource:") else name for name in form.names()}
     form.close()
@@ -142,7 +143,7 @@ def test_a_question_adds_what_it_would_have_taken_and_nothing_else(
         (["cycles"], {"relations"}),
         (["impact", name], set()),
         (["stats"], {"answer:stats", "answer:warnings"}),
-        (["routes", "--path", "/*"], {"routes", "answer:table of all routes", "answer:table of own routes"}),
+        (["routes", "--path", "/*"], {"routes", "columns:routes", "answer:own routes"}),
         (["routes"], set()),
         (["routes", "--format", "json", "--method", "post"], {"text:routes", "ends:routes"}),
         (["routes", "--open", "--verbose"], {"answer:open routes"}),
@@ -179,7 +180,7 @@ def test_a_form_is_rebuilt_when_its_document_changes(large: Path, conduit_comman
     second = asked(conduit_command, large, "stats")
     assert first != second
     assert asked(conduit_command, large, "stats") == second
-    form = compiled.open_compiled(str(large))
+    form = compiled_file.open_compiled(str(large))
     assert form is not None
     form.close()
 
@@ -188,7 +189,7 @@ def test_a_form_is_rebuilt_when_its_document_changes(large: Path, conduit_comman
 def test_records_are_cut_out_of_the_text_in_any_order(positions: list[int]) -> None:
     records = [{"at": 0}, {"at": 1, "text": "a,b]"}, {"at": 2}]
     text, ends = stored_records(records)
-    parts = {"text:routes": text, "ends:routes": msgspec.msgpack.encode(ends)}
+    parts = {"text:routes": text, "ends:routes": packed_numbers(ends)}
     found = selected_records(parts.get, "routes", positions)
     assert found is not None
     assert [record for array in found for record in json.loads(array)] == [records[at] for at in positions]
@@ -202,7 +203,7 @@ def test_records_printed_piece_by_piece_are_what_they_are_at_once(
     monkeypatch.setattr("conduit.cli.introspect.records._PIECE_BYTES", 100)
     records = [{"path": f"/orders/<{at}>", "guards": ["a: b"] * at} for at in range(count)]
     text, ends = stored_records(records)
-    parts = {"text:routes": text, "ends:routes": msgspec.msgpack.encode(ends)}
+    parts = {"text:routes": text, "ends:routes": packed_numbers(ends)}
     found = selected_records(parts.get, "routes", range(count))
     assert found is not None
     arrays = [*found]
@@ -251,27 +252,27 @@ def test_the_form_of_another_document_is_ignored(large: Path, conduit_command: R
     other.write_bytes(rich_document(205))
     asked(conduit_command, other, "stats")
     form_of(large).write_bytes(form_of(other).read_bytes())
-    assert compiled.open_compiled(str(large)) is None
+    assert compiled_file.open_compiled(str(large)) is None
     assert asked(conduit_command, large, "stats") == asked(conduit_command, large, "stats", env=OFF)
 
 
 def test_a_form_of_another_version_is_ignored(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = compiled.document_parts(load(large).schema(), "names")
-    assert compiled.write_compiled(str(large), compiled.stamp_of(large.stat()), parts)
-    form = compiled.open_compiled(str(large))
+    assert compiled_file.write_compiled(str(large), compiled_file.stamp_of(large.stat()), parts)
+    form = compiled_file.open_compiled(str(large))
     assert form is not None
-    assert form.part("names") is not None
-    assert form.part("of no such name") is None
+    assert compiled.read_part(form, "names") is not None
+    assert compiled.read_part(form, "of no such name") is None
     form.close()
-    monkeypatch.setattr(compiled, "__version__", "0.0.0.other")
-    assert compiled.open_compiled(str(large)) is None
+    monkeypatch.setattr(compiled_file, "__version__", "0.0.0.other")
+    assert compiled_file.open_compiled(str(large)) is None
 
 
 def test_a_link_in_its_place_is_not_followed(large: Path, tmp_path: Path) -> None:
-    assert compiled.write_compiled(str(large), compiled.stamp_of(large.stat()), {"names": b""})
+    assert compiled_file.write_compiled(str(large), compiled_file.stamp_of(large.stat()), {"names": b""})
     form_of(large).rename(tmp_path / "elsewhere")
     form_of(large).symlink_to(tmp_path / "elsewhere")
-    assert compiled.open_compiled(str(large)) is None
+    assert compiled_file.open_compiled(str(large)) is None
 
 
 def test_a_place_that_cannot_be_written_costs_only_the_time(
@@ -285,7 +286,7 @@ def test_a_place_that_cannot_be_written_costs_only_the_time(
         "metadata.json.compiled",
     ] or len(list(large.parent.glob("metadata*"))) == 2
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
-    assert not compiled.write_compiled(str(large), (), {})
+    assert not compiled_file.write_compiled(str(large), (), {})
 
 
 def test_small_documents_and_pipes_leave_no_form(tmp_path: Path, conduit_command: Run) -> None:

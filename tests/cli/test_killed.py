@@ -30,7 +30,7 @@ WRITERS = {
     "fetch/saving.py": ("saved", "numbered"),
     "files.py": (),  # the writer itself
     "history/store.py": ("save", "notes", "history import", "history prune", "history run"),
-    "metadata/compiled.py": ("compiled",),
+    "metadata/compiled_file.py": ("compiled",),
     "pytest_plugin.py": ("pytest",),
     "record/recording.py": ("run", "bisect"),
     "record/trace.py": ("trace",),

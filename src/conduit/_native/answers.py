@@ -1,9 +1,9 @@
-"""The C part of `conduit introspect`'s answers: JSON as YAML.
+"""The C part of `conduit introspect`'s answers: JSON as YAML, and with indentation.
 
-`conduit.cli.introspect.yaml_text` documents it, and does the same in Python. Importing this raises ImportError where
-the extension is not loaded; see `conduit._native.reason`.
+`conduit.cli.introspect.yaml_text` and `conduit.cli.introspect.data` document them, and do the same without it.
+Importing this raises ImportError where the extension is not loaded; see `conduit._native.reason`.
 """
 
-from conduit._native._core import yaml_of_json
+from conduit._native._core import indented_json, yaml_of_json
 
-__all__ = ["yaml_of_json"]
+__all__ = ["indented_json", "yaml_of_json"]

@@ -59,6 +59,7 @@ static PyMethodDef *const METHOD_TABLES[] = {
     module_methods,
     wait_methods,
     yaml_text_methods,
+    json_text_methods,
 };
 
 static int (*const ATTACHMENTS[])(void) = {

@@ -46,6 +46,7 @@ extern PyMethodDef result_line_methods[];
 extern PyMethodDef self_check_methods[];
 extern PyMethodDef wait_methods[];
 extern PyMethodDef yaml_text_methods[];
+extern PyMethodDef json_text_methods[];
 int attach_allocations(void);
 int attach_cpu(void);
 int attach_heap(void);

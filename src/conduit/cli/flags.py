@@ -6,10 +6,9 @@ flags. The messages are those of Go's flag package, which its users (and the gol
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from conduit.errors import UsageError
 
+TYPE_CHECKING = False  # `typing` would slow the start of every command; type checkers know this name
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Literal

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from itertools import repeat, zip_longest
-from typing import TYPE_CHECKING
 
 from conduit.control_characters import printable, write_sequence
 
+TYPE_CHECKING = False  # `typing` would slow the start of every command; type checkers know this name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import TextIO

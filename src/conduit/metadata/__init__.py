@@ -13,8 +13,7 @@ Names are imported on first access, so reading a document loads no graph code.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # `typing` would slow the start of every command; type checkers know this name
 if TYPE_CHECKING:
     from typing import Any
 

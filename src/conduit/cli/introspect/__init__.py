@@ -7,11 +7,11 @@ status; its `declare(flags)`, if there is one, adds flags of this verb.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from conduit.cli.flags import FlagSet, HelpRequested
 from conduit.errors import UsageError
 
+TYPE_CHECKING = False  # `typing` would slow the start of every command; type checkers know this name
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -43,6 +43,8 @@ VERBS: dict[str, tuple[str, str, str, int, int]] = {
     "stats": ("stats", "", "counts of resources, routes and everything else", 0, 0),
     "page": ("page", "", "the web page: -http=:8080 serves it, -html=FILE writes it", 0, 0),
 }
+_STORED = frozenset(("routes",))
+"""Verbs with answers that a compiled form keeps as they are printed: without msgspec, whose import takes as long."""
 _APP = (
     "an ASGI or WSGI application to load, module:attribute or module:factory(); with a document, a name "
     "without a colon: show only the routes and resources of this Django app or package"
@@ -55,8 +57,9 @@ def run(arguments: list[str]) -> int:
     verb, words = _split(arguments)
     if verb not in VERBS:
         raise UsageError(_unknown_verb(verb))
-    _import_msgspec()
     module_name, usage, _, least, most = VERBS[verb]
+    if verb not in _STORED:
+        _import_msgspec()
     module = _load(module_name)
     parsed = verb_flags(verb, module).parse(words, positionals="mixed")
     if not least <= len(parsed.positionals) <= most:
@@ -67,6 +70,10 @@ def run(arguments: list[str]) -> int:
     from conduit.cli.introspect.question import Question
 
     question = Question(parsed, getattr(module, "PART", ""))
+    if verb in _STORED:
+        if module.answer_stored(question):
+            return 0
+        _import_msgspec()
     if usage.strip("[]") in ("NAME", "A B"):
         parsed.positionals[:] = map(question.resolve_name, parsed.positionals)
     status = int(module.run(question))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from conduit._native import available as native_available
 from conduit.cli.terminal_text import printable_on_terminal
 
+# `typing` and msgspec would slow answers that need neither; type checkers know this name.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
 # Go escapes these inside texts, so that a document can stand in HTML and JavaScript; nowhere else can they occur.
 _GO_ESCAPES = (
@@ -25,7 +26,7 @@ _GO_ESCAPES = (
 def print_data(value: Any, form: str) -> None:
     """Print records, or lists and dicts of them, as `json` or `yaml` on standard output."""
     text = escaped_json(value)
-    _print([_yaml(text) if form == "yaml" else msgspec.json.format(text, indent=2) + b"\n"])
+    _print([yaml_of_json(text)] if form == "yaml" else [indented_json(text), b"\n"])
 
 
 def print_arrays(arrays: Iterable[bytes], form: str) -> None:
@@ -46,8 +47,24 @@ def _print(pieces: Iterable[bytes | memoryview]) -> None:
 
 def _yaml_of(arrays: Iterable[bytes]) -> Iterator[bytes]:
     rest = iter(arrays)
-    yield _yaml(next(rest, b"[]"))
-    yield from map(_yaml, rest)
+    yield yaml_of_json(next(rest, b"[]"))
+    yield from map(yaml_of_json, rest)
+
+
+def _indented(arrays: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    begin, end = b"[", b"[]\n"
+    for array in arrays:
+        yield begin
+        yield memoryview(indented_json(array))[1:-2]  # a copy takes as long as the indentation
+        begin, end = b",", b"\n]\n"
+    yield end
+
+
+def _indented_json(text: bytes) -> bytes:
+    """Return compact JSON with two blanks for each level; ValueError for more than 500 levels."""
+    import msgspec
+
+    return msgspec.json.format(text, indent=2)
 
 
 def _yaml(text: bytes) -> bytes:
@@ -56,17 +73,17 @@ def _yaml(text: bytes) -> bytes:
     return yaml_of_json(text)
 
 
-def _indented(arrays: Iterable[bytes]) -> Iterator[bytes | memoryview]:
-    begin, end = b"[", b"[]\n"
-    for array in arrays:
-        yield begin
-        yield memoryview(msgspec.json.format(array, indent=2))[1:-2]  # a copy takes as long as the indentation
-        begin, end = b",", b"\n]\n"
-    yield end
+if TYPE_CHECKING or not native_available():
+    indented_json, yaml_of_json = _indented_json, _yaml
+else:
+    from conduit._native.answers import indented_json as indented_json
+    from conduit._native.answers import yaml_of_json as yaml_of_json
 
 
 def escaped_json(value: Any) -> bytes:
     """Return a value as compact JSON with Go's escapes."""
+    import msgspec
+
     text = msgspec.json.encode(value)
     for raw, escaped in _GO_ESCAPES:
         text = text.replace(raw, escaped)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from conduit.cli.terminal_text import complain
 from conduit.errors import ConduitError
 
+TYPE_CHECKING = False  # `typing` would slow the start of every command; type checkers know this name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any, Protocol, TypeVar
 
     from conduit.cli.flags import Parsed
     from conduit.cli.tables import Page
-    from conduit.metadata.compiled import CompiledForm
+    from conduit.metadata.compiled_file import CompiledForm
     from conduit.metadata.registry import Registry
+    from conduit.metadata.schema import Metadata
 
     class HasOrigin(Protocol):
         """A resource or a route."""
@@ -137,7 +137,7 @@ class Question:
         return found
 
     def _compiled_part(self, name: str) -> Registry | None:
-        metadata = self._from_form(name, lambda form: form.part(name))
+        metadata = self._from_form(name, lambda form: _read_part(form, name))
         if metadata is None:
             return None
         from conduit.metadata.registry import Registry
@@ -167,7 +167,7 @@ class Question:
         exact = [one.name for one in resources if one.id == given]
         if exact:
             return exact[0]
-        candidates = [one.name for one in resources if re.split(r"[.:]", one.id)[-1] == given]
+        candidates = [one.name for one in resources if one.id.replace(":", ".").rpartition(".")[2] == given]
         if len(candidates) > 1:
             raise UnknownNameError(
                 f"{given!r} is the name of {len(candidates)} resources; say which: {', '.join(candidates)}"
@@ -202,18 +202,18 @@ class Question:
         stored = self.stored("answer:warnings")
         if stored is None:
             return None
-        import msgspec
+        from conduit.metadata.compiled_file import unpacked_texts
 
-        return msgspec.msgpack.decode(stored, type=list[str])
+        return unpacked_texts(stored)
 
-    def stored_positions(self, name: str) -> list[int] | None:
+    def stored_positions(self, name: str) -> Sequence[int] | None:
         """Return positions in the document that the compiled form keeps; `None` where they have to be computed."""
         stored = self.stored_answer(name)
         if stored is None:
             return None
-        import msgspec
+        from conduit.metadata.compiled_file import unpacked_numbers
 
-        return msgspec.msgpack.decode(stored, type=list[int])
+        return unpacked_numbers(stored)
 
     def answer(self, value: Any, print_table: Callable[[Page], None]) -> int:
         """Print the answer: `value` (records, lists and dicts of them) as JSON or YAML, or the table. Return 0."""
@@ -229,15 +229,13 @@ class Question:
 
     def answer_stored_records(self, kind: str) -> bool:
         """Print all records that are wanted without a filter as the compiled form keeps them; False if it does not."""
-        stored = self.stored_answer(f"own {kind}")
+        stored = self.stored_positions(f"own {kind}")
         if stored is None:
             return False
-        import msgspec
-
         from conduit.cli.introspect.data import print_arrays
         from conduit.cli.introspect.records import selected_records
 
-        count, own = msgspec.msgpack.decode(stored, type=tuple[int, list[int]])
+        count, *own = stored
         found = selected_records(self.stored, kind, range(count) if self.flags["all"] else own)
         if found is None:
             return False
@@ -282,9 +280,15 @@ def compiled_form(path: str) -> CompiledForm | None:
     """Return the compiled form of a document that is worth compiling, open; `None` where there is none that fits."""
     if _stamp_to_compile(path) is None:
         return None
-    from conduit.metadata.compiled import open_compiled
+    from conduit.metadata.compiled_file import open_compiled
 
     return open_compiled(path)
+
+
+def _read_part(form: CompiledForm, name: str) -> Metadata | None:
+    from conduit.metadata.compiled import read_part
+
+    return read_part(form, name)
 
 
 def _stamp_to_compile(path: str) -> tuple[int, ...] | None:
@@ -295,7 +299,7 @@ def _stamp_to_compile(path: str) -> tuple[int, ...] | None:
         status = os.stat(path)  # noqa: PTH116 (pathlib would cost more than the look-up)
     except OSError:
         return None
-    from conduit.metadata.compiled import SMALLEST_BYTES, stamp_of
+    from conduit.metadata.compiled_file import SMALLEST_BYTES, stamp_of
 
     if not stat.S_ISREG(status.st_mode) or status.st_size < SMALLEST_BYTES:
         return None

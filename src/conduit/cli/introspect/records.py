@@ -6,18 +6,13 @@ pieces, because memory for all of them at once takes longer to get than the piec
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import msgspec
-
 from conduit.cli.introspect.data import escaped_json
+from conduit.metadata.compiled_file import unpacked_numbers
 
+TYPE_CHECKING = False  # `typing` would slow the start of every command; type checkers know this name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
-
-ALL_ROUTES, OWN_ROUTES = "table of all routes", "table of own routes"
-"""Answers that a form keeps with the routes."""
 
 _PIECE_BYTES = 1 << 18
 
@@ -41,9 +36,10 @@ def selected_records(
     """
     text = stored(f"text:{kind}")
     stored_ends = stored(f"ends:{kind}") if text is not None else None
-    if text is None or stored_ends is None:
+    ends = unpacked_numbers(stored_ends) if stored_ends is not None else None
+    if text is None or ends is None:
         return None
-    return _arrays(text, msgspec.msgpack.decode(stored_ends, type=list[int]), positions)
+    return _arrays(text, ends, positions)
 
 
 def _arrays(text: bytes, ends: Sequence[int], positions: Sequence[int]) -> Iterator[bytes]:

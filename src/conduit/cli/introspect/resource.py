@@ -43,7 +43,7 @@ def _print(page: Page, registry: Registry, resource: Resource, verbose: bool) ->
 
 
 def _print_routes(page: Page, routes: Sequence[Route], verbose: bool) -> list[str]:
-    common = carried_by_all(routes)
+    common = carried_by_all([route.middleware for route in routes], len(routes))
     left_out = _section(
         page,
         "ROUTES",

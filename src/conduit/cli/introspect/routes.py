@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.cli.introspect.question import require_known, tell_hidden
-from conduit.cli.introspect.shown_paths import shown_path
-from conduit.cli.introspect.shown_routes import carried_by_all
-from conduit.cli.tables import Layout
+from conduit.cli.introspect.routes_table import RoutesTable
 from conduit.errors import ConduitError, UsageError
 
+TYPE_CHECKING = False  # `typing` would slow the answer; type checkers know this name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from conduit.cli.flags import FlagSet
     from conduit.cli.introspect.question import Question
-    from conduit.cli.tables import Page
     from conduit.metadata.registry import Registry
-    from conduit.metadata.schema import Metadata, Route
+    from conduit.metadata.schema import Route
 
 _FILTERS = ("resource", "middleware", "match", "without", "path", "handler")
-_WIDE = 120
-"""From this many character cells on, the path may have a smaller share of the line."""
 
 _SORTS: dict[str, Callable[[Route], Any]] = {
     "path": lambda route: (route.path, route.method),
@@ -71,11 +66,6 @@ def run(question: Question) -> int:
     flags = question.flags
     if flags["profile"] and flags["format"] != "table":
         question.read_whole()
-    is_narrowed = bool(question.part) or any(
-        flags[name] for name in (*_FILTERS, "method", "open", "sort", "profile")
-    )
-    if not is_narrowed and _answer_as_stored(question):
-        return 0
     registry = question.registry
     everything = registry.routes()
     if flags["resource"] is not None:
@@ -118,38 +108,27 @@ def run(question: Question) -> int:
 
         return answer(question, routes, whole=not is_filtered and not flags["method"] and not flags["open"])
     schema = None if is_filtered or flags["method"] or flags["open"] else registry.schema()
-    return question.answer_records(
-        "routes",
-        routes,
-        everything,
-        lambda page: _print(page, _table(routes, schema, 0), routes if question.verbose else ()),
-    )
+    table = RoutesTable.of(routes, schema, verbose=question.verbose)
+    return question.answer_records("routes", routes, everything, table.print)
 
 
-def _answer_as_stored(question: Question) -> bool:
-    """Print all routes as the compiled form keeps them; False if it does not."""
-    if question.flags["format"] != "table":
+def answer_stored(question: Question) -> bool:
+    """Print all routes as the compiled form keeps them; False where some are wanted, or the form does not have them."""
+    flags = question.flags
+    if question.part or any(flags[name] for name in (*_FILTERS, "method", "open", "sort", "profile")):
+        return False
+    if flags["format"] != "table":
         return question.answer_stored_records("routes")
-    if question.verbose:
+    own, cells = question.stored_positions("own routes"), question.stored("columns:routes")
+    if own is None or cells is None:
         return False
-    from conduit.cli.introspect.records import ALL_ROUTES, OWN_ROUTES
-
-    stored = question.stored_answer(ALL_ROUTES if question.flags["all"] else OWN_ROUTES)
-    if stored is None:
-        return False
-    import msgspec
-
-    table = msgspec.msgpack.decode(stored, type=RoutesTable)
-    tell_hidden(table.hidden, "routes")
-    question.answer(None, lambda page: _print(page, table))
+    count, *positions = own
+    table = RoutesTable.unpacked(cells, verbose=question.verbose)
+    if not flags["all"]:
+        tell_hidden(count - len(positions), "routes")
+        table = table.only(positions)
+    question.answer(None, table.print)
     return True
-
-
-def stored_table(registry: Registry, everything: bool) -> RoutesTable:
-    """Return the table of all routes, or of all but the framework's own."""
-    routes = registry.routes()
-    own = routes if everything else [route for route in routes if route.origin != "framework"]
-    return _table(own, registry.schema(), len(routes) - len(own))
 
 
 def open_routes(registry: Registry) -> list[int]:
@@ -214,84 +193,3 @@ def _matching(routes: Sequence[Route], request: str) -> list[Route]:
         hint = f"; it is served for {', '.join(others)}" if others else ""
         raise ConduitError(f"no route serves {request}{hint}")
     return found
-
-
-class RoutesTable(NamedTuple):
-    """What the table of some routes says, so that it can be kept: of thousands of routes, their records take longer."""
-
-    columns: list[list[str]]
-    """Method, path, handler, name, resource and middleware of each route."""
-    common: list[str]
-    """The middleware that all of them carry."""
-    passed: list[str]
-    """The middleware that every request passes."""
-    mounts: list[list[str]]
-    """The table of the mounts whose routes are not among them."""
-    hidden: int
-    """How many routes are the framework's own, and left out."""
-
-
-def _table(routes: Sequence[Route], whole: Metadata | None, hidden: int) -> RoutesTable:
-    """Return the table of some routes; with `whole`, of all that a document has."""
-    common = carried_by_all(routes)
-    # Thousands of routes have the same few lists.
-    own = {
-        names: ", ".join(name for name in names if name not in common)
-        for names in {route.middleware for route in routes}
-    }
-    columns = [
-        [route.method for route in routes],
-        [route.path for route in routes],
-        [route.handler for route in routes],
-        [route.details.name if route.details else "" for route in routes],
-        [route.resource for route in routes],
-        [own[route.middleware] for route in routes],
-    ]
-    mounts = [
-        [mount.path, mount.host, mount.application, "files" if mount.kind == "static" else "not readable"]
-        for mount in (whole.mounts if whole else ())
-        if mount.kind != "application"
-    ]
-    return RoutesTable(columns, common, list(whole.middleware) if whole else [], mounts, hidden)
-
-
-def _print(page: Page, table: RoutesTable, more: Sequence[Route] = ()) -> None:
-    """Print the routes, then what all of them carry, and the mounts; with the routes themselves, all about each."""
-    if not table.columns[0]:
-        page.line("no routes")
-    else:
-        _print_routes(page, table, more)
-    if table.mounts:
-        page.line()
-        page.table(["MOUNT", "HOST", "APPLICATION", "KIND"], table.mounts, keep="MOUNT")
-
-
-def _print_routes(page: Page, table: RoutesTable, more: Sequence[Route]) -> None:
-    header = ["METHOD", "PATH", "HANDLER", "NAME", "RESOURCE", "MIDDLEWARE"]
-    columns: list[Sequence[str]] = [*table.columns]
-    if more:
-        header += ["OPERATION", "REQUEST", "RESPONSE", "KIND", "LOCATION"]
-        columns += zip(*map(_more, more), strict=True)
-    layout = Layout(
-        "PATH",
-        share=0.4 if (page.width or 0) < _WIDE else 0.3,
-        whole=("METHOD",),
-        ends=("HANDLER", "LOCATION"),
-        middles=("NAME",),
-        wrap=("PATH",),
-        optional=() if more else ("RESOURCE", "MIDDLEWARE"),
-    )
-    left_out = page.columns(header, columns, layout=layout)
-    if table.common or table.passed:
-        page.line()
-    if table.common:
-        page.paragraph(f"all {len(table.columns[0])} routes carry: {', '.join(table.common)}")
-    if table.passed:
-        page.paragraph(f"every request passes: {', '.join(table.passed)}")
-    page.tell_left_out(left_out)
-
-
-def _more(route: Route) -> list[str]:
-    kind = route.details.kind if route.details else ""
-    location = shown_path(route.details.file_path, route.line_number) if route.details else ""
-    return [route.operation, route.request_body, route.response_body, kind, location]
