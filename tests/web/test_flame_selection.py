@@ -128,6 +128,7 @@ def test_a_click_in_the_table_brings_the_function_into_the_window(
 def refinements(page: Page) -> list[bool]:
     """Whether each of Focus, Ignore, Hide, Show and Show from can be chosen."""
     buttons = page.locator("#menu-refine .items > button")
+    buttons.nth(4).wait_for(state="attached")  # menus are filled after the picture is drawn
     enabled: list[bool] = buttons.evaluate_all("all => all.map((one) => !one.disabled)")
     return enabled
 

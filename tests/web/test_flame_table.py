@@ -101,7 +101,7 @@ def test_the_table_is_sorted_searched_and_walked_by_the_keyboard(serve: Serve, v
     assert again.locator("table.functions tr.picked").count() == 1
 
 
-def test_rows_below_the_window_follow_the_picture_and_the_selected_one_is_there_at_once(
+def test_rows_below_the_window_are_made_when_scrolled_to_and_the_selected_one_is_there_at_once(
     serve: Serve, visitor: Visitor
 ) -> None:
     builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
@@ -111,6 +111,9 @@ def test_rows_below_the_window_follow_the_picture_and_the_selected_one_is_there_
     page = visitor.open(f"{url}?p=^work150$", width=1400)
     assert page.locator("table.functions tr.picked").inner_text().split()[-1] == "work150"
     page = visitor.open(url, width=1400)
+    assert page.locator("table.functions tbody tr").count() < 100
+    page.mouse.move(200, 500)
+    page.mouse.wheel(0, 3000)
     wait_until(page, "document.querySelectorAll('table.functions tbody tr').length === 200")
     texts = page.locator("table.functions td:last-child").all_inner_texts()
     assert texts == [f"work{number:03}" for number in range(200)]

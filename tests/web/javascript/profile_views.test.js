@@ -16,7 +16,7 @@ const { make } = require(path.join(folder, "frame.js"));
 for (const id of ["menu-refine", "menu-show", "menu-config", "menu-save"]) document.getElementById(id).append(make("summary", {}, id), make("div", { className: "items" }));
 document.getElementById("about").className = "about";
 document.getElementById("about").append(make("h1", {}));
-body.prepend(make("header", { className: "bar" }, make("form", { className: "search" })));
+body.prepend(make("header", { className: "bar" }, make("div", { className: "menus" }), make("form", { className: "search" })));
 for (const name of scripts) require(path.join(folder, name)); // the last one starts the page
 
 const main = document.getElementById("view");
@@ -34,7 +34,7 @@ test("Top lists every function, sorts by the heading clicked, and counts what a 
   const names = data.views.top.rows.map((row) => row.name);
   assert.strictEqual(main.querySelectorAll("tbody tr").length, names.length);
   main.querySelectorAll("th button").at(-1).click();
-  assert.deepStrictEqual(main.querySelectorAll("tbody tr").map((row) => row.lastElementChild.nodes[0]), [...names].sort((a, b) => a.localeCompare(b)));
+  assert.deepStrictEqual(main.querySelectorAll("tbody tr").map((row) => row.lastElementChild.nodes[0]), [...names].sort((a, b) => (a < b ? -1 : 1)));
   page.views.top.search(/fib/);
   assert.match(document.getElementById("matched").textContent, /^1 rows, 24.77% flat$/);
 });

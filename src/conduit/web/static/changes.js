@@ -48,7 +48,7 @@ Conduit.page.views.changes = (() => {
 
   // How many samples the amounts of a row stand for.
   function weighed({ samples }) {
-    return counted() ? [make("td", { className: "optional" }, samples.map((count) => count.toLocaleString("en")).join(" → "))] : [];
+    return counted() ? [make("td", { className: "optional" }, samples.map((count) => Conduit.frame.thousands(count)).join(" → "))] : [];
   }
 
   const counted = () => Boolean(content.rows[0][key].samples);

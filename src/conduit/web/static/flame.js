@@ -201,11 +201,15 @@ Conduit.page.views.flamegraph = (() => {
     return Conduit.flameTree.inStep(sides.map((one) => Conduit.flameTree.layOut(one, { pivot, order, zoom: part, width: Math.max(paneWidth(), 200), folds, scale })));
   }
 
-  function redraw() {
+  // What is measured comes before what is changed: each measurement after a change lays the page out once more.
+  function redraw({ first = false } = {}) {
     measureAgain();
     laid = layOut(zoom);
     nameSides();
     fitRows();
+    if (first) layOutWindow();
+    area.style.setProperty("--row", `${rowHeight - 1}px`);
+    area.style.setProperty("--letters", `${letterSize}px`);
     area.style.height = `${(laid.deepest + topRow() + 1) * rowHeight + 8}px`;
     measureAgain(); // a taller picture may bring the window's scroll bar
     area.dataset.cut = laid.cut ? "yes" : "";
@@ -227,8 +231,6 @@ Conduit.page.views.flamegraph = (() => {
     rowHeight = Math.max(LEAST_ROW, Math.min(MOST_ROW, fitting));
     const size = rowHeight >= 27 ? 14 : rowHeight >= 23 ? 13 : 12;
     if (size !== letterSize) { letterSize = size; letter = 0; }
-    area.style.setProperty("--row", `${rowHeight - 1}px`);
-    area.style.setProperty("--letters", `${letterSize}px`);
   }
 
   function schedule(work = redraw) {
@@ -330,7 +332,7 @@ Conduit.page.views.flamegraph = (() => {
     const self = selfOf(box), left_out = hiddenBelow(tree, box);
     if (box.frames) return `${describe(box)} │ click to see the ${box.frames.length} frames`;
     return (self > 0 && !differs() ? `${tree.folded ? "self + libraries" : "self"} ${amount(self, tree.amounts)} │ total ` : "") + describe(box)
-      + (left_out.boxes ? ` │ ${left_out.boxes.toLocaleString("en")} narrow boxes below: zoom in to see them` : "");
+      + (left_out.boxes ? ` │ ${Conduit.frame.thousands(left_out.boxes)} narrow boxes below: zoom in to see them` : "");
   }
 
   function showDetail(box) {
@@ -374,8 +376,8 @@ Conduit.page.views.flamegraph = (() => {
       if (inside[tree.parents[n]]) inside[n] = 1;
       else if (hit) { inside[n] = 1; sum += tree.total[n]; grown += tree.grown[n]; shrunk += tree.shrunk[n]; }
     }
-    const found = boxes === 1 ? "1 box" : `${boxes.toLocaleString("en")} boxes`;
-    const out = functionsHidden(), more = out.length ? `, ${out.length === 1 ? "1 function" : `${out.length.toLocaleString("en")} functions`} hidden by “Only your code”` : "";
+    const found = boxes === 1 ? "1 box" : `${Conduit.frame.thousands(boxes)} boxes`;
+    const out = functionsHidden(), more = out.length ? `, ${out.length === 1 ? "1 function" : `${Conduit.frame.thousands(out.length)} functions`} hidden by “Only your code”` : "";
     if (tree.difference && tree.hasBase) return `${found}, ${shareOf(shrunk, 0)} of before, ${shareOf(grown, 1)} of after${more}`;
     return `${found}, ${shareOf(sum, 1)} matched${more}`;
   }
@@ -918,10 +920,9 @@ Conduit.page.views.flamegraph = (() => {
     showTable(wanted ? wanted === "t" : wideWindow());
     main.append(explain(), pair, lines.element);
     lines.show(pivot);
-    layOutWindow();
     if (pivot !== null) table?.select(pivot);
     listen();
-    redraw();
+    redraw({ first: true });
     rest();
     markSelected();
     if (pivot !== null) bringPivot();
@@ -937,10 +938,10 @@ Conduit.page.views.flamegraph = (() => {
     measureAgain();
     if (!area.isConnected) return; // while the view is put together
     const head = document.querySelector("header.bar");
-    const under = getComputedStyle(head).position === "sticky" ? head.offsetHeight : 0;
+    const under = getComputedStyle(head).position === "sticky" ? head.offsetHeight : 0, barred = bar.offsetHeight;
     bar.style.top = `${under}px`;
-    canvas.style.top = `${under + bar.offsetHeight}px`;
-    canvas.style.height = `${Math.max(120, innerHeight - under - bar.offsetHeight)}px`;
+    canvas.style.top = `${under + barred}px`;
+    canvas.style.height = `${Math.max(120, innerHeight - under - barred)}px`;
     pair.style.setProperty("--under", `${under}px`);
   }
 
@@ -994,9 +995,9 @@ Conduit.page.views.flamegraph = (() => {
     const line = make("div", { className: "explain bar-of-view" }, help, legend(), switches(),
       content.inOrder ? null : Conduit.page.link("flamegraph", { order: other[0] === "heavy" ? null : other[0] }, {}, other[1]));
     if (content.hasTimes && (!data.file || content.byTime)) line.append(Conduit.page.link("flamegraph", { time: content.inOrder ? null : "t", z: null, p: null }, {}, content.inOrder ? "Sort by weight" : "Sort by time"));
-    if (content.untimed) line.append(make("span", {}, content.untimed === 1 ? "1 sample without a time is left out" : `${content.untimed.toLocaleString("en")} samples without a time are left out`));
+    if (content.untimed) line.append(make("span", {}, content.untimed === 1 ? "1 sample without a time is left out" : `${Conduit.frame.thousands(content.untimed)} samples without a time are left out`));
     if (content.pruned) {
-      line.append(make("span", { className: "pruned" }, `${content.pruned.nodes.toLocaleString("en")} boxes under ${percent(content.pruned.below, content.total)} are hidden (hatched). ${data.file ? "" : "Zoom in or focus a function to see them."}`));
+      line.append(make("span", { className: "pruned" }, `${Conduit.frame.thousands(content.pruned.nodes)} boxes under ${percent(content.pruned.below, content.total)} are hidden (hatched). ${data.file ? "" : "Zoom in or focus a function to see them."}`));
     }
     return Conduit.frame.cue(line);
   }

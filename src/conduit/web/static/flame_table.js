@@ -8,7 +8,7 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
   const { make, note, state } = Conduit.page;
   const { amount, percent } = Conduit.units;
   const FIRST = 200; // rows that are made unless more are asked for
-  const IN_SIGHT = 60; // of these, made before the picture is drawn: the window shows no more
+  const AT_ONCE = Math.ceil(innerHeight / 20) + 4; // of these, made at first: no row is lower than 20 pixels
   const wide = innerWidth <= 900 ? innerWidth - 20 : Math.min(500, Math.max(340, innerWidth * 0.32));
   const ROOM = innerWidth <= 640 ? 60 : Math.max(14, Math.floor((wide - 270) / 6.4)); // letters in the column of names, which wraps where it is narrow
 
@@ -17,15 +17,16 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
   let [key, turned] = (state.get("by") || "flat").split(",");
   if (!columns.some(([name]) => name === key)) key = "flat";
   let pattern = null, selected = null, shown = FIRST;
-  let waiting = []; // rows to make once the picture is drawn
+  let waiting = []; // rows to make once the reader scrolls to where they stand
   const elements = new Map(); // source → row
   const body = make("tbody");
   const base = content.bases ? make("small", { className: "base" }, "% of all before") : null; // each share names its base
   const headings = columns.map(([name, text]) => make("th", { scope: "col" }, make("button", { type: "button", onclick: () => sortBy(name) }, text), name === "name" ? null : base?.cloneNode(true)));
-  const more = make("button", { type: "button", className: "more", onclick: () => { shown += 1000; fill(); } });
+  const more = make("button", { type: "button", className: "more", onclick: () => { shown += 1000; fill(Infinity); } });
+  const end = make("div", { className: "end", "aria-hidden": "true" }); // comes into sight where the rows that are made end
   const element = make("div", { className: "side" },
     make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Functions" },
-      make("table", { className: content.difference ? "top functions signed" : "top functions" }, make("thead", {}, make("tr", {}, ...headings)), body), more));
+      make("table", { className: content.difference ? "top functions signed" : "top functions" }, make("thead", {}, make("tr", {}, ...headings)), body), end, more));
 
   function sortBy(name) {
     turned = key === name && !turned ? "turned" : "";
@@ -48,20 +49,29 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
 
   function line({ source, name, file, flat, cum }) {
     const row = make("tr", { tabIndex: 0 }, cell(flat), cell(cum), make("td", { title: file ? `${name}  ${file}` : name }, fitting(source, name)));
-    row.addEventListener("pointerenter", () => hover(source));
-    row.addEventListener("pointerleave", () => hover(0));
-    row.addEventListener("focus", () => hover(source));
-    row.addEventListener("blur", () => hover(0));
-    row.addEventListener("click", () => choose(source));
-    row.addEventListener("contextmenu", (event) => menu(event, source, row));
-    row.addEventListener("keydown", (event) => {
-      if (event.key !== " " && event.key !== "Enter") return;
+    row.source = source;
+    elements.set(source, row);
+    return row;
+  }
+
+  // The rows' events, heard by their table: a listener of its own for each row would cost as much as the row.
+  function listen() {
+    const sourceOf = (event) => event.target.closest("tr")?.source ?? 0;
+    let hovered = 0;
+    const enter = (source) => { if (source !== hovered) hover((hovered = source)); };
+    for (const type of ["pointerover", "focusin"]) body.addEventListener(type, (event) => enter(sourceOf(event)));
+    for (const type of ["pointerleave", "focusout"]) body.addEventListener(type, () => enter(0));
+    body.addEventListener("click", (event) => { if (sourceOf(event)) choose(sourceOf(event)); });
+    body.addEventListener("contextmenu", (event) => { if (sourceOf(event)) menu(event, sourceOf(event), event.target.closest("tr")); });
+    body.addEventListener("keydown", (event) => {
+      const source = sourceOf(event), row = event.target.closest("tr");
+      if (!source || (event.key !== " " && event.key !== "Enter")) return;
       event.preventDefault();
       choose(source);
       row.isConnected ? row.focus() : elements.get(source)?.focus();
     });
-    elements.set(source, row);
-    return row;
+    const scrolled = new IntersectionObserver((entries) => { if (entries.some((one) => one.isIntersecting)) complete(); }, { root: element.querySelector(".scroll"), rootMargin: "100px" });
+    scrolled.observe(end);
   }
 
   // With only the reader's code in the picture, a function's own amount holds that of the others it called.
@@ -72,7 +82,7 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
     return content.rows.filter(([source]) => tree.owners[source] === "project").map(([source, flat, cum]) => [source, content.hidden?.length ? flat : own.get(source) ?? flat, cum]);
   }
 
-  function fill(atOnce = Infinity) {
+  function fill(atOnce = AT_ONCE) {
     const rows = shownRows().map(([source, flat, cum]) => ({ source, flat, cum, name: tree.names[source], file: tree.files[source] }))
       .filter(({ name }) => !pattern || pattern.test(name));
     rows.sort(key === "name" ? (a, b) => (a.name < b.name ? -1 : 1) : (a, b) => Math.abs(b[key]) - Math.abs(a[key]) || (a.name < b.name ? -1 : 1));
@@ -83,19 +93,21 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
     body.replaceChildren(...wanted.slice(0, atOnce).map(line));
     if (pattern && !rows.length) body.append(make("tr", {}, make("td", { colSpan: 3, className: "none" }, found())));
     waiting = wanted.slice(atOnce);
+    end.hidden = !waiting.length;
     more.hidden = rows.length <= shown;
-    more.textContent = `${(rows.length - shown).toLocaleString("en")} more`;
+    more.textContent = `${Conduit.frame.thousands(rows.length - shown)} more`;
     select(selected);
   }
 
   function found() {
     const others = tree.folded ? content.rows.filter(([source]) => pattern.test(tree.names[source])).length : 0;
-    return others ? `${others === 1 ? "1 function that matches is" : `${others.toLocaleString("en")} functions that match are`} hidden by “Only your code”.` : "No function matches.";
+    return others ? `${others === 1 ? "1 function that matches is" : `${Conduit.frame.thousands(others)} functions that match are`} hidden by “Only your code”.` : "No function matches.";
   }
 
   function complete() {
     body.append(...waiting.map(line));
     waiting = [];
+    end.hidden = true;
   }
 
   // Marks the row of a box that is pointed at, without scrolling: the eye is on the picture.
@@ -116,7 +128,7 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
     if (box.top < frame.top + 30 || box.bottom > frame.bottom) body.closest(".scroll").scrollTop += box.top - frame.top - frame.height / 2;
   }
 
-  fill(IN_SIGHT);
-  requestAnimationFrame(() => setTimeout(complete));
+  fill();
+  listen();
   return { element, mark, select, search: (regexp) => { pattern = regexp; shown = FIRST; fill(); }, remove: () => element.remove() };
 };

@@ -43,7 +43,10 @@ Conduit.frame = (() => {
 
   // ── texts ──
 
-  const counted = (number, noun) => `${number.toLocaleString("en")} ${number === 1 ? noun : `${noun}s`}`;
+  // 1234567 → 1,234,567. A browser loads its tables of languages for the first toLocaleString, before the first picture.
+  const thousands = (number) => String(number).replace(/\B(?=(?:\d{3})+$)/g, ",");
+
+  const counted = (number, noun) => `${thousands(number)} ${number === 1 ? noun : `${noun}s`}`;
 
   // What a page says when there is nothing to draw, and what to do about it.
   function empty(message, remedy) {
@@ -153,11 +156,10 @@ Conduit.frame = (() => {
     };
     bar.onscroll = update;
     heldCues.get(bar)?.disconnect();
+    // Called first once the page has been laid out, before it is painted: to measure now would lay it out once more.
     const observer = new ResizeObserver(() => { reach(); update(); });
     heldCues.set(bar, observer);
     observer.observe(bar);
-    reach();
-    update();
     return bar;
   }
 
@@ -259,7 +261,7 @@ Conduit.frame = (() => {
 
   if (typeof document !== "undefined") wear(kept());
 
-  return { $, make, data, changed, replaceState, counted, empty, copy, say, setTheme, isDark, onColours, fillPageMenu, fillLooks, fillTakeAlong, closeMenus, cue, table, framed, stacked: (header) => stacked(header, QUIET), moveInRows, isTyping, showKeys, listen };
+  return { $, make, data, changed, replaceState, thousands, counted, empty, copy, say, setTheme, isDark, onColours, fillPageMenu, fillLooks, fillTakeAlong, closeMenus, cue, table, framed, stacked: (header) => stacked(header, QUIET), moveInRows, isTyping, showKeys, listen };
 })();
 
 if (typeof module !== "undefined") module.exports = Conduit.frame;

@@ -11,7 +11,7 @@ Conduit.page.views.growth = (() => {
 
   function told() {
     const { profiles, over, total, count } = content;
-    return `${total} grown and still held at ${count.toLocaleString("en")} ${count === 1 ? "line" : "lines"}, from the first of ${profiles} profiles to the last${over ? `, ${over} later` : ""}. `;
+    return `${total} grown and still held at ${Conduit.frame.thousands(count)} ${count === 1 ? "line" : "lines"}, from the first of ${profiles} profiles to the last${over ? `, ${over} later` : ""}. `;
   }
 
   function fill(pattern = null) {

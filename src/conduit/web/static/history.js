@@ -450,7 +450,7 @@
     const { counted } = Conduit.frame;
     const dates = data.commits.map(({ date }) => date.slice(0, 10)).filter(Boolean).sort();
     const names = (key) => [...new Set(data.series.map((series) => series[key]))].sort().join(", ");
-    $("facts").textContent = [`${data.series.length.toLocaleString("en")} series`, counted(data.commits.length, "commit"), dates.length ? `${dates[0]} to ${dates.at(-1)}` : ""].filter(Boolean).join(" · ");
+    $("facts").textContent = [`${Conduit.frame.thousands(data.series.length)} series`, counted(data.commits.length, "commit"), dates.length ? `${dates[0]} to ${dates.at(-1)}` : ""].filter(Boolean).join(" · ");
     $("legend").textContent = data.series.length ? `Machines: ${names("machine")}\nPython: ${names("python")}` : "No run is kept.";
   }
 

@@ -27,8 +27,8 @@ Conduit.page.views.labels = (() => {
     // A label with a value for each request is a long list: the rest is a click away.
     const rest = rows.length > 15 ? rows.splice(12) : [];
     const all = rest.length ? make("button", { type: "button", className: "more", onclick: () => { all.previousElementSibling.querySelector("tbody").append(...rest); all.remove(); } }, `${rest.length} more`) : "";
-    const more = one.count > one.values.length ? make("p", { className: "explain" }, `and ${(one.count - one.values.length).toLocaleString("en")} more values`) : null;
-    const head = make("h2", {}, one.key, " ", make("small", {}, one.count === 1 ? "1 value" : `${one.count.toLocaleString("en")} values`));
+    const more = one.count > one.values.length ? make("p", { className: "explain" }, `and ${Conduit.frame.thousands(one.count - one.values.length)} more values`) : null;
+    const head = make("h2", {}, one.key, " ", make("small", {}, one.count === 1 ? "1 value" : `${Conduit.frame.thousands(one.count)} values`));
     if (!data.file) head.append(" ", make("a", { href: address("flamegraph", { tagroot: one.key }), title: "a box for each value below the root" }, "flame graph by it"));
     return make("section", { className: "facet" }, head,
       make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Values of ${one.key}` }, make("table", { className: "top facets" },

@@ -138,7 +138,8 @@ Conduit.page = (() => {
     ["Show from", "sf", false, "start stacks at this function"],
   ];
 
-  function fillRefine(items) {
+  function fillRefine() {
+    const items = $("menu-refine").querySelector(".items");
     items.replaceChildren();
     const ready = !data.file && wanted() !== "";
     for (const [label, parameter, add, title] of refinements) {
@@ -328,7 +329,7 @@ Conduit.page = (() => {
     }
     $("matched").textContent = "";
     views[current()]?.search?.(pattern);
-    fillRefine($("menu-refine").querySelector(".items"));
+    refineChanged();
   }
 
   // What the address says of the selected functions: tables and the call graph show all of them, the flame graph one.
@@ -340,7 +341,7 @@ Conduit.page = (() => {
   function pick(name, on) {
     on ? selected.add(name) : selected.delete(name);
     note(selecting(selected), true);
-    fillRefine($("menu-refine").querySelector(".items"));
+    refineChanged();
     showPicked();
   }
 
@@ -362,7 +363,7 @@ Conduit.page = (() => {
   function settle(names) {
     selected.clear();
     for (const name of names) selected.add(name);
-    fillRefine($("menu-refine").querySelector(".items"));
+    refineChanged();
   }
 
   // The names that the address says are picked, of those that a view shows.
@@ -371,7 +372,7 @@ Conduit.page = (() => {
     let regexp = null;
     try { regexp = state.get("sel") ? new RegExp(state.get("sel")) : null; } catch { /* someone changed the address: nothing is picked */ }
     if (regexp) for (const name of names) if (regexp.test(name)) selected.add(name);
-    fillRefine($("menu-refine").querySelector(".items"));
+    refineChanged();
     showPicked();
   }
 
@@ -462,8 +463,20 @@ Conduit.page = (() => {
     document.querySelectorAll(".views, .menus").forEach(Conduit.frame.cue);
   }
 
+  // Menus are filled after the picture is drawn, or as one is opened, whichever is first.
+  let menusStale = false;
+
+  function fillStale() {
+    if (menusStale) fillMenus();
+  }
+
+  function refineChanged() {
+    if (!menusStale) fillRefine();
+  }
+
   function fillMenus() {
-    fillRefine($("menu-refine").querySelector(".items"));
+    menusStale = false;
+    fillRefine();
     fillShow($("menu-show").querySelector(".items"));
     fillSave($("menu-save").querySelector(".items"));
     if (data.file) {
@@ -504,6 +517,7 @@ Conduit.page = (() => {
   function listen() {
     let timer = 0;
     document.addEventListener("click", follow);
+    document.querySelector(".menus").addEventListener("click", fillStale, { capture: true });
     $("search").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, 300); });
     document.querySelector(".search").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -536,7 +550,8 @@ Conduit.page = (() => {
     document.documentElement.dataset.view = current();
     refused("");
     Conduit.frame.closeMenus();
-    fillMenus();
+    menusStale = true;
+    requestAnimationFrame(() => setTimeout(fillStale));
     drawFrame();
     drawView();
   }

@@ -27,16 +27,16 @@ Conduit.registry.views.find = (() => {
     const text = state.get("q") || "", kind = state.get("kind") || "";
     if (!text.trim()) { overview(main); return; }
     const found = find(text, { kind, limit: LIMIT });
-    $("matched").textContent = found.total.toLocaleString("en");
+    $("matched").textContent = Conduit.frame.thousands(found.total);
     const chips = make("div", { className: "kinds", role: "group", "aria-label": "Kinds" },
       ["", ...Conduit.registryFind.KINDS].map((name) => {
         const number = name ? found.counts[name] : Object.values(found.counts).reduce((a, b) => a + b, 0);
-        return make("button", { type: "button", className: "key switch", "aria-pressed": String(kind === name), onclick: () => setState({ kind: name }, { replace: true }) }, `${name ? NAMES[name] : "all"} ${number.toLocaleString("en")}`);
+        return make("button", { type: "button", className: "key switch", "aria-pressed": String(kind === name), onclick: () => setState({ kind: name }, { replace: true }) }, `${name ? NAMES[name] : "all"} ${Conduit.frame.thousands(number)}`);
       }));
     const list = make("div", { id: "hits", className: "hits", role: "listbox", "aria-label": "Results" }, found.hits.slice(0, AT_ONCE).map(hit));
     if (found.hits.length > AT_ONCE) setTimeout(() => { if (list.isConnected) { list.append(...found.hits.slice(AT_ONCE).map((one, at) => hit(one, AT_ONCE + at))); mark(); } }, 0);
     main.append(chips, found.hits.length ? list : Conduit.registry.empty(`Nothing is named like “${text}”.`, "Fewer letters find more: each word must be in the name, its letters in this order."));
-    if (found.total > LIMIT) main.append(make("p", { className: "explain" }, `The best ${LIMIT} of ${found.total.toLocaleString("en")} are shown.`));
+    if (found.total > LIMIT) main.append(make("p", { className: "explain" }, `The best ${LIMIT} of ${Conduit.frame.thousands(found.total)} are shown.`));
     active = 0; count = found.hits.length;
     $("search").setAttribute("aria-expanded", String(count > 0));
     mark();
@@ -68,7 +68,7 @@ Conduit.registry.views.find = (() => {
   }
 
   function card(title, number, href, text) {
-    return make("a", { className: "tile", href }, make("span", { className: "tile-name" }, `${number.toLocaleString("en")} ${title}`), make("span", { className: "tile-facts" }, text));
+    return make("a", { className: "tile", href }, make("span", { className: "tile-name" }, `${Conduit.frame.thousands(number)} ${title}`), make("span", { className: "tile-facts" }, text));
   }
 
   function overview(main) {

@@ -61,7 +61,7 @@ Conduit.registry.views.routes = (() => {
       labelled("only", make("select", { id: "route-kind", onchange: (event) => setState({ kind: event.target.value }) }, [["", "all"], ["write", "writing"], ["read", "reading"]].map(([value, text]) => make("option", { value, selected: value === wanted.kind }, text)))),
       make("span", { className: "scales", role: "group", "aria-label": "Shape" },
         [["", "table"], ["tree", "tree"]].map(([value, text]) => make("button", { type: "button", className: "key switch", "aria-pressed": String((state.get("shape") || "") === value), onclick: () => setState({ shape: value }) }, text))),
-      make("output", { id: "route-count" }, found.length === model.routes.length ? counted(found.length, "route") : `${found.length.toLocaleString("en")} of ${counted(model.routes.length, "route")}`));
+      make("output", { id: "route-count" }, found.length === model.routes.length ? counted(found.length, "route") : `${Conduit.frame.thousands(found.length)} of ${counted(model.routes.length, "route")}`));
   }
 
   const KEYS = { method: (route) => route.method, path: (route) => route.path, guards: (route) => route.guards.join(), resource: (route) => route.resource, handler: (route) => route.handler, application: (route) => route.app };

@@ -35,7 +35,7 @@ Conduit.registry.views.source = (() => {
     const rows = [];
     let next = 1, picked = null;
     for (const { first, lines } of excerpts) {
-      if (first > next) rows.push(make("tr", { className: "gap" }, make("td", { className: "number" }, "…"), make("td", {}, first - next === 1 ? "1 line" : `${(first - next).toLocaleString("en")} lines`)));
+      if (first > next) rows.push(make("tr", { className: "gap" }, make("td", { className: "number" }, "…"), make("td", {}, first - next === 1 ? "1 line" : `${Conduit.frame.thousands(first - next)} lines`)));
       lines.forEach((text, at) => {
         const number = first + at;
         const row = make("tr", { id: `L${number}`, className: number === line ? "picked" : "" }, make("td", { className: "number" }, String(number)), make("td", {}, text));

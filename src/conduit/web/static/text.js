@@ -9,7 +9,7 @@ Conduit.page.pager = (view, { first, page, total, noun, where = "above" }) => {
   const link = (text, to) => data.file ? null : make("a", { href: address(view, { first: to ? String(to) : null }) }, text);
   return make("nav", { className: "pager", "aria-label": where === "above" ? "Pages" : `Pages, ${where}` },
     first > 0 ? link("← heavier", Math.max(0, first - page)) : null,
-    make("span", {}, `${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of ${total.toLocaleString("en")} ${noun}, heaviest first`),
+    make("span", {}, `${Conduit.frame.thousands(first + 1)} to ${Conduit.frame.thousands(last)} of ${Conduit.frame.thousands(total)} ${noun}, heaviest first`),
     last < total ? link("lighter →", last) : null);
 };
 
@@ -85,8 +85,8 @@ Conduit.page.views.source = (() => {
   // Said once for all functions whose file is not here.
   function missing({ count, named, reason }) {
     const names = named.map((one) => `${one.name} (${one.file}, ${one.percent})`).join(", ");
-    const some = count > named.length ? ` and ${(count - named.length).toLocaleString("en")} more` : "";
-    return make("p", { className: "missing" }, make("strong", {}, `${count === 1 ? "1 function names a file" : `${count.toLocaleString("en")} functions name files`} that cannot be read here, so their lines have numbers and no text: `), `${names}${some}. First reason: ${reason}. Start conduit pprof with -source_path=FOLDER to say where the files are.`);
+    const some = count > named.length ? ` and ${Conduit.frame.thousands(count - named.length)} more` : "";
+    return make("p", { className: "missing" }, make("strong", {}, `${count === 1 ? "1 function names a file" : `${Conduit.frame.thousands(count)} functions name files`} that cannot be read here, so their lines have numbers and no text: `), `${names}${some}. First reason: ${reason}. Start conduit pprof with -source_path=FOLDER to say where the files are.`);
   }
 
   // A file holds all functions; a server sent those that the address asks for.

@@ -27,8 +27,10 @@ Conduit.page.views.top = (() => {
     sort();
   }
 
+  const byName = (a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0); // as the report has them
+
   function sort() {
-    rows.sort((a, b) => (key === "name" ? a.name.localeCompare(b.name) : Math.abs(a[key]) - Math.abs(b[key]) || b.name.localeCompare(a.name)));
+    rows.sort((a, b) => (key === "name" ? byName(a, b) : Math.abs(a[key]) - Math.abs(b[key]) || byName(b, a)));
     if (falling) rows.reverse();
     for (const [name, heading] of headings) {
       heading.setAttribute("aria-sort", name === key ? (falling ? "descending" : "ascending") : "none");
