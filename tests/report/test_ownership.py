@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import json
 import sysconfig
+from typing import TYPE_CHECKING
 
 import pytest
 
 import conduit.notebook
 from conduit.report.ownership import owner_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -48,6 +52,36 @@ def test_conduits_own_frames_are_no_projects_also_in_an_editable_install(
     name: str, file: str, owner: tuple[str, str]
 ) -> None:
     assert owner_of(name, file) == owner
+
+
+@pytest.mark.parametrize(
+    ("file", "owner"),
+    [
+        ("/srv/.venv/bin/uvicorn", ("library", "uvicorn")),
+        ("/usr/local/bin/gunicorn", ("library", "gunicorn")),
+        ("/home/ann/.local/bin/flask", ("library", "flask")),
+        ("/root/.pyenv/versions/3.11.7/bin/celery", ("library", "celery")),
+        ("/opt/miniconda3/envs/shop/bin/pip3.11", ("library", "pip3.11")),
+        ("C:\\work\\venv\\Scripts\\uvicorn.exe\\__main__.py", ("library", "uvicorn")),
+        ("/srv/shop/bin/serve", ("project", "bin")),
+        ("/srv/.venv/bin/manage.py", ("project", "bin/manage.py")),
+    ],
+)
+def test_the_launcher_of_a_command_is_its_librarys_and_a_projects_own_script_is_not(
+    file: str, owner: tuple[str, str]
+) -> None:
+    found = owner_of("<module>", file)
+    assert found[0] == owner[0]
+    assert owner[0] == "project" or found == owner
+
+
+def test_a_folder_of_another_name_is_an_environment_if_it_says_so_itself(tmp_path: Path) -> None:
+    launcher = f"{tmp_path}/shop/bin/uvicorn"
+    assert owner_of("<module>", launcher)[0] == "project"
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    assert owner_of("<module>", f"{other}/bin/uvicorn") == ("library", "uvicorn")
 
 
 def test_this_pythons_own_files_and_packages_are_told_apart() -> None:

@@ -139,7 +139,7 @@ def test_a_difference_says_what_its_colours_and_signs_mean(
 
 def test_two_pictures_come_back_after_a_look_at_the_table(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(compared())}/ui/flamegraph", width=1400)
-    page.get_by_role("button", name="Source", exact=True).click()
+    page.get_by_role("button", name="Lines", exact=True).click()
     page.locator('.box[aria-label^="slower:"]').click()
     heads = page.locator(".drawer th")  # amounts of a comparison are changes
     heads.first.wait_for()
@@ -258,3 +258,31 @@ def test_one_file_holds_the_changes_and_both_pictures(visitor: Visitor, tmp_path
     wait_until(page, """document.querySelectorAll('.box[aria-label^="slower:"]').length === 2""")
     page.get_by_role("link", name="Changes").click()
     page.get_by_role("cell", name="+300ms").wait_for()
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_top_of_a_comparison_has_the_sign_of_each_change_as_the_table_beside_the_picture_has(
+    serve: Serve, visitor: Visitor, width: int
+) -> None:
+    url = serve(compared())
+    page = visitor.open(f"{url}/ui/top", width=width)
+    rows = page.locator("table.top tbody tr").evaluate_all(
+        "all => all.map((row) => [...row.cells].map((cell) => cell.firstChild?.textContent ?? ''))"
+    )
+    found = {row[5]: (row[0], row[1], row[3]) for row in rows}
+    assert found["new"] == ("+300ms", "+85.71%", "+300ms")
+    assert found["faster"] == ("-100ms", "-28.57%", "-100ms")
+    assert found["main"][0] == "0"
+    alone = visitor.open(f"{serve(recorded(slower=100))}/ui/top", width=width)
+    assert "+" not in alone.locator("table.top tbody").inner_text()
+
+
+def test_no_two_controls_of_the_flame_graph_have_one_name(serve: Serve, visitor: Visitor) -> None:
+    page = visitor.open(f"{serve(compared())}/ui/flamegraph?p=^new$", width=1400)
+    page.locator(".box.pivot").wait_for()
+    names: list[str] = page.locator(
+        "header a:visible, header summary:visible, .explain :is(a, button):visible"
+    ).evaluate_all("all => all.map((one) => one.textContent.trim()).filter(Boolean)")
+    assert "Source" in names
+    assert "Lines" in names
+    assert len(names) == len(set(names))

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 from tests.web.conftest import profile_named
 
 if TYPE_CHECKING:
-    from tests.web.conftest import Serve, Visitor
+    from collections.abc import Callable
+
+    from tests.web.conftest import Visitor
+
+    Serve = Callable[..., str]
 
 
 def test_the_page_is_laid_out_few_times_before_it_rests(serve: Serve, visitor: Visitor) -> None:

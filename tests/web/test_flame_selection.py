@@ -120,7 +120,7 @@ def test_a_click_in_the_table_brings_the_function_into_the_window(
     assert in_sight(page, BYLINE)
     opened = visitor.open(page.url, width=width, height=height)
     assert in_sight(opened, BYLINE)
-    opened.get_by_role("button", name="Source", exact=True).click()
+    opened.get_by_role("button", name="Lines", exact=True).click()
     opened.get_by_text("The text of these lines is missing").wait_for()
     assert in_sight(opened, BYLINE)
 

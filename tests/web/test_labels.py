@@ -78,7 +78,7 @@ def test_labels_that_the_program_set_come_before_those_of_every_recording(tmp_pa
 
 def test_functions_by_a_label_add_up_to_their_own_amounts(tmp_path: Path) -> None:
     top = labels_of(tmp_path, requests_profile(), label="route")["top"]
-    assert top["columns"] == ["/orders", "/a=b,c", "(none)"]
+    assert top["columns"] == ["/orders", "/a=b,c", "without route"]
     assert [(row["name"], row["total"], row["cells"]) for row in top["rows"]] == [
         ("query", "500ns", ["500ns", ".", "."]),
         ("encode", "400ns", ["300ns", "100ns", "."]),
@@ -170,7 +170,7 @@ def test_another_sample_type_keeps_the_selected_function_and_the_source(
     page = visitor.open(f"{serve(profile_named('py.cpu'))}/ui/flamegraph", width=1400)
     page.locator("table.functions tr", has_text="zlib.compress").click()
     page.wait_for_url("**p=*")
-    page.get_by_role("button", name="Source", exact=True).click()
+    page.get_by_role("button", name="Lines", exact=True).click()
     page.wait_for_url("**lines=t*")
     page.get_by_role("link", name="samples", exact=True).click()
     page.locator("#types [aria-current]", has_text="samples").wait_for()
@@ -287,3 +287,24 @@ def test_the_menu_shows_the_granularity_that_is_on_show(serve: Serve, visitor: V
     wait_until(page, "document.querySelector('.box[aria-label^=\"main:9:\"]') !== null")
     assert ticked(page) == ["✓ line"]
     assert page.get_by_role("link", name="make totals equal").count() == 0
+
+
+def test_samples_without_a_label_have_one_name_in_the_table_and_in_the_picture(tmp_path: Path) -> None:
+    session = ProfileSession(requests_profile(), Options(), SavedConfigs(tmp_path / "none.json"))
+    tree = session.page("flamegraph", {"tagroot": "route,thread"})["views"]["flamegraph"]
+    boxes = {
+        tree["names"][tree["sources"][n]] for n, parent in enumerate(tree["parents"]) if n and parent == 0
+    }
+    assert boxes == {"/orders", "/a=b,c", "without route"}
+    focused = session.page("flamegraph", {"tagroot": "route", "f": "^without route$"})["views"]["flamegraph"]
+    assert sum(focused["values"]) == 100
+    assert "without route" in session.page("labels", {"label": "route"})["views"]["labels"]["top"]["columns"]
+
+
+def test_a_request_for_which_no_route_was_found_keeps_its_name(tmp_path: Path) -> None:
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    for number, labels in enumerate([{"route": "(no route)"}, {}]):
+        builder.add([("view", "/srv/app.py", 1, 1)], [100 + number], labels=labels)
+    session = ProfileSession(builder.build(), Options(), SavedConfigs(tmp_path / "none.json"))
+    tree = session.page("flamegraph", {"tagroot": "route"})["views"]["flamegraph"]
+    assert {"(no route)", "without route"} <= set(tree["names"])

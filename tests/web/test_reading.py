@@ -70,7 +70,7 @@ def test_lines_whose_text_cannot_be_read_have_their_numbers_and_amounts(
     url = serve(unreadable())
     page = visitor.open(f"{url}/ui/flamegraph", width=width, height=height, scheme=scheme)
     click_box(page, "shop.price")
-    page.get_by_role("button", name="Source", exact=True).click()
+    page.get_by_role("button", name="Lines", exact=True).click()
     page.locator(".drawer .missing", has_text="The text of these lines is missing").wait_for()
     assert lines_of(page, ".drawer") == [["300ms", "300ms", "12", ""], ["100ms", "100ms", "15", ""]]
     picture(page, f"unreadable-{width}-{scheme}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 
 PROJECT, LIBRARY, STANDARD, RUNTIME = "project", "library", "standard", "runtime"
 
@@ -15,6 +16,15 @@ _PATH_IN_LIBRARY = re.compile(
 # Conduit's own frames (middleware, endpoint, recordings) are no part of a project that has it in an editable install.
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))).replace("\\", "/") + "/"  # noqa: PTH100, PTH120
 _OWN_PATH = re.compile(r"/conduit/((?!.*/conduit/)\w+(?:/\w+)*)\.py$")
+# The launcher that an installer writes for a command of a library: `bin/uvicorn`, `Scripts/uvicorn.exe/__main__.py`.
+_COMMAND = re.compile(r"(.*)/(?:bin|Scripts)/((?:[^/.]|\.\d)+)(?:|\.exe/__main__\.py|-script\.pyw?)$")
+# Folders that are told for an environment by their name, or by that of the folder that they are in.
+_ENVIRONMENT = re.compile(
+    r"^(?:/usr|/usr/local|/opt/homebrew)$"
+    r"|(?:^|/)(?:\.local|(?:[^/]*[._-])?v?env(?:[._\d-][^/]*)?|(?:ana|mini|micro)?conda\d*|python\d[\d.]*)$"
+    r"|/(?:\.?pyenv/versions|installs/python|envs|\.?virtualenvs|venvs|\.[tn]ox|uv/tools)/[^/]+$",
+    re.IGNORECASE,
+)
 _GO_STANDARD = re.compile(r"/go/src/|/usr/lib/go|\$GOROOT")
 _GO_MODULE = re.compile(r"/pkg/mod/([^@]+)@")
 
@@ -29,9 +39,18 @@ def owner_of(name: str, file: str) -> tuple[str, str]:
         return STANDARD, _module(name, path)
     if path.startswith(_OWN_FOLDER) or _is_conduits(name, path):
         return LIBRARY, "conduit"
+    command = _COMMAND.match(path)
+    if command and _is_environment(command[1]):
+        return LIBRARY, command[2]
     if not path or (path.startswith("<") and not path.startswith(("<ipython", "<string", "<stdin"))):
         return RUNTIME, ""
     return PROJECT, _module(name, path)
+
+
+@lru_cache(maxsize=256)
+def _is_environment(folder: str) -> bool:
+    """Return whether commands are installed below a folder, told by its name, else by what it holds on this machine."""
+    return bool(_ENVIRONMENT.search(folder)) or os.path.isfile(f"{folder}/pyvenv.cfg")  # noqa: PTH113
 
 
 def _is_conduits(name: str, path: str) -> bool:

@@ -7,6 +7,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from conduit.interruption import interruptible
+from conduit.profile.label_sets import LabelSet
 from conduit.profile.measurement import percentage, scaled_label
 from conduit.report.node_tags import BASE_LABEL
 
@@ -14,15 +15,36 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from conduit.profile.columns import Columns
-    from conduit.profile.label_sets import LabelSet
+    from conduit.profile.model import Profile
     from conduit.report.report import Report
 
 MAX_VALUES = 30  # of one label
 MANY_VALUES = 30
 MAX_FUNCTIONS = 40
 MAX_COLUMNS = 6  # values of the label that functions are listed by
-_NONE = "(none)"
 _ALWAYS_RECORDED = ("process", "thread", "task")
+
+
+def without_label(key: str) -> str:
+    """Return what the page calls the samples that have no label `key`."""
+    return f"without {key}"
+
+
+def name_missing_labels(profile: Profile, keys: Sequence[str]) -> Profile:
+    """Return a profile whose samples without one of the labels `keys` have it, with the value `without_label`.
+
+    The reports name a box of such samples by the key alone (`-tagroot`, as in pprof). A key that no sample has is left.
+    """
+    profile = profile.in_columns()
+    sets = profile.columns.used_sets()
+    present = [key for key in keys if any(key in one.labels or key in one.numeric_labels for one in sets)]
+
+    def named(labels: LabelSet) -> LabelSet:
+        missing = [key for key in present if key not in labels.labels and key not in labels.numeric_labels]
+        texts = {**labels.labels, **{key: [without_label(key)] for key in missing}}
+        return LabelSet(texts, labels.numeric_labels, labels.numeric_units, labels.unknown)
+
+    return profile.replaced(columns=profile.columns.with_sets(named))
 
 
 def labels_document(
@@ -165,31 +187,36 @@ def _top(report: Report, key: str, values: Mapping[str, list[int]]) -> dict[str,
     flat = _by_leaf(report, key)
     frames = report.table.frames
     rows = sorted(
-        ((frames[number].printable_name, by_value) for number, by_value in flat.items()),
-        key=lambda row: (-abs(sum(row[1].values())), row[0]),
+        ((frames[number].printable_name, frames[number].name, by_value) for number, by_value in flat.items()),
+        key=lambda row: (-abs(sum(row[2].values())), row[0]),
     )
     rest = len(ordered) > MAX_COLUMNS
-    unlabelled = any(_NONE in by_value for by_value in flat.values())
+    unlabelled = any(None in by_value for by_value in flat.values())
     return {
-        "columns": [*shown, *(["other values"] if rest else []), *([_NONE] if unlabelled else [])],
+        "columns": [
+            *shown,
+            *(["other values"] if rest else []),
+            *([without_label(key)] if unlabelled else []),
+        ],
         "rows": [
             {
                 "name": name,
+                "function": function,
                 "total": report.amount(sum(by.values())),
                 "cells": _cells(report, by, shown, rest, unlabelled),
             }
-            for name, by in rows[:MAX_FUNCTIONS]
+            for name, function, by in rows[:MAX_FUNCTIONS]
         ],
     }
 
 
-def _by_leaf(report: Report, key: str) -> dict[int, dict[str, int]]:
-    """What each frame took itself, by the values of a label."""
+def _by_leaf(report: Report, key: str) -> dict[int, dict[str | None, int]]:
+    """Return what each frame took itself, by the values of a label; None is that of samples without it."""
     columns, of_location = report.profile.columns, report.table.of_location
     leaves = [of_location[location][0] for location in report.profile.locations]
-    texts = [labels.labels.get(key) or [_NONE] for labels in columns.label_sets]
+    texts: list[Sequence[str | None]] = [labels.labels.get(key) or [None] for labels in columns.label_sets]
     starts, stops, frames = columns.starts, columns.stops, columns.frames
-    flat: dict[int, dict[str, int]] = {}
+    flat: dict[int, dict[str | None, int]] = {}
     for sample, (value, number) in enumerate(
         zip(columns.values[report.values.index], columns.label_of, strict=True)
     ):
@@ -202,13 +229,13 @@ def _by_leaf(report: Report, key: str) -> dict[int, dict[str, int]]:
 
 
 def _cells(
-    report: Report, by: Mapping[str, int], columns: list[str], rest: bool, unlabelled: bool
+    report: Report, by: Mapping[str | None, int], columns: list[str], rest: bool, unlabelled: bool
 ) -> list[str]:
     cells = [report.amount_or_dot(by.get(text, 0)) for text in columns]
     if rest:
         cells.append(
-            report.amount_or_dot(sum(v for text, v in by.items() if text not in columns and text != _NONE))
+            report.amount_or_dot(sum(v for text, v in by.items() if text not in columns and text is not None))
         )
     if unlabelled:
-        cells.append(report.amount_or_dot(by.get(_NONE, 0)))
+        cells.append(report.amount_or_dot(by.get(None, 0)))
     return cells

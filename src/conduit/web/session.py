@@ -25,6 +25,7 @@ from conduit.web.command_line import command_line, function_argument
 from conduit.web.comparison import amount_text, bases_of, has_base, normalised
 from conduit.web.facts import facts, notes
 from conduit.web.function_table import function_rows
+from conduit.web.labels import name_missing_labels
 from conduit.web.memory import HELD, ImportSwitch, growth_document, series_of
 from conduit.web.recordings import Recordings, UnknownRecordingError
 from conduit.web.time_order import has_times, time_tree, tree_by_parts
@@ -474,9 +475,11 @@ class ProfileSession:
     def _profile_of(self, options: Options) -> Profile:
         """Return the profile that the options are about.
 
-        On request, both sides of a comparison are scaled to one total.
+        On request, both sides of a comparison are scaled to one total. Samples without the label of a box say so.
         """
-        return normalised(self._profile) if options.normalize and self.compared else self._profile
+        profile = normalised(self._profile) if options.normalize and self.compared else self._profile
+        keys = [key for key in f"{options.tagroot},{options.tagleaf}".split(",") if key]
+        return name_missing_labels(profile, keys) if keys else profile
 
     # ── what every page has ──
 
@@ -575,6 +578,7 @@ def _top_rows(rows: Sequence[TopRow], total: int) -> list[dict[str, Any]]:
     shown: list[dict[str, Any]] = [
         {
             "name": row.name,
+            "function": row.function if row.function != row.name else None,
             "inline": row.inline,
             "flat": row.flat,
             "cum": row.cum,

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class TopRow(NamedTuple):
-    """One function: values in the profile's unit and as printed; `inline` is a remark or empty."""
+    """One function, line or file: values in the profile's unit and as printed; `inline` is a remark or empty.
+
+    `name` is the printed one; `function` is that of a line alone, empty where rows are files.
+    """
 
     name: str
     inline: str
@@ -24,6 +27,7 @@ class TopRow(NamedTuple):
     cum: int
     flat_text: str
     cum_text: str
+    function: str = ""
 
 
 class Top(NamedTuple):
@@ -42,7 +46,9 @@ def compute_top(report: Report) -> Top:
 
 def _row(report: Report, node: Node) -> TopRow:
     flat, cum = node.flat_value, node.cum_value
-    return TopRow(node.name, _inline(node), flat, cum, report.amount(flat), report.amount(cum))
+    return TopRow(
+        node.name, _inline(node), flat, cum, report.amount(flat), report.amount(cum), node.frame.name
+    )
 
 
 def _inline(node: Node) -> str:

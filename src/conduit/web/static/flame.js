@@ -8,12 +8,11 @@
 Conduit.page.views.flamegraph = (() => {
   const { make, data, state, note } = Conduit.page;
   const { amount, percent } = Conduit.units;
-  const { own, hiddenBelow, zoomAt, pan } = Conduit.flameTree;
+  const { own, hiddenBelow, zoomAt, pan, bare, placeOf, bareExpression } = Conduit.flameTree;
   const LEAST_ROW = 20, MOST_ROW = 30; // pixels
   const NAMED = 14; // pixels: the narrowest box with a button of its own
   const MAX_BUTTONS = 800;
   const REST_MS = 120;
-  const PLACE = /(?::\d+){1,2}$/; // the line, and perhaps the column, at the end of a name
 
   let palette, scheme;
   const given = {}; // by scheme: the colours that groups have had since the page was opened
@@ -502,7 +501,7 @@ Conduit.page.views.flamegraph = (() => {
   }
 
   // What the frame knows as selected: the function, also where a box is one of its lines.
-  const selectedNames = () => (pivot === null ? [] : [tree.names[pivot].replace(PLACE, "")]);
+  const selectedNames = () => (pivot === null ? [] : [bare(tree.names[pivot])]);
 
   function unfold(box) {
     opened.add(hash(keyOf(box.nodes[0])));
@@ -613,7 +612,7 @@ Conduit.page.views.flamegraph = (() => {
     if (!box || box.source === 0 || box.frames) return;
     tip.hidden = true;
     const position = { preventDefault: () => event.preventDefault(), clientX: x, clientY: y };
-    Conduit.page.openContext(position, tree.names[box.source].replace(PLACE, ""), [
+    Conduit.page.openContext(position, bare(tree.names[box.source]), [
       ["Pivot here", () => pivotOn(box.source), "its callers above, its callees below"],
       ["Copy stack", () => Conduit.page.copy(stackOf(box).join("\n"))],
       ["Copy link", () => Conduit.page.copy(new URL(Conduit.page.address("flamegraph", { p: Conduit.page.exactly([tree.names[box.source]]), z: null }), location.href).href)]]);
@@ -746,7 +745,7 @@ Conduit.page.views.flamegraph = (() => {
     let found = pivotFromAddress();
     if (mine && tree.count === 1) { showOthersFor(null); found = pivotFromAddress(); }
     const several = found === null ? 0 : namedInAddress(tree).length;
-    if (several > 1) say(`${short(found)} is the heaviest of the ${several} lines of ${tree.names[found].replace(PLACE, "")}.`);
+    if (several > 1) say(`${short(found)} is the heaviest of the ${several} lines of ${bare(tree.names[found])}.`);
     if (found !== null || !state.get("p")) return found;
     if (mine) found = pivotFromAddress(Conduit.flameTree.read(content));
     if (found !== null) showOthersFor(found);
@@ -834,7 +833,7 @@ Conduit.page.views.flamegraph = (() => {
   function switches() {
     return make("span", { className: "keys-more" }, content.hasBase ? comparison() : null,
       toggle("Table", "the functions in a table beside the picture", Boolean(table), () => { showTable(!table); note({ table: Boolean(table) === wideWindow() ? null : table ? "t" : "f" }, true); return Boolean(table); }),
-      toggle("Source", "the source of the selected function, with what each line took", lines.open, () => { lines.toggle(pivot); note({ lines: lines.open ? "t" : null }, true); bringPivot(); return lines.open; }),
+      toggle("Lines", "the lines of the selected function below the picture, with what each took", lines.open, () => { lines.toggle(pivot); note({ lines: lines.open ? "t" : null }, true); bringPivot(); return lines.open; }),
       toggle("All frames", "unfold the chains of frames in which nothing branches", !chains, () => { chains = !chains; opened.clear(); note({ frames: chains ? null : "all", open: null }, true); redraw(); rest(); return !chains; }));
   }
 
@@ -863,7 +862,7 @@ Conduit.page.views.flamegraph = (() => {
     table = Conduit.flameTable(content, tree, {
       hover: (source) => { marked = source; paint(); },
       choose: (source) => pivotOn(source === pivot ? 0 : source),
-      menu: (event, source, row) => Conduit.page.openContext(event, tree.names[source].replace(PLACE, ""), [["Pivot here", () => pivotOn(source), "its callers above, its callees below"]], row),
+      menu: (event, source, row) => Conduit.page.openContext(event, bare(tree.names[source]), [["Pivot here", () => pivotOn(source), "its callers above, its callees below"]], row),
     });
     pair.prepend(table.element);
     if (pattern) table.search(pattern);
@@ -967,11 +966,11 @@ Conduit.page.views.flamegraph = (() => {
       const weights = Conduit.flameTree.wholes(among, sources);
       return sources.filter((n) => weights.get(n) > 0);
     };
-    const name = (n) => among.names[n], bare = (n) => name(n).replace(PLACE, "");
+    const name = (n) => among.names[n], plain = (n) => bare(name(n));
     const direct = found(wanted, name);
     if (direct.length || !/^\^.*\$$/.test(wanted)) return direct.slice(0, 1);
-    const lines = found(wanted, bare, (n) => `${bare(n)} ${among.files[n]}${PLACE.exec(name(n))?.[0] ?? ""}`, (n) => `${bare(n)} ${among.files[n]}`);
-    const others = lines.length ? lines : found(wanted.replace(/(?::\d+){1,2}\$$/, "$"), bare, (n) => `${bare(n)} ${among.files[n]}`);
+    const lines = found(wanted, plain, (n) => `${plain(n)} ${among.files[n]}${placeOf(name(n))}`, (n) => `${plain(n)} ${among.files[n]}`);
+    const others = lines.length ? lines : found(bareExpression(wanted), plain, (n) => `${plain(n)} ${among.files[n]}`);
     const weights = Conduit.flameTree.wholes(among, others);
     return others.sort((a, b) => weights.get(b) - weights.get(a));
   }

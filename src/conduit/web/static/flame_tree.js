@@ -248,6 +248,13 @@ Conduit.flameTree = (() => {
     return { scale: zoom.scale, x: Math.min(1 - 1 / zoom.scale, Math.max(0, zoom.x + share / zoom.scale)) };
   }
 
+  // Where boxes are lines, a name ends with its line, and perhaps the column: `shop.total:18`, `shop.total:18:4`.
+  const PLACE = /(?::\d+){1,2}$/;
+  const bare = (name) => name.replace(PLACE, "");
+  const placeOf = (name) => PLACE.exec(name)?.[0] ?? "";
+  // The same of an expression for one name: ^shop\.total:18$.
+  const bareExpression = (expression) => expression.replace(/\$$/, "").replace(PLACE, "") + (expression.endsWith("$") ? "$" : "");
+
   // Spellings of a name, longest first; a long one loses its package: `a.b.Class.method` → `Class.method` → `method`.
   // `short` are those that the server found to be unambiguous, where it knows.
   function spellings(name, short) {
@@ -279,7 +286,7 @@ Conduit.flameTree = (() => {
     return made;
   }
 
-  return { read, side, wholeOf, wholes, inStep, group, callees, callers, occurrences, own, ownInAll, hiddenBelow, layOut, chainFrom, boxAt, zoomAt, pan, spellings, graft };
+  return { read, side, wholeOf, wholes, inStep, group, callees, callers, occurrences, own, ownInAll, hiddenBelow, layOut, chainFrom, boxAt, zoomAt, pan, bare, placeOf, bareExpression, spellings, graft };
 })();
 
 if (typeof module !== "undefined") module.exports = Conduit.flameTree;

@@ -65,7 +65,7 @@ Conduit.page.views.labels = (() => {
       main.append(Conduit.page.empty("No sample has a label.", "Recordings carry thread and task; conduit.record.labels adds your own, such as the route of a request."));
       return;
     }
-    if (content.top) Conduit.page.restore(content.top.rows.map((row) => row.name));
+    if (content.top) Conduit.page.restore(content.top.rows.map((row) => row.name), content.top.rows.map((row) => row.function));
     shown = make("div", { className: "facet-list" }, ...content.facets.map((one) => facet(one, content.counted)), content.top ? top() : "");
     main.append(make("p", { className: "explain" }, data.file ? "" : "Click a value to keep only its samples."), shown);
   }

@@ -23,9 +23,16 @@ Conduit.page = (() => {
     return (data.file ? "#" : "./") + view + (query ? `?${query}` : "");
   }
 
+  // The expression of a function from that of one of its lines, `^name:18$` or `^name file:18$`.
+  function withoutPlace(expression) {
+    const bare = Conduit.flameTree.bareExpression(expression);
+    return bare === expression ? expression : bare.replace(/ \S*[/\\]\S*\$$/, "$");
+  }
+
   // What Source or Peek list when they are come to from another view: the function that is selected.
   function listed(view) {
-    const one = (state.get("p") || "").replace(/:\d+\$$/, "$");
+    const named = state.get("p") || "", row = [...functions.keys()].find((name) => exactly([name]) === named);
+    const one = row ? exactly([functions.get(row)]) : withoutPlace(named);
     if (!one || data.failed) return null;
     if (view === "peek") return data.file ? null : one.replace(/\$$/, "( |$)");
     if (view !== "source" || !data.file) return view === "source" ? one : null;
@@ -116,14 +123,18 @@ Conduit.page = (() => {
   // ── selection and refinement ──
 
   const quote = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const exactly = (names) => [...names].map((name) => `^${quote(name)}$`).join("|");
+  const exactly = (names) => [...new Set(names)].map((name) => `^${quote(name)}$`).join("|");
+
+  // Filters and the source go by functions: where rows are lines, they name the file and the line behind it.
+  const functions = new Map(); // the function of such a row, by the row's name
+  const functionOf = (name) => functions.get(name) || name;
 
   function wanted() {
-    return selected.size ? exactly(selected) : $("search").value.trim();
+    return selected.size ? exactly([...selected].map(functionOf)) : $("search").value.trim();
   }
 
   function refine(parameter, add, name = null) {
-    const regexp = name === null ? wanted() : exactly([name]);
+    const regexp = name === null ? wanted() : exactly([functionOf(name)]);
     if (!regexp) return;
     const before = add ? state.get(parameter) : null;
     const left = current() === "flamegraph" ? { sel: null } : {}; // there `p` is the selection
@@ -354,7 +365,7 @@ Conduit.page = (() => {
     $("view").append(make("section", { id: "picked", className: "picked-bar", "aria-label": "Selected functions" },
       make("strong", {}, single ? name : `${selected.size} selected`),
       single ? link("flamegraph", { p: exactly([name]), z: null }, {}, "Flame graph") : "",
-      single && (!data.file || data.source) ? link("source", { fn: exactly([name]) }, {}, "Source") : "",
+      single && (!data.file || data.source) ? link("source", { fn: exactly([functionOf(name)]) }, {}, "Source") : "",
       ...(data.file ? [] : refinements.slice(0, 3).map(([text, parameter, add, title]) => button(text, title, () => refine(parameter, add)))),
       button("Clear", "select nothing", () => { selected.clear(); note(selecting([]), true); drawView(); })));
   }
@@ -366,9 +377,12 @@ Conduit.page = (() => {
     refineChanged();
   }
 
-  // The names that the address says are picked, of those that a view shows.
-  function restore(names) {
+  // The names that the address says are picked, of those that a view shows. `of`: the function of each, where a name says
+  // more.
+  function restore(names, of = null) {
     selected.clear();
+    functions.clear();
+    of?.forEach((name, n) => { if (name) functions.set(names[n], name); });
     let regexp = null;
     try { regexp = state.get("sel") ? new RegExp(state.get("sel")) : null; } catch { /* someone changed the address: nothing is picked */ }
     if (regexp) for (const name of names) if (regexp.test(name)) selected.add(name);
@@ -384,10 +398,10 @@ Conduit.page = (() => {
     const menu = $("context");
     opener = document.activeElement === document.body ? origin : document.activeElement;
     const entries = [...more];
-    if (!data.file || data.source) entries.push(["Show source code", () => go("source", { fn: exactly([name]) })]);
+    if (!data.file || data.source) entries.push(["Show source code", () => go("source", { fn: exactly([functionOf(name)]) })]);
     if (!data.file) {
-      entries.push(["Show source in new tab", () => open(address("source", { fn: exactly([name]) }), "_blank", "noopener")]);
-      entries.push(["Peek at callers and callees", () => go("peek", { fn: `${exactly([name]).slice(0, -1)}( |$)` })]);
+      entries.push(["Show source in new tab", () => open(address("source", { fn: exactly([functionOf(name)]) }), "_blank", "noopener")]);
+      entries.push(["Peek at callers and callees", () => go("peek", { fn: `${exactly([functionOf(name)]).slice(0, -1)}( |$)` })]);
       for (const [label, parameter, add, title] of refinements) if (label !== "Show") entries.push([label, () => refine(parameter, add, name), title]);
     }
     entries.push(["Copy name", () => copy(name)]);

@@ -24,8 +24,8 @@ Conduit.sourceDrawer = ({ tree, folds, closed }) => {
     element.hidden = !drawer.open;
     if (!drawer.open) return;
     const number = ++asked;
-    const name = source === null ? "" : tree().names[source].replace(/:\d+$/, "");
-    title.textContent = name || "Source";
+    const name = source === null ? "" : Conduit.flameTree.bare(tree().names[source]);
+    title.textContent = name || "Lines";
     if (!name) { body.replaceChildren(make("p", {}, "Select a function, in the table or by a click on its box, to see its lines.")); return; }
     body.replaceChildren(make("p", {}, "Loading…"));
     let found;

@@ -5,7 +5,7 @@ Conduit.page.views.top = (() => {
   const { make, note, state } = Conduit.page;
   const { pickable, searching } = Conduit.rows(Conduit.page);
   const { percent } = Conduit.units;
-  let rows, total, key, falling, body, pattern, headings;
+  let rows, total, difference, key, falling, body, pattern, headings;
 
   const columns = [
     ["flat", "Flat", "time or space of the function itself"],
@@ -38,12 +38,19 @@ Conduit.page.views.top = (() => {
     fill();
   }
 
+  // In a difference amounts and shares are changes, with the sign of each.
+  function signed(value, text, share) {
+    if (!difference || !value) return [text, share];
+    return value > 0 ? [`+${text}`, `+${share}`] : [text, `-${share}`];
+  }
+
   function fill() {
     const sum = falling ? { flat: "sumByFlat", cum: "sumByCum" }[key] : null; // adds up in these two orders only
     body.replaceChildren(...rows.map((row) => {
-      const cells = [row.flatText, row.flatPercent, sum ? row[sum] : "", row.cumText, row.cumPercent];
+      const cells = [...signed(row.flat, row.flatText, row.flatPercent), sum ? row[sum] : "", ...signed(row.cum, row.cumText, row.cumPercent)];
+      const change = (n) => (!difference || n === 2 ? "" : (n < 2 ? row.flat : row.cum) > 0 ? " grew" : (n < 2 ? row.flat : row.cum) < 0 ? " shrank" : "");
       const line = make("tr", { className: pattern && pattern.test(row.name) ? "hit" : "", tabIndex: 0 },
-        ...cells.map((text, n) => make("td", { className: kept(n) }, text, n % 3 ? "" : make("small", { className: "narrow", "aria-hidden": "true" }, cells[n + 1]))),
+        ...cells.map((text, n) => make("td", { className: kept(n) + change(n) }, text, n % 3 ? "" : make("small", { className: "narrow", "aria-hidden": "true" }, cells[n + 1]))),
         make("td", {}, row.name, row.inline ? make("small", {}, ` ${row.inline}`) : null));
       return pickable(line, row.name);
     }));
@@ -51,6 +58,7 @@ Conduit.page.views.top = (() => {
 
   function draw(main, content) {
     rows = content.rows; total = content.total; pattern = null;
+    difference = Conduit.page.data.compared || rows.some((row) => row.flat < 0 || row.cum < 0);
     if (!rows.length) { main.append(Conduit.page.empty("No function is left to list.", Conduit.page.data.remedy)); return; }
     headings = new Map();
     const head = make("tr", {}, ...columns.map(([name, text, title], n) => {
@@ -62,7 +70,7 @@ Conduit.page.views.top = (() => {
     main.append(
       make("p", { className: "explain" }, content.note, " ", content.shares, " Flat is the function itself, cum includes what it called. Click rows to select them."),
       make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Functions" }, make("table", { className: "top" }, make("thead", {}, head), body)));
-    Conduit.page.restore(rows.map((row) => row.name));
+    Conduit.page.restore(rows.map((row) => row.name), rows.map((row) => row.function));
     const [wanted, turned] = (state.get("by") || (state.get("sort") === "cum" ? "cum" : "flat")).split(",");
     key = ["flat", "cum", "name"].includes(wanted) ? wanted : "flat";
     falling = (key === "name") === Boolean(turned);
