@@ -200,7 +200,7 @@ Conduit.page.views.flamegraph = (() => {
     return Conduit.flameTree.inStep(sides.map((one) => Conduit.flameTree.layOut(one, { pivot, order, zoom: part, width: Math.max(paneWidth(), 200), folds, scale })));
   }
 
-  // What is measured comes before what is changed: each measurement after a change lays the page out once more.
+  // Measures before it changes anything: each measurement after a change lays the page out once more.
   function redraw({ first = false } = {}) {
     measureAgain();
     laid = layOut(zoom);
