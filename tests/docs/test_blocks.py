@@ -40,6 +40,7 @@ def test_a_block_that_is_never_closed_is_an_error() -> None:
     ("printed", "expected"),
     [
         ("took 1.5ms\n", "took 27.3ms\n"),
+        ("Load ns/op acceptable\nLoad B/op target met\n", "Load ns/op target met\nLoad B/op target met\n"),
         ("at 0x7f00aa\n", "at 0x55bbccdd\n"),
         ("a\nb\nc\n", "a\n…\nc\n"),
         ("version 1.2.3 of it\n", "version … of it\n"),
@@ -77,6 +78,8 @@ def test_what_differs_from_run_to_run_is_compared_by_rule(printed: str, expected
     ("printed", "expected"),
     [
         ("7 routes\n", "8 routes\n"),
+        ("Load B/op acceptable\n", "Load B/op target met\n"),
+        ("Load ns/op missed\n", "Load ns/op target met\n"),
         ("BenchmarkA-2 \t 1\t 1 ns/op\t 8 B/op\n", "BenchmarkA-2 \t 1\t 1 ns/op\t 0 B/op\n"),
         ("BenchmarkA-2 \t 1\t 1 ns/op\n", "BenchmarkB-2 \t 1\t 1 ns/op\n"),
         ("a\nb\n", "a\n"),
