@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conduit.cli.pprof import run
+from conduit.fetch.inputs import Request, fetch_again
 from conduit.profile.codec import encode
 from conduit.report.errors import FetchError
 from conduit.report.options import Options
@@ -21,6 +22,7 @@ from conduit.web.recordings import KEPT
 from conduit.web.session import ProfileSession
 
 from .conftest import SCREENSHOTS, profile_named
+from .test_browser import axe_findings
 from .test_comparison import recorded, table
 
 if TYPE_CHECKING:
@@ -115,6 +117,71 @@ def test_record_again_says_for_how_long_and_what_is_left(serve: Serve, visitor: 
     assert visitor.complaints.pop().startswith(
         "Failed to load resource"
     )  # the browser logs the answer itself
+
+
+def test_a_recording_takes_as_many_seconds_as_are_asked_for_within_the_limits(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def record(seconds: int) -> Profile:
+        asked.append(seconds)
+        return recorded(work=seconds)
+
+    configs = SavedConfigs(tmp_path / "none.json")
+    session = ProfileSession(
+        recorded(work=10), Options(), configs, fetch=growing(), fetch_for=record, max_seconds=60
+    )
+    session.refresh("20")
+    session.refresh()
+    assert asked == [20]
+    for text in ("0", "61", "1.5", "-1", "²", "9" * 30):
+        with pytest.raises(ViewError, match="expected a whole number of seconds, from 1 to 60"):
+            session.refresh(text)
+    unlimited = ProfileSession(recorded(work=10), Options(), configs, fetch=growing(), fetch_for=record)
+    unlimited.refresh("900")
+    assert asked[-1] == 900
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_the_seconds_to_record_begin_with_those_on_show_and_can_be_changed(
+    serve: Serve, visitor: Visitor, width: int
+) -> None:
+    def record(seconds: int) -> Profile:
+        profile = recorded(**{f"for{seconds}": 5})
+        profile.duration_nanos = seconds * 10**9
+        return profile
+
+    profile = recorded(work=10)
+    profile.duration_nanos = 7 * 10**9
+    url = serve(profile, fetch=lambda: profile, fetch_for=record, max_seconds=60)
+    page = visitor.open(f"{url}/ui/flamegraph", width=width)
+    field = page.get_by_role("spinbutton", name="Seconds to record")
+    assert field.input_value() == "7"
+    field.fill("600")
+    page.get_by_role("button", name="Record again").click()
+    assert page.get_by_role("button", name="Record again").is_enabled()  # the field shows the fault
+    field.fill("20")
+    field.press("Enter")
+    page.locator('.box[aria-label^="for20:"]').wait_for()
+    assert field.input_value() == "20"
+    page.get_by_label("Recording", exact=True).select_option("1")
+    page.locator('.box[aria-label^="work:"]').wait_for()
+    assert field.input_value() == "7"
+    assert axe_findings(page) == []
+
+
+def test_a_heap_profile_of_the_whole_process_asks_for_no_seconds(tmp_path: Path) -> None:
+    heap = profile_named("go.heap")
+    session = ProfileSession(
+        heap, Options(), SavedConfigs(tmp_path / "none.json"), fetch=lambda: heap, fetch_for=lambda _: heap
+    )
+    assert session.page("top", {})["recordings"]["seconds"] is None
+
+
+def test_the_url_of_a_live_source_has_the_seconds_that_the_page_asks_for() -> None:
+    request = Request(["http://localhost:1/debug/pprof/profile?seconds=3"])
+    with pytest.raises(FetchError, match="seconds=12"):
+        fetch_again(request, lambda _: None, 12)
+    assert request.seconds == -1
 
 
 def test_a_page_of_files_records_nothing(serve: Serve, visitor: Visitor) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import random
 import re
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,8 @@ import pytest
 from conduit.cli.pprof import run
 from conduit.profile.codec import encode
 from conduit.profile.merge import difference
+from conduit.profile.model import ValueType
+from conduit.report.leaks import sampling_variance
 from conduit.report.options import Options
 from conduit.web import single_file_report
 from conduit.web.application import ViewError
@@ -94,6 +98,92 @@ def test_every_view_leaves_imports_out_on_request(tmp_path: Path) -> None:
     assert session.page("flamegraph", {})["views"]["flamegraph"]["total"] == 2100
     without = session_of(profile_of([([MAIN], [1, 1, 1, 1])], types=HEAP), tmp_path)
     assert without.page("top", {})["imports"] is None
+
+
+def sampled(held: int, objects: int, second: int) -> Profile:
+    """A sampled heap: so many bytes at one line, 512 kB apart on average."""
+    profile = profile_of(
+        [([MAIN, LEAK], [objects, held, objects, held])],
+        types=HEAP,
+        time_nanos=(1_700_000_000 + second) * 10**9,
+    )
+    return profile.replaced(period=512 * 1024, period_type=ValueType("space", "bytes"))
+
+
+def test_growth_of_a_sampled_heap_has_the_error_that_its_number_of_samples_leaves(tmp_path: Path) -> None:
+    # 100 samples of small objects stand for 50 MB: a tenth of it is one standard error.
+    series = [sampled(52_428_800 // 4, 12_500, 0), sampled(52_428_800 // 4 + 52_428_800, 62_500, 10)]
+    session = session_of(series[-1], tmp_path, series=series)
+    content = session.page("growth", {})["views"]["growth"]
+    (row,) = content["rows"]
+    assert content["sampled"] == "512kB"
+    assert row["grown"] == "+50MB"
+    assert row["samples"] == "100 samples"
+    assert row["error"] == "± 10MB"
+    assert row["heldError"] == "± 11.2MB"
+    exact = session_of(SERIES[-1], tmp_path, series=SERIES).page("growth", {})["views"]["growth"]
+    assert (exact["sampled"], exact["rows"][0]["error"], exact["rows"][0]["samples"]) == ("", "", "")
+
+
+def test_the_error_of_a_sampled_amount_holds_the_true_one_19_times_in_20() -> None:
+    generator = random.Random(22)
+    size, objects, period = 20_000, 2_000, 512 * 1024
+    chance = 1 - math.exp(-size / period)
+    inside = 0
+    for _ in range(400):
+        found = sum(generator.random() < chance for _ in range(objects))
+        held, count = round(found * size / chance), round(found / chance)
+        _, variance = sampling_variance(held, count, period)
+        inside += abs(held - size * objects) <= 2 * math.sqrt(variance)
+    assert 0.92 <= inside / 400 <= 0.98
+    # An object far larger than the period is always sampled, and nothing has no error.
+    assert sampling_variance(10**9, 1, period)[1] < 1
+    assert sampling_variance(0, 0, period) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_growth_says_that_its_amounts_are_estimates(
+    serve: Callable[..., str], visitor: Visitor, width: int
+) -> None:
+    series = [sampled(1_000_000, 20, 0), sampled(9_000_000, 180, 10)]
+    changed = difference(series[-1], series[0], mark_base=True)
+    page = visitor.open(f"{serve(changed, series=series)}/ui/growth", width=width)
+    page.get_by_text("one object for each 512kB allocated, so amounts are estimates").wait_for()
+    assert page.locator("table.growth td small", has_text="±").count() == 2
+    assert axe_findings(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("width", [1400, 700, 390])
+def test_growth_and_the_flame_graph_say_whether_imports_are_left_out_and_keep_the_choice(
+    serve: Callable[..., str], visitor: Visitor, width: int
+) -> None:
+    changed = difference(SERIES[-1], SERIES[0], mark_base=True)
+    url = serve(changed, series=SERIES)
+    page = visitor.open(f"{url}/ui/growth", width=width)
+    said = page.locator("#imports")
+    assert said.inner_text() == "Imports are left out. Show imports"
+    page.locator("table.growth tbody tr").first.locator("a").click()  # with the same amounts
+    page.wait_for_url("**/flamegraph?*imports=f*")
+    page.get_by_text("Imports are left out.").wait_for()
+    page.get_by_role("link", name="Show imports").click()
+    page.get_by_text("With the memory of imports.").wait_for()
+    box = said.bounding_box()
+    assert box
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    page.locator(".views a[data-view=growth]").click()
+    page.locator("table.growth").wait_for()
+    assert said.inner_text() == "With the memory of imports. Leave imports out"
+    assert page.locator("table.growth tbody tr").count() == 2
+    page.get_by_role("link", name="Leave imports out").click()
+    page.get_by_text("Imports are left out.").wait_for()
+    page.locator(".views a[data-view=flamegraph]").click()
+    page.locator(".flame").wait_for()
+    assert said.inner_text() == "Imports are left out. Show imports"
+    assert (
+        visitor.open(f"{url}/ui/flamegraph", width=width).locator("#imports").inner_text().startswith("With")
+    )
 
 
 def test_leaks_with_http_refuses_what_is_no_series_before_it_serves(

@@ -400,3 +400,56 @@ def test_a_comparison_says_the_accuracy_of_both_sides_once(tmp_path: Path) -> No
     told = "25 samples before, 100 after: their shares are accurate to about 10 and 5 percentage points"
     assert page["facts"][1] == told
     assert page["notes"] == ["2 samples were lost"]
+
+
+LONG = (
+    "/srv/shop/.venv/lib/python3.11/site-packages/framework/backends/something/handlers/dispatching_base.py"
+)
+
+
+@pytest.mark.parametrize("width", [1400, 900, 390])
+def test_peek_shortens_long_paths_at_their_beginning_and_the_title_has_the_whole(
+    serve: Serve, visitor: Visitor, width: int
+) -> None:
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    builder.add(
+        [("framework.handlers.get_response", LONG, 181, 170), ("shop.view", "/srv/a.py", 2, 1)], [10**9]
+    )
+    page = visitor.open(f"{serve(builder.build())}/ui/peek", width=width)
+    line = page.locator("pre.text a", has_text="framework.handlers.get_response").first
+    assert line.inner_text().endswith("dispatching_base.py:181")
+    if width == 900:  # the line wraps, so there is room for the whole
+        assert LONG in line.inner_text()
+    else:
+        assert (line.get_attribute("title") or "").endswith(f"framework.handlers.get_response {LONG}:181")
+        assert "…/" in line.inner_text()
+    text = page.locator("pre.text")
+    assert text.evaluate("e => e.scrollWidth <= e.clientWidth")
+    assert page.locator("pre.text a", has_text="shop.view /srv/a.py:2").first.get_attribute("title") is None
+    page.set_viewport_size({"width": 2400, "height": 800})
+    page.locator("pre.text a", has_text=f"{LONG}:181").first.wait_for()
+
+
+@light_and_dark
+def test_a_switch_that_is_on_is_seen_in_a_narrow_window_and_the_sign_counts_the_controls_behind_it(
+    serve: Serve, visitor: Visitor, scheme: str
+) -> None:
+    url = f"{serve(compared())}/ui/flamegraph?frames=all"
+    page = visitor.open(url, width=390, height=760, scheme=scheme)
+    for name in ("All frames",):
+        box = page.get_by_role("button", name=name).bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 350
+    told = page.locator(".bar-of-view > .cue.ahead").inner_text()
+    count = int(told.split()[0])
+    seen = page.locator(".bar-of-view").evaluate(
+        """bar => [...bar.querySelectorAll("a, button, summary, select")].filter((one) => one.offsetWidth
+        && one.getBoundingClientRect().right <= bar.getBoundingClientRect().right - 38).length"""
+    )
+    every = page.locator(".bar-of-view").evaluate(
+        "bar => [...bar.querySelectorAll('a, button, summary, select')].filter((one) => one.offsetWidth).length"
+    )
+    assert count >= 1
+    assert count + seen == every
+    assert page.locator(".views > .cue.ahead").inner_text()[0].isdigit()

@@ -134,8 +134,16 @@ def fetch_profile(request: Request, say: Say) -> Profile:
     return fetch_repeated(request, say, keeps=False)[0]
 
 
-def fetch_again(request: Request, say: Say) -> Profile:
-    """Return the profile of `fetch_profile`. The text of its `FetchError` has each failed source's reason."""
+def fetch_again(request: Request, say: Say, seconds: int | None = None) -> Profile:
+    """Return the profile of `fetch_profile`, measured for so many `seconds` if given.
+
+    The text of its `FetchError` has each failed source's reason.
+    """
+    if seconds is not None:
+        from copy import copy
+
+        request = copy(request)
+        request.seconds = seconds
     try:
         return fetch_profile(request, say)
     except FetchError as error:

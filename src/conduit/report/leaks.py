@@ -6,6 +6,7 @@ of the program that led to the allocation (`conduit.report.program_lines`).
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,6 +27,9 @@ class Growth(NamedTuple):
     above it on the stack with most of the growth, innermost first, each with the line that it has come to, as
     `shop.price:10`. `origin` is the line of the program on that stack that led to the allocation (None if there is
     none).
+
+    Of sampled heaps, `grown_samples` is about how many sampled objects came or went, and `grown_error` and `held_error`
+    are standard errors in bytes. What was held before counts as still held: it is the same samples, and adds no error.
     """
 
     function: str
@@ -39,6 +43,9 @@ class Growth(NamedTuple):
     grown_steps: int
     callers: tuple[str, ...]
     origin: Line | None
+    grown_samples: float = 0.0
+    grown_error: float = 0.0
+    held_error: float = 0.0
 
     @property
     def is_origin(self) -> bool:
@@ -75,9 +82,11 @@ class _Use:
     def __init__(self) -> None:
         self.bytes = 0
         self.objects = 0
+        self.parts: dict[_Part, list[int]] = {}  # bytes and objects by stack and size
         self.stacks: dict[_Stack, int] = defaultdict(int)
 
 
+_Part = tuple[tuple[int | str, ...], ...]
 _Stack = tuple[tuple[str, ...], Line | None]
 _CALLERS = 3
 _SURE_SAMPLES = 3  # with so many expected, none is drawn 5 times in 100
@@ -97,17 +106,18 @@ def find_leaks(profiles: Sequence[Profile]) -> Leaks:
         raise ReportError("-leaks expects the earliest profile first; their times are in another order")
     origin_of = OriginFinder()
     uses = [_uses(profile, origin_of) for profile in profiles]
+    sampled = max(map(_sampled_bytes, profiles))
     seconds = (times[-1] - times[0]) / 1e9 if all(times) else 0.0
     return Leaks(
-        _growths([each.by_allocation for each in uses]),
-        _growths([each.by_origin for each in uses]),
+        _growths([each.by_allocation for each in uses], sampled),
+        _growths([each.by_origin for each in uses], sampled),
         seconds,
         len(profiles),
-        max(map(_sampled_bytes, profiles)),
+        sampled,
     )
 
 
-def _growths(uses: Sequence[dict[Line, _Use]]) -> tuple[Growth, ...]:
+def _growths(uses: Sequence[dict[Line, _Use]], sampled: int) -> tuple[Growth, ...]:
     first, last = uses[0], uses[-1]
     growths = []
     for key, use in last.items():
@@ -127,6 +137,7 @@ def _growths(uses: Sequence[dict[Line, _Use]]) -> tuple[Growth, ...]:
                 grown_steps == len(series) - 1,
                 grown_steps,
                 *_main_stack(use, before),
+                *_errors(use, before, sampled),
             )
         )
     growths.sort(key=lambda growth: (-growth.steady, -growth.grown_bytes, growth.file, growth.line))
@@ -166,7 +177,39 @@ def _uses(profile: Profile, origin_of: Callable[[Sample], tuple[int, Line] | Non
 def _add(use: _Use, held: int, count: int, sample: Sample, index: int, origin: Line | None) -> None:
     use.bytes += held
     use.objects += count
+    sizes = tuple(sample.numeric_labels.get("bytes", ()))
+    part = use.parts.setdefault((sizes, *map(line_of, sample.locations)), [0, 0])
+    part[0] += held
+    part[1] += count
     use.stacks[_callers(sample.locations[index + 1 : index + 1 + _CALLERS]), origin] += held
+
+
+def _errors(use: _Use, before: _Use | None, sampled: int) -> tuple[float, float, float]:
+    """Return the sampled objects that came or went, and the standard errors of the growth and of the bytes held."""
+    if not sampled:
+        return 0.0, 0.0, 0.0
+    old = before.parts if before else {}
+    count = grown = held = 0.0
+    for part in use.parts.keys() | old.keys():
+        bytes_, objects = use.parts.get(part, [0, 0])
+        old_bytes, old_objects = old.get(part, [0, 0])
+        samples, variance = sampling_variance(abs(bytes_ - old_bytes), abs(objects - old_objects), sampled)
+        count, grown = count + samples, grown + variance
+        held += sampling_variance(bytes_, objects, sampled)[1]
+    return count, math.sqrt(grown), math.sqrt(held)
+
+
+def sampling_variance(held: int, objects: int, sampled: int) -> tuple[float, float]:
+    """Return about how many of the objects were sampled, and the variance of their estimated bytes.
+
+    An object of s bytes is sampled with the chance p = 1 - exp(-s / `sampled`) and then stands for s / p, so one that
+    was sampled adds s² (1 - p) / p². Without a number of objects they are one.
+    """
+    if not held:
+        return 0.0, 0.0
+    size = held / (objects or 1)
+    chance = -math.expm1(-size / sampled)
+    return held / size * chance, held * size * (1 - chance) / chance
 
 
 def _sampled_bytes(profile: Profile) -> int:

@@ -31,13 +31,16 @@ def serve_profile(
     *,
     opens_browser: bool = True,
     fetch: Callable[[], Profile] | None = None,
+    fetch_for: Callable[[int], Profile] | None = None,
     sources: Sequence[str] = (),
     base: Sequence[str] = (),
     repeats: tuple[Sequence[Profile], Sequence[Profile]] | None = None,
     series: Sequence[Profile] = (),
     series_sources: Sequence[str] = (),
 ) -> None:
-    """Serve the page at `[host]:port` until interrupted; `fetch` reads live sources again.
+    """Serve the page at `[host]:port` until interrupted.
+
+    `fetch` reads live sources again, `fetch_for` for so many seconds.
 
     `sources` and `base` are what the page's command lines name: the sources, and the flags that name a base. `repeats`
     holds the single profiles before and after, where several are compared with several; `series` heap profiles of one
@@ -55,6 +58,7 @@ def serve_profile(
         options,
         SavedConfigs(),
         fetch=fetch,
+        fetch_for=fetch_for,
         sources=sources,
         base=base,
         repeats=repeats,

@@ -71,8 +71,8 @@ class Session(Protocol):
     def delete_config(self, name: str) -> None:
         """Delete a saved configuration."""
 
-    def refresh(self) -> None:
-        """Fetch the profile's sources again."""
+    def refresh(self, seconds: str = "") -> None:
+        """Fetch the profile's sources again, for so many seconds where they are recorded and the text is not empty."""
 
 
 class ViewError(Exception):
@@ -196,7 +196,7 @@ class Application:
             case "/ui/deleteconfig":
                 self._session.delete_config(name)
             case "/ui/refresh":
-                self._session.refresh()
+                self._session.refresh(parameters.get("seconds", ""))
             case _:
                 return plain_response(404, "404 page not found")
         return plain_response(200, "done")

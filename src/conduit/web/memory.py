@@ -73,6 +73,7 @@ def growth_document(series: Sequence[Profile], options: Options) -> dict[str, An
         "count": len(leaks.growths),
         "profiles": leaks.profiles,
         "over": format_duration(leaks.seconds * 1e9) if leaks.seconds else "",
+        "sampled": format_size(leaks.sampled_bytes) if leaks.sampled_bytes else "",
         "total": format_size(sum(growth.grown_bytes for growth in leaks.growths)),
     }
 
@@ -82,6 +83,16 @@ def _filtered(profile: Profile, options: Options) -> Profile:
         return prepare_report(profile, "top", options, lambda _: None).profile
     except ReportError:  # the filters leave nothing of this one
         return profile.replaced(samples=[])
+
+
+def _error_text(error: float) -> str:
+    """Return twice a standard error, within which the true amount lies 19 times in 20."""
+    return f"± {format_size(round(2 * error))}"
+
+
+def _samples_text(samples: float) -> str:
+    count = max(1, round(samples))
+    return "1 sample" if count == 1 else f"{count:,} samples"
 
 
 def _row(growth: Growth, leaks: Leaks) -> dict[str, Any]:
@@ -96,6 +107,9 @@ def _row(growth: Growth, leaks: Leaks) -> dict[str, Any]:
         "rate": f"{format_size(growth.grown_bytes / leaks.seconds)}/s" if leaks.seconds else "",
         "held": format_size(growth.held_bytes),
         "objects": f"{growth.grown_objects:+,}",
+        "error": _error_text(growth.grown_error) if leaks.sampled_bytes else "",
+        "heldError": _error_text(growth.held_error) if leaks.sampled_bytes else "",
+        "samples": _samples_text(growth.grown_samples) if leaks.sampled_bytes else "",
         "steady": growth.steady,
         "steps": leaks.steps_text(growth),
         "value": growth.grown_bytes,

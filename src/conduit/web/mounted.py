@@ -156,8 +156,16 @@ class ProfilePages:
         from conduit.web.session import ProfileSession
 
         # A request to record again has an event of its own: that of this request is set when it has been answered.
-        fetch = (lambda: self._record(name, threading.Event())) if name in LIVE and not key[2] else None
-        session = ProfileSession(profile, Options(), SavedConfigs(), fetch=fetch, limit_s=_VIEW_SECONDS)
+        is_live = name in LIVE and not key[2]
+        session = ProfileSession(
+            profile,
+            Options(),
+            SavedConfigs(),
+            fetch=(lambda: self._record(name, threading.Event())) if is_live else None,
+            fetch_for=(lambda seconds: self._record(name, threading.Event(), seconds)) if is_live else None,
+            max_seconds=self.access.max_seconds,
+            limit_s=_VIEW_SECONDS,
+        )
         made = Application(session, prefix=prefix, access=self.access)
         with self._lock:
             self._applications[key] = made
@@ -165,7 +173,7 @@ class ProfilePages:
                 self._applications.popitem(last=False)
         return made
 
-    def _record(self, name: str, cancelled: threading.Event) -> Profile:
+    def _record(self, name: str, cancelled: threading.Event, seconds: float | None = None) -> Profile:
         from conduit.record import cpu, wall
 
         if not self._recording.acquire(blocking=False):
@@ -174,7 +182,7 @@ class ProfilePages:
             recording = cpu() if name == "live-cpu" else wall()
             recording.start()
             try:
-                cancelled.wait(self._live_seconds)
+                cancelled.wait(self._live_seconds if seconds is None else seconds)
             finally:
                 profile = recording.stop()
         finally:

@@ -76,6 +76,7 @@ class Recordings:
         """Return for the page: numbers with times, the one on show, the one it is compared with, the one before it.
 
         `seconds` is how long the newest took, and so how long another one takes; None where it took no time of its own.
+        `shownSeconds` is the same of the one on show.
         """
         with self._lock:
             numbers = list(self._profiles)
@@ -86,6 +87,7 @@ class Recordings:
                 "against": base,
                 "before": numbers[place - 1] if place else None,
                 "seconds": _seconds(self._profiles[numbers[-1]][0]),
+                "shownSeconds": _seconds(self._profiles[shown][0]) if shown in numbers else None,
             }
 
 

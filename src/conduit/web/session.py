@@ -68,6 +68,8 @@ _REMEDY = (
 class ProfileSession:
     """A profile on show. `fetch` reads the sources again, where they can change; None for files.
 
+    `fetch_for` records them for so many seconds, at most `max_seconds` (None: not known here).
+
     `sources` are their names, and `base` the flags that name a base, as on the command line. `repeats` holds the single
     profiles before and after, where several are compared with several. `series` are heap profiles of one process, the
     earliest first, through which growth is followed, read from `series_sources`. `limit_s` is the CPU time that one
@@ -81,6 +83,8 @@ class ProfileSession:
         configs: SavedConfigs,
         *,
         fetch: Callable[[], Profile] | None = None,
+        fetch_for: Callable[[int], Profile] | None = None,
+        max_seconds: float | None = None,
         sources: Sequence[str] = (),
         base: Sequence[str] = (),
         repeats: tuple[Sequence[Profile], Sequence[Profile]] | None = None,
@@ -102,7 +106,7 @@ class ProfileSession:
         self._sources, self._base = sources, base
         self._options = options
         self._configs = configs
-        self._fetch = fetch
+        self._fetch, self._fetch_for, self._max_seconds = fetch, fetch_for, max_seconds
         # A report uses a whole core; two at once would only make both slow.
         self._one_at_a_time = threading.Lock()
 
@@ -254,11 +258,20 @@ class ProfileSession:
         if not self._configs.delete(name):
             raise ViewError(f"config {name} not found")
 
-    def refresh(self) -> None:
-        """Fetch the profile from its sources again; the last ones are kept."""
+    def refresh(self, seconds: str = "") -> None:
+        """Fetch the profile from its sources again, for so many seconds if given; the last ones are kept."""
         if self._fetch is None:
             raise ViewError("the profile was read from files, which cannot be fetched again")
-        self._recordings.add(self._fetch())
+        if not seconds or self._fetch_for is None:
+            self._recordings.add(self._fetch())
+            return
+        number = int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 7 else 0
+        if number < 1 or (self._max_seconds is not None and number > self._max_seconds):
+            most = "" if self._max_seconds is None else f" to {self._max_seconds:g}"
+            raise ViewError(
+                f"invalid seconds {seconds[:40]!r}: expected a whole number of seconds, from 1{most}"
+            )
+        self._recordings.add(self._fetch_for(number))
 
     def options_of(self, parameters: Mapping[str, str]) -> Options:
         """Return the command line's options, changed by an address's parameters. Raise `ViewError` for a bad value."""
@@ -507,7 +520,11 @@ class ProfileSession:
             "grows": bool(self._followed()),
             "imports": self._imports.document(self._whole, left_out=self._without_imports),
             "live": self._fetch is not None,
-            "recordings": self._recordings.document(*self._shown),
+            "recordings": {
+                **self._recordings.document(*self._shown),
+                "asksSeconds": self._fetch_for is not None,
+                "maxSeconds": self._max_seconds,
+            },
             "command": command_line(
                 view,
                 options,

@@ -10,7 +10,7 @@ const { install, fire } = require("./fake_dom.js");
 
 const folder = path.join(__dirname, "../../../src/conduit/web/static");
 const { scripts, data } = JSON.parse(fs.readFileSync(process.env.CASES, "utf8"));
-const IDS = { view: "main", search: "input", matched: "output", refused: "span", "menu-refine": "details", "menu-show": "details", "menu-config": "details", "menu-save": "details", download: "a", facts: "span", notes: "section", legend: "pre", types: "nav", live: "div", errors: "div", filters: "div", strip: "section", tip: "div", context: "div", ask: "dialog", "ask-label": "label", "ask-text": "input", "ask-cancel": "button", about: "details" };
+const IDS = { view: "main", search: "input", matched: "output", refused: "span", "menu-refine": "details", "menu-show": "details", "menu-config": "details", "menu-save": "details", download: "a", facts: "span", notes: "section", legend: "pre", types: "nav", imports: "div", live: "div", errors: "div", filters: "div", strip: "section", tip: "div", context: "div", ask: "dialog", "ask-label": "label", "ask-text": "input", "ask-cancel": "button", about: "details" };
 const { body } = install(IDS, data, "#top");
 const { make } = require(path.join(folder, "frame.js"));
 for (const id of ["menu-refine", "menu-show", "menu-config", "menu-save"]) document.getElementById(id).append(make("summary", {}, id), make("div", { className: "items" }));

@@ -314,6 +314,7 @@ def _serve(
         say,
         opens_browser=opens_browser,
         fetch=(lambda: fetch_again(request, say)) if live else None,
+        fetch_for=(lambda seconds: fetch_again(request, say, seconds)) if live else None,
         sources=request.sources,
         base=[f"-{'diff_base' if request.diff_base else 'base'}={','.join(request.bases)}"]
         if request.bases

@@ -150,9 +150,14 @@ Conduit.frame = (() => {
       if (box.left < frame.left + room) bar.scrollLeft += box.left - frame.left - room;
       else if (box.right > frame.right - room) bar.scrollLeft += box.right - frame.right + room;
     };
+    // The arrow ahead says how many controls stand behind it.
     const update = () => {
       back.style.visibility = bar.scrollLeft > 2 ? "visible" : "hidden";
-      ahead.style.visibility = bar.scrollLeft + bar.clientWidth < bar.scrollWidth - 3 ? "visible" : "hidden";
+      const more = bar.scrollLeft + bar.clientWidth < bar.scrollWidth - 3;
+      ahead.style.visibility = more ? "visible" : "hidden";
+      const edge = bar.getBoundingClientRect().right - (more ? back.offsetWidth : 0);
+      const behind = more ? [...bar.querySelectorAll("a, button, summary, select")].filter((one) => one.offsetWidth && one.getBoundingClientRect().right > edge + 2).length : 0;
+      ahead.textContent = behind ? `${behind} ›` : "›";
     };
     bar.onscroll = update;
     heldCues.get(bar)?.disconnect();

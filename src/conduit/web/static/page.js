@@ -193,19 +193,20 @@ Conduit.page = (() => {
       if (index === data.type) tab.setAttribute("aria-current", "true");
       return tab;
     });
-    const imports = importSwitch();
     const one = data.types.length < 2 || (data.file && !data.byType) || current() === "growth"; // it is about inuse_space
-    $("types").replaceChildren(...(one ? [] : tabs), ...(imports ? [imports] : []));
+    $("types").replaceChildren(...(one ? [] : tabs));
     $("types").hidden = !$("types").childElementCount;
     Conduit.frame.cue($("types"));
   }
 
   // Memory that imports allocated hides a small program's own.
-  function importSwitch() {
-    if (!data.imports || data.file) return null;
-    const { leftOut } = data.imports, growth = current() === "growth";
-    return link(current(), { imports: leftOut ? (growth ? "t" : null) : growth ? null : "f" }, { className: "imports", title: "memory that imports of modules allocated" },
-      leftOut ? "Show imports" : "Leave imports out");
+  function drawImports() {
+    $("imports").hidden = !data.imports || data.file;
+    if ($("imports").hidden) return;
+    const { leftOut } = data.imports;
+    // The choice stays in the address, for the other view too, which begins with the other one.
+    $("imports").replaceChildren(leftOut ? "Imports are left out. " : "With the memory of imports. ",
+      link(current(), { imports: leftOut ? "t" : "f" }, { title: "memory that imports of modules allocated" }, leftOut ? "Show imports" : "Leave imports out"));
   }
 
   const granularities = [["functions", "function"], ["filefunctions", "function and file"], ["files", "file"], ["lines", "line"], ["addresses", "address"]];
@@ -247,17 +248,20 @@ Conduit.page = (() => {
 
   // The recordings of a live source: record again, choose one of the last, compare with the one before.
   function drawLive() {
-    const { kept, shown, against, before, seconds } = data.recordings;
+    const { kept, shown, against, before, seconds, shownSeconds, asksSeconds, maxSeconds } = data.recordings;
     $("live").hidden = !data.live;
     if (!data.live) return;
-    const button = make("button", { type: "button", id: "refresh", className: "key", onclick: () => recordAgain(button, seconds) }, seconds ? `Record again (${seconds} s)` : "Record again");
+    const asks = asksSeconds && seconds !== null; // a profile of all of the process's time is not recorded
+    const field = asks ? make("input", { type: "number", id: "seconds", min: "1", max: maxSeconds === null ? null : String(maxSeconds), step: "1", required: true, value: String(shownSeconds ?? seconds), "aria-label": "Seconds to record" }) : null;
+    const button = make("button", { type: "button", id: "refresh", className: "key", onclick: () => { if (!field || field.reportValidity()) recordAgain(button, field ? Number(field.value) : seconds, field); } }, seconds && !asks ? `Record again (${seconds} s)` : "Record again");
+    field?.addEventListener("keydown", (event) => { if (event.key === "Enter") button.click(); });
     const choice = make("select", { "aria-label": "Recording" }, ...kept.map(({ number, text }, n) => make("option", { value: String(number), selected: number === shown }, `${text}${n === kept.length - 1 ? " (newest)" : ""}`)));
     choice.addEventListener("change", () => go(current(), { recording: Number(choice.value) === kept.at(-1).number ? null : choice.value, against: null }));
     const other = against !== null
       ? link(current() === "changes" ? "flamegraph" : current(), { against: null, pictures: null }, {}, "Show it alone")
       : before !== null ? link(current(), { recording: String(shown), against: String(before) }, {}, "Compare with the one before") : null;
     const compared = against === null ? null : make("span", {}, `compared with ${kept.find(({ number }) => number === against)?.text}`);
-    $("live").replaceChildren(...[button, kept.length > 1 ? choice : null, compared, other].filter(Boolean));
+    $("live").replaceChildren(...[field ? make("span", { className: "again" }, button, " for ", field, " s") : button, kept.length > 1 ? choice : null, compared, other].filter(Boolean));
   }
 
   // Samples over time, where they have one; the range on show is in the address.
@@ -272,7 +276,7 @@ Conduit.page = (() => {
     if (focused) $("strip").querySelector(`[aria-label="${focused}"]`)?.focus();
   }
 
-  async function recordAgain(button, seconds) {
+  async function recordAgain(button, seconds, field) {
     const before = button.textContent, began = Date.now();
     const told = () => {
       const left = Math.ceil((seconds || 0) - (Date.now() - began) / 1000);
@@ -282,7 +286,7 @@ Conduit.page = (() => {
     told();
     const clock = setInterval(told, 1000);
     for (const name of ["recording", "against"]) state.delete(name);
-    const done = await post("refresh", {}, address(current() === "changes" ? "flamegraph" : current(), { recording: null, against: null }));
+    const done = await post("refresh", field ? { seconds: String(seconds) } : {}, address(current() === "changes" ? "flamegraph" : current(), { recording: null, against: null }));
     clearInterval(clock);
     if (!done) { button.disabled = false; button.textContent = before; }
   }
@@ -459,6 +463,7 @@ Conduit.page = (() => {
     $("facts").textContent = data.facts.join(" · ");
     $("notes").replaceChildren(...data.notes.map((text) => make("p", {}, text)));
     drawTypes();
+    drawImports();
     drawLive();
     drawStrip();
     $("legend").textContent = data.legend.join("\n");

@@ -43,15 +43,42 @@ Conduit.page.views.peek = (() => {
     return bar < 0 ? line.trim().replace(/\s+/g, " ") : `${/^\s{30}/.test(line) ? "    " : ""}${line.slice(0, bar).trim().replace(/\s+/g, " ")} | ${line.slice(bar + 1).trim()}`;
   }
 
+  // A line that the window has no room for loses the beginning of its path, which its title has; not the file's name.
+  function shortened(line, room) {
+    const at = line.search(/ (?=\S*[/\\])/);
+    if (line.length <= room || at < 0) return line;
+    const path = line.slice(at + 1), left = room - at - 2;
+    const ends = [...path.matchAll(/[/\\]/g)].map(({ index }) => path.slice(index));
+    const found = ends.find((end) => end.length <= left) ?? ends.at(-1);
+    return found && found.length + 1 < path.length ? `${line.slice(0, at + 1)}…${found}` : line;
+  }
+
+  // The letters that a line of the window has.
+  function roomOf(text) {
+    const probe = make("span", {}, "0".repeat(50));
+    text.replaceChildren(probe);
+    return Math.floor(text.clientWidth / (probe.getBoundingClientRect().width / 50)) - 1;
+  }
+
+  const COLUMNS = 60, NAMES = 66; // letters: those of the numbers, and the room that names need beside them
+  let searched = null;
+
   function fill(pattern) {
-    document.querySelector("pre.text")?.replaceChildren(...lines.flatMap(([whole, expression]) => {
-      const line = innerWidth > 640 ? whole : narrowed(whole);
-      const bar = line.indexOf("|") + 1, hit = pattern && pattern.test(line) ? "hit" : "";
-      if (!expression || data.file) return [make("span", { className: hit }, line), "\n"];
+    const text = document.querySelector("main pre.text");
+    if (!text) return;
+    searched = pattern;
+    const room = roomOf(text), tight = room < COLUMNS + NAMES;
+    text.classList.toggle("tight", tight);
+    text.replaceChildren(...lines.flatMap(([whole, expression]) => {
+      const full = tight ? narrowed(whole) : whole, line = shortened(full, tight ? 2 * room : room); // tight lines wrap
+      const bar = line.indexOf("|") + 1, hit = pattern && pattern.test(full) ? "hit" : "", title = line === full ? null : full.slice(bar).trim();
+      if (!expression || data.file) return [make("span", { className: hit, title }, line), "\n"];
       const start = bar + line.slice(bar).search(/\S/);
-      return [make("span", { className: hit }, line.slice(0, start), make("a", { href: address("peek", { fn: expression }) }, line.slice(start))), "\n"];
+      return [make("span", { className: hit }, line.slice(0, start), make("a", { href: address("peek", { fn: expression }), title }, line.slice(start))), "\n"];
     }));
   }
+
+  if (typeof window !== "undefined") addEventListener("resize", () => { if (document.querySelector("main pre.text")) fill(searched); });
 
   return { draw, search: fill };
 })();
