@@ -7,7 +7,7 @@ import os
 import resource
 import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -189,3 +189,32 @@ def test_a_client_that_hangs_up_is_noticed_with_a_descriptor_above_1023() -> Non
         for descriptor in held:
             os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_head_and_body_of_a_short_response_are_one_piece_so_that_neither_waits(
+    address: tuple[str, int],
+) -> None:
+    with socket.create_connection(address, timeout=20) as client:
+        for _ in range(5):
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(65536).endswith(b"\r\n\r\nfine\n")
+
+
+def test_pieces_of_a_long_response_are_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    delays: list[int] = []
+    answer = http_server._Handler._send
+
+    def watch(handler: Any, response: Response) -> None:
+        delays.append(handler.connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        answer(handler, response)
+
+    monkeypatch.setattr(http_server._Handler, "_send", watch)
+    server = HttpServer(Application().answer, ("127.0.0.1", 0))
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        assert b"fine" in send(server.address, get(b"/", b"Connection: close"))
+    finally:
+        server.close()
+        thread.join()
+    assert delays == [1]
