@@ -453,3 +453,24 @@ def test_a_switch_that_is_on_is_seen_in_a_narrow_window_and_the_sign_counts_the_
     assert count >= 1
     assert count + seen == every
     assert page.locator(".views > .cue.ahead").inner_text()[0].isdigit()
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_lines_lose_the_indentation_that_all_have_where_the_window_is_narrow(
+    serve: Serve, visitor: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.chdir(tmp_path)  # sources are read from here
+    path = tmp_path / "deep.py"
+    indent = " " * 40
+    path.write_text(f"{indent}def total(self):\n{indent}    return 1\n\n")
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    builder.add([("total", str(path), 1, 1)], [10**9])
+    builder.add([("total", str(path), 2, 1)], [10**9])
+    page = visitor.open(f"{serve(builder.build())}/ui/source", width=width)
+    text = page.locator("table.listing td:last-child").all_inner_texts()
+    shown = "" if width == 390 else indent
+    assert text[:2] == [f"{shown}def total(self):", f"{shown}    return 1"]
+    if width == 390:
+        box = page.locator("table.listing td:last-child").first.bounding_box()
+        assert box
+        assert box["x"] + 100 < width

@@ -91,10 +91,19 @@ Conduit.page.views.source = (() => {
   // Of a comparison amounts are changes.
   const signed = (text) => (data.compared && /[1-9]/.test(text) && !text.startsWith("-") ? `+${text}` : text);
 
+  // In a narrow window lines lose the indentation that all of them have: their text would stand beyond its edge.
+  function indentation(lines) {
+    const indents = lines.map(({ text }) => text).filter((text) => text.trim()).map((text) => /^[ \t]*/.exec(text)[0]);
+    let common = indents[0] ?? "";
+    for (const indent of indents) while (!indent.startsWith(common)) common = common.slice(0, -1);
+    return innerWidth > 640 ? "" : common;
+  }
+
   function table(one) {
+    const indent = indentation(one.lines);
     const body = make("tbody", {}, ...one.lines.map((line) => {
       const row = make("tr", {},
-        make("td", {}, signed(line.flat)), make("td", {}, signed(line.cum)), make("td", { className: "number" }, String(line.number)), make("td", {}, line.text));
+        make("td", {}, signed(line.flat)), make("td", {}, signed(line.cum)), make("td", { className: "number" }, String(line.number)), make("td", {}, line.text.startsWith(indent) ? line.text.slice(indent.length) : line.text));
       if (line.share) { row.className = line.shrank ? "hot shrank" : "hot"; row.style.setProperty("--heat", heat(line.share)); }
       return row;
     }));
