@@ -113,20 +113,29 @@ def run(question: Question) -> int:
 
 
 def answer_stored(question: Question) -> bool:
-    """Print all routes as the compiled form keeps them; False where some are wanted, or the form does not have them."""
+    """Print the routes, all or of a resource or a method, as the compiled form keeps them; False if it does not."""
     flags = question.flags
-    if question.part or any(flags[name] for name in (*_FILTERS, "method", "open", "sort", "profile")):
+    others = {*_FILTERS, "open", "sort", "profile"} - {"resource"}
+    if question.part or flags["resource"] == "" or any(flags[name] for name in others):
         return False
+    narrowed = bool(flags["method"] or flags["resource"])
     if flags["format"] != "table":
-        return question.answer_stored_records("routes")
+        return not narrowed and question.answer_stored_records("routes")
     own, cells = question.stored_positions("own routes"), question.stored("columns:routes")
     if own is None or cells is None:
         return False
     count, *positions = own
     table = RoutesTable.unpacked(cells, verbose=question.verbose)
-    if not flags["all"]:
-        tell_hidden(count - len(positions), "routes")
-        table = table.only(positions)
+    chosen = table.positions(flags["method"], flags["resource"]) if narrowed else range(count)
+    if flags["resource"] and not chosen:
+        return False  # it may be unknown
+    if not flags["resource"] and not flags["all"]:
+        kept = frozenset(positions)
+        found, chosen = len(chosen), [at for at in chosen if at in kept]
+        tell_hidden(found - len(chosen), "routes")
+    table = table.only(chosen)
+    if narrowed:
+        table.passed = table.mounts = ()
     question.answer(None, table.print)
     return True
 

@@ -89,6 +89,16 @@ class RoutesTable:
         rows = [mounts[at : at + 4] for at in range(0, len(mounts), 4)]
         return cls(columns, chains, [*map(int, chain_of)], passed, rows)
 
+    def positions(self, method: str | None, resource: str | None) -> list[int]:
+        """Return the positions of the routes of a method, in any case, and of a resource, where these are given."""
+        methods, resources = self.columns[0], self.columns[_HEADER.index("RESOURCE")]
+        return [
+            at
+            for at, (its_method, its_resource) in enumerate(zip(methods, resources, strict=True))
+            if (not method or its_method.upper() == method.upper())
+            and (not resource or its_resource == resource)
+        ]
+
     def only(self, positions: Sequence[int]) -> RoutesTable:
         """Return the table of the routes at some positions."""
         if len(positions) == len(self.chain_of):
