@@ -200,6 +200,17 @@ def test_head_and_body_of_a_short_response_are_one_piece_so_that_neither_waits(
             assert client.recv(65536).endswith(b"\r\n\r\nfine\n")
 
 
+def test_a_client_that_asks_before_it_sends_its_body_is_told_to_go_on(
+    address: tuple[str, int], application: Application
+) -> None:
+    with socket.create_connection(address, timeout=20) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 100 ")
+        client.sendall(b"ab")
+        assert client.recv(65536).endswith(b"fine\n")
+    assert application.requests[0].body == b"ab"
+
+
 def test_pieces_of_a_long_response_are_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     delays: list[int] = []
     answer = http_server._Handler._send

@@ -230,6 +230,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(chunk)
         self.wfile.flush()
 
+    def handle_expect_100(self) -> bool:
+        """Tell a client that waits for it before it sends the body to go on."""
+        goes_on = super().handle_expect_100()
+        self.wfile.flush()
+        return goes_on
+
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what the parser refuses, in plain text, and close."""
         self.close_connection = True
