@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conduit.history.culprit import CannotMeasureError, NothingToFindError, find_culprit
+from conduit.history.culprit import (
+    CannotMeasureError,
+    NothingToFindError,
+    find_culprit,
+    where_counts_change,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,6 +78,23 @@ def test_a_bad_end_that_cannot_be_measured_ends_the_search() -> None:
 def test_two_neighbours_need_one_measurement() -> None:
     found = find_culprit(["a0", "a1"], lambda commit, count: [0.1 + number / 1000 for number in range(count)])
     assert (found.suspects, len(found.probes)) == (("a1",), 1)
+
+
+@pytest.mark.parametrize(
+    ("suspects", "found"),
+    [
+        ([{"B/op": 8, "allocs/op": 1}, {"B/op": 9, "allocs/op": 2}], {1: ["B/op", "allocs/op"]}),
+        ([{"B/op": 9, "allocs/op": 1}, {"B/op": 9, "allocs/op": 1}], {0: ["B/op"]}),
+        ([{"B/op": 9, "allocs/op": 1}, {"B/op": 9, "allocs/op": 2}], {0: ["B/op"], 1: ["allocs/op"]}),
+        ([{"B/op": 9}, {"B/op": 8}], {}),
+        ([{"B/op": 8, "allocs/op": 1}, {"B/op": 8, "allocs/op": 1}], {}),
+        ([{}, {"B/op": 9, "allocs/op": 2}], {}),
+    ],
+)
+def test_counts_name_a_commit_only_where_they_change_once(
+    suspects: list[dict[str, float]], found: dict[int, list[str]]
+) -> None:
+    assert where_counts_change({"B/op": 8, "allocs/op": 1}, suspects) == found
 
 
 def test_a_range_of_one_commit_is_no_range() -> None:

@@ -11,6 +11,7 @@ commits share in the change, the one that crosses the half is found.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -18,7 +19,7 @@ from conduit.bench.statistics.paired import signed_rank_p
 from conduit.errors import ConduitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     Verdict = Literal["good", "bad", "undecided", "broken"]
     Measure = Callable[[str, int], Sequence[float]]
@@ -88,6 +89,23 @@ def find_culprit(
     suspects = tuple(commits[search.good + 1 : search.bad + 1])
     delta = math.expm1(search.change)
     return Culprit(commits[search.good], commits[search.bad], suspects, delta, tuple(search.probes))
+
+
+def where_counts_change(
+    before: Mapping[str, float], suspects: Sequence[Mapping[str, float]]
+) -> dict[int, list[str]]:
+    """Return which counts change at one of several commits and at no other, by the commit's position.
+
+    `before` are the counts of the commit before the first, each by its unit; all of them are such as never vary. A
+    count that one of the commits does not have says nothing.
+    """
+    found: dict[int, list[str]] = {}
+    for unit, value in before.items():
+        values = [value, *(counts.get(unit, math.nan) for counts in suspects)]
+        changed = [at for at, pair in enumerate(pairwise(values)) if pair[0] != pair[1]]
+        if len(changed) == 1 and not any(map(math.isnan, values)):
+            found.setdefault(changed[0], []).append(unit)
+    return found
 
 
 class Looks:

@@ -12,7 +12,7 @@ from conduit.cli.history.stored import SHORT_COMMIT, read_store
 from conduit.errors import ConduitError, UsageError
 
 if TYPE_CHECKING:
-    from conduit.bench.against.interleaved import Plan
+    from conduit.bench.against.interleaved import Measured, Plan
     from conduit.cli.flags import Parsed
     from conduit.cli.history.culprit_report import Sides
     from conduit.history.checkouts import Commit
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 _REPORT_PAIRS = 10
+_COUNT_PAIRS = 3  # processes that show whether a count varies
 _COUNTS = ("B/op", "allocs/op", "bytecodes/op")
 
 
@@ -141,15 +142,51 @@ def _report(parsed: Parsed, pairs: Pairs, commits: list[Commit], culprit: Culpri
 
     by_id = {commit.id: commit for commit in commits}
     pairs.begin_again(culprit.last_good, replace(pairs.plan, counts=_COUNTS))
+    between = [_exact_counts(pairs, suspect) for suspect in culprit.suspects[:-1]]
     measured = only_benchmark(pairs.add(culprit.first_bad, _REPORT_PAIRS))
     old, new = pairs.worktrees
     sides = Sides(old.at(culprit.last_good), new.at(culprit.first_bad), measured)
-    _print_commit(culprit, by_id, sides, parsed["error"])
+    _print_commit(culprit, by_id, sides, parsed["error"], _counts_line(culprit, between, measured))
     folder = Path(parsed["o"]) if parsed["o"] is not None else default_folder(measured.name, culprit)
     _print_counts_and_profile(sides, folder, instructions=parsed["instructions"])
 
 
-def _print_commit(culprit: Culprit, by_id: dict[str, Commit], sides: Sides, error: float) -> None:
+def _exact_counts(pairs: Pairs, commit: str) -> dict[str, tuple[float, float]]:
+    """Return the counts of a commit that never vary, each behind the reference's; none where it cannot be measured."""
+    from conduit.history.culprit import CannotMeasureError
+    from conduit.history.pairs import only_benchmark
+
+    try:
+        return _never_varying(only_benchmark(pairs.add(commit, _COUNT_PAIRS)))
+    except CannotMeasureError:
+        return {}
+
+
+def _never_varying(measured: Measured) -> dict[str, tuple[float, float]]:
+    from conduit.bench.against.counts import varies
+
+    return {unit: counts[0] for unit, counts in measured.counts.items() if counts and not varies(counts)}
+
+
+def _counts_line(culprit: Culprit, between: list[dict[str, tuple[float, float]]], measured: Measured) -> str:
+    """Return what the counts say of suspects that times could not tell apart; an empty text if nothing."""
+    from conduit.history.culprit import where_counts_change
+
+    last = _never_varying(measured)
+    before = {unit: old for unit, (old, _) in last.items()}
+    each = [{unit: new for unit, (_, new) in counts.items()} for counts in (*between, last)]
+    found = where_counts_change(before, each) if between else {}
+    if len(found) != 1:
+        return ""
+    ((at, units),) = found.items()
+    *most, end = units
+    listed = f"{', '.join(most)} and {end} change" if most else f"{end} changes"
+    return f"{listed} at {culprit.suspects[at][:SHORT_COMMIT]} and at no other of them: most likely it is that one"
+
+
+def _print_commit(
+    culprit: Culprit, by_id: dict[str, Commit], sides: Sides, error: float, counts_line: str
+) -> None:
     from conduit.cli.history.culprit_report import effect_interval
 
     effect, low, high = effect_interval(sides.measured)
@@ -163,6 +200,8 @@ def _print_commit(culprit: Culprit, by_id: dict[str, Commit], sides: Sides, erro
         for suspect in culprit.suspects:
             reason = f"  ({reasons[suspect]})" if suspect in reasons else ""
             print(f"           {suspect}  {by_id[suspect].subject}{reason}")
+    if counts_line:
+        print(f"counts     {counts_line}")
     print(
         f"effect     {effect:+.2%} in sec/op ({low:+.2%} to {high:+.2%}, {len(sides.measured.pairs)} pairs "
         f"against {culprit.last_good[:SHORT_COMMIT]})"
