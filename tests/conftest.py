@@ -156,7 +156,7 @@ _NEEDS_VIZTRACER = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the long tests; skip what a version of Python cannot have. Where a package is only missing, its tests fail."""
     for item in items:
-        if item.nodeid.startswith(LONG_TESTS):
+        if item.nodeid.startswith(LONG_TESTS) and item.get_closest_marker("slow") is None:
             item.add_marker(pytest.mark.long)
     advice = how_to_install("viztracer")
     if find_spec("viztracer") is None and "no release" in advice:
