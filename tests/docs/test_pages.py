@@ -17,7 +17,7 @@ from tests.conftest import PROJECT
 from tests.docs.blocks import Block, FreePorts, agrees, read_blocks, read_commands
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
-TIME_LIMIT_S = 120
+TIME_LIMIT_S = 300  # for one command, which hangs; beside others the longest took more than 120 s
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
