@@ -12,8 +12,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conduit.cli.introspect.data import escaped_json
-from conduit.cli.introspect.yaml_text import _yaml_of_json, yaml_of_json
+from conduit.cli.introspect.data import escaped_json, yaml_of_json
+from conduit.cli.introspect.yaml_text import yaml_of_json as _yaml_of_json
 
 TEXTS = st.one_of(
     st.text(alphabet=string.ascii_letters + string.digits + string.punctuation + " \n\t", max_size=12),

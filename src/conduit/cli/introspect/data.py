@@ -67,14 +67,10 @@ def _indented_json(text: bytes) -> bytes:
     return msgspec.json.format(text, indent=2)
 
 
-def _yaml(text: bytes) -> bytes:
-    from conduit.cli.introspect.yaml_text import yaml_of_json
-
-    return yaml_of_json(text)
-
-
 if TYPE_CHECKING or not native_available():
-    indented_json, yaml_of_json = _indented_json, _yaml
+    from conduit.cli.introspect.yaml_text import yaml_of_json as yaml_of_json
+
+    indented_json = _indented_json
 else:
     from conduit._native.answers import indented_json as indented_json
     from conduit._native.answers import yaml_of_json as yaml_of_json

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from conduit._native import available as native_available
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -27,7 +25,7 @@ _FORBIDDEN = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What YAML does not have unescaped, or takes for a line break."""
 
 
-def _yaml_of_json(text: bytes) -> bytes:
+def yaml_of_json(text: bytes) -> bytes:
     """Return compact JSON as YAML; ValueError for other text or more than 500 levels."""
     pieces = list(_value(msgspec.json.decode(text), 0, False, 0))
     return "".join(pieces).encode()
@@ -81,9 +79,3 @@ def _word(value: Any) -> str:
         return text
     mantissa, _, exponent = text.partition("e")
     return f"{mantissa}{'' if '.' in mantissa else '.0'}e{'' if exponent[0] in '+-' else '+'}{exponent}"
-
-
-if TYPE_CHECKING or not native_available():
-    yaml_of_json = _yaml_of_json
-else:
-    from conduit._native.answers import yaml_of_json as yaml_of_json
