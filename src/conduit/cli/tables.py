@@ -257,9 +257,8 @@ def _text_of(
 ) -> Iterator[str]:
     """Yield the lines of a table's rows: column by column, since a large application has thousands of rows."""
     padded: list[list[str]] = []
-    further: dict[
-        int, list[tuple[int, list[str]]]
-    ] = {}  # row → where a column begins, the rest of its cell's pieces
+    # Row → for each cell of several pieces where its column begins, and the pieces after the first.
+    further: dict[int, list[tuple[int, list[str]]]] = {}
     start = 0
     for column, width, on_right, cut in zip(columns, widths, right, cuts, strict=True):
         cells = column.cells
