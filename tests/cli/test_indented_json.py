@@ -8,6 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from conduit._native import available as native_available
+from conduit._native import reason as native_reason
 from conduit.cli.introspect.data import _indented_json, escaped_json, indented_json
 from tests.cli.test_yaml_text import VALUES
 
@@ -21,6 +23,7 @@ def test_both_implementations_write_the_same(value: Any) -> None:
     assert indented_json(text) == _indented_json(text)
 
 
+@pytest.mark.skipif(not native_available(), reason=native_reason())
 @pytest.mark.parametrize("text", [b"{", b'["a', b'"\\', b'"', b"]", b"[1}]", b"[" * 600])
 def test_brackets_or_strings_without_an_end_are_an_error(text: bytes) -> None:
     with pytest.raises(ValueError, match="JSON"):
