@@ -61,7 +61,7 @@ def _indented(arrays: Iterable[bytes]) -> Iterator[bytes | memoryview]:
 
 
 def _indented_json(text: bytes) -> bytes:
-    """Return compact JSON with two blanks for each level; ValueError, with msgspec's words, for what is none."""
+    """Return compact JSON with two blanks for each level; ValueError, in msgspec's words, for other text."""
     import msgspec
 
     return msgspec.json.format(text, indent=2)
