@@ -40,7 +40,8 @@ def measure(command: list[str], compiled: str = "on") -> tuple[float, int]:
 def questions(path: Path, other: Path) -> list[list[str]]:
     name = _answer_of_child(f"import conduit; print(conduit.load({str(path)!r}).resources()[0].name, end='')")
     return [["resources"], ["resource", name], ["routes"], ["routes", "--resource", name], ["routes", "--verbose"],
-            ["routes", "--format=yaml"], ["deps", name], ["impact", name], ["cycles"], ["patterns"], ["stats"],
+            ["routes", "--format=yaml"], ["routes", "--path=*1*"], ["routes", "--match=GET /"], ["routes", "--sort=path"],
+            ["routes", "--open"], ["routes", "--method=post", "--format=json"], ["deps", name], ["impact", name], ["cycles"], ["patterns"], ["stats"],
             ["diff", str(path), str(other)]]  # fmt: skip
 
 

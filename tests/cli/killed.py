@@ -215,7 +215,7 @@ COMMANDS = {
     ),
     "bisect": Command(
         (
-            *("history", "bisect", "Sum", "HEAD~1..HEAD", "-env=shared", "-instructions=false"),
+            *("history", "bisect", "Sum", "HEAD~1..HEAD", "-env=shared", "-instructions=false", "-error=0.4"),
             *("-o", "../culprit", "."),
         ),
         "culprit",

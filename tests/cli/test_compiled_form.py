@@ -15,6 +15,7 @@ from benchmarks.documents import rich_document
 from conduit.cli import introspect
 from conduit.cli.introspect.compiling import compile_document
 from conduit.cli.introspect.data import print_arrays, print_data
+from conduit.cli.introspect.question import Question
 from conduit.cli.introspect.records import selected_records, stored_records
 from conduit.errors import ConduitError
 from conduit.metadata import compiled, compiled_file
@@ -37,6 +38,7 @@ PARTS = [
     "answer:patterns",
     "answer:rare patterns",
     "answer:open routes",
+    "answer:possible guards",
     "answer:own routes",
     "columns:routes",
     "answer:warnings",
@@ -88,6 +90,18 @@ QUESTIONS = [
     ["routes", "--format", "json", "--path", "/none"],
     ["routes", "--format", "yaml", "--resource", "NAME"],
     ["routes", "--open", "--method", "get"],
+    ["routes", "--open", "--all", "--sort", "handler"],
+    ["routes", "--open", "--format", "json", "--sort", "name"],
+    ["routes", "--without", "auth", "--sort", "method", "--verbose"],
+    ["routes", "--without", "autj"],
+    ["routes", "--middleware", "none"],
+    ["routes", "--path", "*:id", "--handler", "*.Update"],
+    ["routes", "--handler", "nowhere", "--format", "yaml"],
+    ["routes", "--match", "GET /none"],
+    ["routes", "--match", "nothing"],
+    ["routes", "--match", "BREW /order0s/5"],
+    ["routes", "--match", "/order0s/5", "--format", "json"],
+    ["routes", "--match", "/order0s/5", "--sort", "resource"],
     ["deps", "NAME", "--depth", "0"],
     ["deps", "NAME", "--format", "json"],
     ["impact", "NAME", "--all"],
@@ -109,17 +123,59 @@ QUESTIONS = [
 ]
 
 
-def test_every_question_has_the_same_answer_from_the_compiled_form(large: Path, conduit_command: Run) -> None:
+def answer(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[str, str, str]:
+    """What a question prints in this process: standard output, standard error, the error that it ends with."""
+    trouble = ""
+    try:
+        introspect.run([*words])
+    except ConduitError as error:
+        trouble = str(error)
+    sys.stdout.flush()
+    return (*capfd.readouterr(), trouble)
+
+
+def test_every_question_has_the_same_answer_from_the_compiled_form(
+    large: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = load(large).resources()[7].name
     compile_document(
         str(large), compiled_file.stamp_of(large.stat()), load(large), [*PARTS, f"resource:{name}"]
     )
     written = form_of(large).read_bytes()
-    for words in QUESTIONS:
-        words = [name if word == "NAME" else word for word in words]
-        expected = asked(conduit_command, large, *words, env=OFF)
-        assert asked(conduit_command, large, *words) == expected, words
+    for given in QUESTIONS:
+        words = [*(word.replace("NAME", name) for word in given), "--metadata", str(large)]
+        monkeypatch.setenv("CONDUIT_COMPILED", "off")
+        expected = answer(capfd, *words)
+        monkeypatch.delenv("CONDUIT_COMPILED")
+        assert answer(capfd, *words) == expected, words
     assert form_of(large).read_bytes() == written
+
+
+def test_filters_of_routes_decode_no_records(
+    large: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_document(str(large), compiled_file.stamp_of(large.stat()), load(large), PARTS)
+    name = load(large).resources()[7].name
+    decoded: list[str] = []
+    monkeypatch.setattr(Question, "load_document", lambda self, path: decoded.append(path))
+    monkeypatch.setattr(Question, "_compiled_part", lambda self, part: decoded.append(part))
+    asked = [words for words in QUESTIONS if words[0] == "routes" and not {"Nobody", ""}.intersection(words)]
+    assert len(asked) > 20
+    for words in asked:
+        answer(capfd, *(word.replace("NAME", name) for word in words), "--metadata", str(large))
+        assert not decoded, words
+
+
+def test_cells_that_were_escaped_are_not_compared_with_a_filter(
+    large: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(large.read_text())
+    document["routes"][3]["path"] = "/a\u0007b"
+    large.write_text(json.dumps(document))
+    words = ["routes", "--path", "/a\u0007b", "--metadata", str(large)]
+    first = answer(capfd, *words)
+    assert r"/a\x07b" in first[0]
+    assert answer(capfd, *words) == first
 
 
 def parts_of(document: Path) -> set[str]:
@@ -133,25 +189,20 @@ def parts_of(document: Path) -> set[str]:
 def test_a_question_adds_what_it_would_have_taken_and_nothing_else(
     large: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def answer(words: list[str]) -> tuple[str, str, str]:
-        trouble = ""
-        try:
-            introspect.run([*words, "--metadata", str(large)])
-        except ConduitError as error:
-            trouble = str(error)
-        sys.stdout.flush()
-        return (*capfd.readouterr(), trouble)
-
+    document = json.loads(large.read_text())
+    large.write_text(json.dumps({**document, "middleware": ["ExternalAuthMiddleware"]}))
     name = load(large).resources()[7].name
     known: set[str] = set()
     for words, added in (
         (["cycles"], {"relations"}),
         (["impact", name], set()),
-        (["stats"], {"answer:stats", "answer:warnings"}),
         (["routes", "--path", "/*"], {"routes", "columns:routes", "answer:own routes"}),
         (["routes"], set()),
-        (["routes", "--format", "json", "--method", "post"], {"text:routes", "ends:routes"}),
-        (["routes", "--open", "--verbose"], {"answer:open routes"}),
+        (["routes", "--sort", "path", "--verbose"], {"answer:warnings"}),
+        (["stats"], {"answer:stats"}),
+        (["routes", "--open"], {"answer:open routes", "answer:possible guards"}),
+        (["routes", "--format", "json", "--open", "--method", "post"], {"text:routes", "ends:routes"}),
+        (["routes", "--open", "--verbose"], set()),
         (["resource", name], {"names", "resource"}),
         (["resource", "Nobody"], set()),
         (["diff", "LARGE", "LARGE"], {"compared", "compared resources", "compared routes", "deletions"}),
@@ -159,10 +210,11 @@ def test_a_question_adds_what_it_would_have_taken_and_nothing_else(
         (["path", name, name], set()),
     ):
         arguments = [str(large) if word == "LARGE" else word for word in words]
-        first = answer(arguments)
+        arguments += ["--metadata", str(large)]
+        first = answer(capfd, *arguments)
         known |= added
         assert parts_of(large) == known, words
-        assert answer(arguments) == first, words
+        assert answer(capfd, *arguments) == first, words
 
 
 def test_a_question_for_which_no_form_is_read_writes_none(large: Path, conduit_command: Run) -> None:

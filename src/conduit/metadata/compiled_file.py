@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SMALLEST_BYTES = 1 << 20
 """Documents below this size are read whole: compiling them would gain nothing."""
 
-_MAGIC = b"CONDUIT-COMPILED-6\n"
+_MAGIC = b"CONDUIT-COMPILED-7\n"
 _LARGEST_HEADER_BYTES = 1 << 26
 
 

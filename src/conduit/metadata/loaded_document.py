@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from conduit._native import available as native_available
 from conduit.errors import NotFoundError
+from conduit.metadata.name_matching import matcher, upper_method
 from conduit.metadata.schema import FieldReference, FrozenDict, Record, RelationshipReference
 
 if TYPE_CHECKING:
@@ -446,31 +447,12 @@ class LoadedDocument(Tables):
             self.graph().complete()
 
 
-def upper_method(method: str) -> str:
-    """Return the method in upper case, converted per character as in Go (`ß` stays `ß`)."""
-    upper = method.upper()
-    if len(upper) == len(method):
-        return upper
-    return "".join([each if len(each.upper()) > 1 else each.upper() for each in method])
-
-
 def _cache_key(method: str | None) -> Any:
     """Return the spelling to cache a method under: unchanged if lower or upper case, else upper case."""
     if not method:
         return method
     upper = upper_method(method)
     return method if method == upper.lower() else upper
-
-
-def matcher(pattern: str) -> Callable[[str], bool]:
-    """Return a predicate: whether a name equals `pattern` or matches it as a glob."""
-    if not any(sign in pattern for sign in "*?["):
-        return pattern.__eq__
-    import re
-    from fnmatch import translate
-
-    fits = re.compile(translate(pattern)).match
-    return lambda name: fits(name) is not None or name == pattern
 
 
 def _of_method(by_method: dict[str | None, tuple[Route, ...]], method: str) -> tuple[Route, ...]:

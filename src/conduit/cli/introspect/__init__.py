@@ -70,13 +70,13 @@ def run(arguments: list[str]) -> int:
     from conduit.cli.introspect.question import Question
 
     question = Question(parsed, getattr(module, "PART", ""))
-    if verb in _STORED:
-        if module.answer_stored(question):
-            return 0
+    if verb in _STORED and module.answer_stored(question):
+        status = 0
+    else:
         _import_msgspec()
-    if usage.strip("[]") in ("NAME", "A B"):
-        parsed.positionals[:] = map(question.resolve_name, parsed.positionals)
-    status = int(module.run(question))
+        if usage.strip("[]") in ("NAME", "A B"):
+            parsed.positionals[:] = map(question.resolve_name, parsed.positionals)
+        status = int(module.run(question))
     if question.to_compile and question.wanted:
         from conduit.cli.introspect.compiling import compile_document
 

@@ -66,6 +66,10 @@ def _answer(name: str, whole: Registry) -> bytes:
         from conduit.cli.introspect.routes import open_routes
 
         return packed_numbers(open_routes(whole))
+    if name == "possible guards":
+        from conduit.cli.introspect.routes import possible_guards
+
+        return packed_texts(possible_guards(whole))
     from conduit.cli.introspect.patterns import all_patterns
 
     return msgspec.msgpack.encode(all_patterns(whole, 1 if name == "rare patterns" else None))

@@ -6,12 +6,10 @@ Templated paths of every custom (`{id}`, `:id`, `<int:id>`, `*`) are compared wi
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # `typing` would slow the answer; type checkers know this name
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from conduit.metadata.schema import Route
+    from collections.abc import Iterable, Sequence
 
 _METHOD = re.compile(r"[A-Za-z]+")
 # The variable parts of a path: {name}, {name:path}, {name...}, <name>, <converter:name>, :name, *name, *.
@@ -36,21 +34,19 @@ def parse_request(text: str) -> tuple[str, str]:
     return method, path
 
 
-def match_routes(routes: Sequence[Route], method: str, path: str) -> list[Route]:
-    """Return the routes that serve a request, those with more literal text first.
+def positions_that_serve(
+    methods: Sequence[str], paths: Sequence[str], positions: Iterable[int], method: str, path: str
+) -> list[int]:
+    """Return those of the positions whose routes serve a request, those with more literal text first.
 
-    An empty method matches every route.
+    `methods` and `paths` are those of all routes; an empty method matches every route.
     """
     found = [
-        (literal_length(route.path), route)
-        for route in routes
-        if _serves_method(route, method) and matches(route.path, path)
+        at
+        for at in positions
+        if (not method or methods[at].upper() in (method, "ANY", "*")) and matches(paths[at], path)
     ]
-    return [route for _, route in sorted(found, key=lambda pair: -pair[0])]
-
-
-def _serves_method(route: Route, method: str) -> bool:
-    return not method or route.method.upper() in (method, "ANY", "*")
+    return sorted(found, key=lambda at: -literal_length(paths[at]))
 
 
 def matches(template: str, path: str) -> bool:

@@ -192,14 +192,15 @@ class Question:
         """Print the warnings of the document, as the compiled form keeps them if it is asked, else the registry's."""
         self._has_warned = True
         live = self.flags["app"] or self.flags["django"] or self.flags["sqlalchemy"]
-        warnings = self._stored_warnings()
+        warnings: Sequence[object] | None = self.stored_texts("warnings")
         if warnings is None:
             found = registry or self.registry
             warnings = (found if self._is_whole else self.whole_registry).warnings
         print_warnings(live or metadata_path(self.flags["metadata"]), warnings, self.verbose)
 
-    def _stored_warnings(self) -> Sequence[object] | None:
-        stored = self.stored("answer:warnings")
+    def stored_texts(self, name: str) -> Sequence[str] | None:
+        """Return texts that the compiled form keeps as an answer; `None` where they have to be computed."""
+        stored = self.stored(f"answer:{name}")
         if stored is None:
             return None
         from conduit.metadata.compiled_file import unpacked_texts
@@ -232,17 +233,26 @@ class Question:
         stored = self.stored_positions(f"own {kind}")
         if stored is None:
             return False
-        from conduit.cli.introspect.data import print_arrays
-        from conduit.cli.introspect.records import selected_records
-
         count, *own = stored
-        found = selected_records(self.stored, kind, range(count) if self.flags["all"] else own)
+        wanted: Sequence[int] = range(count) if self.flags["all"] else own
+        found = self.stored_records(kind, wanted)
         if found is None:
             return False
-        if not self.flags["all"]:
-            tell_hidden(count - len(own), kind)
-        print_arrays(found, self.flags["format"])
+        tell_hidden(count - len(wanted), kind)
+        self.answer_arrays(found)
         return True
+
+    def stored_records(self, kind: str, positions: Sequence[int]) -> Iterable[bytes] | None:
+        """Return the records at some positions as JSON arrays, which the compiled form keeps; `None` if it does not."""
+        from conduit.cli.introspect.records import selected_records
+
+        return selected_records(self.stored, kind, positions)
+
+    def answer_arrays(self, arrays: Iterable[bytes]) -> None:
+        """Print the records of JSON arrays as JSON or YAML."""
+        from conduit.cli.introspect.data import print_arrays
+
+        print_arrays(arrays, self.flags["format"])
 
     def answer_records(
         self, kind: str, chosen: Sequence[Any], everything: Sequence[Any], print_table: Callable[[Page], None]
@@ -253,17 +263,14 @@ class Question:
         """
         if self.flags["format"] == "table" or not self._asks_form:
             return self.answer(chosen, print_table)
-        from conduit.cli.introspect.data import print_arrays
-        from conduit.cli.introspect.records import selected_records
-
         if self._is_whole:
             self.wanted[f"text:{kind}"] = None
             return self.answer(chosen, print_table)
         at = {id(record): position for position, record in enumerate(everything)}
         positions = [at[id(record)] for record in chosen]
-        found = selected_records(self.stored, kind, positions)
+        found = self.stored_records(kind, positions)
         if found is not None:
-            print_arrays(found, self.flags["format"])
+            self.answer_arrays(found)
             return 0
         whole = self.whole_registry
         records = whole.resources() if kind == "resources" else whole.routes()

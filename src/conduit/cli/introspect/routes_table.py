@@ -27,11 +27,12 @@ class RoutesTable:
     """The cells of some routes, and what a document says of all of them.
 
     `columns` are those of `_HEADER`, and with `verbose` those of `_MORE` behind them; `chains` are the lists of
-    middleware that there are, and `chain_of` the number of each route's own. `passed` is the middleware that every
-    request passes, `mounts` the rows of those whose routes are not among them.
+    middleware that there are, in the order of the first routes that carry them, and `chain_of` the number of each
+    route's own. `passed` is the middleware that every request passes, `mounts` the rows of those whose routes are not
+    among them. `is_exact` says that the cells are the words of the document, and none was escaped for a terminal.
     """
 
-    __slots__ = ("chain_of", "chains", "columns", "mounts", "passed")
+    __slots__ = ("chain_of", "chains", "columns", "is_exact", "mounts", "passed")
 
     def __init__(
         self,
@@ -40,12 +41,15 @@ class RoutesTable:
         chain_of: Sequence[int],
         passed: Sequence[str] = (),
         mounts: Sequence[Sequence[str]] = (),
+        *,
+        is_exact: bool = True,
     ) -> None:
         self.columns = columns
         self.chains = chains
         self.chain_of = chain_of
         self.passed = passed
         self.mounts = mounts
+        self.is_exact = is_exact
 
     @classmethod
     def of(cls, routes: Sequence[Route], whole: Metadata | None, *, verbose: bool) -> RoutesTable:
@@ -72,40 +76,33 @@ class RoutesTable:
         """Return the table as bytes; its cells are then such as no terminal obeys."""
         lists = [
             *self.columns,
-            map(str, self.chain_of),
+            [str(number) for number in self.chain_of],
             self.passed,
             [cell for row in self.mounts for cell in row],
             *self.chains,
         ]
-        return packed_texts(_lines(cells) for cells in lists)
+        is_exact = all("".join(cells).isprintable() for cells in lists)
+        return packed_texts(["exact" if is_exact else "", *map(_lines, lists)])
 
     @classmethod
     def unpacked(cls, data: bytes, *, verbose: bool) -> RoutesTable:
         """Return the table of `packed`, which had all columns; raise `ValueError` for other data."""
-        texts = unpacked_texts(data)
+        exact, *texts = unpacked_texts(data)
         first, last = len(_HEADER), len(_HEADER) + len(_MORE)
         columns = [_cells(text) for text in texts[: last if verbose else first]]
         chain_of, passed, mounts, *chains = map(_cells, texts[last:])
         rows = [mounts[at : at + 4] for at in range(0, len(mounts), 4)]
-        return cls(columns, chains, [*map(int, chain_of)], passed, rows)
+        return cls(columns, chains, [*map(int, chain_of)], passed, rows, is_exact=exact == "exact")
 
-    def positions(self, method: str | None, resource: str | None) -> list[int]:
-        """Return the positions of the routes of a method, in any case, and of a resource, where these are given."""
-        methods, resources = self.columns[0], self.columns[_HEADER.index("RESOURCE")]
-        return [
-            at
-            for at, (its_method, its_resource) in enumerate(zip(methods, resources, strict=True))
-            if (not method or its_method.upper() == method.upper())
-            and (not resource or its_resource == resource)
-        ]
+    def column(self, name: str) -> Sequence[str]:
+        """Return one of the columns that every table has, by its name in the header."""
+        return self.columns[_HEADER.index(name)]
 
     def only(self, positions: Sequence[int]) -> RoutesTable:
-        """Return the table of the routes at some positions."""
-        if len(positions) == len(self.chain_of):
-            return self
+        """Return the table of the routes at some positions, in their order."""
         columns = [[column[at] for at in positions] for column in self.columns]
         chain_of = [self.chain_of[at] for at in positions]
-        return RoutesTable(columns, self.chains, chain_of, self.passed, self.mounts)
+        return RoutesTable(columns, self.chains, chain_of, self.passed, self.mounts, is_exact=self.is_exact)
 
     def print(self, page: Page) -> None:
         """Print the routes, then what all of them carry, and the mounts whose routes are not among them."""
