@@ -26,11 +26,15 @@ from conduit.history.steps import find_steps
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from conduit.history.steps import Step
+
     Pair = tuple[float, float]  # nanoseconds of the two sides of a pair: identical code
+    Find = Callable[[Sequence[float]], list[Step]]
 
 PAIRS_A_POINT = 6
 POINTS_A_STRETCH = 10
 POINTS = 500
+SHORT = 40
 BEFORE = 60
 AFTER = 8
 CHANGES = (0.03, 0.05, 0.10, 0.20)
@@ -106,18 +110,18 @@ def series_of(
     return values[:count]
 
 
-def false_steps(make: Callable[[int], list[float]], series: int) -> float:
+def false_steps(make: Callable[[int], list[float]], find: Find, points: int, series: int) -> float:
     """Return the steps found in a thousand points of identical code."""
-    return sum(len(find_steps(make(POINTS))) for _ in range(series)) * 1000 / (series * POINTS)
+    return sum(len(find(make(points))) for _ in range(series)) * 1000 / (series * points)
 
 
-def found_share(make: Callable[[int], list[float]], change: float, series: int) -> float:
+def found_share(make: Callable[[int], list[float]], find: Find, change: float, series: int) -> float:
     """Return how often a step after 60 points is found, at its place or one beside it, within 8 points."""
     found = 0
     for _ in range(series):
         values = make(BEFORE + AFTER)
         values[BEFORE:] = [value * (1 + change) for value in values[BEFORE:]]
-        found += any(abs(step.position - BEFORE) <= 1 and step.delta > 0 for step in find_steps(values))
+        found += any(abs(step.position - BEFORE) <= 1 and step.delta > 0 for step in find(values))
     return found / series
 
 
@@ -131,12 +135,13 @@ def main() -> None:
     series = int(words[1]) if words[1:] else 100
     recording: dict[str, list[Pair]] = json.loads(path.read_text())
     print(
-        "| points | benchmark | spread | false in 1,000 | "
+        f"| points | benchmark | spread | false in 1,000 | of {BEFORE + AFTER} points | of {SHORT} | "
         + " | ".join(f"+{c:.0%} found" for c in CHANGES)
         + " |"
     )
-    print("|---|---|--:|--:|" + "--:|" * len(CHANGES))
+    print("|---|---|" + "--:|" * (len(CHANGES) + 4))
     for kind, point in (("of pairs", paired_point), ("of one side", single_point)):
+        find = partial(find_steps, independent=point is paired_point)
         for name, pairs in recording.items():
             rng = random.Random(1)
 
@@ -144,10 +149,12 @@ def main() -> None:
             values = sorted(make(POINTS))
             center = values[len(values) // 2]
             spread = (values[len(values) * 84 // 100] - values[len(values) * 16 // 100]) / 2 / center
-            shares = " | ".join(f"{found_share(make, change, 4 * series):.1%}" for change in CHANGES)
-            print(
-                f"| {kind} | {name} | {spread:.1%} | {false_steps(make, series):.2f} | {shares} |", flush=True
-            )
+            shares = [f"{found_share(make, find, change, 4 * series):.1%}" for change in CHANGES]
+            false = [
+                f"{false_steps(make, find, count, series * times):.2f}"
+                for count, times in ((POINTS, 1), (BEFORE + AFTER, 4), (SHORT, 4))
+            ]
+            print(f"| {kind} | {name} | {spread:.1%} | {' | '.join([*false, *shares])} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,11 @@ def test_neighbours_that_resemble_one_another_make_the_smallest_step_larger() ->
     assert smallest_visible_step(alike, []) > 1.5 * smallest_visible_step(independent, [])
 
 
+def test_a_series_that_is_not_known_to_be_independent_shows_only_larger_steps() -> None:
+    values = noise(8, 80, 0.01)
+    assert smallest_visible_step(values, [], independent=False) > 1.1 * smallest_visible_step(values, [])
+
+
 def test_values_of_zero_are_no_error() -> None:
     assert smallest_visible_step([0.0, 1.0, 2.0, 0.0] * 10, []) == math.inf
 

@@ -77,6 +77,26 @@ def test_levels_of_ten_values_each_are_noise_and_no_steps() -> None:
     assert found <= 10  # of 10,000 points
 
 
+def test_levels_in_a_short_series_are_steps_only_where_the_values_are_known_to_be_independent() -> None:
+    found = {True: 0, False: 0}
+    for seed in range(200):
+        rng = random.Random(seed)
+        levels = [rng.gauss(0, 0.01) for _ in range(4)]
+        values = [1 + levels[at // 10] + rng.gauss(0, 0.01) for at in range(40)]
+        for independent in found:
+            found[independent] += len(find_steps(values, independent=independent))
+    assert found[False] <= 8  # of 8,000 points
+    assert found[True] > 3 * found[False]
+
+
+def test_a_clear_step_is_found_within_eight_points_where_they_are_not_known_to_be_independent() -> None:
+    for seed in SEEDS:
+        rng = random.Random(seed)
+        values = noise(rng, 60, 0.005) + [value * 1.05 for value in noise(rng, 8, 0.005)]
+        (step,) = find_steps(values, independent=False)
+        assert abs(step.position - 60) <= 1
+
+
 def test_single_outliers_are_no_step() -> None:
     rng = random.Random(7)
     values = noise(rng, 200, 0.01)

@@ -47,6 +47,19 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_only_points_whose_runs_all_name_a_reference_are_known_to_be_independent() -> None:
+    def is_paired(*texts: str) -> bool:
+        runs = [StoredRun(str(number), text) for number, text in enumerate(texts)]
+        (series,) = read_history(runs).series
+        return series.is_paired
+
+    filled = f"reference: {'b' * 40}\n{run_text()}"
+    assert is_paired(filled, filled.replace("a" * 40, "c" * 40))
+    assert not is_paired(run_text())
+    assert not is_paired(filled, run_text(commit="c" * 40))
+    assert not is_paired(filled, run_text())
+
+
 def test_a_run_in_a_folder_is_a_file_that_any_reader_of_benchmark_text_reads(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "new" / "folder")
     name = store.save(run_text(), "a" * 40)

@@ -42,7 +42,7 @@ def find_all(
     return [
         finding
         for one in series
-        for step in find_steps(one.values, p_limit=p_limit, smallest=smallest)
+        for step in find_steps(one.values, p_limit=p_limit, smallest=smallest, independent=one.is_paired)
         for finding in [_finding(one, step)]
     ]
 
@@ -73,7 +73,7 @@ def _also_changed(before: Point, after: Point) -> tuple[str, ...]:
 def visible_step(series: Series, findings: Iterable[Finding]) -> float:
     """Return the smallest increase that a series can show (see `smallest_visible_step`); it may be 0 or infinite."""
     found = [finding.step for finding in findings if finding.key == series.key]
-    return smallest_visible_step(series.values, found)
+    return smallest_visible_step(series.values, found, independent=series.is_paired)
 
 
 def visible_step_text(smallest: float) -> str:

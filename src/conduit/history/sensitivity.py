@@ -31,17 +31,22 @@ _MARGIN = 1.3  # what the commit asks for beyond the test: found there or one be
 
 
 def smallest_visible_step(
-    values: Sequence[float], found: Sequence[Step], *, p_limit: float = method.P_LIMIT
+    values: Sequence[float],
+    found: Sequence[Step],
+    *,
+    p_limit: float = method.P_LIMIT,
+    independent: bool = True,
 ) -> float:
     """Return the least increase (0.05 is 5 %) that is found within 8 points in 95 of 100 cases.
 
-    `found` are the steps of the series. The result is 0 where the values never vary, and infinite where 8 points show
+    `found` are the steps of the series; `independent` is as in `find_steps`. The result is 0 where the values never vary, and infinite where 8 points show
     no increase: there are fewer than 16 between two steps, or neighbours resemble one another too much.
     """
     if len(values) > 1 and method.is_exact(values):
         return 0.0
     borders = [step.position for step in found]
-    limit = p_limit ** (1 / method.value_count_factor(values, borders, len(values)))
+    factor = method.value_count_factor(values, borders, len(values), independent=independent)
+    limit = p_limit ** (1 / factor)
     edges = [0, *borders, len(values)]
     positions = [(low, at) for low, high in pairwise(edges) for at in range(low + AFTER, high - AFTER + 1)]
     if not positions:

@@ -66,6 +66,7 @@ class Point(NamedTuple):
     dependencies: str
     runs: tuple[str, ...]
     samples: tuple[float, ...] = ()  # the values, in order of size
+    is_paired: bool = False  # every run of it was measured in pairs with a reference, so that drift cancels
 
 
 class Series(NamedTuple):
@@ -78,6 +79,11 @@ class Series(NamedTuple):
     def values(self) -> list[float]:
         """The points' values."""
         return [point.value for point in self.points]
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether all points were measured in pairs with a reference."""
+        return all(point.is_paired for point in self.points)
 
 
 class Gap(NamedTuple):
@@ -218,4 +224,5 @@ def _point(commit: str, found: Sequence[tuple[float, Run]]) -> Point:
         newest.get("dependencies", ""),
         tuple(dict.fromkeys(run.name for _, run in found)),
         tuple(values),
+        all(run.configuration.get("reference") for _, run in found),
     )

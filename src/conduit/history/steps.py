@@ -8,7 +8,8 @@ becomes a step when the values on its two sides, up to the neighbouring steps, d
 Neighbouring runs on a real machine resemble each other, which makes chance look like change. The p-value is weakened as
 if there were correspondingly fewer values (Bayley and Hammersley, 1946), by the autocorrelations up to lag 6 with
 Bartlett's weights (Newey and West, 1987). A step looks like autocorrelation: it is estimated between the steps, the
-candidate being one of them. Values that never vary between steps (allocations, instructions) need no test: each change
+candidate being one of them. A short series says little of it: where its values are not known to be independent, some
+autocorrelation is assumed until the values say otherwise. Values that never vary between steps (allocations, instructions) need no test: each change
 is a step.
 """
 
@@ -42,6 +43,8 @@ _DECAY = math.sqrt(0.5)  # each layer of intervals is shorter than the one above
 _LAGS = 6  # up to here, neighbours may resemble one another; what lies farther apart
 _FAR_LAG = 30  # up to here, says how far values differ that do not
 _ALLOWANCE = 3.0  # by the root of the number of values: a sum of autocorrelations that is none
+_ASSUMED = 1.0  # the sum of autocorrelations of values that are not known to be independent,
+_ASSUMED_VALUES = 60  # which weighs as much as that of so many values
 _NEAR = 250  # the values on either side whose autocorrelation counts
 _FEWEST_DIFFERENCES = 8
 _LEAST_SIZE_IF_OBVIOUS = 0.5  # drift makes no obvious steps
@@ -64,17 +67,22 @@ class Step(NamedTuple):
 
 
 def find_steps(
-    values: Sequence[float], *, p_limit: float = P_LIMIT, smallest: float = SMALLEST_STEP
+    values: Sequence[float],
+    *,
+    p_limit: float = P_LIMIT,
+    smallest: float = SMALLEST_STEP,
+    independent: bool = True,
 ) -> list[Step]:
     """Return the steps of a series in order; empty for fewer than two values.
 
-    Values are positive or zero, in the order of the commits. Raises `ValueError` for a value that is not finite.
+    Values are positive or zero, in the order of the commits. `independent` says that what the machine did is not in
+    them, since each was measured in pairs with a reference. Raises `ValueError` for a value that is not finite.
     """
     if not all(math.isfinite(value) for value in values):
         raise ValueError("a series has to be of finite numbers")
     if len(values) < 2:
         return []
-    borders = _changes(values) if is_exact(values) else _tested(values, p_limit, smallest)
+    borders = _changes(values) if is_exact(values) else _tested(values, p_limit, smallest, independent)
     return _steps(values, borders)
 
 
@@ -88,7 +96,7 @@ def _changes(values: Sequence[float]) -> dict[int, float]:
     return {at: 0.0 for at in range(1, len(values)) if values[at] != values[at - 1]}
 
 
-def _tested(values: Sequence[float], p_limit: float, smallest: float) -> dict[int, float]:
+def _tested(values: Sequence[float], p_limit: float, smallest: float, independent: bool) -> dict[int, float]:
     """Return the accepted borders with their p-values, weakest removed until all hold."""
     obvious = _obvious_steps(values)
     borders: list[int] = []
@@ -101,16 +109,19 @@ def _tested(values: Sequence[float], p_limit: float, smallest: float) -> dict[in
         p = _p(values, low, best, high, 1.0, smallest)
         if p > p_limit:
             continue
-        if p ** _size(values, [*borders, best], obvious, best) <= p_limit:
+        if p ** _size(values, [*borders, best], obvious, best, independent) <= p_limit:
             insort(borders, best)
-    sizes = [_size(values, borders, obvious, at) for at in borders]
+    sizes = [_size(values, borders, obvious, at, independent) for at in borders]
     return _weakest_removed(values, dict(zip(borders, sizes, strict=True)), p_limit, smallest)
 
 
-def _size(values: Sequence[float], borders: list[int], obvious: list[int], at: int) -> float:
+def _size(
+    values: Sequence[float], borders: list[int], obvious: list[int], at: int, independent: bool
+) -> float:
     """Return how many independent values one value around a border counts for."""
-    size = value_count_factor(values, [*obvious, *borders], at)
-    return max(size, _LEAST_SIZE_IF_OBVIOUS) if at in obvious else size
+    if at in obvious:
+        return max(value_count_factor(values, [*obvious, *borders], at), _LEAST_SIZE_IF_OBVIOUS)
+    return value_count_factor(values, [*obvious, *borders], at, independent=independent)
 
 
 def _weakest_removed(
@@ -219,7 +230,9 @@ def _p(values: Sequence[float], low: int, split: int, high: int, size: float, sm
     return 1.0 if p is None else max(p**size, SMALLEST_P)
 
 
-def value_count_factor(values: Sequence[float], borders: Sequence[int], around: int) -> float:
+def value_count_factor(
+    values: Sequence[float], borders: Sequence[int], around: int, *, independent: bool = True
+) -> float:
     """Return how many independent values one value counts for (0 to 1), by the autocorrelations near a position.
 
     Neighbours differ less than values far apart where the series is autocorrelated. Medians of differences are used,
@@ -227,21 +240,27 @@ def value_count_factor(values: Sequence[float], borders: Sequence[int], around: 
     """
     start, end = max(0, around - _NEAR), min(len(values), around + _NEAR)
     edges = [start, *sorted({border for border in borders if start < border < end}), end]
-    levels = [values[low:high] for low, high in pairwise(edges)]
-    most = min(_LAGS, (end - start) // 6)
+    total = _autocorrelations([values[low:high] for low, high in pairwise(edges)], end - start)
+    if not independent:
+        count = end - start
+        total = (count * total + _ASSUMED_VALUES * _ASSUMED) / (count + _ASSUMED_VALUES)
+    return 1 / (1 + 2 * total)
+
+
+def _autocorrelations(levels: Sequence[Sequence[float]], count: int) -> float:
+    """Return the weighted sum of the autocorrelations of `count` values, less what may be chance; never negative."""
+    most = min(_LAGS, count // 6)
     apart = [
-        one
-        for lag in range(most + 1, min(_FAR_LAG, (end - start) // 2) + 1)
-        for one in _differences(levels, lag)
+        one for lag in range(most + 1, min(_FAR_LAG, count // 2) + 1) for one in _differences(levels, lag)
     ]
     far = median(apart) if len(apart) >= _FEWEST_DIFFERENCES else 0.0
     if not far:
-        return 1.0
-    total = -_ALLOWANCE / math.sqrt(end - start)
+        return 0.0
+    total = -_ALLOWANCE / math.sqrt(count)
     for lag in range(1, most + 1):
         near = median(_differences(levels, lag) or [far])
         total += (1 - lag / (most + 1)) * (1 - (near / far) ** 2)
-    return 1 / (1 + 2 * max(total, 0.0))
+    return max(total, 0.0)
 
 
 def _obvious_steps(values: Sequence[float]) -> list[int]:
