@@ -39,8 +39,9 @@ def smallest_visible_step(
 ) -> float:
     """Return the least increase (0.05 is 5 %) that is found within 8 points in 95 of 100 cases.
 
-    `found` are the steps of the series; `independent` is as in `find_steps`. The result is 0 where the values never vary, and infinite where 8 points show
-    no increase: there are fewer than 16 between two steps, or neighbours resemble one another too much.
+    `found` are the steps of the series; `independent` is as in `find_steps`. The result is 0 where the values never
+    vary, and infinite where 8 points show no increase: there are fewer than 16 between two steps, or neighbours
+    resemble one another too much.
     """
     if len(values) > 1 and method.is_exact(values):
         return 0.0

@@ -9,8 +9,8 @@ Neighbouring runs on a real machine resemble each other, which makes chance look
 if there were correspondingly fewer values (Bayley and Hammersley, 1946), by the autocorrelations up to lag 6 with
 Bartlett's weights (Newey and West, 1987). A step looks like autocorrelation: it is estimated between the steps, the
 candidate being one of them. A short series says little of it: where its values are not known to be independent, some
-autocorrelation is assumed until the values say otherwise. Values that never vary between steps (allocations, instructions) need no test: each change
-is a step.
+autocorrelation is assumed until the values say otherwise. Values that never vary between steps (allocations,
+instructions) need no test: each change is a step.
 """
 
 from __future__ import annotations
