@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.request
 from pathlib import Path
@@ -88,6 +90,12 @@ def files_of_processes(folder: Path) -> set[str]:
     return {path.name.split(".")[1] for path in folder.glob("cpu.*.prof")}
 
 
+# As uWSGI does: without a word to the interpreter, or (--py-call-osafterfork) with one afterwards.
+FORKS_OF_C = """
+import ctypes
+
+forked_by_c, told = ctypes.PyDLL(None).fork, ctypes.pythonapi.PyOS_AfterFork_Child
+"""
 METHODS = """
 if __name__ == "__main__":
     context = multiprocessing.get_context("{method}")
@@ -143,6 +151,8 @@ def test_a_pools_workers_are_recorded_also_when_they_are_terminated(pool: str, t
         ("subprocess.call([sys.executable, '-c', CHILD + 'os._exit(3)'])", 3),
         ("subprocess.call([sys.executable, '-c', CHILD + 'os.kill(os.getpid(), signal.SIGTERM)'])", -15),
         ("os.waitstatus_to_exitcode(os.waitpid(os.fork() or (short(), os._exit(4)), 0)[1])", 4),
+        ("os.waitstatus_to_exitcode(os.waitpid(forked_by_c() or (short(), os._exit(4)), 0)[1])", 4),
+        ("os.waitstatus_to_exitcode(os.waitpid(forked_by_c() or (told(), short(), os._exit(4)), 0)[1])", 4),
         (
             "os.waitstatus_to_exitcode(os.waitpid(os.fork() or os.execv(sys.executable, ['python', 'child.py']), 0)[1])",
             0,
@@ -152,11 +162,76 @@ def test_a_pools_workers_are_recorded_also_when_they_are_terminated(pool: str, t
 def test_a_program_that_is_started_is_recorded_and_keeps_its_status(
     call: str, status: int, tmp_path: Path
 ) -> None:
-    output, said = run(tmp_path, f"CHILD = open('child.py').read()\nprint({call})\n")
+    output, said = run(tmp_path, f"{FORKS_OF_C}CHILD = open('child.py').read()\nprint({call})\n")
     assert output == f"{status}\n"
     [shown] = seconds(tmp_path / "cpu.prof", "short").values()
     assert shown == about(0.2)
     assert "lost" not in said
+
+
+def test_the_python_in_another_program_is_recorded_and_the_programs_status_kept(tmp_path: Path) -> None:
+    (tmp_path / "child.py").write_text(CHILD)
+    words = ["/bin/sh", "-c", f"{sys.executable} child.py; exit 5"]
+    process = start(tmp_path, "-children", "-cpuprofile=cpu.prof", RATE, *words)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 5
+    [shown] = seconds(tmp_path / "cpu.prof", "short").values()
+    assert shown == about(0.2)
+    assert "Traceback" not in said
+
+
+EMBEDDING = """
+#include <Python.h>
+#include <sys/wait.h>
+
+int main(void) {
+    Py_Initialize();
+    pid_t child = fork();
+    PyRun_SimpleString(child ? "import child" : "import child; child.long()");
+    if (child) waitpid(child, NULL, 0);
+    exit(child ? 6 : 0);
+}
+"""
+
+
+def test_a_program_that_embeds_python_forks_and_exits_in_c_is_recorded_whole(tmp_path: Path) -> None:
+    compiler, library = shutil.which("cc"), sysconfig.get_config_var("LDLIBRARY")
+    folder = sysconfig.get_config_var("LIBDIR")
+    if compiler is None or not str(library).endswith(".so") or not Path(folder, library).exists():
+        pytest.skip("there is no C compiler, or no shared library of Python")
+    (tmp_path / "embedding.c").write_text(EMBEDDING)
+    (tmp_path / "child.py").write_text(CHILD)
+    include = f"-I{sysconfig.get_config_var('INCLUDEPY')}"
+    libraries = [f"-L{folder}", f"-Wl,-rpath,{folder}", f"-l{library[3:-3]}"]
+    subprocess.run(
+        [compiler, include, "embedding.c", "-o", "embedding", *libraries], cwd=tmp_path, check=True
+    )
+    prefix = {"PYTHONHOME": sys.base_prefix, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    process = start(tmp_path, "-children", "-cpuprofile=cpu.prof", RATE, "./embedding", **prefix)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 6, said
+    assert "lost" not in said
+    assert sorted(seconds(tmp_path / "cpu.prof", "burn").values()) == about([0.2, 0.8])
+
+
+def test_another_program_ends_by_the_signal_that_its_run_was_sent(tmp_path: Path) -> None:
+    process = start(
+        tmp_path, "-children", "-cpuprofile=cpu.prof", "/bin/sh", "-c", "echo begun; exec sleep 60"
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    process.terminate()
+    process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGTERM
+    assert (tmp_path / "cpu.prof").exists()
+
+
+def test_another_program_is_refused_where_its_children_are_not_asked_for(tmp_path: Path) -> None:
+    process = start(tmp_path, "-cpuprofile=cpu.prof", "/bin/sh", "-c", "true")
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "/bin/sh is machine code, and no Python program; with -children" in said
+    assert not (tmp_path / "cpu.prof").exists()
 
 
 def test_the_child_of_a_child_is_recorded(tmp_path: Path) -> None:
@@ -197,7 +272,8 @@ def test_a_child_that_is_killed_from_outside_is_lost_and_that_is_told_there_and_
     _, said = run(tmp_path, "subprocess.call([sys.executable, '-c', 'import os; os.kill(os.getpid(), 9)'])")
     [line] = [line for line in said.splitlines() if "lost" in line]
     found = re.fullmatch(
-        r"conduit: (process (\d+) \(python.*\) was killed or crashed: its part is lost)", line
+        r"conduit: (process (\d+) \(python.*\) was killed, crashed, or ended without Python's exit functions: its part is lost)",
+        line,
     )
     assert found is not None
     assert found[1] in decode((tmp_path / "cpu.prof").read_bytes()).comments

@@ -37,6 +37,7 @@ static PyMethodDef module_methods[] = {
 static PyMethodDef *const METHOD_TABLES[] = {
     allocation_methods,
     cpu_methods,
+    forks_methods,
     heap_methods,
     json_key_methods,
     label_functions,

@@ -25,6 +25,7 @@
  * functions put types into it. */
 extern PyMethodDef allocation_methods[];
 extern PyMethodDef cpu_methods[];
+extern PyMethodDef forks_methods[];
 extern PyMethodDef heap_methods[];
 extern PyMethodDef label_functions[];
 extern PyMethodDef layout_methods[];

@@ -6,7 +6,6 @@ profiler at once. Texts, headers and status codes follow Go's net/http/pprof (go
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from html import escape
@@ -30,6 +29,7 @@ from conduit.http.messages import (
 )
 from conduit.record.freed_memory import give_back_at_times
 from conduit.record.heap import unsampled
+from conduit.record.process_tree import own_command_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +75,9 @@ class Endpoint:
         if name == "login":
             return self._log_in(parameters)
         if name == "cmdline":
-            return Response(200, _headers(PLAIN), "\0".join(sys.orig_argv).encode("utf-8", "surrogateescape"))
+            return Response(
+                200, _headers(PLAIN), "\0".join(own_command_line()).encode("utf-8", "surrogateescape")
+            )
         if name == "symbol":
             return Response(200, _headers(PLAIN), text.symbols(request.query).encode())
         kind = KINDS.get(name)

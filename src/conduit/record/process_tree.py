@@ -1,7 +1,9 @@
-"""The descendants of a process, as reported by the kernel at the time of the call. Linux only."""
+"""The descendants and the command lines of processes, as reported by the kernel at the time of the call. Linux only."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 
@@ -25,11 +27,20 @@ def descendants(pid: int, *, without: int = 0) -> list[int]:
 
 def command_of(pid: int) -> str:
     """Return the command line of a process, its words separated by spaces; empty for one that has ended."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-    except OSError:
-        return ""
+    words = _command_line(str(pid)).decode("utf-8", "replace").split("\0")
     return " ".join(words).strip()
+
+
+def own_command_line() -> list[str]:
+    """Return the words that started this process; an interpreter that another program embeds is not told them."""
+    return sys.orig_argv or os.fsdecode(_command_line("self")).split("\0")[:-1]
+
+
+def _command_line(process: str) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _parent(folder: Path) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from conduit._native.own_work import OwnWork
 from conduit.errors import ProfilerBusyError
+from conduit.record.forks import watch_forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,15 +157,12 @@ def _write(path: str, profile: Profile) -> None:
 
 def _watch_forks() -> None:
     global _watches_forks
-    if not _watches_forks and hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork_in_child
-        )
+    if not _watches_forks:
+        watch_forks(_after_fork_in_child, _lock)
         _watches_forks = True
 
 
 def _after_fork_in_child() -> None:
-    _lock.release()
     for recording in list(_running.values()):
         recording.warnings.clear()
         if recording._path_of_child is None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from conduit._native.own_work import OwnWork
 from conduit.errors import ConduitError, ProfilerBusyError, ProfilerUnavailableError
+from conduit.record.forks import watch_forks
 from conduit.record.labels import watch_labels
 from conduit.record.thread_names import ThreadNames
 
@@ -228,16 +229,13 @@ def _path_with_pid(path: str) -> str:
 
 def _watch_forks() -> None:
     global _watches_forks
-    if not _watches_forks and hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork_in_child
-        )
+    if not _watches_forks:
+        watch_forks(_after_fork_in_child, _lock)
         _watches_forks = True
 
 
 def _after_fork_in_child() -> None:
     global _running
-    _lock.release()
     if _running is not None and _running._tracer is None:
         _running = None  # the parent was writing it
     elif _running is not None:

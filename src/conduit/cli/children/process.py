@@ -14,6 +14,7 @@ from conduit.cli.children.journal import Journal
 from conduit.cli.children.paths import path_of_process
 from conduit.cli.terminal_text import complain
 from conduit.errors import ConduitError
+from conduit.record.forks import watch_forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +52,7 @@ class RunProcess:
             else:
                 each.follow_forks(None)
         self._together.__enter__()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._after_fork_in_child)
+        watch_forks(self._after_fork_in_child)
         if self._settings.follows:
             if hasattr(os, "geteuid") and os.geteuid() == 0:
                 _import_what_writing_needs()

@@ -219,7 +219,8 @@ class Run:
     def _unfinished(self, one: Recorded) -> str:
         if is_alive(one.pid):
             return self._still_running(one.number, one.title)
-        return f"process {one.number} ({one.title}) was killed or crashed: its part is lost"
+        how = "was killed, crashed, or ended without Python's exit functions"
+        return f"process {one.number} ({one.title}) {how}: its part is lost"
 
     def _still_running(self, number: str, title: str) -> str:
         paths = [path for path in self._settings.outputs.values() if is_replaceable(path)]

@@ -31,22 +31,24 @@ def _start(dumped: dict[str, Any]) -> None:
     from conduit.cli.flags import FlagSet
     from conduit.cli.leaving import EndedBySignals
     from conduit.cli.profiling import Together, add_profile_flags, recordings
+    from conduit.record.process_tree import own_command_line
 
     settings = load(dumped)
-    if any(_TRACKER in word for word in sys.orig_argv):
+    words = own_command_line()
+    if any(_TRACKER in word for word in words):
         return
     found = FlagSet("")
     add_profile_flags(found)
     asked = recordings(found.parse(settings.flags()), _is_run_itself)
     for each in asked:
         each.gives_way = True
-    process = RunProcess(settings, Together(asked, told=False), sys.orig_argv)
+    process = RunProcess(settings, Together(asked, told=False), words)
     process.begin()
     end: Callable[[], bool] = process.end
     if os.getpid() == settings.main:  # the run's program has replaced itself by this one
         from conduit.cli.children.run import Run
 
-        run = Run(settings, process, sys.orig_argv)
+        run = Run(settings, process, words)
         end = run.end
         watch_launches(process, settings, end, run.end_before_exec)
     else:
@@ -55,8 +57,33 @@ def _start(dumped: dict[str, Any]) -> None:
 
     import atexit
 
-    atexit.register(end)
+    if sys.orig_argv:
+        atexit.register(end)
+    else:
+        _end_with_embedding_program(end)
     EndedBySignals(end).__enter__()
+
+
+def _end_with_embedding_program(end: Callable[[], bool]) -> None:
+    """Call `end` when the program that embeds this interpreter exits.
+
+    A worker of uWSGI is sent several signals to end, and each calls exit() even while another one does; uWSGI's master
+    never finalizes the interpreter.
+    """
+    import atexit
+    import signal
+
+    from conduit._native import _core
+
+    def end_undisturbed() -> None:
+        earlier = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            end()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+    atexit.register(end_undisturbed)
+    _core.call_at_c_exit(end_undisturbed)
 
 
 def _is_run_itself(filename: str) -> bool:
