@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 from conduit._native.own_work import OwnWork, ProgramWork
 from conduit.cli.flags import FlagSet
 from conduit.cli.leaving import EndedBySignals, run_exit_functions, stop_program_timers
+from conduit.cli.other_programs import run_other_program
 from conduit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conduit.cli.flags import Parsed
+
+_MACHINE_CODE = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ")
+"""How the executable files of Linux, macOS and Windows begin."""
 
 _USAGE = """usage: conduit run [flags] script.py [arguments…]
        conduit run [flags] -m module [arguments…]
@@ -51,7 +55,9 @@ def run(arguments: list[str]) -> int:
     if module is None and not parsed.positionals:
         raise UsageError(f"needs a program: script.py, or -m module{_swallowed(parsed)}")
     words = rest if module is not None else [*parsed.positionals, *rest]
-    program = _module_program(module, words) if module is not None else _script_program(words)
+    program = (
+        _module_program(module, words) if module is not None else _script_program(words, parsed["children"])
+    )
     _tell_pytest_not_to_rewrite()
     asked = outputs(parsed)
     if is_recorded_already(asked):
@@ -115,7 +121,7 @@ def is_own_file(filename: str) -> bool:
     return filename == __file__
 
 
-def _script_program(words: list[str]) -> Callable[[], object]:
+def _script_program(words: list[str], follows: bool) -> Callable[[], object]:
     path = words[0]
     if os.path.isdir(path) or path.endswith((".zip", ".pyz")):  # noqa: PTH112
         return lambda: _run_path(path, words)
@@ -124,6 +130,12 @@ def _script_program(words: list[str]) -> Callable[[], object]:
             source = file.read()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    if source.startswith(_MACHINE_CODE):
+        if follows:
+            return lambda: run_other_program([os.path.abspath(path), *words[1:]])  # noqa: PTH100
+        raise UsageError(
+            f"{path} is machine code, and no Python program; with -children, what it starts of Python is recorded"
+        )
     full_path = os.path.abspath(path)  # noqa: PTH100 (as python does; a report made in a folder above finds the source)
 
     def program() -> None:

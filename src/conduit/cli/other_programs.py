@@ -1,0 +1,51 @@
+"""Programs of machine code under `conduit run -children`: run as a child whose Python is recorded.
+
+A server such as uWSGI embeds an interpreter, which starts with our hook as any other does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+def run_other_program(words: list[str]) -> None:
+    """Run a program to its end, pass on the signals that ask to end, and leave with its status.
+
+    Where one of these has ended it, this process ends by it, too; for other signals the status is 128 and the number.
+    """
+    try:
+        process = subprocess.Popen(words)
+    except OSError as error:
+        print(f"conduit run: {words[0]}: {error.strerror}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        # A terminal sends Ctrl-C to both.
+        if number != signal.SIGINT or not _is_in_foreground():
+            process.send_signal(number)
+
+    earlier = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
+    status = process.wait()
+    for number, handler in earlier.items():
+        signal.signal(number, handler)
+    if -status in _PASSED_ON:
+        signal.raise_signal(-status)
+    raise SystemExit(status if status >= 0 else 128 - status)
+
+
+_PASSED_ON = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+
+def _is_in_foreground() -> bool:
+    """Return whether this process gets the signals of a terminal's keys."""
+    with suppress(OSError):
+        return os.tcgetpgrp(sys.__stdin__.fileno() if sys.__stdin__ else -1) == os.getpgrp()
+    return False
