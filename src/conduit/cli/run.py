@@ -129,7 +129,7 @@ def _script_program(words: list[str], follows: bool) -> Callable[[], object]:
         with open(path, "rb") as file:  # noqa: PTH123
             source = file.read()
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        raise UsageError(f"cannot read {path}: {error.strerror}{_on_the_path(path)}") from None
     if source.startswith(_MACHINE_CODE):
         if follows:
             return lambda: run_other_program([os.path.abspath(path), *words[1:]])  # noqa: PTH100
@@ -153,6 +153,16 @@ def _script_program(words: list[str], follows: bool) -> Callable[[], object]:
         exec(code, module.__dict__)
 
     return program
+
+
+def _on_the_path(name: str) -> str:
+    """Return a hint where the word is a command of the shell, which other profilers look for: `gunicorn`."""
+    import shutil
+
+    found = None if os.path.dirname(name) else shutil.which(name)  # noqa: PTH120
+    return (
+        f"; the command is {found}: give its path, as by $(command -v {name}), or -m MODULE" if found else ""
+    )
 
 
 def _run_path(path: str, words: list[str]) -> None:
