@@ -68,6 +68,18 @@ def test_a_series_that_is_not_known_to_be_independent_shows_only_larger_steps() 
     assert smallest_visible_step(values, [], independent=False) > 1.1 * smallest_visible_step(values, [])
 
 
+def test_a_short_series_that_is_not_known_to_be_independent_shows_what_is_obvious() -> None:
+    found = 0
+    smallest = smallest_visible_step(noise(9, 30, 0.01), [], independent=False)
+    for seed in range(40):
+        values = noise(seed, 22 + AFTER, 0.01)
+        values[22:] = [value * (1 + smallest) for value in values[22:]]
+        steps = find_steps(values, independent=False)
+        found += any(abs(step.position - 22) <= 1 and step.delta > 0 for step in steps)
+    assert 0.05 < smallest < 0.2
+    assert found >= 36
+
+
 def test_values_of_zero_are_no_error() -> None:
     assert smallest_visible_step([0.0, 1.0, 2.0, 0.0] * 10, []) == math.inf
 

@@ -47,9 +47,9 @@ _ASSUMED = 1.0  # the sum of autocorrelations of values that are not known to be
 _ASSUMED_VALUES = 60  # which weighs as much as that of so many values
 _NEAR = 250  # the values on either side whose autocorrelation counts
 _FEWEST_DIFFERENCES = 8
-_LEAST_SIZE_IF_OBVIOUS = 0.5  # drift makes no obvious steps
-_OBVIOUS_SIDE = 6  # values on each side of an obvious step, and
-_OBVIOUS_GAP = 2.0  # how many times their spread lies between the sides
+LEAST_SIZE_IF_OBVIOUS = 0.5  # drift makes no obvious steps
+OBVIOUS_SIDE = 6  # values on each side of an obvious step, and
+OBVIOUS_GAP = 2.0  # how many times their spread lies between the sides
 
 
 class Step(NamedTuple):
@@ -120,7 +120,7 @@ def _size(
 ) -> float:
     """Return how many independent values one value around a border counts for."""
     if at in obvious:
-        return max(value_count_factor(values, [*obvious, *borders], at), _LEAST_SIZE_IF_OBVIOUS)
+        return max(value_count_factor(values, [*obvious, *borders], at), LEAST_SIZE_IF_OBVIOUS)
     return value_count_factor(values, [*obvious, *borders], at, independent=independent)
 
 
@@ -266,8 +266,8 @@ def _autocorrelations(levels: Sequence[Sequence[float]], count: int) -> float:
 def _obvious_steps(values: Sequence[float]) -> list[int]:
     """Return where the level moves by far more than the values on either side spread; drift and noise never do."""
     found = []
-    for split in range(_OBVIOUS_SIDE, len(values) - _OBVIOUS_SIDE + 1):
-        left, right = values[split - _OBVIOUS_SIDE : split], values[split : split + _OBVIOUS_SIDE]
+    for split in range(OBVIOUS_SIDE, len(values) - OBVIOUS_SIDE + 1):
+        left, right = values[split - OBVIOUS_SIDE : split], values[split : split + OBVIOUS_SIDE]
         if min(right) > max(left):
             gap = min(right) - max(left)
         elif min(left) > max(right):
@@ -275,7 +275,7 @@ def _obvious_steps(values: Sequence[float]) -> list[int]:
         else:
             continue
         spread = max(max(left) - min(left), max(right) - min(right))
-        if gap > _OBVIOUS_GAP * spread * (1 + 1e-9):  # where both are equal, rounding does not decide
+        if gap > OBVIOUS_GAP * spread * (1 + 1e-9):  # where both are equal, rounding does not decide
             found.append(split)
     return found
 
