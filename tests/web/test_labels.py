@@ -62,6 +62,14 @@ def test_each_label_has_its_values_with_amount_share_and_count(tmp_path: Path) -
         "route": [("/orders", "800ns", "80.00%", "5"), ("/a=b,c", "100ns", "10.00%", "1")],
         "thread": [("b", "600ns", "60.00%", "3"), ("a", "400ns", "40.00%", "4")],
     }
+    without = {facet["key"]: facet["without"] for facet in content["facets"]}
+    assert [without["route"][name] for name in ("text", "amount", "share", "count")] == [
+        "without route",
+        "100ns",
+        "10.00%",
+        "1",
+    ]
+    assert without["thread"] is None
     assert content["counted"] == "samples"
 
 
@@ -95,6 +103,15 @@ def test_the_filter_of_a_value_keeps_its_samples_and_no_others_and_filters_combi
         assert labels_of(tmp_path, requests_profile(), ti=filters[text])["facets"]
     both = labels_of(tmp_path, requests_profile(), tf=f"{filters['/orders']},{filters['b']}")
     assert [v["amount"] for facet in both["facets"] for v in facet["values"]] == ["500ns", "500ns"]
+
+
+def test_the_filter_of_a_label_separates_its_samples_from_those_without_it(tmp_path: Path) -> None:
+    having = labels_of(tmp_path, requests_profile())["facets"][0]["without"]["having"]
+    [kept] = labels_of(tmp_path, requests_profile(), ti=having)["facets"]
+    assert [(v["text"], v["amount"]) for v in kept["values"]] == [("a", "100ns")]
+    route, _ = labels_of(tmp_path, requests_profile(), tf=having)["facets"]
+    assert (route["key"], route["without"]) == ("route", None)
+    assert [v["amount"] for v in route["values"]] == ["800ns", "100ns"]
 
 
 def test_the_first_line_tells_when_for_how_long_and_how_much(tmp_path: Path) -> None:
@@ -138,6 +155,10 @@ def test_a_click_on_values_keeps_their_samples(
     assert page.locator("table.facets").first.locator("td").nth(1).inner_text() == "500ns"
     page.screenshot(path=str(SCREENSHOTS / f"labels-{width}-{scheme}.png"))
     page.get_by_role("button", name="remove tag focus").click()
+    page.get_by_role("link", name="without route", exact=True).click()
+    page.get_by_text("tag ignore: ^route:").wait_for()
+    assert page.locator("table.facets").first.locator("td").nth(1).inner_text() == "100ns"
+    page.get_by_role("button", name="remove tag ignore").click()
     page.get_by_role("link", name="/a=b,c", exact=True).wait_for()
     page.get_by_label("Functions by label").select_option("thread")
     page.get_by_role("columnheader", name="b", exact=True).wait_for()

@@ -52,9 +52,10 @@ def labels_document(
 ) -> dict[str, Any]:
     """Return the facets, and the functions that took most for each value of the label `by`.
 
-    The heaviest values come first; the labels `process`, `thread` and `task` come after others. `by` empty or unknown
-    is the first text label that has more than one value. A sample that carries a label twice counts for both of its
-    values. `count` is the sum of the profile's first type of values that is a count.
+    The heaviest values come first; the labels `process`, `thread` and `task` come after others. Samples that lack a
+    label are its `without`, where `having` is the tag filter of all others. `by` empty or unknown is the first text
+    label that has more than one value. A sample that carries a label twice counts for both of its values. `count` is
+    the sum of the profile's first type of values that is a count.
 
     The order of the labels and the default of `by` go by the values in `unfiltered`, the samples before the filters: a
     label that is filtered by keeps its place. They are the report's samples if None.
@@ -67,17 +68,21 @@ def labels_document(
     weights = _by_labels(columns, columns.values[report.values.index])
     counts = _by_labels(columns, repeat(1, len(columns)) if counted is None else columns.values[counted])
     sums: dict[str, dict[str, list[int]]] = {}
+    labelled: dict[str, list[int]] = {}
+    everything = [0, 0, 0, 0]
     numeric: set[str] = set()
     for number, weight in weights.items():
+        is_base = "true" in columns.label_sets[number].labels.get(BASE_LABEL, ())
+        amounts = (weight, counts[number], -weight * is_base, -counts[number] * is_base)
+        _add(everything, amounts)
         for key, texts in _texts(report, columns.label_sets[number], numeric).items():
+            _add(labelled.setdefault(key, [0, 0, 0, 0]), amounts)
             for text in texts:
-                held = sums.setdefault(key, {}).setdefault(text, [0, 0, 0, 0])
-                held[0] += weight
-                held[1] += counts[number]
-                if "true" in columns.label_sets[number].labels.get(BASE_LABEL, ()):
-                    held[2] -= weight
-                    held[3] -= counts[number]
-    facets = [_facet(report, key, values, key in numeric, bases) for key, values in sorted(sums.items())]
+                _add(sums.setdefault(key, {}).setdefault(text, [0, 0, 0, 0]), amounts)
+    facets = [
+        _facet(report, key, values, _difference(everything, labelled[key]), key in numeric, bases)
+        for key, values in sorted(sums.items())
+    ]
     counted_values = _count_values(report, unfiltered or columns)
 
     # A label that the program set says more than those of every recording; one with a value for each request least.
@@ -98,6 +103,15 @@ def labels_document(
         "type": report.sample_type,
         "top": _top(report, chosen, sums[chosen]) if chosen else None,
     }
+
+
+def _add(held: list[int], amounts: Sequence[int]) -> None:
+    for at, amount in enumerate(amounts):
+        held[at] += amount
+
+
+def _difference(more: Sequence[int], less: Sequence[int]) -> list[int]:
+    return [a - b for a, b in zip(more, less, strict=True)]
 
 
 def _rank(key: str) -> int:
@@ -135,14 +149,19 @@ def _facet(
     report: Report,
     key: str,
     values: Mapping[str, list[int]],
+    missing: Sequence[int],
     numeric: bool,
     bases: tuple[int, int] | None,
 ) -> dict[str, Any]:
+    """Return one label; `missing` are the amounts of the samples without it, which have a row if there are any."""
+    having = f"^{re.escape(key)}:".replace("=", r"\x3d").replace(",", r"\x2c")
+    without = {"text": without_label(key), **_numbers(report, missing, bases), "having": having}
     ordered = sorted(values.items(), key=lambda item: (-abs(item[1][0]), item[0]))
     return {
         "key": key,
         "numeric": numeric,
         "count": len(ordered),
+        "without": without if any(missing) and not numeric else None,
         "values": [
             {
                 "text": text,

@@ -14,26 +14,29 @@ Conduit.page.views.labels = (() => {
   }
 
   function facet(one, counted) {
-    const rows = one.values.map((value) => {
+    // A row keeps its samples by one filter on labels and excludes them by the other.
+    const rowOf = (value, kept, excluded) => {
       const bar = make("span", { className: "part" });
       bar.style.width = `${value.part * 100}%`;
-      const name = data.file ? make("span", {}, breaking(value.text)) : make("a", { href: address("labels", { tf: filtered(value.filter) }), title: `keep only the samples with ${one.key} ${value.text}` }, breaking(value.text));
+      const name = data.file ? make("span", {}, breaking(value.text)) : make("a", { href: address("labels", kept), title: `keep only the samples ${value.having ? value.text : `with ${one.key} ${value.text}`}` }, breaking(value.text));
       const row = make("tr", {}, make("td", { className: "value" }, bar, name), ...(content.compared ? [make("td", {}, value.before), make("td", {}, value.shareBefore)] : []), make("td", {}, value.amount), make("td", {}, value.share), make("td", { className: "optional" }, value.count),
-        data.file ? null : make("td", {}, make("a", { href: address("labels", { ti: value.filter }), "aria-label": `exclude ${one.key} ${value.text}` }, "exclude")));
+        data.file ? null : make("td", {}, make("a", { href: address("labels", excluded), "aria-label": `exclude ${value.having ? "samples" : one.key} ${value.text}` }, "exclude")));
       row.dataset.text = `${one.key}:${value.text}`;
       if (!data.file) row.addEventListener("click", (event) => { if (!event.target.closest("a")) name.click(); });
       return row;
-    });
+    };
+    const rows = one.values.map((value) => rowOf(value, { tf: filtered(value.filter) }, { ti: value.filter }));
     // A label with a value for each request is a long list: the rest is a click away.
     const rest = rows.length > 15 ? rows.splice(12) : [];
-    const all = rest.length ? make("button", { type: "button", className: "more", onclick: () => { all.previousElementSibling.querySelector("tbody").append(...rest); all.remove(); } }, `${rest.length} more`) : "";
+    const without = one.without ? rowOf(one.without, { ti: one.without.having }, { tf: filtered(one.without.having) }) : "";
+    const all = rest.length ? make("button", { type: "button", className: "more", onclick: () => { all.previousElementSibling.querySelector("tbody").append(...rest, without); all.remove(); } }, `${rest.length} more`) : "";
     const more = one.count > one.values.length ? make("p", { className: "explain" }, `and ${Conduit.frame.thousands(one.count - one.values.length)} more values`) : null;
     const head = make("h2", {}, one.key, " ", make("small", {}, one.count === 1 ? "1 value" : `${Conduit.frame.thousands(one.count)} values`));
     if (!data.file) head.append(" ", make("a", { href: address("flamegraph", { tagroot: one.key }), title: "a box for each value below the root" }, "flame graph by it"));
     return make("section", { className: "facet" }, head,
       make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Values of ${one.key}` }, make("table", { className: "top facets" },
         make("thead", {}, make("tr", {}, ...["Value", ...(content.compared ? ["Before", "of all before", "After", "of all after"] : [content.type, "Share"]), counted, ...(data.file ? [] : ["Exclude"])].map((text) => make("th", { scope: "col", className: text === counted ? "optional" : "" }, text)))),
-        make("tbody", {}, ...rows))), all, more ?? "");
+        make("tbody", {}, ...rows, without))), all, more ?? "");
   }
 
   // Filters on labels narrow each other: all of a comma's parts that name a key have to match.
