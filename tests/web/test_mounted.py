@@ -249,5 +249,6 @@ def test_a_browser_walks_from_the_login_to_a_flame_graph(visitor: Visitor, mount
     page.get_by_role("link", name="cpu.pb.gz").click()
     page.locator(".box", has_text="zlib.compress").first.wait_for()
     page.get_by_role("link", name="Top").click()
+    page.wait_for_url("**/cpu.pb.gz/ui/top")  # the flame graph has a row of this name in its table, too
     page.get_by_role("row", name="app.math.fib").click()
     assert "/debug/profiles/cpu.pb.gz/ui/top?sel=" in page.url
