@@ -27,8 +27,9 @@ SORTS: dict[str, tuple[str, ...]] = {
 
 
 def chosen(table: RoutesTable, flags: Parsed, candidates: Iterable[int]) -> list[int]:
-    """Return those of the candidates, positions in the table, that pass all filters; with -match the closest first.
+    """Return those of the candidates, positions in the table, that pass all filters, in the order of -sort.
 
+    Without -sort they stay in their order; with -match the closest come first.
     Raises `UnknownNameError` for middleware that no route of the table carries, `UsageError` for a request that is
     none, and `ConduitError` for one that no route serves.
     """
@@ -45,10 +46,12 @@ def chosen(table: RoutesTable, flags: Parsed, candidates: Iterable[int]) -> list
     for name in ("path", "handler"):
         if flags[name] is not None:
             found = _where(found, table.column(name.upper()), matcher(flags[name]))
-    return found if flags["match"] is None else _serving(table, found, flags["match"])
+    if flags["match"] is not None:
+        found = _serving(table, found, flags["match"])
+    return _in_order(table, found, flags["sort"]) if flags["sort"] else found
 
 
-def in_order(table: RoutesTable, positions: list[int], key: str) -> list[int]:
+def _in_order(table: RoutesTable, positions: list[int], key: str) -> list[int]:
     """Return the positions in the order of a key of `SORTS`; equals stay in their order."""
     first, *rest = map(table.column, SORTS[key])
     return sorted(positions, key=lambda at: (first[at], *(column[at] for column in rest)))
@@ -60,12 +63,12 @@ def _where(positions: Iterable[int], cells: Sequence[str], fits: Callable[[str],
 
 def _chains_with(chains: Sequence[Sequence[str]], name: str) -> Collection[int]:
     """Return the numbers of the chains that carry some middleware; raise `UnknownNameError` where none does."""
-    names = [[each for entry in chain for each in names_in(entry)] for chain in chains]
+    names = [[each for entry in chain for each in _names_in(entry)] for chain in chains]
     require_known(name, (each for chain in names for each in chain), "middleware")
     return {number for number, chain in enumerate(names) if name in chain}
 
 
-def names_in(entry: str) -> list[str]:
+def _names_in(entry: str) -> list[str]:
     """Return the names by which a middleware entry is found.
 
     They are the entry itself, its name without parameters, and each of its alternatives.

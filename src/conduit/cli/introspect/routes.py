@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from conduit.cli.introspect.question import require_known, tell_hidden
-from conduit.cli.introspect.route_filters import SORTS, chosen, in_order
+from conduit.cli.introspect.route_filters import SORTS, chosen
 from conduit.cli.introspect.routes_table import RoutesTable
 
 TYPE_CHECKING = False  # `typing` would slow the answer; type checkers know this name
@@ -76,19 +76,13 @@ def run(question: Question) -> int:
         from conduit.cli.introspect.application_parts import routes_of_part
 
         routes = routes_of_part(routes, registry.schema(), question.part)
-    is_filtered = bool(question.part) or any(flags[name] for name in _FILTERS)
-    if not is_filtered:
+    if not _is_filtered(question):
         routes = question.without_framework(routes, "routes")
-    if flags["sort"]:
-        at = {id(route): position for position, route in enumerate(everything)}
-        routes = [
-            everything[each] for each in in_order(table, [at[id(route)] for route in routes], flags["sort"])
-        ]
     if flags["profile"]:
         from conduit.cli.introspect.route_costs import answer
 
-        return answer(question, routes, whole=not is_filtered and not flags["method"] and not flags["open"])
-    schema = None if is_filtered or flags["method"] or flags["open"] else registry.schema()
+        return answer(question, routes, whole=_is_whole(question))
+    schema = registry.schema() if _is_whole(question) else None
     shown = RoutesTable.of(routes, schema, verbose=question.verbose)
     return question.answer_records("routes", routes, everything, shown.print)
 
@@ -98,7 +92,7 @@ def answer_stored(question: Question) -> bool:
     flags = question.flags
     if question.part or flags["resource"] == "" or flags["profile"]:
         return False
-    is_whole = not any(flags[name] for name in (*_FILTERS, "method", "open"))
+    is_whole = _is_whole(question)
     if flags["format"] != "table" and is_whole and not flags["sort"]:
         return question.answer_stored_records("routes")
     own, cells = question.stored_positions("own routes"), question.stored("columns:routes")
@@ -113,12 +107,10 @@ def answer_stored(question: Question) -> bool:
     count, *positions = own
     found = chosen(table, flags, stored if flags["open"] else range(count))
     hidden = 0
-    if not flags["all"] and not any(flags[name] for name in _FILTERS):
+    if not flags["all"] and not _is_filtered(question):
         kept = frozenset(positions)
         everything, found = len(found), [at for at in found if at in kept]
         hidden = everything - len(found)
-    if flags["sort"]:
-        found = in_order(table, found, flags["sort"])
     records = None if flags["format"] == "table" else question.stored_records("routes", found)
     if records is None and flags["format"] != "table":
         return False
@@ -132,6 +124,16 @@ def answer_stored(question: Question) -> bool:
         shown.passed = shown.mounts = ()
     question.answer(None, shown.print)
     return True
+
+
+def _is_filtered(question: Question) -> bool:
+    """Return whether a filter is given that may ask for the framework's own routes, too."""
+    return bool(question.part) or any(question.flags[name] for name in _FILTERS)
+
+
+def _is_whole(question: Question) -> bool:
+    """Return whether all routes are asked for, so that what the document says of all of them is shown."""
+    return not (_is_filtered(question) or question.flags["method"] or question.flags["open"])
 
 
 def _stored_open_routes(question: Question) -> tuple[Sequence[int] | None, Sequence[str] | None]:
