@@ -47,9 +47,7 @@ def smallest_visible_step(
         return 0.0
     borders = [step.position for step in found]
     factor = method.value_count_factor(values, borders, len(values), independent=independent)
-    factor_if_obvious = max(
-        method.value_count_factor(values, borders, len(values)), method.LEAST_SIZE_IF_OBVIOUS
-    )
+    factor_if_obvious = method.obvious_count_factor(values, borders, len(values))
     limit, limit_if_obvious = p_limit ** (1 / factor), p_limit ** (1 / factor_if_obvious)
     edges = [0, *borders, len(values)]
     positions = [(low, at) for low, high in pairwise(edges) for at in range(low + AFTER, high - AFTER + 1)]
@@ -59,7 +57,9 @@ def smallest_visible_step(
     needed = []
     for low, at in positions[::stride]:
         before, after = values[max(low, at - method.MAX_SIDE) : at], values[at : at + AFTER]
-        obvious = max(_needed_increase(before, after, limit_if_obvious), _obvious_increase(before, after))
+        obvious = max(
+            _needed_increase(before, after, limit_if_obvious), method.increase_to_be_obvious(before, after)
+        )
         needed.append(min(_needed_increase(before, after, limit), obvious))
     needed.sort()
     return max(_MARGIN * needed[math.ceil(SHARE * len(needed)) - 1], method.SMALLEST_STEP)
@@ -72,18 +72,6 @@ def _needed_increase(before: Sequence[float], after: Sequence[float], limit: flo
         return math.inf
     ratios = sorted(old / new - 1 if new else math.inf for old in before for new in after)
     return ratios[len(ratios) - 1 - most]
-
-
-def _obvious_increase(before: Sequence[float], after: Sequence[float]) -> float:
-    """Return the share by which the later values must grow for an obvious step; infinite if none suffices."""
-    left, right = before[-method.OBVIOUS_SIDE :], after[: method.OBVIOUS_SIDE]
-    below = min(right) - method.OBVIOUS_GAP * (
-        max(right) - min(right)
-    )  # grows with the values, as their spread does
-    if below <= 0:
-        return math.inf
-    highest = max(left) + method.OBVIOUS_GAP * (max(left) - min(left))
-    return max(highest / min(right), max(left) / below) - 1
 
 
 @lru_cache(maxsize=512)

@@ -47,9 +47,9 @@ _ASSUMED = 1.0  # the sum of autocorrelations of values that are not known to be
 _ASSUMED_VALUES = 60  # which weighs as much as that of so many values
 _NEAR = 250  # the values on either side whose autocorrelation counts
 _FEWEST_DIFFERENCES = 8
-LEAST_SIZE_IF_OBVIOUS = 0.5  # drift makes no obvious steps
-OBVIOUS_SIDE = 6  # values on each side of an obvious step, and
-OBVIOUS_GAP = 2.0  # how many times their spread lies between the sides
+_LEAST_SIZE_IF_OBVIOUS = 0.5  # drift makes no obvious steps
+_OBVIOUS_SIDE = 6  # values on each side of an obvious step, and
+_OBVIOUS_GAP = 2.0  # how many times their spread lies between the sides
 
 
 class Step(NamedTuple):
@@ -120,7 +120,7 @@ def _size(
 ) -> float:
     """Return how many independent values one value around a border counts for."""
     if at in obvious:
-        return max(value_count_factor(values, [*obvious, *borders], at), LEAST_SIZE_IF_OBVIOUS)
+        return obvious_count_factor(values, [*obvious, *borders], at)
     return value_count_factor(values, [*obvious, *borders], at, independent=independent)
 
 
@@ -247,6 +247,11 @@ def value_count_factor(
     return 1 / (1 + 2 * total)
 
 
+def obvious_count_factor(values: Sequence[float], borders: Sequence[int], around: int) -> float:
+    """Return as `value_count_factor` how many independent values one counts for around an obvious step."""
+    return max(value_count_factor(values, borders, around), _LEAST_SIZE_IF_OBVIOUS)
+
+
 def _autocorrelations(levels: Sequence[Sequence[float]], count: int) -> float:
     """Return the weighted sum of the autocorrelations of `count` values, less what may be chance; never negative."""
     most = min(_LAGS, count // 6)
@@ -266,8 +271,8 @@ def _autocorrelations(levels: Sequence[Sequence[float]], count: int) -> float:
 def _obvious_steps(values: Sequence[float]) -> list[int]:
     """Return where the level moves by far more than the values on either side spread; drift and noise never do."""
     found = []
-    for split in range(OBVIOUS_SIDE, len(values) - OBVIOUS_SIDE + 1):
-        left, right = values[split - OBVIOUS_SIDE : split], values[split : split + OBVIOUS_SIDE]
+    for split in range(_OBVIOUS_SIDE, len(values) - _OBVIOUS_SIDE + 1):
+        left, right = values[split - _OBVIOUS_SIDE : split], values[split : split + _OBVIOUS_SIDE]
         if min(right) > max(left):
             gap = min(right) - max(left)
         elif min(left) > max(right):
@@ -275,9 +280,20 @@ def _obvious_steps(values: Sequence[float]) -> list[int]:
         else:
             continue
         spread = max(max(left) - min(left), max(right) - min(right))
-        if gap > OBVIOUS_GAP * spread * (1 + 1e-9):  # where both are equal, rounding does not decide
+        if gap > _OBVIOUS_GAP * spread * (1 + 1e-9):  # where both are equal, rounding does not decide
             found.append(split)
     return found
+
+
+def increase_to_be_obvious(before: Sequence[float], after: Sequence[float]) -> float:
+    """Return the share by which the later values must grow to make an obvious step; infinite if none suffices."""
+    left, right = before[-_OBVIOUS_SIDE:], after[:_OBVIOUS_SIDE]
+    # The spread of the later values grows with them.
+    below = min(right) - _OBVIOUS_GAP * (max(right) - min(right))
+    if below <= 0:
+        return math.inf
+    highest = max(left) + _OBVIOUS_GAP * (max(left) - min(left))
+    return max(highest / min(right), max(left) / below) - 1
 
 
 def _differences(levels: Sequence[Sequence[float]], lag: int) -> list[float]:
