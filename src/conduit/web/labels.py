@@ -154,8 +154,11 @@ def _facet(
     bases: tuple[int, int] | None,
 ) -> dict[str, Any]:
     """Return one label; `missing` are the amounts of the samples without it, which have a row if there are any."""
-    having = f"^{re.escape(key)}:".replace("=", r"\x3d").replace(",", r"\x2c")
-    without = {"text": without_label(key), **_numbers(report, missing, bases), "having": having}
+    without = {
+        "text": without_label(key),
+        **_numbers(report, missing, bases),
+        "having": _beginning(f"{key}:"),
+    }
     ordered = sorted(values.items(), key=lambda item: (-abs(item[1][0]), item[0]))
     return {
         "key": key,
@@ -196,7 +199,12 @@ def _numbers(report: Report, held: Sequence[int], bases: tuple[int, int] | None)
 
 def _expression(key: str, text: str) -> str:
     """Return a tag filter for one value. Several of this form, joined with commas, must all match."""
-    return f"^{re.escape(f'{key}:{text}')}$".replace("=", r"\x3d").replace(",", r"\x2c")
+    return f"{_beginning(f'{key}:{text}')}$"
+
+
+def _beginning(text: str) -> str:
+    """Return an expression for what begins with a text, without the signs that a tag filter reads otherwise."""
+    return f"^{re.escape(text)}".replace("=", r"\x3d").replace(",", r"\x2c")
 
 
 def _top(report: Report, key: str, values: Mapping[str, list[int]]) -> dict[str, Any]:
