@@ -96,6 +96,12 @@ def test_a_module_runs_with_whatever_follows_it(folder: Path) -> None:
     assert not (folder / "other").exists()
 
 
+def test_a_script_that_begins_as_machine_code_does_is_run(folder: Path) -> None:
+    (folder / "letters.py").write_text("MZ = 7\nprint(MZ)\n")
+    done = run(folder, "run", "-cpuprofile=cpu.prof", "letters.py")
+    assert (done.returncode, done.stdout) == (0, "7\n")
+
+
 def test_the_programs_exit_status_is_the_commands(folder: Path) -> None:
     assert run(folder, "run", "-cpuprofile=cpu.prof", "program.py", "exit").returncode == 7
     assert "__main__.work" in names(read(folder / "cpu.prof"))

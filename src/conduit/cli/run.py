@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from conduit.cli.flags import Parsed
 
 _MACHINE_CODE = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ")
-"""How the executable files of Linux, macOS and Windows begin."""
+"""How the executable files of Linux, macOS and Windows begin. They have zero bytes, too, as no Python source has."""
 
 _USAGE = """usage: conduit run [flags] script.py [arguments…]
        conduit run [flags] -m module [arguments…]
@@ -130,7 +130,7 @@ def _script_program(words: list[str], follows: bool) -> Callable[[], object]:
             source = file.read()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}{_on_the_path(path)}") from None
-    if source.startswith(_MACHINE_CODE):
+    if source.startswith(_MACHINE_CODE) and b"\0" in source:
         if follows:
             return lambda: run_other_program([os.path.abspath(path), *words[1:]])  # noqa: PTH100
         raise UsageError(
