@@ -6,12 +6,12 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
+from conduit.cli.leaving import ENDING
+
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
     from conduit.bench.run.transcript import JsonSink, TextSink
-
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 class CutBySignal:
@@ -26,7 +26,7 @@ class CutBySignal:
 
     def __enter__(self) -> CutBySignal:
         if threading.current_thread() is threading.main_thread():  # only it may set handlers
-            for number in _ENDING:
+            for number in ENDING:
                 if signal.getsignal(number) is signal.SIG_DFL:
                     signal.signal(number, self._interrupt)
                     self._installed.append(number)

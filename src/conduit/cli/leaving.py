@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType, TracebackType
 
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""The signals that ask a program to end, and end one that does not handle them."""
 
 
 class EndedBySignals:
@@ -37,7 +38,7 @@ class EndedBySignals:
     def __enter__(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             return  # only the main thread may set handlers
-        for number in _ENDING:
+        for number in ENDING:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, self._leave)
                 repeated_signals.repeat(number)

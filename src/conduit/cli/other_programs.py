@@ -12,8 +12,12 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from conduit.cli.leaving import ENDING
+
 if TYPE_CHECKING:
     from types import FrameType
+
+_PASSED_ON = (signal.SIGINT, *ENDING)
 
 
 def run_other_program(words: list[str]) -> None:
@@ -39,9 +43,6 @@ def run_other_program(words: list[str]) -> None:
     if -status in _PASSED_ON:
         signal.raise_signal(-status)
     raise SystemExit(status if status >= 0 else 128 - status)
-
-
-_PASSED_ON = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 def _is_in_foreground() -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +57,6 @@ def _start(dumped: dict[str, Any]) -> None:
         watch_launches(process, settings, end)
     children.here = process
 
-    import atexit
-
     if sys.orig_argv:
         atexit.register(end)
     else:
@@ -70,10 +70,7 @@ def _end_with_embedding_program(end: Callable[[], bool]) -> None:
     A worker of uWSGI is sent several signals to end, and each calls exit() even while another one does; uWSGI's master
     never finalizes the interpreter.
     """
-    import atexit
-    import signal
-
-    from conduit._native import _core
+    from conduit._native import available
 
     def end_undisturbed() -> None:
         earlier = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -83,7 +80,10 @@ def _end_with_embedding_program(end: Callable[[], bool]) -> None:
             signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
     atexit.register(end_undisturbed)
-    _core.call_at_c_exit(end_undisturbed)
+    if available():
+        from conduit._native import _core
+
+        _core.call_at_c_exit(end_undisturbed)
 
 
 def _is_run_itself(filename: str) -> bool:
