@@ -20,15 +20,10 @@ if TYPE_CHECKING:
 @pytest.fixture
 def frames_left() -> Iterator[Callable[[], list[str]]]:
     """The functions whose frames only a garbage collection can free; none runs before it is called."""
-    for name in (
-        "last_exc",
-        "last_type",
-        "last_value",
-        "last_traceback",
-    ):  # pytest lets go of a failed test's frames
-        vars(sys).pop(
-            name, None
-        )  # only after the fixtures of the next one, in the middle of what is looked at here
+    # pytest lets go of a failed test's frames only after the fixtures of the next one: in the middle of what is looked
+    # at here.
+    for name in ("last_exc", "last_type", "last_value", "last_traceback"):
+        vars(sys).pop(name, None)
     gc.collect()
     was_enabled = gc.isenabled()
     gc.disable()

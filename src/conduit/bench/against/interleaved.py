@@ -496,8 +496,8 @@ class Sampling:
             raise _BenchmarkFailedError(_LABELS[index], answer["failed"])
         elapsed = max(float(answer["elapsed_ns"]), 1.0)
         if elapsed > BATCH_NS / (10 if n > 1 else 2):
-            # The maximum and not the mean: on a busy machine a batch waits for its turn, too. The first call alone does
-            # not count: what it loads and makes ready may take longer than the wait of a millisecond.
+            # The maximum and not the mean: on a busy machine a batch waits for its turn, too. A short call
+            # alone does not count: what the first one loads may take longer than the wait of a millisecond.
             benchmark.max_cpu_ratio = max(benchmark.max_cpu_ratio, answer["cpu_ns"] / elapsed)
         return elapsed
 
