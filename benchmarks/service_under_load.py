@@ -1,11 +1,12 @@
 """A FastAPI service that eight clients ask for pages and for everything at `/debug/pprof`: its memory and its latency.
 
-    python benchmarks/service_under_load.py [-seconds 1200] [-rounds 10] [-clients 8] [-pause 0]
+    python benchmarks/service_under_load.py [-seconds 1200] [-rounds 10] [-clients 8] [-pause 0] [-same]
 
 Two services run in processes of their own, one with the debug endpoints and one without. In each round the clients ask the
-first one for pages and for every kind of profile, with random pauses of `-pause` seconds on average. The page is asked for
+first one for every kind of profile, and both for pages, with random pauses of `-pause` seconds on average. The page is timed
 at both in turns, one request after another, so that what else the machine does falls on both: while the clients ask ("under
-load"), and once they have stopped. Memory is what is resident and not backed by a file.
+load"), and once they have stopped. Memory is what is resident and not backed by a file. With `-same`, neither service has
+the endpoints, and nobody asks for profiles: how far two percentiles of the same service lie apart.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class Service:
     """A service in a process of its own."""
 
     def __init__(self, way: str) -> None:
-        self.port, self.debug_port = free_port(), free_port()
+        self.port = free_port()
+        self.debug_port = free_port() if way == "with" else None
         words = [sys.executable, "-c", SERVICE, str(self.port), way, str(self.debug_port)]
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (read when all is done)
         self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=self.log)
@@ -96,10 +98,11 @@ class Service:
 class Clients:
     """Clients that ask for everything until they are stopped; `refused` are answers of 4xx and 5xx that name a limit."""
 
-    def __init__(self, service: Service, count: int, pause: float) -> None:
+    def __init__(self, plain: Service, debugged: Service, count: int, pause: float) -> None:
         self.asked = self.refused = 0
         self.errors: list[str] = []
-        self._service = service
+        self._services = [plain, debugged]
+        self._debug_port = debugged.debug_port
         self._pause = pause
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -112,9 +115,12 @@ class Clients:
         while not self._stop.is_set():
             kind = chooser.choice(KINDS)
             try:
-                url = f"http://127.0.0.1:{self._service.debug_port}/debug/pprof/{kind}"
-                urllib.request.urlopen(url, timeout=60).read()
-                self._service.ask_page()
+                if self._debug_port is not None:
+                    url = f"http://127.0.0.1:{self._debug_port}/debug/pprof/{kind}"
+                    urllib.request.urlopen(url, timeout=60).read()
+                # A page of both: clients that ask only one of them for pages would make it slower without any profile.
+                for service in chooser.sample(self._services, 2):
+                    service.ask_page()
             except urllib.error.HTTPError as error:  # a second profile of a kind is answered "in use"
                 with self._lock:
                     self.refused += 1
@@ -170,14 +176,15 @@ def main() -> int:
     parser.add_argument("-rounds", type=int, default=10)
     parser.add_argument("-clients", type=int, default=8)
     parser.add_argument("-pause", type=float, default=0)
+    parser.add_argument("-same", action="store_true")
     options = parser.parse_args()
-    plain, debugged = Service("without"), Service("with")
+    plain, debugged = Service("without"), Service("without" if options.same else "with")
     begin = debugged.memory_mb()
     asked = refused = 0
     errors: list[str] = []
     try:
         for _ in range(options.rounds):
-            clients = Clients(debugged, options.clients, options.pause)
+            clients = Clients(plain, debugged, options.clients, options.pause)
             loaded, highest = times_under_load(plain, debugged, options.seconds / options.rounds)
             clients.stop()
             asked, refused = asked + clients.asked, refused + clients.refused
