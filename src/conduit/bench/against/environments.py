@@ -1,8 +1,8 @@
 """Environments for other revisions: built once for each set of dependencies, stored in the cache folder, and reused.
 
-An environment is created atomically: it is built under a temporary name and renamed. `install` creates one in which a
-revision is installed. `environment_for` returns one that all revisions with the same dependencies share; the sources of
-the revision then come first on the path.
+An environment is created atomically: it is built under a temporary name and renamed. `installed_environment` returns
+one in which a revision is installed, and creates it if there is none yet. `environment_for` returns one that all
+revisions with the same dependencies share; the sources of the revision then come first on the path.
 """
 
 from __future__ import annotations
