@@ -15,12 +15,13 @@ from __future__ import annotations
 import os
 import re
 import sys
+from functools import cached_property
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     Frame = tuple[str, str, int, int]
 
@@ -41,31 +42,54 @@ class ModuleNames:
 
     `path` are the folders of `sys.path`, absolute; `cells` maps a notebook's files to the numbers of their cells.
     `has_file(path)` returns whether a file exists; it is called only for files of no module and of no folder in `path`.
+    `chosen_name(module)` returns the name of a module that may have several. A large application has thousands of
+    modules, of which a profile shows a few: `modules` and `path` are read when the first file asks for them, and
+    `chosen_name` is called for the modules of the files that are asked for.
     """
 
     def __init__(
         self,
         modules: Iterable[tuple[str, str]],
-        path: Sequence[str],
+        path: Iterable[str],
         cells: dict[str, int] | None = None,
         has_file: Callable[[str], bool] = os.path.isfile,
+        chosen_name: Callable[[str], str] = str,
     ) -> None:
-        self._modules: dict[str, str] = {}
-        self._compiled: dict[str, str] = {}
-        for file, module in modules:
-            self._modules.setdefault(file, module)
-            if _COMPILED.search(file):
-                self._compiled.setdefault(_source_tail(file, module), module)
-        self._folders = sorted({_as_folder(entry) for entry in path if entry}, key=len, reverse=True)
+        self._pairs = modules
+        self._path = path
         self._cells = cells or {}
         self._has_file = has_file
+        self._chosen_name = chosen_name
         self._known: dict[str, str] = {}
 
     @classmethod
     def of_this_process(cls) -> ModuleNames:
         """Return the names for the modules that are loaded now and the present `sys.path`."""
         loaded = dict(sys.modules)
-        return cls(_files(loaded), _import_path(sys.path), _notebook_cells(loaded))
+        return cls(
+            _files(loaded),
+            _import_path(sys.path),
+            _notebook_cells(loaded),
+            chosen_name=lambda module: _own_name(module, loaded),
+        )
+
+    @cached_property
+    def _modules(self) -> dict[str, str]:
+        return dict(reversed(list(self._pairs)))  # the first one for a file counts, so it comes last
+
+    @cached_property
+    def _compiled(self) -> dict[str, str]:
+        """Modules that were loaded from their .pyc only, by the end of the path of their source."""
+        compiled: dict[str, str] = {}
+        for file, module in self._modules.items():
+            if file.endswith(".pyc") and _COMPILED.search(file):
+                name = self._chosen_name(module)
+                compiled.setdefault(_source_tail(file, name), name)
+        return compiled
+
+    @cached_property
+    def _folders(self) -> list[str]:
+        return sorted({_as_folder(entry) for entry in self._path if entry}, key=len, reverse=True)
 
     def __call__(self, frame: Frame) -> tuple[str, str]:
         """Return (qualified name, bare name) of a frame's function; the second is empty for other than Python code."""
@@ -86,7 +110,7 @@ class ModuleNames:
     def _find(self, file: str) -> str:
         loaded = self._modules.get(file)
         if loaded is not None:
-            return loaded
+            return self._chosen_name(loaded)
         if file in self._cells:
             return f"In [{self._cells[file]}]"
         if file.startswith("<") and file.endswith(">"):
@@ -155,18 +179,18 @@ def _source_tail(file: str, module: str) -> str:
     return "/".join([*parts, f"{stem}.py"])
 
 
-def _files(loaded: dict[str, ModuleType]) -> Iterable[tuple[str, str]]:
-    """Yield (file, module) for all loaded modules, the program itself first."""
+def _files(loaded: dict[str, ModuleType]) -> Iterator[tuple[str, str]]:
+    """Yield (file, name in `loaded`) for all loaded modules, the program itself first."""
     for key in _MAIN_NAMES:
-        namespace = _namespace(loaded.get(key))
-        file = namespace.get("__file__")
+        file = _namespace(loaded.get(key)).get("__file__")
         if type(file) is str:
             yield file, "__main__"
     for key, module in loaded.items():
-        namespace = _namespace(module)
+        # Most are plain modules; a call for each of thousands is what this takes.
+        namespace = _namespace_of(module) if type(module) is ModuleType else _namespace(module)
         file = namespace.get("__file__")
         if type(file) is str and type(key) is str:
-            yield file, _own_name(namespace, loaded, module) or key
+            yield file, key
 
 
 def _namespace(module: object) -> dict[str, Any]:
@@ -174,8 +198,12 @@ def _namespace(module: object) -> dict[str, Any]:
     return _namespace_of(module) if issubclass(type(module), ModuleType) else {}
 
 
-def _own_name(namespace: dict[str, Any], loaded: dict[str, ModuleType], module: ModuleType) -> str:
-    """Return the name under which a module was imported, if `sys.modules` has it; others may be aliases (`os.path`)."""
+def _own_name(key: str, loaded: dict[str, ModuleType]) -> str:
+    """Return the name under which the module of a key was imported, if `loaded` has it; the key may be an alias (`os.path`)."""
+    if key == "__main__":
+        return key
+    module = loaded[key]
+    namespace = _namespace(module)
     specification = namespace.get("__spec__")
     for name in (
         specification.name if type(specification) is ModuleSpec else None,
@@ -183,11 +211,11 @@ def _own_name(namespace: dict[str, Any], loaded: dict[str, ModuleType], module: 
     ):
         if type(name) is str and loaded.get(name) is module:
             return name
-    return ""
+    return key
 
 
-def _import_path(entries: Iterable[object]) -> list[str]:
-    """Return the entries of `sys.path`, absolute, and the targets of those that are links."""
+def _import_path(entries: Iterable[object]) -> Iterator[str]:
+    """Yield the entries of `sys.path`, absolute, and the targets of those that are links."""
     found: dict[str, None] = {}
     for entry in entries:
         if type(entry) is not str:
@@ -197,7 +225,7 @@ def _import_path(entries: Iterable[object]) -> list[str]:
             found[absolute] = found[os.path.realpath(absolute)] = None
         except (OSError, ValueError):  # the current folder is gone, or no path at all
             continue
-    return list(found)
+    yield from found
 
 
 def _notebook_cells(loaded: dict[str, ModuleType]) -> dict[str, int]:
