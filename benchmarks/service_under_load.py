@@ -154,6 +154,11 @@ class PageTimes:
         for service in random.sample(list(self._times), 2):
             self._times[service].append(service.ask_page() * 1000)
 
+    def add(self, others: PageTimes) -> None:
+        """Add the times of another round."""
+        for service, times in others._times.items():
+            self._times[service] += times
+
     def percentiles(self) -> list[float]:
         """Return the 99th percentile of each service."""
         return [round(percentile_99(times), 2) for times in self._times.values()]
@@ -182,6 +187,7 @@ def main() -> int:
     begin = debugged.memory_mb()
     asked = refused = 0
     errors: list[str] = []
+    all_loaded, all_unloaded = PageTimes(plain, debugged), PageTimes(plain, debugged)
     try:
         for _ in range(options.rounds):
             clients = Clients(plain, debugged, options.clients, options.pause)
@@ -193,6 +199,8 @@ def main() -> int:
             unloaded = PageTimes(plain, debugged)
             for _ in range(1000):
                 unloaded.ask()
+            all_loaded.add(loaded)
+            all_unloaded.add(unloaded)
             row = {
                 "asked": asked,
                 "refused": refused,
@@ -204,6 +212,10 @@ def main() -> int:
                 "p99 at rest, plain and with, ms": unloaded.percentiles(),
             }
             print(json.dumps(row), flush=True)
+        print(
+            f"p99 of all rounds, plain and with, ms: under load {all_loaded.percentiles()}, "
+            f"at rest {all_unloaded.percentiles()}"
+        )
         print(f"at the start {begin:.1f} MB; errors: {errors[:5]}")
         if errors:
             debugged.log.seek(0)
