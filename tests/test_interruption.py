@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from operator import neg
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from conduit.interruption import ROWS, checkpoint, interrupted_by, interruptible, interruptible_key
+from conduit import interruption
+from conduit.interruption import ROWS, GivingWay, checkpoint, interrupted_by, interruptible, interruptible_key
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import Profile, ValueType
 from conduit.report.options import Options
@@ -54,6 +56,24 @@ def test_rows_are_all_there_in_order_with_a_question_for_each_few_thousand() -> 
         assert sorted(range(ROWS * 2), key=interruptible_key(neg))[0] == ROWS * 2 - 1
         assert len(asked) == 6
     assert interruptible(asked) is asked  # after the block nothing asks
+
+
+def test_work_that_gives_way_sleeps_for_a_moment_and_what_others_did_then_does_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, slept = 0.0, []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += 1.0  # others took the time; none of it counts as work
+
+    monkeypatch.setattr(interruption, "time", SimpleNamespace(perf_counter=lambda: now, sleep=sleep))
+    with interrupted_by(GivingWay()):
+        for _ in range(40):
+            now += 0.00011
+            checkpoint()
+    assert slept == [GivingWay.SLEEP_S] * 20
 
 
 def test_a_question_is_that_of_its_own_thread() -> None:

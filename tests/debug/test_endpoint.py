@@ -14,6 +14,7 @@ from conduit.debug import Access
 from conduit.debug.endpoint import Endpoint
 from conduit.debug.kinds import KINDS, CumulativeProfile
 from conduit.http.messages import Request, Response
+from conduit.interruption import GivingWay
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.codec import decode
 
@@ -51,6 +52,21 @@ def test_every_cumulative_profile_has_a_text_form_with_its_kind_in_the_first_lin
     text = get(f"/debug/pprof/{name}", "debug=1").body.decode()
     word = {"block": "contention", "gil": "contention", "allocs": "heap"}.get(name, name)
     assert word in text.splitlines()[0]
+
+
+@pytest.mark.parametrize("name", ["goroutine", "threadcreate"])
+def test_an_answer_may_give_way_before_each_of_its_locations(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    def ask(_: GivingWay) -> None:
+        nonlocal asked
+        asked += 1
+
+    monkeypatch.setattr(GivingWay, "__call__", ask)
+    profile = decode(get(f"/debug/pprof/{name}").body)
+    assert asked > len(profile.locations) > 0
 
 
 def test_the_goroutine_profile_counts_threads_and_labels_them() -> None:

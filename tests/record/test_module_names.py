@@ -263,6 +263,30 @@ def test_c_functions_and_remarks_keep_their_names() -> None:
     assert names(("[app.py]", "/srv/app.py", 7, 0)) == ("[app.py]", "")
 
 
+def test_modules_and_path_are_read_when_a_file_asks_for_them() -> None:
+    read: list[str] = []
+
+    def pairs() -> Iterator[tuple[str, str]]:
+        read.append("modules")
+        yield from [("/srv/shop/cart.py", "alias"), ("/srv/shop/views.py", "shop.views")]
+
+    def path() -> Iterator[str]:
+        read.append("path")
+        yield "/srv"
+
+    def chosen_name(module: str) -> str:
+        read.append(module)
+        return {"alias": "shop.cart"}.get(module, module)
+
+    names = ModuleNames(pairs(), path(), chosen_name=chosen_name)
+    assert names(("[no Python frames]", "", 0, 0)) == ("[no Python frames]", "")
+    assert read == []
+    assert [names.module("/srv/shop/cart.py") for _ in range(2)] == ["shop.cart"] * 2
+    assert read == ["modules", "alias"]
+    assert names.module("/srv/shop/urls.py") == "shop.urls"
+    assert read == ["modules", "alias", "path"]
+
+
 def test_the_system_name_is_the_bare_name_and_never_the_name_itself() -> None:
     builder = ProfileBuilder(
         [ValueType("samples", "count")], name_function=ModuleNames([("/a.py", "shop")], [])

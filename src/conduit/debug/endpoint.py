@@ -27,6 +27,7 @@ from conduit.http.messages import (
     printable,
     split_mount,
 )
+from conduit.interruption import GivingWay, checkpoint, interrupted_by
 from conduit.record.freed_memory import give_back_at_times
 from conduit.record.heap import unsampled
 from conduit.record.process_tree import own_command_line
@@ -59,7 +60,7 @@ class Endpoint:
             return plain_response(405, "Method Not Allowed", ("Allow", "GET, HEAD"))
         if name == "" and not request.path.endswith("/"):
             return _redirect(request.path + "/")
-        with unsampled():
+        with unsampled(), interrupted_by(GivingWay()):
             response = self._answer(name, request, cancelled or threading.Event())
         if name in KINDS:
             give_back_at_times()
@@ -185,6 +186,7 @@ def _difference(kind: CumulativeProfile, before: Profile, started: int) -> Profi
     from conduit.profile.merge import merge, scale_values
 
     after = kind.take()
+    checkpoint()
     delta = merge([after, scale_values(before, -1)])
     delta.time_nanos, delta.duration_nanos = after.time_nanos, time.monotonic_ns() - started
     return delta
@@ -193,6 +195,7 @@ def _difference(kind: CumulativeProfile, before: Profile, started: int) -> Profi
 def _encoded(profile: Profile) -> bytes:
     from conduit.profile.codec import encode
 
+    checkpoint()
     return encode(profile)
 
 

@@ -15,6 +15,7 @@ from array import array
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from conduit.interruption import checkpoint
 from conduit.profile import loops
 from conduit.profile.columns import Columns, ColumnsBuilder, ColumnsSum
 from conduit.profile.label_sets import LabelSet
@@ -118,6 +119,7 @@ class ProfileBuilder:
 
     def _location(self, frame: Frame) -> int:
         """Make the location of a new frame; return its id."""
+        checkpoint()
         name, filename, line, first_line = frame
         function = self._functions.get((name, filename, first_line))
         if function is None:

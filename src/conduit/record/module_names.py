@@ -20,6 +20,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from conduit.interruption import interruptible
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -43,7 +45,7 @@ class ModuleNames:
     `path` are the folders of `sys.path`, absolute; `cells` maps a notebook's files to the numbers of their cells.
     `has_file(path)` returns whether a file exists; it is called only for files of no module and of no folder in `path`.
     `chosen_name(module)` returns the name of a module that may have several. A large application has thousands of
-    modules, of which a profile shows a few: `modules` and `path` are read when the first file asks for them, and
+    modules, and a profile shows a few. So `modules` and `path` are read when the first file asks for them, and
     `chosen_name` is called for the modules of the files that are asked for.
     """
 
@@ -185,7 +187,7 @@ def _files(loaded: dict[str, ModuleType]) -> Iterator[tuple[str, str]]:
         file = _namespace(loaded.get(key)).get("__file__")
         if type(file) is str:
             yield file, "__main__"
-    for key, module in loaded.items():
+    for key, module in interruptible(loaded.items()):
         # Most are plain modules; a call for each of thousands is what this takes.
         namespace = _namespace_of(module) if type(module) is ModuleType else _namespace(module)
         file = namespace.get("__file__")
@@ -199,7 +201,7 @@ def _namespace(module: object) -> dict[str, Any]:
 
 
 def _own_name(key: str, loaded: dict[str, ModuleType]) -> str:
-    """Return the name under which the module of a key was imported, if `loaded` has it; the key may be an alias (`os.path`)."""
+    """Return the name under which the module of a key was imported; a key may be an alias (`os.path`)."""
     if key == "__main__":
         return key
     module = loaded[key]

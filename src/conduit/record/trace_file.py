@@ -18,6 +18,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from conduit.interruption import checkpoint
 from conduit.source_rule import SourceRefusedError, SourceRule
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from conduit.record.module_names import ModuleNames
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 17  # so that a service which writes its trace can do other things in between
 _SPACES = bytes(byte if byte >= 0x20 else 0x20 for byte in range(256))
 _NAME_ROW = re.compile(
     rb'(\{"ph":"M","pid":\d+,"tid":(\d+),"name":"(?:process|thread)_name","args":\{"name":")(.*?)"\}\}(?:,|(?=\]))'
@@ -53,6 +54,7 @@ def finish(dumped: Path, finished: Path, name_of: Callable[[int], str], names: M
     with dumped.open("rb") as source, finished.open("wb") as target:
         last = b""
         for block in _blocks(source):
+            checkpoint()
             target.write(last)
             rows += _name_rows(block, after_events=bool(tracks))
             last = _FUNCTION.sub(functions.qualified, _NAME_ROW.sub(b"", block))
@@ -82,6 +84,7 @@ class _FunctionNames:
         return known
 
     def _qualify(self, match: re.Match[bytes]) -> bytes:
+        checkpoint()
         name = str(json.loads(b'"' + match[1] + b'"'))
         place = _PLACE.fullmatch(name)
         if place is None:
