@@ -216,7 +216,8 @@ Conduit.page.views.flamegraph = (() => {
     whole.hidden = pivot === null && zoom.scale === 1;
     pointed = null;
     table?.mark(0);
-    paint();
+    if (first) schedule(() => area.isConnected && paint()); // with the frame's own layout of the page, not with one more before it
+    else paint();
     clearTimeout(resting);
     resting = setTimeout(rest, REST_MS);
     showDetail(null);
