@@ -233,6 +233,41 @@ def test_another_program_ends_by_the_signal_that_its_run_was_sent(tmp_path: Path
     assert (tmp_path / "cpu.prof").exists()
 
 
+@pytest.mark.parametrize(
+    ("before", "shell", "status", "printed"),
+    [
+        ("early(signal.SIGTERM)", "exec sleep 60", -signal.SIGTERM, ""),
+        ("early(signal.SIGHUP)", "exec sleep 60", -signal.SIGHUP, ""),
+        (
+            "signal.signal(signal.SIGHUP, signal.SIG_IGN)",
+            "kill -HUP $PPID; sleep 0.1; kill -HUP $$; echo alive",
+            0,
+            "alive\n",
+        ),
+    ],
+    ids=["SIGTERM before it runs", "SIGHUP before it runs", "SIGHUP ignored"],
+)
+def test_signals_before_another_program_runs_are_passed_on_and_ignored_ones_stay_ignored(
+    before: str, shell: str, status: int, printed: str
+) -> None:
+    program = f"""
+import signal, subprocess
+from conduit.cli import other_programs
+
+def early(number):
+    start = subprocess.Popen
+    def start_late(words):
+        signal.raise_signal(number)
+        return start(words)
+    subprocess.Popen = start_late
+
+{before}
+other_programs.run_other_program(["/bin/sh", "-c", {shell!r}])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (status, printed, "")
+
+
 def test_another_program_is_refused_where_its_children_are_not_asked_for(tmp_path: Path) -> None:
     process = start(tmp_path, "-cpuprofile=cpu.prof", "/bin/sh", "-c", "true")
     _, said = process.communicate(timeout=120)

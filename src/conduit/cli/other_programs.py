@@ -25,18 +25,27 @@ def run_other_program(words: list[str]) -> None:
 
     Where one of these has ended it, this process ends by it, too; for other signals the status is 128 and the number.
     """
+    process: subprocess.Popen[bytes] | None = None
+    came_early: list[int] = []
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        if process is None:
+            came_early.append(number)
+        # A terminal sends Ctrl-C to both.
+        elif number != signal.SIGINT or not _is_in_foreground():
+            process.send_signal(number)
+
+    # A program started by nohup goes on ignoring SIGHUP.
+    passed_on = [number for number in _PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
+    # Before the program starts, so that no signal ends this process alone and leaves the program behind.
+    earlier = {number: signal.signal(number, pass_on) for number in passed_on}
     try:
         process = subprocess.Popen(words)
     except OSError as error:
         print(f"conduit run: {words[0]}: {error.strerror}", file=sys.stderr)
         raise SystemExit(1) from None
-
-    def pass_on(number: int, _: FrameType | None) -> None:
-        # A terminal sends Ctrl-C to both.
-        if number != signal.SIGINT or not _is_in_foreground():
-            process.send_signal(number)
-
-    earlier = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
+    for number in came_early:
+        pass_on(number, None)
     status = process.wait()
     for number, handler in earlier.items():
         signal.signal(number, handler)

@@ -31,7 +31,8 @@ _USAGE = """usage: conduit run [flags] script.py [arguments…]
 Runs a program as python would and writes the requested profiles when it ends, also when it ends by an exception,
 sys.exit, os._exit, os.abort, Ctrl-C, SIGTERM or SIGHUP. Processes that it starts are not recorded; their process ids
 are reported at the end. With -children, each forked process and each Python program that it starts writes a file of
-its own (cpu.prof: cpu.1234.prof), and FILE is the sum of all, with the label `process` on each sample."""
+its own (cpu.prof: cpu.1234.prof), and FILE is the sum of all, with the label `process` on each sample. The program may
+then also be a server of machine code that runs Python in itself, given by its path: /usr/bin/uwsgi."""
 
 
 def flags() -> FlagSet:
