@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,6 +69,32 @@ def table(content: dict[str, Any], key: str = "flat") -> dict[str, tuple[str, ..
         row["name"].split()[0]: tuple(row[key][part] for part in ("before", "after", "change", "percent"))
         for row in content["rows"]
     }
+
+
+@pytest.mark.parametrize("graphviz", [True, False])
+def test_a_graph_without_a_function_whose_changes_cancel_out_has_no_edge_to_it(
+    graphviz: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if not graphviz:
+        monkeypatch.setenv("PATH", str(tmp_path))
+    elif shutil.which("dot") is None:
+        pytest.skip("Graphviz is not installed")
+    places = [(name, "/srv/a.py", line, line) for line, name in enumerate(("leaf", "work", "main"), 1)]
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    builder.add(places[1:], [1000])
+    builder.add(places, [50], {"route": "/old"})
+    builder.add(places, [-50], {"route": "/new"})
+    session = ProfileSession(builder.build(), Options(), SavedConfigs(tmp_path / "none.json"))
+    graph = session.page("graph", {})["views"]["graph"]
+    assert list(graph["names"].values()) == ["work", "main"]
+    if graphviz:
+        assert set(re.findall(r"<title>(N\d+(?:&#45;&gt;N\d+)?)</title>", graph["svg"])) == {
+            "N1",
+            "N2",
+            "N2&#45;&gt;N1",
+        }
+    else:
+        assert [(edge["from"], edge["to"]) for edge in graph["edges"]] == [(1, 0)]
 
 
 def test_what_changed_most_stands_first_with_both_amounts(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 20.0
 _WATCH_INTERVAL_S = 0.1
+_LEFT_OUT = re.compile(r"^N0 -> |^N\d+ -> N0 ")
 
 
 def without_constant_labels(report: Report) -> tuple[Report, list[str]]:
@@ -55,8 +56,13 @@ def graph_document(report: Report) -> tuple[dict[str, Any], list[str]]:
     note = next((line for line in drawing.labels if line.startswith("Showing nodes")), "")
     content: dict[str, Any] = {"names": names, "note": f"{note}.", **_own_drawing(report, drawing)}
     if drawing.nodes:
-        # The legend stands above the page already.
-        lines = (line for line in write_dot(report, drawing) if not line.startswith("subgraph cluster_L"))
+        # The legend stands above the page already. An edge of value 0 may lead to a node that was left out: `N0`, as in
+        # the original's text, which Graphviz draws as one more node.
+        lines = (
+            line
+            for line in write_dot(report, drawing)
+            if not line.startswith("subgraph cluster_L") and not _LEFT_OUT.search(line)
+        )
         content["dot"] = "\n".join(lines)
     return content, drawing.labels
 
@@ -114,7 +120,11 @@ def _run_graphviz(program: str, source: bytes, cancelled: threading.Event | None
 def _own_drawing(report: Report, drawing: Drawing) -> dict[str, Any]:
     total = abs(report.total) or 1
     numbers = {node: number for number, node in enumerate(drawing.nodes)}
-    edges = sort_edges(edge for node in drawing.nodes for edge in node.outgoing.values())
+    edges = [
+        edge
+        for edge in sort_edges(edge for node in drawing.nodes for edge in node.outgoing.values())
+        if edge.callee in numbers  # else a node that was left out
+    ]
     return {
         "nodes": [
             {
