@@ -12,7 +12,9 @@ import pytest
 
 from conduit.cli.pprof import run
 from conduit.fetch.inputs import Request, fetch_again
+from conduit.profile.builder import ProfileBuilder
 from conduit.profile.codec import encode
+from conduit.profile.model import ValueType
 from conduit.report.errors import FetchError
 from conduit.report.options import Options
 from conduit.web.application import ViewError
@@ -23,7 +25,8 @@ from conduit.web.session import ProfileSession
 
 from .conftest import SCREENSHOTS, profile_named
 from .test_browser import axe_findings
-from .test_comparison import recorded, table
+from .test_comparison import LIBRARIES, recorded, table
+from .test_flame_graph import colour_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,10 +92,42 @@ def test_record_again_shows_the_new_recording_and_compares_it(
     page.get_by_role("link", name="Changes").click()
     page.get_by_role("cell", name="+10ms").first.wait_for()
     page.screenshot(path=str(SCREENSHOTS / f"live-{width}.png"))
+    page.get_by_role(
+        "button", name="Record again"
+    ).click()  # and stays in the comparison, now with the second one
+    page.get_by_role("cell", name="step3").first.wait_for()
+    assert "against=2" in page.url
     page.get_by_role("link", name="Show it alone").click()
-    page.locator('.box[aria-label^="step2:"]').wait_for()
+    page.locator('.box[aria-label^="step3:"]').wait_for()
     page.get_by_label("Recording").select_option("1")
     page.locator('.box[aria-label^="step1:"]').wait_for()
+
+
+def test_a_package_keeps_its_colour_in_the_next_recording_and_when_the_page_is_loaded_again(
+    serve: Serve, visitor: Visitor
+) -> None:
+    def of_libraries(**amounts: int) -> Profile:
+        builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+        for name, amount in amounts.items():
+            builder.add([(f"{name}.work", f"{LIBRARIES}/{name}/work.py", 1, 1)], [amount])
+        return builder.build()
+
+    def colour_of(library: str) -> list[int]:
+        page.wait_for_timeout(100)
+        box = page.locator(f'.box[aria-label^="{library}.work:"]').bounding_box()
+        assert box is not None
+        return colour_at(page, box["x"] + 2, box["y"] + box["height"] - 3)
+
+    url = serve(of_libraries(alpha=10, beta=4), fetch=lambda: of_libraries(alpha=5, beta=8, gamma=20))
+    page = visitor.open(f"{url}/ui/flamegraph")
+    first = {name: colour_of(name) for name in ("alpha", "beta")}
+    assert first["alpha"] != first["beta"]
+    page.get_by_role("button", name="Record again").click()
+    page.locator('.box[aria-label^="gamma.work:"]').wait_for()
+    assert {name: colour_of(name) for name in first} == first
+    page.reload()
+    page.locator('.box[aria-label^="gamma.work:"]').wait_for()
+    assert {name: colour_of(name) for name in first} == first
 
 
 @pytest.mark.parametrize("width", [1400, 700, 390])
@@ -305,6 +340,10 @@ def test_a_stack_a_link_and_a_command_line_are_copied(serve: Serve, visitor: Vis
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     copied = "navigator.clipboard.readText()"
     page.locator('.box[aria-label^="app.math.odd:"]').first.click(button="right")
+    assert (
+        page.get_by_role("menu", name="app.math.odd").evaluate("e => getComputedStyle(e, '::before').content")
+        == '"app.math.odd"'
+    )
     page.get_by_role("menuitem", name="Copy stack").click()
     page.get_by_text("copied").wait_for()
     stack = page.evaluate(copied).split("\n")

@@ -90,12 +90,26 @@ Conduit.page.views.flamegraph = (() => {
     return made;
   }
 
+  // The places are kept for the tab, too: the page of another recording or a page that is loaded again has the same colours.
+  const placesKey = () => `conduit colours of ${scheme} in ${data.title}`;
+
+  function colourPlaces() {
+    try {
+      return new Map(JSON.parse(sessionStorage.getItem(placesKey())).map(([range, keys]) => [range, new Map(keys.map((key, place) => [key, place]))]));
+    } catch { return new Map(); } // nothing kept, or a browser that keeps nothing for this page
+  }
+
+  function keepColourPlaces() {
+    try { sessionStorage.setItem(placesKey(), JSON.stringify([...given[scheme]].map(([range, places]) => [range, [...places.keys()]]))); } catch { /* then only this page knows them */ }
+  }
+
   // Every group its own colour, the heaviest the farthest apart.
   function mix() {
     const keyed = tree.names.map((_, source) => (scheme === "owner" ? [tree.owners[source], `${tree.owners[source]} ${tree.packages[source]}`] : ["all", groupOf(source)]));
     const weights = new Float64Array(tree.names.length);
     for (let n = 1; n < tree.count; n += 1) weights[tree.sources[n]] += tree.total[n];
-    palette = Conduit.palette.assign(keyed, weights, given[scheme] ??= new Map());
+    palette = Conduit.palette.assign(keyed, weights, given[scheme] ??= colourPlaces());
+    keepColourPlaces();
     colours.made.clear();
   }
 
@@ -216,8 +230,7 @@ Conduit.page.views.flamegraph = (() => {
     whole.hidden = pivot === null && zoom.scale === 1;
     pointed = null;
     table?.mark(0);
-    if (first) schedule(() => area.isConnected && paint()); // with the frame's own layout of the page, not with one more before it
-    else paint();
+    paint();
     clearTimeout(resting);
     resting = setTimeout(rest, REST_MS);
     showDetail(null);

@@ -285,8 +285,10 @@ Conduit.page = (() => {
     button.disabled = true;
     told();
     const clock = setInterval(told, 1000);
+    // Who compares goes on comparing: with what was the newest.
+    const against = data.recordings.against === null ? null : String(data.recordings.kept.at(-1).number);
     for (const name of ["recording", "against"]) state.delete(name);
-    const done = await post("refresh", field ? { seconds: String(seconds) } : {}, address(current() === "changes" ? "flamegraph" : current(), { recording: null, against: null }));
+    const done = await post("refresh", field ? { seconds: String(seconds) } : {}, address(current(), { recording: null, against }));
     clearInterval(clock);
     if (!done) { button.disabled = false; button.textContent = before; }
   }
@@ -411,6 +413,7 @@ Conduit.page = (() => {
     entries.push(["Copy name", () => copy(name)]);
     menu.replaceChildren(...entries.map(([label, action, title]) =>
       make("button", { type: "button", role: "menuitem", title, onclick: () => { closeContext(); action(); } }, label)));
+    menu.setAttribute("aria-label", name); // shown above its entries
     menu.hidden = false;
     const box = menu.getBoundingClientRect();
     menu.style.left = `${Math.max(4, Math.min(event.clientX, innerWidth - box.width - 4))}px`;
