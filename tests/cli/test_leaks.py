@@ -155,6 +155,18 @@ def test_a_line_of_a_notebook_is_named_by_its_cell_instead_of_the_file_that_the_
     assert "ipykernel" not in printed
 
 
+@pytest.mark.parametrize(("allocated", "warned"), [(400, True), (950, False)])
+def test_profiles_of_different_processes_are_said_to_be_such(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], allocated: int, warned: bool
+) -> None:
+    for name, amount in (("1.prof", 1000), ("2.prof", allocated)):
+        made = profile_of([([LEAK], [4, amount, 1, amount // 4])], types=HEAP)
+        (tmp_path / name).write_bytes(encode(made))
+    assert run(["-leaks", str(tmp_path / "1.prof"), str(tmp_path / "2.prof")]) == 0
+    said = "profile 2 has allocated less in all than profile 1: they are of different processes"
+    assert (said in capsys.readouterr().err) == warned
+
+
 def test_growth_that_samples_may_not_show_is_not_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "1.prof").write_bytes(heap_profile(([LEAK], 1_000), period=524_288))
     ran = pprof(tmp_path, "-leaks", "1.prof", "1.prof")

@@ -87,6 +87,21 @@ def test_a_comparison_and_two_recordings_have_growth_and_one_profile_has_none(tm
     assert live.page("growth", {})["views"]["growth"]["over"] == "10s"
 
 
+def test_growth_is_followed_through_the_recordings_of_one_process(tmp_path: Path) -> None:
+    restarted, later = heap(15, 50), heap(20, 450)
+    recordings = iter([SERIES[-1], restarted, later])
+    session = session_of(SERIES[0], tmp_path, fetch=lambda: next(recordings))
+    session.refresh()
+    assert session.page("growth", {})["views"]["growth"]["rows"][0]["grown"] == "+500B"
+    session.refresh()
+    assert not session.page("top", {})["grows"]
+    with pytest.raises(ViewError, match="of another process than the one before"):
+        session.page("growth", {})
+    session.refresh()
+    growth = session.page("growth", {})["views"]["growth"]
+    assert (growth["rows"][0]["grown"], growth["profiles"]) == ("+400B", 2)
+
+
 def test_every_view_leaves_imports_out_on_request(tmp_path: Path) -> None:
     session = session_of(SERIES[-1], tmp_path, sources=["heap.prof"])
     assert session.page("top", {})["views"]["top"]["total"] == 2100

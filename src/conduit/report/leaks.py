@@ -117,6 +117,21 @@ def find_leaks(profiles: Sequence[Profile]) -> Leaks:
     )
 
 
+def is_of_another_process(earlier: Profile, later: Profile) -> bool:
+    """Return whether two heap profiles cannot be of one process: the later one has allocated clearly less in all.
+
+    A tenth less does not count, because totals of sampled heaps are estimates.
+    """
+    before, after = _allocated(earlier), _allocated(later)
+    return before is not None and after is not None and after < 0.9 * before
+
+
+def _allocated(profile: Profile) -> int | None:
+    """Return the bytes allocated since the process began, None if the profile does not say."""
+    names = [kind.type for kind in profile.sample_types]
+    return sum(profile.columns.values[names.index("alloc_space")]) if "alloc_space" in names else None
+
+
 def _growths(uses: Sequence[dict[Line, _Use]], sampled: int) -> tuple[Growth, ...]:
     first, last = uses[0], uses[-1]
     growths = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conduit.profile.imports import has_imports, without_imports
 from conduit.report.errors import ReportError
-from conduit.report.leaks import find_leaks
+from conduit.report.leaks import find_leaks, is_of_another_process
 from conduit.report.pipeline import prepare_report
 from conduit.units import format_duration, format_size
 from conduit.web.comparison import has_base, split
@@ -51,14 +52,25 @@ class ImportSwitch:
 def series_of(profile: Profile, recordings: Sequence[Profile]) -> list[Profile]:
     """Return the heap profiles to follow growth through, the earliest first.
 
-    They are a comparison's sides, or the recordings.
+    They are a comparison's sides, or the recordings of the process that the newest one is of.
     """
     if not is_heap(profile):
         return []
     if has_base(profile):
         # Of the two sides' times one is left, and that of both.
         return [side.replaced(time_nanos=0) for side in split(profile)]
-    return list(recordings) if len(recordings) > 1 else []
+    recordings = of_last_process(recordings)
+    return recordings if len(recordings) > 1 else []
+
+
+def of_last_process(recordings: Sequence[Profile]) -> list[Profile]:
+    """Return the recordings since the last one that is of another process than the one before it."""
+    restarts = [
+        number
+        for number, (earlier, later) in enumerate(pairwise(recordings), 1)
+        if is_of_another_process(earlier, later)
+    ]
+    return list(recordings[restarts[-1] if restarts else 0 :])
 
 
 def growth_document(series: Sequence[Profile], options: Options) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from conduit.web.comparison import amount_text, bases_of, has_base, normalised
 from conduit.web.facts import facts, notes
 from conduit.web.function_table import function_rows
 from conduit.web.labels import name_missing_labels
-from conduit.web.memory import HELD, ImportSwitch, growth_document, series_of
+from conduit.web.memory import HELD, ImportSwitch, growth_document, of_last_process, series_of
 from conduit.web.recordings import Recordings, UnknownRecordingError
 from conduit.web.time_order import has_times, time_tree, tree_by_parts
 from conduit.web.time_strip import (
@@ -444,6 +444,12 @@ class ProfileSession:
 
         series = self._followed()
         if not series:
+            kept = self._recordings.all()
+            if len(of_last_process(kept)) < len(kept):
+                raise ViewError(
+                    "the newest recording is of another process than the one before, because it has allocated less in "
+                    "all: record again to see what grows in it"
+                )
             raise ViewError(
                 "there is nothing to follow growth through: start conduit pprof with -leaks and two or more heap "
                 "profiles of one process, the earliest first"

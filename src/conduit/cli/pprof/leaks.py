@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -18,7 +19,7 @@ from conduit.fetch.endpoint_urls import endpoint_url
 from conduit.fetch.inputs import fetch_profile, is_local
 from conduit.profile.imports import without_imports
 from conduit.regexps import quote_pattern
-from conduit.report.leaks import find_leaks
+from conduit.report.leaks import find_leaks, is_of_another_process
 from conduit.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def print_leaks(
 ) -> None:
     """Print the lines as a table, the largest growth first, at most `most` of them (0: all; -1: 20)."""
     profiles, files = _fetch_series(requests, say)
+    _warn_of_other_processes(profiles, say)
     if leaves_imports_out:
         profiles = [without_imports(profile, 0)[0] for profile in profiles]
     leaks = find_leaks(profiles)
@@ -54,6 +56,15 @@ def print_leaks(
     for text in (_sampling_remark(leaks), _next_commands(leaks, files)):
         if text:
             say(text)
+
+
+def _warn_of_other_processes(profiles: list[Profile], say: Callable[[str], None]) -> None:
+    for number, (earlier, later) in enumerate(pairwise(profiles), 1):
+        if is_of_another_process(earlier, later):
+            say(
+                f"profile {number + 1} has allocated less in all than profile {number}: they are of different "
+                "processes, and what grew between them is no leak of either"
+            )
 
 
 def _fetch_series(requests: list[Request], say: Callable[[str], None]) -> tuple[list[Profile], list[str]]:
@@ -123,6 +134,7 @@ def serve_leaks(
     from conduit.web import serve_profile
 
     profiles, _ = _fetch_series(requests, say)
+    _warn_of_other_processes(profiles, say)
     find_leaks(profiles)  # raises for profiles that make no series, before a page is opened
     changed = difference(profiles[-1], profiles[0], mark_base=True)
     changed.time_nanos = profiles[-1].time_nanos
