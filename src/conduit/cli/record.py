@@ -62,7 +62,12 @@ def flags() -> FlagSet:
         parse=parse_seconds,
         metavar="SECONDS",
     )
-    found.option("rate", "samples a second", default=100, parse=parse_positive, metavar="HZ")
+    found.option(
+        "rate",
+        "samples a second (100; from outside 1000, or 200 with -blocking)",
+        parse=parse_positive,
+        metavar="HZ",
+    )
     found.option(
         "inside",
         "record inside the process: auto (where possible), always (or fail), never",
