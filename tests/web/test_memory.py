@@ -156,6 +156,20 @@ def test_the_error_of_a_sampled_amount_holds_the_true_one_19_times_in_20() -> No
     assert sampling_variance(0, 0, period) == (0.0, 0.0)
 
 
+@pytest.mark.parametrize(("rate", "noted"), [(512 * 1024, True), (1, False)])
+def test_a_sampled_heap_says_which_amounts_are_uncertain(tmp_path: Path, rate: int, noted: bool) -> None:
+    profile = SERIES[0].replaced(period_type=ValueType("space", "bytes"), period=rate)
+    told = (
+        "The heap was sampled, on average one object for each 512kB allocated: amounts below 1.5MB rest on few samples "
+        "and may be far off"
+    )
+    assert (session_of(profile, tmp_path).page("top", {})["notes"] == [told]) == noted
+    compared = difference(
+        profile, SERIES[0].replaced(period_type=profile.period_type, period=rate), mark_base=True
+    )
+    assert told not in session_of(compared, tmp_path).page("top", {})["notes"]
+
+
 @pytest.mark.parametrize("width", [1400, 390])
 def test_growth_says_that_its_amounts_are_estimates(
     serve: Callable[..., str], visitor: Visitor, width: int

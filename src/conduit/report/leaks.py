@@ -73,7 +73,7 @@ class Leaks(NamedTuple):
     @property
     def uncertain_bytes(self) -> int:
         """Growth below this may be chance, or may not have been seen: it rests on fewer than three samples."""
-        return _SURE_SAMPLES * self.sampled_bytes
+        return SURE_SAMPLES * self.sampled_bytes
 
 
 class _Use:
@@ -89,7 +89,8 @@ class _Use:
 _Part = tuple[tuple[int | str, ...], ...]
 _Stack = tuple[tuple[str, ...], Line | None]
 _CALLERS = 3
-_SURE_SAMPLES = 3  # with so many expected, none is drawn 5 times in 100
+SURE_SAMPLES = 3
+"""With so many expected, none is drawn 5 times in 100."""
 
 
 def find_leaks(profiles: Sequence[Profile]) -> Leaks:
@@ -106,7 +107,7 @@ def find_leaks(profiles: Sequence[Profile]) -> Leaks:
         raise ReportError("-leaks expects the earliest profile first; their times are in another order")
     origin_of = OriginFinder()
     uses = [_uses(profile, origin_of) for profile in profiles]
-    sampled = max(map(_sampled_bytes, profiles))
+    sampled = max(map(sampled_bytes, profiles))
     seconds = (times[-1] - times[0]) / 1e9 if all(times) else 0.0
     return Leaks(
         _growths([each.by_allocation for each in uses], sampled),
@@ -227,7 +228,8 @@ def sampling_variance(held: int, objects: int, sampled: int) -> tuple[float, flo
     return held / size * chance, held * size * (1 - chance) / chance
 
 
-def _sampled_bytes(profile: Profile) -> int:
+def sampled_bytes(profile: Profile) -> int:
+    """Return for how many allocated bytes a heap profile has one sample on average; 0 if it has each allocation."""
     kind = profile.period_type
     is_space = kind is not None and kind.unit == "bytes"
     return profile.period if is_space and profile.period > 1 else 0

@@ -7,7 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 from conduit.profile.measurement import label
+from conduit.report.leaks import SURE_SAMPLES, sampled_bytes
+from conduit.units import format_size
 from conduit.web.comparison import amount_text, change_text, has_base, sample_counts, split, totals_of
+from conduit.web.memory import is_heap
 
 if TYPE_CHECKING:
     from conduit.report.report import Report
@@ -69,7 +72,8 @@ def notes(report: Report) -> list[str]:
     """Return the first lines of the recording's first comments, and the number of others.
 
     The recorder's warnings are comments: how accurate shares are, how many samples were lost. Of a comparison, `facts`
-    says how accurate both sides are, and not each recording for itself.
+    says how accurate both sides are, and not each recording for itself. Of a sampled heap, the first note says which
+    amounts are uncertain.
     """
     comments = [comment.strip() for comment in report.profile.comments if not comment.startswith("#")]
     comments = list(dict.fromkeys(filter(None, comments)))
@@ -78,6 +82,16 @@ def notes(report: Report) -> list[str]:
     firsts = [comment.splitlines()[0] for comment in comments[:_NOTES]]
     more = len(comments) - _NOTES
     return [
+        *_uncertain_amounts(report),
         *(text if len(text) <= _NOTE_LIMIT else f"{text[:_NOTE_LIMIT]}…" for text in firsts),
         *([f"{more} more {'note' if more == 1 else 'notes'}: click the title above"] if more > 0 else []),
     ]
+
+
+def _uncertain_amounts(report: Report) -> list[str]:
+    every = sampled_bytes(report.profile) if is_heap(report.profile) else 0
+    if not every or has_base(report.profile):
+        return []
+    few = format_size(SURE_SAMPLES * every)
+    sampled = f"The heap was sampled, on average one object for each {format_size(every)} allocated"
+    return [f"{sampled}: amounts below {few} rest on few samples and may be far off"]
