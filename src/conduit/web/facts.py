@@ -68,12 +68,12 @@ def _counted(report: Report) -> list[str]:
     return [text]
 
 
-def notes(report: Report) -> list[str]:
+def notes(report: Report, *, says_errors: bool = False) -> list[str]:
     """Return the first lines of the recording's first comments, and the number of others.
 
     The recorder's warnings are comments: how accurate shares are, how many samples were lost. Of a comparison, `facts`
     says how accurate both sides are, and not each recording for itself. Of a sampled heap, the first note says which
-    amounts are uncertain.
+    amounts are uncertain, unless the view says the error of each (`says_errors`).
     """
     comments = [comment.strip() for comment in report.profile.comments if not comment.startswith("#")]
     comments = list(dict.fromkeys(filter(None, comments)))
@@ -82,7 +82,7 @@ def notes(report: Report) -> list[str]:
     firsts = [comment.splitlines()[0] for comment in comments[:_NOTES]]
     more = len(comments) - _NOTES
     return [
-        *_uncertain_amounts(report),
+        *([] if says_errors else _uncertain_amounts(report)),
         *(text if len(text) <= _NOTE_LIMIT else f"{text[:_NOTE_LIMIT]}…" for text in firsts),
         *([f"{more} more {'note' if more == 1 else 'notes'}: click the title above"] if more > 0 else []),
     ]

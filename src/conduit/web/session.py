@@ -514,7 +514,7 @@ class ProfileSession:
             "view": view,
             "title": f"{report.title or 'unknown'} {report.sample_type}",
             "facts": facts(report),
-            "notes": notes(report),
+            "notes": notes(report, says_errors=view == "growth"),
             "types": [kind.type for kind in self._profile.sample_types],
             "type": sample_index(self._profile, options.sample_index),
             "tags": self._tags(options),
