@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 20.0
 _WATCH_INTERVAL_S = 0.1
-_LEFT_OUT = re.compile(r"^N0 -> |^N\d+ -> N0 ")
 
 
 def without_constant_labels(report: Report) -> tuple[Report, list[str]]:
@@ -51,20 +50,23 @@ def without_constant_labels(report: Report) -> tuple[Report, list[str]]:
 def graph_document(report: Report) -> tuple[dict[str, Any], list[str]]:
     """Return the page's data, with the graph in Graphviz's language under `dot` for `draw`, and the header's lines."""
     drawing = compute_drawing(report)
+    _drop_edges_to_missing_nodes(drawing)
     report = report.in_unit(drawing.unit)
     names = {f"N{number}": node.frame.name or node.name for number, node in enumerate(drawing.nodes, 1)}
     note = next((line for line in drawing.labels if line.startswith("Showing nodes")), "")
     content: dict[str, Any] = {"names": names, "note": f"{note}.", **_own_drawing(report, drawing)}
     if drawing.nodes:
-        # The legend stands above the page already. An edge of value 0 may lead to a node that was left out: `N0`, as in
-        # the original's text, which Graphviz draws as one more node.
-        lines = (
-            line
-            for line in write_dot(report, drawing)
-            if not line.startswith("subgraph cluster_L") and not _LEFT_OUT.search(line)
-        )
+        # The legend stands above the page already.
+        lines = (line for line in write_dot(report, drawing) if not line.startswith("subgraph cluster_L"))
         content["dot"] = "\n".join(lines)
     return content, drawing.labels
+
+
+def _drop_edges_to_missing_nodes(drawing: Drawing) -> None:
+    """Drop the edges of value 0 to nodes that were left out. `-dot` keeps them, as the original does: a node `N0`."""
+    shown = set(drawing.nodes)
+    for node in drawing.nodes:
+        node.outgoing = {callee: edge for callee, edge in node.outgoing.items() if callee in shown}
 
 
 def draw(content: dict[str, Any], cancelled: threading.Event | None) -> None:
@@ -120,11 +122,7 @@ def _run_graphviz(program: str, source: bytes, cancelled: threading.Event | None
 def _own_drawing(report: Report, drawing: Drawing) -> dict[str, Any]:
     total = abs(report.total) or 1
     numbers = {node: number for number, node in enumerate(drawing.nodes)}
-    edges = [
-        edge
-        for edge in sort_edges(edge for node in drawing.nodes for edge in node.outgoing.values())
-        if edge.callee in numbers  # else a node that was left out
-    ]
+    edges = sort_edges(edge for node in drawing.nodes for edge in node.outgoing.values())
     return {
         "nodes": [
             {
