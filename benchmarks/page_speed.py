@@ -75,13 +75,12 @@ class Server:
         self.process.wait()
 
 
-def open_page(browser: Browser, url: str) -> tuple[Page, float]:
-    """Open a flame graph and wait for its boxes; returns the page and the seconds since its address was opened."""
+def open_page(browser: Browser, url: str) -> Page:
+    """Open a flame graph and wait for its boxes."""
     page = browser.new_page(viewport={"width": 1400, "height": 850})
-    before = time.monotonic()
     page.goto(f"{url}/ui/flamegraph?frames=all")
     page.locator(".box").nth(2).wait_for(timeout=120_000)
-    return page, time.monotonic() - before
+    return page
 
 
 def frame_times(page: Page, act: Callable[[Page, int], None], seconds: float) -> dict[str, float]:
@@ -128,7 +127,7 @@ def measure_large(browser: Browser, path: str, seconds: float) -> dict[str, Any]
     other = threading.Thread(target=second_tab, args=(server.url, waited))
     try:
         other.start()
-        page, _ = open_page(browser, server.url)
+        page = open_page(browser, server.url)
         found: dict[str, Any] = {"first_picture_s": time.monotonic() - server.started}
         other.join()
         found["second_tab_s"] = waited[0]
