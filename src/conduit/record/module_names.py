@@ -188,9 +188,7 @@ def _files(loaded: dict[str, ModuleType]) -> Iterator[tuple[str, str]]:
         if type(file) is str:
             yield file, "__main__"
     for key, module in interruptible(loaded.items()):
-        # Most are plain modules; a call for each of thousands is what this takes.
-        namespace = _namespace_of(module) if type(module) is ModuleType else _namespace(module)
-        file = namespace.get("__file__")
+        file = _namespace(module).get("__file__")
         if type(file) is str and type(key) is str:
             yield file, key
 
