@@ -172,6 +172,26 @@ def test_a_sampled_heap_says_which_amounts_are_uncertain(tmp_path: Path, rate: i
     assert told not in session_of(compared, tmp_path).page("top", {})["notes"]
 
 
+@pytest.mark.parametrize(
+    ("rate", "told"),
+    [
+        (
+            512 * 1024,
+            "No growth seen from the first of 2 profiles to the last: less than 1.5MB of it may go unseen.",
+        ),
+        (1, "Nothing grew from the first of 2 profiles to the last."),
+    ],
+)
+def test_growth_that_samples_may_not_show_is_not_said_to_be_none(
+    serve: Callable[..., str], visitor: Visitor, rate: int, told: str
+) -> None:
+    profile = SERIES[0].replaced(period_type=ValueType("space", "bytes"), period=rate)
+    page = visitor.open(
+        f"{serve(profile, series=[profile, profile], series_sources=['a', 'b'])}/ui/growth", width=1400
+    )
+    page.get_by_text(told).wait_for()
+
+
 @pytest.mark.parametrize("width", [1400, 390])
 def test_growth_says_that_its_amounts_are_estimates(
     serve: Callable[..., str], visitor: Visitor, width: int

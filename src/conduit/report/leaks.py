@@ -118,13 +118,17 @@ def find_leaks(profiles: Sequence[Profile]) -> Leaks:
     )
 
 
-def is_of_another_process(earlier: Profile, later: Profile) -> bool:
-    """Return whether two heap profiles cannot be of one process: the later one has allocated clearly less in all.
+def restarts(profiles: Sequence[Profile]) -> list[int]:
+    """Return the positions of the heap profiles that cannot be of the process of the one before.
 
-    A tenth less does not count, because totals of sampled heaps are estimates.
+    They have allocated clearly less in all. A tenth less does not count, because totals of sampled heaps are estimates.
     """
-    before, after = _allocated(earlier), _allocated(later)
-    return before is not None and after is not None and after < 0.9 * before
+    totals = enumerate(pairwise(map(_allocated, profiles)), 1)
+    return [
+        position
+        for position, (before, after) in totals
+        if before is not None and after is not None and after < 0.9 * before
+    ]
 
 
 def _allocated(profile: Profile) -> int | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conduit.profile.imports import has_imports, without_imports
 from conduit.report.errors import ReportError
-from conduit.report.leaks import find_leaks, is_of_another_process
+from conduit.report.leaks import find_leaks, restarts
 from conduit.report.pipeline import prepare_report
 from conduit.units import format_duration, format_size
 from conduit.web.comparison import has_base, split
@@ -65,12 +64,7 @@ def series_of(profile: Profile, recordings: Sequence[Profile]) -> list[Profile]:
 
 def of_last_process(recordings: Sequence[Profile]) -> list[Profile]:
     """Return the recordings since the last one that is of another process than the one before it."""
-    restarts = [
-        number
-        for number, (earlier, later) in enumerate(pairwise(recordings), 1)
-        if is_of_another_process(earlier, later)
-    ]
-    return list(recordings[restarts[-1] if restarts else 0 :])
+    return list(recordings[max(restarts(recordings), default=0) :])
 
 
 def growth_document(series: Sequence[Profile], options: Options) -> dict[str, Any]:
@@ -86,6 +80,7 @@ def growth_document(series: Sequence[Profile], options: Options) -> dict[str, An
         "profiles": leaks.profiles,
         "over": format_duration(leaks.seconds * 1e9) if leaks.seconds else "",
         "sampled": format_size(leaks.sampled_bytes) if leaks.sampled_bytes else "",
+        "unseen": format_size(leaks.uncertain_bytes) if leaks.uncertain_bytes else "",
         "total": format_size(sum(growth.grown_bytes for growth in leaks.growths)),
     }
 

@@ -8,7 +8,6 @@ import re
 import shlex
 import sys
 import time
-from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -19,7 +18,7 @@ from conduit.fetch.endpoint_urls import endpoint_url
 from conduit.fetch.inputs import fetch_profile, is_local
 from conduit.profile.imports import without_imports
 from conduit.regexps import quote_pattern
-from conduit.report.leaks import find_leaks, is_of_another_process
+from conduit.report.leaks import find_leaks, restarts
 from conduit.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -59,12 +58,11 @@ def print_leaks(
 
 
 def _warn_of_other_processes(profiles: list[Profile], say: Callable[[str], None]) -> None:
-    for number, (earlier, later) in enumerate(pairwise(profiles), 1):
-        if is_of_another_process(earlier, later):
-            say(
-                f"profile {number + 1} has allocated less in all than profile {number}: they are of different "
-                "processes, and what grew between them is no leak of either"
-            )
+    for number in restarts(profiles):
+        say(
+            f"profile {number + 1} has allocated less in all than profile {number}: they are of different "
+            "processes, and what grew between them is no leak of either"
+        )
 
 
 def _fetch_series(requests: list[Request], say: Callable[[str], None]) -> tuple[list[Profile], list[str]]:

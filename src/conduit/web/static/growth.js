@@ -31,7 +31,11 @@ Conduit.page.views.growth = (() => {
   function draw(main, given) {
     content = given;
     if (!content) return;
-    if (!content.rows.length) { main.append(Conduit.page.empty(`Nothing grew from the first of ${content.profiles} profiles to the last.`, data.file ? "" : "Let the program run for longer between two profiles.")); return; }
+    if (!content.rows.length) {
+      const between = `from the first of ${content.profiles} profiles to the last`;
+      main.append(Conduit.page.empty(content.unseen ? `No growth seen ${between}: less than ${content.unseen} of it may go unseen.` : `Nothing grew ${between}.`, data.file ? "" : "Let the program run for longer between two profiles."));
+      return;
+    }
     body = make("tbody");
     const head = ["Grown", ...(content.over ? ["Per second"] : []), "Held", "Objects", ...(content.profiles > 2 ? ["Grew in"] : []), "Allocating line"];
     Conduit.page.restore(content.rows.map((row) => row.name));
