@@ -34,8 +34,8 @@ def names_of(profile: Profile) -> set[str]:
     return {function.name for function in profile.functions}
 
 
-def samples_by(profile: Profile, names: Iterator[str] | tuple[str, ...]) -> Counter[str]:
-    """Samples by the innermost of the named functions on their stacks."""
+def samples_by(profile: Profile, names: Iterator[str] | tuple[str, ...], value: int = 0) -> Counter[str]:
+    """Samples by the innermost of the named functions on their stacks, or another one of their values."""
     wanted = set(names)
     found: Counter[str] = Counter()
     for sample in profile.samples:
@@ -43,7 +43,7 @@ def samples_by(profile: Profile, names: Iterator[str] | tuple[str, ...]) -> Coun
             line.function.name for location in sample.locations for line in location.lines if line.function
         ]
         name = next((name for name in on_stack if name in wanted), "")
-        found[name] += sample.values[0]
+        found[name] += sample.values[value]
     return found
 
 
@@ -107,6 +107,54 @@ def test_a_rate_below_the_kernels_tick_is_a_choice_among_its_ticks() -> None:
     # Ticks come every 1 to 10 ms of CPU time, and one in each 50 ms is taken; a tick may be late on a busy machine.
     assert 10 <= taken <= 25
     assert ticks >= 2 * taken
+
+
+def burn_in_front(cpu_seconds: float) -> None:
+    burn(cpu_seconds)
+
+
+def burn_without_ticks(cpu_seconds: float) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPROF])
+    burn(cpu_seconds)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPROF])
+
+
+def burn_behind(cpu_seconds: float) -> None:
+    burn(cpu_seconds)
+
+
+@pytest.mark.parametrize("rate", [20, 100, 1000])
+@pytest.mark.parametrize("is_main", [True, False], ids=["main thread", "other thread"])
+def test_time_with_the_signal_blocked_is_that_of_the_function_that_blocks_it(
+    rate: int, is_main: bool
+) -> None:
+    def work() -> None:
+        for _ in range(4):
+            burn_in_front(0.1)
+            burn_without_ticks(0.3)
+            burn_behind(0.1)
+
+    with record.cpu(rate_hz=rate) as recording:
+        if is_main:
+            work()
+        else:
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+    assert recording.profile is not None
+    names = {name: f"{__name__}.{name}" for name in ("burn_in_front", "burn_without_ticks", "burn_behind")}
+    used = {
+        name: nanoseconds / 1e9
+        for name, nanoseconds in samples_by(recording.profile, tuple(names.values()), value=1).items()
+    }
+    in_front, without_ticks, behind = (used[name] for name in names.values())
+    # Up to a period is divided between the code before and after it, and the code before may have been without ticks
+    # for a while on a busy processor: that adds to the blocked time.
+    tolerated = 0.1 + 4 / rate
+    assert without_ticks >= 1.2 - tolerated
+    assert 0.1 <= in_front <= 0.4 + tolerated
+    assert 0.1 <= behind <= 0.4 + tolerated
+    assert "threads that blocked SIGPROF for a while" in " ".join(recording.profile.comments)
 
 
 def test_the_sum_of_a_profile_is_the_cpu_time_of_the_process() -> None:

@@ -25,6 +25,7 @@ class CpuFacts(TypedDict):
     threads_refused: int
     handler_calls: int
     handler_ns: int
+    stalls_ns: int
     collector_ns: int
     signal_taken_over: bool
 

@@ -72,11 +72,13 @@ enum { SHARING = 8 };
 #define GUESSED_TICKS 10
 #define MIN_TICK_NS 1000000
 #define MAX_TICK_NS 10000000
+/* A thread that ran for so long without a tick was not passed over by chance. */
+#define STALL_TICKS 4
 
 static atomic_bool sampling;
 static atomic_int handlers;
 static atomic_uint session, next_thread;
-static atomic_ullong walked, lost, unreadable, foreign, handler_ns, handler_calls;
+static atomic_ullong walked, lost, unreadable, foreign, handler_ns, handler_calls, all_stalls_ns;
 
 static bool active, stopping; /* with the GIL; building the answer may let other threads run */
 static bool keep_counters;
@@ -116,6 +118,9 @@ static THREAD_LOCAL unsigned own_ended_session;
 static THREAD_LOCAL int64_t own_last_ns;      /* the thread's clock at its last sample */
 static THREAD_LOCAL int64_t own_new_until_ns; /* until then every signal is a sample */
 static THREAD_LOCAL int64_t own_ticks;        /* signals in this session */
+static THREAD_LOCAL int64_t own_tick_ns;      /* the thread's clock at its last signal */
+static THREAD_LOCAL int64_t own_tick_wall_ns; /* CLOCK_MONOTONIC at that signal, 0: unknown */
+static THREAD_LOCAL int64_t own_stalls_ns;    /* the time of its stalls; see `stall_before` */
 static THREAD_LOCAL int64_t own_group_end;    /* in ticks, of WEIGHT_OF_ONE each, like the next two */
 static THREAD_LOCAL int64_t own_group_size;
 static THREAD_LOCAL int64_t own_choice; /* the position of the next sample */
@@ -129,9 +134,13 @@ static int64_t since(const struct timespec *begin, clockid_t clock) {
     return (int64_t)(now.tv_sec - begin->tv_sec) * 1000000000 + (now.tv_nsec - begin->tv_nsec);
 }
 
-static int64_t own_clock_ns(void) {
+static int64_t clock_ns(clockid_t clock) {
     const struct timespec zero = {0, 0};
-    return since(&zero, CLOCK_THREAD_CPUTIME_ID);
+    return since(&zero, clock);
+}
+
+static int64_t own_clock_ns(void) {
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* ---- in the handler ---- */
@@ -163,11 +172,17 @@ static void note_end(void *Py_UNUSED(value)) {
     thread_timers_retire(own_tid, (uint32_t)known);
 }
 
-/* The number of this thread's ticks for each sample, from the average length of those it has had. Between 1 and 1.25
- * all are taken: otherwise the samples of two groups would often fall on the same tick. */
+/* The average length of this thread's ticks; stalls are left out. */
+static int64_t tick_length(int64_t now_ns) {
+    int64_t used_ns = now_ns - own_first_ns - own_stalls_ns;
+    return (GUESSED_TICKS * tick_guess_ns + used_ns) / (GUESSED_TICKS + own_ticks);
+}
+
+/* The number of this thread's ticks for each sample, from their average length. Between 1 and 1.25 all are taken:
+ * otherwise the samples of two groups would often fall on the same tick. */
 static int64_t group_size(int64_t now_ns) {
     if (sampling_clock == CLOCK_OF_WALL || now_ns < own_new_until_ns) return WEIGHT_OF_ONE;
-    int64_t tick_ns = (GUESSED_TICKS * tick_guess_ns + now_ns - own_first_ns) / (GUESSED_TICKS + own_ticks);
+    int64_t tick_ns = tick_length(now_ns);
     return tick_ns < sampling_period_ns / 5 * 4 ? sampling_period_ns * WEIGHT_OF_ONE / tick_ns : WEIGHT_OF_ONE;
 }
 
@@ -178,9 +193,10 @@ static void begin_group(int64_t now_ns) {
     own_group_end += own_group_size;
 }
 
-static void begin_own_clock(unsigned current, int64_t first_ns, int64_t new_until_ns) {
-    own_first_ns = own_last_ns = first_ns;
-    own_ticks = own_group_end = 0;
+static void begin_own_clock(unsigned current, int64_t first_ns, int64_t wall_ns, int64_t new_until_ns) {
+    own_first_ns = own_last_ns = own_tick_ns = first_ns;
+    own_tick_wall_ns = wall_ns;
+    own_ticks = own_group_end = own_stalls_ns = 0;
     own_new_until_ns = new_until_ns;
     own_clock_session = current;
     begin_group(first_ns);
@@ -191,6 +207,22 @@ static int64_t weight_of_tick(int64_t now_ns) {
     int64_t weight = 0, position = ++own_ticks * WEIGHT_OF_ONE;
     for (; own_choice <= position; begin_group(now_ns)) weight += own_group_size;
     return weight;
+}
+
+/* The CPU time for which the thread has been without the ticks that it should have had: it blocked the signal, or the
+ * machine stood still. That is the time of the code that this tick interrupts, which may have no other.
+ *
+ * A thread on a busy processor may run between the ticks only. That is no stall, and shows in the time: others run as
+ * well, and more of it passes than the thread uses. */
+static int64_t stall_before(int64_t now_ns, const ucontext_t *context) {
+    int64_t wall_ns = clock_ns(CLOCK_MONOTONIC), used_ns = now_ns - own_tick_ns, tick_ns = tick_length(own_tick_ns);
+    bool ran_on = own_tick_wall_ns != 0 && used_ns * 3 > (wall_ns - own_tick_wall_ns) * 2;
+    own_tick_ns = now_ns;
+    own_tick_wall_ns = wall_ns;
+    if (used_ns <= STALL_TICKS * tick_ns || !(ran_on || is_change_of_blocked_signals(context))) return 0;
+    own_stalls_ns += used_ns - tick_ns;
+    atomic_fetch_add(&all_stalls_ns, (unsigned long long)(used_ns - tick_ns));
+    return used_ns - tick_ns;
 }
 
 static void take_sample(const siginfo_t *information, const ucontext_t *context, int64_t now_ns) {
@@ -205,10 +237,11 @@ static void take_sample(const siginfo_t *information, const ucontext_t *context,
     if (own_clock_session != current) {
         int64_t used_ns = periods * TICK_PERIOD_NS;
         watch_own_end(true);
-        begin_own_clock(current, used_ns < now_ns ? now_ns - used_ns : 0, 0);
+        begin_own_clock(current, used_ns < now_ns ? now_ns - used_ns : 0, 0, 0);
     }
+    int64_t stall_ns = sampling_clock == CLOCK_OF_WALL ? 0 : stall_before(now_ns, context);
     int64_t weight = weight_of_tick(now_ns);
-    if (weight == 0) return;
+    if (weight == 0 && stall_ns == 0) return;
     Sample *sample = sample_ring_claim(thread_number);
     if (sample == NULL) {
         atomic_fetch_add(&lost, 1); /* the next sample gets its time */
@@ -216,9 +249,14 @@ static void take_sample(const siginfo_t *information, const ucontext_t *context,
     }
     sample->thread = thread_number;
     sample->tid = own_tid;
-    sample->cpu_ns = sampling_clock == CLOCK_OF_WALL ? periods * sampling_period_ns : now_ns - own_last_ns;
+    sample->stall_ns = stall_ns;
+    sample->cpu_ns = sampling_clock == CLOCK_OF_WALL ? periods * sampling_period_ns : now_ns - own_last_ns - stall_ns;
     sample->weight = weight;
     own_last_ns = now_ns;
+    if (weight == 0) { /* its tick goes with the next sample */
+        own_last_ns -= sample->cpu_ns;
+        sample->cpu_ns = 0;
+    }
     sample->counter = counter_of(context);
     sample->task[0] = 0;
     PyThreadState *thread = PyGILState_GetThisThreadState();
@@ -285,6 +323,8 @@ static Shared *shared_of(uint32_t thread) {
 }
 
 static void share_time(const Sample *sample, uint32_t stack) {
+    table.stacks[stack].values[CPU_NS] += sample->stall_ns;
+    if (sample->weight == 0) return;
     Shared *shared = sampling_clock == CLOCK_OF_WALL ? NULL : shared_of(sample->thread);
     if (shared == NULL) {
         table.stacks[stack].values[CPU_NS] += sample->cpu_ns;
@@ -490,7 +530,7 @@ static PyObject *cpu_restore_signal(PyObject *Py_UNUSED(module), PyObject *Py_UN
 }
 
 static void reset_counts(void) {
-    walked = lost = unreadable = foreign = handler_ns = handler_calls = 0;
+    walked = lost = unreadable = foreign = handler_ns = handler_calls = all_stalls_ns = 0;
     next_thread = 0;
     collector_ns = 0;
     task_count = 0;
@@ -678,7 +718,7 @@ static PyObject *build_samples(void) {
 static PyObject *build_facts(bool kept_signal, int64_t process_ns, int64_t paused_ns, PyObject *clocks) {
     TimerCounts timers = thread_timers_counts();
     return Py_BuildValue(
-        "{s:N,s:L,s:L,s:L,s:K,s:K,s:K,s:K,s:i,s:i,s:K,s:K,s:L,s:O}",
+        "{s:N,s:L,s:L,s:L,s:K,s:K,s:K,s:K,s:i,s:i,s:K,s:K,s:K,s:L,s:O}",
         "clocks", clocks,
         "process_ns", (long long)process_ns,
         "paused_ns", (long long)paused_ns,
@@ -691,6 +731,7 @@ static PyObject *build_facts(bool kept_signal, int64_t process_ns, int64_t pause
         "threads_refused", timers.refused,
         "handler_calls", (unsigned long long)handler_calls,
         "handler_ns", (unsigned long long)handler_ns,
+        "stalls_ns", (unsigned long long)all_stalls_ns,
         "collector_ns", (long long)collector_ns,
         "signal_taken_over", kept_signal ? Py_False : Py_True);
 }
@@ -765,7 +806,7 @@ static PyObject *cpu_thread_began(PyObject *Py_UNUSED(module), PyObject *Py_UNUS
     watch_own_end(false);
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     int64_t now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    begin_own_clock(atomic_load(&session), now_ns, now_ns + NEW_THREAD_NS);
+    begin_own_clock(atomic_load(&session), now_ns, clock_ns(CLOCK_MONOTONIC), now_ns + NEW_THREAD_NS);
     thread_timers_arm_new(own_tid, number);
     return PyLong_FromUnsignedLong(number);
 }
@@ -786,6 +827,8 @@ static PyObject *cpu_resume(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ign
         if (own_clock_session == atomic_load(&session)) {
             own_first_ns += passed;
             own_last_ns += passed;
+            own_tick_ns += passed;
+            own_tick_wall_ns += passed;
             own_new_until_ns += passed;
         }
     }

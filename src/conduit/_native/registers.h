@@ -2,12 +2,16 @@
 #ifndef CONDUIT_REGISTERS_H
 #define CONDUIT_REGISTERS_H
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 
 #define MAX_REGISTERS 48
+#define SIGNAL_SET_BYTES 8 /* in the kernel */
 
 /* The address of the interrupted instruction; 0 on a processor that is not known here. */
 static inline uintptr_t counter_of(const ucontext_t *context) {
@@ -18,6 +22,23 @@ static inline uintptr_t counter_of(const ucontext_t *context) {
 #else
     (void)context;
     return 0;
+#endif
+}
+
+/* Whether the signal arrived as the thread returned from the system call that changes which signals it blocks: what
+ * this call leaves in the registers says so. False on a processor that is not known here. */
+static inline bool is_change_of_blocked_signals(const ucontext_t *context) {
+#if defined(__x86_64__)
+    const greg_t *registers = context->uc_mcontext.gregs; /* RCX is where the call returns to; RDI and R10: arguments */
+    return registers[REG_RCX] == registers[REG_RIP] && registers[REG_RAX] == 0 &&
+           (registers[REG_RDI] == SIG_UNBLOCK || registers[REG_RDI] == SIG_SETMASK) &&
+           registers[REG_R10] == SIGNAL_SET_BYTES;
+#elif defined(__aarch64__)
+    const unsigned long long *registers = context->uc_mcontext.regs; /* X8 is the number of the call */
+    return registers[8] == SYS_rt_sigprocmask && registers[0] == 0 && registers[3] == SIGNAL_SET_BYTES;
+#else
+    (void)context;
+    return false;
 #endif
 }
 

@@ -11,6 +11,7 @@ typedef struct {
     uint32_t thread; /* serial number of the thread within the session */
     int32_t tid;
     int64_t cpu_ns;    /* CPU time of the thread since its last sample */
+    int64_t stall_ns;  /* and what it used without a tick before that, which is this stack's alone */
     int64_t weight;    /* how many ticks it stands for, in the owner's unit */
     uintptr_t counter; /* address of the interrupted machine instruction */
     int32_t depth;     /* frames; -1: the stack could not be read */

@@ -74,7 +74,8 @@ class RawSamples(NamedTuple):
         """CPU time of the thread in nanoseconds.
 
         It is what the thread used from one sample to the next, shared by each eight samples, and summed over the
-        signals that found the stack; its sum over a thread is how long that was sampled.
+        signals that found the stack; its sum over a thread is how long that was sampled. A stretch without the signals
+        that were due (it was blocked, or the machine stood still) is not shared: it counts for the sample at its end.
         """
         return self._column(3)
 

@@ -236,6 +236,11 @@ def _warnings(facts: CpuFacts, reconciled: Reconciled) -> Iterable[str]:
     yield from _unsampled_warnings(reconciled, used)
     if facts["lost"]:
         yield f"{facts['lost']} samples were lost: signals came faster than they could be stored"
+    if facts["stalls_ns"] > max(_NOTICEABLE_SHARE * used, 10_000_000):
+        yield (
+            f"{_seconds(facts['stalls_ns'])} of CPU time was used without samples by threads that blocked SIGPROF for "
+            "a while, or as the machine stood still; it is charged to the functions that were running at the end of it"
+        )
     if facts["unreadable"]:
         yield f"{facts['unreadable']} samples have no stack: it could not be read ({UNREADABLE[0]})"
     if facts["threads_refused"]:
