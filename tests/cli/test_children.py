@@ -261,6 +261,7 @@ def early(number):
         return start(words)
     subprocess.Popen = start_late
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup before the tests ignores it
 {before}
 other_programs.run_other_program(["/bin/sh", "-c", {shell!r}])
 """
