@@ -14,6 +14,7 @@ from conduit.profile.model import ValueType
 from conduit.report.options import Options
 from conduit.web import single_file_report
 from conduit.web.application import ViewError
+from conduit.web.comparison import change_text
 from conduit.web.configs import SavedConfigs
 from conduit.web.session import ProfileSession
 from tests.web.conftest import place_of, places_of_boxes, wait_until
@@ -69,6 +70,24 @@ def table(content: dict[str, Any], key: str = "flat") -> dict[str, tuple[str, ..
         row["name"].split()[0]: tuple(row[key][part] for part in ("before", "after", "change", "percent"))
         for row in content["rows"]
     }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (0, 5, "new"),
+        (5, 0, "gone"),
+        (5, 5, "0%"),
+        (10**9, 10**9 + 110, "+<0.01%"),
+        (10**9, 10**9 - 110, "-<0.01%"),
+        (10**6, 10**6 + 100, "+0.01%"),
+        (200, 300, "+50.00%"),
+    ],
+)
+def test_a_change_is_a_share_of_before_and_a_tiny_one_has_no_exponent(
+    before: int, after: int, text: str
+) -> None:
+    assert change_text(before, after) == text
 
 
 @pytest.mark.parametrize("graphviz", [True, False])

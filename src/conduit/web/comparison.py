@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from conduit.web.repeats import RepeatedSums
 
 MAX_ROWS = 300  # that changed most by what they took themselves, and as many by each other key
+_SMALLEST_SHOWN = 0.0001  # of a change; a smaller one would be printed with an exponent
 _EXACT = 1000  # samples; of more, the binomial distribution is as good as normal
 
 
@@ -262,4 +263,7 @@ def change_text(before: int, after: int) -> str:
         return "new"
     if not after:
         return "gone"
-    return f"{'+' if after > before else '-'}{percentage(after - before, before).strip()}"
+    sign = "+" if after > before else "-"
+    if abs(after - before) < _SMALLEST_SHOWN * abs(before):
+        return f"{sign}<{_SMALLEST_SHOWN:.2%}"
+    return f"{sign}{percentage(after - before, before).strip()}"
