@@ -12,7 +12,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from conduit.profile.builder import ProfileBuilder
 from conduit.profile.codec import decode
+from conduit.profile.model import ValueType
 from conduit.report.formats.flame import Flame
 from conduit.report.header import whole_labels
 from conduit.report.options import OPTIONS, Options
@@ -98,3 +100,16 @@ def _as_document(flame: Flame, report: Report) -> dict[str, object]:
             for number, source in enumerate(flame.sources)
         ],
     }
+
+
+def test_a_function_of_the_flame_graph_has_the_line_at_which_it_begins_where_it_is_only_one() -> None:
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    for name, line, begin in (("work", 12, 10), ("work", 14, 10), ("twin", 2, 1), ("twin", 8, 7)):
+        builder.add([(name, "/srv/a.py", line, begin)], [1])
+    for granularity, expected in (
+        ("filefunctions", {"work": 10, "twin": 0}),
+        ("functions", {"work": 0, "twin": 0}),
+    ):
+        report = prepare_report(builder.build(), "top", Options(granularity=granularity, trim=False), print)
+        begins = {source.full_name: source.start_line for source in Flame(report).sources[1:]}
+        assert begins == expected

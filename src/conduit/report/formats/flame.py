@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 
 
 class Source(NamedTuple):
-    """A frame that boxes stand for."""
+    """A frame that boxes stand for.
+
+    `start_line` is where its function begins, 0 if that is unknown, or if it is of several functions or of no whole
+    one.
+    """
 
     full_name: str
     file_name: str = ""
     inlined: bool = False
+    start_line: int = 0
 
 
 class Flame:
@@ -86,10 +91,13 @@ class _Sources:
         number = line.line if detail.line else 0
         column = line.column if detail.column else 0
         key = (name, file, number, column, inlined)
+        begins = function.start_line if function is not None and name and file and not number else 0
         known = self._numbers.get(key)
         if known is None:
             known = self._numbers[key] = len(self._sources)
-            self._sources.append(self._source(key))
+            self._sources.append(self._source(key)._replace(start_line=begins))
+        elif self._sources[known].start_line != begins:
+            self._sources[known] = self._sources[known]._replace(start_line=0)
         return known
 
     def _source(self, key: tuple[str, str, int, int, bool]) -> Source:

@@ -120,6 +120,7 @@ def flame_document(flame: Flame, tree: FlameTree, *, has_base: bool = False) -> 
         "total": flame.total,
         "names": [source.full_name for source in interruptible(flame.sources)],
         "files": [source.file_name for source in interruptible(flame.sources)],
+        "starts": [source.start_line for source in interruptible(flame.sources)],
         "parents": tree.parents,
         "sources": tree.sources,
         "values": tree.positive,

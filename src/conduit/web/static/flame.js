@@ -348,10 +348,16 @@ Conduit.page.views.flamegraph = (() => {
       + (left_out.boxes ? ` │ ${Conduit.frame.thousands(left_out.boxes)} narrow boxes below: zoom in to see them` : "");
   }
 
+  // Where a box's function begins: `file:line`.
+  function beginOf(box) {
+    if (box.frames || !tree.files[box.source]) return "";
+    return tree.starts[box.source] ? `${tree.files[box.source]}:${tree.starts[box.source]}` : tree.files[box.source];
+  }
+
   function showDetail(box) {
     const one = box || laid.boxes[0];
     if (!one) return;
-    detail.querySelector(".name").textContent = titleOf(one) + (tree.files[one.source] && !one.frames ? `  ${tree.files[one.source]}` : "");
+    detail.querySelector(".name").textContent = [titleOf(one), beginOf(one)].filter(Boolean).join("  ");
     detail.querySelector(".numbers").textContent = numbersOf(one);
     detail.querySelector(".choices").disabled = one.source === 0;
     detail.box = one;
@@ -366,7 +372,7 @@ Conduit.page.views.flamegraph = (() => {
     }
     tip.hidden = !box || !event;
     if (tip.hidden) return;
-    tip.replaceChildren(make("strong", {}, titleOf(box)), ...(tree.files[box.source] && !box.frames ? [make("div", {}, tree.files[box.source])] : []), make("div", {}, numbersOf(box)));
+    tip.replaceChildren(make("strong", {}, titleOf(box)), beginOf(box) && make("div", {}, beginOf(box)), make("div", {}, numbersOf(box)));
     const size = tip.getBoundingClientRect();
     tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - size.width - 8))}px`;
     tip.style.top = `${event.clientY + 20 + size.height < innerHeight ? event.clientY + 20 : Math.max(4, event.clientY - size.height - 12)}px`;
