@@ -50,6 +50,20 @@ def test_a_slowdown_of_five_percent_is_found_through_spells_of_twice_the_cost() 
     assert found >= 95
 
 
+def test_a_slowdown_of_three_percent_is_found_where_processes_differ_by_one_percent() -> None:
+    rng = random.Random(11)
+
+    def process(cost: float) -> tuple[float, ...]:
+        cost *= math.exp(rng.gauss(0, 0.012))
+        return tuple(cost * (1 + 0.003 * abs(rng.gauss(0, 1))) for _ in range(20))
+
+    def pairs(slowdown: float) -> list[PairTimes]:
+        return [PairTimes(process(100), process(100 * (1 + slowdown))) for _ in range(13)]
+
+    assert sum(decide(summarize_pairs(pairs(0.03))) == "different" for _ in range(200)) >= 180
+    assert sum(decide(summarize_pairs(pairs(0.0))) == "different" for _ in range(400)) <= 2
+
+
 def test_few_pairs_decide_nothing() -> None:
     rng = random.Random(3)
     summary = summarize_pairs(noisy_pairs(rng, 5, 0.08, noise=0.0))
@@ -98,6 +112,12 @@ def evidence(floor: float, typical: float, typical_p: float) -> PairedSummary:
         (evidence(0.01, 0.01, 0.001), "same"),
         (evidence(0.00, 0.30, 0.001), "unresolved"),
         (evidence(0.10, 0.10, 0.500), "unresolved"),
+        (evidence(0.006, 0.021, 0.001), "different"),
+        (evidence(0.004, 0.021, 0.001), "unresolved"),
+        (evidence(-0.006, 0.021, 0.001), "unresolved"),
+        (evidence(0.039, 0.019, 0.001), "same"),
+        (evidence(0.041, 0.019, 0.001), "unresolved"),
+        (evidence(0.03, 0.03, 0.021), "unresolved"),
     ],
 )
 def test_floor_and_typical_have_to_agree(what: PairedSummary, state: str) -> None:
@@ -158,6 +178,6 @@ def test_large_noise_without_a_difference_is_hardly_ever_a_large_difference(nois
 def test_an_unresolved_benchmark_names_what_it_lacks() -> None:
     rng = random.Random(10)
     few = summarize_pairs(noisy_pairs(rng, 5, 0.08, noise=0.0))
-    assert missing_evidence(few, family=10) == "needs pairs: 5 of at least 9"
+    assert missing_evidence(few, family=10) == "needs pairs: 5 of at least 10"
     restless = [PairTimes((100.0,) * 3, (100.0 * (1 + 0.4 * (-1) ** i),) * 3) for i in range(12)]
     assert missing_evidence(summarize_pairs(restless)).startswith("needs a quiet machine: pairs spread by ±")

@@ -9,8 +9,8 @@ down, so floors approach the code's own cost, but one lucky process can move a f
 median over the pairs of each pair's ratio, which is the median of its batches' ratios, each with its neighbour in
 time; a disturbance of a few pairs does not move it.
 
-The sides differ if both summaries point the same way, their mean is beyond the resolution, and one of two tests
-rejects chance:
+The sides differ if the typical difference is beyond the resolution, the floors differ in the same direction by at
+least a quarter of it, and one of two tests rejects chance:
 
 - the signed-rank test over pairs. Under the null hypothesis each pair's sign is random, because the order within a
   pair is randomised. With k pairs its p-value is at least 2^(1-k), so the number of pairs it needs grows with the
@@ -19,8 +19,10 @@ rejects chance:
   floors differ by more than 10 % in the same direction. The test is repeated after each pair, so each repetition may
   use only half of the error that is left (alpha spending). Heavy-tailed noise makes the test conservative.
 
-They are the same if the mean of both summaries is within the resolution and neither is far outside. All else is
+They are the same if the typical difference is within the resolution and the floors are not far outside. All else is
 unresolved, which is not "no difference". `benchmarks/sequential_rule.py` simulates the error of the whole rule.
+
+The floors have a veto only: over processes of identical code they scatter about five times as much as the median does.
 """
 
 from __future__ import annotations
@@ -37,16 +39,18 @@ if TYPE_CHECKING:
 
 State = Literal["different", "same", "unresolved"]
 
-RESOLUTION = 0.025
+RESOLUTION = 0.02
 """Smaller differences count as none: alignment and hash seeds move identical code by about as much."""
-FAR_OUTSIDE = 1.6 * RESOLUTION
-"""A single summary this far out contradicts "the same": opposite summaries have a small mean, too."""
+SAME_DIRECTION = RESOLUTION / 4
+"""Floors that differ by less do not support a difference."""
+FAR_OUTSIDE = 2 * RESOLUTION
+"""Floors that differ by more contradict "the same"."""
 CLEARLY_SAME = 0.01
 CLEARLY_DIFFERENT = 0.1
 MIN_PAIRS = 6
 USUAL_PAIRS = 10
 ENOUGH_PAIRS = 16
-ALPHA = 0.04
+ALPHA = 0.02
 MIN_EARLY_PAIRS = 4
 LARGE = 0.10
 EARLY_ALPHA = 0.01
@@ -86,11 +90,6 @@ class PairedSummary(NamedTuple):
     spread: float = 0.0
     smallest_delta: float = 0.0
     large_p: float = 1.0
-
-    @property
-    def delta(self) -> float:
-        """The difference that is judged: the mean of both summaries."""
-        return (self.floor_delta + self.typical_delta) / 2
 
 
 def summarize_pairs(pairs: Sequence[PairTimes]) -> PairedSummary:
@@ -168,10 +167,14 @@ def decide(summary: PairedSummary, family: int = 1) -> State:
     if summary.pairs < MIN_PAIRS:
         return "unresolved"
     floor, typical = summary.floor_delta, summary.typical_delta
-    if abs(summary.delta) > RESOLUTION:
-        agree = floor * typical > 0 and min(abs(floor), abs(typical)) > RESOLUTION / 2
-        return "different" if agree and summary.typical_p * family <= ALPHA else "unresolved"
-    return "same" if max(abs(floor), abs(typical)) <= FAR_OUTSIDE else "unresolved"
+    if abs(typical) > RESOLUTION:
+        is_likely = summary.typical_p * family <= ALPHA
+        return "different" if is_likely and _agree(floor, typical) else "unresolved"
+    return "same" if abs(floor) <= FAR_OUTSIDE else "unresolved"
+
+
+def _agree(floor: float, typical: float) -> bool:
+    return floor * typical > 0 and abs(floor) > SAME_DIRECTION
 
 
 def _is_clearly_large(summary: PairedSummary, family: int) -> bool:
@@ -194,8 +197,8 @@ def needs_more_pairs(summary: PairedSummary, family: int = 1) -> bool:
     if summary.pairs >= ENOUGH_PAIRS:
         return False
     if state == "different":
-        return abs(summary.delta) < CLEARLY_DIFFERENT
-    return summary.pairs < USUAL_PAIRS or abs(summary.delta) > CLEARLY_SAME
+        return abs(summary.typical_delta) < CLEARLY_DIFFERENT
+    return summary.pairs < USUAL_PAIRS or abs(summary.typical_delta) > CLEARLY_SAME
 
 
 def fewest_pairs(family: int) -> int:
@@ -211,6 +214,6 @@ def missing_evidence(summary: PairedSummary, family: int = 1) -> str:
     if summary.pairs < fewest:
         return f"needs pairs: {summary.pairs} of at least {fewest}"
     floor, typical = summary.floor_delta, summary.typical_delta
-    if floor * typical <= 0 or min(abs(floor), abs(typical)) <= RESOLUTION / 2:
+    if not _agree(floor, typical):
         return f"needs a quiet machine: fastest {floor:+.1%}, typical {typical:+.1%}"
     return f"needs pairs: more than {summary.pairs}"
