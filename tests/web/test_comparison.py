@@ -130,6 +130,32 @@ def test_what_changed_most_stands_first_with_both_amounts(tmp_path: Path) -> Non
     assert (content["before"], content["after"], content["normalised"]) == ("350ms", "700ms", False)
 
 
+def counted(encode: int, view: int) -> Profile:
+    """A framework that calls a function of its own and one of the project, in samples of 10 ms."""
+    builder = ProfileBuilder([ValueType("samples", "count"), ValueType("cpu", "nanoseconds")])
+    run = ("lib.run", f"{LIBRARIES}/lib.py", 2, 1)
+    for name, file, count in (
+        ("lib.encode", f"{LIBRARIES}/lib.py", encode),
+        ("app.view", "/srv/app.py", view),
+    ):
+        builder.add([(name, file, 8, 7), run], [count, count * 10**7])
+    return builder.build()
+
+
+def test_where_no_change_on_show_is_certain_the_page_says_which_others_are(
+    serve: Serve, visitor: Visitor
+) -> None:
+    profile = difference(counted(300, 4), counted(100, 2), mark_base=True)
+    page = visitor.open(f"{serve(profile)}/ui/changes", width=1400)
+    page.get_by_text(
+        "More than chance: none of these, 1 under “Self”, 2 under “Total, with callees”."
+    ).wait_for()
+    page.get_by_text("Amounts: each of your functions, with the libraries").wait_for()
+    page.get_by_role("button", name="Self", exact=True).click()
+    page.get_by_text("Amounts: each function itself.").wait_for()
+    assert not page.get_by_text("More than chance").is_visible()
+
+
 def test_with_equal_totals_a_change_is_one_of_the_share(tmp_path: Path) -> None:
     content = changes(tmp_path, compared(), norm="t")
     assert (content["before"], content["after"], content["normalised"]) == ("350ms", "350ms", True)
@@ -273,6 +299,14 @@ def test_two_pictures_move_in_step_and_share_one_scale(
     page.screenshot(path=str(SCREENSHOTS / f"two-pictures-selected-{width}-{scheme}.png"))
     again = visitor.open(page.url, width=width, scheme=scheme)
     assert again.locator(".box.pivot").count() == 2
+
+
+def test_the_lines_of_a_function_that_did_not_change_are_said_to_have_no_change(
+    serve: Serve, visitor: Visitor
+) -> None:
+    profile = difference(recorded(still=50, grew=90), recorded(still=50, grew=60), mark_base=True)
+    page = visitor.open(f"{serve(profile)}/ui/flamegraph?p=^still$&lines=t", width=1400)
+    page.get_by_text("No line of this function changed.").wait_for()
 
 
 def test_whether_totals_were_made_equal_is_said_and_changed_by_a_link(serve: Serve, visitor: Visitor) -> None:

@@ -206,6 +206,8 @@ def test_the_page_says_what_moved_and_keeps_to_it_on_request(page: Page) -> None
     assert "moved=t" in page.url
     page.get_by_role("button", name="With callees").click()
     page.get_by_text("3 of 34 functions moved").wait_for()
+    assert page.locator(".how[open]").count() == 1
+    page.get_by_text("sums of 10 and 10 profiles").wait_for()
     page.reload()
     page.get_by_text("3 of 34 functions moved").wait_for()
     assert names.count() == 3

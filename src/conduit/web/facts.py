@@ -13,6 +13,9 @@ from conduit.web.comparison import amount_text, change_text, has_base, sample_co
 from conduit.web.memory import is_heap
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conduit.profile.model import Profile
     from conduit.report.report import Report
 
 _NOTES = 2  # comments that stand on the page; the others open with its title
@@ -21,11 +24,12 @@ _FEW_SAMPLES = 100  # of fewer, the recorder warns as well
 _ACCURACY = re.compile(r"only \d+ samples: ")  # as the recorder warns
 
 
-def facts(report: Report) -> list[str]:
+def facts(report: Report, repeats: tuple[Sequence[Profile], Sequence[Profile]] | None = None) -> list[str]:
     """Return date and time, duration and total, where known.
 
-    Of a comparison: the totals and the samples of both sides, since date and duration would be a mixture of both. Of
-    a difference whose sides are not marked (`-base`): the sums of its increases and of its decreases.
+    Of a comparison: the totals and the samples of both sides, since date and duration would be a mixture of both. With
+    `repeats`, the profiles before and after whose sums are compared: how many these are. Of a difference whose sides
+    are not marked (`-base`): the sums of its increases and of its decreases.
     """
     profile = report.profile
     if has_base(profile):
@@ -34,6 +38,7 @@ def facts(report: Report) -> list[str]:
         return [
             f"{report.sample_type}: {amounts} ({change_text(before, after)})",
             *_counted(report),
+            *([f"sums of {len(repeats[0])} and {len(repeats[1])} profiles"] if repeats else []),
         ]
     values = profile.columns.values[report.values.index]
     if min(values, default=0) < 0:

@@ -427,10 +427,10 @@ class ProfileSession:
             raise ViewError("there is nothing to compare with: start conduit pprof with -diff_base=OLD")
         options = options.copy(granularity=options.granularity or "filefunctions", trim=False)
         report = prepare_report(self._profile_of(options), "top", options, warn)
-        # Recordings made later are single profiles.
         repeated = None
-        if self._repeats and self._shown == (1, None):
-            before, after = ([self._chosen(profile) for profile in side] for side in self._repeats)
+        repeats = self._repeats_on_show()
+        if repeats:
+            before, after = ([self._chosen(profile) for profile in side] for side in repeats)
             repeated = sum_repeats(before, after, options)
         checkpoint()
         sampled = report
@@ -460,6 +460,10 @@ class ProfileSession:
         report = prepare_report(series[-1], "top", options, warn)
         checkpoint()
         return report, growth_document(series, options), whole_labels(report)
+
+    def _repeats_on_show(self) -> tuple[Sequence[Profile], Sequence[Profile]] | None:
+        """Return the single profiles before and after; None where there are none, as of recordings made later."""
+        return self._repeats if self._shown == (1, None) else None
 
     def _followed(self) -> list[Profile]:
         return list(self._series) or series_of(self._whole, self._recordings.all())
@@ -513,7 +517,7 @@ class ProfileSession:
         return {
             "view": view,
             "title": f"{report.title or 'unknown'} {report.sample_type}",
-            "facts": facts(report),
+            "facts": facts(report, self._repeats_on_show()),
             "notes": notes(report, says_errors=view == "growth"),
             "types": [kind.type for kind in self._profile.sample_types],
             "type": sample_index(self._profile, options.sample_index),

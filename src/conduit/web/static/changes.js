@@ -9,6 +9,7 @@
 Conduit.page.views.changes = (() => {
   const { make, data, state, note } = Conduit.page;
   const { leading, searching } = Conduit.rows(Conduit.page);
+  const { thousands } = Conduit.frame;
   let content, body, pattern, key, sure;
 
   function rows() {
@@ -48,7 +49,7 @@ Conduit.page.views.changes = (() => {
 
   // How many samples the amounts of a row stand for.
   function weighed({ samples }) {
-    return counted() ? [make("td", { className: "optional" }, samples.map((count) => Conduit.frame.thousands(count)).join(" → "))] : [];
+    return counted() ? [make("td", { className: "optional" }, samples.map((count) => thousands(count)).join(" → "))] : [];
   }
 
   const counted = () => Boolean(content.rows[0][key].samples);
@@ -68,6 +69,7 @@ Conduit.page.views.changes = (() => {
 
   function totals() {
     const { before, after, change, normalised } = content;
+    if (data.grows && !normalised) return make("p", { className: "explain totals" }, make("span", {}, `In all ${before} before, ${after} after (${change}): one process at two times.`));
     const link = data.file ? null : Conduit.page.link("changes", { norm: normalised ? null : "t" }, {}, normalised ? "Show totals as recorded" : "Make totals equal");
     const means = content.repeats ? "Amounts are means of a profile. " : "";
     const text = means + (normalised
@@ -80,13 +82,14 @@ Conduit.page.views.changes = (() => {
   function verdict() {
     const { repeats } = content;
     if (!repeats) {
-      const sampling = counted() ? "Grey: with so few samples the change may be chance (test at 5%). " : "";
+      const sampling = counted() ? `Grey: with so few samples the change may be chance (test at 5%). ${elsewhere()}` : "";
+      if (data.grows) return make("p", { className: "explain verdicts" }, sampling);
       return make("p", { className: "explain verdicts" }, make("span", {}, sampling, "Runs differ as well: that shows with four or more profiles of each side, ",
         make("code", {}, "conduit pprof -http=:8080 -diff_base=OLD1,OLD2,… NEW1 NEW2 …")));
     }
     const { before, after, tested: counts, moved, canTell, needed } = repeats;
     const text = canTell
-      ? `${before} profiles before, ${after} after: ${moved[key]} of ${counts[key]} functions moved beyond chance. The other changes may be chance. ${needed[key] ? `So few profiles show only what moved together: ${needed[key]} of each side would show single functions. ` : ""}`
+      ? `${before} profiles before, ${after} after: ${moved[key]} of ${counts[key]} functions moved beyond chance. The other changes may be chance. ${needed[key] ? `With so few profiles, a function that moved alone cannot be told from chance; ${needed[key]} of each side would show it. ` : ""}${elsewhere()}`
       : `${before} profiles before, ${after} after: too few to tell a change from chance. Record four or more of each side. `;
     const more = make("details", { className: "how" }, make("summary", {}, "How this is tested"),
       make("p", {}, "Each profile is one measurement of each function. The measurements before and after are compared by the Mann–Whitney U test, as benchstat compares benchmarks. ",
@@ -95,12 +98,22 @@ Conduit.page.views.changes = (() => {
     return make("div", { className: "explain verdicts" }, make("strong", {}, text), more);
   }
 
+  // Which other amounts have changes that are certain, where the ones on show have none.
+  function elsewhere() {
+    const certain = (name) => content.rows.filter((row) => row[name].value && (content.repeats ? row[name].moved : !row[name].noise)).length;
+    if (certain(key)) return "";
+    const others = content.keys.filter((name) => certain(name)).map((name) => `${thousands(certain(name))} under “${KINDS[name][0]}”`);
+    return others.length ? `More than chance: none of these, ${others.join(", ")}. ` : "";
+  }
+
   function onlyMoved() {
     if (!(content.repeats ? content.repeats.canTell : counted())) return null;
     const button = make("button", { type: "button", className: "key switch", "aria-pressed": String(sure) }, content.repeats ? "Only what moved" : "Without noise");
     button.addEventListener("click", () => { sure = !sure; note({ moved: sure ? "t" : null }, true); button.setAttribute("aria-pressed", String(sure)); fill(); });
     return button;
   }
+
+  const measured = () => `Amounts: ${KINDS[key][1]}.`;
 
   const KINDS = { code: ["Your code", "each of your functions, with the libraries and the standard library that it called"], flat: ["Self", "each function itself"], cum: ["Total, with callees", "each function with everything that it called"] };
   const standard = () => (content.keys.includes("code") ? "code" : "flat");
@@ -112,11 +125,14 @@ Conduit.page.views.changes = (() => {
         key = name;
         note({ by: key === standard() ? null : key }, true);
         for (const each of button.parentElement.querySelectorAll("[data-key]")) each.setAttribute("aria-pressed", String(each === button));
+        const opened = document.querySelector(".how")?.open;
         document.querySelector(".verdicts")?.replaceWith(verdict());
+        if (opened) document.querySelector(".how").open = true;
+        document.querySelector(".measured").textContent = measured();
         fill();
       });
       return button;
-    }), onlyMoved() ?? "");
+    }), onlyMoved() ?? "", make("span", { className: "measured" }, measured()));
   }
 
   function draw(main, given) {
