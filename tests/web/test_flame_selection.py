@@ -202,6 +202,25 @@ def test_of_a_function_inside_itself_the_header_says_what_the_table_says(
     page.locator("#tip", has_text="self 30ms │ total 235ms (100%)").wait_for()
 
 
+@pytest.mark.parametrize("shown", ["mine=t", "p=step_29", "mine=t&p=step_29"])
+@pytest.mark.parametrize("width", [390, 500, 700, 760, 1000])
+def test_the_picture_stays_under_the_pointer_while_boxes_are_hovered(
+    serve: Serve, visitor: Visitor, width: int, shown: str
+) -> None:
+    page = visitor.open(
+        f"{serve(request_profile())}/ui/flamegraph?frames=all&{shown}", width=width, height=900
+    )
+    top = "document.querySelector('.flame canvas').getBoundingClientRect().top"
+    before, seen = page.evaluate(top), set()
+    page.mouse.move(1, 1)
+    for _, box in places_of_boxes(page)[::5]:
+        if before < box["y"] < 880:
+            page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            assert page.evaluate(top) == before
+            seen.add(page.locator(".detail .name").inner_text())
+    assert len(seen) > 2
+
+
 def test_escape_closes_the_help_before_it_leaves_the_selection(serve: Serve, visitor: Visitor) -> None:
     page = visitor.open(f"{serve(request_profile())}/ui/flamegraph?frames=all&p=step_00", width=1400)
     page.locator(".help summary").click()

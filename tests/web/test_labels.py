@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conduit.profile.builder import ProfileBuilder
+from conduit.profile.merge import difference
 from conduit.profile.model import ValueType
 from conduit.report.options import Options
 from conduit.web.configs import SavedConfigs
@@ -123,6 +124,23 @@ def test_the_first_line_tells_when_for_how_long_and_how_much(tmp_path: Path) -> 
     assert date.startswith("2026-09-")
     assert rest == ["2s recorded", "1us cpu in all"]
     assert page["notes"] == ["3 samples were lost"]
+
+
+def test_the_values_of_a_comparison_are_not_cut_in_a_wide_window(serve: Serve, visitor: Visitor) -> None:
+    builder = ProfileBuilder([ValueType("samples", "count"), ValueType("cpu", "nanoseconds")])
+    for number in range(3):
+        labels = {
+            "route": f"GET /items/{number}",
+            "thread": f"Thread-{number} (process_request_thread)",
+            "task": f"Task-{number}",
+        }
+        builder.add([("main", "/srv/app.py", 9, 8)], [100, 123_456_789], labels=labels)
+    profile = difference(builder.build(), builder.build(), mark_base=True)
+    page = visitor.open(f"{serve(profile)}/ui/labels", width=1400, height=900)
+    page.get_by_text("of all after").first.wait_for()
+    regions = page.locator(".facet:not(.wide) .scroll")
+    assert regions.count() == 3
+    assert regions.evaluate_all("all => all.map((one) => one.scrollWidth - one.clientWidth)") == [0, 0, 0]
 
 
 def test_a_label_that_is_filtered_by_keeps_its_place_and_the_functions_stay_listed_by_it(

@@ -9,8 +9,9 @@ Conduit.flameTable = (content, tree, { hover, choose, menu }) => {
   const { amount, percent } = Conduit.units;
   const FIRST = 200; // rows that are made unless more are asked for
   const AT_ONCE = Math.ceil(innerHeight / 20) + 4; // of these, made at first: no row is lower than 20 pixels
-  const wide = innerWidth <= 900 ? innerWidth - 20 : Math.min(500, Math.max(340, innerWidth * 0.32));
-  const ROOM = innerWidth <= 640 ? 60 : Math.max(14, Math.floor((wide - 270) / 6.4)); // letters in the column of names, which wraps where it is narrow
+  const [least, share, most, numbers] = content.difference ? [380, 0.42, 640, 330] : [340, 0.32, 500, 270]; // pixels and a part of the window, as the styles have them
+  const wide = innerWidth <= 900 ? innerWidth - 20 : Math.min(most, Math.max(least, innerWidth * share));
+  const ROOM = innerWidth <= 640 ? 60 : Math.max(14, Math.floor((wide - numbers) / 6.4)); // letters in the column of names, which wraps where it is narrow
 
   // Of a comparison each number is a change; with only the reader's code, that of the libraries it called is in its own.
   const columns = [["flat", content.difference ? "Self change" : tree.folded ? "Self + libraries" : "Self"], ["cum", content.difference ? "Total change" : "Total"], ["name", "Function"]];

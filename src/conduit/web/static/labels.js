@@ -69,7 +69,7 @@ Conduit.page.views.labels = (() => {
       return;
     }
     if (content.top) Conduit.page.restore(content.top.rows.map((row) => row.name), content.top.rows.map((row) => row.function));
-    shown = make("div", { className: "facet-list" }, ...content.facets.map((one) => facet(one, content.counted)), content.top ? top() : "");
+    shown = make("div", { className: content.compared ? "facet-list compared" : "facet-list" }, ...content.facets.map((one) => facet(one, content.counted)), content.top ? top() : "");
     main.append(make("p", { className: "explain" }, data.file ? "" : "Click a value to keep only its samples."), shown);
   }
 
