@@ -219,7 +219,7 @@ def test_with_only_your_code_in_the_picture_the_table_is_of_it_too(serve: Serve,
     page.get_by_role("button", name="Lines", exact=True).click()
     page.locator(".drawer", has_text="self (flat) 20ms").wait_for()
     told = page.locator(".drawer p.explain")
-    assert "counts what the libraries called here took as self" in told.inner_text()
+    assert "the picture adds the libraries that a function called to its own amount" in told.inner_text()
     page.get_by_role("button", name="Only your code").click()
     told.wait_for(state="detached")
 

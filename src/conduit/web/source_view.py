@@ -60,9 +60,12 @@ def source_document(report: Report, functions: Report, first: int, page: int = P
 def lines_document(report: Report) -> dict[str, Any]:
     """Return the listings of the functions that match the report's expression.
 
-    Each has its error if its file is not here.
+    Each has its error if its file is not here. There are none where no line has samples, or none that changed.
     """
-    listings = sorted(compute_listings(report), key=lambda listing: -abs(listing.cum))
+    try:
+        listings = sorted(compute_listings(report), key=lambda listing: -abs(listing.cum))
+    except NoMatchError:
+        listings = []
     return {
         "functions": [{**_document(report, listing), "error": listing.error} for listing in listings[:PAGE]]
     }

@@ -36,11 +36,11 @@ Conduit.sourceDrawer = ({ tree, folds, closed }) => {
     const best = found.filter((one) => one.file === file);
     const listings = best.length ? best : found;
     body.replaceChildren(...listings.flatMap((one) => [
-      make("p", {}, `${one.file} — self (flat) ${one.flat}, total (cum) ${one.cum} (${one.percent} of ${data.compared ? "all before" : "the profile"})`),
-      folds() ? make("p", { className: "explain" }, "“Only your code” counts what the libraries called here took as self; the column Self does not.") : "",
+      make("p", {}, Conduit.page.views.source.summary(one)),
+      folds() ? make("p", { className: "explain" }, "With “Only your code”, the picture adds the libraries that a function called to its own amount. The column Self does not.") : "",
       one.textMissing ? make("p", { className: "missing" }, make("strong", {}, "The text of these lines is missing. "), one.error ? `${one.error}. ` : "", data.file ? "" : "Start conduit pprof with -source_path=FOLDER to say where the file is.") : "",
       one.lines.length ? Conduit.page.views.source.table(one) : ""]).filter(Boolean));
-    if (!listings.length) body.replaceChildren(make("p", {}, data.file ? "The file holds the source of the heaviest functions only." : "No lines of this function have samples."));
+    if (!listings.length) body.replaceChildren(make("p", {}, data.file ? "The file holds the source of the heaviest functions only." : data.compared ? "No line of this function changed." : "No lines of this function have samples."));
     const hottest = [...body.querySelectorAll("tr.hot")].sort((a, b) => b.style.getPropertyValue("--heat") - a.style.getPropertyValue("--heat"))[0];
     if (hottest) body.scrollTop += hottest.getBoundingClientRect().top - body.getBoundingClientRect().top - 60;
   }

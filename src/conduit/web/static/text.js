@@ -112,10 +112,16 @@ Conduit.page.views.source = (() => {
       make("thead", {}, make("tr", {}, [...(data.compared ? ["Self change", "Total change"] : ["Self", "Total"]), "Line", one.textMissing ? "Source (its text is missing)" : "Source"].map((text) => make("th", { scope: "col" }, text)))), body));
   }
 
+  // A function's file and amounts; of a comparison, by how much they changed.
+  function summary({ file, flat, cum, percent }) {
+    return data.compared ? `${file} — self change ${signed(flat)}, total change ${signed(cum)} (${percent} of all before)`
+      : `${file} — self (flat) ${flat}, total (cum) ${cum} (${percent} of the profile)`;
+  }
+
   function listing(one) {
     const name = data.file ? one.name : make("a", { href: address("peek", { fn: `${exactly([one.name]).slice(0, -1)}( |$)` }), title: "callers and callees" }, one.name);
     return make("section", { className: "function" },
-      make("h2", {}, name), make("p", {}, `${one.file} — self (flat) ${one.flat}, total (cum) ${one.cum} (${one.percent} of ${data.compared ? "all before" : "the profile"})`), table(one));
+      make("h2", {}, name), make("p", {}, summary(one)), table(one));
   }
 
   // Said once for all functions whose file is not here.
@@ -143,5 +149,5 @@ Conduit.page.views.source = (() => {
     main.append(...content.functions.filter(wanted()).map(listing), content.functions.length > 3 ? pages("below") : "");
   }
 
-  return { draw, table };
+  return { draw, table, summary };
 })();
