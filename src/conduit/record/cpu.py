@@ -43,6 +43,7 @@ DEFAULT_RATE_HZ = 100
 HIGHEST_RATE_HZ = 1000
 FEW_SAMPLES = 100
 _NOTICEABLE_SHARE = 0.02
+_STALLED_SHARE = 0.10  # of less, the functions at the ends of the stretches are near enough
 _USUAL_SHARE = (
     0.10  # up to this, starting threads is ordinary (numpy starts one a processor); its row says enough
 )
@@ -236,7 +237,7 @@ def _warnings(facts: CpuFacts, reconciled: Reconciled) -> Iterable[str]:
     yield from _unsampled_warnings(reconciled, used)
     if facts["lost"]:
         yield f"{facts['lost']} samples were lost: signals came faster than they could be stored"
-    if facts["stalls_ns"] > max(_NOTICEABLE_SHARE * used, 10_000_000):
+    if facts["stalls_ns"] > max(_STALLED_SHARE * used, 100_000_000):
         yield (
             f"{_seconds(facts['stalls_ns'])} of CPU time was used without samples by threads that blocked SIGPROF for "
             "a while, or as the machine stood still; it is charged to the functions that were running at the end of it"
