@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from conduit.bench.against import instructions
 from conduit.bench.result import Measurement, MeasurementWarning
+from conduit.bench.run import perf_events
 from conduit.bench.run.discover import find_files
 from tests.bench.commands import GOOD, Command
 
@@ -28,6 +30,27 @@ def test_instructions_are_the_same_in_every_run_and_grow_with_the_work(run_bench
     )
     assert first == pytest.approx(second, rel=0.001)
     assert 5 < first[1] / first[0] < 12  # ten times the numbers, plus what a call costs
+
+
+def test_the_kernels_events_count_what_the_work_takes_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The kernel's own clock of a thread is an event like the processor's counter, which virtual machines often lack.
+    monkeypatch.setattr(perf_events, "_HARDWARE", 1)
+    took = []
+
+    def work() -> None:
+        begin = time.thread_time_ns()
+        while time.thread_time_ns() < begin + 50_000_000:
+            pass
+        took.append(time.thread_time_ns() - begin)
+
+    try:
+        counted = perf_events.count_instructions(work)
+    except OSError as error:
+        pytest.skip(f"the kernel gives no events: {error}")
+    assert counted == pytest.approx(took[0], rel=0.05)
+    assert perf_events.count_instructions(lambda: None) < 0.1 * counted
 
 
 def test_without_perf_events_and_valgrind_the_reason_and_the_remedy_are_told(
