@@ -212,16 +212,3 @@ def test_the_page_of_listings_quotes_what_the_source_says(tmp_path: Path) -> Non
     assert "&lt;script&gt;alert" in page
     assert "<script>" not in page
     assert "f&lt;b&gt;" in page
-
-
-@pytest.mark.parametrize(
-    ("name", "first"),
-    [("work", 9), ("work.<locals>.<listcomp>", 4), ("<lambda>", 4), ("vector<int>", 9)],
-)
-def test_the_source_of_a_comprehension_begins_before_it(tmp_path: Path, name: str, first: int) -> None:
-    file = str(tmp_path / "a.py")
-    Path(file).write_text(SOURCE, encoding="utf-8")
-    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
-    builder.add([(name, file, 10, 9)], [MILLISECOND])
-    (listing,) = _listings(builder.build(), ".", source_path=str(tmp_path))
-    assert [line.number for line in listing.lines] == list(range(first, 16))

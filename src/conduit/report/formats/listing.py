@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from conduit.report.graph import Node
     from conduit.report.report import Report
 
-_INNER = re.compile(r"(?:^|\.)<(?:listcomp|setcomp|dictcomp|genexpr|lambda)>$")
 _MARGIN = (
     5  # lines shown after the last one with samples, and before the first if the function's start is unknown
 )
@@ -139,14 +138,7 @@ def _annotated(listing: Listing, files: SourceFiles, nodes: list[Node]) -> Listi
 
 
 def _start(node: Node) -> int:
-    """Return the line with which a listing begins.
-
-    That is the function's first; a comprehension or lambda is a part of what begins somewhere before.
-    """
-    start = node.frame.start_line
-    if start and not _INNER.search(node.frame.name):
-        return max(1, start)
-    return max(1, (start or node.frame.line) - _MARGIN)
+    return max(1, node.frame.start_line or node.frame.line - _MARGIN)
 
 
 def _sums(nodes: list[Node], moves: Mapping[int, int]) -> tuple[dict[int, int], dict[int, int]]:
