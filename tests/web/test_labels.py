@@ -324,6 +324,7 @@ def test_the_menu_shows_the_granularity_that_is_on_show(serve: Serve, visitor: V
     page.get_by_role("link", name="line", exact=True).click()
     page.wait_for_url("**g=lines*")
     wait_until(page, "document.querySelector('.box[aria-label^=\"main:9:\"]') !== null")
+    page.locator("#menu-show .items a", has_text="✓ line").wait_for(state="attached")
     assert ticked(page) == ["✓ line"]
     assert page.get_by_role("link", name="make totals equal").count() == 0
 
