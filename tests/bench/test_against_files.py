@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,32 @@ def test_a_folder_given_as_the_old_side_is_not_changed(
     run = conduit_command("bench", f"-against={other}", "-budget=1s", "-format=json", cwd=shop)
     assert "not on the old side: ImportError" in run.stdout
     assert git(other, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("given", ["src", "{here}/src", "{here}/src{separator}lib"])
+def test_a_folder_of_the_working_copy_in_pythonpath_is_the_old_sides_own_on_the_old_side(
+    tmp_path: Path, given: str, conduit_command: Command
+) -> None:
+    for side, count in (("old", 100), ("new", 5000)):
+        root = tmp_path / side
+        (root / "src" / "shop").mkdir(parents=True)
+        (root / "src" / "shop" / "__init__.py").write_text(f"def total(): return list(range({count}))\n")
+        (root / "benchmarks").mkdir()
+        (root / "benchmarks" / "bench_shop.py").write_text(
+            "from shop import total\ndef bench_total(b):\n    for _ in b:\n        total()\n"
+        )
+        (root / "pyproject.toml").write_text("")
+    # An environment of its own has no sources before what PYTHONPATH names.
+    python = tmp_path / "old" / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    here = tmp_path / "new"
+    path = given.format(here=here, separator=os.pathsep)
+    environment = {**os.environ, "PYTHONPATH": path}
+    run = conduit_command("bench", "-against=../old", "-budget=1s", "-format=json", cwd=here, env=environment)
+    row = rows_of(run.stdout)["BenchmarkTotal", "allocs/op"]
+    assert float(row["delta"]) > 1, run.stderr
 
 
 def test_a_helper_module_of_the_benchmarks_folder_is_todays_on_both_sides(

@@ -122,7 +122,8 @@ def _other_side(parsed: Parsed, here: Path) -> Iterator[tuple[Path, Checkout]]:
     wanted, environment = parsed["against"], parsed["against-env"]
     folder = Path(wanted)
     if folder.is_dir() and (folder.is_absolute() or "/" in wanted or wanted.startswith(".")):
-        yield project_root(here), worktree.folder_as_checkout(folder.resolve(), environment)
+        root = project_root(here)
+        yield root, worktree.folder_as_checkout(folder.resolve(), environment)._replace(stands_for=root)
         return
     root = worktree.repository_root(here)
     commit = worktree.resolve_revision(root, wanted)

@@ -43,6 +43,8 @@ class BenchmarkProcess:
         environment = dict(os.environ)
         if hash_seed is not None:
             environment["PYTHONHASHSEED"] = str(hash_seed)
+        if environment.get("PYTHONPATH"):
+            environment["PYTHONPATH"] = checkout.python_path(environment["PYTHONPATH"])
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
         self._process = subprocess.Popen(
             [*wrapper, checkout.python, "-P", "-B", "-u", str(_WORKER)],

@@ -30,7 +30,8 @@ _HOLDER = "conduit-worktree-"
 class Checkout(NamedTuple):
     """A folder with code, its interpreter, and the folders to put before that interpreter's path.
 
-    `is_temporary`: the folder was made for this comparison and may be changed.
+    `is_temporary`: the folder was made for this comparison and may be changed. `stands_for` is the working copy that it
+    is another revision of: a folder of that one in PYTHONPATH means the same folder here.
     """
 
     name: str
@@ -38,6 +39,19 @@ class Checkout(NamedTuple):
     python: str
     import_from: tuple[str, ...]
     is_temporary: bool = False
+    stands_for: Path | None = None
+
+    def python_path(self, given: str) -> str:
+        """Return PYTHONPATH for this checkout, from that of the working copy's environment."""
+        if self.stands_for is None:
+            return given
+        working_copy = self.stands_for.resolve()
+        moved = []
+        for entry in given.split(os.pathsep):
+            folder = Path(entry).resolve()
+            is_inside = bool(entry) and folder.is_relative_to(working_copy)
+            moved.append(str(self.root / folder.relative_to(working_copy)) if is_inside else entry)
+        return os.pathsep.join(moved)
 
 
 def benchmark_file(checkout: Checkout, name: str) -> Path:
@@ -111,7 +125,8 @@ def revision_checked_out(
     `notify` is told what could not be done as it should be.
     """
     with worktree_of(root, commit) as tree:
-        yield _checkout(f"{revision} ({commit[:10]})", tree, commit, environment, notify)
+        checkout = _checkout(f"{revision} ({commit[:10]})", tree, commit, environment, notify)
+        yield checkout._replace(stands_for=root)
 
 
 @contextmanager
