@@ -150,7 +150,7 @@ _MASKS: Masks = (
     ),
     (re.compile(r"\b\d+(\.\d+)?(e[+-]\d+)? ?(ns|µs|us|ms|s)\b(?!/)"), "TIME"),
     (re.compile(r" *\b\d+(\.\d+)?[kMG]?B/s\b"), " RATE"),
-    (re.compile(r"^ *grown +rate +held +objects$", re.MULTILINE), "grown rate held objects"),
+    (re.compile(r"^ *grown +rate +held +objects( +grew in)?$", re.MULTILINE), r"grown rate held objects\1"),
     (re.compile(r"^ +(?=\+\d)", re.MULTILINE), ""),
     (re.compile(r"^\S+ (?=that imports allocated)", re.MULTILINE), "SIZE "),
     (re.compile(r"\b0x[0-9a-fA-F]{6,}\b"), "ADDRESS"),
