@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conduit.profile.cplusplus_names import simplify_names
+from conduit.fetch.symbols import simplify_names
 from conduit.profile.focus import Filters, apply_filters, filter_by_name
 from conduit.profile.merge import column_sums
 from conduit.profile.model import Function, Line, Location, Mapping, Profile, Sample, ValueType

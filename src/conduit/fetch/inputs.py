@@ -14,14 +14,10 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.errors import ConduitError, MalformedProfileError
-from conduit.fetch.saving import save_profile
-from conduit.fetch.symbols import add_missing_mapping, forget_url_mappings, symbolize
+from conduit.fetch.symbols import add_missing_mapping, name_parts
 from conduit.files import read_at_most
+from conduit.profile.codec import decode
 from conduit.profile.limits import DEFAULT_LIMITS
-from conduit.profile.merge import align, combine, difference
-from conduit.profile.other_checkout import move_into_files_of
-from conduit.profile.prune import drop_frames
-from conduit.regexps import PatternError
 from conduit.report.errors import FetchError
 
 if TYPE_CHECKING:
@@ -167,15 +163,21 @@ def fetch_repeated(request: Request, say: Say, *, keeps: bool = True) -> tuple[P
     profile = sources.profile
     assert profile is not None, "some source was read"
     if bases.profile is not None:
+        from conduit.profile.merge import difference
+
         if request.by_name:
             _move_bases([bases.profile, *bases.kept], profile, say)
         profile = difference(profile, bases.profile, mark_base=request.diff_base, normalize=request.normalize)
     finished = _finish(request, profile, say, save=sources.remote or bases.remote)
+    if finished is not sources.profile or sources.count > 1:
+        finished.check_valid()  # one as it was decoded has been checked
     return finished, _repeats(request, bases.kept, sources.kept)
 
 
 def _move_bases(bases: Sequence[Profile], profile: Profile, say: Say) -> None:
     """Have functions of another checkout's bases compared with those of the same names."""
+    from conduit.profile.other_checkout import move_into_files_of
+
     moves: dict[str, str] = {}
     for base in bases:
         moves |= move_into_files_of(base, profile)
@@ -189,6 +191,8 @@ def _move_bases(bases: Sequence[Profile], profile: Profile, say: Say) -> None:
 def _repeats(request: Request, before: list[Profile], after: list[Profile]) -> Repeats | None:
     if not before or not after:
         return None
+    from conduit.profile.merge import align
+
     # What there is to say was said of the sum.
     each = [_finish(request, profile, lambda _: None, save=False) for profile in align([*before, *after])]
     return Repeats(each[: len(before)], each[len(before) :])
@@ -197,18 +201,27 @@ def _repeats(request: Request, before: list[Profile], after: list[Profile]) -> R
 def _finish(request: Request, profile: Profile, say: Say, *, save: bool) -> Profile:
     if request.all_frames:
         profile = profile.replaced(drop_frames="", keep_frames="")
-    profile = symbolize(profile, request.symbolize, say)
-    try:
-        profile = drop_frames(profile)
-    except PatternError as error:
-        say(f"the profile's drop_frames or keep_frames is not used: {error}")
-    forget_url_mappings(profile)
+    profile = name_parts(profile, request.symbolize, say)
+    if profile.drop_frames:
+        profile = _without_dropped_frames(profile, say)
     if request.comment:
         profile = profile.replaced(comments=[*profile.comments, request.comment])
     if save:
+        from conduit.fetch.saving import save_profile
+
         request.saved = save_profile(profile, say)
-    profile.check_valid()
     return profile
+
+
+def _without_dropped_frames(profile: Profile, say: Say) -> Profile:
+    from conduit.profile.prune import drop_frames
+    from conduit.regexps import PatternError
+
+    try:
+        return drop_frames(profile)
+    except PatternError as error:
+        say(f"the profile's drop_frames or keep_frames is not used: {error}")
+        return profile
 
 
 def _grab(request: Request, names: Sequence[str], say: Say, kind: str, *, keeps: bool) -> _Grabbed:
@@ -221,11 +234,23 @@ def _grab(request: Request, names: Sequence[str], say: Say, kind: str, *, keeps:
         if grabbed.profile is not None:
             found.insert(0, grabbed.profile)
         try:
-            grabbed.profile = combine(found)
+            grabbed.profile = found[0] if _is_whole(found) else _sum(found)
         except ConduitError as error:
             comma = "," if kind == "base" else ""
             raise FetchError(f"problem fetching {kind} profiles: {error}{comma}", grabbed.failures) from None
     return grabbed
+
+
+def _is_whole(found: list[Profile]) -> bool:
+    """Return whether there is one profile only, with sample types that differ, which `combine` leaves as it is."""
+    kinds = [kind.type for kind in found[0].sample_types]
+    return len(found) == 1 and bool(kinds) and len(set(kinds)) == len(kinds)
+
+
+def _sum(found: list[Profile]) -> Profile:
+    from conduit.profile.merge import combine
+
+    return combine(found)
 
 
 def _grab_chunk(request: Request, names: Sequence[str], say: Say, grabbed: _Grabbed) -> list[Profile]:
@@ -238,7 +263,8 @@ def _grab_chunk(request: Request, names: Sequence[str], say: Say, grabbed: _Grab
             say(grabbed.failures[-1])
             continue
         profile, url = outcome
-        add_missing_mapping(profile, url, request.executable, request.build_id)
+        if url or request.executable or request.build_id or not profile.mappings:
+            add_missing_mapping(profile, url, request.executable, request.build_id)
         grabbed.remote = grabbed.remote or bool(url)
         found.append(profile)
     if grabbed.keeps:
@@ -313,8 +339,6 @@ def _read(request: Request, name: str, say: Say) -> tuple[Profile, str]:
 
 def _decode(data: bytes, name: str, say: Say, request: Request) -> Profile:
     """Return the profile in a source's bytes; the formats of other tools are tried after pprof's own."""
-    from conduit.profile.codec import decode
-
     try:
         return decode(data)
     except MalformedProfileError:

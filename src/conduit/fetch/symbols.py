@@ -11,24 +11,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.profile.cplusplus_names import simplify_names
 from conduit.profile.model import Mapping
 from conduit.report.frames import base_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conduit.profile.model import Profile
+    from conduit.profile.model import Function, Line, Location, Profile
 
     Say = Callable[[str], None]
 
 _NOWHERE = ("[", "linux-vdso", "/dev/dri/", "//anon")  # mappings of the system, which have no file
+# What each mode of `-symbolize=demangle=…` leaves out of a name.
+_BRACKETS = {"": ("()", "<>"), "default": ("()", "<>"), "templates": ("()",), "full": (), "none": ()}
 
 
 def add_missing_mapping(profile: Profile, url: str, executable: str, build_id: str) -> None:
     """Give a profile without mappings one, and the first the program's name and build id where they are given.
 
-    Mappings of a profile from the network that have neither are marked by its URL, until `forget_url_mappings`.
+    Mappings of a profile from the network that have neither are marked by its URL, until `name_parts`.
     """
     if not profile.mappings:
         mapping = Mapping(1)
@@ -44,26 +45,25 @@ def add_missing_mapping(profile: Profile, url: str, executable: str, build_id: s
                 mapping.filename = url
 
 
-def forget_url_mappings(profile: Profile) -> None:
-    """Take URLs away again from mappings that have no file."""
+def name_parts(profile: Profile, mode: str, say: Say) -> Profile:
+    """Report mappings that have locations without names, shorten C++ names, and forget URLs that stand for a file.
+
+    `mode` is `-symbolize`'s value.
+    """
+    wanted = _parse_mode(mode, say)
+    if wanted is not None:
+        if wanted.local:
+            _report_missing(profile, wanted.force, say)
+        profile = simplify_names(profile, wanted.demangle, force=wanted.force)
     for mapping in profile.mappings:
         if not mapping.build_id and _is_url(mapping.filename):
             mapping.filename = ""
+    return profile
 
 
 def _is_url(name: str) -> bool:
     scheme, colon, _ = name.partition(":")
     return bool(colon) and scheme[:1].isalpha() and scheme.replace("+", "").replace("-", "").isalnum()
-
-
-def symbolize(profile: Profile, mode: str, say: Say) -> Profile:
-    """Report mappings that have locations without names, and shorten C++ names. `mode` is `-symbolize`'s value."""
-    wanted = _parse_mode(mode, say)
-    if wanted is None:
-        return profile
-    if wanted.local:
-        _report_missing(profile, wanted.force, say)
-    return simplify_names(profile, wanted.demangle, force=wanted.force)
 
 
 def _report_missing(profile: Profile, force: bool, say: Say) -> None:
@@ -136,3 +136,76 @@ def _parse_mode(text: str, say: Say) -> _Mode | None:
                 "expecting -symbolize=[local|fastlocal|remote|none][:force][:demangle=[none|full|templates|default]"
             )
     return mode
+
+
+def simplify_names(profile: Profile, mode: str = "", *, force: bool = False) -> Profile:
+    """Shorten C++ names in a profile, as pprof shows them: `ns::f` for `ns::f<int>(char const*)`.
+
+    Only names that are readable already are shortened (`_ZN2ns1fEv` stays). A function whose name and system name
+    differ has had its name made by the profile's writer, and keeps it. `mode` is none, full, templates or, by default,
+    as short as possible.
+    `force` starts from the system name wherever there is one. Raises `ValueError` for another mode.
+    """
+    if mode not in _BRACKETS:
+        raise ValueError(f"unknown mode {mode!r}: expected {', '.join(name for name in _BRACKETS if name)}")
+    changed: dict[Function, Function] = {}
+    for function in profile.functions:
+        name = _simplified(function, mode, force)
+        if name != function.name:
+            changed[function] = function.with_name(name)
+    return _with_functions(profile, changed) if changed else profile
+
+
+def _simplified(function: Function, mode: str, force: bool) -> str:
+    name = function.name
+    if force and name and function.system_name:
+        name = function.system_name
+    if mode == "none" or (name and name != function.system_name):
+        return name
+    name = function.system_name
+    if _is_cplusplus(name):
+        for brackets in _BRACKETS[mode]:
+            name = remove_brackets(name, brackets[0], brackets[1])
+    return name
+
+
+def _is_cplusplus(name: str) -> bool:
+    if ".<" in name or "])." in name:  # Java's and Python's `f.<init>`, Go's `pkg.(*T[...]).f`
+        return False
+    return "::" in name or any(letter in name for letter in "<>[]")
+
+
+def remove_brackets(name: str, opening: str, closing: str) -> str:
+    """Remove brackets with what they hold; a name in which they do not match stays as it is from there on."""
+    kept = []
+    depth = start = outer = 0
+    for position, letter in enumerate(name):
+        if letter == opening:
+            if depth == 0:
+                kept.append(name[start:position])
+                outer = position
+            depth += 1
+        elif letter == closing:
+            depth -= 1
+            if depth < 0:
+                return "".join(kept) + name[start:]
+            if depth == 0:
+                start = position + 1
+    return "".join(kept) + name[outer if depth else start :]
+
+
+def _with_functions(profile: Profile, changed: dict[Function, Function]) -> Profile:
+    def renamed(line: Line) -> Line:
+        function = changed.get(line.function) if line.function is not None else None
+        return line if function is None else line.with_function(function)
+
+    moved: dict[Location, Location] = {}
+    for location in profile.locations:
+        lines = [renamed(line) for line in location.lines]
+        if lines != location.lines:
+            moved[location] = location.with_lines(lines)
+    return profile.replaced(
+        functions=[changed.get(function, function) for function in profile.functions],
+        locations=[moved.get(location, location) for location in profile.locations],
+        columns=profile.columns,
+    )
