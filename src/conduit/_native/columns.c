@@ -17,14 +17,15 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { MAX_FIELD = 15, STRING_FIELD = 6, SAMPLE_FIELD = 2, COMMENT_FIELD = 13, TIME_FIELD = 9 };
+enum { MAX_FIELD = 15, SAMPLE_FIELD = 2, STRING_FIELD = 6, COMMENT_FIELD = 13 };
+enum { TIME_FIELD = 9, DURATION_FIELD = 10, PERIOD_FIELD = 12 }; /* these have a sign */
 
 /* ── the top level ── */
 
 typedef struct {
     PyObject *spans[MAX_FIELD + 1]; /* lists of (start, stop); NULL for fields that are not kept as spans */
     PyObject *strings;
-    PyObject *numbers; /* (field, value, start) */
+    PyObject *numbers; /* (field, start, value) */
     int64_t *samples;
     size_t sample_numbers, sample_capacity; /* two numbers for each sample */
     Py_ssize_t limit;
@@ -45,13 +46,18 @@ static bool scan_string(Scan *scan, Wire content) {
                       PyUnicode_DecodeUTF8((const char *)content.next, content.end - content.next, "surrogateescape"));
 }
 
+static PyObject *new_number(uint64_t bits, bool has_sign) {
+    return has_sign ? PyLong_FromLongLong((int64_t)bits) : PyLong_FromUnsignedLongLong(bits);
+}
+
 static bool scan_number(Scan *scan, unsigned field, uint64_t value, Py_ssize_t start) {
     if (field < 7 || field == 11 || PyList_GET_SIZE(scan->numbers) >= scan->limit) return false;
     if (field == TIME_FIELD) {
         if (scan->has_time) return false;
         scan->has_time = value != 0;
     }
-    return append_new(scan->numbers, Py_BuildValue("(InK)", field, start, value));
+    bool has_sign = field == TIME_FIELD || field == DURATION_FIELD || field == PERIOD_FIELD;
+    return append_new(scan->numbers, Py_BuildValue("(InN)", field, start, new_number(value, has_sign)));
 }
 
 static bool scan_message(Scan *scan, unsigned field, Wire content, Py_ssize_t start, const uint8_t *first) {
@@ -447,12 +453,12 @@ static PyObject *read_locations(PyObject *module, PyObject *arguments) {
 
 /* ── messages of numbers ── */
 
-static PyObject *read_message(Wire wire, unsigned count) {
+static PyObject *read_message(Wire wire, unsigned count, unsigned with_sign) {
     uint64_t numbers[MAX_FIELD] = {0};
     if (!read_plain_numbers(wire, numbers, count)) return NULL;
     PyObject *row = PyTuple_New(count);
     for (unsigned i = 0; row != NULL && i < count; i++) {
-        PyObject *number = PyLong_FromUnsignedLongLong(numbers[i]);
+        PyObject *number = new_number(numbers[i], i + 1 == with_sign);
         if (number == NULL)
             Py_CLEAR(row);
         else
@@ -464,13 +470,13 @@ static PyObject *read_message(Wire wire, unsigned count) {
 static PyObject *read_messages(PyObject *module, PyObject *arguments) {
     (void)module;
     PyObject *data, *spans;
-    unsigned count;
-    if (!PyArg_ParseTuple(arguments, "SO!I", &data, &PyList_Type, &spans, &count)) return NULL;
+    unsigned count, with_sign;
+    if (!PyArg_ParseTuple(arguments, "SO!II", &data, &PyList_Type, &spans, &count, &with_sign)) return NULL;
     if (count > MAX_FIELD) return PyErr_Format(PyExc_ValueError, "expected at most 15 fields, found %u", count);
     PyObject *rows = PyList_New(0);
     for (Py_ssize_t i = 0; rows != NULL && i < PyList_GET_SIZE(spans); i++) {
         Wire wire;
-        if (!open_span(data, PyList_GET_ITEM(spans, i), &wire) || !append_new(rows, read_message(wire, count)))
+        if (!open_span(data, PyList_GET_ITEM(spans, i), &wire) || !append_new(rows, read_message(wire, count, with_sign)))
             Py_CLEAR(rows);
     }
     if (rows == NULL && !PyErr_Occurred()) return Py_NewRef(Py_None);

@@ -41,7 +41,10 @@ from conduit.profile.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    Record = TypeVar("Record")
 
 from conduit.profile.limits import Limits
 
@@ -52,6 +55,7 @@ _MAX_COLUMNS = 64
 _LARGE = 4 << 20
 _MASK64 = (1 << 64) - 1
 _COMMENT = 13
+_SIGNED = (9, 10, 12)  # the numbers of the top level with a sign: time, duration and period
 
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Profile:
@@ -170,8 +174,8 @@ class _Decoder:
         if not self._scan_in_c():
             self._read_top_level()
         profile = self.profile
-        profile.sample_types = [self._value_type(*span) for span in self.spans[1]]
-        profile.mappings = [self._mapping(*span) for span in self.spans[3]]
+        profile.sample_types = self._read_value_types(1)
+        profile.mappings = self._read_mappings()
         profile.functions = self._read_functions()
         functions = {function.id: function for function in profile.functions}
         mappings = {mapping.id: mapping for mapping in profile.mappings}
@@ -190,7 +194,7 @@ class _Decoder:
                 for id, mapping, address, is_folded, lines in rows
             ]
         columns = self._read_columns_in_c()
-        self.profile = profile = profile.replaced(columns=columns or self._read_samples())
+        self.profile = profile = profile.replaced(columns=self._read_samples() if columns is None else columns)
         self._fill_header()
         return profile
 
@@ -276,7 +280,7 @@ class _Decoder:
                 expect_kind(kind, VARINT, start)
                 if number == 9 and self.numbers.get(9):
                     raise MalformedProfileError("parsing profile: concatenated profiles detected", start)
-                self.numbers[number] = value
+                self.numbers[number] = to_signed(value) if number in _SIGNED else value
                 self.number_offsets[number] = start
             else:
                 unknown.append(data[start:stop])
@@ -286,12 +290,10 @@ class _Decoder:
         profile, numbers = self.profile, self.numbers
         profile.drop_frames = self._header_string(7)
         profile.keep_frames = self._header_string(8)
-        profile.time_nanos = to_signed(numbers.get(9, 0))
-        profile.duration_nanos = to_signed(numbers.get(10, 0))
-        profile.period_type = ValueType()
-        for span in self.spans[11]:
-            profile.period_type = self._value_type(*span)
-        profile.period = to_signed(numbers.get(12, 0))
+        profile.time_nanos = numbers.get(9, 0)
+        profile.duration_nanos = numbers.get(10, 0)
+        profile.period_type = [ValueType(), *self._read_value_types(11)][-1]
+        profile.period = numbers.get(12, 0)
         profile.comments = [self._string(index, self.number_offsets[13]) for index in self.comments]
         profile.default_sample_type = self._header_string(14)
         profile.doc_url = self._header_string(15)
@@ -342,18 +344,57 @@ class _Decoder:
         mapping.unknown = unknown
         return mapping
 
-    def _read_functions(self) -> list[Function]:
-        rows = loops.read_messages(self.data, self.spans[5], 5)
-        if rows is None:
-            return [self._function(*span) for span in self.spans[5]]
+    def _read_value_types(self, field: int) -> list[ValueType]:
         strings = self.strings
-        try:
-            return [
-                Function(id, strings[name], strings[system_name], strings[filename], to_signed(line))
+        return self._read_records(
+            field,
+            (2, 0),
+            lambda rows: [ValueType(strings[kind], strings[unit]) for kind, unit in rows],
+            self._value_type,
+        )
+
+    def _read_mappings(self) -> list[Mapping]:
+        strings = self.strings
+        return self._read_records(
+            3,
+            (10, 0),
+            lambda rows: [
+                Mapping(id, start, limit, offset, strings[filename], strings[build_id], *map(bool, flags))
+                for id, start, limit, offset, filename, build_id, *flags in rows
+            ],
+            self._mapping,
+        )
+
+    def _read_functions(self) -> list[Function]:
+        strings = self.strings
+        return self._read_records(
+            5,
+            (5, 5),
+            lambda rows: [
+                Function(id, strings[name], strings[system_name], strings[filename], line)
                 for id, name, system_name, filename, line in rows
-            ]
-        except IndexError:  # the other reader knows where it is
-            return [self._function(*span) for span in self.spans[5]]
+            ],
+            self._function,
+        )
+
+    def _read_records(
+        self,
+        field: int,
+        numbers: tuple[int, int],
+        make: Callable[[list[tuple[int, ...]]], list[Record]],
+        read: Callable[[int, int], Record],
+    ) -> list[Record]:
+        """Make a table of the rows that C reads, or `read` each message where it cannot.
+
+        `numbers` are how many fields a message has, and the number of the one with a sign.
+        """
+        rows = loops.read_messages(self.data, self.spans[field], *numbers)
+        if rows is not None:
+            try:
+                return make(rows)
+            except IndexError:  # a string that is not there; the other reader knows where that is
+                rows = None
+        return [read(*span) for span in self.spans[field]]
 
     def _function(self, position: int, stop: int) -> Function:
         (_, id, name, system_name, filename, start_line), unknown = self._record(position, stop, 5)

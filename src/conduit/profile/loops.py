@@ -6,15 +6,16 @@ made of them. Both forms give the same answers. A position or an index that does
 raises `ValueError` or `IndexError`.
 
     scan_profile(data, limit)
-        The top level of a document: (spans of the messages 1, 3, 4, 5, 11), strings, (field, value, start) of the
-        numbers, and the spans of the samples (int64). None for anything that is not in the form that writers use; the
-        twin always returns None. The decoder then reads it.
+        The top level of a document: (spans of the messages 1, 3, 4, 5, 11), strings, (field, start, value) of the
+        numbers, those of time, duration and period with a sign, and the spans of the samples (int64). None for anything
+        that is not in the form that writers use; the twin always returns None. The decoder then reads it.
     read_columns(data, spans, index_of, types, strings, max_frames, max_labels)
         (bounds, frames, values by type, label set of each sample, and the runs and rows of a `LabelTable`) of a
         document with so many strings. `index_of[id]` is one more than the index of the location with that id (uint32),
         0 where there is none. None as above.
-    read_messages(data, spans, fields)
-        The fields 1 to `fields` of the messages of numbers in these spans, each as 64 bits. None as above.
+    read_messages(data, spans, fields, signed)
+        The fields 1 to `fields` of the messages of numbers in these spans, each as 64 bits; field `signed` has a sign.
+        None as above.
     read_locations(data, spans, lines)
         (id, mapping, address, is folded, [(function, line, column)]) of each location in these spans, all together with
         at most so many lines. None as above.

@@ -42,7 +42,9 @@ def read_columns(
     return None
 
 
-def read_messages(data: bytes, spans: list[tuple[int, int]], fields: int) -> list[tuple[int, ...]] | None:
+def read_messages(
+    data: bytes, spans: list[tuple[int, int]], fields: int, signed: int
+) -> list[tuple[int, ...]] | None:
     """Leave the messages to the decoder."""
     return None
 
