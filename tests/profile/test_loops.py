@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from conduit._native import available
 from conduit.profile import loops, python_loops
 from conduit.profile.codec import encode_uncompressed
-from conduit.profile.columns import Columns, runs_of
-from conduit.profile.label_sets import LabelTable
+from conduit.profile.columns import Columns, LabelTable, runs_of
 from conduit.profile.model import Function, Location, Profile
 from conduit.profile.tags import numeric_label_units
 from tests.profile.strategies import ANY_INT64, profiles

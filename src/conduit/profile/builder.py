@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 from conduit.interruption import checkpoint
 from conduit.profile import loops
-from conduit.profile.columns import Columns, ColumnsBuilder, ColumnsSum
-from conduit.profile.label_sets import LabelSet
+from conduit.profile.columns import Columns, ColumnsBuilder, ColumnsSum, LabelSet
 from conduit.profile.model import Function, Line, Location, Mapping, Profile
 
 if TYPE_CHECKING:

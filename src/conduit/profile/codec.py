@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 
 from conduit.errors import MalformedProfileError
 from conduit.profile import loops
-from conduit.profile.columns import Columns, ColumnsBuilder
-from conduit.profile.label_sets import LabelSet, LabelTable, make_label_set
+from conduit.profile.columns import Columns, ColumnsBuilder, LabelSet, LabelTable, make_label_set
 from conduit.profile.limits import DEFAULT_LIMITS
 from conduit.profile.model import Fault, Function, Line, Location, Mapping, Profile, ValueType
 from conduit.profile.samples import SampleReader, UnusualError
@@ -194,7 +193,9 @@ class _Decoder:
                 for id, mapping, address, is_folded, lines in rows
             ]
         columns = self._read_columns_in_c()
-        self.profile = profile = profile.replaced(columns=self._read_samples() if columns is None else columns)
+        self.profile = profile = profile.replaced(
+            columns=self._read_samples() if columns is None else columns
+        )
         self._fill_header()
         return profile
 

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 from conduit.errors import ConduitError
 from conduit.profile import loops
-from conduit.profile.columns import ColumnsSum
-from conduit.profile.label_sets import LabelSet
+from conduit.profile.columns import ColumnsSum, LabelSet
 from conduit.profile.measurement import find_unit, scale
 from conduit.profile.model import Function, Line, Location, Mapping, Profile, ValueType
 

@@ -407,8 +407,7 @@ def _samples_of(columns: Columns, locations: list[Location]) -> list[Sample]:
 
 
 def _columns_of(profile: Profile, samples: list[Sample]) -> Columns:
-    from conduit.profile.columns import ColumnsBuilder
-    from conduit.profile.label_sets import LabelSet
+    from conduit.profile.columns import ColumnsBuilder, LabelSet
 
     index_of = {location: number for number, location in enumerate(profile.locations)}
     builder = ColumnsBuilder(len(profile.sample_types))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conduit.profile import loops
-from conduit.profile.columns import runs_of
-from conduit.profile.label_sets import LabelSet
+from conduit.profile.columns import LabelSet, runs_of
 from conduit.profile.measurement import scale, scaled_label
 from conduit.profile.model import Function, Line, Location
 from conduit.regexps import PatternError, compile_pattern

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from conduit._native.stacks import RawStacks
     from conduit.profile.builder import ProfileBuilder
-    from conduit.profile.label_sets import LabelSet
+    from conduit.profile.columns import LabelSet
     from conduit.record.naming import Frame
 
 _Key = TypeVar("_Key")

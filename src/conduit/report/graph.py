@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer as Buffer
 
-    from conduit.profile.columns import Columns
-    from conduit.profile.label_sets import LabelSet
+    from conduit.profile.columns import Columns, LabelSet
     from conduit.profile.model import Location, Profile
     from conduit.report.frames import Frame, FrameTable
     from conduit.report.node_tags import SampleTags

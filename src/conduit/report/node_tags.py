@@ -13,7 +13,7 @@ from conduit.profile.measurement import label, quotient, scale
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from conduit.profile.label_sets import LabelSet
+    from conduit.profile.columns import LabelSet
 
 MAX_NODELETS = 4
 

@@ -17,7 +17,7 @@ from conduit.report.node_tags import BASE_LABEL, tags_of_labels
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from conduit.profile.label_sets import LabelSet
+    from conduit.profile.columns import LabelSet
     from conduit.profile.model import Profile
     from conduit.report.commands import Format
     from conduit.report.graph import Node, Values

@@ -14,7 +14,7 @@ from conduit.report.node_tags import BASE_LABEL
 from conduit.web.repeats import ALPHA, KEYS, mixes_code, sum_functions
 
 if TYPE_CHECKING:
-    from conduit.profile.label_sets import LabelSet
+    from conduit.profile.columns import LabelSet
     from conduit.profile.model import Profile
     from conduit.report.report import Report
     from conduit.web.repeats import RepeatedSums

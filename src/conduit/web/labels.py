@@ -7,7 +7,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from conduit.interruption import interruptible
-from conduit.profile.label_sets import LabelSet
+from conduit.profile.columns import LabelSet
 from conduit.profile.measurement import percentage, scaled_label
 from conduit.report.node_tags import BASE_LABEL
 

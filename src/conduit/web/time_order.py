@@ -14,7 +14,7 @@ from conduit.profile.builder import TIME_LABEL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conduit.profile.label_sets import LabelSet
+    from conduit.profile.columns import LabelSet
     from conduit.profile.model import Profile
     from conduit.report.formats.flame import Flame
     from conduit.report.report import Report

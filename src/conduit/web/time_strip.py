@@ -9,7 +9,7 @@ from conduit.profile.builder import TIME_LABEL
 from conduit.web.time_order import has_times, thread_of
 
 if TYPE_CHECKING:
-    from conduit.profile.label_sets import LabelSet
+    from conduit.profile.columns import LabelSet
     from conduit.profile.model import Profile
 
 BINS = 300

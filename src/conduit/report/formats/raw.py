@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from conduit.profile import loops
-from conduit.profile.label_sets import LabelTable
+from conduit.profile.columns import LabelTable
 from conduit.report.report import encoded_lines
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conduit.profile import loops
-from conduit.profile.label_sets import LabelTable
+from conduit.profile.columns import LabelTable
 from conduit.profile.measurement import label, quotient
 from conduit.report.frames import FrameTable, detail_of
 from conduit.report.header import profile_labels
