@@ -9,13 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conduit.profile.focus import Filters, apply_filters
-from conduit.profile.tags import add_tag_frames, numeric_label_units
-from conduit.regexps import PatternError, compile_pattern
 from conduit.report.commands import FORMATS
 from conduit.report.errors import ReportError
-from conduit.report.graph import Values
-from conduit.report.report import Report, encoded_lines, total_of
+from conduit.report.report import Report, encoded_lines, selected_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,7 +42,30 @@ _PRINTERS = {
     "topproto": ("proto", "print_topproto"),
     "traces": ("traces", "print_traces"),
     "tree": ("tree", "print_tree"),
+    "weblist": ("weblist", "print_weblist"),
 }
+# The options that cut samples, frames or labels out of a profile, as `Filters` names them.
+_FILTERS = (
+    "focus", "ignore", "hide", "show", "show_from", "tagfocus", "tagignore", "tagshow", "taghide", "prune_from",
+)  # fmt: skip
+
+
+def make_report(
+    profile: Profile,
+    format_name: str,
+    options: Options,
+    warn: Warn,
+    argument: str = "",
+    *,
+    compared: bool = False,
+) -> bytes:
+    """Return the complete report of a profile in a format; see `prepare_report`. If it fails, nothing is printed.
+
+    `compared` is whether a base has been subtracted.
+    """
+    return print_report(
+        prepare_report(profile, format_name, options, warn, argument)._replace(compared=compared)
+    )
 
 
 def prepare_report(
@@ -61,26 +80,18 @@ def prepare_report(
     options = options_for(format, options)
     profile = profile.in_columns()
     units = _label_units(profile, warn)
-    try:
-        profile = _with_tag_frames(profile, options, warn)
-        if options.relative_percentages:
-            profile = _filtered(profile, options, units, warn)
-        values, total = choose_values(profile, options)
-        # With filters off the profile is the same object, and so is what hangs on it.
-        matches = _compile_argument(argument)
-        if not options.relative_percentages:
-            profile = _filtered(profile, options, units, warn)
-    except PatternError as error:
-        raise ReportError(str(error)) from None
-    return Report(profile, format, options, values, total, units, options.unit, argument, matches)
-
-
-def choose_values(profile: Profile, options: Options) -> tuple[Values, int]:
-    """Return the column of values that the options select, and its total."""
-    values = Values(sample_index(profile, options.sample_index), options.mean)
+    profile = _with_tag_frames(profile, options, warn)
+    if options.relative_percentages:
+        profile = _filtered(profile, options, units, warn)
+    index = sample_index(profile, options.sample_index)
     if options.divide_by == 0:
         raise ReportError("zero divisor specified")
-    return values, total_of(profile, values)
+    values, total = selected_values(profile, index, mean=options.mean)
+    # With filters off the profile is the same object, and so is what hangs on it.
+    matches = _compile_argument(argument)
+    if not options.relative_percentages:
+        profile = _filtered(profile, options, units, warn)
+    return Report(profile, format, options, values, total, units, options.unit, argument, matches)
 
 
 def options_for(format: Format, options: Options) -> Options:
@@ -127,6 +138,10 @@ def sample_index(profile: Profile, wanted: str) -> int:
 
 
 def _label_units(profile: Profile, warn: Warn) -> dict[str, str]:
+    if not profile.columns.number_labels():
+        return {}
+    from conduit.profile.tags import numeric_label_units
+
     units, others = numeric_label_units(profile)
     for key, ignored in others.items():
         warn(f"For tag {key} used unit {units[key]}, also encountered unit(s) {', '.join(ignored)}")
@@ -140,6 +155,8 @@ def _with_tag_frames(profile: Profile, options: Options, warn: Warn) -> Profile:
     empty = (("TagRoot", options.tagroot and not roots), ("TagLeaf", options.tagleaf and not leaves))
     unmatched = {name for name, is_empty in empty if is_empty}
     if roots or leaves:
+        from conduit.profile.tags import add_tag_frames
+
         profile, names = add_tag_frames(profile, roots, leaves, options.unit)
         unmatched.update(names)
     for name in ("TagRoot", "TagLeaf"):
@@ -149,24 +166,23 @@ def _with_tag_frames(profile: Profile, options: Options, warn: Warn) -> Profile:
 
 
 def _filtered(profile: Profile, options: Options, units: dict[str, str], warn: Warn) -> Profile:
-    filters = Filters(
-        focus=options.focus,
-        ignore=options.ignore,
-        hide=options.hide,
-        show=options.show,
-        show_from=options.show_from,
-        tagfocus=options.tagfocus,
-        tagignore=options.tagignore,
-        tagshow=options.tagshow,
-        taghide=options.taghide,
-        prune_from=options.prune_from,
-    )
-    return apply_filters(profile, filters, warn, units)
+    given = {name: text for name in _FILTERS if (text := getattr(options, name))}
+    if not given:
+        return profile
+    from conduit.profile.focus import Filters, apply_filters
+    from conduit.regexps import PatternError
+
+    try:
+        return apply_filters(profile, Filters(**given), warn, units)
+    except PatternError as error:
+        raise ReportError(str(error)) from None
 
 
 def _compile_argument(argument: str) -> Callable[[str], bool] | None:
     if not argument:
         return None
+    from conduit.regexps import PatternError, compile_pattern
+
     try:
         return compile_pattern(argument).matches
     except PatternError as error:

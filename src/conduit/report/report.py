@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.profile.measurement import quotient, scale, scaled_label
 from conduit.report.frames import FrameTable, base_name, detail_of
+from conduit.report.graph import Values
 from conduit.report.node_tags import BASE_LABEL, tags_of_labels
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from conduit.profile.columns import LabelSet
     from conduit.profile.model import Profile
     from conduit.report.commands import Format
-    from conduit.report.graph import Node, Values
+    from conduit.report.graph import Node
     from conduit.report.node_tags import SampleTags
     from conduit.report.options import Options
     from conduit.report.short_names import ShortName
@@ -150,16 +151,19 @@ class Report(_Fields):
         )
 
 
-def total_of(profile: Profile, values: Values) -> int:
-    """Return the sum of the samples' absolute values; if a comparison marks its base, only of the base's samples."""
-    columns = profile.columns
+def selected_values(profile: Profile, index: int, *, mean: bool) -> tuple[Values, int]:
+    """Return a column of values, and its total: the sum of the samples' absolute values.
+
+    If a comparison marks its base, the total is that of the base's samples only.
+    """
+    values, columns = Values(index, mean), profile.columns
     is_base = columns.mask_with_text(BASE_LABEL, "true")
     value, divisor = values.columns_of(columns)
     if any(is_base):
         total, divisors = sum(map(abs, compress(value, is_base))), sum(compress(divisor, is_base))
         if total > 0:
-            return quotient(total, divisors)
-    return quotient(sum(map(abs, value)), sum(divisor))
+            return values, quotient(total, divisors)
+    return values, quotient(sum(map(abs, value)), sum(divisor))
 
 
 def encoded_lines(lines: Iterable[str]) -> bytes:

@@ -130,18 +130,18 @@ def _run(parsed: Parsed) -> int:
 
     from conduit.fetch.inputs import fetch_repeated
 
-    wants_each = (
-        bool(address) or parsed["changes"] or (command is not None and FORMATS[command[0]].kind == "html")
-    )
+    changes, checks = parsed["changes"], parsed["check"]
+    wants_each = bool(address) or changes or (command is not None and FORMATS[command[0]].kind == "html")
     profile, repeats = fetch_repeated(request, say, keeps=wants_each)
-    imports = _import_choice(parsed)
-    profile = imports.applied(profile, command[0] if command else "", options)
-    if repeats is not None:
-        repeats = repeats.mapped(lambda each: imports.applied(each, "", options))
-    if parsed["changes"]:
+    imports = _import_choice(parsed, profile)
+    if imports is not None:
+        profile = imports.applied(profile, command[0] if command else "", options)
+        if repeats is not None:
+            repeats = repeats.mapped(lambda each: imports.applied(each, "", options))
+    if changes:
         return _changes(parsed, profile, options, repeats)
-    if parsed["check"]:
-        return _check(profile, parsed["check"], options)
+    if checks:
+        return _check(profile, checks, options)
     if command:
         _write_once(profile, command, options, compared=bool(request.bases), repeats=repeats)
         return 0
@@ -151,14 +151,23 @@ def _run(parsed: Parsed) -> int:
         )
     from conduit.cli.pprof.shell import Shell
 
-    return Shell(profile, options, say, compared=bool(request.bases), shown=imports.applied).run()
+    shown = imports.applied if imports else None
+    return Shell(profile, options, say, compared=bool(request.bases), shown=shown).run()
 
 
-def _import_choice(parsed: Parsed) -> ImportChoice:
+def _imports_flag(parsed: Parsed) -> bool | None:
+    given = [parsed.given[name] for name in ("without_imports", "without-imports") if name in parsed.given]
+    return given[-1] if given else None
+
+
+def _import_choice(parsed: Parsed, profile: Profile) -> ImportChoice | None:
+    """Return what to leave out that imports allocated; None where that is nothing, whatever the report."""
+    chosen = _imports_flag(parsed)
+    if not chosen and not any(kind.type.startswith(("inuse_", "alloc_")) for kind in profile.sample_types):
+        return None
     from conduit.cli.pprof.imports import ImportChoice
 
-    given = [parsed.given[name] for name in ("without_imports", "without-imports") if name in parsed.given]
-    return ImportChoice(given[-1] if given else None, say)
+    return ImportChoice(chosen, say)
 
 
 def _leaks(parsed: Parsed, sources: list[str], executable: str, options: Options) -> int:
@@ -175,7 +184,7 @@ def _leaks(parsed: Parsed, sources: list[str], executable: str, options: Options
     print_leaks(
         requests,
         say,
-        leaves_imports_out=_import_choice(parsed).chosen is not False,
+        leaves_imports_out=_imports_flag(parsed) is not False,
         as_json=bool(parsed["json"]),
         most=options.nodecount,
     )

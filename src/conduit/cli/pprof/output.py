@@ -6,7 +6,6 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from conduit.cli.terminal_text import printable_on_terminal
 from conduit.report.commands import FORMATS
 from conduit.report.errors import ReportError
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from conduit.profile.model import Profile
     from conduit.report.commands import Format
     from conduit.report.options import Options
-    from conduit.report.report import Report
 
     Say = Callable[[str], None]
 
@@ -49,7 +47,11 @@ def write_report(
         _write_numbered(format, data, say)
     else:
         sys.stdout.flush()
-        sys.stdout.buffer.write(data if format.binary else printable_on_terminal(data, sys.stdout))
+        if sys.stdout.isatty() and not format.binary:
+            from conduit.cli.terminal_text import printable_on_terminal
+
+            data = printable_on_terminal(data, sys.stdout)
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
 
@@ -67,29 +69,14 @@ def _data(
         from conduit.web import single_file_report
 
         return single_file_report(profile, options, say, repeats)
-    from conduit.report.pipeline import prepare_report
+    from conduit.report.pipeline import make_report
 
-    report = prepare_report(profile, format.name, options, say, argument)
-    return _render(report._replace(compared=compared))
-
-
-def _render(report: Report) -> bytes:
-    from conduit.report.pipeline import print_report
-
-    if report.format.kind == "weblist":
-        return _page_of_listings(report)
-    data = print_report(report)
-    if report.format.graphviz:
+    data = make_report(profile, format.name, options, say, argument, compared=compared)
+    if format.graphviz:
         from conduit.report.formats.graphviz import draw
 
-        data = draw(data, report.format.graphviz)
+        data = draw(data, format.graphviz)
     return data
-
-
-def _page_of_listings(report: Report) -> bytes:
-    from conduit.report.formats.weblist import print_weblist
-
-    return print_weblist(report)
 
 
 def _on_terminal(format: Format) -> bool:

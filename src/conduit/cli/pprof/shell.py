@@ -43,7 +43,7 @@ class Shell:
         say: Say,
         *,
         compared: bool = False,
-        shown: Shown = lambda profile, format, options: profile,
+        shown: Shown | None = None,
     ) -> None:
         self.profile = profile
         self._shown = shown
@@ -128,7 +128,7 @@ class Shell:
 
         try:
             name, argument, options = self.parse_command(words)
-            profile = self._shown(self.profile, name, options)
+            profile = self._shown(self.profile, name, options) if self._shown else self.profile
             write_report(profile, name, argument, options, self._say, in_shell=True, compared=self._compared)
         except ConduitError as error:
             self._say(str(error))
