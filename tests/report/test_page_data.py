@@ -16,10 +16,9 @@ from conduit.profile.builder import ProfileBuilder
 from conduit.profile.codec import decode
 from conduit.profile.model import ValueType
 from conduit.report.formats.flame import Flame
-from conduit.report.header import whole_labels
 from conduit.report.options import OPTIONS, Options
 from conduit.report.pipeline import prepare_report
-from conduit.report.report import Report
+from conduit.report.report import Report, whole_labels
 from tests.report.pprof_goldens import prepare
 
 BY_PARAMETER = {option.url_parameter: option.name for option in OPTIONS.values() if option.url_parameter}

@@ -134,7 +134,7 @@ def read_columns(
     /,
 ) -> tuple[bytes, bytes, tuple[bytes, ...], bytes, bytes, bytes] | None: ...
 def read_messages(
-    data: bytes, spans: list[tuple[int, int]], fields: int, /
+    data: bytes, spans: list[tuple[int, int]], fields: int, signed: int, /
 ) -> list[tuple[int, ...]] | None: ...
 def join_labels(
     runs: Buffer,

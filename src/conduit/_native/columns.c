@@ -476,7 +476,8 @@ static PyObject *read_messages(PyObject *module, PyObject *arguments) {
     PyObject *rows = PyList_New(0);
     for (Py_ssize_t i = 0; rows != NULL && i < PyList_GET_SIZE(spans); i++) {
         Wire wire;
-        if (!open_span(data, PyList_GET_ITEM(spans, i), &wire) || !append_new(rows, read_message(wire, count, with_sign)))
+        if (!open_span(data, PyList_GET_ITEM(spans, i), &wire) ||
+            !append_new(rows, read_message(wire, count, with_sign)))
             Py_CLEAR(rows);
     }
     if (rows == NULL && !PyErr_Occurred()) return Py_NewRef(Py_None);

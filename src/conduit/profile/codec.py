@@ -389,13 +389,12 @@ class _Decoder:
 
         `numbers` are how many fields a message has, and the number of the one with a sign.
         """
-        rows = loops.read_messages(self.data, self.spans[field], *numbers)
-        if rows is not None:
-            try:
-                return make(rows)
-            except IndexError:  # a string that is not there; the other reader knows where that is
-                rows = None
-        return [read(*span) for span in self.spans[field]]
+        spans, (count, with_sign) = self.spans[field], numbers
+        rows = loops.read_messages(self.data, spans, count, with_sign)
+        try:
+            return [read(*span) for span in spans] if rows is None else make(rows)
+        except IndexError:  # a string that is not there; the other reader knows where that is
+            return [read(*span) for span in spans]
 
     def _function(self, position: int, stop: int) -> Function:
         (_, id, name, system_name, filename, start_line), unknown = self._record(position, stop, 5)

@@ -8,6 +8,7 @@ each location.
 from __future__ import annotations
 
 import posixpath
+from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.interruption import interruptible
@@ -132,8 +133,9 @@ class FrameTable:
     """The frames of a profile at one level of detail: `frames[i]`, and the indices of each location's frames.
 
     `of_location[location]` is innermost first, like the location's lines; its last index is the function that was on
-    the stack, the others were inlined into it. `has_inlined` is whether any location has more than one. Paths are
-    trimmed by `trim_path`, unless `trim` is None.
+    the stack, the others were inlined into it. `runs` are the same indices by the number of the location, as
+    `loops.sum_stacks` takes them. `has_inlined` is whether any location has more than one. Paths are trimmed by
+    `trim_path`, unless `trim` is None.
     """
 
     __slots__ = (
@@ -145,6 +147,7 @@ class FrameTable:
         "frames",
         "has_inlined",
         "of_location",
+        "runs",
     )
 
     def __init__(
@@ -156,10 +159,13 @@ class FrameTable:
         self._paths: dict[str, str] = {}  # a profile has many locations in few files
         self._index: dict[Frame, int] = {}
         self.frames: list[Frame] = []
-        self.of_location: dict[Location, tuple[int, ...]] = {
-            location: self._frames_of(location) for location in interruptible(profile.locations)
-        }
-        self.has_inlined = any(len(indices) > 1 for indices in self.of_location.values())
+        self.of_location: dict[Location, tuple[int, ...]] = {}
+        self.runs = starts, numbers = array("i", [0]), array("i")
+        for location in interruptible(profile.locations):
+            indices = self.of_location[location] = self._frames_of(location)
+            numbers.extend(indices)
+            starts.append(len(numbers))
+        self.has_inlined = len(numbers) > len(profile.locations)
 
     def _frames_of(self, location: Location) -> tuple[int, ...]:
         lines = location.lines if self._detail.inlined else location.lines[-1:]

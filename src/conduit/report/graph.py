@@ -54,31 +54,42 @@ class Edge:
 
 
 class Node:
-    """A frame with its values: `flat` is its own, `cum` includes what it called; edges are keyed by the other node."""
+    """A frame with its values: `flat` is its own, `cum` includes what it called; edges are keyed by the other node.
+
+    `flat_value` and `cum_value` are what reports show: the same, divided if they show means.
+    """
 
     __slots__ = (
-        "cum", "cum_divisor", "flat", "flat_divisor", "frame", "function", "incoming", "name", "outgoing", "tags",
-    )  # fmt: skip
+        "context",
+        "cum",
+        "cum_divisor",
+        "cum_value",
+        "flat",
+        "flat_divisor",
+        "flat_value",
+        "frame",
+        "incoming",
+        "name",
+        "outgoing",
+        "tags",
+    )
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
         self.name = frame.printable_name
         self.flat = self.flat_divisor = self.cum = self.cum_divisor = 0
+        self.flat_value = self.cum_value = 0
         self.incoming: dict[Node, Edge] = {}
         self.outgoing: dict[Node, Edge] = {}
-        # Nodes of one function (at line or address granularity) share this; callgrind tells contexts apart by it.
-        self.function: object = frame.of_function
+        # What callgrind tells contexts of one function apart by, where a tree has several.
+        self.context: object = None
         self.tags: NodeTags | None = None
 
-    @property
-    def flat_value(self) -> int:
-        """`flat`, divided if the report shows means."""
-        return quotient(self.flat, self.flat_divisor)
-
-    @property
-    def cum_value(self) -> int:
-        """`cum`, divided if the report shows means."""
-        return quotient(self.cum, self.cum_divisor)
+    def set_sums(self, flat: int, cum: int, flat_divisor: int = 0, cum_divisor: int = 0) -> None:
+        """Set the sums of the samples, and what reports show of them."""
+        self.flat, self.flat_divisor, self.cum, self.cum_divisor = flat, flat_divisor, cum, cum_divisor
+        self.flat_value = quotient(flat, flat_divisor) if flat_divisor else flat
+        self.cum_value = quotient(cum, cum_divisor) if cum_divisor else cum
 
     def edge_to(self, callee: Node) -> Edge:
         """Return the edge to another node, creating it if necessary."""
@@ -99,26 +110,26 @@ class Values:
 
     def columns_of(self, columns: Columns) -> tuple[memoryview[int], memoryview[int]]:
         """Return the column of values, and that of divisors (zeros if nothing is divided)."""
-        divisors = columns.values[0] if self.mean else memoryview(bytes(8 * len(columns))).cast("q")
-        return columns.values[self.index], divisors
+        values = columns.values[self.index]
+        return values, columns.values[0] if self.mean else memoryview(bytes(values.nbytes)).cast("q")
 
 
-def sum_frames(profile: Profile, table: FrameTable, values: Values) -> list[Node]:
-    """Return the nodes of all frames that occur, without edges; a flat report needs no more."""
-    columns = profile.columns
+def sum_frames(columns: Columns, table: FrameTable, values: Values) -> list[Node]:
+    """Return the nodes of all frames that occur, without edges; a flat report needs no more.
+
+    The columns are those of the table's profile, or some of their samples.
+    """
     value, divisor = values.columns_of(columns)
     stacks, count = (columns.bounds, columns.frames), len(table.frames)
-    runs = runs_of(table.of_location[location] for location in interruptible(profile.locations))
-    flat, cum = loops.sum_stacks(*stacks, value, divisor, *runs, count)
+    flat, cum = loops.sum_stacks(*stacks, value, divisor, *table.runs, count)
     flat_divisors = cum_divisors = [0] * count
     if values.mean:
-        flat_divisors, cum_divisors = loops.sum_stacks(*stacks, divisor, value, *runs, count)
+        flat_divisors, cum_divisors = loops.sum_stacks(*stacks, divisor, value, *table.runs, count)
     nodes = []
     for number, frame in enumerate(interruptible(table.frames)):
         if cum[number] or flat[number]:
             node = Node(frame)
-            node.flat, node.cum = flat[number], cum[number]
-            node.flat_divisor, node.cum_divisor = flat_divisors[number], cum_divisors[number]
+            node.set_sums(flat[number], cum[number], flat_divisors[number], cum_divisors[number])
             nodes.append(node)
     return nodes
 
@@ -191,8 +202,8 @@ class _Builder:
             found = all_nodes.get(number)
             if found is None:
                 found = all_nodes[number] = Node(frames[number])
-                found.flat, found.flat_divisor = self._flat[number], self._flat_divisors[number]
-                found.cum, found.cum_divisor = self._cum[number], self._cum_divisors[number]
+                own, whole = self._flat[number], self._cum[number]
+                found.set_sums(own, whole, self._flat_divisors[number], self._cum_divisors[number])
                 found.tags = self._tags.get(number)
             return found
 
@@ -329,7 +340,7 @@ def build_tree(
             node = children.get((parent, frame))
             if node is None:
                 node = children[parent, frame] = Node(table.frames[frame])
-                node.function = (parent, node.frame.of_function)
+                node.context = (parent, node.frame.of_function)
                 nodes.append(node)
             node.cum += value
             node.cum_divisor += divisor
@@ -345,6 +356,8 @@ def build_tree(
             parent.flat_divisor += divisor
         if tags_of is not None:
             _tag_path(path, tags[label_set], value, divisor)
+    for node in nodes:
+        node.set_sums(node.flat, node.cum, node.flat_divisor, node.cum_divisor)
     return [node for node in nodes if node.cum or node.flat]
 
 

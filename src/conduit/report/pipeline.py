@@ -86,7 +86,7 @@ def prepare_report(
     index = sample_index(profile, options.sample_index)
     if options.divide_by == 0:
         raise ReportError("zero divisor specified")
-    values, total = selected_values(profile, index, mean=options.mean)
+    values, total = selected_values(profile.columns, index, mean=options.mean)
     # With filters off the profile is the same object, and so is what hangs on it.
     matches = _compile_argument(argument)
     if not options.relative_percentages:

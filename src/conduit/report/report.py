@@ -1,16 +1,18 @@
-"""The state of a report: the filtered profile, the options, and values derived from both.
+"""The state of a report: the filtered profile, the options, and values derived from both; and the lines above a report.
 
 All formats read it; it never changes and prints nothing. It has the column of values to show, the format of amounts,
-the total that percentages refer to, and the frames.
+the total that percentages refer to, and the frames. The lines above a report say which profile it is, which filters are
+active, and how much of the profile is shown.
 """
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.profile.measurement import quotient, scale, scaled_label
+from conduit.profile.measurement import label, percentage, quotient, scale, scaled_label
 from conduit.report.frames import FrameTable, base_name, detail_of
 from conduit.report.graph import Values
 from conduit.report.node_tags import BASE_LABEL, tags_of_labels
@@ -18,16 +20,19 @@ from conduit.report.node_tags import BASE_LABEL, tags_of_labels
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from conduit.profile.columns import LabelSet
+    from conduit.profile.columns import Columns, LabelSet
     from conduit.profile.model import Profile
     from conduit.report.commands import Format
     from conduit.report.graph import Node
     from conduit.report.node_tags import SampleTags
     from conduit.report.options import Options
     from conduit.report.short_names import ShortName
+    from conduit.report.trimming import TrimmedGraph
 
     Pattern = Callable[[str], object]
 
+_FILTERS = ("focus", "ignore", "hide", "show", "show_from", "tagfocus", "tagignore", "tagshow", "taghide")
+_FILTER_LIMIT = 80  # bytes of a filter that are shown
 _OF_THE_FRAMES = (
     "table",
     "short_names",
@@ -89,6 +94,11 @@ class Report(_Fields):
         return 1 / self.options.divide_by
 
     @cached_property
+    def columns(self) -> Columns:
+        """The profile's samples."""
+        return self.profile.columns
+
+    @cached_property
     def table(self) -> FrameTable:
         """The frames of the profile's locations, at the report's granularity."""
         options = self.options
@@ -121,6 +131,10 @@ class Report(_Fields):
         """Return the value as printed: divided, scaled to the report's unit, with the unit."""
         return scaled_label(self.divided(value), self.sample_unit, self.output_unit)
 
+    def share(self, value: int) -> str:
+        """Return a value's share of the total as printed, in six columns."""
+        return percentage(value, self.total)
+
     def amount_or_dot(self, value: int) -> str:
         """Return the value as printed, or `.` for 0."""
         return self.amount(value) if value else "."
@@ -151,21 +165,114 @@ class Report(_Fields):
         )
 
 
-def selected_values(profile: Profile, index: int, *, mean: bool) -> tuple[Values, int]:
+def selected_values(columns: Columns, index: int, *, mean: bool) -> tuple[Values, int]:
     """Return a column of values, and its total: the sum of the samples' absolute values.
 
     If a comparison marks its base, the total is that of the base's samples only.
     """
-    values, columns = Values(index, mean), profile.columns
+    values = Values(index, mean)
     is_base = columns.mask_with_text(BASE_LABEL, "true")
     value, divisor = values.columns_of(columns)
     if any(is_base):
         total, divisors = sum(map(abs, compress(value, is_base))), sum(compress(divisor, is_base))
         if total > 0:
             return values, quotient(total, divisors)
-    return values, quotient(sum(map(abs, value)), sum(divisor))
+    total = sum(map(abs, value))
+    return values, quotient(total, sum(divisor)) if mean else total
 
 
 def encoded_lines(lines: Iterable[str]) -> bytes:
     """Return lines as bytes, each with its line end."""
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+
+
+def profile_labels(report: Report) -> list[str]:
+    """Return lines about the profile: file, comments (except those with `#`), type, documentation, time, duration."""
+    profile = report.profile
+    lines = []
+    if profile.mappings:
+        mapping = profile.mappings[0]
+        if mapping.filename:
+            lines.append(f"File: {report.title}")
+        if mapping.build_id:
+            lines.append(f"Build ID: {mapping.build_id}")
+    lines.extend(comment for comment in profile.comments if not comment.startswith("#"))
+    if report.sample_type:
+        lines.append(f"Type: {report.sample_type}")
+    if profile.doc_url:
+        lines.append(f"Doc: {profile.doc_url}")
+    if profile.time_nanos:
+        lines.append(
+            "Time: " + time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(profile.time_nanos // 10**9))
+        )
+    if profile.duration_nanos:
+        lines.append(_duration(report))
+    return lines
+
+
+def _duration(report: Report) -> str:
+    nanos = report.profile.duration_nanos
+    in_nanos, unit = scale(report.total, report.sample_unit, "nanoseconds")
+    share = f"({percentage(int(in_nanos), nanos)})" if unit == "ns" and in_nanos else ""
+    return f"Duration: {label(nanos, 'nanoseconds')}, Total samples = {report.amount(report.total)} {share}"
+
+
+def report_labels(report: Report, graph: TrimmedGraph, *, full: bool = False) -> list[str]:
+    """Return the header of a report that shows nodes; `full` is for drawings, which stand alone."""
+    shown = sum(node.flat_value for node in graph.nodes)
+    return [
+        *(profile_labels(report) if full or not report.options.compact_labels else ()),
+        *active_filters(report),
+        _accounting(report, shown),
+        *(_omissions(report, graph, full=full) if report.total else ()),
+        *(["\nSee https://git.io/JfYMW for how to read the graph"] if full else ()),
+    ]
+
+
+def whole_labels(report: Report) -> list[str]:
+    """Return the header of a report that omits nothing, such as a flame graph."""
+    return [
+        *(() if report.options.compact_labels else profile_labels(report)),
+        *active_filters(report),
+        _accounting(report, report.total),
+    ]
+
+
+def active_filters(report: Report) -> list[str]:
+    """Return a title and a line for each active filter; empty if there are none."""
+    lines = []
+    for name in _FILTERS:
+        value = getattr(report.options, name)
+        if value:
+            lines.append("   " + _shortened(f"{name}={value}"))
+    return ["Active filters:", *lines] if lines else []
+
+
+def _shortened(text: str) -> str:
+    encoded = text.encode("utf-8", "surrogateescape")
+    if len(encoded) <= _FILTER_LIMIT:
+        return text
+    return encoded[:_FILTER_LIMIT].decode("utf-8", "surrogateescape") + "…"
+
+
+def _accounting(report: Report, shown: int) -> str:
+    share = report.share(shown).strip()
+    return (
+        f"Showing nodes accounting for {report.amount(shown)}, {share} of {report.amount(report.total)} total"
+    )
+
+
+def _omissions(report: Report, graph: TrimmedGraph, *, full: bool) -> list[str]:
+    options, lines = report.options, []
+    if graph.dropped_nodes > 0:
+        lines.append(_dropped(report, graph.dropped_nodes, "node", "cum", options.nodefraction))
+    if full and graph.dropped_edges > 0:
+        lines.append(_dropped(report, graph.dropped_edges, "edge", "freq", options.edgefraction))
+    if 0 < len(graph.nodes) < graph.original_count:
+        lines.append(f"Showing top {len(graph.nodes)} nodes out of {graph.original_count}")
+    return lines
+
+
+def _dropped(report: Report, count: int, thing: str, measure: str, fraction: float) -> str:
+    cutoff = report.amount(abs(int(report.total * fraction)))
+    return f"Dropped {count} {thing}{'s' if count > 1 else ''} ({measure} <= {cutoff})"

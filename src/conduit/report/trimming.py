@@ -44,7 +44,8 @@ def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
     nodes = _tree(report, visual=visual) if call_tree else whole_graph(report)
     whole = sum(node.flat for node in nodes)
     node_cutoff = abs(int(whole * options.nodefraction))
-    edge_cutoff = abs(int(whole * options.edgefraction))
+    has_edges = call_tree or _needs_edges(report)
+    edge_cutoff = abs(int(whole * options.edgefraction)) if has_edges else 0
 
     original = len(nodes)
     heavy = [node for node in nodes if abs(node.cum) >= node_cutoff] if node_cutoff > 0 else nodes
@@ -54,7 +55,7 @@ def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
     else:
         # Nodes dropped here never need edges, and those of a large profile are millions.
         kept = None if len(heavy) == original else heavy
-        nodes = _with_edges(report, kept, visual=visual) if _needs_edges(report) else heavy
+        nodes = _with_edges(report, kept, visual=visual) if has_edges else heavy
     original = len(nodes)
 
     order = entropy_order if visual else cum_order if options.sort == "cum" else flat_order
@@ -80,7 +81,7 @@ def shows_everything(report: Report) -> bool:
 
 def whole_graph(report: Report) -> list[Node]:
     """Return every node of a report, untrimmed, unordered, without edges."""
-    return _without_negative(report, sum_frames(report.profile, report.table, report.values))
+    return _without_negative(report, sum_frames(report.columns, report.table, report.values))
 
 
 def _tree(report: Report, *, visual: bool) -> list[Node]:
@@ -207,10 +208,23 @@ def _is_redundant(edge: Edge) -> bool:
 def flat_order(nodes: Iterable[Node]) -> list[Node]:
     """Return nodes by decreasing flat value, then by name, then by decreasing cum value."""
 
+    nodes = list(nodes)
+    shared = _shared_names(nodes)
+
     def key(node: Node) -> tuple[int, str, int, str]:
-        return -abs(node.flat), node.name, -abs(node.cum), node.frame.tie_break
+        name = node.name
+        return -abs(node.flat), name, -abs(node.cum), node.frame.tie_break if name in shared else ""
 
     return sorted(nodes, key=interruptible_key(key))
+
+
+def _shared_names(nodes: list[Node]) -> set[str]:
+    """Return the names of more than one node: only these need a text that orders them."""
+    seen: set[str] = set()
+    shared: set[str] = set()
+    for node in nodes:
+        (shared if node.name in seen else seen).add(node.name)
+    return shared
 
 
 def cum_order(nodes: Iterable[Node]) -> list[Node]:
@@ -228,8 +242,12 @@ def _by_score(nodes: Iterable[Node], score: Callable[[Node], int]) -> list[Node]
         value = score(node)
         return value if value == -_TWO_63 else abs(value)  # the lowest number has no positive counterpart
 
+    nodes = list(nodes)
+    shared = _shared_names(nodes)
+
     def key(node: Node) -> tuple[int, str, int, str]:
-        return -size(node), node.name, -abs(node.flat), node.frame.tie_break
+        name = node.name
+        return -size(node), name, -abs(node.flat), node.frame.tie_break if name in shared else ""
 
     return sorted(nodes, key=interruptible_key(key))
 

@@ -34,7 +34,7 @@ def without_constant_labels(report: Report) -> tuple[Report, list[str]]:
     shows it.
     """
     values: dict[str, set[str]] = {}
-    for labels in report.profile.columns.used_sets():
+    for labels in report.columns.used_sets():
         for key, texts in labels.labels.items():
             values.setdefault(key, set()).update(texts)
     constant = {

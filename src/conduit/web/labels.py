@@ -63,7 +63,7 @@ def labels_document(
     `bases`, in a comparison, are the totals before and after; each value then has the amounts of both, as shares of
     their own total.
     """
-    columns = report.profile.columns
+    columns = report.columns
     counted = next((n for n, kind in enumerate(report.profile.sample_types) if kind.unit == "count"), None)
     weights = _by_labels(columns, columns.values[report.values.index])
     counts = _by_labels(columns, repeat(1, len(columns)) if counted is None else columns.values[counted])
@@ -182,7 +182,7 @@ def _numbers(report: Report, held: Sequence[int], bases: tuple[int, int] | None)
     if bases is None:
         return {
             "amount": report.amount(weight),
-            "share": percentage(weight, report.total).strip(),
+            "share": report.share(weight).strip(),
             "part": min(1.0, abs(weight) / (abs(report.total) or 1)),
             "count": f"{count:,}",
         }
@@ -239,7 +239,7 @@ def _top(report: Report, key: str, values: Mapping[str, list[int]]) -> dict[str,
 
 def _by_leaf(report: Report, key: str) -> dict[int, dict[str | None, int]]:
     """Return what each frame took itself, by the values of a label; None is that of samples without it."""
-    columns, of_location = report.profile.columns, report.table.of_location
+    columns, of_location = report.columns, report.table.of_location
     leaves = [of_location[location][0] for location in report.profile.locations]
     texts: list[Sequence[str | None]] = [labels.labels.get(key) or [None] for labels in columns.label_sets]
     starts, stops, frames = columns.starts, columns.stops, columns.frames

@@ -13,7 +13,7 @@ from conduit.interruption import interruptible
 from conduit.report.errors import NoMatchError
 from conduit.report.formats.tree import LEGEND, SEPARATOR, TreeEntry, entry_lines
 from conduit.report.graph import add_calls
-from conduit.report.header import report_labels
+from conduit.report.report import report_labels
 from conduit.report.trimming import TrimmedGraph, cum_order, flat_order, sort_edges, whole_graph
 
 if TYPE_CHECKING:

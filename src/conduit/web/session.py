@@ -315,7 +315,7 @@ class ProfileSession:
         self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]
     ) -> View:
         from conduit.report.formats.flame_tree import build_flame_tree, flame_document
-        from conduit.report.header import whole_labels
+        from conduit.report.report import whole_labels
 
         report = self._flame_report(options, warn)
         checkpoint()
@@ -382,7 +382,7 @@ class ProfileSession:
         return report, content, labels
 
     def _peek(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
-        from conduit.report.header import profile_labels
+        from conduit.report.report import profile_labels
         from conduit.web.peek import peek_document
 
         options = options.copy(granularity="lines")
@@ -393,7 +393,7 @@ class ProfileSession:
         return report, peek_document(report, _first(parameters)), profile_labels(report)
 
     def _source(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
-        from conduit.report.header import profile_labels
+        from conduit.report.report import profile_labels
         from conduit.web.source_view import FILE_PAGE, OTHER_TYPE_PAGE, PAGE, source_document
 
         report = prepare_report(
@@ -408,7 +408,7 @@ class ProfileSession:
         return report, content, profile_labels(report)
 
     def _labels(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
-        from conduit.report.header import whole_labels
+        from conduit.report.report import whole_labels
         from conduit.web.labels import labels_document
 
         report = prepare_report(self._profile_of(options), "top", options.copy(trim=False), warn)
@@ -419,7 +419,7 @@ class ProfileSession:
         return report, labels_document(report, by, bases, unfiltered), whole_labels(report)
 
     def _changes(self, options: Options, _: Mapping[str, str], warn: Callable[[str], None]) -> View:
-        from conduit.report.header import whole_labels
+        from conduit.report.report import whole_labels
         from conduit.web.comparison import changes_document
         from conduit.web.repeats import sum_repeats
 
@@ -440,7 +440,7 @@ class ProfileSession:
         return report, changes_document(report, repeated, sampled), whole_labels(report)
 
     def _growth(self, options: Options, parameters: Mapping[str, str], warn: Callable[[str], None]) -> View:
-        from conduit.report.header import whole_labels
+        from conduit.report.report import whole_labels
 
         series = self._followed()
         if not series:
@@ -548,17 +548,16 @@ class ProfileSession:
         }
 
     def _tags(self, options: Options) -> list[dict[str, Any]]:
-        from conduit.profile.measurement import percentage
         from conduit.report.formats.tags import compute_tags
 
         report = prepare_report(self._profile_of(options), "tags", options, lambda _: None)
-        numeric = {key for labels in report.profile.columns.used_sets() for key in labels.numeric_labels}
+        numeric = {key for labels in report.columns.used_sets() for key in labels.numeric_labels}
         return [
             {
                 "key": tag.key,
                 "numeric": tag.key in numeric,
                 "values": [
-                    {"text": text, "share": percentage(value, report.total).strip()}
+                    {"text": text, "share": report.share(value).strip()}
                     for text, value in tag.values[:_TAG_VALUES]
                 ],
             }

@@ -10,7 +10,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from conduit.interruption import interruptible
-from conduit.profile.measurement import percentage
 from conduit.report.errors import NoMatchError
 from conduit.report.formats.listing import ListedLine, compute_listings
 from conduit.report.trimming import whole_graph
@@ -86,7 +85,7 @@ def _missing(report: Report, listings: list[Listing]) -> dict[str, Any] | None:
         {
             "name": listing.function,
             "file": listing.file or "no file",
-            "percent": percentage(listing.cum, report.total).strip(),
+            "percent": report.share(listing.cum).strip(),
         }
         for listing in listings[:_NAMED]
     ]
@@ -100,7 +99,7 @@ def _document(report: Report, listing: Listing) -> dict[str, Any]:
         "file": listing.file or "no file",
         "flat": report.amount(listing.flat),
         "cum": report.amount(listing.cum),
-        "percent": percentage(listing.cum, report.total).strip(),
+        "percent": report.share(listing.cum).strip(),
         "textMissing": bool(listing.error),
         "moved": listing.moved,
         "lines": [

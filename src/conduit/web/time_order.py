@@ -38,7 +38,7 @@ def time_tree(
     A call goes on from one sample to the next as long as the stacks begin alike. Samples without a time are left out
     and counted in `untimed`. `visit(time, node, value)` is called for each sample, with the node at its leaf.
     """
-    columns = report.profile.columns
+    columns = report.columns
     values = columns.values[report.values.index]
     threads: dict[str, list[tuple[int, int]]] = {}
     untimed = 0

@@ -62,8 +62,8 @@ class Shell:
         return 0
 
     def _greet(self) -> None:
-        from conduit.report.header import profile_labels
         from conduit.report.pipeline import prepare_report
+        from conduit.report.report import profile_labels
 
         try:
             report = prepare_report(self.profile, "comments", self._unfiltered(), self._say)

@@ -10,7 +10,7 @@ import re
 from posixpath import basename
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.profile.measurement import find_unit, label, percentage
+from conduit.profile.measurement import find_unit, label
 from conduit.profile.merge import column_sums
 from conduit.regexps import quote_pattern
 from conduit.report.program_lines import Line, values_by_program_line
@@ -230,7 +230,7 @@ def _growth(report: Report, nodes: list[Node]) -> Iterator[Remark]:
 
 
 def _share(report: Report, value: int) -> str:
-    return percentage(value, report.total).strip()
+    return report.share(value).strip()
 
 
 def print_advice(report: Report) -> Iterator[str]:

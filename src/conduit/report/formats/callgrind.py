@@ -62,16 +62,21 @@ def _place(frame: Frame) -> tuple[str, str, str]:
     return frame.object_file, frame.file, frame.name
 
 
+def _function_of(node: Node) -> object:
+    """Return what the nodes of one function share, and the functions of a file with the same name do not."""
+    return node.context or node.frame.of_function
+
+
 def _distinct_names(nodes: list[Node]) -> dict[Node, str]:
     """Return names that distinguish functions of the same file and name by ` [1/2]`; callgrind would merge them."""
     namesakes: dict[tuple[str, str], dict[object, int]] = {}
     for node in nodes:
         known = namesakes.setdefault((node.frame.file, node.frame.name), {})
-        known.setdefault(node.function, len(known) + 1)
+        known.setdefault(_function_of(node), len(known) + 1)
     names = {}
     for node in nodes:
         known = namesakes[node.frame.file, node.frame.name]
-        suffix = f" [{known[node.function]}/{len(known)}]" if len(known) > 1 else ""
+        suffix = f" [{known[_function_of(node)]}/{len(known)}]" if len(known) > 1 else ""
         names[node] = node.frame.name + suffix
     return names
 

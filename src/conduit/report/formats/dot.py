@@ -9,10 +9,10 @@ import re
 from math import ceil, isnan, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.profile.measurement import percentage, quotient
+from conduit.profile.measurement import quotient
 from conduit.report.frames import base_name
-from conduit.report.header import report_labels
 from conduit.report.node_tags import MAX_NODELETS, collapse_tags, sort_tags
+from conduit.report.report import report_labels
 from conduit.report.trimming import sort_edges, trimmed_graph
 
 if TYPE_CHECKING:
@@ -118,12 +118,12 @@ def _quotient_by_zero(value: int) -> float:
 def _node_label(report: Report, frame: Frame, flat: int, cum: int) -> str:
     label = _multiline_name(report, frame)
     if flat:
-        label += f"{report.amount(flat)} ({percentage(flat, report.total).strip()})"
+        label += f"{report.amount(flat)} ({report.share(flat).strip()})"
     else:
         label += "0"
     if cum != flat:
         label += r"\n" if flat else " "
-        label += f"of {report.amount(cum)} ({percentage(cum, report.total).strip()})"
+        label += f"of {report.amount(cum)} ({report.share(cum).strip()})"
     return label
 
 

@@ -50,7 +50,7 @@ class Flame:
         self.unit: str = "" if unit == "default" else unit
         self.sources: list[Source] = [Source("root")]
         numbers = _Sources(report, self.sources)
-        columns, locations = report.profile.columns, report.profile.locations
+        columns, locations = report.columns, report.profile.locations
         self.sources_of: list[list[int]] = [[] for _ in locations]
         used = loops.first_uses(columns.bounds, columns.frames, len(locations), True)
         for index in interruptible(memoryview(used).cast("I")):

@@ -10,9 +10,9 @@ from html import escape
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from conduit.profile.measurement import percentage, scaled_label
+from conduit.profile.measurement import scaled_label
 from conduit.report.formats.flame_tree import build_flame_tree, flame_document
-from conduit.report.header import whole_labels
+from conduit.report.report import whole_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,7 @@ class _Painter:
         name = self._names[source] if node else "all"
         value = self._nets[node] if any(self._tree.negative) else self._sizes[node]
         amount = scaled_label(self._report.divided(value), self._report.sample_unit, "auto")
-        share = percentage(value, self._report.total).strip()
+        share = self._report.share(value).strip()
         room = int((width - 6) / _LETTER)
         label = self._label(name, room)
         text = f'<text x="{left + 3:.1f}" y="{row * _ROW + 12}">{_text(label)}</text>' if label else ""

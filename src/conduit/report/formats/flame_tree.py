@@ -59,7 +59,7 @@ def build_flame_tree(
     profile are distinct near their leaves, where no node is wide enough to draw.
     """
     flame = Flame(report)
-    columns = report.profile.columns
+    columns = report.columns
     runs = runs_of(interruptible(flame.sources_of))
     if below:
         columns = columns.selected(bytes(_starts_with(columns, flame.sources_of, list(below))))

@@ -89,7 +89,7 @@ class _Track(NamedTuple):
 
 def _tracks(report: Report) -> list[_Track]:
     """Return a track for each thread, the one that began first first; none unless every sample has a time."""
-    columns = report.profile.columns
+    columns = report.columns
     found: dict[str, list[tuple[int, int]]] = {}
     kept = zip(columns.label_of, *report.values.columns_of(columns), strict=True)
     shown = (

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from conduit.interruption import interruptible
 from conduit.profile import loops
 from conduit.profile.columns import runs_of
-from conduit.profile.measurement import percentage
 from conduit.report.errors import NoMatchError
 from conduit.report.source_files import SourceFiles, SourceUnavailableError, is_notebook_cell
 from conduit.report.trimming import whole_graph
@@ -193,7 +192,7 @@ def print_listing(report: Report) -> Iterator[str]:
         yield f"ROUTINE ======================== {listing.function} in {listing.file}"
         yield (
             f"{report.amount(listing.flat):>10} {report.amount(listing.cum):>10} (flat, cum)"
-            f" {percentage(listing.cum, report.total)} of Total"
+            f" {report.share(listing.cum)} of Total"
         )
         if listing.error:
             yield f" Error: {listing.error}"

@@ -22,7 +22,7 @@ def compute_speedscope(report: Report) -> dict[str, Any]:
     frames = [_frame(frame) for frame in report.table.frames]
     samples, weights = [], []
     unit, factor = _unit(report.sample_unit)
-    columns, table = report.profile.columns, report.table
+    columns, table = report.columns, report.table
     numbers_of = [table.of_location[location][::-1] for location in report.profile.locations].__getitem__
     for stack, value, divisor in zip(columns.stacks(), *report.values.columns_of(columns), strict=True):
         if value or divisor:

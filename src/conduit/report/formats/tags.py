@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.profile.measurement import percentage, scaled_label
+from conduit.profile.measurement import scaled_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ class TagTable(NamedTuple):
 def compute_tags(report: Report) -> list[TagTable]:
     """Return a table for each label key, in alphabetical order; numbers have their units."""
     sums: dict[str, dict[str, int]] = {}
-    columns = report.profile.columns
+    columns = report.columns
     weights: dict[int, int] = {}
     for number, value in zip(columns.label_of, columns.values[report.values.index], strict=True):
         weights[number] = weights.get(number, 0) + value
@@ -50,12 +50,12 @@ def _add(sums: dict[str, dict[str, int]], key: str, text: str, weight: int) -> N
 def print_tags(report: Report) -> Iterator[str]:
     """Yield the lines of the report: a right-aligned table for each key, followed by a blank line."""
     for table in compute_tags(report):
-        share = f" ({percentage(table.total, report.total)})" if report.total > 0 else ""
+        share = f" ({report.share(table.total)})" if report.total > 0 else ""
         rows = [
             [f"{table.key}:", f" Total {report.amount(table.total)} of {report.amount(report.total)}{share}"]
         ]
         for value, weight in table.values:
-            share = f" ({percentage(weight, report.total)})" if report.total > 0 else ""
+            share = f" ({report.share(weight)})" if report.total > 0 else ""
             rows.append([" ", f"{report.amount(weight)}{share}:", f" {value}"])
         yield from _aligned("\n".join("\t".join(row) for row in rows).split("\n"))
         yield ""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.profile.measurement import percentage
-from conduit.report.header import report_labels
+from conduit.report.report import report_labels
 from conduit.report.trimming import trimmed_graph
 
 if TYPE_CHECKING:
@@ -62,7 +61,6 @@ def _inline(node: Node) -> str:
 def print_top(report: Report) -> Iterator[str]:
     """Yield the lines of the report."""
     top = compute_top(report)
-    total = report.total
     yield from top.labels
     yield "      flat  flat%   sum%        cum   cum%"
     running = 0
@@ -70,6 +68,6 @@ def print_top(report: Report) -> Iterator[str]:
         running += row.flat
         remark = f" {row.inline}" if row.inline else ""
         yield (
-            f"{row.flat_text:>10} {percentage(row.flat, total)} {percentage(running, total)}"
-            f" {row.cum_text:>10} {percentage(row.cum, total)}  {row.name}{remark}"
+            f"{row.flat_text:>10} {report.share(row.flat)} {report.share(running)}"
+            f" {row.cum_text:>10} {report.share(row.cum)}  {row.name}{remark}"
         )

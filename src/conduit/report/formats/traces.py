@@ -8,8 +8,7 @@ from conduit.profile import loops
 from conduit.profile.columns import LabelTable
 from conduit.profile.measurement import label, quotient
 from conduit.report.frames import FrameTable, detail_of
-from conduit.report.header import profile_labels
-from conduit.report.report import encoded_lines
+from conduit.report.report import encoded_lines, profile_labels
 
 if TYPE_CHECKING:
     from conduit.report.report import Report
@@ -20,7 +19,7 @@ _SEPARATOR = "-----------+------------------------------------------------------
 
 def print_traces(report: Report) -> bytes:
     """Return the text of the report; recursion is shown in full, paths are those of the profile."""
-    columns = report.profile.columns
+    columns = report.columns
     heads = _texts_of_locations(report)
     # A stack's first frame stands behind its value, every other one behind an indent.
     rest = [_INDENT + text for text in heads]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from conduit.profile.measurement import percentage
 from conduit.report.errors import NoMatchError
 from conduit.report.graph import CallLists
-from conduit.report.header import report_labels
+from conduit.report.report import report_labels
 from conduit.report.trimming import (
     TrimmedGraph,
     cum_order,
@@ -138,10 +138,10 @@ def entry_lines(report: Report, entry: TreeEntry, running: int) -> Iterator[tupl
 
 
 def _own_line(report: Report, node: Node, running: int) -> str:
-    flat, cum, total = node.flat_value, node.cum_value, report.total
+    flat, cum = node.flat_value, node.cum_value
     return (
-        f"{report.amount(flat):>10} {percentage(flat, total)} {percentage(running, total)}"
-        f" {report.amount(cum):>10} {percentage(cum, total)}                | {node.name}"
+        f"{report.amount(flat):>10} {report.share(flat)} {report.share(running)}"
+        f" {report.amount(cum):>10} {report.share(cum)}                | {node.name}"
     )
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from conduit.profile.measurement import percentage
 from conduit.report.formats.listing import compute_listings
-from conduit.report.header import profile_labels
+from conduit.report.report import profile_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +44,7 @@ def _section(report: Report, listing: Listing) -> Iterator[str]:
     yield f"<h2>{escape(listing.function)}</h2><div>{escape(listing.file)}</div>"
     flat, cum = report.amount(listing.flat), report.amount(listing.cum)
     if listing.file:
-        share = percentage(listing.cum, report.total).strip()
+        share = report.share(listing.cum).strip()
         yield f"<div>{escape(flat)} flat, {escape(cum)} cum ({escape(share)} of total)</div>"
     if listing.error:
         yield f"<div>{escape(listing.error)}</div>"
