@@ -158,7 +158,9 @@ class _Decoder:
         self.frames = 0
         self.labels = 0
         self.lines = 0
-        self.profile = Profile()
+        self.sample_types: list[ValueType] = []
+        self.locations: list[Location] = []
+        self.unknown = b""
         self.strings: list[str] = []
         # Spans of the messages (start, stop) by their field number in Profile.
         self.spans: dict[int, list[tuple[int, int]]] = {number: [] for number in (1, 2, 3, 4, 5, 11)}
@@ -172,31 +174,29 @@ class _Decoder:
     def decode(self) -> Profile:
         if not self._scan_in_c():
             self._read_top_level()
-        profile = self.profile
-        profile.sample_types = self._read_value_types(1)
-        profile.mappings = self._read_mappings()
-        profile.functions = self._read_functions()
-        functions = {function.id: function for function in profile.functions}
-        mappings = {mapping.id: mapping for mapping in profile.mappings}
-        rows = loops.read_locations(self.data, self.spans[4], self.limits.records)
-        if rows is None:
-            profile.locations = [self._location(*span, mappings, functions) for span in self.spans[4]]
-        else:
-            profile.locations = [
-                Location(
-                    id,
-                    mappings.get(mapping),
-                    address,
-                    [Line(functions.get(function), line, column) for function, line, column in lines],
-                    is_folded,
-                )
-                for id, mapping, address, is_folded, lines in rows
-            ]
-        columns = self._read_columns_in_c()
-        self.profile = profile = profile.replaced(
-            columns=self._read_samples() if columns is None else columns
+        self.sample_types = self._read_value_types(1)
+        mappings, functions = self._read_mappings(), self._read_functions()
+        self.locations = self._read_locations(
+            {mapping.id: mapping for mapping in mappings}, {function.id: function for function in functions}
         )
-        self._fill_header()
+        columns = self._read_columns_in_c()
+        profile = Profile(
+            self.sample_types,
+            mappings=mappings,
+            locations=self.locations,
+            functions=functions,
+            columns=self._read_samples() if columns is None else columns,
+            drop_frames=self._header_string(7),
+            keep_frames=self._header_string(8),
+            time_nanos=self.numbers.get(9, 0),
+            duration_nanos=self.numbers.get(10, 0),
+            period_type=[ValueType(), *self._read_value_types(11)][-1],
+            period=self.numbers.get(12, 0),
+            comments=[self._string(index, self.number_offsets[13]) for index in self.comments],
+            default_sample_type=self._header_string(14),
+            doc_url=self._header_string(15),
+        )
+        profile.unknown = self.unknown
         return profile
 
     def _scan_in_c(self) -> bool:
@@ -217,11 +217,11 @@ class _Decoder:
 
     def _read_columns_in_c(self) -> Columns | None:
         """Read the samples in C; where they have another form, leave their spans for the general reader."""
-        packed, types, limits = self.sample_spans, len(self.profile.sample_types), self.limits
+        packed, types, limits = self.sample_spans, len(self.sample_types), self.limits
         if packed is None:
             return None
         columns = None
-        locations = self.profile.locations
+        locations = self.locations
         largest = max((location.id for location in locations), default=0)
         room = limits.frames - types * (len(packed) // 16)
         if 1 <= types <= _MAX_COLUMNS and largest <= 4 * len(locations) + 1024 and room >= 0:
@@ -233,9 +233,9 @@ class _Decoder:
 
     def _columns(self, packed: bytes, largest_id: int, room: int) -> Columns | None:
         index_of = array("I", bytes(4 * (largest_id + 1)))
-        for number, location in enumerate(self.profile.locations, 1):
+        for number, location in enumerate(self.locations, 1):
             index_of[location.id] = number
-        types = len(self.profile.sample_types)
+        types = len(self.sample_types)
         strings = len(self.strings)
         read = loops.read_columns(self.data, packed, index_of, types, strings, room, self.limits.records)
         if read is None:
@@ -285,19 +285,7 @@ class _Decoder:
                 self.number_offsets[number] = start
             else:
                 unknown.append(data[start:stop])
-        self.profile.unknown = b"".join(unknown)
-
-    def _fill_header(self) -> None:
-        profile, numbers = self.profile, self.numbers
-        profile.drop_frames = self._header_string(7)
-        profile.keep_frames = self._header_string(8)
-        profile.time_nanos = numbers.get(9, 0)
-        profile.duration_nanos = numbers.get(10, 0)
-        profile.period_type = [ValueType(), *self._read_value_types(11)][-1]
-        profile.period = numbers.get(12, 0)
-        profile.comments = [self._string(index, self.number_offsets[13]) for index in self.comments]
-        profile.default_sample_type = self._header_string(14)
-        profile.doc_url = self._header_string(15)
+        self.unknown = b"".join(unknown)
 
     def _header_string(self, number: int) -> str:
         return self._string(self.numbers.get(number, 0), self.number_offsets.get(number, 0))
@@ -408,6 +396,21 @@ class _Decoder:
         function.unknown = unknown
         return function
 
+    def _read_locations(self, mappings: dict[int, Mapping], functions: dict[int, Function]) -> list[Location]:
+        rows = loops.read_locations(self.data, self.spans[4], self.limits.records)
+        if rows is None:
+            return [self._location(*span, mappings, functions) for span in self.spans[4]]
+        return [
+            Location(
+                id,
+                mappings.get(mapping),
+                address,
+                [Line(functions.get(function), line, column) for function, line, column in lines],
+                is_folded,
+            )
+            for id, mapping, address, is_folded, lines in rows
+        ]
+
     def _location(
         self, position: int, stop: int, mappings: dict[int, Mapping], functions: dict[int, Function]
     ) -> Location:
@@ -443,10 +446,10 @@ class _Decoder:
         return line
 
     def _read_samples(self) -> Columns:
-        locations = self.profile.locations
+        locations = self.locations
         index_of = {location.id: number for number, location in enumerate(locations)}
         reader = SampleReader(self.data, [location.id for location in locations])
-        types = len(self.profile.sample_types)
+        types = len(self.sample_types)
         builder = ColumnsBuilder(types)
         for number, (position, stop) in enumerate(self.spans[2]):
             unknown = b""
@@ -476,7 +479,7 @@ class _Decoder:
             raise UnusualError from None
 
     def _fault_of(self, stack: list[int], values: list[int], number: int) -> Fault | None:
-        types = len(self.profile.sample_types)
+        types = len(self.sample_types)
         if not types:
             return Fault("missing sample type information", "samples", 0)
         if len(values) != types:

@@ -11,7 +11,7 @@ Integers keep the ranges of the format: ids and addresses are unsigned, values, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.errors import MalformedProfileError
 
@@ -21,25 +21,11 @@ if TYPE_CHECKING:
     from conduit.profile.columns import Columns
 
 
-class ValueType:
+class ValueType(NamedTuple):
     """What a column of values counts (`cpu`, `alloc_space`) and its unit (`nanoseconds`, `bytes`, `count`)."""
 
-    __slots__ = ("type", "unit")
-
-    def __init__(self, type: str = "", unit: str = "") -> None:
-        self.type: str = type
-        self.unit: str = unit
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ValueType):
-            return NotImplemented
-        return self.type == other.type and self.unit == other.unit
-
-    def __hash__(self) -> int:
-        return hash((self.type, self.unit))
-
-    def __repr__(self) -> str:
-        return f"ValueType({self.type!r}, {self.unit!r})"
+    type: str = ""
+    unit: str = ""
 
 
 class Mapping:
@@ -226,6 +212,8 @@ class Profile:
     `period` the distance between two samples in the unit of `period_type`; 0 means unknown. `drop_frames` and
     `keep_frames` are regular expressions on whole function names. `unknown` in a record holds fields that
     this reader does not know, as they were; `encode` writes them back.
+
+    The samples are given as objects, or as `columns`.
     """
 
     __slots__ = (
@@ -262,10 +250,13 @@ class Profile:
         period: int = 0,
         comments: list[str] | None = None,
         doc_url: str = "",
+        columns: Columns | None = None,
     ) -> None:
         self.sample_types: list[ValueType] = [] if sample_types is None else sample_types
         # Columns until the samples are asked for: objects may be changed, and so are the truth from then on.
         self._content: list[Sample] | Columns = [] if samples is None else samples
+        if columns is not None:
+            self._content = columns
         self.mappings: list[Mapping] = [] if mappings is None else mappings
         self.locations: list[Location] = [] if locations is None else locations
         self.functions: list[Function] = [] if functions is None else functions

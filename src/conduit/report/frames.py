@@ -15,6 +15,7 @@ from conduit.interruption import interruptible
 
 if TYPE_CHECKING:
     from conduit.profile.model import Line, Location, Profile
+    from conduit.report.options import Options
 
 
 class Detail(NamedTuple):
@@ -208,3 +209,17 @@ class FrameTable:
             column=line.column if detail.column else 0,
             object_file=location.mapping.filename if shows_origin and location.mapping else "",
         )
+
+
+def table_of(profile: Profile, options: Options, *, object_files: bool) -> FrameTable:
+    """Return the frames of a profile as the options want them.
+
+    With `object_files`, those of different binaries are different.
+    """
+    detail = detail_of(
+        options.granularity,
+        inlined=not options.noinlines,
+        columns=options.showcolumns,
+        object_files=object_files,
+    )
+    return FrameTable(profile, detail, options.trim_path, options.source_path)

@@ -12,8 +12,8 @@ from functools import cached_property
 from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.profile.measurement import label, percentage, quotient, scale, scaled_label
-from conduit.report.frames import FrameTable, base_name, detail_of
+from conduit.profile.measurement import percentage, quotient, scale, scaled_label
+from conduit.report.frames import base_name, table_of
 from conduit.report.graph import Values
 from conduit.report.node_tags import BASE_LABEL, tags_of_labels
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from conduit.profile.columns import Columns, LabelSet
     from conduit.profile.model import Profile
     from conduit.report.commands import Format
+    from conduit.report.frames import FrameTable
     from conduit.report.graph import Node
     from conduit.report.node_tags import SampleTags
     from conduit.report.options import Options
@@ -101,14 +102,7 @@ class Report(_Fields):
     @cached_property
     def table(self) -> FrameTable:
         """The frames of the profile's locations, at the report's granularity."""
-        options = self.options
-        detail = detail_of(
-            options.granularity,
-            inlined=not options.noinlines,
-            columns=options.showcolumns,
-            object_files=self.format.object_files,
-        )
-        return FrameTable(self.profile, detail, options.trim_path, options.source_path)
+        return table_of(self.profile, self.options, object_files=self.format.object_files)
 
     @cached_property
     def short_names(self) -> dict[str, ShortName]:
@@ -214,7 +208,8 @@ def _duration(report: Report) -> str:
     nanos = report.profile.duration_nanos
     in_nanos, unit = scale(report.total, report.sample_unit, "nanoseconds")
     share = f"({percentage(int(in_nanos), nanos)})" if unit == "ns" and in_nanos else ""
-    return f"Duration: {label(nanos, 'nanoseconds')}, Total samples = {report.amount(report.total)} {share}"
+    duration = scaled_label(nanos, "nanoseconds", "auto")
+    return f"Duration: {duration}, Total samples = {report.amount(report.total)} {share}"
 
 
 def report_labels(report: Report, graph: TrimmedGraph, *, full: bool = False) -> list[str]:
