@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import pytest
 
 from conduit.fetch.foreign.gecko import decode as decode_gecko
-from conduit.profile.builder import TIME_LABEL, TIME_UNIT, ProfileBuilder
+from conduit.profile.builder import ProfileBuilder
 from conduit.profile.codec import decode
-from conduit.profile.model import Profile, ValueType
+from conduit.profile.model import TIME_LABEL, TIME_UNIT, Profile, ValueType
 from conduit.report.formats.graphviz import GraphvizMissingError, draw
 from conduit.report.options import Options
 from conduit.report.pipeline import prepare_report, print_report

@@ -10,9 +10,9 @@ import pytest
 
 from conduit.cli.pprof import run
 from conduit.fetch.inputs import Request, fetch_profile
-from conduit.profile.builder import TIME_LABEL, ProfileBuilder
+from conduit.profile.builder import ProfileBuilder
 from conduit.profile.codec import encode
-from conduit.profile.model import ValueType
+from conduit.profile.model import TIME_LABEL, ValueType
 from conduit.report.options import Options
 from conduit.report.pipeline import prepare_report, print_report
 from conduit.web import single_file_report

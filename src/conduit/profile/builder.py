@@ -28,12 +28,6 @@ if TYPE_CHECKING:
 
     Frame = tuple[str, str, int, int]
 
-TIME_LABEL = "end_timestamp_ns"
-"""The numeric label that several profilers give a sample for the time at which it was taken, since pprof has no field
-for it."""
-
-TIME_UNIT = {TIME_LABEL: "nanoseconds"}
-
 _ADDRESS_BITS = 47  # as much as a user's program has on x86-64, and exact in JavaScript's numbers
 _LOWEST_ADDRESS = 0x1000
 _ADDRESS_SPAN = (1 << _ADDRESS_BITS) - _LOWEST_ADDRESS

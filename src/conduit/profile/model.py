@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
     from conduit.profile.columns import Columns
 
+TIME_LABEL = "end_timestamp_ns"
+"""The numeric label that several profilers give a sample for the time at which it was taken, since pprof has no field
+for it."""
+
+TIME_UNIT = {TIME_LABEL: "nanoseconds"}
+
 
 class ValueType(NamedTuple):
     """What a column of values counts (`cpu`, `alloc_space`) and its unit (`nanoseconds`, `bytes`, `count`)."""

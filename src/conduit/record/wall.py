@@ -120,8 +120,8 @@ class WallRecording(Recording):
                 seen.elapsed_ns += elapsed_ns
 
     def _build(self) -> Profile:
-        from conduit.profile.builder import TIME_LABEL, TIME_UNIT, ProfileBuilder
-        from conduit.profile.model import ValueType
+        from conduit.profile.builder import ProfileBuilder
+        from conduit.profile.model import TIME_LABEL, TIME_UNIT, ValueType
         from conduit.record.module_names import ModuleNames
 
         wall = ValueType("wall", "nanoseconds")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conduit.profile.builder import TIME_LABEL
+from conduit.profile.model import TIME_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from conduit.profile.builder import TIME_LABEL
+from conduit.profile.model import TIME_LABEL
 from conduit.web.time_order import has_times, thread_of
 
 if TYPE_CHECKING:

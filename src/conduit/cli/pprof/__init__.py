@@ -272,7 +272,7 @@ def _choose_sample_type(parsed: Parsed, options: Options) -> None:
 
 def _request(parsed: Parsed, sources: list[str], executable: str, options: Options) -> Request:
     from conduit.fetch.inputs import Request, split_names
-    from conduit.profile.builder import TIME_LABEL
+    from conduit.profile.model import TIME_LABEL
 
     bases, diff_bases = split_names(parsed["base"]), split_names(parsed["diff_base"])
     if bases and diff_bases:

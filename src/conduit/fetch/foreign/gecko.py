@@ -10,8 +10,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from conduit.fetch.foreign.result import MAX_VALUE, ForeignProfile, malformed
-from conduit.profile.builder import TIME_LABEL, TIME_UNIT, ProfileBuilder
-from conduit.profile.model import ValueType
+from conduit.profile.builder import ProfileBuilder
+from conduit.profile.model import TIME_LABEL, TIME_UNIT, ValueType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,8 +11,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conduit.fetch.foreign.result import MAX_VALUE, ForeignProfile, malformed
-from conduit.profile.builder import TIME_LABEL, ProfileBuilder
-from conduit.profile.model import ValueType
+from conduit.profile.builder import ProfileBuilder
+from conduit.profile.model import TIME_LABEL, ValueType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

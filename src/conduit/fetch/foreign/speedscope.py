@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from conduit.fetch.foreign.result import MAX_VALUE, ForeignProfile, malformed
-from conduit.profile.builder import TIME_LABEL, ProfileBuilder
+from conduit.profile.builder import ProfileBuilder
 from conduit.profile.measurement import label
 from conduit.profile.merge import column_sums
-from conduit.profile.model import ValueType
+from conduit.profile.model import TIME_LABEL, ValueType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conduit.fetch.foreign.result import MAX_VALUE, ForeignProfile, malformed
-from conduit.profile.builder import TIME_LABEL, TIME_UNIT, ProfileBuilder
-from conduit.profile.model import ValueType
+from conduit.profile.builder import ProfileBuilder
+from conduit.profile.model import TIME_LABEL, TIME_UNIT, ValueType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

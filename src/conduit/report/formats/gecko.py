@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.profile.builder import TIME_LABEL
+from conduit.profile.model import TIME_LABEL
 from conduit.report.formats.speedscope import compute_speedscope
 
 if TYPE_CHECKING:
