@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial, wraps
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +57,7 @@ def _nothing_left_behind() -> Iterator[None]:
     threads = set(threading.enumerate())
     watched = (signal.SIGINT, signal.SIGPROF, signal.SIGALRM, signal.SIGSEGV)
     handlers = {number: signal.getsignal(number) for number in watched}
-    hooks = (sys.gettrace(), sys.getprofile())
+    hooks = type(sys.gettrace()), type(sys.getprofile())  # coverage that paused has another tracer afterwards
     yield
     # The pool of the event loop that drives the browser (`asyncio_0` …) is the test runner's, not the test's.
     strangers = [
@@ -66,7 +67,7 @@ def _nothing_left_behind() -> Iterator[None]:
     ]
     assert not strangers, f"the test left threads behind: {strangers}"
     assert {number: signal.getsignal(number) for number in watched} == handlers
-    assert (sys.gettrace(), sys.getprofile()) == hooks
+    assert (type(sys.gettrace()), type(sys.getprofile())) == hooks
 
 
 # Their subject is what the interpreter allocates, traces or takes, which a tracer changes: coverage pauses for them.
@@ -81,14 +82,26 @@ _MEASURES_THE_INTERPRETER = (
 )
 
 
-# They go through the same lines as quicker tests beside them, thousands of times, which takes three times as long when traced.
+# They go through the same lines as quicker tests beside them, thousands of times, which takes three times as long when traced,
+# or through none of the package's.
 _SAME_LINES_AGAIN = (
-    "tests/bench/test_paired.py::test_identical_code",
+    "tests/bench/test_benchstat_goldens.py::test_every_recorded_run_is_repeated_character",
+    "tests/bench/test_paired.py",
+    "tests/history/test_sensitivity.py",
+    "tests/history/test_steps.py::test_neighbours_that_resemble_each_other",
+    "tests/house/",
+    "tests/metadata/test_registry.py::test_kept_answers_are_bounded",
+    "tests/metadata/test_registry.py::test_routes_are_those_of_a_scan",
+    "tests/profile/test_columns.py::test_all_readers_agree",
+    "tests/profile/test_fuzz.py",
     "tests/report/test_goldens.py::test_few_goldens_depart",
     "tests/report/test_goldens.py::test_the_complete_goldens",
-    "tests/sources/test_redaction.py::test_texts_of_megabytes",
+    "tests/sources/test_redaction.py::test_long_texts_are_read",
+    "tests/sources/openapi/test_real_documents.py",
     "tests/sources/openapi/test_secrets.py::test_repeated_keys",
+    "tests/test_interruption.py::test_a_view_of_many_functions",
 )
+_TRACED_EXAMPLES = 20  # of each property; the others go through the same lines
 
 
 def _is_not_traced(name: str) -> bool:
@@ -96,17 +109,45 @@ def _is_not_traced(name: str) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _no_coverage_where_it_disturbs(request: pytest.FixtureRequest) -> Iterator[None]:
-    stopped = []
-    if "coverage" in sys.modules and _is_not_traced(request.node.nodeid):
-        from coverage import Coverage
+def _no_coverage_where_it_disturbs(
+    request: pytest.FixtureRequest,
+    _nothing_left_behind: None,  # looks at the tracer before and afterwards
+) -> Iterator[None]:
+    if "coverage" not in sys.modules:
+        yield
+        return
+    from coverage import Coverage
 
+    stopped: list[Coverage] = []
+
+    def stop() -> None:
         while (current := Coverage.current()) is not None:
             current.stop()
             stopped.append(current)
+
+    if _is_not_traced(request.node.nodeid):
+        stop()
+    elif (handle := getattr(request.function, "hypothesis", None)) is not None:
+        request.addfinalizer(partial(setattr, handle, "inner_test", handle.inner_test))
+        handle.inner_test = _calling_after(handle.inner_test, _TRACED_EXAMPLES, stop)
     yield
     for each in reversed(stopped):
         each.start()
+
+
+def _calling_after(
+    example: Callable[..., object], count: int, stop: Callable[[], None]
+) -> Callable[..., object]:
+    """Return a function that calls `stop` once, before the call of `example` that follows so many others."""
+    calls = iter(range(count))
+
+    @wraps(example)
+    def counted(*arguments: object, **named: object) -> object:
+        if next(calls, None) is None:
+            stop()
+        return example(*arguments, **named)
+
+    return counted
 
 
 @pytest.fixture(scope="session")
