@@ -110,7 +110,7 @@ class _Side:
                     self.problems.append({"name": f"{file.package}:{end.name}", "text": "\n".join(end.log)})
 
     def found(self) -> dict[str, Any]:
-        versions = _versions_in_use() if self.reports_versions else {}
+        versions = versions_in_use() if self.reports_versions else {}
         return {"ready": list(self.ready), "problems": self.problems, "versions": versions}
 
     def close(self) -> None:
@@ -171,15 +171,27 @@ def _instructions(benchmark: Any, n: int) -> dict[str, Any]:
         return {"reason": error.strerror}
 
 
-def _versions_in_use() -> dict[str, str]:
-    """Return the versions of the distributions whose modules have been imported."""
+def versions_in_use() -> dict[str, str]:
+    """Return the versions of the distributions whose modules have been imported.
+
+    Sources that were imported from elsewhere, such as those of a checkout, may be of another version than the
+    distribution of the same name that is installed, so these are left out.
+    """
     from importlib import metadata
 
     versions: dict[str, str] = {}
-    for module, distributions in metadata.packages_distributions().items():
-        if module in sys.modules and not module.startswith("_"):
-            for name in distributions:
-                versions[name] = metadata.version(name)
+    for name, distributions in metadata.packages_distributions().items():
+        module = sys.modules.get(name)
+        if module is None or name.startswith("_"):
+            continue
+        places = (
+            [module.__file__] if getattr(module, "__file__", None) else list(getattr(module, "__path__", ()))
+        )
+        for each in distributions:
+            distribution = metadata.distribution(each)
+            folder = os.path.realpath(str(distribution.locate_file("")))
+            if any(os.path.realpath(place).startswith(folder + os.sep) for place in places):
+                versions[each] = distribution.version
     return versions
 
 
