@@ -104,6 +104,12 @@ def test_a_failing_benchmark_fails_the_test_that_measures_it(run_pytest: Pytest)
     assert "ZeroDivisionError" in answer.stdout
 
 
+def test_arguments_of_the_function_are_refused_with_the_form_that_takes_them(run_pytest: Pytest) -> None:
+    answer = run_pytest(test_a="def test_x(bench):\n    bench(sum, [1, 2])\n")
+    assert answer.returncode == 1
+    assert "expected a function without arguments, found 1 more: write bench(lambda: sum(…))" in answer.stdout
+
+
 def test_a_wrong_benchtime_is_a_wrong_call(run_pytest: Pytest) -> None:
     answer = run_pytest("--benchtime=soon", test_a="def test_x(): pass\n")
     assert answer.returncode == 4

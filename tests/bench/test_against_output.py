@@ -53,7 +53,7 @@ def test_an_open_gate_says_that_undecided_rows_are_no_failure(capsys: pytest.Cap
     undecided = row("unresolved", "undecided", 0.1, 0.5, "needs pairs: 2 of at least 7")
     assert report_gate([undecided], "on") == 0
     assert (
-        "not passed: 1 of 1 comparisons are unresolved; raise -budget (no failure: -gate=strict makes it one)"
+        "not passed: 1 of 1 comparisons is unresolved; raise -budget (no failure: -gate=strict makes it one)"
         in (capsys.readouterr().err)
     )
     assert report_gate([undecided], "strict") == 1

@@ -41,8 +41,17 @@ class BenchFixture:
         self._record = record
         self._names = UniqueNames()
 
-    def __call__(self, function: Callable[..., Any], *, name: str = "", **options: Any) -> Any:
-        """Measure a function; return a `BenchmarkResult`, or an awaitable of one for a coroutine function in a loop."""
+    def __call__(self, function: Callable[..., Any], *arguments: Any, name: str = "", **options: Any) -> Any:
+        """Measure a function; return a `BenchmarkResult`, or an awaitable of one for a coroutine function in a loop.
+
+        Raise `TypeError` for arguments of the function, which the fixtures of other plugins take.
+        """
+        if arguments:
+            called = f"{getattr(function, '__name__', 'function')}(…)"
+            raise TypeError(
+                f"expected a function without arguments, found {len(arguments)} more: "
+                f"write bench(lambda: {called})"
+            )
         full_name = self._names.claim(self._test_name, name).removesuffix("/#00")
         options.setdefault("benchtime", self._benchtime)
         if inspect.iscoroutinefunction(function) and _has_running_loop():

@@ -163,8 +163,9 @@ def _add_environment_hint(result: AgainstResult, other: Checkout) -> None:
         if reason.startswith("ModuleNotFoundError: No module named "):
             module = reason.rpartition(" ")[2].strip("'")
             result.notes.append(
-                f"the environment of {other.name} has no module {module}: make it a dependency of that revision, "
-                "or run the revision's sources in this environment with -against-env=shared"
+                f"the environment of {other.name} has no module {module}: if it is the project's own, that revision "
+                "lacks it; otherwise make it a dependency of that revision, or run the revision's sources in this "
+                "environment with -against-env=shared"
             )
 
 

@@ -223,7 +223,8 @@ def report_gate(rows: Sequence[AgainstRow], mode: str) -> int:
         for row in unresolved:
             say_gate(f"{_short(row.name)}: {row.unit}: {verdict_text(row)}")
         say_gate(
-            f"{state}: {len(unresolved)} of {len(rows)} comparisons are unresolved; raise -budget{words}"
+            f"{state}: {len(unresolved)} of {len(rows)} comparisons {'is' if len(unresolved) == 1 else 'are'} "
+            f"unresolved; raise -budget{words}"
         )
     if missing:
         names = ", ".join(_short(row.name) for row in missing)
