@@ -184,9 +184,8 @@ def versions_in_use() -> dict[str, str]:
         module = sys.modules.get(name)
         if module is None or name.startswith("_"):
             continue
-        places = (
-            [module.__file__] if getattr(module, "__file__", None) else list(getattr(module, "__path__", ()))
-        )
+        file = getattr(module, "__file__", None)
+        places: list[str] = [file] if file else list(getattr(module, "__path__", ()))
         for each in distributions:
             distribution = metadata.distribution(each)
             folder = os.path.realpath(str(distribution.locate_file("")))
