@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.installed-for-demo
 NATIVE := $(wildcard src/conduit/_native/*.c src/conduit/_native/*.h)
-PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+# Two processes for each of two cores, since a third of their time is waiting. Long tests use both cores themselves.
+WORKERS := 4
+PYTEST := $(BIN)/pytest --dist worksteal
 VERSIONS :=
 SECONDS := 120
 SEED :=
@@ -48,13 +50,13 @@ demo: $(DEMO_STAMP) ## sets up .venv, collects a real API and asks it a few ques
 	@$(BIN)/python examples/demo.py
 
 test: lint types architecture ## format, lint, types, architecture, tests with their coverage
-	$(PYTEST) --cov --cov-report=
+	$(PYTEST) -n $(WORKERS) --cov --cov-report=
 
 test-long: $(STAMP) ## the tests that take long: tutorials, histories of repositories, large documents
-	$(PYTEST) -m long
+	$(PYTEST) -n 2 -m long
 
 test-all: lint types architecture ## everything in `test`, the long tests, and those that take minutes
-	$(PYTEST) -m ''
+	$(PYTEST) -n 2 -m ''
 
 test-install: ## wheel and sdist into empty environments, on every supported Python found, with and without a compiler
 	$(PYTHON) .ci/test-install
