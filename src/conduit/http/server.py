@@ -71,6 +71,9 @@ class HttpServer:
     def close(self) -> None:
         """End `serve` and the requests in progress, and free the address."""
         self.closing.set()
+        # Wakes `serve` on Linux; where it is refused, `serve` sees at the end of its poll interval that it is to end.
+        with suppress(OSError):
+            self._listener.socket.shutdown(socket.SHUT_RDWR)
         self._listener.shutdown()
         self.release()
 
