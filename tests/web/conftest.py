@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conduit.http.messages import plain_response
 from conduit.profile.codec import decode
 from conduit.report.options import Options
+from conduit.web.application import Application
 from conduit.web.configs import SavedConfigs
-from conduit.web.server import PageServer
+from conduit.web.server import LocalServer
 from conduit.web.session import ProfileSession
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+    from conduit.http.messages import Answer, Request, Response
     from conduit.profile.model import Profile
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
@@ -58,23 +61,51 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+class Place:
+    """An address where test after test is answered: for a new one, the browser would load and compile all scripts anew."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = nobody
+        self._server = LocalServer(lambda *_: lambda request, gone: self.answer(request, gone), "localhost:0")
+        self.url = self._server.url
+        self._thread = threading.Thread(target=self._server.serve, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.close()
+        self._thread.join()
+
+
+def nobody(request: Request, cancelled: threading.Event) -> Response:
+    return plain_response(503, "no test is answered here")
+
+
+@pytest.fixture(scope="session")
+def places() -> Iterator[list[Place]]:
+    made: list[Place] = []
+    yield made
+    for place in made:
+        place.close()
+
+
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
+def serve(tmp_path: Path, places: list[Place]) -> Iterator[Callable[..., str]]:
     """Serves a profile's page and returns its address."""
-    servers: list[tuple[PageServer, threading.Thread]] = []
+    taken = 0
 
     def start(profile: Profile, **session: object) -> str:
+        nonlocal taken
+        if taken == len(places):
+            places.append(Place())
+        place = places[taken]
+        taken += 1
         configs = SavedConfigs(tmp_path / "settings.json")
-        server = PageServer(ProfileSession(profile, Options(), configs, **session), "localhost:0")  # type: ignore[arg-type]
-        thread = threading.Thread(target=server.serve)
-        thread.start()
-        servers.append((server, thread))
-        return server.url
+        place.answer = Application(ProfileSession(profile, Options(), configs, **session)).answer  # type: ignore[arg-type]
+        return place.url
 
     yield start
-    for server, thread in servers:
-        server.close()
-        thread.join()
+    for place in places[:taken]:
+        place.answer = nobody
 
 
 class Tab:
