@@ -13,6 +13,7 @@ from conduit.web.registry import registry_file
 from conduit.web.registry.difference_data import difference_data
 from tests.web.conftest import wait_until
 from tests.web.registry.conftest import owned_by
+from tests.web.test_browser import axe_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -300,14 +301,11 @@ def test_in_a_narrow_window_the_rows_of_a_table_stand_in_lines_and_can_still_be_
 def test_nothing_is_wider_than_the_window_and_axe_finds_nothing(
     visit: Visit, width: int, scheme: str
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     for state in STATES:
         page = visit(width=width, scheme=scheme, **state)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, state
         assert page.evaluate(SIDEWAYS) == [], state
-        violations = Axe().run(page).response["violations"]
-        assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == [], state
+        assert axe_findings(page) == [], state
 
 
 @pytest.fixture(scope="module")
@@ -362,10 +360,7 @@ def test_costs_stand_beside_routes_and_resources_and_lead_to_the_profile(visit: 
 
 @pytest.mark.parametrize("view", ["difference", "cost"])
 def test_axe_finds_nothing_beside_an_older_document(visit: Visit, compared: str, view: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     page = visit(base=compared, width=390, scheme="dark", view=view)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate(SIDEWAYS) == []
-    violations = Axe().run(page).response["violations"]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []
+    assert axe_findings(page) == []
