@@ -18,7 +18,7 @@ from tests.web.test_history_page import COMMITS, series_of, stepped
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from playwright.sync_api import Browser
+    from tests.web.conftest import Visitor
 
 TABLE = "A  1.0µ  1.2µ  +20.00% (p=0.002 n=6)\n<b>not markup</b>"
 
@@ -118,14 +118,10 @@ def served() -> Iterator[tuple[str, Source]]:
 
 
 def test_two_clicks_show_benchstats_table_and_its_text_is_no_markup(
-    browser: Browser, served: tuple[str, Source]
+    visitor: Visitor, served: tuple[str, Source]
 ) -> None:
     url, source = served
-    page = browser.new_page(viewport={"width": 1200, "height": 800})
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.goto(url)
+    page = visitor.open(url, width=1200)
     page.locator(".tile").click()
     page.keyboard.press("Tab")
     chart = page.locator("#chart")
@@ -139,5 +135,3 @@ def test_two_clicks_show_benchstats_table_and_its_text_is_no_markup(
     assert not page.locator("#comparison-facts").is_visible()
     page.get_by_role("button", name="relative").click()
     assert page.get_by_role("button", name="relative").get_attribute("aria-pressed") == "true"
-    page.close()
-    assert not problems

@@ -17,12 +17,14 @@ from conduit.history.series import Point, Series, SeriesKey, read_history
 from conduit.history.store import StoredRun
 from conduit.web.history_page import history_file, page_data
 from tests.web.conftest import wait_until
+from tests.web.test_browser import axe_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
+
+    from tests.web.conftest import Visitor
 
 COMMITS = [hashlib.sha1(str(number).encode()).hexdigest() for number in range(120)]
 
@@ -50,13 +52,6 @@ def stepped(factor: float, seed: int = 1) -> list[float]:
     return [2e-6 * (1 + rng.gauss(0, 0.005)) * (factor if number >= 80 else 1) for number in range(120)]
 
 
-def violations(page: Page) -> list[tuple[str, str]]:
-    """What axe finds on a page: the rule and the first element."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    return [(one["id"], one["nodes"][0]["html"]) for one in Axe().run(page).response["violations"]]
-
-
 @pytest.fixture(scope="module")
 def series() -> list[Series]:
     return [
@@ -67,23 +62,11 @@ def series() -> list[Series]:
 
 
 @pytest.fixture
-def page(browser: Browser, series: list[Series], tmp_path: Path) -> Iterator[Page]:
+def page(visitor: Visitor, series: list[Series], tmp_path: Path) -> Page:
     file = tmp_path / "history.html"
     subjects = {COMMITS[80]: "prices are <b>looked up</b> again"}
     file.write_bytes(history_file("shop: benchmark history", series, find_all(series), subjects))
-    opened = browser.new_page(viewport={"width": 1400, "height": 850})
-    problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on(
-        "request",
-        lambda request: (
-            problems.append(request.url) if not request.url.startswith(("file:", "data:")) else None
-        ),
-    )
-    opened.goto(file.as_uri())
-    yield opened
-    opened.close()
-    assert not problems
+    return visitor.open(file.as_uri(), width=1400, height=850)
 
 
 def test_values_and_intervals_are_in_the_page_to_the_last_part_in_ten_thousand(series: list[Series]) -> None:
@@ -205,7 +188,7 @@ def test_nothing_is_wider_than_the_window_and_axe_finds_nothing(page: Page, widt
         if open_series:
             page.locator(".tile", has_text="+20").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert violations(page) == []
+        assert axe_findings(page) == []
 
 
 def family_of(tmp_path: Path) -> Path:
@@ -233,28 +216,26 @@ def family_of(tmp_path: Path) -> Path:
     return file
 
 
-def test_two_commits_in_the_one_file_have_benchstats_test(browser: Browser, tmp_path: Path) -> None:
-    page = browser.new_page(viewport={"width": 1400, "height": 850})
+def test_two_commits_in_the_one_file_have_benchstats_test(visitor: Visitor, tmp_path: Path) -> None:
     address = family_of(tmp_path).as_uri()
     picked = f"points={COMMITS[0][:12]},{COMMITS[1][:12]}"
-    page.goto(f"{address}#series=shop:Sort/n=100-2 sec/op linux 3.13&{picked}")
+    page = visitor.open(
+        f"{address}#series=shop:Sort/n=100-2 sec/op linux 3.13&{picked}", width=1400, height=850
+    )
     rows = page.locator("#comparison-tests-body tr").all_inner_texts()
     assert len(rows) == 4
     assert all("+50.00%" in row and "(p=0.002 n=6)" in row and "± 1%" in row for row in rows[:3])
     assert "geomean" in rows[3]
     assert page.locator("#comparison-facts").is_hidden()
-    page.close()
 
 
 def test_a_benchmark_of_several_sizes_is_drawn_by_size_and_leads_to_the_history_of_each(
-    browser: Browser, tmp_path: Path
+    visitor: Visitor, tmp_path: Path
 ) -> None:
-    page = browser.new_page(viewport={"width": 1400, "height": 850})
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(f"{family_of(tmp_path).as_uri()}#series=shop:Sort/n=100-2 sec/op linux 3.13")
+    address = f"{family_of(tmp_path).as_uri()}#series=shop:Sort/n=100-2 sec/op linux 3.13"
+    page = visitor.open(address, width=1400, height=850)
     page.get_by_role("button", name="by n").click()
-    assert violations(page) == []
+    assert axe_findings(page) == []
     chart = page.locator("#chart")
     chart.focus()
     page.keyboard.press("End")
@@ -263,5 +244,3 @@ def test_a_benchmark_of_several_sizes_is_drawn_by_size_and_leads_to_the_history_
     page.keyboard.press("Enter")
     assert page.locator("#one-name").inner_text() == "shop:Sort/n=1000-2"
     assert page.get_by_role("button", name="by commit").get_attribute("aria-pressed") == "true"
-    page.close()
-    assert not problems
