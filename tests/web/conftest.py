@@ -225,6 +225,15 @@ def wait_until(page: Page, condition: str, arg: object = None, seconds: float = 
     raise AssertionError(f"after {seconds} s this does not hold: {condition}")
 
 
+def wait_for(page: Page, holds: Callable[[], bool], seconds: float = 15) -> None:
+    """Wait until what a test itself finds out on the page holds."""
+    for _ in range(round(seconds / 0.02)):
+        if holds():
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(f"after {seconds} s this does not hold: {holds}")
+
+
 def places_of_boxes(page: Page) -> list[tuple[str, dict[str, float]]]:
     """The label and the place of each box that is seen.
 

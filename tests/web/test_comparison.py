@@ -17,7 +17,7 @@ from conduit.web.application import ViewError
 from conduit.web.comparison import change_text
 from conduit.web.configs import SavedConfigs
 from conduit.web.session import ProfileSession
-from tests.web.conftest import place_of, places_of_boxes, wait_until
+from tests.web.conftest import place_of, places_of_boxes, wait_for, wait_until
 
 from .conftest import SCREENSHOTS
 from .test_browser import axe_findings
@@ -281,8 +281,7 @@ def test_two_pictures_move_in_step_and_share_one_scale(
     page.mouse.wheel(0, -200)
     page.keyboard.up("Control")
     page.wait_for_url("**z=*")
-    page.wait_for_timeout(300)
-    assert place(page, "slower", 0)["width"] > before["width"] * 1.3
+    wait_for(page, lambda: place(page, "slower", 0)["width"] > before["width"] * 1.3)
     page.keyboard.press("Escape")
     page.locator('.box[aria-label^="slower:"]').last.click()
     page.wait_for_url("**p=*")

@@ -9,7 +9,7 @@ import pytest
 
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
-from tests.web.conftest import place_of, places_of_boxes, wait_until
+from tests.web.conftest import place_of, places_of_boxes, wait_for, wait_until
 
 from .conftest import SCREENSHOTS
 
@@ -120,8 +120,7 @@ def test_control_and_wheel_zoom_about_the_pointer_shift_and_wheel_pan(
     page.keyboard.down("Shift")
     page.mouse.wheel(0, 120)
     page.keyboard.up("Shift")
-    page.wait_for_timeout(300)
-    assert place_of(page, "json.encode_1")["x"] < zoomed["x"] - 50
+    wait_for(page, lambda: place_of(page, "json.encode_1")["x"] < zoomed["x"] - 50)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -139,7 +138,7 @@ def test_dragging_pans_in_both_directions_and_is_no_click(
     page.mouse.move(width * 0.7 - 100, 500, steps=4)
     page.mouse.up()
     wait_until(page, "scrollY > 50")
-    page.wait_for_timeout(300)
+    page.wait_for_url(lambda address: "z=0.3,2" not in address)  # it is noted when the picture is at rest
     assert place_of(page, "json.encode_1")["x"] == pytest.approx(before["x"] - 100, abs=3)
     assert "p=" not in page.url
 
@@ -151,7 +150,7 @@ def test_zoom_pivot_and_folding_are_in_the_address_and_come_back_with_it(
     page = visitor.open(f"{url}/ui/flamegraph?frames=all")
     page.get_by_role("button", name="Only your code").click()
     page.wait_for_url("**mine=t*")
-    page.wait_for_timeout(300)
+    wait_until(page, """!document.querySelector('.box[aria-label^="json."]')""")
     names = page.locator(".box .text").all_inner_texts()
     assert not any("handler" in name or "json" in name for name in names)
     assert any("step_0" in name for name in names)

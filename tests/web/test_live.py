@@ -23,7 +23,7 @@ from conduit.web.configs import SavedConfigs
 from conduit.web.recordings import KEPT
 from conduit.web.session import ProfileSession
 
-from .conftest import SCREENSHOTS, profile_named
+from .conftest import SCREENSHOTS, profile_named, wait_until
 from .test_browser import axe_findings
 from .test_comparison import LIBRARIES, recorded, table
 from .test_flame_graph import colour_at
@@ -351,9 +351,8 @@ def test_a_stack_a_link_and_a_command_line_are_copied(serve: Serve, visitor: Vis
     assert stack[-1] == "app.math.odd"
     page.locator('.box[aria-label^="zlib.compress:"]').first.click(button="right")
     page.get_by_role("menuitem", name="Copy link").click()
-    page.wait_for_timeout(100)
+    wait_until(page, f"{copied}.then((text) => text.startsWith('http:'))")
     assert visitor.open(page.evaluate(copied)).locator(".box.pivot").count() == 1
     page.locator("#menu-save > summary").click()
     page.get_by_role("button", name="Copy the command line").click()
-    page.wait_for_timeout(100)
-    assert page.evaluate(copied) == "conduit pprof -top cpu.prof"
+    wait_until(page, f"{copied}.then((text) => text === 'conduit pprof -top cpu.prof')")

@@ -293,11 +293,12 @@ def test_bars_that_go_on_beyond_a_narrow_window_say_so_and_a_click_on_the_sign_s
         box = ahead.bounding_box()
         assert box
         assert box["x"] + box["width"] <= 390
-        for _ in range(8):
+        page.locator(bar).evaluate("bar => { window.ended = 0; bar.onscrollend = () => { ended += 1; }; }")
+        for turn in range(8):
             if not ahead.is_visible():
                 break
             page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-            page.wait_for_timeout(700)
+            wait_until(page, f"ended > {turn}")
         assert back.is_visible()
         assert not ahead.is_visible()
     assert axe_findings(page) == []
