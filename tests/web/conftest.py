@@ -167,6 +167,10 @@ def is_blank(url: str) -> bool:
     return url.startswith("about:")
 
 
+def scheme_of(url: str) -> str:
+    return url.partition(":")[0]
+
+
 def origin_of(url: str) -> str:
     return "/".join(url.split("/", 3)[:3])
 
@@ -184,19 +188,30 @@ class Visitor:
     def open(
         self, url: str, *, width: int = 1280, height: int = 800, scheme: str = "light", media: str = "screen"
     ) -> Page:
-        tab = self._idle.pop() if self._idle else Tab(self._browser)
+        tab = self._idle_tab(url) or Tab(self._browser)
         self._used.append(tab)
         tab.page.set_viewport_size({"width": width, "height": height})
         tab.page.emulate_media(media=media, color_scheme=scheme)  # type: ignore[arg-type]
         tab.go(self, url)
         return tab.page
 
+    def _idle_tab(self, url: str) -> Tab | None:
+        """Take a tab that was at such an address last: from files to a server and back, it would need a new process."""
+        empty = [tab for tab in self._idle if is_blank(tab.page.url)]
+        alike = [tab for tab in self._idle if scheme_of(tab.page.url) == scheme_of(url)]
+        fit = empty + self._idle[::-1] if is_blank(url) else alike + empty
+        if not fit:
+            return None
+        self._idle.remove(fit[0])
+        return fit[0]
+
     def watch(self, url: str) -> None:
         if not url.startswith(("http://localhost:", "file:", "data:")):
             self.foreign.append(url)
 
     def leave(self) -> None:
-        self._idle += [tab for tab in self._used if tab.leave()]
+        # The first one is the next one's first: the scripts that it has compiled are the most.
+        self._idle[:0] = [tab for tab in self._used if tab.leave()]
 
 
 @pytest.fixture(scope="session")

@@ -341,8 +341,9 @@ def test_markup_in_names_is_shown_as_text(serve: Serve, visitor: Visitor, tmp_pa
     builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
     builder.add([(name, name, 1, 1), ("main", "/m.py", 1, 1)], [10**9], labels={"<b>": "<i>"})
     url = serve(builder.build())
+    page = visitor.open("about:blank")
     for view in VIEWS:
-        page = visitor.open(f"{url}/ui/{view}")
+        page.goto(f"{url}/ui/{view}")
         assert "owned" not in page.title()
         assert page.locator("main img, main script").count() == 0
     path = tmp_path / "report.html"
@@ -352,8 +353,9 @@ def test_markup_in_names_is_shown_as_text(serve: Serve, visitor: Visitor, tmp_pa
 
 def test_an_empty_profile_says_what_to_do(serve: Serve, visitor: Visitor) -> None:
     url = serve(ProfileBuilder([ValueType("cpu", "nanoseconds")]).build())
+    page = visitor.open("about:blank")
     for view in ("flamegraph", "top", "graph"):
-        page = visitor.open(f"{url}/ui/{view}")
+        page.goto(f"{url}/ui/{view}")
         assert "conduit bench" in page.locator(".empty").inner_text()
     page.screenshot(path=str(SCREENSHOTS / "empty.png"))
 
