@@ -18,7 +18,7 @@ import pytest
 from hypothesis import settings
 
 from conduit.extras import how_to_install
-from tests.long_tests import LONG_TESTS
+from tests.long_tests import LONG_TESTS, LONG_VARIANTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -197,7 +197,8 @@ _NEEDS_VIZTRACER = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the long tests; skip what a version of Python cannot have. Where a package is only missing, its tests fail."""
     for item in items:
-        if item.nodeid.startswith(LONG_TESTS) and item.get_closest_marker("slow") is None:
+        is_long = item.nodeid.startswith(LONG_TESTS) or item.nodeid.endswith(LONG_VARIANTS)
+        if is_long and item.get_closest_marker("slow") is None:
             item.add_marker(pytest.mark.long)
     advice = how_to_install("viztracer")
     if find_spec("viztracer") is None and "no release" in advice:

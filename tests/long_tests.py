@@ -1,14 +1,16 @@
-"""The tests that `make test` leaves out: about one in thirty, which take half of the time of all.
+"""The tests that `make test` leaves out: about one in twenty, which take half of the time of all.
 
 `make test-long` runs them, and so does CI. They run benchmarks in whole repositories, tutorials, large documents and
-large profiles. A line is the beginning of the names of one or more tests.
+large profiles. A line is the beginning of the names of one or more tests, or the end of the names of variants.
 """
 
 from __future__ import annotations
 
 LONG_TESTS = (
+    "tests/bench/test_against.py::test_a_dirty_submodule_is_said",
     "tests/bench/test_against.py::test_a_lock_is_read_by_its_own_tool_and_said_not_to_be_where_that_is_missing",
     "tests/bench/test_against.py::test_a_revision_gets_an_environment_of_its_own_that_is_kept_for_the_next_time",
+    "tests/bench/test_against.py::test_hooks_of_the_repository_are_not_run",
     "tests/bench/test_against.py::test_the_self_test_says_what_can_be_resolved_here",
     "tests/bench/test_against_files.py::test_a_benchmark_that_needs_new_code_says_so_in_its_row_and_closes_only_a_strict_gate",
     "tests/bench/test_against_files.py::test_a_folder_of_the_working_copy_in_pythonpath_is_the_old_sides_own_on_the_old_side[{here}",
@@ -72,8 +74,11 @@ LONG_TESTS = (
     "tests/record/test_cpu.py::test_time_with_the_signal_blocked_is_that_of_the_function_that_blocks_it[main thread-100]",
     "tests/record/test_cpu.py::test_time_with_the_signal_blocked_is_that_of_the_function_that_blocks_it[main thread-20]",
     "tests/record/test_cpu.py::test_time_with_the_signal_blocked_is_that_of_the_function_that_blocks_it[other thread-1000]",
+    "tests/record/test_cpu.py::test_time_with_the_signal_blocked_is_that_of_the_function_that_blocks_it[other thread-100]",
     "tests/record/test_cpu.py::test_time_with_the_signal_blocked_is_that_of_the_function_that_blocks_it[other thread-20]",
     "tests/record/test_many_threads.py::test_ten_thousand_threads_have_the_time_that_they_used",
+    "tests/record/test_trace.py::test_many_traces_share_one_tracer_and_threads_may_end_long_after_theirs",
+    "tests/record/test_waits.py::test_many_starts_and_stops_under_contention_lose_no_thread",
     "tests/report/test_goldens.py::test_the_complete_goldens_are_printed_as_by_the_original[filter]",
     "tests/report/test_goldens.py::test_the_goldens_are_the_same_where_all_loops_run_in_python",
     "tests/sources/openapi/test_real_documents.py::test_an_operation_is_public_exactly_where_no_security_is_in_force[shared-",
@@ -85,13 +90,30 @@ LONG_TESTS = (
     "tests/sources/test_interfaces.py::test_an_mcp_server_lists_mounted_servers_under_the_names_that_clients_see_and_nothing_disabled",
     "tests/sources/test_interfaces.py::test_tools_resources_and_prompts_of_an_mcp_server_are_routes[mcp]",
     "tests/test_demo.py",
+    "tests/test_pytest_plugin.py::test_parallel_processes_are_warned_about",
     "tests/test_pytest_plugin.py::test_the_forms_of_pytest_benchmark_work_under_the_option",
+    "tests/web/registry/test_registry_data.py::test_the_page_reaches_by_deletion_what_impact_reaches",
+    "tests/web/registry/test_registry_page.py::test_every_number_of_the_matrix_leads_to_so_many_routes[path]",
+    "tests/web/registry/test_registry_page.py::test_every_number_of_the_matrix_leads_to_so_many_routes[resource]",
     "tests/web/registry/test_registry_page.py::test_nothing_is_wider_than_the_window_and_axe_finds_nothing",
+    "tests/web/test_browser.py::test_a_large_profile_is_drawn_pruned_and_says_so",
     "tests/web/test_every_width.py::test_a_large_profile_is_read_with_mouse_wheel_and_keys",
     "tests/web/test_every_width.py::test_order_zoom_menus_legend_source_and_graph_hold_at_each_width",
+    "tests/web/test_flame_graph.py::test_a_picture_of_twenty_thousand_boxes_is_painted_from_those_in_the_window",
+    "tests/web/test_flame_graph.py::test_boxes_left_out_of_a_large_picture_are_counted_and_come_with_the_zoom",
     "tests/web/test_reading.py::test_bars_that_go_on_beyond_a_narrow_window_say_so_and_a_click_on_the_sign_scrolls",
     "tests/web/test_reading.py::test_lines_whose_text_cannot_be_read_have_their_numbers_and_amounts",
     "tests/web/test_repeats.py::test_the_page_says_what_moved_and_keeps_to_it_on_request",
     "tests/web/test_time_order.py::test_a_single_file_draws_a_range_as_the_server_does",
     "tests/web/test_views.py::test_source_lines_can_be_read_at_every_heat",
+)
+
+# Pages are looked at in three widths, light and dark: `make test` has each width and each scheme, these are the others.
+LONG_VARIANTS = (
+    "[(1400, 800)-dark]",
+    "[(700, 800)-light]",
+    "[(390, 760)-dark]",
+    "[1400-dark]",
+    "[700-light]",
+    "[390-dark]",
 )
