@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conduit.interruption import interruptible
 from conduit.profile import loops
@@ -97,6 +97,15 @@ class Node:
         if edge is None:
             edge = self.outgoing[callee] = callee.incoming[self] = Edge(self, callee)
         return edge
+
+
+class TrimmedGraph(NamedTuple):
+    """The nodes that a report shows, in order, and what it omits."""
+
+    nodes: list[Node]
+    original_count: int
+    dropped_nodes: int
+    dropped_edges: int
 
 
 class Values:

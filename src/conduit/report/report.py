@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     from conduit.profile.model import Profile
     from conduit.report.commands import Format
     from conduit.report.frames import FrameTable
-    from conduit.report.graph import Node
+    from conduit.report.graph import Node, TrimmedGraph
     from conduit.report.node_tags import SampleTags
     from conduit.report.options import Options
     from conduit.report.short_names import ShortName
-    from conduit.report.trimming import TrimmedGraph
 
     Pattern = Callable[[str], object]
 

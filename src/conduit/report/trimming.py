@@ -8,10 +8,10 @@ sorted by an *entropy score*, which prefers nodes where call paths join or split
 from __future__ import annotations
 
 from math import log2, nan
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from conduit.interruption import checkpoint, interruptible, interruptible_key
-from conduit.report.graph import Edge, Node, build_graph, build_tree, sum_frames
+from conduit.report.graph import Edge, Node, TrimmedGraph, build_graph, build_tree, sum_frames
 from conduit.report.node_tags import MAX_NODELETS
 
 if TYPE_CHECKING:
@@ -21,15 +21,6 @@ if TYPE_CHECKING:
 
 
 _TWO_63 = 1 << 63
-
-
-class TrimmedGraph(NamedTuple):
-    """The nodes to show, in order, and what was omitted."""
-
-    nodes: list[Node]
-    original_count: int
-    dropped_nodes: int
-    dropped_edges: int
 
 
 def is_negative(node: Node) -> bool:

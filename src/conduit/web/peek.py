@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from conduit.interruption import interruptible
 from conduit.report.errors import NoMatchError
 from conduit.report.formats.tree import LEGEND, SEPARATOR, TreeEntry, entry_lines
-from conduit.report.graph import add_calls
+from conduit.report.graph import TrimmedGraph, add_calls
 from conduit.report.report import report_labels
-from conduit.report.trimming import TrimmedGraph, cum_order, flat_order, sort_edges, whole_graph
+from conduit.report.trimming import cum_order, flat_order, sort_edges, whole_graph
 
 if TYPE_CHECKING:
     from conduit.report.graph import Node

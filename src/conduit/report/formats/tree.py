@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.profile.measurement import percentage
 from conduit.report.errors import NoMatchError
-from conduit.report.graph import CallLists
+from conduit.report.graph import CallLists, TrimmedGraph
 from conduit.report.report import report_labels
 from conduit.report.trimming import (
-    TrimmedGraph,
     cum_order,
     flat_order,
     shows_everything,
