@@ -26,11 +26,16 @@ def place(server: Server) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def settle_at(threads: int) -> bool:
+def others_than(before: set[threading.Thread]) -> set[threading.Thread]:
+    """Return the threads that have started since; those of an earlier test may still end, and are not counted."""
+    return set(threading.enumerate()) - before
+
+
+def settles(before: set[threading.Thread]) -> bool:
     deadline = time.monotonic() + 20
-    while threading.active_count() > threads and time.monotonic() < deadline:
+    while others_than(before) and time.monotonic() < deadline:
         time.sleep(0.01)
-    return threading.active_count() <= threads
+    return not others_than(before)
 
 
 def test_the_index_and_a_profile_are_served_on_a_port_of_its_own() -> None:
@@ -58,7 +63,7 @@ def test_a_unix_socket_serves_and_is_removed(tmp_path: Path) -> None:
 
 
 def test_closing_during_a_profile_ends_it_and_leaves_no_thread() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     server = serve("localhost:0")
 
     def ask() -> None:
@@ -69,22 +74,23 @@ def test_closing_during_a_profile_ends_it_and_leaves_no_thread() -> None:
 
     client = threading.Thread(target=ask)
     client.start()
-    while threading.active_count() < before + 3:
+    while len(others_than(before)) < 3:  # the server, the client, and what answers it
+        assert client.is_alive()
         time.sleep(0.01)
     server.close()
     client.join(20)
     assert not client.is_alive()
-    assert settle_at(before)
+    assert settles(before)
 
 
 def test_a_client_that_hangs_up_frees_its_thread() -> None:
     with serve("localhost:0") as server:
-        before = threading.active_count()
+        before = set(threading.enumerate())
         with socket.create_connection(place(server)) as client:
             client.sendall(b"GET /debug/pprof/goroutine?seconds=60 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            while threading.active_count() == before:
+            while not others_than(before):
                 time.sleep(0.01)
-        assert settle_at(before)
+        assert settles(before)
 
 
 def test_connections_that_say_nothing_or_half_a_request_do_not_stop_the_others() -> None:
@@ -117,7 +123,7 @@ def test_a_thousand_random_requests_are_all_answered_and_no_descriptor_leaks() -
     methods = ["GET", "GET", "GET", "HEAD", "POST", "DELETE"]
     with serve("localhost:0") as server:
         descriptors = len(list(Path("/proc/self/fd").iterdir()))
-        threads = threading.active_count()
+        threads = set(threading.enumerate())
         for _ in range(1000):
             connection = http.client.HTTPConnection(*place(server), timeout=20)
             method, name, query = (generator.choice(options) for options in (methods, names, parameters))
@@ -126,7 +132,7 @@ def test_a_thousand_random_requests_are_all_answered_and_no_descriptor_leaks() -
             assert response.status in (200, 400, 404, 405), (method, name, query)
             response.read()
             connection.close()
-        assert settle_at(threads)
+        assert settles(threads)
         assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors + 1
 
 
