@@ -7,6 +7,7 @@ sorted by an *entropy score*, which prefers nodes where call paths join or split
 
 from __future__ import annotations
 
+from collections import Counter
 from math import log2, nan
 from typing import TYPE_CHECKING
 
@@ -198,47 +199,33 @@ def _is_redundant(edge: Edge) -> bool:
 
 def flat_order(nodes: Iterable[Node]) -> list[Node]:
     """Return nodes by decreasing flat value, then by name, then by decreasing cum value."""
-
-    nodes = list(nodes)
-    shared = _shared_names(nodes)
-
-    def key(node: Node) -> tuple[int, str, int, str]:
-        name = node.name
-        return -abs(node.flat), name, -abs(node.cum), node.frame.tie_break if name in shared else ""
-
-    return sorted(nodes, key=interruptible_key(key))
-
-
-def _shared_names(nodes: list[Node]) -> set[str]:
-    """Return the names of more than one node: only these need a text that orders them."""
-    seen: set[str] = set()
-    shared: set[str] = set()
-    for node in nodes:
-        (shared if node.name in seen else seen).add(node.name)
-    return shared
+    return _ordered(nodes, lambda node: abs(node.flat), lambda node: node.cum)
 
 
 def cum_order(nodes: Iterable[Node]) -> list[Node]:
     """Return nodes by decreasing cum value, then by name, then by decreasing flat value."""
-    return _by_score(nodes, lambda node: node.cum)
+    return _ordered(nodes, lambda node: node.cum, lambda node: node.flat)
 
 
 def entropy_order(nodes: Iterable[Node]) -> list[Node]:
     """Return nodes by decreasing entropy score, then by name, then by decreasing flat value."""
-    return _by_score(nodes, entropy_score)
+    return _ordered(nodes, entropy_score, lambda node: node.flat)
 
 
-def _by_score(nodes: Iterable[Node], score: Callable[[Node], int]) -> list[Node]:
+def _ordered(
+    nodes: Iterable[Node], score: Callable[[Node], int], second: Callable[[Node], int]
+) -> list[Node]:
+    nodes = list(nodes)
+    names = Counter(node.name for node in nodes)
+
     def size(node: Node) -> int:
         value = score(node)
         return value if value == -_TWO_63 else abs(value)  # the lowest number has no positive counterpart
 
-    nodes = list(nodes)
-    shared = _shared_names(nodes)
-
     def key(node: Node) -> tuple[int, str, int, str]:
         name = node.name
-        return -size(node), name, -abs(node.flat), node.frame.tie_break if name in shared else ""
+        # Only a name that several nodes have needs a text that orders these.
+        return -size(node), name, -abs(second(node)), node.frame.tie_break if names[name] > 1 else ""
 
     return sorted(nodes, key=interruptible_key(key))
 
