@@ -211,15 +211,17 @@ class FrameTable:
         )
 
 
-def table_of(profile: Profile, options: Options, *, object_files: bool) -> FrameTable:
-    """Return the frames of a profile as the options want them.
-
-    With `object_files`, those of different binaries are different.
-    """
-    detail = detail_of(
+def detail_for(options: Options, *, object_files: bool = False) -> Detail:
+    """Return the detail that the options want; with `object_files`, frames of different binaries are different."""
+    return detail_of(
         options.granularity,
         inlined=not options.noinlines,
         columns=options.showcolumns,
         object_files=object_files,
     )
+
+
+def table_of(profile: Profile, options: Options, *, object_files: bool) -> FrameTable:
+    """Return the frames of a profile as the options want them; see `detail_for`."""
+    detail = detail_for(options, object_files=object_files)
     return FrameTable(profile, detail, options.trim_path, options.source_path)

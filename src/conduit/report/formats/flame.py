@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from conduit.interruption import interruptible
 from conduit.profile import loops
 from conduit.profile.measurement import scale
-from conduit.report.frames import Detail, detail_of, trim_path
+from conduit.report.frames import Detail, detail_for, trim_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,12 +62,7 @@ class _Sources:
 
     def __init__(self, report: Report, sources: list[Source]) -> None:
         options = report.options
-        self._detail: Detail = detail_of(
-            options.granularity,
-            inlined=not options.noinlines,
-            columns=options.showcolumns,
-            object_files=False,
-        )
+        self._detail: Detail = detail_for(options)
         self._trim, self._source_path = options.trim_path, options.source_path
         self._sources = sources
         self._numbers: dict[tuple[str, str, int, int, bool], int] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from conduit.profile import loops
 from conduit.profile.columns import LabelTable
 from conduit.profile.measurement import label, quotient
-from conduit.report.frames import FrameTable, detail_of
+from conduit.report.frames import FrameTable, detail_for
 from conduit.report.report import encoded_lines, profile_labels
 
 if TYPE_CHECKING:
@@ -47,10 +47,7 @@ def print_traces(report: Report) -> bytes:
 def _texts_of_locations(report: Report) -> list[bytes]:
     """Return the lines of each location's frames, all but the first indented."""
     options = report.options
-    detail = detail_of(
-        options.granularity, inlined=not options.noinlines, columns=options.showcolumns, object_files=False
-    )
-    table = FrameTable(report.profile, detail)
+    table = FrameTable(report.profile, detail_for(options))
     names = [frame.printable_name for frame in table.frames]
     texts = []
     for location in report.profile.locations:
