@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from conduit.report.commands import FORMATS
 from conduit.report.errors import ReportError
-from conduit.report.report import Report, encoded_lines, selected_values
+from conduit.report.report import SHOWN_FILTERS, Report, encoded_lines, selected_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,9 +45,7 @@ _PRINTERS = {
     "weblist": ("weblist", "print_weblist"),
 }
 # The options that cut samples, frames or labels out of a profile, as `Filters` names them.
-_FILTERS = (
-    "focus", "ignore", "hide", "show", "show_from", "tagfocus", "tagignore", "tagshow", "taghide", "prune_from",
-)  # fmt: skip
+_FILTERS = (*SHOWN_FILTERS, "prune_from")
 
 
 def make_report(

@@ -31,7 +31,17 @@ if TYPE_CHECKING:
 
     Pattern = Callable[[str], object]
 
-_FILTERS = ("focus", "ignore", "hide", "show", "show_from", "tagfocus", "tagignore", "tagshow", "taghide")
+SHOWN_FILTERS = (
+    "focus",
+    "ignore",
+    "hide",
+    "show",
+    "show_from",
+    "tagfocus",
+    "tagignore",
+    "tagshow",
+    "taghide",
+)
 _FILTER_LIMIT = 80  # bytes of a filter that are shown
 _OF_THE_FRAMES = (
     "table",
@@ -235,7 +245,7 @@ def whole_labels(report: Report) -> list[str]:
 def active_filters(report: Report) -> list[str]:
     """Return a title and a line for each active filter; empty if there are none."""
     lines = []
-    for name in _FILTERS:
+    for name in SHOWN_FILTERS:
         value = getattr(report.options, name)
         if value:
             lines.append("   " + _shortened(f"{name}={value}"))
