@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from conduit.cli.terminal_text import printable_on_terminal
 from conduit.report.commands import FORMATS
 from conduit.report.errors import ReportError
 
@@ -47,11 +48,7 @@ def write_report(
         _write_numbered(format, data, say)
     else:
         sys.stdout.flush()
-        if sys.stdout.isatty() and not format.binary:
-            from conduit.cli.terminal_text import printable_on_terminal
-
-            data = printable_on_terminal(data, sys.stdout)
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.write(data if format.binary else printable_on_terminal(data, sys.stdout))
         sys.stdout.buffer.flush()
 
 
