@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from base64 import b64encode
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from conduit.web.session import ProfileSession
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, Frame, Page
+    from playwright.sync_api import Browser, Frame, Locator, Page
 
     from conduit.http.messages import Answer, Request, Response
     from conduit.profile.model import Profile
@@ -248,6 +249,23 @@ def wait_for(page: Page, holds: Callable[[], bool], seconds: float = 15) -> None
             return
         page.wait_for_timeout(20)
     raise AssertionError(f"after {seconds} s this does not hold: {holds}")
+
+
+@contextmanager
+def open_menu(page: Page, menu: str) -> Iterator[Locator]:
+    """Open a menu as a person does, and close it again.
+
+    A page fills its menus after the picture is drawn, or as one is opened: who reads a closed one may read the
+    entries of the view before. The mouse is moved here: Playwright's own click may scroll the page under the bar.
+    """
+    place = page.locator(f"#{menu} > summary").bounding_box()
+    assert place is not None
+    middle = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    page.mouse.click(*middle)
+    page.locator(f"#{menu}[open]").wait_for()
+    yield page.locator(f"#{menu} .items")
+    page.mouse.click(*middle)
+    page.locator(f"#{menu}[open]").wait_for(state="detached")
 
 
 def places_of_boxes(page: Page) -> list[tuple[str, dict[str, float]]]:

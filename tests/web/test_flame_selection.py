@@ -9,7 +9,7 @@ import pytest
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import ValueType
 
-from .conftest import SCREENSHOTS, place_of, places_of_boxes, wait_until
+from .conftest import SCREENSHOTS, open_menu, place_of, places_of_boxes, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,10 +127,9 @@ def test_a_click_in_the_table_brings_the_function_into_the_window(
 
 def refinements(page: Page) -> list[bool]:
     """Whether each of Focus, Ignore, Hide, Show and Show from can be chosen."""
-    buttons = page.locator("#menu-refine .items > button")
-    buttons.nth(4).wait_for(state="attached")  # menus are filled after the picture is drawn
-    enabled: list[bool] = buttons.evaluate_all("all => all.map((one) => !one.disabled)")
-    return enabled
+    with open_menu(page, "menu-refine") as items:
+        enabled: list[bool] = items.locator("> button").evaluate_all("all => all.map((one) => !one.disabled)")
+        return enabled
 
 
 def test_a_selection_in_the_flame_graph_enables_refine_and_leaving_it_disables_it(
@@ -148,7 +147,7 @@ def test_a_selection_in_the_flame_graph_enables_refine_and_leaving_it_disables_i
     page.locator("table.functions tbody tr", has_text="byline").click()
     page.wait_for_url("**p=*byline*")
     assert refinements(page) == [True] * 5
-    assert visitor.open(page.url, width=1400).locator("#menu-refine .items > button:disabled").count() == 0
+    assert refinements(visitor.open(page.url, width=1400)) == [True] * 5
     page.get_by_text("Refine", exact=True).click()
     page.get_by_role("button", name="Ignore", exact=True).click()
     page.locator(".chip", has_text=f"ignore: {BYLINE}").wait_for()

@@ -13,7 +13,7 @@ from conduit.report.options import Options
 from conduit.web.configs import SavedConfigs
 from conduit.web.session import ProfileSession
 
-from .conftest import SCREENSHOTS, profile_named, wait_until
+from .conftest import SCREENSHOTS, open_menu, profile_named, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -306,10 +306,8 @@ def test_values_of_labels_break_after_a_slash_or_a_space_and_not_in_a_word(
 
 def ticked(page: Page) -> list[str]:
     """The entries of the menu Show with a tick."""
-    entries: list[str] = page.locator("#menu-show .items a").evaluate_all(
-        "all => all.map((one) => one.textContent).filter((text) => text.startsWith('✓ '))"
-    )
-    return entries
+    with open_menu(page, "menu-show") as items:
+        return [text for text in items.locator("a").all_inner_texts() if text.startswith("✓ ")]
 
 
 def test_the_menu_shows_the_granularity_that_is_on_show(serve: Serve, visitor: Visitor) -> None:
@@ -324,7 +322,6 @@ def test_the_menu_shows_the_granularity_that_is_on_show(serve: Serve, visitor: V
     page.get_by_role("link", name="line", exact=True).click()
     page.wait_for_url("**g=lines*")
     wait_until(page, "document.querySelector('.box[aria-label^=\"main:9:\"]') !== null")
-    page.locator("#menu-show .items a", has_text="✓ line").wait_for(state="attached")
     assert ticked(page) == ["✓ line"]
     assert page.get_by_role("link", name="make totals equal").count() == 0
 
