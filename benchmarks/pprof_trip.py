@@ -1,11 +1,12 @@
-"""Counts the trip of a profile from its file to the lines of `-top`: the functions, modules and calls on its way.
+"""Counts the trip of a profile from its file to the lines of `-top`: the modules on its way, and how often it enters one.
 
     python -m benchmarks.pprof_trip [FILE]
 
 The command runs twice in one process, so that imports are done; in the second run every call of a function of ours is
-counted from `fetch_repeated` on, when the arguments have been read. A crossing is a function that was called from
-another module, each pair of module and function once: a large profile has no more of them than a small one. A step is
-a pair of modules with a crossing. Without FILE, the profile of 7 kB of `profile_large.py` is used.
+noted, from the reading of the arguments on. A crossing is a function that was called from another module, each pair of
+module and function once: a large profile has no more of them than a small one. A stay is a run of crossings into one
+module: in the order in which functions are entered first, each change of the module begins one. Without FILE, the
+profile of 7 kB of `profile_large.py` is used.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import contextlib
 import io
 import sys
 import tempfile
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,14 +34,12 @@ class Trip:
     """What was called, each pair of caller's module, module and function once."""
 
     def __init__(self) -> None:
-        self.begun = False
         self.pairs: dict[tuple[str, str, str], None] = {}
 
     def note(self, frame: FrameType, event: str, _: object) -> None:
         """Note one event of `sys.setprofile`."""
         code = frame.f_code
-        self.begun = self.begun or code.co_name == "fetch_repeated"
-        if event == "call" and self.begun and code.co_filename.startswith(SOURCES):
+        if event == "call" and code.co_filename.startswith(SOURCES):
             caller = frame.f_back
             while caller is not None and not caller.f_code.co_filename.startswith(SOURCES):
                 caller = caller.f_back
@@ -64,11 +64,11 @@ def count(path: Path) -> Trip:
 
 
 def print_counts(trip: Trip) -> None:
-    functions = {(file, name) for _, file, name in trip.pairs}
     crossings = [(before, file, name) for before, file, name in trip.pairs if before != file]
-    modules, steps = {file for file, _ in functions}, {(before, file) for before, file, _ in crossings}
+    stays = [file for file, _ in groupby(file for _, file, _ in crossings)]
+    functions = {(file, name) for _, file, name in trip.pairs}
     print(
-        f"{len(functions)} functions in {len(modules)} modules, {len(crossings)} crossings, {len(steps)} steps"
+        f"{len(stays)} stays in {len(set(stays))} modules: {len(crossings)} crossings, {len(functions)} functions"
     )
     for before, file, name in crossings:
         origin, target = (Path(one).relative_to(SOURCES) if one else "" for one in (before, file))
