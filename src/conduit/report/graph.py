@@ -12,7 +12,7 @@ end, for the frames that have a value.
 from __future__ import annotations
 
 from array import array
-from itertools import chain, repeat
+from itertools import chain, compress, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conduit.interruption import interruptible
@@ -121,6 +121,19 @@ class Values:
         """Return the column of values, and that of divisors (zeros if nothing is divided)."""
         values = columns.values[self.index]
         return values, columns.values[0] if self.mean else memoryview(bytes(values.nbytes)).cast("q")
+
+    def total_of(self, columns: Columns, is_base: bytes) -> int:
+        """Return the sum of the samples' absolute values, divided if the report shows means.
+
+        `is_base` marks the samples of a comparison's base: if their sum is not 0, it is the total.
+        """
+        value, divisor = self.columns_of(columns)
+        if any(is_base):
+            total = sum(map(abs, compress(value, is_base)))
+            if total > 0:
+                return quotient(total, sum(compress(divisor, is_base)))
+        total = sum(map(abs, value))
+        return quotient(total, sum(divisor)) if self.mean else total
 
 
 def sum_frames(columns: Columns, table: FrameTable, values: Values) -> list[Node]:

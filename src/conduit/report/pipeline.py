@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from conduit.report.commands import FORMATS
 from conduit.report.errors import ReportError
-from conduit.report.report import SHOWN_FILTERS, Report, encoded_lines, selected_values
+from conduit.report.graph import Values
+from conduit.report.node_tags import BASE_LABEL
+from conduit.report.report import SHOWN_FILTERS, Report, encoded_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -84,7 +86,9 @@ def prepare_report(
     index = sample_index(profile, options.sample_index)
     if options.divide_by == 0:
         raise ReportError("zero divisor specified")
-    values, total = selected_values(profile.columns, index, mean=options.mean)
+    columns = profile.columns
+    values = Values(index, options.mean)
+    total = values.total_of(columns, columns.mask_with_text(BASE_LABEL, "true"))
     # With filters off the profile is the same object, and so is what hangs on it.
     matches = _compile_argument(argument)
     if not options.relative_percentages:
@@ -195,4 +199,4 @@ def print_report(report: Report) -> bytes:
     printed: bytes | Iterable[str] = getattr(import_module(f"conduit.report.formats.{module}"), function)(
         report
     )
-    return printed if isinstance(printed, bytes) else encoded_lines(printed)
+    return printed if isinstance(printed, bytes) else encoded_lines(list(printed))

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import time
 from functools import cached_property
-from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.profile.measurement import percentage, quotient, scale, scaled_label
+from conduit.profile.measurement import percentage, scale, scaled_label
 from conduit.report.frames import base_name, table_of
-from conduit.report.graph import Values
-from conduit.report.node_tags import BASE_LABEL, tags_of_labels
+from conduit.report.node_tags import tags_of_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from conduit.profile.model import Profile
     from conduit.report.commands import Format
     from conduit.report.frames import FrameTable
-    from conduit.report.graph import Node, TrimmedGraph
+    from conduit.report.graph import Node, TrimmedGraph, Values
     from conduit.report.node_tags import SampleTags
     from conduit.report.options import Options
     from conduit.report.short_names import ShortName
@@ -168,25 +166,9 @@ class Report(_Fields):
         )
 
 
-def selected_values(columns: Columns, index: int, *, mean: bool) -> tuple[Values, int]:
-    """Return a column of values, and its total: the sum of the samples' absolute values.
-
-    If a comparison marks its base, the total is that of the base's samples only.
-    """
-    values = Values(index, mean)
-    is_base = columns.mask_with_text(BASE_LABEL, "true")
-    value, divisor = values.columns_of(columns)
-    if any(is_base):
-        total, divisors = sum(map(abs, compress(value, is_base))), sum(compress(divisor, is_base))
-        if total > 0:
-            return values, quotient(total, divisors)
-    total = sum(map(abs, value))
-    return values, quotient(total, sum(divisor)) if mean else total
-
-
 def encoded_lines(lines: Iterable[str]) -> bytes:
     """Return lines as bytes, each with its line end."""
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    return "\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
 
 
 def profile_labels(report: Report) -> list[str]:
