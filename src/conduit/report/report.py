@@ -203,10 +203,14 @@ def _duration(report: Report) -> str:
     return f"Duration: {duration}, Total samples = {report.amount(report.total)} {share}"
 
 
-def report_labels(report: Report, graph: TrimmedGraph, *, full: bool = False) -> list[str]:
-    """Return the header of a report that shows nodes; `full` is for drawings, which stand alone."""
+def with_header(report: Report, graph: TrimmedGraph, *, full: bool = False) -> tuple[Report, list[str]]:
+    """Return the report in a unit that suits all nodes that it shows, and its header.
+
+    `full` is for drawings, which stand alone.
+    """
+    report = report.in_unit_for(graph.nodes)
     shown = sum(node.flat_value for node in graph.nodes)
-    return [
+    return report, [
         *(profile_labels(report) if full or not report.options.compact_labels else ()),
         *active_filters(report),
         _accounting(report, shown),

@@ -13,7 +13,7 @@ from conduit.interruption import interruptible
 from conduit.report.errors import NoMatchError
 from conduit.report.formats.tree import LEGEND, SEPARATOR, TreeEntry, entry_lines
 from conduit.report.graph import TrimmedGraph, add_calls
-from conduit.report.report import report_labels
+from conduit.report.report import with_header
 from conduit.report.trimming import cum_order, flat_order, sort_edges, whole_graph
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ def peek_document(report: Report, first: int) -> dict[str, Any]:
     """
     order = cum_order if report.options.sort == "cum" else flat_order
     nodes = order(whole_graph(report))
-    report = report.in_unit_for(nodes)
+    report, header = with_header(report, TrimmedGraph(nodes, len(nodes), 0, 0))
     matched = [node for node in interruptible(nodes) if report.matches is None or report.matches(node.name)]
     if report.matches is not None and not matched:
         raise NoMatchError(f"no matches found for regexp: {report.argument}")
     shown = matched[first : first + PAGE]
     add_calls(report.profile, report.table, report.values, shown)
-    lines = [[line, ""] for line in report_labels(report, TrimmedGraph(nodes, len(nodes), 0, 0))]
+    lines = [[line, ""] for line in header]
     lines += [[SEPARATOR, ""], [LEGEND, ""]]
     running = sum(node.flat_value for node in matched[:first])
     for node in interruptible(shown):

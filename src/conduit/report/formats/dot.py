@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from conduit.profile.measurement import quotient
 from conduit.report.frames import base_name
 from conduit.report.node_tags import MAX_NODELETS, collapse_tags, sort_tags
-from conduit.report.report import report_labels
+from conduit.report.report import with_header
 from conduit.report.trimming import sort_edges, trimmed_graph
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class Drawing(NamedTuple):
 def compute_drawing(report: Report) -> Drawing:
     """Return the nodes to draw, with their edges."""
     graph = trimmed_graph(report, visual=True)
-    report = report.in_unit_for(graph.nodes)
-    return Drawing(report.output_unit, report_labels(report, graph, full=True), graph.nodes)
+    report, labels = with_header(report, graph, full=True)
+    return Drawing(report.output_unit, labels, graph.nodes)
 
 
 def print_dot(report: Report) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.report.report import report_labels
+from conduit.report.report import with_header
 from conduit.report.trimming import trimmed_graph
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Top(NamedTuple):
 def compute_top(report: Report) -> Top:
     """Return the rows of a flat report."""
     graph = trimmed_graph(report)
-    report = report.in_unit_for(graph.nodes)
-    return Top(report_labels(report, graph), [_row(report, node) for node in graph.nodes])
+    report, labels = with_header(report, graph)
+    return Top(labels, [_row(report, node) for node in graph.nodes])
 
 
 def _row(report: Report, node: Node) -> TopRow:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from conduit.profile.measurement import percentage
 from conduit.report.errors import NoMatchError
 from conduit.report.graph import CallLists, TrimmedGraph
-from conduit.report.report import report_labels
+from conduit.report.report import with_header
 from conduit.report.trimming import (
     cum_order,
     flat_order,
@@ -47,8 +47,7 @@ class Tree(NamedTuple):
 def compute_tree(report: Report) -> Tree:
     """Return the entries; for `-peek`, those of matching nodes. Raise `NoMatchError` if there are none."""
     graph = trimmed_graph(report)
-    report = report.in_unit_for(graph.nodes)
-    labels = report_labels(report, graph)
+    report, labels = with_header(report, graph)
     nodes = [node for node in graph.nodes if report.matches is None or report.matches(node.name)]
     if report.matches is not None and not nodes:
         raise NoMatchError(f"no matches found for regexp: {report.argument}")
@@ -68,8 +67,7 @@ def _print_everything(report: Report) -> Iterator[str]:
     """Yield the lines of an untrimmed tree, without making objects of its calls, which may be millions."""
     order = cum_order if report.options.sort == "cum" else flat_order
     nodes = order(whole_graph(report))
-    report = report.in_unit_for(nodes)
-    labels = report_labels(report, TrimmedGraph(nodes, len(nodes), 0, 0))
+    report, labels = with_header(report, TrimmedGraph(nodes, len(nodes), 0, 0))
     shown = [node for node in nodes if report.matches is None or report.matches(node.name)]
     if report.matches is not None and not shown:
         raise NoMatchError(f"no matches found for regexp: {report.argument}")
