@@ -49,7 +49,7 @@ def test_a_sum_without_edges_has_the_values_of_the_graph(
 ) -> None:
     report = prepare_report(profile, "tree", Options(granularity=granularity), _ignore)
     values = Values(0, mean)
-    flat = sum_frames(profile.columns, report.table, values)
+    flat = sum_frames(profile, report.table, values)
     assert _values_of(flat) == _values_of(build_graph(profile, report.table, values))
 
 

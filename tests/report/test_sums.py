@@ -32,7 +32,7 @@ def test_every_way_to_sum_agrees(values: str, monkeypatch: pytest.MonkeyPatch) -
             with monkeypatch.context() as patch:
                 if in_python:
                     use_twins(patch)
-                sums.append(_sums(sum_frames(profile.columns, table, column)))
+                sums.append(_sums(sum_frames(profile, table, column)))
         assert sums[0] == sums[1] == _sums(build_graph(profile, table, column))
 
     agree()
@@ -71,6 +71,6 @@ def test_flat_adds_up_to_the_total_and_cum_is_at_least_flat(profile: Profile, gr
     for sample in profile.samples:
         sample.values = [abs(value) for value in sample.values]
     detail = detail_of(granularity, inlined=True, columns=False, object_files=False)
-    nodes = sum_frames(profile.columns, FrameTable(profile, detail), Values(0))
+    nodes = sum_frames(profile, FrameTable(profile, detail), Values(0))
     assert sum(node.flat for node in nodes) == sum(s.values[0] for s in profile.samples if s.locations)
     assert all(node.cum >= node.flat >= 0 for node in nodes)

@@ -131,9 +131,9 @@ def trim_path(path: str, trim: str, source_path: str) -> str:
 
 
 class FrameTable:
-    """The frames of a profile at one level of detail: `frames[i]`, and the indices of each location's frames.
+    """The frames of a profile at one level of detail: `frames[i]`, their printed `names[i]`, and those of each location.
 
-    `of_location[location]` is innermost first, like the location's lines; its last index is the function that was on
+    `of_location[location]` are indices, innermost first, like the location's lines; its last index is the function that was on
     the stack, the others were inlined into it. `runs` are the same indices by the number of the location, as
     `loops.sum_stacks` takes them. `has_inlined` is whether any location has more than one. Paths are trimmed by
     `trim_path`, unless `trim` is None.
@@ -147,6 +147,7 @@ class FrameTable:
         "_trim",
         "frames",
         "has_inlined",
+        "names",
         "of_location",
         "runs",
     )
@@ -160,6 +161,7 @@ class FrameTable:
         self._paths: dict[str, str] = {}  # a profile has many locations in few files
         self._index: dict[Frame, int] = {}
         self.frames: list[Frame] = []
+        self.names: list[str] = []
         self.of_location: dict[Location, tuple[int, ...]] = {}
         self.runs = starts, numbers = array("i", [0]), array("i")
         for location in interruptible(profile.locations):
@@ -178,6 +180,7 @@ class FrameTable:
         number = self._index.setdefault(frame, len(self.frames))
         if number == len(self.frames):
             self.frames.append(frame)
+            self.names.append(frame.printable_name)
         return number
 
     def _bare_frame(self, location: Location) -> Frame:

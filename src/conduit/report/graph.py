@@ -74,9 +74,9 @@ class Node:
         "tags",
     )
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, name: str) -> None:
         self.frame = frame
-        self.name = frame.printable_name
+        self.name = name
         self.flat = self.flat_divisor = self.cum = self.cum_divisor = 0
         self.flat_value = self.cum_value = 0
         self.incoming: dict[Node, Edge] = {}
@@ -136,11 +136,12 @@ class Values:
         return quotient(total, sum(divisor)) if self.mean else total
 
 
-def sum_frames(columns: Columns, table: FrameTable, values: Values) -> list[Node]:
+def sum_frames(profile: Profile, table: FrameTable, values: Values) -> list[Node]:
     """Return the nodes of all frames that occur, without edges; a flat report needs no more.
 
-    The columns are those of the table's profile, or some of their samples.
+    The profile is that of the table, or has some of its samples.
     """
+    columns = profile.columns
     value, divisor = values.columns_of(columns)
     stacks, count = (columns.bounds, columns.frames), len(table.frames)
     flat, cum = loops.sum_stacks(*stacks, value, divisor, *table.runs, count)
@@ -150,7 +151,7 @@ def sum_frames(columns: Columns, table: FrameTable, values: Values) -> list[Node
     nodes = []
     for number, frame in enumerate(interruptible(table.frames)):
         if cum[number] or flat[number]:
-            node = Node(frame)
+            node = Node(frame, table.names[number])
             node.set_sums(flat[number], cum[number], flat_divisors[number], cum_divisors[number])
             nodes.append(node)
     return nodes
@@ -218,12 +219,12 @@ class _Builder:
 
     def nodes(self) -> list[Node]:
         all_nodes: dict[int, Node] = {}
-        frames = self._table.frames
+        frames, names = self._table.frames, self._table.names
 
         def node(number: int) -> Node:
             found = all_nodes.get(number)
             if found is None:
-                found = all_nodes[number] = Node(frames[number])
+                found = all_nodes[number] = Node(frames[number], names[number])
                 own, whole = self._flat[number], self._cum[number]
                 found.set_sums(own, whole, self._flat_divisors[number], self._cum_divisors[number])
                 found.tags = self._tags.get(number)
@@ -266,9 +267,8 @@ class CallLists:
         self._size = len(table.frames)
         sums: tuple[Sequence[int], Sequence[int], Sequence[int]] = builder.sums
         self._keys, weights, self._flags = sums
-        names = [frame.printable_name for frame in table.frames]
-        rank_of = {name: rank for rank, name in enumerate(sorted(set(names)))}
-        ranks = array("I", [rank_of[name] for name in names])
+        rank_of = {name: rank for rank, name in enumerate(sorted(set(table.names)))}
+        ranks = array("I", [rank_of[name] for name in table.names])
         self._outgoing, self._incoming = loops.sort_calls(self._keys, weights, ranks)
         divisors = builder.call_divisors
         self.values: Sequence[int] = list(map(quotient, weights, divisors)) if divisors else weights
@@ -313,11 +313,11 @@ def add_calls(profile: Profile, table: FrameTable, values: Values, shown: Collec
     columns = profile.columns
     mask = loops.match_stacks(columns.bounds, columns.frames, flags, bytes(len(flags)))
     builder = _Builder(profile.replaced(columns=columns.selected(mask)), table, values, None)
-    frames = table.frames
+    frames, names = table.frames, table.names
     is_wanted = bytes(frame in nodes for frame in frames)
     for *numbers, weight, divisor, flag in builder.calls_of(is_wanted):
         caller, callee = (
-            nodes.get(frames[n]) or nodes.setdefault(frames[n], Node(frames[n])) for n in numbers
+            nodes.get(frames[n]) or nodes.setdefault(frames[n], Node(frames[n], names[n])) for n in numbers
         )
         _join(caller, callee, weight, divisor, flag)
 
@@ -361,7 +361,7 @@ def build_tree(
             frame = step >> 1
             node = children.get((parent, frame))
             if node is None:
-                node = children[parent, frame] = Node(table.frames[frame])
+                node = children[parent, frame] = Node(table.frames[frame], table.names[frame])
                 node.context = (parent, node.frame.of_function)
                 nodes.append(node)
             node.cum += value

@@ -73,7 +73,7 @@ def shows_everything(report: Report) -> bool:
 
 def whole_graph(report: Report) -> list[Node]:
     """Return every node of a report, untrimmed, unordered, without edges."""
-    return _without_negative(report, sum_frames(report.columns, report.table, report.values))
+    return _without_negative(report, sum_frames(report.profile, report.table, report.values))
 
 
 def _tree(report: Report, *, visual: bool) -> list[Node]:

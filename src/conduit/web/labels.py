@@ -212,9 +212,9 @@ def _top(report: Report, key: str, values: Mapping[str, list[int]]) -> dict[str,
     ordered = sorted(values, key=lambda text: (-abs(values[text][0]), text))
     shown = ordered[:MAX_COLUMNS]
     flat = _by_leaf(report, key)
-    frames = report.table.frames
+    frames, names = report.table.frames, report.table.names
     rows = sorted(
-        ((frames[number].printable_name, frames[number].name, by_value) for number, by_value in flat.items()),
+        ((names[number], frames[number].name, by_value) for number, by_value in flat.items()),
         key=lambda row: (-abs(sum(row[2].values())), row[0]),
     )
     rest = len(ordered) > MAX_COLUMNS

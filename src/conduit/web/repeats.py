@@ -132,7 +132,7 @@ def sum_functions(profile: Profile, table: FrameTable, values: Values) -> Sums:
     """
     own = _sums_of_code(profile, table, values)
     sums: Sums = {}
-    for node in sum_frames(profile.columns, table, values):
+    for node in sum_frames(profile, table, values):
         _, (flat, cum, code) = sums.get(node.name, ("", (0, 0, 0)))
         amounts = flat + node.flat_value, cum + node.cum_value, code + own.get(node.frame, 0)
         sums[node.name] = node.frame.name or node.frame.file, amounts

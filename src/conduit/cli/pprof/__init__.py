@@ -233,18 +233,18 @@ def _sources(positionals: list[str]) -> tuple[list[str], str]:
 
 
 def _options(parsed: Parsed) -> Options:
-    options = Options()
+    values = {}
     for option in OPTIONS.values():
         if not option.choices:
-            setattr(options, option.name, parsed[option.name])
+            values[option.name] = parsed[option.name]
             continue
         chosen = [choice for choice in option.choices if parsed[choice]]
         if len(chosen) > 1:
             raise UsageError(f"conflicting options set: [{' '.join(chosen)}]")
         if chosen:
-            setattr(options, option.name, chosen[0])
-    options.source_anywhere = options.source_anywhere or parsed["source-anywhere"]
-    return options
+            values[option.name] = chosen[0]
+    values["source_anywhere"] = values["source_anywhere"] or parsed["source-anywhere"]
+    return Options(**values)
 
 
 def _command(parsed: Parsed) -> tuple[str, str] | None:

@@ -22,7 +22,7 @@ def compute_collapsed(report: Report) -> dict[str, int]:
     Values are in the profile's own unit, divided by `divide_by`; stacks whose values cancel out are omitted.
     """
     columns, table = report.columns, report.table
-    names = [_plain(frame.printable_name) for frame in table.frames]
+    names = list(map(_plain, table.names))
     texts = [
         ";".join([names[number] for number in reversed(table.of_location[location])])
         for location in report.profile.locations

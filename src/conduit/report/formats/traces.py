@@ -48,7 +48,7 @@ def _texts_of_locations(report: Report) -> list[bytes]:
     """Return the lines of each location's frames, all but the first indented."""
     options = report.options
     table = FrameTable(report.profile, detail_for(options))
-    names = [frame.printable_name for frame in table.frames]
+    names = table.names
     texts = []
     for location in report.profile.locations:
         *inlined, last = table.of_location[location]
