@@ -86,9 +86,9 @@ def prepare_report(
     index = sample_index(profile, options.sample_index)
     if options.divide_by == 0:
         raise ReportError("zero divisor specified")
-    columns = profile.columns
+    is_base = profile.columns.mask_with_text(BASE_LABEL, "true")
     values = Values(index, options.mean)
-    total = values.total_of(columns, columns.mask_with_text(BASE_LABEL, "true"))
+    total = values.total_of(profile.columns, is_base)
     # With filters off the profile is the same object, and so is what hangs on it.
     matches = _compile_argument(argument)
     if not options.relative_percentages:
