@@ -48,9 +48,9 @@ def test_a_sum_without_edges_has_the_values_of_the_graph(
     profile: Profile, granularity: str, mean: bool
 ) -> None:
     report = prepare_report(profile, "tree", Options(granularity=granularity), _ignore)
-    values = Values(0, mean)
-    flat = sum_frames(profile, report.table, values)
-    assert _values_of(flat) == _values_of(build_graph(profile, report.table, values))
+    values = Values(profile.columns, 0, mean)
+    flat = sum_frames(report.table, values)
+    assert _values_of(flat) == _values_of(build_graph(report.table, values))
 
 
 @settings(deadline=None)
@@ -61,9 +61,9 @@ def test_summing_sets_of_edges_gives_what_summing_one_by_one_gives(
     options = Options(granularity=granularity, noinlines=True)
     report = prepare_report(profile, "tree", options, _ignore)
     table, values = report.table, report.values
-    quick = build_graph(report.profile, table, values)
+    quick = build_graph(table, values)
     every_frame = {node.frame for node in quick} | set(table.frames)
-    slow = build_graph(report.profile, table, values, every_frame)
+    slow = build_graph(table, values, every_frame)
     assert _values_of(quick) == _values_of(slow)
     assert _edges_of(quick) == _edges_of(slow)
 
@@ -74,7 +74,7 @@ def test_flat_values_add_up_to_the_total_and_cum_is_never_below_flat(
     profile: Profile, granularity: str
 ) -> None:
     report = prepare_report(profile, "tree", Options(granularity=granularity), _ignore)
-    nodes = build_graph(profile, report.table, report.values)
+    nodes = build_graph(report.table, report.values)
     on_stacks = sum(sample.values[report.values.index] for sample in profile.samples if sample.locations)
     assert sum(node.flat for node in nodes) == on_stacks
     assert report.total == sum(sample.values[report.values.index] for sample in profile.samples)
@@ -92,9 +92,9 @@ def test_what_is_kept_keeps_its_values_and_its_edges_are_joined_over_what_is_not
 ) -> None:
     report = prepare_report(profile, "tree", Options(trim=False), _ignore)
     table, values = report.table, report.values
-    nodes = build_graph(profile, table, values)
+    nodes = build_graph(table, values)
     kept = {node.frame for node in nodes[:count]}
-    trimmed = build_graph(profile, table, values, kept)
+    trimmed = build_graph(table, values, kept)
     before, after = _values_of(nodes), _values_of(trimmed)
     assert after == {frame: before[frame] for frame in kept}
     direct = _edges_of(nodes)
@@ -106,7 +106,7 @@ def test_what_is_kept_keeps_its_values_and_its_edges_are_joined_over_what_is_not
 @given(profiles(POSITIVE))
 def test_in_a_tree_no_node_has_two_callers_and_its_values_are_those_of_its_paths(profile: Profile) -> None:
     report = prepare_report(profile, "dot", Options(call_tree=True, trim=False), _ignore)
-    nodes = build_tree(report.profile, report.table, report.values)
+    nodes = build_tree(report.table, report.values)
     assert all(len(node.incoming) <= 1 for node in nodes)
     for node in nodes:
         assert node.cum == node.flat + sum(edge.weight for edge in node.outgoing.values())
@@ -170,7 +170,7 @@ def test_a_frame_that_recurs_counts_once_a_sample_in_cum_and_in_its_edges() -> N
         [], [main, fib], functions,
     )  # fmt: skip
     report = prepare_report(profile, "tree", Options(), _ignore)
-    nodes = {node.name: node for node in build_graph(profile, report.table, report.values)}
+    nodes = {node.name: node for node in build_graph(report.table, report.values)}
     assert (nodes["fib"].flat, nodes["fib"].cum) == (10, 11)
     assert (nodes["main"].flat, nodes["main"].cum) == (1, 11)
     assert {(edge.caller.name, edge.callee.name): edge.weight for node in nodes.values() for edge in node.outgoing.values()} == {

@@ -26,14 +26,17 @@ def test_every_way_to_sum_agrees(values: str, monkeypatch: pytest.MonkeyPatch) -
     @given(profiles(values=values), GRANULARITIES, st.booleans(), st.booleans())
     def agree(profile: Profile, granularity: str, inlined: bool, mean: bool) -> None:
         detail = detail_of(granularity, inlined=inlined, columns=False, object_files=False)
-        table, column = FrameTable(profile, detail), Values(len(profile.sample_types) - 1, mean)
+        table, column = (
+            FrameTable(profile, detail),
+            Values(profile.columns, len(profile.sample_types) - 1, mean),
+        )
         sums = []
         for in_python in (False, True):
             with monkeypatch.context() as patch:
                 if in_python:
                     use_twins(patch)
-                sums.append(_sums(sum_frames(profile, table, column)))
-        assert sums[0] == sums[1] == _sums(build_graph(profile, table, column))
+                sums.append(_sums(sum_frames(table, column)))
+        assert sums[0] == sums[1] == _sums(build_graph(table, column))
 
     agree()
 
@@ -52,14 +55,17 @@ def test_every_way_to_make_edges_agrees(values: str, monkeypatch: pytest.MonkeyP
     @given(profiles(values=values), GRANULARITIES, st.booleans(), st.integers(0, 2**8))
     def agree(profile: Profile, granularity: str, mean: bool, choice: int) -> None:
         detail = detail_of(granularity, inlined=True, columns=False, object_files=False)
-        table, column = FrameTable(profile, detail), Values(len(profile.sample_types) - 1, mean)
+        table, column = (
+            FrameTable(profile, detail),
+            Values(profile.columns, len(profile.sample_types) - 1, mean),
+        )
         kept = {frame for number, frame in enumerate(table.frames) if not choice >> number % 8 & 1}
         found = []
         for in_python in (False, True):
             with monkeypatch.context() as patch:
                 if in_python:
                     use_twins(patch)
-                nodes = build_graph(profile, table, column, kept)
+                nodes = build_graph(table, column, kept)
                 found.append((_sums(nodes), _calls(nodes), [node.frame for node in nodes]))
         assert found[0] == found[1]
 
@@ -71,6 +77,6 @@ def test_flat_adds_up_to_the_total_and_cum_is_at_least_flat(profile: Profile, gr
     for sample in profile.samples:
         sample.values = [abs(value) for value in sample.values]
     detail = detail_of(granularity, inlined=True, columns=False, object_files=False)
-    nodes = sum_frames(profile, FrameTable(profile, detail), Values(0))
+    nodes = sum_frames(FrameTable(profile, detail), Values(profile.columns, 0))
     assert sum(node.flat for node in nodes) == sum(s.values[0] for s in profile.samples if s.locations)
     assert all(node.cum >= node.flat >= 0 for node in nodes)

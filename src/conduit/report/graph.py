@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
     from conduit.profile.columns import Columns, LabelSet
-    from conduit.profile.model import Location, Profile
     from conduit.report.frames import Frame, FrameTable
     from conduit.report.node_tags import SampleTags
 
@@ -109,25 +108,30 @@ class TrimmedGraph(NamedTuple):
 
 
 class Values:
-    """The column of a sample's values that a report shows, and whether it is divided by the first (means)."""
+    """The values of samples that a report shows: a number of their column, and whether it is divided by the first."""
 
-    __slots__ = ("index", "mean")
+    __slots__ = ("columns", "index", "mean")
 
-    def __init__(self, index: int, mean: bool = False) -> None:
+    def __init__(self, columns: Columns, index: int, mean: bool = False) -> None:
+        self.columns = columns
         self.index = index
         self.mean = mean
 
-    def columns_of(self, columns: Columns) -> tuple[memoryview[int], memoryview[int]]:
-        """Return the column of values, and that of divisors (zeros if nothing is divided)."""
-        values = columns.values[self.index]
-        return values, columns.values[0] if self.mean else memoryview(bytes(values.nbytes)).cast("q")
+    def of(self, columns: Columns) -> Values:
+        """Return the same values of other samples."""
+        return Values(columns, self.index, self.mean)
 
-    def total_of(self, columns: Columns, is_base: bytes) -> int:
+    def with_divisors(self) -> tuple[memoryview[int], memoryview[int]]:
+        """Return the column of values, and that of divisors (zeros if the report shows no means)."""
+        values = self.columns.values[self.index]
+        return values, self.columns.values[0] if self.mean else memoryview(bytes(values.nbytes)).cast("q")
+
+    def total(self, is_base: bytes) -> int:
         """Return the sum of the samples' absolute values, divided if the report shows means.
 
         `is_base` marks the samples of a comparison's base: if their sum is not 0, it is the total.
         """
-        value, divisor = self.columns_of(columns)
+        value, divisor = self.with_divisors()
         if any(is_base):
             total = sum(map(abs, compress(value, is_base)))
             if total > 0:
@@ -136,14 +140,13 @@ class Values:
         return quotient(total, sum(divisor)) if self.mean else total
 
 
-def sum_frames(profile: Profile, table: FrameTable, values: Values) -> list[Node]:
+def sum_frames(table: FrameTable, values: Values) -> list[Node]:
     """Return the nodes of all frames that occur, without edges; a flat report needs no more.
 
-    The profile is that of the table, or has some of its samples.
+    The samples of the values are those of the table's profile, or some of them.
     """
-    columns = profile.columns
-    value, divisor = values.columns_of(columns)
-    stacks, count = (columns.bounds, columns.frames), len(table.frames)
+    value, divisor = values.with_divisors()
+    stacks, count = (values.columns.bounds, values.columns.frames), len(table.frames)
     flat, cum = loops.sum_stacks(*stacks, value, divisor, *table.runs, count)
     flat_divisors = cum_divisors = [0] * count
     if values.mean:
@@ -158,14 +161,13 @@ def sum_frames(profile: Profile, table: FrameTable, values: Values) -> list[Node
 
 
 def build_graph(
-    profile: Profile,
     table: FrameTable,
     values: Values,
     kept: Collection[Frame] | None = None,
     tags_of: TagsOf | None = None,
 ) -> list[Node]:
     """Return the nodes with their edges; with `kept`, only of those frames. `tags_of` collects labels for drawings."""
-    builder = _Builder(profile, table, values, kept)
+    builder = _Builder(table, values, kept)
     if tags_of is not None:
         builder.add_tags(tags_of)
     return builder.nodes()
@@ -174,14 +176,11 @@ def build_graph(
 class _Builder:
     """Sums samples into calls, keyed by caller·n + callee, and into nodes, by frame number."""
 
-    def __init__(
-        self, profile: Profile, table: FrameTable, values: Values, kept: Collection[Frame] | None
-    ) -> None:
+    def __init__(self, table: FrameTable, values: Values, kept: Collection[Frame] | None) -> None:
         self._table = table
-        self._columns = columns = profile.columns
-        steps = _steps(table, kept)
-        self._runs = runs_of(steps[location] for location in interruptible(profile.locations))
-        self._value, self._divisor = values.columns_of(columns)
+        self._columns = values.columns
+        self._runs = runs_of(_steps(table, kept))
+        self._value, self._divisor = values.with_divisors()
         self._mean = values.mean
         size = len(table.frames)
         self._flat, self._cum, *self.sums = self._sum(loops.sum_calls, self._value, self._divisor)
@@ -262,8 +261,8 @@ class CallLists:
     Calls have numbers; `values[call]` is divided if the report shows means.
     """
 
-    def __init__(self, profile: Profile, table: FrameTable, values: Values) -> None:
-        builder = _Builder(profile, table, values, None)
+    def __init__(self, table: FrameTable, values: Values) -> None:
+        builder = _Builder(table, values, None)
         self._size = len(table.frames)
         sums: tuple[Sequence[int], Sequence[int], Sequence[int]] = builder.sums
         self._keys, weights, self._flags = sums
@@ -303,16 +302,16 @@ def _join(caller: Node, callee: Node, weight: int, divisor: int, flags: int) -> 
     edge.residual = bool(flags & loops.RESIDUAL)
 
 
-def add_calls(profile: Profile, table: FrameTable, values: Values, shown: Collection[Node]) -> None:
+def add_calls(table: FrameTable, values: Values, shown: Collection[Node]) -> None:
     """Add the edges to all callers and callees to some nodes of a graph without edges."""
     nodes = {node.frame: node for node in shown}
     flags = bytes(
-        any(table.frames[number] in nodes for number in table.of_location[location])
-        for location in interruptible(profile.locations)
+        any(table.frames[number] in nodes for number in numbers)
+        for numbers in interruptible(table.of_location.values())
     )
-    columns = profile.columns
+    columns = values.columns
     mask = loops.match_stacks(columns.bounds, columns.frames, flags, bytes(len(flags)))
-    builder = _Builder(profile.replaced(columns=columns.selected(mask)), table, values, None)
+    builder = _Builder(table, values.of(columns.selected(mask)), None)
     frames, names = table.frames, table.names
     is_wanted = bytes(frame in nodes for frame in frames)
     for *numbers, weight, divisor, flag in builder.calls_of(is_wanted):
@@ -322,28 +321,22 @@ def add_calls(profile: Profile, table: FrameTable, values: Values, shown: Collec
         _join(caller, callee, weight, divisor, flag)
 
 
-def _steps(table: FrameTable, kept: Collection[Frame] | None) -> dict[Location, list[int]]:
-    """Return for each location its frames from the caller inwards, as `loops.sum_calls` takes them."""
+def _steps(table: FrameTable, kept: Collection[Frame] | None) -> Iterator[list[int]]:
+    """Yield for each location its frames from the caller inwards, as `loops.sum_calls` takes them."""
     wanted = [kept is None or frame in kept for frame in table.frames]
-    return {
-        location: [
+    for numbers in interruptible(table.of_location.values()):
+        yield [
             2 * number + (place != len(numbers) - 1) if wanted[number] else -1
             for place, number in reversed(tuple(enumerate(numbers)))
         ]
-        for location, numbers in interruptible(table.of_location.items())
-    }
 
 
-def build_tree(
-    profile: Profile, table: FrameTable, values: Values, tags_of: TagsOf | None = None
-) -> list[Node]:
+def build_tree(table: FrameTable, values: Values, tags_of: TagsOf | None = None) -> list[Node]:
     """Return a node for each frame *in each calling context*, so no node has two callers; callers come first.
 
     A recurring frame is a new node each time, and no value is counted twice.
     """
-    columns = profile.columns
-    all_steps = _steps(table, None)
-    steps = [all_steps[location] for location in profile.locations]
+    columns, steps = values.columns, list(_steps(table, None))
     nodes: list[Node] = []
     children: dict[tuple[Node | None, int], Node] = {}
     tags = (
@@ -351,7 +344,7 @@ def build_tree(
         if tags_of is None
         else {n: tags_of(columns.label_sets[n]) for n in dict.fromkeys(columns.label_of)}
     )
-    rows = zip(columns.stacks(), *values.columns_of(columns), columns.label_of, strict=True)
+    rows = zip(columns.stacks(), *values.with_divisors(), columns.label_of, strict=True)
     for stack, value, divisor, label_set in interruptible(rows):
         if not value and not divisor:
             continue

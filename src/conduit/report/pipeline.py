@@ -87,12 +87,12 @@ def prepare_report(
     if options.divide_by == 0:
         raise ReportError("zero divisor specified")
     is_base = profile.columns.mask_with_text(BASE_LABEL, "true")
-    values = Values(index, options.mean)
-    total = values.total_of(profile.columns, is_base)
+    total = Values(profile.columns, index, options.mean).total(is_base)
     # With filters off the profile is the same object, and so is what hangs on it.
     matches = _compile_argument(argument)
     if not options.relative_percentages:
         profile = _filtered(profile, options, units, warn)
+    values = Values(profile.columns, index, options.mean)
     return Report(profile, format, options, values, total, units, options.unit, argument, matches)
 
 

@@ -101,10 +101,14 @@ class Report(_Fields):
         """The factor for values: 1 over `divide_by`."""
         return 1 / self.options.divide_by
 
-    @cached_property
+    @property
     def columns(self) -> Columns:
         """The profile's samples."""
-        return self.profile.columns
+        return self.values.columns
+
+    def with_profile(self, profile: Profile) -> Report:
+        """Return the same report of another profile, which has the same sample types."""
+        return self._replace(profile=profile, values=self.values.of(profile.columns))
 
     @cached_property
     def table(self) -> FrameTable:

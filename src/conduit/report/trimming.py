@@ -73,12 +73,12 @@ def shows_everything(report: Report) -> bool:
 
 def whole_graph(report: Report) -> list[Node]:
     """Return every node of a report, untrimmed, unordered, without edges."""
-    return _without_negative(report, sum_frames(report.profile, report.table, report.values))
+    return _without_negative(report, sum_frames(report.table, report.values))
 
 
 def _tree(report: Report, *, visual: bool) -> list[Node]:
     tags_of = report.tags_of if visual else None
-    nodes = build_tree(report.profile, report.table, report.values, tags_of)
+    nodes = build_tree(report.table, report.values, tags_of)
     return _without_negative(report, nodes)
 
 
@@ -91,7 +91,7 @@ def _with_edges(report: Report, kept: list[Node] | None, *, visual: bool) -> lis
     """Return the graph with its edges, of the kept nodes or (None) of all."""
     frames = None if kept is None else {node.frame for node in kept}
     tags_of = report.tags_of if visual else None
-    nodes = build_graph(report.profile, report.table, report.values, frames, tags_of)
+    nodes = build_graph(report.table, report.values, frames, tags_of)
     return _without_negative(report, nodes)
 
 

@@ -43,7 +43,7 @@ def without_constant_labels(report: Report) -> tuple[Report, list[str]]:
     if constant:
         keys = "|".join(map(re.escape, sorted(constant)))
         profile = apply_filters(report.profile, Filters(taghide=f"^({keys})$"), lambda _: None, {})
-        report = report._replace(profile=profile)
+        report = report.with_profile(profile)
     return report, [f"{key}:{value}" for key, value in sorted(constant.items())]
 
 

@@ -103,9 +103,8 @@ class Sides:
 def _sums_of_sides(report: Report, values: Values | None = None) -> dict[str, Sides]:
     sums: dict[str, Sides] = {}
     for side, profile in enumerate(split(report.profile)):
-        for name, (function, amounts) in sum_functions(
-            profile, report.table, values or report.values
-        ).items():
+        chosen = (values or report.values).of(profile.columns)
+        for name, (function, amounts) in sum_functions(report.table, chosen).items():
             found = sums.setdefault(name, Sides(function))
             for key, amount in zip(KEYS, amounts, strict=True):
                 found.amounts[key][side] += amount
@@ -144,10 +143,10 @@ def sample_counts(report: Report) -> tuple[Values, int] | None:
     profile = report.profile
     for index, kind in enumerate(profile.sample_types):
         if (kind.type, kind.unit) == ("samples", "count"):
-            return Values(index), 1
+            return Values(report.columns, index), 1
     kind = profile.sample_types[report.values.index]
     if profile.period > 0 and profile.period_type == kind:
-        return Values(report.values.index), profile.period
+        return Values(report.columns, report.values.index), profile.period
     return None
 
 
@@ -177,7 +176,7 @@ def bases_of(profile: Profile, values: Values) -> tuple[int, int]:
     """Return the totals before and after that shares of a side refer to, as `Report.total` is that of before."""
     columns = profile.columns
     is_base = columns.mask_of(_is_base)
-    value, divisor = values.columns_of(columns)
+    value, divisor = values.of(columns).with_divisors()
     before, after = (
         quotient(sum(map(abs, compress(value, mask))), sum(compress(divisor, mask)))
         for mask in (is_base, bytes(not marked for marked in is_base))

@@ -36,7 +36,7 @@ def peek_document(report: Report, first: int) -> dict[str, Any]:
     if report.matches is not None and not matched:
         raise NoMatchError(f"no matches found for regexp: {report.argument}")
     shown = matched[first : first + PAGE]
-    add_calls(report.profile, report.table, report.values, shown)
+    add_calls(report.table, report.values, shown)
     lines = [[line, ""] for line in header]
     lines += [[SEPARATOR, ""], [LEGEND, ""]]
     running = sum(node.flat_value for node in matched[:first])

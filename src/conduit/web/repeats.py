@@ -121,34 +121,33 @@ def _sums(profile: Profile, options: Options) -> tuple[Sums, int]:
         report = prepare_report(profile, "top", options, lambda _: None)
     except ReportError:  # the filters leave nothing of this one
         return {}, 0
-    sums = sum_functions(report.profile, report.table, report.values)
+    sums = sum_functions(report.table, report.values)
     return sums, sum(report.columns.values[report.values.index])
 
 
-def sum_functions(profile: Profile, table: FrameTable, values: Values) -> Sums:
+def sum_functions(table: FrameTable, values: Values) -> Sums:
     """Return what each function took: itself, with its callees, and itself with the others' code that it called.
 
     The last is 0 for a function that is not the project's: its samples are those of the innermost caller that is.
     """
-    own = _sums_of_code(profile, table, values)
+    own = _sums_of_code(table, values)
     sums: Sums = {}
-    for node in sum_frames(profile, table, values):
+    for node in sum_frames(table, values):
         _, (flat, cum, code) = sums.get(node.name, ("", (0, 0, 0)))
         amounts = flat + node.flat_value, cum + node.cum_value, code + own.get(node.frame, 0)
         sums[node.name] = node.frame.name or node.frame.file, amounts
     return sums
 
 
-def _sums_of_code(profile: Profile, table: FrameTable, values: Values) -> dict[Frame, int]:
-    columns = profile.columns
+def _sums_of_code(table: FrameTable, values: Values) -> dict[Frame, int]:
     mine = [owner_of(frame.name, frame.file)[0] == PROJECT for frame in interruptible(table.frames)]
     rows = (
-        [number for number in table.of_location[location] if mine[number]]
-        for location in interruptible(profile.locations)
+        [number for number in numbers if mine[number]]
+        for numbers in interruptible(table.of_location.values())
     )
-    value, divisor = values.columns_of(columns)
+    value, divisor = values.with_divisors()
     # With the other frames left out of each stack, its first one is the innermost of the project.
-    stacks = (columns.bounds, columns.frames)
+    stacks = (values.columns.bounds, values.columns.frames)
     flat, _ = loops.sum_stacks(*stacks, value, divisor, *runs_of(rows), len(table.frames))
     return {frame: amount for frame, amount in zip(table.frames, flat, strict=True) if amount}
 

@@ -92,8 +92,8 @@ def _cums(report: Report, names: set[str]) -> dict[tuple[str, str], int]:
         dict.fromkeys(key_of[number] for number in table.of_location[location] if key_of[number] >= 0)
         for location in interruptible(profile.locations)
     )
-    columns = profile.columns
-    value, divisor = report.values.columns_of(columns)
+    columns = report.columns
+    value, divisor = report.values.with_divisors()
     _, cums = loops.sum_stacks(
         columns.bounds, columns.frames, value, divisor, *runs_of(map(list, rows)), len(keys)
     )

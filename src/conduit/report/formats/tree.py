@@ -81,7 +81,7 @@ def _print_everything(report: Report) -> Iterator[str]:
 
 
 def _entries(report: Report, nodes: list[Node]) -> Iterator[str]:
-    calls = CallLists(report.profile, report.table, report.values)
+    calls = CallLists(report.table, report.values)
     numbers = {frame: number for number, frame in enumerate(report.table.frames)}
     names = [f" |   {name}" for name in report.table.names]
     amounts: dict[int, str] = {}
