@@ -77,7 +77,7 @@ def prepare_report(
     matched nothing. The profile is not changed. Raise `ReportError` for options with which no report can be made.
     """
     format = FORMATS[format_name]
-    options = options_for(format, options)
+    options = _options_for(format, options)
     profile = profile.in_columns()
     units = _label_units(profile, warn)
     profile = _with_tag_frames(profile, options, warn)
@@ -96,8 +96,8 @@ def prepare_report(
     return Report(profile, format, options, values, total, units, options.unit, argument, matches)
 
 
-def options_for(format: Format, options: Options) -> Options:
-    """Return the options with the format's requirements: its granularity, and its default number of nodes."""
+def _options_for(format: Format, options: Options) -> Options:
+    """Return the options with what the format requires of them; themselves where that is nothing."""
     changes: dict[str, object] = {}
     if format.granularity:
         changes["granularity"] = format.granularity
@@ -106,11 +106,7 @@ def options_for(format: Format, options: Options) -> Options:
         changes["noinlines"] = True
     elif format.name == "weblist":
         changes["noinlines"] = False
-    if format.untrimmed or not options.trim:
-        changes.update(nodecount=0, nodefraction=0.0, edgefraction=0.0)
-    elif options.nodecount == -1:
-        changes["nodecount"] = format.default_nodes
-    return options.copy(**changes)
+    return options.copy(**changes) if changes else options
 
 
 def sample_index(profile: Profile, wanted: str) -> int:

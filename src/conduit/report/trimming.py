@@ -32,12 +32,13 @@ def is_negative(node: Node) -> bool:
 def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
     """Return the graph of a report after trimming by its options; `visual` is for drawings."""
     options = report.options
+    node_count, node_fraction, edge_fraction = _limits(report)
     call_tree = options.call_tree and report.format.draws
     nodes = _tree(report, visual=visual) if call_tree else whole_graph(report)
     whole = sum(node.flat for node in nodes)
-    node_cutoff = abs(int(whole * options.nodefraction))
+    node_cutoff = abs(int(whole * node_fraction))
     has_edges = call_tree or _needs_edges(report)
-    edge_cutoff = abs(int(whole * options.edgefraction)) if has_edges else 0
+    edge_cutoff = abs(int(whole * edge_fraction)) if has_edges else 0
 
     original = len(nodes)
     heavy = [node for node in nodes if abs(node.cum) >= node_cutoff] if node_cutoff > 0 else nodes
@@ -52,10 +53,10 @@ def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
 
     order = entropy_order if visual else cum_order if options.sort == "cum" else flat_order
     nodes = order(nodes)
-    if options.nodecount > 0:
+    if node_count > 0:
         _trim_tags(nodes, node_cutoff)
         trim_edges(nodes, edge_cutoff)
-        top = nodes[: _visual_count(nodes, options.nodecount) if visual else options.nodecount]
+        top = nodes[: _visual_count(nodes, node_count) if visual else node_count]
         if len(top) != len(nodes):
             nodes = order(_keep(report, nodes, top, visual=visual, call_tree=call_tree))
     _trim_tags(nodes, node_cutoff)
@@ -67,8 +68,16 @@ def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
 
 def shows_everything(report: Report) -> bool:
     """Return whether the options trim nothing, so that nodes without edges suffice."""
-    options = report.options
-    return not options.nodecount and not options.nodefraction and not options.edgefraction
+    return not any(_limits(report))
+
+
+def _limits(report: Report) -> tuple[int, float, float]:
+    """Return how many nodes are shown (0: all), and the shares of the total below which nodes and edges are not."""
+    options, format = report.options, report.format
+    if format.untrimmed or not options.trim:
+        return 0, 0.0, 0.0
+    count = format.default_nodes if options.nodecount == -1 else options.nodecount
+    return count, options.nodefraction, options.edgefraction
 
 
 def whole_graph(report: Report) -> list[Node]:
