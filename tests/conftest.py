@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -170,16 +171,38 @@ def go_pprof() -> Path:
     return Path(built.stdout.strip())
 
 
-@pytest.fixture(autouse=True)
-def _no_event_loop_is_running(request: pytest.FixtureRequest) -> Iterator[None]:
+@contextlib.contextmanager
+def _without_the_browser_s_loop(item: pytest.Item) -> Iterator[None]:
     """Tests that run loops of their own may share a process with those that drive the browser, whose loop never ends."""
-    running = None if "browser" in request.fixturenames else asyncio._get_running_loop()
-    if running is None:
+    drives_it = "browser" in getattr(item, "fixturenames", ())
+    running = None if drives_it else asyncio._get_running_loop()
+    if running is not None:
+        asyncio._set_running_loop(None)
+    try:
         yield
-        return
-    asyncio._set_running_loop(None)
-    yield
-    asyncio._set_running_loop(running)
+    finally:
+        if running is not None:
+            asyncio._set_running_loop(running)
+
+
+# Hooks, because a fixture would come too late for those of a module.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    with _without_the_browser_s_loop(item):
+        yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    with _without_the_browser_s_loop(item):
+        yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    # After the last test the browser is closed, which needs its loop.
+    with _without_the_browser_s_loop(item) if nextitem is not None else contextlib.nullcontext():
+        yield
 
 
 # What records a trace, or opens its viewer, without saying what happens where the package for it cannot be had.
