@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     Record = TypeVar("Record")
+    LocationRow = tuple[int, int, int, bool, list[tuple[int, int, int]]]
 
 from conduit.profile.limits import Limits
 
@@ -175,11 +176,14 @@ class _Decoder:
         if not self._scan_in_c():
             self._read_top_level()
         self.sample_types = self._read_value_types(1)
+        rows = loops.read_locations(self.data, self.spans[4], self.limits.records)
+        columns = self._read_columns_in_c(None if rows is None else [row[0] for row in rows])
         mappings, functions = self._read_mappings(), self._read_functions()
         self.locations = self._read_locations(
-            {mapping.id: mapping for mapping in mappings}, {function.id: function for function in functions}
+            rows,
+            {mapping.id: mapping for mapping in mappings},
+            {function.id: function for function in functions},
         )
-        columns = self._read_columns_in_c()
         profile = Profile(
             self.sample_types,
             mappings=mappings,
@@ -215,26 +219,30 @@ class _Decoder:
             self.number_offsets[field] = start
         return True
 
-    def _read_columns_in_c(self) -> Columns | None:
-        """Read the samples in C; where they have another form, leave their spans for the general reader."""
+    def _read_columns_in_c(self, ids: list[int] | None) -> Columns | None:
+        """Read the samples in C; where they or the locations have another form, leave them to the general reader.
+
+        `ids` are those of the locations, None where these could not be read in C.
+        """
         packed, types, limits = self.sample_spans, len(self.sample_types), self.limits
         if packed is None:
             return None
         columns = None
-        locations = self.locations
-        largest = max((location.id for location in locations), default=0)
         room = limits.frames - types * (len(packed) // 16)
-        if 1 <= types <= _MAX_COLUMNS and largest <= 4 * len(locations) + 1024 and room >= 0:
-            columns = self._columns(packed, largest, room)
+        if ids is not None and 1 <= types <= _MAX_COLUMNS and room >= 0:
+            columns = self._columns(packed, ids, room)
         if columns is None:
             numbers = memoryview(packed).cast("q").tolist()
             self.spans[2] = list(zip(numbers[::2], numbers[1::2], strict=True))
         return columns
 
-    def _columns(self, packed: bytes, largest_id: int, room: int) -> Columns | None:
-        index_of = array("I", bytes(4 * (largest_id + 1)))
-        for number, location in enumerate(self.locations, 1):
-            index_of[location.id] = number
+    def _columns(self, packed: bytes, ids: list[int], room: int) -> Columns | None:
+        largest = max(ids, default=0)
+        if largest > 4 * len(ids) + 1024:
+            return None
+        index_of = array("I", bytes(4 * (largest + 1)))
+        for number, id in enumerate(ids, 1):
+            index_of[id] = number
         types = len(self.sample_types)
         strings = len(self.strings)
         read = loops.read_columns(self.data, packed, index_of, types, strings, room, self.limits.records)
@@ -396,8 +404,9 @@ class _Decoder:
         function.unknown = unknown
         return function
 
-    def _read_locations(self, mappings: dict[int, Mapping], functions: dict[int, Function]) -> list[Location]:
-        rows = loops.read_locations(self.data, self.spans[4], self.limits.records)
+    def _read_locations(
+        self, rows: list[LocationRow] | None, mappings: dict[int, Mapping], functions: dict[int, Function]
+    ) -> list[Location]:
         if rows is None:
             return [self._location(*span, mappings, functions) for span in self.spans[4]]
         return [
