@@ -152,7 +152,7 @@ def test_a_file_that_does_not_import_is_named_with_its_traceback_and_the_others_
 
 def test_events_are_those_of_go_test_with_results_and_warnings_as_data(run_bench: Command) -> None:
     text = "def bench_empty(b):\n    pass\ndef bench_skip(b):\n    b.skip('not today')\n"
-    answer = run_bench("-json", "-benchtime=2000x", "-count=5", bench_a=text)
+    answer = run_bench("-json", "-benchtime=1000000x", "-count=5", bench_a=text)
     events = [json.loads(line) for line in answer.stdout.splitlines()]
     assert [event["Action"] for event in events if event["Action"] != "output"] == [
         "start",
@@ -167,7 +167,7 @@ def test_events_are_those_of_go_test_with_results_and_warnings_as_data(run_bench
         "=== RUN   BenchmarkSkip\nBenchmarkSkip\n    bench_a.py:4: not today\n--- SKIP: BenchmarkSkip\n"
     )
     results = [event["Result"] for event in outputs if "Result" in event]
-    assert [(result["Name"], result["N"]) for result in results] == [("BenchmarkEmpty", 2000)] * 5
+    assert [(result["Name"], result["N"]) for result in results] == [("BenchmarkEmpty", 1_000_000)] * 5
     # Of the five, another process may have run in the middle of one or two.
     assert "too-quick" in [warning["code"] for result in results for warning in result["Warnings"]]
     warned = next(event for event in outputs if "Warnings" in event)
@@ -176,7 +176,7 @@ def test_events_are_those_of_go_test_with_results_and_warnings_as_data(run_bench
 
 
 def test_a_result_too_quick_to_be_true_is_warned_about_below_its_line(run_bench: Command) -> None:
-    answer = run_bench("-benchtime=2000x", "-count=5", bench_a="def bench_empty(b):\n    pass\n")
+    answer = run_bench("-benchtime=1000000x", "-count=5", bench_a="def bench_empty(b):\n    pass\n")
     assert re.search(
         r"ns/op\n(--- WARN: .*\n)*--- WARN: BenchmarkEmpty\S*( \(and \d more\))?: .*less than an empty loop.*; write `for _ in b:`",
         answer.stdout,
@@ -185,7 +185,7 @@ def test_a_result_too_quick_to_be_true_is_warned_about_below_its_line(run_bench:
 
 def test_a_warning_of_several_results_is_printed_once_after_all_of_them(run_bench: Command) -> None:
     text = "def bench_a(b):\n    pass\ndef bench_b(b):\n    pass\ndef bench_c(b):\n    pass\n"
-    lines = run_bench("-benchtime=2000x", "-count=5", bench_a=text).stdout.splitlines()
+    lines = run_bench("-benchtime=1000000x", "-count=5", bench_a=text).stdout.splitlines()
     results = [number for number, line in enumerate(lines) if line.startswith("Benchmark")]
     (warned,) = [number for number, line in enumerate(lines) if "less than an empty loop" in line]
     assert len(results) == 15
@@ -196,7 +196,7 @@ def test_a_warning_of_several_results_is_printed_once_after_all_of_them(run_benc
 
 def test_a_warning_of_several_files_is_printed_once_after_the_results_of_all(run_bench: Command) -> None:
     text = "def bench_quick(b):\n    pass\n"
-    lines = run_bench("-benchtime=2000x", "-count=5", bench_a=text, bench_b=text).stdout.splitlines()
+    lines = run_bench("-benchtime=1000000x", "-count=5", bench_a=text, bench_b=text).stdout.splitlines()
     results = [number for number, line in enumerate(lines) if line.startswith("Benchmark")]
     (warned,) = [number for number, line in enumerate(lines) if "less than an empty loop" in line]
     assert len(results) == 10

@@ -357,7 +357,8 @@ def test_a_child_that_outlives_the_program_is_named_and_writes_its_file_when_it_
         if late.exists():
             break
         time.sleep(0.05)
-    assert sum(sample.values[1] for sample in decode(late.read_bytes()).samples) / 1e9 >= 0.19
+    # Less the time since the last sample: a period, and as much again for the kernel, which is late with its timers.
+    assert sum(sample.values[1] for sample in decode(late.read_bytes()).samples) / 1e9 >= 0.2 - 0.02
 
 
 def test_without_the_flag_no_child_is_recorded_and_one_line_says_so_with_its_time(tmp_path: Path) -> None:
