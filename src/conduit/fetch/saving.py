@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from conduit.files import name_new_file, new_file, remove_new_file
 from conduit.report.errors import FetchError
-from conduit.report.frames import base_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +31,8 @@ def save_profile(profile: Profile, say: Say) -> str:
     from conduit.profile.codec import encode
 
     parts = ["pprof"]
-    if profile.mappings and profile.mappings[0].filename:
-        parts.append(base_name(profile.mappings[0].filename))
+    if profile.program:
+        parts.append(profile.program)
     types = [kind.type.replace("/", "_") for kind in profile.sample_types]
     parts.extend(["heap"] if set(types) == _HEAP_TYPES else types)
     prefix = ".".join(parts) + "."

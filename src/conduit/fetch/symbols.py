@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from conduit.profile.model import Mapping
-from conduit.report.frames import base_name
+from conduit.profile.model import Mapping, base_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

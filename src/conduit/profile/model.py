@@ -27,6 +27,13 @@ for it."""
 TIME_UNIT = {TIME_LABEL: "nanoseconds"}
 
 
+def base_name(path: str) -> str:
+    """Return the last part of a path; `.` for an empty one, `/` for the root."""
+    if not path:
+        return "."
+    return path.rstrip("/").rpartition("/")[2] or "/"
+
+
 class ValueType(NamedTuple):
     """What a column of values counts (`cpu`, `alloc_space`) and its unit (`nanoseconds`, `bytes`, `count`)."""
 
@@ -309,6 +316,12 @@ class Profile:
     def sample_count(self) -> int:
         """How many samples there are, counted without making them."""
         return len(self._content)
+
+    @property
+    def program(self) -> str:
+        """The file name of the program, whose mapping is the first; empty where the profile does not name it."""
+        path = self.mappings[0].filename if self.mappings else ""
+        return base_name(path) if path else ""
 
     def in_columns(self) -> Profile:
         """Return the profile with its samples as columns, itself if it has them."""

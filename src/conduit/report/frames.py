@@ -12,6 +12,7 @@ from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.interruption import interruptible
+from conduit.profile.model import base_name
 
 if TYPE_CHECKING:
     from conduit.profile.model import Line, Location, Profile
@@ -103,13 +104,6 @@ def clean_path(path: str) -> str:
     return cleaned[1:] if cleaned.startswith("//") else cleaned
 
 
-def base_name(path: str) -> str:
-    """Return the last part of a path; `.` for an empty one, `/` for the root."""
-    if not path:
-        return "."
-    return path.rstrip("/").rpartition("/")[2] or "/"
-
-
 def trim_path(path: str, trim: str, source_path: str) -> str:
     """Return a source file's path without prefixes that only show where it was built.
 
@@ -131,12 +125,12 @@ def trim_path(path: str, trim: str, source_path: str) -> str:
 
 
 class FrameTable:
-    """The frames of a profile at one level of detail: `frames[i]`, their printed `names[i]`, and those of each location.
+    """The frames of a profile at one level of detail.
 
-    `of_location[location]` are indices, innermost first, like the location's lines; its last index is the function that was on
-    the stack, the others were inlined into it. `runs` are the same indices by the number of the location, as
-    `loops.sum_stacks` takes them. `has_inlined` is whether any location has more than one. Paths are trimmed by
-    `trim_path`, unless `trim` is None.
+    `frames[i]` has the printed name `names[i]`. `of_location[location]` are the indices of a location's frames,
+    innermost first, like the location's lines; the last is that of the function that was on the stack, the others were
+    inlined into it. `runs` are the same indices by the number of the location, as `loops.sum_stacks` takes them.
+    `has_inlined` is whether any location has more than one. Paths are trimmed by `trim_path`, unless `trim` is None.
     """
 
     __slots__ = (

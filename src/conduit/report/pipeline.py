@@ -79,6 +79,7 @@ def prepare_report(
     format = FORMATS[format_name]
     options = _options_for(format, options)
     profile = profile.in_columns()
+    title = profile.program
     units = _label_units(profile, warn)
     profile = _with_tag_frames(profile, options, warn)
     if options.relative_percentages:
@@ -93,7 +94,7 @@ def prepare_report(
     if not options.relative_percentages:
         profile = _filtered(profile, options, units, warn)
     values = Values(profile.columns, index, options.mean)
-    return Report(profile, format, options, values, total, units, options.unit, argument, matches)
+    return Report(profile, title, format, options, values, total, units, options.unit, argument, matches)
 
 
 def _options_for(format: Format, options: Options) -> Options:

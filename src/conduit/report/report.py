@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.profile.measurement import percentage, scale, scaled_label
-from conduit.report.frames import base_name, table_of
+from conduit.report.frames import table_of
 from conduit.report.node_tags import tags_of_labels
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ _OF_THE_FRAMES = (
 
 class _Fields(NamedTuple):  # importing dataclasses would cost a small report more than printing it
     profile: Profile
+    title: str
     format: Format
     options: Options
     values: Values
@@ -63,9 +64,9 @@ class _Fields(NamedTuple):  # importing dataclasses would cost a small report mo
 class Report(_Fields):
     """The data that formats read; `total` is that of the whole profile, unless percentages are relative.
 
-    `output_unit` is the unit of printed amounts; with `minimum`, `in_unit_for` chooses it. `argument` is the regular
-    expression of formats that take one, and `matches` returns whether it matches a name. `compared` is whether a base
-    has been subtracted.
+    `title` is the program's file name, or empty. `output_unit` is the unit of printed amounts; with `minimum`,
+    `in_unit_for` chooses it. `argument` is the regular expression of formats that take one, and `matches` returns
+    whether it matches a name. `compared` is whether a base has been subtracted.
     """
 
     def in_unit(self, unit: str) -> Report:
@@ -121,12 +122,6 @@ class Report(_Fields):
         from conduit.report.short_names import short_names
 
         return short_names(self.profile.functions)
-
-    @property
-    def title(self) -> str:
-        """The program's file name, or an empty text."""
-        mappings = self.profile.mappings
-        return base_name(mappings[0].filename) if mappings and mappings[0].filename else ""
 
     def divided(self, value: int) -> int:
         """Return the value after `divide_by`."""

@@ -10,7 +10,7 @@ from math import ceil, isnan, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.profile.measurement import quotient
-from conduit.report.frames import base_name
+from conduit.profile.model import base_name
 from conduit.report.node_tags import MAX_NODELETS, collapse_tags, sort_tags
 from conduit.report.report import with_header
 from conduit.report.trimming import sort_edges, trimmed_graph
