@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conduit.profile.codec import decode
+from conduit.profile.columns import Values
 from conduit.profile.model import Profile
 from conduit.report.commands import FORMATS
 from conduit.report.errors import ReportError
 from conduit.report.formats.collapsed import compute_collapsed
 from conduit.report.formats.flame_tree import KEEP_ALL_BELOW, build_flame_tree
-from conduit.report.graph import Node, Values, build_graph, build_tree, sum_frames
+from conduit.report.graph import Node, build_graph, build_tree, sum_frames
 from conduit.report.options import GRANULARITIES, Options
 from conduit.report.pipeline import prepare_report, print_report
 from conduit.report.trimming import trimmed_graph

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conduit._native import available
+from conduit.profile.columns import Values
 from conduit.profile.model import Profile
 from conduit.report.frames import Frame, FrameTable, detail_of
-from conduit.report.graph import Node, Values, build_graph, sum_frames
+from conduit.report.graph import Node, build_graph, sum_frames
 from tests.profile.strategies import ANY_INT64, SMALL, profiles
 from tests.profile.twins import use_twins
 

@@ -14,6 +14,7 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from conduit.profile import loops
+from conduit.profile.measurement import quotient
 from conduit.profile.wire import to_bits, to_signed
 
 if TYPE_CHECKING:
@@ -149,6 +150,38 @@ class Columns:
         frames = self.frames
         for start, stop in zip(self.starts, self.stops, strict=True):
             yield frames[start:stop].tolist()
+
+
+class Values:
+    """What a report shows of samples: `amounts`, one of their columns of values, and `divisors`.
+
+    The latter are the first column if the report shows means (`mean`), else zeros: nothing is divided.
+    """
+
+    __slots__ = ("amounts", "columns", "divisors", "index", "mean")
+
+    def __init__(self, columns: Columns, index: int, mean: bool = False) -> None:
+        self.columns = columns
+        self.index = index
+        self.mean = mean
+        self.amounts = amounts = columns.values[index]
+        self.divisors = columns.values[0] if mean else memoryview(bytes(amounts.nbytes)).cast("q")
+
+    def of(self, columns: Columns) -> Values:
+        """Return the same values of other samples."""
+        return self if columns is self.columns else Values(columns, self.index, self.mean)
+
+    def total(self, is_base: bytes) -> int:
+        """Return the sum of the samples' absolute values, divided if the report shows means.
+
+        `is_base` marks the samples of a comparison's base: if their sum is not 0, it is the total.
+        """
+        if any(is_base):
+            total = sum(map(abs, compress(self.amounts, is_base)))
+            if total > 0:
+                return quotient(total, sum(compress(self.divisors, is_base)))
+        total = sum(map(abs, self.amounts))
+        return quotient(total, sum(self.divisors)) if self.mean else total
 
 
 def runs_of(rows: Iterable[Sequence[int]], kind: str = "i") -> tuple[array[int], array[int]]:

@@ -12,7 +12,7 @@ end, for the frames that have a value.
 from __future__ import annotations
 
 from array import array
-from itertools import chain, compress, repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conduit.interruption import interruptible
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer as Buffer
 
-    from conduit.profile.columns import Columns, LabelSet
+    from conduit.profile.columns import LabelSet, Values
     from conduit.report.frames import Frame, FrameTable
     from conduit.report.node_tags import SampleTags
 
@@ -107,45 +107,12 @@ class TrimmedGraph(NamedTuple):
     dropped_edges: int
 
 
-class Values:
-    """The values of samples that a report shows: a number of their column, and whether it is divided by the first."""
-
-    __slots__ = ("columns", "index", "mean")
-
-    def __init__(self, columns: Columns, index: int, mean: bool = False) -> None:
-        self.columns = columns
-        self.index = index
-        self.mean = mean
-
-    def of(self, columns: Columns) -> Values:
-        """Return the same values of other samples."""
-        return Values(columns, self.index, self.mean)
-
-    def with_divisors(self) -> tuple[memoryview[int], memoryview[int]]:
-        """Return the column of values, and that of divisors (zeros if the report shows no means)."""
-        values = self.columns.values[self.index]
-        return values, self.columns.values[0] if self.mean else memoryview(bytes(values.nbytes)).cast("q")
-
-    def total(self, is_base: bytes) -> int:
-        """Return the sum of the samples' absolute values, divided if the report shows means.
-
-        `is_base` marks the samples of a comparison's base: if their sum is not 0, it is the total.
-        """
-        value, divisor = self.with_divisors()
-        if any(is_base):
-            total = sum(map(abs, compress(value, is_base)))
-            if total > 0:
-                return quotient(total, sum(compress(divisor, is_base)))
-        total = sum(map(abs, value))
-        return quotient(total, sum(divisor)) if self.mean else total
-
-
 def sum_frames(table: FrameTable, values: Values) -> list[Node]:
     """Return the nodes of all frames that occur, without edges; a flat report needs no more.
 
     The samples of the values are those of the table's profile, or some of them.
     """
-    value, divisor = values.with_divisors()
+    value, divisor = values.amounts, values.divisors
     stacks, count = (values.columns.bounds, values.columns.frames), len(table.frames)
     flat, cum = loops.sum_stacks(*stacks, value, divisor, *table.runs, count)
     flat_divisors = cum_divisors = [0] * count
@@ -180,7 +147,7 @@ class _Builder:
         self._table = table
         self._columns = values.columns
         self._runs = runs_of(_steps(table, kept))
-        self._value, self._divisor = values.with_divisors()
+        self._value, self._divisor = values.amounts, values.divisors
         self._mean = values.mean
         size = len(table.frames)
         self._flat, self._cum, *self.sums = self._sum(loops.sum_calls, self._value, self._divisor)
@@ -344,7 +311,7 @@ def build_tree(table: FrameTable, values: Values, tags_of: TagsOf | None = None)
         if tags_of is None
         else {n: tags_of(columns.label_sets[n]) for n in dict.fromkeys(columns.label_of)}
     )
-    rows = zip(columns.stacks(), *values.with_divisors(), columns.label_of, strict=True)
+    rows = zip(columns.stacks(), values.amounts, values.divisors, columns.label_of, strict=True)
     for stack, value, divisor, label_set in interruptible(rows):
         if not value and not divisor:
             continue

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conduit.profile.columns import Values
 from conduit.report.commands import FORMATS
 from conduit.report.errors import ReportError
-from conduit.report.graph import Values
 from conduit.report.node_tags import BASE_LABEL
 from conduit.report.report import SHOWN_FILTERS, Report, encoded_lines
 
@@ -88,12 +88,13 @@ def prepare_report(
     if options.divide_by == 0:
         raise ReportError("zero divisor specified")
     is_base = profile.columns.mask_with_text(BASE_LABEL, "true")
-    total = Values(profile.columns, index, options.mean).total(is_base)
+    values = Values(profile.columns, index, options.mean)
+    total = values.total(is_base)
     # With filters off the profile is the same object, and so is what hangs on it.
     matches = _compile_argument(argument)
     if not options.relative_percentages:
         profile = _filtered(profile, options, units, warn)
-    values = Values(profile.columns, index, options.mean)
+    values = values.of(profile.columns)
     return Report(profile, title, format, options, values, total, units, options.unit, argument, matches)
 
 

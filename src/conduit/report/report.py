@@ -18,11 +18,11 @@ from conduit.report.node_tags import tags_of_labels
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from conduit.profile.columns import Columns, LabelSet
+    from conduit.profile.columns import Columns, LabelSet, Values
     from conduit.profile.model import Profile
     from conduit.report.commands import Format
     from conduit.report.frames import FrameTable
-    from conduit.report.graph import Node, TrimmedGraph, Values
+    from conduit.report.graph import Node, TrimmedGraph
     from conduit.report.node_tags import SampleTags
     from conduit.report.options import Options
     from conduit.report.short_names import ShortName

@@ -7,9 +7,9 @@ from itertools import compress
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
+from conduit.profile.columns import Values
 from conduit.profile.measurement import label, percentage, quotient
 from conduit.profile.merge import difference, scale_values
-from conduit.report.graph import Values
 from conduit.report.node_tags import BASE_LABEL
 from conduit.web.repeats import ALPHA, KEYS, mixes_code, sum_functions
 
@@ -176,9 +176,9 @@ def bases_of(profile: Profile, values: Values) -> tuple[int, int]:
     """Return the totals before and after that shares of a side refer to, as `Report.total` is that of before."""
     columns = profile.columns
     is_base = columns.mask_of(_is_base)
-    value, divisor = values.of(columns).with_divisors()
+    values = values.of(columns)
     before, after = (
-        quotient(sum(map(abs, compress(value, mask))), sum(compress(divisor, mask)))
+        quotient(sum(map(abs, compress(values.amounts, mask))), sum(compress(values.divisors, mask)))
         for mask in (is_base, bytes(not marked for marked in is_base))
     )
     return before, after

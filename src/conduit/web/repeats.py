@@ -25,9 +25,9 @@ from conduit.report.pipeline import prepare_report
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from conduit.profile.columns import Values
     from conduit.profile.model import Profile
     from conduit.report.frames import Frame, FrameTable
-    from conduit.report.graph import Values
     from conduit.report.options import Options
 
 ALPHA = 0.05  # of the adjusted p-value
@@ -145,10 +145,9 @@ def _sums_of_code(table: FrameTable, values: Values) -> dict[Frame, int]:
         [number for number in numbers if mine[number]]
         for numbers in interruptible(table.of_location.values())
     )
-    value, divisor = values.with_divisors()
     # With the other frames left out of each stack, its first one is the innermost of the project.
     stacks = (values.columns.bounds, values.columns.frames)
-    flat, _ = loops.sum_stacks(*stacks, value, divisor, *runs_of(rows), len(table.frames))
+    flat, _ = loops.sum_stacks(*stacks, values.amounts, values.divisors, *runs_of(rows), len(table.frames))
     return {frame: amount for frame, amount in zip(table.frames, flat, strict=True) if amount}
 
 

@@ -91,7 +91,7 @@ def _tracks(report: Report) -> list[_Track]:
     """Return a track for each thread, the one that began first first; none unless every sample has a time."""
     columns = report.columns
     found: dict[str, list[tuple[int, int]]] = {}
-    kept = zip(columns.label_of, *report.values.with_divisors(), strict=True)
+    kept = zip(columns.label_of, report.values.amounts, report.values.divisors, strict=True)
     shown = (
         columns.label_sets[at] for at, value, divisor in kept if value or divisor
     )  # as the document has them

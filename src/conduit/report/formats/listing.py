@@ -92,10 +92,14 @@ def _cums(report: Report, names: set[str]) -> dict[tuple[str, str], int]:
         dict.fromkeys(key_of[number] for number in table.of_location[location] if key_of[number] >= 0)
         for location in interruptible(profile.locations)
     )
-    columns = report.columns
-    value, divisor = report.values.with_divisors()
+    columns, values = report.columns, report.values
     _, cums = loops.sum_stacks(
-        columns.bounds, columns.frames, value, divisor, *runs_of(map(list, rows)), len(keys)
+        columns.bounds,
+        columns.frames,
+        values.amounts,
+        values.divisors,
+        *runs_of(map(list, rows)),
+        len(keys),
     )
     return dict(zip(keys, cums, strict=True))
 

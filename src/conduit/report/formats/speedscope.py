@@ -24,7 +24,9 @@ def compute_speedscope(report: Report) -> dict[str, Any]:
     unit, factor = _unit(report.sample_unit)
     columns, table = report.columns, report.table
     numbers_of = [table.of_location[location][::-1] for location in report.profile.locations].__getitem__
-    for stack, value, divisor in zip(columns.stacks(), *report.values.with_divisors(), strict=True):
+    for stack, value, divisor in zip(
+        columns.stacks(), report.values.amounts, report.values.divisors, strict=True
+    ):
         if value or divisor:
             samples.append(list(chain.from_iterable(map(numbers_of, reversed(stack)))))
             weights.append(max(0, report.divided(value)) * factor)

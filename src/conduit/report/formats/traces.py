@@ -28,7 +28,7 @@ def print_traces(report: Report) -> bytes:
     before = []
     depths = map(int.__sub__, columns.stops.tolist(), columns.starts.tolist())
     for depth, value, divisor, number in zip(
-        depths, *report.values.with_divisors(), columns.label_of, strict=True
+        depths, report.values.amounts, report.values.divisors, columns.label_of, strict=True
     ):
         value = quotient(value, divisor)
         amount = amounts.get(value)
