@@ -242,9 +242,9 @@ def test_a_sample_names_its_thread_also_one_that_has_ended() -> None:
 
 def test_the_line_that_works_is_the_line_that_is_shown() -> None:
     def work() -> int:
-        total = 0
-        for i in range(3_000_000):
-            total = (total * 31 + i) % 1_000_003  # this line
+        large, total = 3**20_000, 0
+        for i in range(200_000):
+            total += large % (i + 1)  # this line: a division that takes far longer than a turn of the loop
         return total
 
     first = work.__code__.co_firstlineno

@@ -54,6 +54,21 @@ def without_processor_ns() -> int:
     return int(Path("/proc/thread-self/schedstat").read_text().split()[1])
 
 
+def sleep_until_all_wait(threads: list[threading.Thread]) -> None:
+    """Return when all threads were seen asleep three times in a row: none is on its way any more.
+
+    Between two looks the interpreter's lock is free, so a thread that slept for want of it runs.
+    """
+    in_a_row = 0
+    while in_a_row < 3:
+        time.sleep(0.01)
+        states = [
+            Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()[0]
+            for thread in threads
+        ]
+        in_a_row = in_a_row + 1 if set(states) == {"S"} else 0
+
+
 class Waiters:
     """Runs waits in threads and measures each from outside."""
 
@@ -65,9 +80,8 @@ class Waiters:
         self.simple: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.left, self.right = socket.socketpair()
         self.truth: dict[str, int] = {}
-        self.started: dict[str, int] = {}
         self.without_processor: dict[str, int] = {}
-        self.released = 0
+        self.waiting = self.released = 0
 
     def wait_lock(self) -> None:
         with self.lock:
@@ -105,7 +119,7 @@ class Waiters:
     def measured(self, wait: Callable[[], None]) -> Callable[[], None]:
         def run() -> None:
             before = without_processor_ns()
-            self.started[wait.__name__] = started = time.monotonic_ns()
+            started = time.monotonic_ns()
             wait()
             self.truth[wait.__name__] = time.monotonic_ns() - started
             self.without_processor[wait.__name__] = without_processor_ns() - before
@@ -117,9 +131,7 @@ class Waiters:
         if name == "wait_sleep":
             # Its end is known before it begins, and in between the thread may lose the processor.
             return 150_000_000 - self.without_processor[name]
-        return (
-            150_000_000 if name in ("wait_condition", "wait_select") else self.released - self.started[name]
-        )
+        return 150_000_000 if name in ("wait_condition", "wait_select") else self.released - self.waiting
 
     def run(self) -> None:
         kinds = [getattr(self, name) for name in dir(self) if name.startswith("wait_")]
@@ -127,6 +139,11 @@ class Waiters:
         with self.lock, self.reentrant:
             for thread in threads:
                 thread.start()
+            timed = {"wait_condition", "wait_select", "wait_sleep"}  # these end by themselves
+            sleep_until_all_wait(
+                [thread for thread, wait in zip(threads, kinds, strict=True) if wait.__name__ not in timed]
+            )
+            self.waiting = time.monotonic_ns()
             time.sleep(0.2)
             self.released = time.monotonic_ns()
         self.event.set()
