@@ -97,8 +97,10 @@ def test_bad_bytes_are_refused_with_their_place(document: bytes, message: str, o
 
 def test_a_decompression_bomb_is_refused_before_it_is_unpacked() -> None:
     bomb = gzip.compress(bytes(1 << 24))
-    with pytest.raises(MalformedProfileError, match="more than 1048576 bytes, which is the limit"):
-        decode(bomb, Limits(size_bytes=1 << 20))
+    in_two = gzip.compress(bytes(1 << 19)) + gzip.compress(bytes(1 + (1 << 19)))
+    for document in (bomb, in_two, bytes(1 + (1 << 20))):
+        with pytest.raises(MalformedProfileError, match="more than 1048576 bytes, which is the limit"):
+            decode(document, Limits(size_bytes=1 << 20))
 
 
 @pytest.mark.parametrize(
@@ -202,3 +204,22 @@ def test_labels_that_the_format_cannot_hold_leave_no_trace() -> None:
 def test_a_number_beyond_64_bits_is_the_callers_fault() -> None:
     with pytest.raises(ValueError, match="64 bits"):
         encode(Profile(time_nanos=2**64))
+
+
+def test_a_location_with_a_field_that_is_not_known_has_its_other_fields() -> None:
+    place = b"".join(
+        write_number(number, value) for number, value in ((1, 7), (2, 5), (3, 0x1234), (5, 1), (9, 1))
+    )
+    document = STRINGS + write_delimited(3, write_number(1, 5)) + write_delimited(4, place)
+    [location] = decode(document).locations
+    assert location.mapping is not None
+    assert (location.id, location.mapping.id, location.address, location.is_folded) == (7, 5, 0x1234, True)
+    assert location.unknown == write_number(9, 1)
+
+
+def test_a_broken_label_is_refused_with_its_place() -> None:
+    sample = write_number(2, 1) + write_delimited(3, b"\x08\xff")
+    document = STRINGS + CPU + write_delimited(2, sample)
+    with pytest.raises(MalformedProfileError, match="unrecognized profile format") as caught:
+        decode(document)
+    assert len(STRINGS + CPU) < (caught.value.offset or 0) <= len(document)

@@ -56,6 +56,12 @@ def _stacks(profile: Profile) -> list[tuple[list[int], list[int]]]:
     ]
 
 
+def _cpu_words(*samples: int) -> bytes:
+    """A binary CPU profile at 100 Hz with these words after its header."""
+    words = [0, 3, 0, 10_000, 0, *samples]
+    return struct.pack(f"<{len(words)}Q", *words)
+
+
 def test_a_count_profile_is_read() -> None:
     profile = decode(COUNT)
     assert [(kind.type, kind.unit) for kind in profile.sample_types] == [("goroutine", "count")]
@@ -149,6 +155,10 @@ def test_texts_that_would_grow_without_bounds_are_refused() -> None:
         decode(COUNT * 2, Limits(records=9))
     with pytest.raises(MalformedProfileError, match="more than 2 frames, which is the limit"):
         decode(COUNT, Limits(frames=2))
+    with pytest.raises(MalformedProfileError, match="more than 4 words, which is the limit"):
+        decode(_cpu_words(1, 1, 0x10), Limits(frames=4))
+    with pytest.raises(MalformedProfileError, match="more than 5 pairs of address and mapping, the limit"):
+        decode(HEAP_V2, Limits(frames=5))
     doubling = "".join(f"w{n}=$w{n - 1}$w{n - 1}\n" for n in range(1, 99))
     text = "goroutine profile: total 0\n--- Memory map: ---\nw0=" + "x" * 100 + "\n" + doubling
     assert decode(text.encode()).mappings == []
@@ -326,6 +336,19 @@ def test_java_cpu_samples_have_names() -> None:
         (THREADS.replace(b"--- Thread 7f794a3ec940", b"--- Fiber"), "unrecognized profile format"),
         (JEMALLOC.replace(b"t*: 20:", b"t*: many:"), "malformed sample: t*: many: 4194304 [0: 0]"),
         (b"heap_v2/1000\n", "unrecognized profile format"),
+        (HEAP_V2.replace(b"heap_v2/524288", b"heap_v2/" + b"9" * 19), "unrecognized profile format"),
+        (HEAP_V2.replace(b"heap_v2/524288", b"heap_v3/524288"), "unrecognized profile format"),
+        (
+            HEAP_V2.replace(b"[ 10: 2000]", b"[ 1: 9000000000000000000]").replace(
+                b"v2/524288", b"v2/9" + b"0" * 17
+            ),
+            "cannot be scaled",
+        ),
+        (CONTENTION.replace(b"   27 @", b"   9223372036854775807 @"), "do not fit into 64 bits"),
+        (CONTENTION.replace(b"= 100", b"= " + b"9" * 20), "unrecognized profile format"),
+        (CONTENTION.replace(b"0xbccc97", b"0x1" + b"0" * 16), "an address does not fit into 64 bits"),
+        (_cpu_words(1, 5, 0x10), "unrecognized profile format"),
+        (_cpu_words(1, 1, 0x10), "unrecognized profile format"),
     ],
 )
 def test_a_damaged_profile_of_these_forms_is_refused_by_name(data: bytes, message: str) -> None:
@@ -375,3 +398,43 @@ def test_the_original_says_the_same(name: str, report: str, go_pprof: Path, tmp_
         assert _stacks(decode(ours)) == _stacks(decode(theirs))
     else:
         assert ours == theirs
+
+
+def test_blocks_of_no_size_and_blocks_that_were_all_sampled_are_not_scaled() -> None:
+    nothing = HEAP_V2.replace(b"4: 600 [ 10: 2000]", b"4: 0 [ 10: 0]")
+    assert decode(nothing).samples[0].values == [0, 0, 0, 0]
+    everything = HEAP_V2.replace(b"heap_v2/524288", b"heap_v2/1")
+    assert decode(everything).samples[0].values == [10, 2000, 4, 600]
+
+
+def test_regions_of_a_file_are_joined_only_where_they_follow_each_other_and_belong_to_one_build() -> None:
+    maps = """--- Memory map: ---
+  1000-2000: /bin/program (@0) 1a2b
+  2000-3000: /bin/program (@1000) 1a2b
+  3000-4000: /bin/program (@2000) 3c4d
+  5000-6000: /bin/program (@4000) 3c4d
+"""
+    found = decode(COUNT + maps.encode()).mappings
+    spans = [(mapping.start, mapping.limit) for mapping in found]
+    assert spans == [(0x1000, 0x3000), (0x3000, 0x4000), (0x5000, 0x6000)]
+
+
+def test_regions_that_hold_no_code_are_left_out() -> None:
+    maps = """--- Memory map: ---
+1000-2000 r--p 00000000 08:01 99   /bin/program
+2000-3000 r-xp 00001000 08:01 99   /bin/program
+"""
+    [mapping] = decode(COUNT + maps.encode()).mappings[:1]
+    assert mapping.limit == 0x3000
+
+
+def test_the_beginning_of_a_program_on_larger_pages_is_left_to_the_mapping_that_follows() -> None:
+    maps = """--- Memory map: ---
+1000-2000 r-xp 00000000 00:00 0   /anon_hugepage (deleted)
+2000-3000 r-xp 00001000 08:01 99   /bin/program
+"""
+    profile = decode(COUNT + maps.encode())
+    assert [(one.filename, one.start, one.limit) for one in profile.mappings] == [
+        ("/bin/program", 0x1000, 0x3000)
+    ]
+    assert {location.mapping for location in profile.locations} == set(profile.mappings)
