@@ -223,3 +223,10 @@ def test_a_broken_label_is_refused_with_its_place() -> None:
     with pytest.raises(MalformedProfileError, match="unrecognized profile format") as caught:
         decode(document)
     assert len(STRINGS + CPU) < (caught.value.offset or 0) <= len(document)
+
+
+@pytest.mark.parametrize("packed", [b"\x80" * 10 + b"\x01", b"\x01\x80"])
+def test_numbers_that_are_longer_than_64_bits_or_cut_off_are_refused(packed: bytes) -> None:
+    document = STRINGS + CPU + write_delimited(2, write_delimited(1, packed) + write_number(2, 1))
+    with pytest.raises(MalformedProfileError, match="unrecognized profile format"):
+        decode(document)

@@ -257,6 +257,17 @@ def test_a_bad_pattern_is_refused_with_the_name_of_its_option(option: str) -> No
     assert str(caught.value) == f"parsing {option} regexp: error parsing regexp: missing closing ): `(`"
 
 
+def test_an_amount_beyond_64_bits_is_refused() -> None:
+    with pytest.raises(PatternError, match="failed to parse int 9223372036854775808: it does not fit into 64 bits"):
+        apply_filters(_profile("a"), Filters(tagfocus="9223372036854775808kb"), _quiet)
+
+
+def test_a_range_between_amounts_of_different_kinds_is_a_pattern() -> None:
+    lines: list[str] = []
+    apply_filters(_profile("a"), Filters(tagfocus="1kb:2s"), lines.append)
+    assert lines == ["TagFocus expression matched no samples"]
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

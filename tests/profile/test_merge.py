@@ -168,6 +168,11 @@ def test_scaling_rounds_halves_away_from_zero_within_64_bits(value: int, ratio: 
     assert [sample.values for sample in scaled.samples] == ([[expected]] if expected else [])
 
 
+def test_as_many_ratios_are_given_as_there_are_columns() -> None:
+    with pytest.raises(ValueError, match="mismatched scale ratios, got 2, want 1"):
+        scale_columns(Profile([ValueType("cpu", "ns")]), [1, 2])
+
+
 def test_only_scaled_columns_decide_whether_a_sample_stays() -> None:
     profile = Profile(COLUMNS, [Sample([], [1, 0]), Sample([], [0, 1])])
     assert [sample.values for sample in scale_columns(profile, [1, 2]).samples] == [[0, 2]]
@@ -194,6 +199,18 @@ def test_what_cannot_be_compared_is_refused_in_the_words_of_the_original() -> No
         combine([Profile([ValueType("cpu", "ns")]), Profile([ValueType("cpu", "bytes")])])
     with pytest.raises(ValueError, match="no profiles to merge"):
         merge([])
+    # A type that one has twice is counted as if both had it.
+    with pytest.raises(IncompatibleProfilesError, match='"cpu" sample type is not found in profile'):
+        combine([Profile([ValueType("cpu", "ns")] * 2), Profile([ValueType("space", "bytes")])])
+    with pytest.raises(IncompatibleProfilesError) as caught:
+        merge([Profile([ValueType("cpu", "ns")]), Profile([ValueType("space", "bytes"), ValueType("cpu", "ns")])])
+    assert str(caught.value) == "incompatible sample types [cpu/ns] and [space/bytes cpu/ns]"
+    with pytest.raises(IncompatibleProfilesError, match=r"period type: incompatible types: \{cpu ns 0 0\} \{space ns"):
+        combine([_of_period("cpu"), _of_period("space")])
+
+
+def _of_period(kind: str) -> Profile:
+    return Profile([ValueType("cpu", "ns")], period_type=ValueType(kind, "ns"))
 
 
 def test_a_comparison_marks_the_samples_of_its_base() -> None:

@@ -59,9 +59,14 @@ def _no_function(profile: Profile) -> None:
     profile.locations[0].lines[0].function = None
 
 
+def _no_location(profile: Profile) -> None:
+    profile.samples[0].locations.append(None)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
+        (_no_location, "sample has nil location"),
         (_no_types, "missing sample type information"),
         (_two_values, "mismatch: sample has 2 values vs. 1 types"),
         (_zero_mapping, "found mapping with reserved ID=0"),

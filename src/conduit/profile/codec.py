@@ -1,9 +1,10 @@
 """Profiles to bytes and back: `profile.proto` in the protobuf wire format, usually behind gzip.
 
-`decode` reads in three passes. The first walks the top level and leaves every message as raw table indices, since
-no order of the fields is promised (Go's runtime writes the samples before the strings). The second turns indices
-into strings and references. The third is `Profile.check_valid`. What the first two refuse may still be one of the
-older formats, which `legacy` reads; only when that fails too are the bytes no profile.
+`decode` reads in three passes. The first walks the top level and notes where each message is, since the format does
+not prescribe an order of the fields (Go's runtime writes the samples before the strings). The second reads the
+messages and turns indices into strings and references; the extension does both where it can. The third looks for
+contradictions (`Profile.find_fault`). Data that the first two passes reject may be in one of the older formats, which
+`legacy` reads. If that fails as well, the bytes are not a profile.
 
 `encode` numbers the strings in order of first use, the empty one first, and writes fields in the order of their
 numbers; ids are written as they are. Nothing here depends on the clock: the same profile gives the same bytes.
@@ -103,7 +104,7 @@ def _decode_legacy(data: bytes, limits: Limits, problem: WireError) -> Profile:
 
 
 def decompress(data: bytes, most: int) -> bytes:
-    """Decompres one or several gzip members; raise `MalformedProfileError` with the offset in `data`."""
+    """Decompress one or several gzip members; raise `MalformedProfileError` with the offset in `data`."""
     member = zlib.decompressobj(_GZIP_WINDOW)
     try:
         # At once, which is usual: in pieces, the rest of the input is copied for each of them.
@@ -116,7 +117,7 @@ def decompress(data: bytes, most: int) -> bytes:
 
 
 def _decompress_in_pieces(data: bytes, most: int) -> bytes:
-    """Decompres several members, or find where a fault is: its offset is that of the piece."""
+    """Decompress several members, or find where a fault is: its offset is that of the piece."""
     parts: list[bytes] = []
     size = 0
     rest = data

@@ -1,9 +1,10 @@
-"""A profile's samples as columns: stacks as one array of location indices, values as one array a type, labels as sets.
+"""A profile's samples as columns: an array of location indices for all stacks, an array for each type of value, labels.
 
-A large profile has millions of frames and few distinct locations and labels; as arrays they are read from the wire
-without an object a sample, filtered by masks and maps, summed and written by the loops of `conduit.profile.loops`. It
-may have as many sets of labels as samples; those of a decoded profile are rows of numbers until they are used. Most
-reports need a few of them or none, and writing a profile needs only the rows.
+A large profile has millions of frames, but few distinct locations. Because the samples are stored in arrays, no object
+is created for each of them. The loops of `conduit.profile.loops` read the arrays from the encoded bytes, filter them by
+masks and maps, sum them and write them. A profile may have as many distinct sets of labels as samples: when it is
+decoded, they stay rows of numbers, and a set is made only when it is used. Most reports use few sets or none, and
+writing a profile needs only the rows.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 A thread is signalled at the kernel's ticks, so its time after its last sample is not seen, and a thread that ends
 before a tick is not seen at all. The CPU clock of each thread tells how much time that is:
 
-- A thread with samples: each is the part of its CPU time between the sample before and itself, shared evenly with the
-  samples around it; all are scaled to the thread's clock. A sample after a stretch without ticks keeps its time.
+- A thread with samples: each sample stands for the CPU time since the previous one, evened out among neighbouring
+  samples; all are scaled to the thread's clock. A sample after a stretch without ticks keeps its time.
 - Short threads (less than 0.1 s of CPU time) that have the same name and function are pooled: their samples, scaled to
   the sum of the threads' clocks, stand for all of these threads, including those that were not sampled. If the pool has
   no sample, its time is that of the threads' function.

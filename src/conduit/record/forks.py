@@ -1,7 +1,8 @@
 """Functions for every forked child, also where C code forks and does not tell the interpreter.
 
-uWSGI forks its workers without a word. With `--py-call-osafterfork` (up to Python 3.12) it tells the interpreter
-afterwards, but never before, so that a lock which is taken before other forks has not been taken for these.
+uWSGI forks its workers without notifying the interpreter. With `--py-call-osafterfork` (up to Python 3.12), it
+notifies the interpreter after a fork, but never before it. So a lock that is acquired before other forks is not
+acquired before these.
 """
 
 from __future__ import annotations

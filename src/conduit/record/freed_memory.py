@@ -1,8 +1,9 @@
 """Gives freed memory back to the system.
 
-glibc keeps freed memory in up to eight arenas for each core. Profiles are built in threads of their own, so each arena
-would keep as much memory as the largest profile built in it. `malloc_trim` gives back what lies between blocks in all
-arenas, but not the end of any arena but the first: the thread that built a profile gives that back itself.
+glibc keeps freed memory in up to eight arenas for each core. Profiles are built in threads of their own, so each
+arena would keep as much memory as the largest profile built in it. `malloc_trim` gives back free memory between
+blocks in all arenas, but free memory at the end only of the first arena. In the other arenas, the thread that built
+the profile gives it back itself.
 """
 
 from __future__ import annotations

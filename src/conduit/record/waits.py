@@ -5,9 +5,9 @@ sockets and awaits. *mutex* charges it to the code that releases a lock while ot
 the time that threads wait for the interpreter lock. Values are `contentions/count` and `delay/nanoseconds`.
 
 The C extension sees the waits of threads at the semaphores under every CPython lock (`_native/waits.c`), including
-locks made before the recording, SimpleQueue, RLock and join; an uncontended acquire does not reach a semaphore. Awaits
-are seen by `awaits`. Waking a waiter through a Condition is not contention and is not in *mutex*. A put of a
-SimpleQueue that wakes a reader cannot be distinguished from a release, so it is.
+locks made before the recording, SimpleQueue, RLock and join; an uncontended acquire does not reach a semaphore.
+Awaits are seen by `awaits`. Waking a waiter through a Condition is not contention and is not in *mutex*. A `put` on a
+SimpleQueue that wakes a reader cannot be distinguished from the release of a lock, so it is included in *mutex*.
 
 Without the extension, these kinds are refused: a wrapper around `threading.Lock` would miss locks that exist already,
 and would slow down most the code that is measured.

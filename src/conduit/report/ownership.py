@@ -1,4 +1,4 @@
-"""Whose code a function is: the project's, a library's, the standard library's or the runtime's, told by its file."""
+"""Whose code a function is: the project's, a library's, the standard library's or the runtime's, by its file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of the program that samples lead to, where their innermost frames are a library's.
+"""For samples whose innermost frames belong to a library: the line of the program that led to them.
 
 Time is spent and memory allocated inside libraries, on behalf of a line of the program: the innermost frame that is
 neither a library's nor the standard library's. The search ends at a call from an event loop or a server: the frames

@@ -1,9 +1,9 @@
 """Source files: finds the text of the files that a profile names, and reads no other files.
 
-A file is searched by its absolute path or, if the path is relative (or made relative by `trim_path`), in each directory
-of `source_path` and in all their parents. If there is no such file, it may still be a module inside a zip archive on
-the path (`app.zip/pkg/mod.py`), or a file whose text is in `linecache`, where doctest, IPython and `attrs` put the code
-that they generate.
+A file is looked up by its absolute path or, if the path is relative (or made relative by `trim_path`), in each
+directory of `source_path` and in all their parents. If there is no such file, it may still be a module inside a zip
+archive on the path (`app.zip/pkg/mod.py`), or a file whose text is in `linecache`, where doctest, IPython and `attrs`
+put the code that they generate.
 
 A profile may come from any source and name any file. `conduit.source_rule` says which files are read: for
 `/etc/shadow`, a process's environment, or the code of another project, a message is shown instead.

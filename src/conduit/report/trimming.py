@@ -46,7 +46,7 @@ def trimmed_graph(report: Report, *, visual: bool = False) -> TrimmedGraph:
     if call_tree:
         nodes = _keep(report, nodes, heavy, visual=visual, call_tree=True)
     else:
-        # Nodes dropped here never need edges, and those of a large profile are millions.
+        # Nodes that are dropped here never need edges, and a large profile has millions of them.
         kept = None if len(heavy) == original else heavy
         nodes = _with_edges(report, kept, visual=visual) if has_edges else heavy
     original = len(nodes)

@@ -1,4 +1,4 @@
-"""What happens while benchmarks run, as records in the order of happening; names are full and without `-N`."""
+"""Records of what happens while benchmarks run, in chronological order; names are full and without `-N`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Each repetition in an interpreter of its own: layout of memory, hash seed and warm caches differ every time.
+"""Each repetition in an interpreter of its own, with a different memory layout, hash seed and state of caches.
 
-The parent starts this module as a program, once for each top-level benchmark and repetition, and hands it a
-request on standard input; the child answers with one JSON event a line. What the benchmark itself prints goes to
-standard error in both.
+The parent starts this module as a program, once for each top-level benchmark and repetition, and hands it a request
+on standard input; the child answers with one JSON event per line. In both processes, what the benchmark itself prints
+goes to standard error.
 """
 
 from __future__ import annotations

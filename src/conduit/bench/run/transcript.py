@@ -2,8 +2,8 @@
 
 A `Transcript` turns events into lines; a sink writes each line, either as it is or as a JSON object. Warnings are
 printed after all results of the run, each kind once and in one line (`--- WARN: name: text`), which readers of the
-format pass over. With -v and in the event stream they are blocks below the result that they are about, and ride as
-data on the JSON event of the line (`Result` and `Warnings`, keys that Go's readers ignore).
+format pass over. With -v and in the event stream, each is a block below the result that it concerns. The JSON event
+of the result line also has them as data (`Result` and `Warnings`, keys that Go's readers ignore).
 """
 
 from __future__ import annotations
