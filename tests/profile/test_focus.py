@@ -258,7 +258,9 @@ def test_a_bad_pattern_is_refused_with_the_name_of_its_option(option: str) -> No
 
 
 def test_an_amount_beyond_64_bits_is_refused() -> None:
-    with pytest.raises(PatternError, match="failed to parse int 9223372036854775808: it does not fit into 64 bits"):
+    with pytest.raises(
+        PatternError, match="failed to parse int 9223372036854775808: it does not fit into 64 bits"
+    ):
         apply_filters(_profile("a"), Filters(tagfocus="9223372036854775808kb"), _quiet)
 
 

@@ -203,9 +203,16 @@ def test_what_cannot_be_compared_is_refused_in_the_words_of_the_original() -> No
     with pytest.raises(IncompatibleProfilesError, match='"cpu" sample type is not found in profile'):
         combine([Profile([ValueType("cpu", "ns")] * 2), Profile([ValueType("space", "bytes")])])
     with pytest.raises(IncompatibleProfilesError) as caught:
-        merge([Profile([ValueType("cpu", "ns")]), Profile([ValueType("space", "bytes"), ValueType("cpu", "ns")])])
+        merge(
+            [
+                Profile([ValueType("cpu", "ns")]),
+                Profile([ValueType("space", "bytes"), ValueType("cpu", "ns")]),
+            ]
+        )
     assert str(caught.value) == "incompatible sample types [cpu/ns] and [space/bytes cpu/ns]"
-    with pytest.raises(IncompatibleProfilesError, match=r"period type: incompatible types: \{cpu ns 0 0\} \{space ns"):
+    with pytest.raises(
+        IncompatibleProfilesError, match=r"period type: incompatible types: \{cpu ns 0 0\} \{space ns"
+    ):
         combine([_of_period("cpu"), _of_period("space")])
 
 
