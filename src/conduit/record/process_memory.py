@@ -126,7 +126,7 @@ def find_symbols(file: Mapped, names: set[str]) -> dict[str, int]:
     try:
         base = file.start - _first_address(data)
         return {name: base + value for name, value in _dynamic_symbols(data) if name in names}
-    except struct.error:
+    except (struct.error, OverflowError):  # damaged, or cut short
         return {}
 
 
@@ -147,7 +147,7 @@ def find_section(file: Mapped, name: str) -> int | None:
             if data[begin : data.index(b"\0", begin)] == name.encode():
                 found: int = file.start - _first_address(data) + section[3]
                 return found
-    except (struct.error, IndexError, ValueError):
+    except (struct.error, OverflowError, IndexError, ValueError):
         pass  # damaged, or cut short: nothing is found in it
     return None
 
