@@ -135,7 +135,7 @@ def main() -> None:
     series = int(words[1]) if words[1:] else 100
     recording: dict[str, list[Pair]] = json.loads(path.read_text())
     print(
-        f"| points | benchmark | spread | false in 1,000 | of {BEFORE + AFTER} points | of {SHORT} | "
+        f"| points | benchmark | spread | false per 1,000, series of {POINTS} | of {BEFORE + AFTER} | of {SHORT} | "
         + " | ".join(f"+{c:.0%} found" for c in CHANGES)
         + " |"
     )
