@@ -341,3 +341,20 @@ def test_the_compiler_s_shape_is_brought_into_the_registry_s() -> None:
 def test_a_document_of_the_registry_s_shape_is_not_taken_for_the_compiler_s() -> None:
     data = b'{"version":"1","resources":[{"name":"A","fields":[{"name":"a","type":"t","nullable":false,"line":3}]}]}'
     assert decode(data).resources[0].fields[0].required is False
+
+
+def test_a_resource_without_a_name_is_refused_with_its_place() -> None:
+    with pytest.raises(MetadataError, match=r"resources\[1\]\.name: every resource needs a name"):
+        decode(b'{"resources": [{"name": "a"}, {"fields": []}]}')
+
+
+def test_a_deep_document_that_ends_early_is_refused_with_its_length() -> None:
+    data = b'{"x": ' + b"[" * 99
+    with pytest.raises(MetadataError, match="not JSON"):
+        decode(data)
+
+
+@pytest.mark.parametrize("written", ["2025-10-25T12:00:00+25:00", "2025-10-25T12:00:00-01:61"])
+def test_an_offset_of_more_than_a_day_is_no_time(written: str) -> None:
+    with pytest.raises(ValueError, match="its offset is more than a day"):
+        canonical_timestamp(written)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.codec import decode, encode, encode_uncompressed
+from conduit.profile.columns import Columns
 from conduit.profile.merge import column_sums
 from conduit.profile.model import Profile, ValueType
 from conduit.profile.wire import read_fields
@@ -166,3 +167,9 @@ def test_wrong_additions_are_the_callers_fault() -> None:
         builder.add([], [1])
     with pytest.raises(ValueError, match="label without a key"):
         builder.add([], [1, 1], {"": "x"})
+
+
+def test_columns_have_a_column_for_each_sample_type() -> None:
+    other = Columns(b"", b"", [b"", b""], b"", [])
+    with pytest.raises(ValueError, match="2 columns for 1 sample types"):
+        ProfileBuilder([ValueType("cpu", "nanoseconds")]).add_columns([], other)

@@ -218,7 +218,7 @@ def test_a_location_with_a_field_that_is_not_known_has_its_other_fields() -> Non
 
 
 def test_a_broken_label_is_refused_with_its_place() -> None:
-    sample = write_number(2, 1) + write_delimited(3, b"\x08\xff")
+    sample = write_numbers(2, [1]) + write_delimited(3, b"\x08\xff")
     document = STRINGS + CPU + write_delimited(2, sample)
     with pytest.raises(MalformedProfileError, match="unrecognized profile format") as caught:
         decode(document)
@@ -230,3 +230,13 @@ def test_numbers_that_are_longer_than_64_bits_or_cut_off_are_refused(packed: byt
     document = STRINGS + CPU + write_delimited(2, write_delimited(1, packed) + write_number(2, 1))
     with pytest.raises(MalformedProfileError, match="unrecognized profile format"):
         decode(document)
+
+
+def test_a_sample_beyond_the_length_that_writers_use_is_read_all_the_same() -> None:
+    stack = [1, 2] * 550_000  # more than a megabyte
+    tables = b"".join(write_delimited(4, write_number(1, id)) for id in (1, 2))
+    document = STRINGS + CPU + tables + write_delimited(2, write_numbers(1, stack) + write_numbers(2, [7]))
+    for unusual in (b"", write_number(99, 1)):  # the second is not read in C
+        [sample] = decode(document + unusual).samples
+        assert [location.id for location in sample.locations] == stack
+        assert sample.values == [7]

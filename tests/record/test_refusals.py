@@ -198,3 +198,23 @@ def test_a_thread_that_has_ended_has_no_state_and_a_set_that_never_rests_no_memb
 def test_a_c_library_without_malloc_trim_gives_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     assert freed_memory.give_back() is False
+
+
+@pytest.mark.parametrize("byte", [0, 1, 0x7F, 0xFF])
+def test_memory_that_is_no_frame_and_no_text_is_refused(byte: int) -> None:
+    buffer = ctypes.create_string_buffer(bytes([byte]) * 4096)
+    address = ctypes.addressof(buffer)
+    with ProcessMemory(os.getpid()) as memory:
+        interpreter = remote.Interpreter(memory)
+        for read in (interpreter.frame_at, interpreter.text_at):
+            with pytest.raises(UnreadableMemoryError):
+                read(address)
+
+
+def test_a_text_that_is_too_long_or_of_no_known_kind_is_refused() -> None:
+    long = "a" * (1 << 22)
+    with ProcessMemory(os.getpid()) as memory:
+        interpreter = remote.Interpreter(memory)
+        assert interpreter.text_at(id("größer")) == "größer"
+        with pytest.raises(UnreadableMemoryError, match="no text at"):
+            interpreter.text_at(id(long))
