@@ -172,7 +172,7 @@ def go_pprof() -> Path:
 
 
 @contextlib.contextmanager
-def _without_the_browser_s_loop(item: pytest.Item) -> Iterator[None]:
+def _without_the_browsers_loop(item: pytest.Item) -> Iterator[None]:
     """Tests that run loops of their own may share a process with those that drive the browser, whose loop never ends."""
     drives_it = "browser" in getattr(item, "fixturenames", ())
     running = None if drives_it else asyncio._get_running_loop()
@@ -188,20 +188,20 @@ def _without_the_browser_s_loop(item: pytest.Item) -> Iterator[None]:
 # Hooks, because a fixture would come too late for those of a module.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    with _without_the_browser_s_loop(item):
+    with _without_the_browsers_loop(item):
         yield
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    with _without_the_browser_s_loop(item):
+    with _without_the_browsers_loop(item):
         yield
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     # After the last test the browser is closed, which needs its loop.
-    with _without_the_browser_s_loop(item) if nextitem is not None else contextlib.nullcontext():
+    with _without_the_browsers_loop(item) if nextitem is not None else contextlib.nullcontext():
         yield
 
 

@@ -357,8 +357,7 @@ def test_a_child_that_outlives_the_program_is_named_and_writes_its_file_when_it_
         if late.exists():
             break
         time.sleep(0.05)
-    # Less one sample, which may fall on frames of our own before the child's and is left out then.
-    assert sum(sample.values[1] for sample in decode(late.read_bytes()).samples) / 1e9 >= 0.2 - 0.02
+    assert sum(sample.values[1] for sample in decode(late.read_bytes()).samples) / 1e9 >= 0.19
 
 
 def test_without_the_flag_no_child_is_recorded_and_one_line_says_so_with_its_time(tmp_path: Path) -> None:

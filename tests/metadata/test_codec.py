@@ -350,7 +350,7 @@ def test_a_resource_without_a_name_is_refused_with_its_place() -> None:
 
 def test_a_deep_document_that_ends_early_is_refused_with_its_length() -> None:
     data = b'{"x": ' + b"[" * 99
-    with pytest.raises(MetadataError, match="not JSON"):
+    with pytest.raises(MetadataError, match=f"not JSON: the document ends early, after {len(data)} bytes"):
         decode(data)
 
 
