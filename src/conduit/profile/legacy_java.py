@@ -17,7 +17,7 @@ from conduit.profile.legacy_stacks import (
     sample_integer,
     unsampled,
 )
-from conduit.profile.model import Function, Line, ValueType
+from conduit.profile.model import Function, Line, ValueType, base_name
 
 if TYPE_CHECKING:
     from conduit.profile.limits import Limits
@@ -131,7 +131,7 @@ def _symbol(text: str) -> tuple[str, str, int]:
         return match[1], match[2], max(sample_integer(match[3], text), 0)
     match = expression(_WITH_FILE).search(text)
     if match is not None:
-        return match[1], match[2].rstrip("/").rpartition("/")[2] or "/" if match[2] else ".", 0
+        return match[1], base_name(match[2]), 0
     return ("STUB" if _STUB in text else text), "", 0
 
 

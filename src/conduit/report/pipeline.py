@@ -197,4 +197,4 @@ def print_report(report: Report) -> bytes:
     printed: bytes | Iterable[str] = getattr(import_module(f"conduit.report.formats.{module}"), function)(
         report
     )
-    return printed if isinstance(printed, bytes) else encoded_lines(list(printed))
+    return printed if isinstance(printed, bytes) else encoded_lines(printed)

@@ -126,27 +126,27 @@ class _Weights:
         counted = sample_counts(report)
         if counted is None:
             return None
-        values, unit = counted
-        counts = _sums_of_sides(report, values)
+        index, unit = counted
+        counts = _sums_of_sides(report, Values(report.columns, index))
         for sides in counts.values():
             for pair in sides.amounts.values():
                 pair[:] = [round(value / unit) for value in pair]
         before, after = (
-            total * unit / (sum(profile.columns.values[values.index]) or unit)
+            total * unit / (sum(profile.columns.values[index]) or unit)
             for total, profile in zip(totals, split(report.profile), strict=True)
         )
         return cls(counts, before / (before + after) if before > 0 and after > 0 else 0.5)
 
 
-def sample_counts(report: Report) -> tuple[Values, int] | None:
-    """Return the values from which samples are counted and the value of one sample, None if the profile has none."""
+def sample_counts(report: Report) -> tuple[int, int] | None:
+    """Return the column from which samples are counted and the value of one sample, None if the profile has none."""
     profile = report.profile
     for index, kind in enumerate(profile.sample_types):
         if (kind.type, kind.unit) == ("samples", "count"):
-            return Values(report.columns, index), 1
+            return index, 1
     kind = profile.sample_types[report.values.index]
     if profile.period > 0 and profile.period_type == kind:
-        return Values(report.columns, report.values.index), profile.period
+        return report.values.index, profile.period
     return None
 
 

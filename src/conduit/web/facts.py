@@ -62,10 +62,8 @@ def _counted(report: Report) -> list[str]:
     counted = sample_counts(report)
     if counted is None or report.options.normalize:
         return []
-    values, unit = counted
-    before, after = (
-        round(sum(profile.columns.values[values.index]) / unit) for profile in split(report.profile)
-    )
+    index, unit = counted
+    before, after = (round(sum(profile.columns.values[index]) / unit) for profile in split(report.profile))
     text = f"{before:,} samples before, {after:,} after"
     if 0 < min(before, after) < _FEW_SAMPLES:
         accuracy = " and ".join(f"{50 / count**0.5:.0f}" for count in (before, after))
