@@ -37,10 +37,7 @@ def _as_in_a_terminal() -> None:
 
 
 def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
-    # A sample that falls on the command's own frames, around the program, is left out with the time that it stands for:
-    # at a sample for each of the kernel's ticks that is 4 ms, at the usual rate more than the program may lose here.
-    flags = ["-cpuprofile=cpu.prof", "-profilerate=1000"]
-    command = [sys.executable, "-m", "conduit", "run", *flags, *arguments]
+    command = [sys.executable, "-m", "conduit", "run", "-cpuprofile=cpu.prof", *arguments]
     return subprocess.Popen(
         command,
         cwd=tmp_path,
