@@ -143,7 +143,7 @@ _MASKS: Masks = (
     # On a busy machine a recording may get little of the processor, or late, and says so.
     (
         re.compile(
-            r"^.*\b(only \d+ samples: |\d+ samples were lost: |[\d.]+s of CPU time was (not sampled|used to start)).*\n?",
+            r"^.*\b(only \d+ samples?: |\d+ samples? (was|were) lost: |[\d.]+s of CPU time was (not sampled|used to start)).*\n?",
             re.MULTILINE,
         ),
         "",
@@ -167,10 +167,10 @@ _BENCHMARK_MASKS: Masks = (
 _FIGURE = r" *(?:TIME|-?[\d.]+\w*)"
 _FRESH_PROFILE_MASKS: Masks = (
     (re.compile(r"^(File|Time|Duration|Total): .*", re.MULTILINE), r"\1: ANY"),
-    (re.compile(r"^(Dropped \d+ nodes|only \d+ samples).*\n", re.MULTILINE), ""),
+    (re.compile(r"^(Dropped \d+ nodes?|only \d+ samples?)\b.*\n", re.MULTILINE), ""),
     (re.compile(r"^Showing nodes accounting for .*", re.MULTILINE), "Showing nodes"),
     (re.compile(rf"^{_FIGURE}{_FIGURE}%{_FIGURE}%{_FIGURE}{_FIGURE}%  ", re.MULTILINE), "ROW "),
-    (re.compile(r"^ROW \[not sampled\].*\n", re.MULTILINE), ""),
+    (re.compile(r"^ROW \[(not sampled|no Python frames|thread start and end)\].*\n", re.MULTILINE), ""),
     (re.compile(r"^ *\S+ +\S+ \(flat, cum\) .*", re.MULTILINE), "(flat, cum)"),
     (re.compile(r"^ *\S+ +\S+ +(\d+):", re.MULTILINE), r"\1:"),
 )

@@ -56,6 +56,16 @@ def test_a_block_that_is_never_closed_is_an_error() -> None:
             FRESH.format(flat="1.25s", share="100%"),
         ),
         (
+            FRESH.format(flat="0.90s", share="99.0%").replace(
+                "      flat", "Dropped 1 node (cum <= 5ms)\n      flat"
+            )
+            + "     0.01s  1.0% 100%      0.01s  1.0%  [no Python frames]\n",
+            FRESH.format(flat="1.25s", share="100%").replace(
+                "      flat", "Dropped 7 nodes (cum <= 9ms)\n      flat"
+            ),
+        ),
+        ("conduit: a: only 1 sample: 0.01s of CPU time was used\nb\n", "b\n"),
+        (
             "conduit: a: only 72 samples: 2.00s of CPU time was used while the profile was taken\nconduit: wrote a\n",
             "conduit: wrote a\n",
         ),
@@ -64,6 +74,7 @@ def test_a_block_that_is_never_closed_is_an_error() -> None:
             "done\n",
         ),
         ("conduit: a: 3 samples were lost: signals came faster than they could be stored\ndone\n", "done\n"),
+        ("conduit: a: 1 sample was lost: signals came faster than they could be stored\ndone\n", "done\n"),
         (
             f"ROUTINE === work in {FOLDER}/a.py\n  10ms  20ms  4:  x\n",
             "ROUTINE === work in …/a.py\n 1.10s 1.20s 4:  x\n",
