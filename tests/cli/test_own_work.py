@@ -10,6 +10,7 @@ import pytest
 
 from conduit._native import available
 from conduit.profile.codec import decode
+from conduit.record.naming import NO_FRAMES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +50,13 @@ ENDS = {
 }
 
 
+IN_C = {
+    "a function for atexit": "atexit.register(work)",
+    "the flush of its output": "sys.stdout = types.SimpleNamespace(flush=work)",
+}
+"""Work that the interpreter does for the program, without a frame of the program's."""
+
+
 def seconds_in_profile(folder: Path, end: str, *flags: str) -> tuple[float, float]:
     """Return the CPU time of a program that ends so: by its own clock, and by its profile."""
     # A signal that is ignored, as `nohup` ignores SIGHUP, would be ignored in the program.
@@ -78,3 +86,19 @@ def test_the_profile_has_all_of_the_programs_time_and_nothing_of_its_own_end(
 def test_with_children_the_profile_has_all_of_the_programs_time(tmp_path: Path) -> None:
     used, found = seconds_in_profile(tmp_path, ENDS["SIGTERM"], "-children")
     assert found == pytest.approx(used, rel=0.05)
+
+
+@pytest.mark.parametrize("end", IN_C)
+def test_what_the_interpreter_does_for_the_program_stays_in_the_profile(end: str, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(
+        "import atexit, functools, sys, time, types\n"
+        "work = functools.partial(sum, range(30_000_000))\n"
+        f"began = time.thread_time()\nwork()\nprint(time.thread_time() - began, flush=True)\n{IN_C[end]}\n"
+    )
+    command = [sys.executable, "-m", "conduit", "run", "-cpuprofile=cpu.prof", "program.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
+    found = 0
+    for sample in decode((tmp_path / "cpu.prof").read_bytes()).samples:
+        leaf = sample.locations[0].lines[0].function
+        found += sample.values[1] if leaf is not None and leaf.name == NO_FRAMES[0] else 0
+    assert found / 1e9 > 0.5 * float(done.stdout)

@@ -105,15 +105,15 @@ SAMPLES = st.builds(
 
 
 @needs_native
-@given(st.lists(SAMPLES, max_size=12), IS_HARNESS, st.randoms())
+@given(st.lists(SAMPLES, max_size=12), IS_HARNESS, st.booleans(), st.randoms())
 def test_a_cpu_profile_from_columns_is_that_of_its_samples_added_one_by_one(
-    samples: list[Sample], is_harness: Callable[[str], bool] | None, random: Any
+    samples: list[Sample], is_harness: Callable[[str], bool] | None, keeps_harness: bool, random: Any
 ) -> None:
     order = list(range(len(samples)))
     random.shuffle(order)  # as the threads of a recording put it
     stacks = raw_stacks([one.stack if one.readable else [] for one in samples])
     numbers = as_columns([(one.thread, 0, one.counter, 0, 1, 1024, one.readable) for one in samples])
-    recording = CpuRecording(is_harness=is_harness)
+    recording = CpuRecording(is_harness=is_harness, passes_over_harness=keeps_harness)
     timed = TimedSamples()
     for number in order:
         timed.add([number], [samples[number].cpu_ns], f"thread {samples[number].thread}")
@@ -122,12 +122,15 @@ def test_a_cpu_profile_from_columns_is_that_of_its_samples_added_one_by_one(
     found, expected = new_builder(2), new_builder(2)
     tasks = [one.task for one in samples]
     recording._add_to(found, RawSamples(stacks, numbers, tasks, [one.labels for one in samples]))
-    add_one_by_one(expected, [samples[number] for number in order], is_harness)
+    add_one_by_one(expected, [samples[number] for number in order], is_harness, keeps_harness)
     assert encode_uncompressed(found.build()) == encode_uncompressed(expected.build())
 
 
 def add_one_by_one(
-    builder: ProfileBuilder, samples: list[Sample], is_harness: Callable[[str], bool] | None
+    builder: ProfileBuilder,
+    samples: list[Sample],
+    is_harness: Callable[[str], bool] | None,
+    keeps_harness: bool,
 ) -> None:
     from conduit._native.sampler import line_of, symbol_of
 
@@ -135,7 +138,9 @@ def add_one_by_one(
     for one in samples:
         frames: list[Frame] = [FRAMES[number] for number in one.stack] if one.readable else []
         kept = drop_harness_frames(frames, is_harness)
-        if frames and not kept:
+        rest = [frame for frame in frames if frame[1] not in WRAPPERS]
+        is_own = not rest or any(frame[1].startswith(OWN_FOLDER) for frame in rest)
+        if frames and not kept and (is_own or not keeps_harness):
             continue
         symbol = symbol_of(one.counter) if one.counter and one.readable else None
         if not one.readable:

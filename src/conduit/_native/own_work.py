@@ -37,16 +37,4 @@ class OwnWork:
         cpu_resume()
 
 
-class ProgramWork:
-    """A context inside `OwnWork`, in which the calling thread works for the program again."""
-
-    def __enter__(self) -> None:
-        cpu_resume()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        cpu_pause()
-
-
-__all__ = ["OwnWork", "ProgramWork"]
+__all__ = ["OwnWork", "cpu_pause", "cpu_resume"]

@@ -66,13 +66,6 @@ class EndedBySignals:
         signal.raise_signal(number)
 
 
-def run_exit_functions() -> None:
-    """Run what the program registered with `atexit` now, while its time is still recorded; each runs once."""
-    import atexit
-
-    atexit._run_exitfuncs()
-
-
 def stop_program_timers() -> None:
     """Stop the timers of CPU time that the program left running.
 

@@ -87,7 +87,11 @@ def add_profile_flags(found: FlagSet) -> None:
 
 
 def recordings(
-    parsed: Parsed, is_harness: Callable[[str], bool], *, default_memory_type: str = ""
+    parsed: Parsed,
+    is_harness: Callable[[str], bool],
+    *,
+    default_memory_type: str = "",
+    passes_over_harness: bool = False,
 ) -> list[Recording | Trace]:
     """Return the recordings that a command line asks for, not started. Raise `UsageError`."""
     from conduit.cli.outputs import refuse_shared_outputs
@@ -120,7 +124,11 @@ def recordings(
     if parsed["cpuprofile"]:
         found.append(
             CpuRecording(
-                parsed["cpuprofile"], rate_hz=rate_hz, native=parsed["native"], is_harness=is_harness
+                parsed["cpuprofile"],
+                rate_hz=rate_hz,
+                native=parsed["native"],
+                is_harness=is_harness,
+                passes_over_harness=passes_over_harness,
             )
         )
     found += _waits(parsed, is_harness)

@@ -5,15 +5,16 @@ The exit status is the program's own. 2: the call was wrong; 1 also where a prof
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from conduit._native.own_work import OwnWork, ProgramWork
+from conduit._native.own_work import OwnWork, cpu_pause, cpu_resume
 from conduit.cli.flags import FlagSet
-from conduit.cli.leaving import EndedBySignals, run_exit_functions, stop_program_timers
+from conduit.cli.leaving import EndedBySignals, stop_program_timers
 from conduit.cli.other_programs import run_other_program
 from conduit.errors import UsageError
 
@@ -62,13 +63,15 @@ def run(arguments: list[str]) -> int:
     _tell_pytest_not_to_rewrite()
     asked = outputs(parsed)
     if is_recorded_already(asked):
-        return _execute(program)
+        with OwnWork():
+            return _execute(program)
     outer = run_that_writes(asked)
     if outer is not None:
         own = own_outputs(asked, outer)
         parsed.values.update(own)
         asked.update(own)
-    together = Together(recordings(parsed, is_own_file), told=not parsed["children"])
+    found = recordings(parsed, is_own_file, passes_over_harness=True)
+    together = Together(found, told=not parsed["children"])
     if not asked:
         print(
             "conduit run: nothing is recorded: no profile was asked for, as by -cpuprofile=cpu.prof or "
@@ -76,10 +79,11 @@ def run(arguments: list[str]) -> int:
             file=sys.stderr,
             flush=True,
         )
-        return _execute(program)
+        with OwnWork():
+            return _execute(program)
     called = ["python", *(["-m", module] if module is not None else []), *words]
     run = Run.new(together, asked, rates(parsed), called, follows=parsed["children"], outer=outer)
-    with OwnWork(), EndedBySignals(run.end), run, ProgramWork():
+    with OwnWork(), EndedBySignals(run.end), run:
         return _execute(program)
 
 
@@ -149,9 +153,8 @@ def _script_program(words: list[str], follows: bool) -> Callable[[], object]:
         sys.modules["__main__"] = module
         sys.argv[:] = words
         sys.path[0] = os.path.dirname(os.path.realpath(path))  # noqa: PTH120
-        with OwnWork():
-            code = compile(source, full_path, "exec")
-        exec(code, module.__dict__)
+        code = compile(source, full_path, "exec")
+        _of_the_program(exec, code, module.__dict__)
 
     return program
 
@@ -188,8 +191,16 @@ def _run_as_main(module: str, *, changes_arguments: bool) -> None:
 
     sys.modules["__main__"] = types.ModuleType("__main__")
     sys.modules["__main__"].__dict__["__builtins__"] = __builtins__
-    run: Callable[[str, bool], object] = vars(runpy)["_run_module_as_main"]
-    run(module, changes_arguments)
+    _of_the_program(vars(runpy)["_run_module_as_main"], module, changes_arguments)
+
+
+def _of_the_program(work: Callable[..., object], *arguments: object) -> None:
+    """Work for the program, inside the command's `OwnWork`."""
+    try:
+        cpu_resume()  # in here: Ctrl-C may be raised as it returns
+        work(*arguments)
+    finally:
+        cpu_pause()
 
 
 def _execute(program: Callable[[], object]) -> int:
@@ -203,12 +214,12 @@ def _execute(program: Callable[[], object]) -> int:
         _show(error)
         return 1
     finally:
-        run_exit_functions()
+        _of_the_program(atexit._run_exitfuncs)  # each runs once, while its time is still recorded
         stop_program_timers()
         # What the program has printed stands above what this command tells. The stream may be the program's own, and
         # fail with anything: the interpreter tells of it at its end, and the profile is written all the same.
         with suppress(Exception):
-            sys.stdout.flush()
+            _of_the_program(sys.stdout.flush)
     return 0
 
 
@@ -216,11 +227,11 @@ def _wait_for_threads() -> None:
     """As the interpreter does before it leaves: their work belongs into the profile."""
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
-            thread.join()
+            _of_the_program(thread.join)
 
 
 def _show(error: BaseException) -> None:
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>"):
         trace = trace.tb_next
-    sys.excepthook(type(error), error.with_traceback(trace), trace)
+    _of_the_program(sys.excepthook, type(error), error.with_traceback(trace), trace)

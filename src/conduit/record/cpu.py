@@ -55,8 +55,10 @@ class CpuRecording(Recording):
     `rate_hz` is the number of samples for each second of CPU time (1 to 1000). It is limited by the kernel's tick,
     often 250 Hz: a sample then stands for several periods. With `native`, the innermost frame is the C library or
     function that was running, unless that is the interpreter itself. Frames at or below the innermost frame for which
-    `is_harness(filename)` is true are dropped. After `stop`, `profile` is the profile (values: number of samples, CPU
-    nanoseconds) and `warnings` has its warnings.
+    `is_harness(filename)` is true are dropped. A sample in the harness itself is dropped, too, unless the harness
+    `passes_over_harness` (does its own work in `OwnWork`): a sample there then is the interpreter's work for the
+    program, such as printing an exception, and stays as `[no Python frames]`. After `stop`, `profile` is the
+    profile (values: number of samples, CPU nanoseconds) and `warnings` has its warnings.
     """
 
     kind: ClassVar[str] = "CPU"
@@ -68,6 +70,7 @@ class CpuRecording(Recording):
         rate_hz: int = DEFAULT_RATE_HZ,
         native: bool = False,
         is_harness: Callable[[str], bool] | None = None,
+        passes_over_harness: bool = False,
     ) -> None:
         super().__init__(path)
         if not 1 <= rate_hz <= HIGHEST_RATE_HZ:
@@ -76,6 +79,7 @@ class CpuRecording(Recording):
         self.native = native
         self.facts: CpuFacts | None = None
         self._is_harness = is_harness
+        self._passes_over_harness = passes_over_harness
         self._period_ns = round(1e9 / rate_hz)
         self.few_samples_warning: str = ""
         """The one of `warnings` that is about how many samples there are."""
@@ -165,9 +169,8 @@ class CpuRecording(Recording):
         from conduit.record.stacks import RecordedStacks, number_keys
 
         stacks = RecordedStacks.of(samples.stacks)
-        leaves = _leaves(samples, stacks.have_frames())
-        counts = stacks.drop_harness_frames(self._is_harness)
-        stacks.add_leaves(*leaves)
+        counts = stacks.drop_harness_frames(self._is_harness, keeps_empty=self._passes_over_harness)
+        stacks.add_leaves(*_leaves(samples, stacks.have_frames()))
         timed = self._reconciled.timed
         kept = [counts[number] for number in timed.numbers]
         numbers = list(compress(timed.numbers, kept))

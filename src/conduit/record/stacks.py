@@ -54,10 +54,13 @@ class RecordedStacks:
     def __len__(self) -> int:
         return len(self.bounds) // 2
 
-    def drop_harness_frames(self, is_harness: Callable[[str], bool] | None) -> bytes:
+    def drop_harness_frames(
+        self, is_harness: Callable[[str], bool] | None, *, keeps_empty: bool = False
+    ) -> bytes:
         """Cut each stack as `naming.drop_harness_frames` does; return a byte for each: whether it still counts.
 
-        It does not if it had frames and has none any more; one that had none before does.
+        One that had no frames before does; one that has lost all of them does with `keeps_empty`, if none of them was
+        of a recording.
         """
         had_frames = self.have_frames()
         files = [place[1] for place in self.places]
@@ -72,7 +75,7 @@ class RecordedStacks:
             flags = bytes(map(known.__getitem__, files))
             self._restack(*loops.cut_stacks(self.bounds, self.frames, flags, loops.TO_HARNESS))
         kept = zip(had_frames, counts, self.have_frames(), strict=True)
-        return bytes(not had or (count and has) for had, count, has in kept)
+        return bytes(not had or (count and (has or keeps_empty)) for had, count, has in kept)
 
     def have_frames(self) -> list[bool]:
         """Return for each stack whether it has frames."""

@@ -41,7 +41,7 @@ def _start(dumped: dict[str, Any]) -> None:
         return
     found = FlagSet("")
     add_profile_flags(found)
-    asked = recordings(found.parse(settings.flags()), _is_run_itself)
+    asked = recordings(found.parse(settings.flags()), _is_run_itself, passes_over_harness=True)
     for each in asked:
         each.gives_way = True
     process = RunProcess(settings, Together(asked, told=False), words)
