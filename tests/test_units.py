@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from conduit.units import format_duration, format_size, parse_duration_ns, parse_size_bytes
+from conduit.units import counted, format_duration, format_size, parse_duration_ns, parse_size_bytes
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,13 @@ def test_a_size_without_number_or_known_unit_is_refused(text: str) -> None:
 def test_amounts_are_printed_with_three_significant_digits() -> None:
     assert [format_duration(x) for x in (0, 45.1, 342_666, 1.5e9)] == ["0s", "45.1ns", "343µs", "1.5s"]
     assert [format_size(x) for x in (0, 207, 2560, 10 * 2**20)] == ["0B", "207B", "2.5kB", "10MB"]
+
+
+def test_a_number_of_things_has_the_noun_in_the_right_form() -> None:
+    assert [counted(n, "sample") for n in (0, 1, 2, 1234)] == [
+        "0 samples",
+        "1 sample",
+        "2 samples",
+        "1,234 samples",
+    ]
+    assert [counted(n, "box", "boxes") for n in (1, 2)] == ["1 box", "2 boxes"]

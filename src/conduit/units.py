@@ -71,6 +71,11 @@ def format_size(size_bytes: float) -> str:
     return _three_digits(size_bytes) + "B"
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Print a number of things: `1 sample`, `1,234 samples`; for `2 boxes` the plural has to be given."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def _three_digits(value: float) -> str:
     decimals = 0 if abs(value) >= 99.95 else 1 if abs(value) >= 9.995 else 2
     text = f"{value:.{decimals}f}"

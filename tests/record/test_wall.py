@@ -87,4 +87,4 @@ def test_beyond_the_most_times_samples_are_added_up_and_a_warning_says_so(
     timed = [sample for sample in recording.profile.samples if sample.numeric_labels]
     assert len(timed) == 1
     assert sum(sample.values[0] for sample in recording.profile.samples) > 1
-    assert recording.warnings[-1] == "only the first 1 samples have the time at which they were taken"
+    assert recording.warnings[-1] == "only the first sample has the time at which it was taken"

@@ -8,6 +8,7 @@ import math
 from typing import TYPE_CHECKING, TextIO
 
 from conduit.cli.gate import remark, say_gate
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,7 +129,10 @@ def format_github(result: AgainstResult, rows: Sequence[AgainstRow]) -> str:
     if important:
         lines += [_markdown_table(important)]
     if rest:
-        lines += [f"<details><summary>{len(rest)} rows without a difference that matters</summary>", ""]
+        lines += [
+            f"<details><summary>{counted(len(rest), 'row')} without a difference that matters</summary>",
+            "",
+        ]
         lines += [_markdown_table(rest), "</details>", ""]
     lines += [f"<details><summary>{result.new} against {result.old}: machine and notes</summary>", ""]
     lines += [f"- {line}" for line in (*_machine_lines(), *result.notes)]
@@ -148,8 +152,8 @@ def _summary(rows: Sequence[AgainstRow]) -> str:
     unresolved = sum(row.state == "unresolved" for row in rows)
     missing = sum(row.state == "one-sided" for row in rows)
     parts = [
-        f"{slower} regression{'s' * (slower != 1)}" if slower else "no regression",
-        *([f"{faster} improvement{'s' * (faster != 1)}"] if faster else []),
+        counted(slower, "regression") if slower else "no regression",
+        *([counted(faster, "improvement")] if faster else []),
         *([f"{unresolved} unresolved"] if unresolved else []),
         *([f"{missing} on one side only"] if missing else []),
     ]

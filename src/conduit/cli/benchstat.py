@@ -11,6 +11,7 @@ from conduit.cli.flags import FlagSet, HelpRequested
 from conduit.cli.gate import declare_gate, gates_of_project, report_gate
 from conduit.cli.terminal_text import printable_on_terminal
 from conduit.errors import BenchmarkFileError, UsageError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -224,10 +225,9 @@ def _arrange(comparison: Comparison, order: str, parsed: Parsed) -> None:
         only_significant=parsed["only-significant"],
     )
     if hidden:
-        rows = "row" if hidden == 1 else "rows"
         _write(
             sys.stderr,
-            f"benchstat: {hidden} {rows} without a significant difference not shown; geomean covers all\n",
+            f"benchstat: {counted(hidden, 'row')} without a significant difference not shown; geomean covers all\n",
         )
 
 

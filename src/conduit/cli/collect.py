@@ -10,6 +10,7 @@ from conduit.cli.collect_application import collect_live, declare_application, i
 from conduit.cli.flags import FlagSet
 from conduit.cli.terminal_text import complain, printable_on_terminal
 from conduit.errors import ConduitError, UsageError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from conduit.metadata.schema import Metadata
@@ -109,10 +110,10 @@ def _refuse_nothing(path: str, metadata: Metadata, verbose: bool) -> int:
 def _report(path: str, metadata: Metadata, verbose: bool) -> None:
     _print_warnings(metadata, verbose)
     where = "standard output" if path == "-" else os.path.normpath(path)
-    counts = f"{_count(len(metadata.resources), 'resource')} and {_count(len(metadata.routes), 'route')}"
+    counts = f"{counted(len(metadata.resources), 'resource')} and {counted(len(metadata.routes), 'route')}"
     print(f"conduit: wrote {where} with {counts}", file=sys.stderr)
     if metadata.redacted:
-        redacted = _count(metadata.redacted, "secret value")
+        redacted = counted(metadata.redacted, "secret value")
         print(f"conduit: redacted {redacted}; --allow TEXT shows a value that is no secret", file=sys.stderr)
 
 
@@ -122,9 +123,5 @@ def _print_warnings(metadata: Metadata, verbose: bool) -> None:
         location = f"{error.location}: " if error.location else ""
         complain(f"conduit: warning: {error.source}: {location}{error.message}")
     if len(shown) < len(metadata.errors):
-        hidden = len(metadata.errors) - len(shown)
-        print(f"conduit: {hidden} more warnings; --verbose shows them", file=sys.stderr)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+        hidden = counted(len(metadata.errors) - len(shown), "more warning")
+        print(f"conduit: {hidden}; --verbose shows them", file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from conduit.cli.flags import FlagSet
 from conduit.cli.outputs import refuse_shared_outputs
 from conduit.errors import UsageError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from conduit.cli.flags import Parsed
@@ -131,7 +132,7 @@ def _record_tree(parsed: Parsed, files: dict[str, str]) -> int:
     for kind, data in recorded.files.items():
         write_file_whole(files[kind], data)
         what = f"{recorded.cpu_seconds:.2f}s of CPU time" if kind == "cpu" else kind
-        processes = "1 process" if recorded.processes == 1 else f"{recorded.processes} processes"
+        processes = counted(recorded.processes, "process", "processes")
         _say(f"{files[kind]}: {what} of {processes} in {recorded.seconds:.1f}s")
     return 0
 

@@ -19,6 +19,7 @@ from conduit.files import read_at_most
 from conduit.profile.codec import decode
 from conduit.profile.limits import DEFAULT_LIMITS
 from conduit.report.errors import FetchError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -184,7 +185,7 @@ def _move_bases(bases: Sequence[Profile], profile: Profile, say: Say) -> None:
     if moves:
         there, here = min(moves.items())
         rest = len(moves) - 1
-        more = f", and {rest} more {'file' if rest == 1 else 'files'}" if rest else ""
+        more = f", and {counted(rest, 'more file')}" if rest else ""
         say(f"functions of {there} are compared with those of {here}{more}")
 
 

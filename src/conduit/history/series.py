@@ -18,6 +18,7 @@ from conduit.bench.text.reader import InputFile, Result, read_benchmarks
 from conduit.bench.text.unit_metadata import UnitMetadata
 from conduit.errors import BenchmarkFileError
 from conduit.history.store import StoredRun, StoreError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -158,7 +159,7 @@ def _read_run(stored: StoredRun, scratch: Path) -> tuple[Run | None, list[str]]:
     wrong = [record for record in records if not isinstance(record, Result)]
     problems = [str(error).replace(str(scratch), stored.name) for error in wrong[:1]]
     if len(wrong) > 1:
-        problems.append(f"{stored.name}: {len(wrong) - 1} more lines that cannot be read")
+        problems.append(f"{stored.name}: {counted(len(wrong) - 1, 'more line')} that cannot be read")
     if not results:
         return None, [*problems, f"{stored.name}: no benchmark results"]
     return Run(stored.name, results[0].configuration.values, results), problems

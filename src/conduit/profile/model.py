@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.errors import MalformedProfileError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -287,7 +288,8 @@ class Profile:
     def __repr__(self) -> str:
         types = " ".join(f"{kind.type}/{kind.unit}" for kind in self.sample_types)
         return (
-            f"<Profile of {types or 'nothing'}: {self.sample_count} samples, {len(self.functions)} functions>"
+            f"<Profile of {types or 'nothing'}: {counted(self.sample_count, 'sample')}, "
+            f"{counted(len(self.functions), 'function')}>"
         )
 
     @property

@@ -27,6 +27,7 @@ from conduit.record.naming import NO_FRAMES, UNREADABLE, frame_of
 from conduit.record.recording import Recording
 from conduit.record.task_names import LateTasks, watch_tasks
 from conduit.record.thread_names import ThreadNames
+from conduit.units import counted
 
 if TYPE_CHECKING:
     import os
@@ -223,8 +224,9 @@ def few_samples_warning(signals: int, used_ns: int, rate_hz: int) -> str:
         return f"no samples: {_seconds(used_ns)} of CPU time was used, all of it without a stack"
     if signals < FEW_SAMPLES:
         return (
-            f"only {signals} samples: {_seconds(used_ns)} of CPU time was used while the profile was taken. Shares are "
-            f"accurate to about {50 / signals**0.5:.0f} percentage points; run for longer or at a higher rate"
+            f"only {counted(signals, 'sample')}: {_seconds(used_ns)} of CPU time was used while the profile was taken. "
+            f"Shares are accurate to about {50 / signals**0.5:.0f} percentage points; run for longer or at a higher "
+            "rate"
         )
     return ""
 
@@ -239,14 +241,16 @@ def _warnings(facts: CpuFacts, reconciled: Reconciled) -> Iterable[str]:
     used = _used_ns(facts)
     yield from _unsampled_warnings(reconciled, used)
     if facts["lost"]:
-        yield f"{facts['lost']} samples were lost: signals came faster than they could be stored"
+        lost = counted(facts["lost"], "sample was", "samples were")
+        yield f"{lost} lost: signals came faster than they could be stored"
     if facts["stalls_ns"] > max(_STALLED_SHARE * used, 100_000_000):
         yield (
             f"{_seconds(facts['stalls_ns'])} of CPU time was used without samples by threads that blocked SIGPROF for "
             "a while, or as the machine stood still; it is charged to the functions that were running at the end of it"
         )
     if facts["unreadable"]:
-        yield f"{facts['unreadable']} samples have no stack: it could not be read ({UNREADABLE[0]})"
+        unreadable = counted(facts["unreadable"], "sample has", "samples have")
+        yield f"{unreadable} no stack: it could not be read ({UNREADABLE[0]})"
     if facts["threads_refused"]:
         yield (
             "some threads were not sampled: the kernel gave no more timers; raise the limit of pending signals "

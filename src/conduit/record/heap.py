@@ -27,6 +27,7 @@ from conduit.errors import ProfilerUnavailableError
 from conduit.record.labels import labels_warning
 from conduit.record.naming import NO_FRAMES, drop_harness_frames
 from conduit.record.recording import Recording
+from conduit.units import counted
 
 if TYPE_CHECKING:
     import os
@@ -198,8 +199,8 @@ class _Hooks(_Engine):
         warnings = [unlabelled] if unlabelled else []
         if self._dropped:
             warnings.append(
-                f"{self._dropped} samples were dropped: no memory to note them, or asked for without the "
-                "interpreter's lock"
+                f"{counted(self._dropped, 'sample was', 'samples were')} dropped: no memory to note them, or asked for "
+                "without the interpreter's lock"
             )
         if not self._reports_heard:
             warnings.append(

@@ -147,7 +147,9 @@ class WallRecording(Recording):
         self.warnings: list[str] = [unlabelled] if unlabelled else []
         if self._most_times and not self._times_left:
             self.warnings.append(
-                f"only the first {self._most_times:,} samples have the time at which they were taken"
+                "only the first sample has the time at which it was taken"
+                if self._most_times == 1
+                else f"only the first {self._most_times:,} samples have the times at which they were taken"
             )
         return builder.build(self._began_ns, self._ended_ns - self._began_ns, self.warnings)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conduit.profile.measurement import label
 from conduit.report.leaks import SURE_SAMPLES, sampled_bytes
-from conduit.units import format_size
+from conduit.units import counted, format_size
 from conduit.web.comparison import amount_text, change_text, has_base, sample_counts, split, totals_of
 from conduit.web.memory import is_heap
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NOTES = 2  # comments that stand on the page; the others open with its title
 _NOTE_LIMIT = 400  # letters of one
 _FEW_SAMPLES = 100  # of fewer, the recorder warns as well
-_ACCURACY = re.compile(r"only \d+ samples: ")  # as the recorder warns
+_ACCURACY = re.compile(r"only [\d,]+ samples?: ")  # as the recorder warns
 
 
 def facts(report: Report, repeats: tuple[Sequence[Profile], Sequence[Profile]] | None = None) -> list[str]:
@@ -37,7 +37,7 @@ def facts(report: Report, repeats: tuple[Sequence[Profile], Sequence[Profile]] |
         amounts = f"{amount_text(report, before)} before, {amount_text(report, after)} after"
         return [
             f"{report.sample_type}: {amounts} ({change_text(before, after)})",
-            *_counted(report),
+            *_side_counts(report),
             *([f"sums of {len(repeats[0])} and {len(repeats[1])} profiles"] if repeats else []),
         ]
     values = profile.columns.values[report.values.index]
@@ -57,14 +57,14 @@ def facts(report: Report, repeats: tuple[Sequence[Profile], Sequence[Profile]] |
     ]
 
 
-def _counted(report: Report) -> list[str]:
+def _side_counts(report: Report) -> list[str]:
     """Return how many samples the sides of a comparison have, where that is known."""
-    counted = sample_counts(report)
-    if counted is None or report.options.normalize:
+    counts = sample_counts(report)
+    if counts is None or report.options.normalize:
         return []
-    index, unit = counted
+    index, unit = counts
     before, after = (round(sum(profile.columns.values[index]) / unit) for profile in split(report.profile))
-    text = f"{before:,} samples before, {after:,} after"
+    text = f"{counted(before, 'sample')} before, {after:,} after"
     if 0 < min(before, after) < _FEW_SAMPLES:
         accuracy = " and ".join(f"{50 / count**0.5:.0f}" for count in (before, after))
         text += f": their shares are accurate to about {accuracy} percentage points"
@@ -87,7 +87,7 @@ def notes(report: Report, *, says_errors: bool = False) -> list[str]:
     return [
         *([] if says_errors else _uncertain_amounts(report)),
         *(text if len(text) <= _NOTE_LIMIT else f"{text[:_NOTE_LIMIT]}…" for text in firsts),
-        *([f"{more} more {'note' if more == 1 else 'notes'}: click the title above"] if more > 0 else []),
+        *([f"{counted(more, 'more note')}: click the title above"] if more > 0 else []),
     ]
 
 

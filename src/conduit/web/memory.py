@@ -8,7 +8,7 @@ from conduit.profile.imports import has_imports, without_imports
 from conduit.report.errors import ReportError
 from conduit.report.leaks import find_leaks, restarts
 from conduit.report.pipeline import prepare_report
-from conduit.units import format_duration, format_size
+from conduit.units import counted, format_duration, format_size
 from conduit.web.comparison import has_base, split
 
 if TYPE_CHECKING:
@@ -98,8 +98,7 @@ def _error_text(error: float) -> str:
 
 
 def _samples_text(samples: float) -> str:
-    count = max(1, round(samples))
-    return "1 sample" if count == 1 else f"{count:,} samples"
+    return counted(max(1, round(samples)), "sample")
 
 
 def _row(growth: Growth, leaks: Leaks) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from conduit.interruption import interruptible
 from conduit.report.errors import NoMatchError
 from conduit.report.formats.listing import ListedLine, compute_listings
 from conduit.report.trimming import whole_graph
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from conduit.report.formats.listing import Listing
@@ -114,7 +115,7 @@ def _document(report: Report, listing: Listing) -> dict[str, Any]:
             if isinstance(line, ListedLine)
             else {
                 "number": "…",
-                "text": f"({line:,} lines without samples)",
+                "text": f"({counted(line, 'line')} without samples)",
                 "flat": "",
                 "cum": "",
                 "share": 0.0,

@@ -21,6 +21,7 @@ from conduit.http.messages import HTML, Request, Response, plain_response
 from conduit.http.origin import LOCAL_NAMES, forwarding_header, host_name, is_cross_origin, is_loopback
 from conduit.http.server import HttpServer
 from conduit.profile.measurement import label
+from conduit.units import counted
 from conduit.web.answers import page_headers
 from conduit.web.page import FRAME_SCRIPTS, FRAME_STYLES, document
 
@@ -201,19 +202,19 @@ def _frame_data(name: str, size: int, content: dict[str, Any]) -> dict[str, Any]
     ]
     threads = sorted({_thread(event) for event in timed})
     processes = {pid for pid, _ in threads}
-    facts = [f"{len(timed):,} {'event' if len(timed) == 1 else 'events'}"]
+    facts = [counted(len(timed), "event")]
     if starts:
         facts.append(label(round((max(starts + ends) - min(starts)) * 1000), "nanoseconds"))
-    facts.append(f"{len(threads)} {'thread' if len(threads) == 1 else 'threads'}")
+    facts.append(counted(len(threads), "thread"))
     if len(processes) > 1:
-        facts.append(f"{len(processes)} processes")
+        facts.append(counted(len(processes), "process", "processes"))
     facts.append(label(size, "bytes"))
     legend = [
         f"{process_names.get(pid, f'process {pid}')}: {names.get(('thread_name', pid, tid), f'thread {tid}')}"
         for pid, tid in threads[:_MAX_NAMED]
     ]
     if len(threads) > _MAX_NAMED:
-        legend.append(f"and {len(threads) - _MAX_NAMED} more threads")
+        legend.append(f"and {counted(len(threads) - _MAX_NAMED, 'more thread')}")
     return {"title": name, "facts": facts, "legend": legend}
 
 

@@ -42,6 +42,7 @@ from conduit.bench.statistics.paired import (
     summarize_pairs,
 )
 from conduit.errors import ConduitError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -361,7 +362,7 @@ class Sampling:
                 if self.pairs == 0:
                     raise
                 raise ConduitError(
-                    f"a process that started {self.pairs} time{'s' * (self.pairs != 1)} did not start again"
+                    f"a process that started {counted(self.pairs, 'time')} did not start again"
                 ) from None
             if self.pairs == 0:
                 self._match_benchmarks(found)

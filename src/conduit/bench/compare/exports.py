@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from conduit.bench.compare.verdicts import outcome
 from conduit.bench.text.units import common_scaler, is_binary
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -119,14 +120,10 @@ def format_markdown(comparison: Comparison, judged: Sequence[Judged]) -> str:
 def _summary(judged: Sequence[Judged]) -> str:
     result = outcome(judged)
     differing = sum(row.grade not in ("same", "undecided", "noise") for row in judged)
-    parts = [f"{len(judged)} comparisons", f"{differing} with a difference that matters"]
+    parts = [counted(len(judged), "comparison"), f"{differing} with a difference that matters"]
     if result.undecided:
         parts.append(f"{len(result.undecided)} with too few samples to decide")
-    head = (
-        f"**{len(result.closing)} regression{'s' * (len(result.closing) != 1)}**"
-        if result.closing
-        else "No regression"
-    )
+    head = f"**{counted(len(result.closing), 'regression')}**" if result.closing else "No regression"
     return f"{head} ({', '.join(parts)})."
 
 

@@ -18,6 +18,7 @@ from time import perf_counter_ns, process_time_ns
 from typing import TYPE_CHECKING, NoReturn
 
 from conduit.errors import BenchmarkMisuseError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -230,7 +231,7 @@ class Benchmark:
         """Raise `BenchmarkMisuseError` if `for _ in b` ended before its last iteration."""
         if self._broken_off:
             raise BenchmarkMisuseError(
-                f"{self.name}: `for _ in b` ended {self._broken_off} iterations early "
+                f"{self.name}: `for _ in b` ended {counted(self._broken_off, 'iteration')} early "
                 "(break or return in the loop?); every run must complete all b.n iterations"
             )
 

@@ -15,6 +15,7 @@ from time import perf_counter_ns
 
 from conduit.bench.names import GOARCH
 from conduit.bench.result import MeasurementWarning
+from conduit.units import counted
 
 WAITING_SHARE = 0.05  # of wall time, ready but without a CPU
 THROTTLED_SHARE = 0.01  # of wall time, held back by a control group
@@ -115,7 +116,7 @@ def _throttled(share: float) -> MeasurementWarning:
 def _overheated(events: int) -> MeasurementWarning:
     return MeasurementWarning(
         "overheated",
-        f"the CPU reached its thermal limit {events} time{'s' * (events != 1)} during this run",
+        f"the CPU reached its thermal limit {counted(events, 'time')} during this run",
         "let the machine cool, and disable turbo in its settings",
     )
 

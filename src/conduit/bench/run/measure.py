@@ -19,6 +19,7 @@ from conduit.bench.run.loop import Benchmark
 from conduit.bench.run.machine import Watch, processors
 from conduit.bench.run.parallel import chunk_size
 from conduit.errors import BenchmarkMisuseError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     import asyncio
@@ -322,7 +323,7 @@ def _with_timer_warnings(measurement: Measurement, final: Benchmark, options: Op
             MeasurementWarning(
                 "stopped-timer",
                 f"the timer was stopped for {final.stopped_ns / whole_ns:.0%} of the run, so only "
-                f"{final.n} iteration{'s' * (final.n != 1)} fit in {MAX_WALL_FACTOR} times -benchtime",
+                f"{counted(final.n, 'iteration')} fit in {MAX_WALL_FACTOR} times -benchtime",
                 "prepare the inputs before the loop, or give a number of iterations such as -benchtime=1000x",
             )
         )
@@ -345,7 +346,7 @@ def _with_time_warnings(measurement: Measurement, options: Options) -> Measureme
         warnings.append(
             MeasurementWarning(
                 "few-iterations",
-                f"only {measurement.n} iteration{'s' * (measurement.n != 1)} fit in -benchtime",
+                f"only {counted(measurement.n, 'iteration')} fit in -benchtime",
                 "raise it (or give it as 10x), or repeat with -count",
             )
         )

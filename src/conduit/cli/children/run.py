@@ -17,6 +17,7 @@ from conduit.cli.children.settings import RunSettings, of_environment
 from conduit.cli.children.warning_lines import summed
 from conduit.cli.terminal_text import complain
 from conduit.files import is_replaceable
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -189,7 +190,8 @@ class Run:
         if is_replaceable(output) and len(parts) == 1:
             os.unlink(parts[0].path)  # noqa: PTH108 (the merged file is the same)
         elif is_replaceable(output):
-            _say(f"{name}: {len(parts)} processes, merged from {listed_files(part.path for part in parts)}")
+            processes = counted(len(parts), "process", "processes")
+            _say(f"{name}: {processes}, merged from {listed_files(part.path for part in parts)}")
         warnings = [
             (one.number, text) for one in account.ended for text in one.entry["warnings"].get(output, ())
         ]
@@ -250,7 +252,7 @@ class Run:
         used = self._used_by_children()
         if not any(one.is_python for one in missing) and not (missing and used > _NOTICEABLE_CPU_SECONDS):
             return
-        count = "1 process" if len(missing) == 1 else f"{len(missing)} processes"
+        count = counted(len(missing), "process", "processes")
         cpu = f", which used {used:.2f}s of CPU time" if used >= 0.01 else ""
         _say(f"not followed: {count}{cpu}: {listed(missing)}; -children records Python programs, too")
 

@@ -7,6 +7,7 @@ import platform
 import sys
 
 from conduit.cli.doctor.finding import Finding
+from conduit.units import counted
 
 _BUSY_SHARE = 0.3  # of the processors, already taken by others
 
@@ -19,9 +20,8 @@ def examine() -> list[Finding]:
 def _platform() -> Finding:
     from conduit.bench.run.machine import cpu_model, processors
 
-    count = processors()
     parts = [f"{sys.platform} {platform.release()} {platform.machine()}", cpu_model()]
-    parts.append(f"{count} processor{'s' * (count != 1)}")
+    parts.append(counted(processors(), "processor"))
     return Finding("platform", ", ".join(part for part in parts if part))
 
 

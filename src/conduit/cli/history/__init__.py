@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conduit.cli.flags import FlagSet
 from conduit.errors import UsageError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from conduit.cli.flags import Parsed
@@ -160,7 +161,7 @@ def run(arguments: list[str]) -> int:
     name, subcommand = _subcommand(parsed)
     if subcommand.most is not None and len(words) > subcommand.most + 1:
         raise UsageError(
-            f"expected at most {subcommand.most} argument{'s' * (subcommand.most != 1)} after {name}, "
+            f"expected at most {counted(subcommand.most, 'argument')} after {name}, "
             f"found {' '.join(words[1:])!r}"
         )
     for flag in parsed.given:

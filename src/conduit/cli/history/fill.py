@@ -11,6 +11,7 @@ from conduit.cli.against import Progress as ProgressLine
 from conduit.cli.against import ended_by_signals
 from conduit.cli.history.bisect import named, one_line, plan_of_paths
 from conduit.errors import ConduitError, UsageError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from conduit.bench.against.interleaved import AgainstResult
@@ -105,7 +106,9 @@ class _Filling:
             self.schedule.gaps = set(self.reasons)
         done = len(self.schedule.measured)
         kept = (
-            f"; {done} are measured already, {_gaps(len(self.reasons))}" if done + len(self.reasons) else ""
+            f"; {done} are measured already, {counted(len(self.reasons), 'gap')}"
+            if done + len(self.reasons)
+            else ""
         )
         _say(
             f"{len(self.commits)} commits up to {named(self.commits[-1])}, which the others are measured against{kept}"
@@ -160,9 +163,8 @@ class _Filling:
         from conduit.cli.tables import standard_page
 
         page = standard_page()
-        print(
-            f"{len(self.schedule.measured)} of {len(self.commits)} commits measured, {_gaps(len(self.reasons))}"
-        )
+        gaps = counted(len(self.reasons), "gap")
+        print(f"{len(self.schedule.measured)} of {len(self.commits)} commits measured, {gaps}")
         moves = [move for moves in self.schedule.all_moves() for move in moves]
         if moves:
             page.line()
@@ -189,7 +191,7 @@ class _Filling:
 
 def progress_text(progress: Progress) -> str:
     """Return how far a filling is, for people."""
-    gaps = f", {_gaps(progress.gaps)}" if progress.gaps else ""
+    gaps = f", {counted(progress.gaps, 'gap')}" if progress.gaps else ""
     text = (
         f"{progress.done} measured{gaps}, about {progress.expected} to go; {_duration(progress.spent)} spent"
     )
@@ -198,10 +200,6 @@ def progress_text(progress: Progress) -> str:
     if progress.beyond_budget:
         text += f"; the budget ends about {progress.beyond_budget} commits before"
     return text
-
-
-def _gaps(count: int) -> str:
-    return f"{count} gap{'s' * (count != 1)}"
 
 
 def _duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conduit.errors import BenchmarkFileError, ConduitError, UsageError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,11 +46,11 @@ class _Counts:
         self.kept = self.known = self.files = self.passed = 0
 
     def text(self) -> str:
-        text = f"{self.kept} run{'s' * (self.kept != 1)} kept from {self.files} file{'s' * (self.files != 1)}"
+        text = f"{counted(self.kept, 'run')} kept from {counted(self.files, 'file')}"
         if self.known:
             text += f", {self.known} kept already"
         if self.passed:
-            text += f", {self.passed} file{'s' * (self.passed != 1)} passed over"
+            text += f", {counted(self.passed, 'file')} passed over"
         return text
 
 

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from conduit.errors import ConduitError, UsageError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,7 +139,7 @@ def _refusal(question: Question, excess: str, resources: Sequence[Resource], aro
         lambda part: resources_of_part(resources, schema, part),
     )
     width = max((len(one.flags) for one in found), default=0)
-    ways = [f"  {one.flags:<{width}}  {one.boxes} {'box' if one.boxes == 1 else 'boxes'}" for one in found]
+    ways = [f"  {one.flags:<{width}}  {counted(one.boxes, 'box', 'boxes')}" for one in found]
     general = (
         "--around NAME --depth N --keys-only draws a resource and its neighbours, --force all of it; "
         "`conduit introspect -http=:8080` has a graph that grows by click"

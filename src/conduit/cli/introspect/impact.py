@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conduit.cli.tables import Layout
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,22 +63,18 @@ def _print(page: Page, impact: Impact, effects: Sequence[Effect]) -> None:
     page.table(["RESOURCE", "RELATIONSHIP", "EFFECT", "CHAIN"], rows, "  ", layout=layout)
     hidden = len(impact.effects) - len(effects)
     if hidden:
-        page.line(f"  {_counted(hidden, 'more relationship')}; --all lists them")
+        page.line(f"  {counted(hidden, 'more relationship')}; --all lists them")
 
 
 def _summary(impact: Impact) -> str:
     affected = len({effect.resource for effect in impact.effects})
-    parts = [f"affects {_counted(affected, 'resource')}"]
+    parts = [f"affects {counted(affected, 'resource')}"]
     if impact.deleted:
         depths = " + ".join(str(count) for count in impact.deleted_by_depth)
         parts.append(f"deletes rows of {len(impact.deleted)}" + (f" ({depths})" if "+" in depths else ""))
     if impact.blocked_by:
-        parts.append(f"is forbidden by {_counted(len(impact.blocked_by), 'relationship')}")
+        parts.append(f"is forbidden by {counted(len(impact.blocked_by), 'relationship')}")
     return ", ".join(parts)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _chain(effect: Effect) -> str:

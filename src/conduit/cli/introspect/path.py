@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conduit.errors import UsageError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from conduit.cli.flags import FlagSet
@@ -77,7 +78,7 @@ def _print(page: Page, start: str, end: str, paths: Paths, only_dependencies: bo
     for path in paths.found:
         if len(path.steps) != shown_steps:
             shown_steps = len(path.steps)
-            page.heading("1 step" if shown_steps == 1 else f"{shown_steps} steps")
+            page.heading(counted(shown_steps, "step"))
         page.paragraph(_shown(path), "  ")
     if not paths.complete:
         page.line(

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from conduit.cli.terminal_text import complain
 from conduit.errors import ConduitError
+from conduit.units import counted
 
 TYPE_CHECKING = False  # `typing` would slow the start of every command; type checkers know this name
 if TYPE_CHECKING:
@@ -376,4 +377,5 @@ def print_warnings(path: str, warnings: Sequence[object], verbose: bool) -> None
     for warning in warnings[:shown]:
         complain(f"conduit: warning: {path}: {warning}")
     if shown < len(warnings):
-        print(f"conduit: {len(warnings) - shown} more warnings; --verbose shows them", file=sys.stderr)
+        more = counted(len(warnings) - shown, "more warning")
+        print(f"conduit: {more}; --verbose shows them", file=sys.stderr)

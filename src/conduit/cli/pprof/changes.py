@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from conduit.control_characters import printable
 from conduit.report.pipeline import prepare_report
+from conduit.units import counted
 from conduit.web.comparison import changes_document, normalised
 from conduit.web.repeats import ALPHA, sum_repeats
 
@@ -75,11 +76,10 @@ def moved_text(repeats: dict[str, Any], key: str) -> str:
     if not repeats["canTell"]:
         return f"Too few to tell a change from chance: {_FEWEST} or more of each side are needed."
     moved, tested = repeats["moved"][key], repeats["tested"][key]
-    functions = "function" if tested == 1 else "functions"
+    functions = counted(tested, "function")
     needed = repeats["needed"][key]
     return (
-        f"{moved} of {tested} {functions} tested moved beyond chance (U test, p adjusted for {tested} "
-        f"{functions}, p <= {ALPHA})."
+        f"{moved} of {functions} tested moved beyond chance (U test, p adjusted for {functions}, p <= {ALPHA})."
         + (f" Few profiles: {needed} of each would show single ones." if needed else "")
     )
 
@@ -102,7 +102,7 @@ def _table(document: dict[str, Any], key: str, most: int) -> list[str]:
         for row in cells
     ]
     if len(shown) < len(rows):
-        lines.append(f"{len(rows) - len(shown):,} more functions changed; -nodecount=0 shows all")
+        lines.append(f"{counted(len(rows) - len(shown), 'more function')} changed; -nodecount=0 shows all")
     return lines
 
 

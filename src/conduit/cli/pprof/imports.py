@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from conduit.profile.imports import without_imports
 from conduit.report.errors import ReportError
 from conduit.report.pipeline import sample_index
-from conduit.units import format_size
+from conduit.units import counted, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,7 @@ class ImportChoice(NamedTuple):
             return profile
         kept, left_out = without_imports(profile, index)
         if left_out and self.chosen is None:
-            amount = format_size(left_out) if kind in _SPACES else f"{left_out:,} objects"
-            self.say(f"{amount} that imports allocated are left out; -without_imports=false shows them")
+            verb = "is" if left_out == 1 and kind not in _SPACES else "are"
+            amount = format_size(left_out) if kind in _SPACES else counted(left_out, "object")
+            self.say(f"{amount} that imports allocated {verb} left out; -without_imports=false shows them")
         return kept

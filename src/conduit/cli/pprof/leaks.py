@@ -19,7 +19,7 @@ from conduit.fetch.inputs import fetch_profile, is_local
 from conduit.profile.imports import without_imports
 from conduit.regexps import quote_pattern
 from conduit.report.leaks import find_leaks, restarts
-from conduit.units import format_duration, format_size
+from conduit.units import counted, format_duration, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -228,7 +228,7 @@ def _table(growths: Sequence[Growth], leaks: Leaks, most: int, *, callers: int =
         for row in rows
     ]
     if len(shown) < len(growths):
-        lines.append(f"{len(growths) - len(shown):,} more lines grew; -nodecount=0 shows all")
+        lines.append(f"{counted(len(growths) - len(shown), 'more line')} grew; -nodecount=0 shows all")
     return lines
 
 

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from conduit.errors import ConduitError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -119,8 +120,7 @@ class TaskTimes:
 def count_states(tasks: Tasks) -> str:
     """Return how many tasks there are, in each state."""
     counts = [(sum(task.state == state for task in tasks.tasks), state) for state in _STATES]
-    count = len(tasks.tasks)
-    return f"{count:,} task{'' if count == 1 else 's'}: " + ", ".join(f"{n:,} {state}" for n, state in counts)
+    return f"{counted(len(tasks.tasks), 'task')}: " + ", ".join(f"{n:,} {state}" for n, state in counts)
 
 
 def task_rows(tasks: Tasks, matches: Callable[[str], bool], *, has_times: bool) -> list[str]:

@@ -15,6 +15,7 @@ from conduit.profile.merge import column_sums
 from conduit.regexps import quote_pattern
 from conduit.report.program_lines import Line, values_by_program_line
 from conduit.report.trimming import cum_order, flat_order, whole_graph
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,8 +100,8 @@ def _too_short(report: Report) -> Iterator[Remark]:
     count = _sample_count(report)
     if count is not None and count < _FEW_SAMPLES:
         yield Remark(
-            f"there are only {count} samples, so shares are uncertain by {100 / max(count, 1) ** 0.5:.0f}% of "
-            "themselves or more",
+            f"there {'is' if count == 1 else 'are'} only {counted(count, 'sample')}, so shares are uncertain by "
+            f"{100 / max(count, 1) ** 0.5:.0f}% of themselves or more",
             "Measure longer (-benchtime=10s, seconds=30) before drawing conclusions.",
         )
     elif _is_time(report) and 0 < profile.duration_nanos < _SHORT_NANOS:
