@@ -121,7 +121,13 @@ class RemoteLabels:
         return self._memory.read(address, 1)[0]
 
     def _pairs(self, labels: int) -> list[tuple[str, str]]:
-        return [(self._text(key), self._text(value)) for key, value in map(self._items, self._items(labels))]
+        return [(self._text(key), self._text(value)) for key, value in map(self._pair, self._items(labels))]
+
+    def _pair(self, address: int) -> tuple[int, int]:
+        items = self._items(address)
+        if len(items) != 2:
+            raise UnreadableMemoryError(f"no label at {address:#x}")
+        return items[0], items[1]
 
     def _items(self, pairs: int) -> list[int]:
         count = self._read(pairs + self._at["tuple_size"])
