@@ -101,7 +101,9 @@ class Interpreter:
         try:
             self._symbols, self._at = self._find_interpreter()
         except UnreadableMemoryError:
-            raise ProfilerUnavailableError(f"process {memory.pid} has just ended, or become another program") from None
+            raise ProfilerUnavailableError(
+                f"process {memory.pid} has just ended, or become another program"
+            ) from None
         self.layout: Layout = self._at
         self.true: int = self._symbols["_Py_TrueStruct"]
         self._codes: dict[tuple[int, int], tuple[CodeType, int]] = {}

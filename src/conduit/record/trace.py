@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 DEFAULT_EVENTS = 1_000_000
 
 _lock = threading.Lock()
-_active: VizTracer | None = None  # what records now; None while its events are being written
+_active: Trace | None = None  # what records now; None while its events are being written
 _running: Trace | None = None  # the recording that the tracer belongs to, until its file is written
 _tracers: dict[int, VizTracer] = {}
 _watches_forks = False
@@ -100,8 +100,8 @@ class Trace:
                 )
             _watch_forks()
             tracer = _tracer(self._max_events, self._min_duration_us)
-            self._tracer = _active = tracer
-            _running = self
+            self._tracer = tracer
+            _active = _running = self
             self._is_halted = False
             self._collections.watch(tracer)
             self._names.watch()
@@ -256,32 +256,32 @@ class region:  # noqa: N801 (reads as a verb's object: `with region("index"):`)
     name.
     """
 
-    __slots__ = ("_start", "_task", "_tracer", "name")
+    __slots__ = ("_start", "_task", "_trace", "name")
 
     def __init__(self, name: str) -> None:
         self.name: str = name
-        self._tracer: VizTracer | None = None
+        self._trace: Trace | None = None  # many traces share one tracer
         self._task: str | None = None
         self._start = 0.0
 
     def __enter__(self) -> region:
-        tracer = _active
+        trace = _active
+        tracer = trace._tracer if trace is not None else None
         if tracer is not None:
-            self._tracer = tracer
+            self._trace = trace
             self._task = _current_task_name()
             self._start = tracer.getts()
         return self
 
     def __exit__(self, *_: object) -> None:
-        tracer = self._tracer
-        if tracer is not None:
-            self._tracer = None
-            if tracer is not _active:
-                return
-            if self._task is None:
-                _add_span(tracer, self.name, "region", self._start)
-            else:
-                _add_span_of_task(tracer, self.name, self._task, self._start)
+        trace, self._trace = self._trace, None
+        tracer = trace._tracer if trace is not None and trace is _active else None
+        if tracer is None:
+            return
+        if self._task is None:
+            _add_span(tracer, self.name, "region", self._start)
+        else:
+            _add_span_of_task(tracer, self.name, self._task, self._start)
 
 
 class _Collections:
