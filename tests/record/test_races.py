@@ -31,7 +31,8 @@ from conduit.record.process_memory import (
     find_symbols,
 )
 from conduit.record.remote_charges import Charges
-from conduit.record.remote_labels import RemoteLabels
+from conduit.record.remote_labels import _FIELDS, RemoteLabels
+from conduit.record.remote_tasks import RemoteTasks
 from tests.fakes.memory import ChangingMemory
 from tests.fakes.proc import FakeProc
 
@@ -358,3 +359,42 @@ def test_a_program_without_segments_is_as_if_it_was_linked_for_address_zero(tmp_
     assert find_section(file, ".table") == 0x1040
     assert find_section(file, ".other") is None
     assert find_symbols(file, {"main"}) == {}
+
+
+def test_memory_that_this_user_may_not_read_is_refused_with_what_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def forbidden(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "open", forbidden)
+    with pytest.raises(
+        ProfilerUnavailableError, match=f"reading the memory of process {PID} is not permitted"
+    ):
+        ProcessMemory(PID)
+
+
+def test_a_tree_of_variables_without_an_end_and_a_set_of_awaiters_beyond_measure_are_given_up() -> None:
+    class Endless:
+        """Memory that is the same wherever it is read."""
+
+        def read(self, _: int, size: int) -> bytes:
+            return b"\x10" * size
+
+        def pointer(self, address: int) -> int:
+            return int.from_bytes(self.read(address, 8), "little")
+
+        def files(self) -> tuple[Mapped, ...]:
+            return ()
+
+    memory = cast("Any", Endless())
+    interpreter = cast("Any", SimpleNamespace(layout={"set.mask": 0, "set.table": 8}))
+    labels = RemoteLabels(memory, interpreter)
+    everything = memory.pointer(0)
+    labels._at = dict.fromkeys(_FIELDS, 0) | dict.fromkeys(
+        ("context_type", "variables_type", "array_type"), everything
+    )
+    assert labels.of_context(8) == ()
+    tasks = RemoteTasks(memory, interpreter, labels)
+    tasks._at = {"task.awaited_by": 0, "task.awaited_by_is_set": 8}
+    assert tasks._awaiters(8) == []

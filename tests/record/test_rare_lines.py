@@ -230,6 +230,14 @@ def test_a_fork_that_was_noticed_before_the_interpreter_told_of_it_counts_once()
     assert calls == [1, 1]
 
 
+def test_a_callback_that_comes_after_the_end_of_a_trace_adds_nothing() -> None:
+    module = vars(sys.modules["conduit.record.trace"])
+    for kind in ("_Collections", "_LabelSpans"):
+        watcher = module[kind]()
+        watcher._note("start", {}) if kind == "_Collections" else watcher._note(object(), (), False)
+        assert watcher._tracer is None
+
+
 class TestTrace:
     """They need viztracer."""
 
@@ -300,3 +308,11 @@ class TestTrace:
         monkeypatch.setattr(module, "_running", Trace(tmp_path / "trace.json"))
         _after_fork_in_child()
         assert vars(module)["_running"] is None
+
+    def test_memory_that_is_not_the_ring_is_not_given_back(self, tmp_path: Path) -> None:
+        from conduit.record import trace_ring
+
+        with Trace(tmp_path / "trace.json", max_events=5000) as tracing:
+            tracer = tracing._tracer
+            assert tracer is not None
+            assert trace_ring.release(tracer, 77) is False
