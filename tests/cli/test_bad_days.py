@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conduit.cli import COMMANDS
+from conduit.profile.builder import ProfileBuilder
+from conduit.profile.codec import encode
+from conduit.profile.model import ValueType
 from tests.conftest import OWN_GOLDEN, PROJECT
 
 if TYPE_CHECKING:
@@ -120,3 +123,27 @@ def test_closed_output_is_a_message_and_a_failure(
     if conduit(command).stdout:
         assert done.returncode == 1
         assert b"Bad file descriptor" in done.stderr
+
+
+# The limit is set when all that starts a command is loaded: below that the interpreter itself fails to import.
+LIMITED = """
+import resource
+from conduit.cli import program
+with open("/proc/self/status") as status:
+    size = next(int(line.split()[1]) for line in status if line.startswith("VmSize")) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (size + (100 << 20),) * 2)
+program()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_too_little_memory_is_a_message_and_a_failure(tmp_path: Path) -> None:
+    builder = ProfileBuilder([ValueType("cpu", "nanoseconds")])
+    builder.add([("f" * (120 << 20), "f.py", 1, 1)], [1])
+    (tmp_path / "large.pb.gz").write_bytes(encode(builder.build(), level=1))
+    (tmp_path / "limited.py").write_text(LIMITED)
+    command = [sys.executable, "limited.py", "pprof", "-top", "large.pb.gz"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("conduit: not enough memory: raise the limit (ulimit -v")
+    assert done.stderr.count("\n") == 1

@@ -102,6 +102,14 @@ def main(arguments: list[str] | None = None) -> int:
         complain(f"conduit: {os.fsdecode(where)}: {error.strerror or error}")
         _abandon_output()
         return 1
+    except MemoryError:
+        from conduit.cli.terminal_text import complain
+
+        complain(
+            "conduit: not enough memory: raise the limit (ulimit -v, or the container's), or give smaller inputs"
+        )
+        _abandon_output()
+        return 1
     except KeyboardInterrupt:
         return 130
 
