@@ -14,11 +14,19 @@ import pytest
 from conduit.cli.children.journal import OPEN_JOURNAL, Journal, OpenJournal
 from conduit.cli.children.warning_lines import summed
 from conduit.profile.codec import decode
+from conduit.units import counted
 
 
 def test_warnings_that_differ_in_numbers_are_one_line_for_many_processes() -> None:
     warnings = [(str(pid), f"0.0{pid % 10}s of CPU time was not sampled") for pid in range(11, 21)]
     assert summed(warnings) == ["10 processes, as process 11: 0.01s of CPU time was not sampled"]
+
+
+@pytest.mark.parametrize("text", ["{} lost: signals came faster", "{} dropped: no memory to note them"])
+def test_a_warning_is_of_one_kind_whether_it_is_of_one_sample_or_of_thousands(text: str) -> None:
+    counts = [counted(count, "sample was", "samples were") for count in (1, 3, 1234)]
+    warnings = [(str(pid), text.format(count)) for pid, count in enumerate(counts, 7)]
+    assert summed(warnings) == [f"3 processes, as process 7: {text.format('1 sample was')}"]
 
 
 def test_warnings_of_two_processes_and_of_other_kinds_stay_by_themselves() -> None:

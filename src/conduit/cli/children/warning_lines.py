@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MOST_ALONE = 2  # with more processes, one stands for all
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_ONE = re.compile(r"\bsample( was| has)?\b")
+_MANY = {None: "samples", " was": "samples were", " has": "samples have"}
 
 
 def summed(warnings: Iterable[tuple[str, str]]) -> list[str]:
@@ -20,7 +22,8 @@ def summed(warnings: Iterable[tuple[str, str]]) -> list[str]:
     """
     kinds: dict[str, list[tuple[str, str]]] = {}
     for process, text in warnings:
-        kinds.setdefault(_NUMBER.sub("0", text), []).append((process, text))
+        kind = _ONE.sub(lambda one: _MANY[one[1]], _NUMBER.sub("0", text))
+        kinds.setdefault(kind, []).append((process, text))
     lines = []
     for alike in kinds.values():
         if len(alike) <= _MOST_ALONE:
