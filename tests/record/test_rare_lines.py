@@ -274,8 +274,10 @@ class TestTrace:
             tracing.start()
         region = record.region("cut off").__enter__()
         tracing.stop()
-        with Trace(tmp_path / "second.json"):
-            region.__exit__(None, None, None)
+        tracing.path = tmp_path / "second.json"
+        tracing.start()  # the same object once more
+        region.__exit__(None, None, None)
+        tracing.stop()
         traces = [json.loads((tmp_path / f"{name}.json").read_bytes()) for name in ("first", "second")]
         names = {event["name"] for each in traces for event in each["traceEvents"]}
         assert not names & {"cut off", "route=/before"}

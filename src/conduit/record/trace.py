@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 DEFAULT_EVENTS = 1_000_000
 
 _lock = threading.Lock()
-_active: Trace | None = None  # what records now; None while its events are being written
+_active: _Start | None = None  # what records now; None while its events are being written
 _running: Trace | None = None  # the recording that the tracer belongs to, until its file is written
 _tracers: dict[int, VizTracer] = {}
 _watches_forks = False
@@ -47,6 +47,13 @@ def available() -> bool:
     from importlib.util import find_spec
 
     return find_spec("viztracer") is not None
+
+
+class _Start:
+    """One start of a trace: many traces share a tracer, and one object may be started several times."""
+
+    def __init__(self, tracer: VizTracer) -> None:
+        self.tracer: VizTracer = tracer
 
 
 class Trace:
@@ -101,7 +108,7 @@ class Trace:
             _watch_forks()
             tracer = _tracer(self._max_events, self._min_duration_us)
             self._tracer = tracer
-            _active = _running = self
+            _active, _running = _Start(tracer), self
             self._is_halted = False
             self._collections.watch(tracer)
             self._names.watch()
@@ -256,32 +263,30 @@ class region:  # noqa: N801 (reads as a verb's object: `with region("index"):`)
     name.
     """
 
-    __slots__ = ("_start", "_task", "_trace", "name")
+    __slots__ = ("_begin", "_start", "_task", "name")
 
     def __init__(self, name: str) -> None:
         self.name: str = name
-        self._trace: Trace | None = None  # many traces share one tracer
+        self._start: _Start | None = None
         self._task: str | None = None
-        self._start = 0.0
+        self._begin = 0.0
 
     def __enter__(self) -> region:
-        trace = _active
-        tracer = trace._tracer if trace is not None else None
-        if tracer is not None:
-            self._trace = trace
+        start = _active
+        if start is not None:
+            self._start = start
             self._task = _current_task_name()
-            self._start = tracer.getts()
+            self._begin = start.tracer.getts()
         return self
 
     def __exit__(self, *_: object) -> None:
-        trace, self._trace = self._trace, None
-        tracer = trace._tracer if trace is not None and trace is _active else None
-        if tracer is None:
+        start, self._start = self._start, None
+        if start is None or start is not _active:
             return
         if self._task is None:
-            _add_span(tracer, self.name, "region", self._start)
+            _add_span(start.tracer, self.name, "region", self._begin)
         else:
-            _add_span_of_task(tracer, self.name, self._task, self._start)
+            _add_span_of_task(start.tracer, self.name, self._task, self._begin)
 
 
 class _Collections:
