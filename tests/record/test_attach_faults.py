@@ -261,12 +261,13 @@ class Ptrace:
         ctypes.set_errno(number)
         return -1 if number else 0
 
+    def let_go(self) -> list[tuple[int, int]]:
+        """The threads that go on, each with the signal that it receives."""
+        return [(tid, data) for kind, tid, data in self.calls if kind == stopped._DETACH]
 
-def stop(
-    monkeypatch: pytest.MonkeyPatch, failures: dict[int, int], statuses: dict[int, int | None]
-) -> Ptrace:
+
+def stop(monkeypatch: pytest.MonkeyPatch, calls: Ptrace, statuses: dict[int, int | None]) -> None:
     """Stop threads 1, 2 and 3; `statuses` are what the kernel says of them, None for one that is gone."""
-    calls = Ptrace(failures)
 
     def waitpid(tid: int, _: int) -> tuple[int, int]:
         status = statuses[tid]
@@ -280,24 +281,25 @@ def stop(
     stopping._libc = SimpleNamespace(ptrace=calls)  # type: ignore[assignment]
     with stopping:
         pass
-    return calls
 
 
 def test_a_thread_that_has_ended_is_not_stopped_and_a_signal_on_its_way_arrives_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     on_its_way = signal.SIGUSR1 << 8 | 0x7F
-    calls = stop(monkeypatch, {1: errno.ESRCH}, {2: None, 3: on_its_way})
-    let_go = [(tid, data) for kind, tid, data in calls.calls if kind == stopped._DETACH]
-    assert let_go == [(2, 0), (3, signal.SIGUSR1)]
+    calls = Ptrace({1: errno.ESRCH})
+    stop(monkeypatch, calls, {2: None, 3: on_its_way})
+    assert calls.let_go() == [(2, 0), (3, signal.SIGUSR1)]
 
 
 def test_where_a_thread_may_not_be_stopped_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     event = 5 << 8 | 0x7F | 128 << 16
+    calls = Ptrace({3: errno.EPERM})
     with pytest.raises(
         ProfilerUnavailableError, match="cannot be stopped for a moment: Operation not permitted"
     ):
-        stop(monkeypatch, {3: errno.EPERM}, {1: event, 2: event})
+        stop(monkeypatch, calls, {1: event, 2: event})
+    assert calls.let_go() == [(1, 0), (2, 0)]
 
 
 def test_a_process_that_has_ended_has_no_threads_to_stop() -> None:
