@@ -139,7 +139,7 @@ def test_a_run_of_a_modified_checkout_is_no_point() -> None:
     history = read_history([StoredRun("a", run.text)])
     assert (history.series, history.warnings) == (
         (),
-        ("1 runs of a modified working copy are not part of any series",),
+        ("1 run of a modified working copy: not part of any series",),
     )
 
 

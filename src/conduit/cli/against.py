@@ -16,6 +16,7 @@ from conduit.cli.outputs import is_standard_output
 from conduit.cli.terminal_text import complain
 from conduit.control_characters import printable
 from conduit.errors import ConduitError, UsageError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -262,7 +263,7 @@ def _print_self_test(rows: list[AgainstRow], rounds: int) -> None:
     unresolved = sum(row.state == "unresolved" for row in rows)
     apart = sorted(abs(row.delta) for row in rows)
     widest = apart[min(math.ceil(0.95 * len(apart)), len(apart)) - 1]
-    print(f"{len(rows)} comparisons of this checkout with itself, in {rounds} rounds")
+    print(f"{counted(len(rows), 'comparison')} of this checkout with itself, in {counted(rounds, 'round')}")
     print(f"false alarms: {alarms}; unresolved: {unresolved}")
     print(f"identical code differs by up to {widest * 100:.2f}% on this machine (95% of the time)")
     if unresolved * 2 > len(rows):

@@ -163,7 +163,9 @@ def _summary(rows: Sequence[AgainstRow]) -> str:
 def _machine_lines() -> list[str]:
     from conduit.bench.run.machine import cpu_model, machine_warnings, processors, python_version
 
-    lines = [f"Python {python_version()}, {cpu_model() or 'unknown processor'}, {processors()} processors"]
+    lines = [
+        f"Python {python_version()}, {cpu_model() or 'unknown processor'}, {counted(processors(), 'processor')}"
+    ]
     return [*lines, *_load_lines(processors()), *(str(warning) for warning in machine_warnings())]
 
 

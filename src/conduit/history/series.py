@@ -113,9 +113,9 @@ def read_history(stored: Iterable[StoredRun | StoreError], order: Sequence[str] 
     runs, gaps, warnings = _read_runs(stored)
     usable = [run for run in runs if run.commit and not run.is_modified]
     if modified := sum(run.is_modified for run in runs):
-        warnings.append(f"{modified} runs of a modified working copy are not part of any series")
+        warnings.append(f"{counted(modified, 'run')} of a modified working copy: not part of any series")
     if unknown := sum(not run.commit for run in runs):
-        warnings.append(f"{unknown} runs name no commit and are not part of any series")
+        warnings.append(f"{counted(unknown, 'run')} without a commit: not part of any series")
     measured = {run.commit for run in usable}
     unmeasured = {gap.commit: gap for gap in gaps if gap.commit not in measured}
     return History(tuple(runs), tuple(_series(usable, order)), tuple(warnings), tuple(unmeasured.values()))

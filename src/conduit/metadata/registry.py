@@ -58,8 +58,10 @@ class Registry(Questions):
         return registry
 
     def __repr__(self) -> str:
-        document = self.document
-        return f"<Registry of {len(document.resources)} resources and {len(document.schema.routes)} routes>"
+        from conduit.units import counted
+
+        resources, routes = len(self.document.resources), len(self.document.schema.routes)
+        return f"<Registry of {counted(resources, 'resource')} and {counted(routes, 'route')}>"
 
     def replace(self, other: Registry | Metadata) -> None:
         """Switch to another document atomically: a reader sees either the old or the new one."""

@@ -38,7 +38,7 @@ def facts(report: Report, repeats: tuple[Sequence[Profile], Sequence[Profile]] |
         return [
             f"{report.sample_type}: {amounts} ({change_text(before, after)})",
             *_side_counts(report),
-            *([f"sums of {len(repeats[0])} and {len(repeats[1])} profiles"] if repeats else []),
+            *([f"sums of {len(repeats[0])} and {counted(len(repeats[1]), 'profile')}"] if repeats else []),
         ]
     values = profile.columns.values[report.values.index]
     if min(values, default=0) < 0:

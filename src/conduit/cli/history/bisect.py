@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from conduit.cli.against import Progress, ended_by_signals
 from conduit.cli.history.stored import SHORT_COMMIT, read_store
 from conduit.errors import ConduitError, UsageError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from conduit.bench.against.interleaved import Measured, Plan
@@ -42,7 +43,7 @@ def bisect(parsed: Parsed, benchmark: str = "", *words: str) -> int:
     commits = commits_between(root, first, last)
     files = benchmark_files(root, plan.paths)
     progress = Progress(verbose=parsed["v"])
-    _say(f"{len(commits) - 1} commits after {named(commits[0])}, up to {named(commits[-1])}")
+    _say(f"{counted(len(commits) - 1, 'commit')} after {named(commits[0])}, up to {named(commits[-1])}")
     with ended_by_signals():
         try:
             with open_pairs(
@@ -131,7 +132,7 @@ class _Search:
         if probe.verdict == "broken":
             _say(f"{named(commit)}: skipped, {one_line(probe.reason)}")
             return
-        _say(f"{named(commit)}: {probe.verdict}, {probe.delta:+.2%} in {probe.pairs} pairs")
+        _say(f"{named(commit)}: {probe.verdict}, {probe.delta:+.2%} in {counted(probe.pairs, 'pair')}")
 
 
 def _report(parsed: Parsed, pairs: Pairs, commits: list[Commit], culprit: Culprit) -> None:

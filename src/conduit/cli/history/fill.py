@@ -110,9 +110,8 @@ class _Filling:
             if done + len(self.reasons)
             else ""
         )
-        _say(
-            f"{len(self.commits)} commits up to {named(self.commits[-1])}, which the others are measured against{kept}"
-        )
+        commits = counted(len(self.commits), "commit")
+        _say(f"{commits} up to {named(self.commits[-1])}, which the others are measured against{kept}")
 
     def run(self, pairs: Pairs, budget_ns: int) -> bool:
         """Measure until nothing is left or the time is used up; return whether nothing is left."""
@@ -198,7 +197,7 @@ def progress_text(progress: Progress) -> str:
     if progress.left is not None and progress.expected:
         text += f", about {_duration(progress.left)} left"
     if progress.beyond_budget:
-        text += f"; the budget ends about {progress.beyond_budget} commits before"
+        text += f"; the budget ends about {counted(progress.beyond_budget, 'commit')} before"
     return text
 
 

@@ -10,6 +10,7 @@ import sys
 
 from conduit.cli.flags import FlagSet, HelpRequested
 from conduit.errors import UsageError
+from conduit.units import counted
 
 TYPE_CHECKING = False  # `typing` would slow the start of every command; type checkers know this name
 if TYPE_CHECKING:
@@ -64,9 +65,8 @@ def run(arguments: list[str]) -> int:
     parsed = verb_flags(verb, module).parse(words, positionals="mixed")
     if not least <= len(parsed.positionals) <= most:
         expected = f"expected {usage}" if usage else "expected no argument"
-        raise UsageError(
-            f"{verb}: {expected}, got {len(parsed.positionals)} arguments; `conduit introspect {verb} --help`"
-        )
+        found = counted(len(parsed.positionals), "argument")
+        raise UsageError(f"{verb}: {expected}, got {found}; `conduit introspect {verb} --help`")
     from conduit.cli.introspect.question import Question
 
     question = Question(parsed, getattr(module, "PART", ""))

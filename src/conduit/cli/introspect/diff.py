@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from conduit.cli.introspect.question import compiled_form
 from conduit.errors import UsageError
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from conduit.cli.flags import FlagSet
@@ -46,9 +47,8 @@ def run(question: Question) -> int:
 
         return run_migrations(question)
     if len(question.arguments) != 2:
-        raise UsageError(
-            f"diff: expected OLD NEW, got {len(question.arguments)} arguments; `conduit introspect diff --help`"
-        )
+        given = counted(len(question.arguments), "argument")
+        raise UsageError(f"diff: expected OLD NEW, got {given}; `conduit introspect diff --help`")
     found = _found(question)
     if question.flags["format"] == "markdown":
         sys.stdout.write(markdown(found))

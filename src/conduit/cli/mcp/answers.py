@@ -9,6 +9,7 @@ import json
 from typing import Any, NamedTuple
 
 from conduit.errors import ConduitError
+from conduit.units import counted
 
 _MAX_TEXT = 2_000  # characters of a single text inside of a larger answer
 _COUNTS = 160  # bytes kept for total, left_out and next_offset
@@ -135,7 +136,7 @@ def size_bytes(value: Any) -> int:
 
 def _cut_text(text: str, budget_bytes: int) -> str:
     kept = text.encode("utf-8", "replace")[: max(budget_bytes - 60, 40)].decode("utf-8", "ignore")
-    return f"{kept}… ({len(text) - len(kept)} more characters)"
+    return f"{kept}… ({counted(len(text) - len(kept), 'more character')})"
 
 
 def _cut_list(items: list[Any], budget_bytes: int) -> list[Any]:

@@ -79,7 +79,7 @@ def moved_text(repeats: dict[str, Any], key: str) -> str:
     functions = counted(tested, "function")
     needed = repeats["needed"][key]
     return (
-        f"{moved} of {functions} tested moved beyond chance (U test, p adjusted for {functions}, p <= {ALPHA})."
+        f"{moved:,} of {functions} tested moved beyond chance (U test, p adjusted for {functions}, p <= {ALPHA})."
         + (f" Few profiles: {needed} of each would show single ones." if needed else "")
     )
 

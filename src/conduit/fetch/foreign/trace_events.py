@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from conduit.fetch.foreign.result import MAX_VALUE, ForeignProfile, malformed
 from conduit.profile.builder import ProfileBuilder
 from conduit.profile.model import TIME_LABEL, TIME_UNIT, ValueType
+from conduit.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -79,7 +80,7 @@ def _read(events: list[dict[str, Any]], *, times: bool) -> ForeignProfile:
                 sums[stack] += end - start
         for stack, value in sums.items():
             builder.add(_frames(stack, frames), [value], labels)
-    caveat = f"{open_calls} calls were not over when the trace ended, and are left out" if open_calls else ""
+    caveat = f"left out: {counted(open_calls, 'call')} not over when the trace ended" if open_calls else ""
     return ForeignProfile(builder.build(), caveat)
 
 

@@ -89,11 +89,11 @@ Conduit.page.views.changes = (() => {
     }
     const { before, after, tested: counts, moved, canTell, needed } = repeats;
     const text = canTell
-      ? `${before} profiles before, ${after} after: ${moved[key]} of ${counts[key]} functions moved beyond chance. The other changes may be chance. ${needed[key] ? `With so few profiles, a function that moved alone cannot be told from chance; ${needed[key]} of each side would show it. ` : ""}${elsewhere()}`
-      : `${before} profiles before, ${after} after: too few to tell a change from chance. Record four or more of each side. `;
+      ? `${before} ${before === 1 ? "profile" : "profiles"} before, ${after} after: ${moved[key]} of ${counts[key]} ${counts[key] === 1 ? "function" : "functions"} moved beyond chance. The other changes may be chance. ${needed[key] ? `With so few profiles, a function that moved alone cannot be told from chance; ${needed[key]} of each side would show it. ` : ""}${elsewhere()}`
+      : `${before} ${before === 1 ? "profile" : "profiles"} before, ${after} after: too few to tell a change from chance. Record four or more of each side. `;
     const more = make("details", { className: "how" }, make("summary", {}, "How this is tested"),
       make("p", {}, "Each profile is one measurement of each function. The measurements before and after are compared by the Mann–Whitney U test, as benchstat compares benchmarks. ",
-        `p is adjusted for the ${counts[key]} functions tested (Benjamini–Hochberg): of those that moved, with p up to 0.05, about one in twenty is chance. `,
+        `p is adjusted for the ${counts[key]} ${counts[key] === 1 ? "function" : "functions"} tested (Benjamini–Hochberg): of those that moved, with p up to 0.05, about one in twenty is chance. `,
         "Functions with less than 0.5% of the total are not tested. Strokes: each profile's amount, before above, after below, from 0."));
     return make("div", { className: "explain verdicts" }, make("strong", {}, text), more);
   }
