@@ -154,7 +154,8 @@ def _prepare_streams(command: str) -> None:
         from conduit.cli.closed_streams import replace_closed_streams
 
         replace_closed_streams()
-    if sys.stdout.errors == "strict" and isinstance(sys.stdout, io.TextIOWrapper):
+    # The streams of `run` are the program's.
+    if command != "run" and sys.stdout.errors == "strict" and isinstance(sys.stdout, io.TextIOWrapper):
         codecs.register_error("conduit.printable", _printable)
         sys.stdout.reconfigure(errors="conduit.printable")
     if command not in _HAVE_THE_TERMINAL:

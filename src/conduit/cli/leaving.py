@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from conduit._native import repeated_signals
@@ -64,6 +65,16 @@ class EndedBySignals:
                 print(f"conduit: {error}", file=sys.stderr)
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
+
+
+def leave_by_interrupt() -> int:
+    """End as a program does that Ctrl-C ends: by the signal, which the parent sees; return only if that is blocked."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGINT)
+    return 130
 
 
 def stop_program_timers() -> None:

@@ -5,16 +5,15 @@ The exit status is the program's own. 2: the call was wrong; 1 also where a prof
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
-import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from conduit._native.own_work import OwnWork, cpu_pause, cpu_resume
+from conduit._native.own_work import OwnWork
+from conduit.cli import main_program
 from conduit.cli.flags import FlagSet
-from conduit.cli.leaving import EndedBySignals, stop_program_timers
+from conduit.cli.leaving import EndedBySignals, leave_by_interrupt
+from conduit.cli.main_program import execute, for_the_program
 from conduit.cli.other_programs import run_other_program
 from conduit.errors import UsageError
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from conduit.cli.flags import Parsed
 
+_OWN_FILES = (__file__, main_program.__file__)
 _MACHINE_CODE = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ")
 """How the executable files of Linux, macOS and Windows begin. They have zero bytes, too, as no Python source has."""
 
@@ -49,6 +49,13 @@ def flags() -> FlagSet:
 
 def run(arguments: list[str]) -> int:
     """Run the command."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:  # its traceback has been shown, and the profile is written
+        return leave_by_interrupt()
+
+
+def _run(arguments: list[str]) -> int:
     from conduit.cli.children.run import Run, is_recorded_already, own_outputs, run_that_writes
     from conduit.cli.profiling import Together, outputs, rates, recordings
 
@@ -64,7 +71,7 @@ def run(arguments: list[str]) -> int:
     asked = outputs(parsed)
     if is_recorded_already(asked):
         with OwnWork():
-            return _execute(program)
+            return execute(program, is_own_file)
     outer = run_that_writes(asked)
     if outer is not None:
         own = own_outputs(asked, outer)
@@ -80,11 +87,11 @@ def run(arguments: list[str]) -> int:
             flush=True,
         )
         with OwnWork():
-            return _execute(program)
+            return execute(program, is_own_file)
     called = ["python", *(["-m", module] if module is not None else []), *words]
     run = Run.new(together, asked, rates(parsed), called, follows=parsed["children"], outer=outer)
     with OwnWork(), EndedBySignals(run.end), run:
-        return _execute(program)
+        return execute(program, is_own_file)
 
 
 def _tell_pytest_not_to_rewrite() -> None:
@@ -123,7 +130,7 @@ def _swallowed(parsed: Parsed) -> str:
 
 def is_own_file(filename: str) -> bool:
     """Return whether code of this file is this command's, and not the program's."""
-    return filename == __file__
+    return filename in _OWN_FILES
 
 
 def _script_program(words: list[str], follows: bool) -> Callable[[], object]:
@@ -145,16 +152,21 @@ def _script_program(words: list[str], follows: bool) -> Callable[[], object]:
 
     def program() -> None:
         import types
+        from importlib.machinery import SourceFileLoader
 
         module = types.ModuleType("__main__")
         module.__file__ = full_path
+        module.__loader__ = SourceFileLoader("__main__", full_path)
         module.__dict__["__builtins__"] = __builtins__
-        module.__dict__["__cached__"] = None
+        if sys.version_info < (3, 15):
+            module.__dict__["__cached__"] = None
+        if sys.version_info < (3, 14):
+            module.__annotations__ = {}
         sys.modules["__main__"] = module
         sys.argv[:] = words
         sys.path[0] = os.path.dirname(os.path.realpath(path))  # noqa: PTH120
         code = compile(source, full_path, "exec")
-        _of_the_program(exec, code, module.__dict__)
+        for_the_program(exec, code, module.__dict__)
 
     return program
 
@@ -191,47 +203,4 @@ def _run_as_main(module: str, *, changes_arguments: bool) -> None:
 
     sys.modules["__main__"] = types.ModuleType("__main__")
     sys.modules["__main__"].__dict__["__builtins__"] = __builtins__
-    _of_the_program(vars(runpy)["_run_module_as_main"], module, changes_arguments)
-
-
-def _of_the_program(work: Callable[..., object], *arguments: object) -> None:
-    """Work for the program, inside the command's `OwnWork`."""
-    try:
-        cpu_resume()  # in here: Ctrl-C may be raised as it returns
-        work(*arguments)
-    finally:
-        cpu_pause()
-
-
-def _execute(program: Callable[[], object]) -> int:
-    """Run the program, its threads and its exit functions; its exceptions end as they would under python."""
-    try:
-        program()
-        _wait_for_threads()
-    except (SystemExit, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        _show(error)
-        return 1
-    finally:
-        _of_the_program(atexit._run_exitfuncs)  # each runs once, while its time is still recorded
-        stop_program_timers()
-        # What the program has printed stands above what this command tells. The stream may be the program's own, and
-        # fail with anything: the interpreter tells of it at its end, and the profile is written all the same.
-        with suppress(Exception):
-            _of_the_program(sys.stdout.flush)
-    return 0
-
-
-def _wait_for_threads() -> None:
-    """As the interpreter does before it leaves: their work belongs into the profile."""
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            _of_the_program(thread.join)
-
-
-def _show(error: BaseException) -> None:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>"):
-        trace = trace.tb_next
-    _of_the_program(sys.excepthook, type(error), error.with_traceback(trace), trace)
+    for_the_program(vars(runpy)["_run_module_as_main"], module, changes_arguments)

@@ -57,8 +57,8 @@ class CpuRecording(Recording):
     often 250 Hz: a sample then stands for several periods. With `native`, the innermost frame is the C library or
     function that was running, unless that is the interpreter itself. Frames at or below the innermost frame for which
     `is_harness(filename)` is true are dropped. A sample in the harness itself is dropped, too, unless the harness
-    `passes_over_harness` (does its own work in `OwnWork`): a sample there then is the interpreter's work for the
-    program, such as printing an exception, and stays as `[no Python frames]`. After `stop`, `profile` is the
+    `passes_over_harness` (does its own work in `OwnWork`): a sample there then is work for the program in C, such as
+    a C function that was given to `atexit`, and stays as `[no Python frames]`. After `stop`, `profile` is the
     profile (values: number of samples, CPU nanoseconds) and `warnings` has its warnings.
     """
 

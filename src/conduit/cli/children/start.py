@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_RUN_FILES = tuple(os.path.join("conduit", "cli", name) for name in ("run.py", "main_program.py"))  # noqa: PTH118
 _TRACKER = "multiprocessing.resource_tracker"
 
 
@@ -87,4 +88,4 @@ def _end_with_embedding_program(end: Callable[[], bool]) -> None:
 
 
 def _is_run_itself(filename: str) -> bool:
-    return filename.endswith(os.path.join("conduit", "cli", "run.py"))  # noqa: PTH118
+    return filename.endswith(_RUN_FILES)
