@@ -45,7 +45,7 @@ ENDS = {
     "os.abort": "os.abort()",
     "SIGTERM": "os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)",
     "SIGHUP": "signal.raise_signal(signal.SIGHUP); time.sleep(60)",
-    "SIGINT": "signal.raise_signal(signal.SIGINT); time.sleep(60)",
+    "SIGINT": "sys.excepthook = lambda *_: None; signal.raise_signal(signal.SIGINT); time.sleep(60)",
     "exec": "os.execv('/bin/true', ['true'])",
 }
 
