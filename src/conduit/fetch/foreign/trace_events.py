@@ -80,7 +80,8 @@ def _read(events: list[dict[str, Any]], *, times: bool) -> ForeignProfile:
                 sums[stack] += end - start
         for stack, value in sums.items():
             builder.add(_frames(stack, frames), [value], labels)
-    caveat = f"left out: {counted(open_calls, 'call')} not over when the trace ended" if open_calls else ""
+    were = counted(open_calls, "call was", "calls were")
+    caveat = f"{were} not over when the trace ended, and left out" if open_calls else ""
     return ForeignProfile(builder.build(), caveat)
 
 
