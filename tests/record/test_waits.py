@@ -668,11 +668,8 @@ def test_the_place_of_a_lock_is_the_right_one_after_thousands_have_come_and_gone
         with lock:
             thread = threading.Thread(target=lock.acquire)
             thread.start()
-            time.sleep(0.01)
+            sleep_until_all_wait([thread])
         thread.join()
-
-    def made(profile: Profile) -> list[list[str]]:
-        return [sample.labels["lock"] for sample in profile.samples if "contended" in names(sample)]
 
     with record.mutex() as recording:
         kept = [threading.Lock() for _ in range(3000)]
@@ -683,8 +680,9 @@ def test_the_place_of_a_lock_is_the_right_one_after_thousands_have_come_and_gone
         for lock in kept[::300]:
             contended(lock)
     assert recording.profile is not None
-    assert made(recording.profile) == [[place]]
-    assert total(recording.profile, "contended", 0) == 5
+    # What `contended` releases itself: starting a thread takes locks of its own, which may be contended, too.
+    released = [one for one in recording.profile.samples if names(one)[0] == "contended"]
+    assert [(one.labels["lock"], one.values[0]) for one in released] == [([place], 5)]
 
 
 def test_two_recordings_of_a_kind_are_refused_and_of_two_kinds_work_together(tmp_path: Path) -> None:
